@@ -630,7 +630,8 @@ mod tests {
             let claims = parse(&json).unwrap();
             for (name, value) in &map {
                 if value.2.is_finite() {
-                    prop_assert_eq!(claims.get::<(String, i64, f32)>(name).unwrap().as_ref(), Some(value));
+                    let read: Option<(String, i64, f32)> = claims.get(name).unwrap();
+                    prop_assert_eq!(read.as_ref(), Some(value));
                 }
             }
             let ascii = claims.to_json();
