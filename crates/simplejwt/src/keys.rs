@@ -4,8 +4,10 @@
 //! section 3.1). Everything that can be wrong with a key is found when it is loaded, as a
 //! [`KeyError`] that says what to do.
 
+mod check;
 mod der;
 mod error;
+mod load;
 mod pem;
 mod secret;
 mod set;
@@ -20,7 +22,9 @@ use std::sync::Arc;
 
 use crate::jwk::{Jwk, JwkError, JwkSet, Material};
 use crate::jws::{self, KeyKind, PrivateKey, PublicKey, Signer, Verifier};
+use check::{check_numbers, check_type, needs_pair, not_hmac, public_kind, wrong_type};
 use der::Found;
+use load::{Wanted, find_key};
 
 /// A key that signs: an HMAC secret or a private key. Upstream: `SIGNING_KEY`.
 ///
@@ -324,117 +328,5 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Wanted {
-    Private,
-    Public,
-}
-
-/// The first block of the wanted sort, or else the first that is a key at all.
-fn find_key(text: &[u8], wanted: Wanted) -> Result<Found, KeyError> {
-    let blocks = pem::blocks(text)?;
-    let is_private = |block: &&pem::Block<'_>| block.label.ends_with("PRIVATE KEY");
-    let is_public = |block: &&pem::Block<'_>| {
-        block.label.ends_with("PUBLIC KEY") || block.label.ends_with("CERTIFICATE")
-    };
-    let first_private = blocks.iter().find(is_private);
-    let first_public = blocks.iter().find(is_public);
-    let block = match wanted {
-        Wanted::Private => first_private.or(first_public),
-        Wanted::Public => first_public.or(first_private),
-    };
-    match block {
-        Some(block) => read_block(block),
-        None => Err(blocks.first().map_or(KeyError::NoPem, |block| {
-            KeyError::NotAKey(block.label.chars().take(40).collect())
-        })),
-    }
-}
-
-fn read_block(block: &pem::Block<'_>) -> Result<Found, KeyError> {
-    if block.encrypted {
-        return Err(KeyError::Encrypted);
-    }
-    let (read, what): (fn(&[u8]) -> Option<Found>, _) = match block.label {
-        "PRIVATE KEY" => (der::private_key_info, "the private key (PKCS#8)"),
-        "RSA PRIVATE KEY" => (der::rsa_private_key, "the RSA private key (PKCS#1)"),
-        "EC PRIVATE KEY" => (der::ec_private_key, "the EC private key (SEC 1)"),
-        "PUBLIC KEY" => (der::public_key_info, "the public key"),
-        "RSA PUBLIC KEY" => (der::rsa_public_key, "the RSA public key (PKCS#1)"),
-        "CERTIFICATE" | "X509 CERTIFICATE" => (der::certificate, "the certificate"),
-        "ENCRYPTED PRIVATE KEY" => return Err(KeyError::Encrypted),
-        "OPENSSH PRIVATE KEY" => return Err(KeyError::OpensshPrivateKey),
-        "DSA PRIVATE KEY" | "DSA PUBLIC KEY" => return Ok(Found::Other("a DSA key")),
-        other => return Err(KeyError::NotAKey(other.chars().take(40).collect())),
-    };
-    read(&block.der).ok_or(KeyError::Malformed(what))
-}
-
-fn needs_pair(algorithm: Algorithm) -> Result<(), KeyError> {
-    if algorithm.is_symmetric() {
-        let needed = algorithm.key_kind().description();
-        return Err(KeyError::WrongConstructor { algorithm, needed });
-    }
-    Ok(())
-}
-
-fn not_hmac(algorithm: Algorithm) -> KeyError {
-    KeyError::WrongConstructor { algorithm, needed: algorithm.key_kind().description() }
-}
-
-fn wrong_type(algorithm: Algorithm, found: &'static str) -> KeyError {
-    KeyError::WrongType { algorithm, needed: algorithm.key_kind().description(), found }
-}
-
-fn check_type(algorithm: Algorithm, found: KeyKind) -> Result<(), KeyError> {
-    match (algorithm.key_kind(), found) {
-        (KeyKind::Secret { .. }, KeyKind::Secret { .. }) => Ok(()),
-        (needed, found) if needed == found => Ok(()),
-        (_, found) => Err(wrong_type(algorithm, found.description())),
-    }
-}
-
-fn public_kind(key: &PublicKey) -> KeyKind {
-    match key {
-        PublicKey::Rsa { .. } => KeyKind::Rsa,
-        PublicKey::Ec { curve, .. } => KeyKind::Ec(*curve),
-        PublicKey::Ed25519 { .. } => KeyKind::Ed25519,
-    }
-}
-
-/// What can be said of the numbers without computing with them.
-fn check_numbers(key: &PublicKey) -> Result<(), KeyError> {
-    const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-    match key {
-        PublicKey::Rsa { n, e } => {
-            let zeros = n.first().map_or(0, |first| first.leading_zeros() as usize);
-            let bits = n.len() * 8 - zeros;
-            if bits < *RSA_BITS.start() {
-                return Err(KeyError::RsaTooShort { bits });
-            }
-            if bits > *RSA_BITS.end() {
-                return Err(KeyError::RsaTooLong { bits });
-            }
-            if e.as_slice() == [1] || e.last().is_none_or(|last| last % 2 == 0) {
-                return Err(KeyError::RsaExponent);
-            }
-        }
-        PublicKey::Ec { curve, point } => {
-            let compressed = 1 + curve.field_len();
-            let fits = match point.first() {
-                Some(2 | 3) => point.len() == compressed,
-                Some(4) => point.len() == compressed + curve.field_len(),
-                _ => false,
-            };
-            if !fits {
-                return Err(KeyError::PointOffCurve(curve.name()));
-            }
-        }
-        PublicKey::Ed25519 { x } => {
-            if x.len() != 32 {
-                return Err(KeyError::Invalid("the Ed25519 public key"));
-            }
-        }
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

@@ -71,6 +71,9 @@ pub enum KeyError {
     /// A public exponent with which anybody can sign, or nobody.
     #[error("the RSA key's public exponent is 1 or even, which protects nothing: make a new key")]
     RsaExponent,
+    /// An RSA key whose private half can be computed from the public one (CVE-2017-15361).
+    #[error("the RSA key was made by a faulty chip and can be factored (ROCA): make a new one")]
+    RsaRoca,
     /// A point that isn't on its curve.
     #[error("the EC key's point is not on the curve {0}")]
     PointOffCurve(&'static str),

@@ -170,3 +170,6 @@ pub enum SignError {
     #[error("the signature could not be made")]
     Failed,
 }
+
+#[cfg(test)]
+mod tests;
