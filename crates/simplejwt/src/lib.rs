@@ -5,6 +5,8 @@ pub mod claims;
 pub mod clock;
 pub mod error;
 pub mod hooks;
+pub mod jwk;
+pub mod jws;
 pub mod keys;
 mod random;
 pub mod service;
