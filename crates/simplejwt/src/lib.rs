@@ -1,1 +1,3 @@
 //! simplejwt
+mod random;
+pub mod users;
