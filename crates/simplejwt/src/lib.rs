@@ -1,3 +1,26 @@
-//! simplejwt
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod claims;
+pub mod clock;
+pub mod error;
+pub mod hooks;
+pub mod keys;
 mod random;
+pub mod service;
+pub mod settings;
+pub mod store;
+pub mod token;
 pub mod users;
+pub mod web;
+
+pub use claims::Claims;
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use error::{Error, StoreError, TokenError};
+
+pub use keys::{Algorithm, KeySet, SigningKey, VerifyingKey};
+
+pub use settings::Settings;
+pub use store::TokenStore;
+pub use token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};
+pub use users::{Credentials, User, UserId, UserStore};

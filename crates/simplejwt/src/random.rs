@@ -1,36 +1,45 @@
-//! The one place that draws randomness.
-//!
-//! Everything comes from the operating system's generator, through `getrandom`.
-//! A process that cannot get randomness cannot issue tokens or hash passwords safely,
-//! so a failing generator ends the calling thread instead of being worked around.
-#![cfg_attr(not(feature = "passwords"), allow(dead_code))]
+//! The one source of randomness: the operating system's.
 
-/// The characters of Django's `get_random_string`.
-const ALPHANUMERIC: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
-/// Overwrites `bytes` with random ones.
-pub(crate) fn fill(bytes: &mut [u8]) {
-    getrandom::fill(bytes).expect("the operating system's random generator answers");
+/// Fills `buffer` with random bytes of cryptographic quality.
+///
+/// The operating system's generator doesn't fail on the supported platforms once the machine is
+/// up; should it fail all the same, there is no safe way on, so this panics.
+#[expect(clippy::disallowed_methods, reason = "the one source of randomness")]
+pub(crate) fn fill(buffer: &mut [u8]) {
+    #[expect(clippy::expect_used, reason = "no safe way on without randomness")]
+    getrandom::fill(buffer).expect("the operating system gives random bytes");
 }
 
-/// `length` characters out of `[A-Za-z0-9]`, each as likely as any other
-/// (22 of them carry 131 bits).
+/// A random UUIDv4 as 32 lower-case hex digits: what upstream writes into `jti`.
+pub(crate) fn uuid4_hex() -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut bytes = [0_u8; 16];
+    fill(&mut bytes);
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let mut hex = String::with_capacity(32);
+    for byte in bytes {
+        hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        hex.push(char::from(DIGITS[usize::from(byte & 0x0f)]));
+    }
+    hex
+}
+
+/// `length` characters out of `[A-Za-z0-9]`, each as likely as any other: the salts of Django's
+/// password hashes. 22 of them carry 131 bits.
+#[cfg(feature = "passwords")]
 pub(crate) fn alphanumeric(length: usize) -> String {
-    // 248 is the largest multiple of 62 in a byte: values from there on would favour
-    // the first letters and are drawn again.
+    const LETTERS: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    // 248 is the largest multiple of 62 in a byte: values from there on would favour the first
+    // letters and are drawn again.
     const FAIR: u8 = 248;
     let mut text = String::with_capacity(length);
-    let mut bytes = [0u8; 64];
+    let mut bytes = [0_u8; 64];
     while text.len() < length {
         fill(&mut bytes);
         let missing = length - text.len();
-        text.extend(
-            bytes
-                .iter()
-                .filter(|byte| **byte < FAIR)
-                .take(missing)
-                .map(|byte| char::from(ALPHANUMERIC[usize::from(byte % 62)])),
-        );
+        let fair = bytes.iter().filter(|byte| **byte < FAIR).take(missing);
+        text.extend(fair.map(|byte| char::from(LETTERS[usize::from(byte % 62)])));
     }
     text
 }
@@ -40,23 +49,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_uuid_has_its_version_and_variant_and_does_not_repeat() {
+        let (a, b) = (uuid4_hex(), uuid4_hex());
+        assert_ne!(a, b);
+        for id in [a, b] {
+            assert_eq!(id.len(), 32);
+            assert_eq!(id.as_bytes()[12], b'4');
+            assert!(b"89ab".contains(&id.as_bytes()[16]), "{id}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "passwords")]
     fn alphanumeric_has_the_length_and_the_whole_alphabet_evenly() {
         for length in [0, 1, 22, 40, 1000] {
             assert_eq!(alphanumeric(length).len(), length);
         }
         let sample = alphanumeric(62_000);
-        for letter in ALPHANUMERIC {
-            let count = sample.bytes().filter(|byte| byte == letter).count();
+        for letter in ('a'..='z').chain('A'..='Z').chain('0'..='9') {
+            let count = sample.chars().filter(|other| *other == letter).count();
             // 1000 expected, standard deviation 31.4: six of them on either side.
             assert!((810..=1190).contains(&count), "{letter}: {count}");
         }
-    }
-
-    #[test]
-    fn fill_does_not_repeat_itself() {
-        let (mut one, mut two) = ([0u8; 32], [0u8; 32]);
-        fill(&mut one);
-        fill(&mut two);
-        assert_ne!(one, two);
     }
 }

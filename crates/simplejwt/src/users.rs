@@ -1,4 +1,142 @@
-//! Users: who they are and how their passwords are checked.
+//! Users: the two questions that the flows ask, and the types they are asked with.
+//!
+//! [`UserStore`] is the contract. An application answers it from its own tables; on Django's
+//! `auth_user`, or a table that the settings name, the SQL user stores answer it.
 
 #[cfg(feature = "passwords")]
 pub mod password;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use zeroize::Zeroizing;
+
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+
+/// The value of the user's `USER_ID_FIELD`, in the canonical text form that goes into
+/// `USER_ID_CLAIM`: `"1"`, a hyphenated lower-case UUID, or the text itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(String);
+
+impl UserId {
+    /// The id as it stands in the claim.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Into<String>> From<T> for UserId {
+    fn from(id: T) -> Self {
+        Self(id.into())
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A user's row, as far as tokens are concerned.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct User {
+    /// The value of `USER_ID_FIELD`.
+    pub id: UserId,
+    /// The value of the login field: `username`, or what the settings name.
+    pub username: String,
+    /// Inactive users can't log in, refresh or authenticate unless the settings allow it.
+    pub is_active: bool,
+    /// May use Django's admin.
+    pub is_staff: bool,
+    /// Has every permission.
+    pub is_superuser: bool,
+    /// The stored password hash, for `CHECK_REVOKE_TOKEN`; empty where the store has none.
+    /// Secret: `Debug` leaves it out.
+    pub password: String,
+}
+
+impl User {
+    /// An active user without special rights and without a stored password hash.
+    pub fn new(id: impl Into<UserId>, username: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            username: username.into(),
+            is_active: true,
+            is_staff: false,
+            is_superuser: false,
+            password: String::new(),
+        }
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("id", &self.id)
+            .field("username", &self.username)
+            .field("is_active", &self.is_active)
+            .field("is_staff", &self.is_staff)
+            .field("is_superuser", &self.is_superuser)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a client sends to log in. `Debug` leaves the password out.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The value of the login field.
+    pub username: String,
+    /// Exactly as sent: not trimmed, folded or cut.
+    pub password: Zeroizing<String>,
+}
+
+impl Credentials {
+    /// Credentials of the given login name and password.
+    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { username: username.into(), password: Zeroizing::new(password.into()) }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// Two questions, as in Django's authentication backends, and one note.
+///
+/// # Contract
+/// - [`authenticate`](Self::authenticate) answers `None` for an unknown user, a wrong password,
+///   an unusable one and (unless it is told to allow them, as Django's
+///   `AllowAllUsersModelBackend` is) an inactive user: all after equal work.
+/// - [`find`](Self::find) answers for inactive users too; the flows decide. An id that the key's
+///   type can't hold (`"abc"` for an integer key) is `None`, not an error.
+/// - An error means that the question couldn't be answered, never that the answer is no.
+#[async_trait]
+pub trait UserStore: fmt::Debug + Send + Sync + 'static {
+    /// The user whose credentials these are. Rewrites an outdated password hash, as Django does.
+    async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError>;
+
+    /// The user with this `USER_ID_FIELD`.
+    async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError>;
+
+    /// Notes that the user has logged in (`UPDATE_LAST_LOGIN`).
+    async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_password_and_no_hash() {
+        let mut user = User::new("1", "alice");
+        user.password = "md5$salt$topsecrethash".into();
+        let credentials = Credentials::new("alice", "hunter2");
+        let shown = format!("{user:?} {credentials:?}");
+        assert!(shown.contains("alice"));
+        assert!(!shown.contains("topsecret") && !shown.contains("hunter2"), "{shown}");
+    }
+}

@@ -138,11 +138,7 @@ pub struct Hashers {
 impl Default for Hashers {
     fn default() -> Self {
         let [preferred, ..] = Hasher::DJANGO_DEFAULT;
-        Hashers::build(
-            preferred,
-            Hasher::DJANGO_DEFAULT.to_vec(),
-            Parameters::default(),
-        )
+        Hashers::build(preferred, Hasher::DJANGO_DEFAULT.to_vec(), Parameters::default())
     }
 }
 
@@ -174,10 +170,8 @@ impl Hashers {
     pub fn from_setting<S: AsRef<str>>(
         paths: impl IntoIterator<Item = S>,
     ) -> Result<Self, HashersError> {
-        let accepted: Vec<Hasher> = paths
-            .into_iter()
-            .map(|path| path.as_ref().parse())
-            .collect::<Result<_, _>>()?;
+        let accepted: Vec<Hasher> =
+            paths.into_iter().map(|path| path.as_ref().parse()).collect::<Result<_, _>>()?;
         Hashers::new(accepted)
     }
 
@@ -240,8 +234,7 @@ impl Hashers {
             self.dummy_work(password);
             return Verdict::Wrong;
         };
-        let must_update =
-            stored.hasher() != self.preferred || stored.must_update(&self.parameters);
+        let must_update = stored.hasher() != self.preferred || stored.must_update(&self.parameters);
         self.count(1);
         if stored.matches(password) {
             return Verdict::Correct { must_update };
@@ -308,11 +301,7 @@ impl Hashers {
             return None;
         }
         let (name, rest) = encoded.split_once('$')?;
-        let hasher = self
-            .accepted
-            .iter()
-            .copied()
-            .find(|hasher| hasher.name() == name)?;
+        let hasher = self.accepted.iter().copied().find(|hasher| hasher.name() == name)?;
         Stored::parse(hasher, rest)
     }
 
@@ -338,12 +327,7 @@ impl Hashers {
 fn prepare(hasher: Hasher, parameters: &Parameters) -> String {
     let salt = random::alphanumeric(SALT_LENGTH);
     let digest = random_bytes::<64>();
-    let Parameters {
-        pbkdf2_iterations,
-        argon2,
-        bcrypt_rounds,
-        scrypt,
-    } = *parameters;
+    let Parameters { pbkdf2_iterations, argon2, bcrypt_rounds, scrypt } = *parameters;
     match hasher {
         Hasher::Pbkdf2Sha256 => {
             pbkdf2::prepare(pbkdf2::Digest::Sha256, &salt, &digest, pbkdf2_iterations)

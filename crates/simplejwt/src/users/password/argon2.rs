@@ -54,14 +54,8 @@ impl Stored {
 
     pub(super) fn matches(&self, password: &str) -> bool {
         let mut computed = vec![0u8; self.hash.len()];
-        let done = compute(
-            self.algorithm,
-            self.version,
-            self.cost,
-            password,
-            &self.salt,
-            &mut computed,
-        );
+        let done =
+            compute(self.algorithm, self.version, self.cost, password, &self.salt, &mut computed);
         done.is_ok() && bool::from(computed.ct_eq(&self.hash))
     }
 
@@ -84,11 +78,7 @@ fn parse_cost(text: &str) -> Option<Argon2Cost> {
     let memory_cost = decimal(parts.next()?.strip_prefix("m=")?)?;
     let time_cost = decimal(parts.next()?.strip_prefix("t=")?)?;
     let parallelism = decimal(parts.next()?.strip_prefix("p=")?)?;
-    Some(Argon2Cost {
-        time_cost,
-        memory_cost,
-        parallelism,
-    })
+    Some(Argon2Cost { time_cost, memory_cost, parallelism })
 }
 
 fn compute(
@@ -106,20 +96,9 @@ fn compute(
         .map_err(EncodeError::Argon2)
 }
 
-pub(super) fn encode(
-    password: &str,
-    salt: &str,
-    cost: Argon2Cost,
-) -> Result<String, EncodeError> {
+pub(super) fn encode(password: &str, salt: &str, cost: Argon2Cost) -> Result<String, EncodeError> {
     let mut hash = [0u8; HASH_LENGTH];
-    compute(
-        Algorithm::Argon2id,
-        Version::V0x13,
-        cost,
-        password,
-        salt.as_bytes(),
-        &mut hash,
-    )?;
+    compute(Algorithm::Argon2id, Version::V0x13, cost, password, salt.as_bytes(), &mut hash)?;
     Ok(format(salt, &hash, cost))
 }
 

@@ -51,12 +51,7 @@ impl<'a> Stored<'a> {
         let mut salt = [0u8; 16];
         let written = BASE_64.decode_slice(salt_text, &mut salt).ok()?;
         let usable = bcrypt_allowed(rounds) && written == 16 && hash.len() == HASH_TEXT;
-        usable.then_some(Stored {
-            input,
-            rounds,
-            salt,
-            hash,
-        })
+        usable.then_some(Stored { input, rounds, salt, hash })
     }
 
     /// A password over 72 bytes is wrong, after the same work: bcrypt would ignore the
@@ -131,11 +126,7 @@ pub(super) fn encode(
     if !fits(input, password) {
         return Err(EncodeError::TooLongForBcrypt);
     }
-    Ok(format(
-        rounds,
-        salt,
-        &compute(input, password, salt, rounds),
-    ))
+    Ok(format(rounds, salt, &compute(input, password, salt, rounds)))
 }
 
 /// A well-formed hash that no password is known for.

@@ -29,10 +29,7 @@ impl<'a> Stored<'a> {
 }
 
 fn compute(password: &str, salt: &str) -> String {
-    let digest = Md5::new()
-        .chain_update(salt)
-        .chain_update(password)
-        .finalize();
+    let digest = Md5::new().chain_update(salt).chain_update(password).finalize();
     hexadecimal(&digest, b"0123456789abcdef")
 }
 

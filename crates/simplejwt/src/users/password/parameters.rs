@@ -67,17 +67,9 @@ impl Default for Parameters {
     fn default() -> Self {
         Parameters {
             pbkdf2_iterations: 1_000_000,
-            argon2: Argon2Cost {
-                time_cost: 2,
-                memory_cost: 102_400,
-                parallelism: 8,
-            },
+            argon2: Argon2Cost { time_cost: 2, memory_cost: 102_400, parallelism: 8 },
             bcrypt_rounds: 12,
-            scrypt: ScryptCost {
-                work_factor: 1 << 14,
-                block_size: 8,
-                parallelism: 5,
-            },
+            scrypt: ScryptCost { work_factor: 1 << 14, block_size: 8, parallelism: 5 },
         }
     }
 }
@@ -131,11 +123,8 @@ impl Argon2Cost {
 impl ScryptCost {
     /// RFC 7914 section 2: `n` is a power of two above one and below `2^(128 · r / 8)`.
     pub(super) fn allowed(&self) -> bool {
-        let (n, r, p) = (
-            u64::from(self.work_factor),
-            u64::from(self.block_size),
-            u64::from(self.parallelism),
-        );
+        let (n, r, p) =
+            (u64::from(self.work_factor), u64::from(self.block_size), u64::from(self.parallelism));
         let memory = r.saturating_mul(128).saturating_mul(n + p);
         self.work_factor > 1
             && self.work_factor.is_power_of_two()

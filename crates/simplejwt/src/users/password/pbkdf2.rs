@@ -48,12 +48,7 @@ impl<'a> Stored<'a> {
         let iterations = decimal(parts.next()?)?;
         let salt = parts.next().filter(|salt| !salt.is_empty())?;
         let hash = parts.next()?;
-        pbkdf2_allowed(iterations).then_some(Stored {
-            digest,
-            iterations,
-            salt,
-            hash,
-        })
+        pbkdf2_allowed(iterations).then_some(Stored { digest, iterations, salt, hash })
     }
 
     pub(super) fn matches(&self, password: &str) -> bool {
@@ -94,20 +89,12 @@ fn compute(digest: Digest, password: &str, salt: &str, iterations: u32) -> Strin
 }
 
 pub(super) fn encode(digest: Digest, password: &str, salt: &str, iterations: u32) -> String {
-    format(
-        iterations,
-        salt,
-        &compute(digest, password, salt, iterations),
-    )
+    format(iterations, salt, &compute(digest, password, salt, iterations))
 }
 
 /// A well-formed hash that no password is known for.
 pub(super) fn prepare(digest: Digest, salt: &str, random: &[u8; 64], iterations: u32) -> String {
-    format(
-        iterations,
-        salt,
-        &STANDARD.encode(&random[..digest.length()]),
-    )
+    format(iterations, salt, &STANDARD.encode(&random[..digest.length()]))
 }
 
 fn format(iterations: u32, salt: &str, hash: &str) -> String {

@@ -238,10 +238,7 @@ impl Shared {
                 Some(job) if job.abandoned() => {}
                 Some(job) => return Some(job),
                 None => {
-                    queue = self
-                        .changed
-                        .wait(queue)
-                        .unwrap_or_else(PoisonError::into_inner);
+                    queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
                 }
             }
         }

@@ -23,11 +23,7 @@ impl<'a> Stored<'a> {
         let block_size = decimal(parts.next()?)?;
         let parallelism = decimal(parts.next()?)?;
         let hash = parts.next()?;
-        let cost = ScryptCost {
-            work_factor,
-            block_size,
-            parallelism,
-        };
+        let cost = ScryptCost { work_factor, block_size, parallelism };
         cost.allowed().then_some(Stored { cost, salt, hash })
     }
 
@@ -53,21 +49,12 @@ fn compute(password: &str, salt: &str, cost: ScryptCost) -> Result<String, Encod
     let parameters = ::scrypt::Params::new(log_n, cost.block_size, cost.parallelism)
         .map_err(EncodeError::Scrypt)?;
     let mut output = [0u8; 64];
-    ::scrypt::scrypt(
-        password.as_bytes(),
-        salt.as_bytes(),
-        &parameters,
-        &mut output,
-    )
-    .expect("64 bytes are a length that scrypt gives");
+    ::scrypt::scrypt(password.as_bytes(), salt.as_bytes(), &parameters, &mut output)
+        .expect("64 bytes are a length that scrypt gives");
     Ok(STANDARD.encode(output))
 }
 
-pub(super) fn encode(
-    password: &str,
-    salt: &str,
-    cost: ScryptCost,
-) -> Result<String, EncodeError> {
+pub(super) fn encode(password: &str, salt: &str, cost: ScryptCost) -> Result<String, EncodeError> {
     Ok(format(salt, cost, &compute(password, salt, cost)?))
 }
 
@@ -77,10 +64,6 @@ pub(super) fn prepare(salt: &str, random: &[u8; 64], cost: ScryptCost) -> String
 }
 
 fn format(salt: &str, cost: ScryptCost, hash: &str) -> String {
-    let ScryptCost {
-        work_factor,
-        block_size,
-        parallelism,
-    } = cost;
+    let ScryptCost { work_factor, block_size, parallelism } = cost;
     format!("{work_factor}${salt}${block_size}${parallelism}${hash}")
 }

@@ -1,0 +1,385 @@
+//! Tokens: minted here or fully verified, never anything else.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::claims::{Claims, UserClaim};
+use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::error::{Error, TokenError};
+use crate::keys::KeySet;
+use crate::random;
+use crate::settings::{Settings, SettingsError, TokenClass};
+use crate::users::UserId;
+
+/// A kind of token. Open, because applications add kinds of their own.
+///
+/// ```
+/// use simplejwt::{Settings, TokenType};
+/// use std::time::Duration;
+///
+/// /// Opens the registration page for whoever was invited.
+/// #[derive(Debug)]
+/// enum Invite {}
+///
+/// impl TokenType for Invite {
+///     const NAME: &'static str = "invite";
+///     fn lifetime(_: &Settings) -> Duration {
+///         Duration::from_secs(3 * 24 * 60 * 60)
+///     }
+/// }
+/// ```
+pub trait TokenType: 'static {
+    /// The value of the `token_type` claim.
+    const NAME: &'static str;
+    /// Whether a token of any type is accepted as this kind: only [`Untyped`] is so.
+    const ANY_TYPE: bool = false;
+
+    /// How long a token of this kind is good for.
+    fn lifetime(settings: &Settings) -> Duration;
+}
+
+/// Opens protected routes. Upstream: `AccessToken`.
+#[derive(Debug)]
+pub enum Access {}
+/// Gets new access tokens. Upstream: `RefreshToken`.
+#[derive(Debug)]
+pub enum Refresh {}
+/// Opens protected routes and is renewed itself. Upstream: `SlidingToken`.
+#[derive(Debug)]
+pub enum Sliding {}
+/// Any kind: says that the token is good, not what for. Upstream: `UntypedToken`.
+#[derive(Debug)]
+pub enum Untyped {}
+
+impl TokenType for Access {
+    const NAME: &'static str = TokenClass::Access.token_type();
+    fn lifetime(settings: &Settings) -> Duration {
+        settings.access_token_lifetime
+    }
+}
+
+impl TokenType for Refresh {
+    const NAME: &'static str = TokenClass::Refresh.token_type();
+    fn lifetime(settings: &Settings) -> Duration {
+        settings.refresh_token_lifetime
+    }
+}
+
+impl TokenType for Sliding {
+    const NAME: &'static str = TokenClass::Sliding.token_type();
+    fn lifetime(settings: &Settings) -> Duration {
+        settings.sliding_token_lifetime
+    }
+}
+
+impl TokenType for Untyped {
+    const NAME: &'static str = TokenClass::Untyped.token_type();
+    const ANY_TYPE: bool = true;
+    fn lifetime(_: &Settings) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// The claims of a token of kind `T` that was minted here or fully verified.
+///
+/// There is no public constructor and no `Deserialize`: holding a `Token<Access>` is the proof.
+pub struct Token<T> {
+    claims: Claims,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T> Token<T> {
+    fn new(claims: Claims) -> Self {
+        Self { claims, kind: PhantomData }
+    }
+
+    /// Every claim.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The same claims as another kind, where the flows have made sure that it counts as one.
+    pub(crate) fn into_kind<U>(self) -> Token<U> {
+        Token::new(self.claims)
+    }
+}
+
+impl<T> Clone for Token<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.claims.clone())
+    }
+}
+
+impl<T: TokenType> fmt::Debug for Token<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("kind", &T::NAME).field("claims", &self.claims).finish()
+    }
+}
+
+/// Issues, encodes and decodes tokens: pure and synchronous, with no store and no network. The
+/// whole of what a resource server needs.
+///
+/// ```
+/// use simplejwt::{Access, Settings, Tokens};
+///
+/// let tokens = Tokens::new(Settings {
+///     signing_key: Some("a secret of at least thirty-two bytes".into()),
+///     ..Settings::default()
+/// })?;
+/// let token = tokens.issue::<Access>("1");
+/// let encoded = tokens.encode(&token)?;
+/// let verified = tokens.decode::<Access>(&encoded)?;
+/// assert_eq!(tokens.user_id(&verified).unwrap().as_str(), "1");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Tokens {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: Settings,
+    keys: KeySet,
+    clock: Arc<dyn Clock>,
+    /// `aud` and `iss` as JSON, ready to be written.
+    overrides: Vec<(&'static str, String)>,
+}
+
+impl Tokens {
+    /// Tokens with the keys that the settings describe, on the system's clock.
+    ///
+    /// # Errors
+    /// Every contradiction in the settings, with what to do about it.
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let keys = settings.key_set()?;
+        Self::with(settings, keys, Arc::new(SystemClock))
+    }
+
+    /// Tokens with these keys (whatever the settings say of keys) and this clock.
+    ///
+    /// # Errors
+    /// Every contradiction in the settings, with what to do about it.
+    pub fn with(
+        settings: Settings,
+        keys: KeySet,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SettingsError> {
+        settings.validate()?;
+        let mut overrides = Vec::new();
+        let mut written = Claims::default();
+        match &settings.audience {
+            Some(crate::settings::Audience::One(name)) => written.set_str("aud", name),
+            // A list of strings can always be written as JSON.
+            Some(crate::settings::Audience::Many(names)) => drop(written.set("aud", names)),
+            None => {}
+        }
+        if let Some(issuer) = &settings.issuer {
+            written.set_str("iss", issuer);
+        }
+        for name in ["aud", "iss"] {
+            overrides.extend(written.raw(name).map(|json| (name, json.to_owned())));
+        }
+        Ok(Self { inner: Arc::new(Inner { settings, keys, clock, overrides }) })
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &KeySet {
+        &self.inner.keys
+    }
+
+    /// The current moment, by the clock the tokens are checked against.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// A new token for a user, with upstream's claims in upstream's order.
+    pub fn issue<T: TokenType>(&self, user: impl Into<UserId>) -> Token<T> {
+        self.issue_with(user, |_| ())
+    }
+
+    /// A new token for a user, with what `extra` puts into it.
+    pub fn issue_with<T: TokenType>(
+        &self,
+        user: impl Into<UserId>,
+        extra: impl FnOnce(&mut Claims),
+    ) -> Token<T> {
+        let mut claims = self.fresh::<T>(self.now());
+        claims.set_str(&self.inner.settings.user_id_claim, user.into().as_str());
+        extra(&mut claims);
+        Token::new(claims)
+    }
+
+    /// The claims that every new token has: type, `exp`, `iat`, id, and a sliding token's refresh
+    /// expiry.
+    pub(crate) fn fresh<T: TokenType>(&self, now: Timestamp) -> Claims {
+        let settings = &self.inner.settings;
+        let mut claims = Claims::default();
+        if let Some(claim) = &settings.token_type_claim {
+            claims.set_str(claim, T::NAME);
+        }
+        claims.set_int("exp", (now + T::lifetime(settings)).as_secs());
+        claims.set_int("iat", now.as_secs());
+        if let Some(claim) = &settings.jti_claim {
+            claims.set_str(claim, &random::uuid4_hex());
+        }
+        if T::NAME == Sliding::NAME {
+            claims.set_int(
+                &settings.sliding_token_refresh_exp_claim,
+                (now + settings.sliding_token_refresh_lifetime).as_secs(),
+            );
+        }
+        claims
+    }
+
+    pub(crate) fn mint<T: TokenType>(&self, claims: Claims) -> Token<T> {
+        Token::new(claims)
+    }
+
+    /// The access token that a refresh token gives: new type, `exp`, `iat` and id, and every
+    /// other claim of the refresh token in its order.
+    pub fn access_from(&self, refresh: &Token<Refresh>) -> Token<Access> {
+        self.access_from_at(refresh, self.now())
+    }
+
+    pub(crate) fn access_from_at(&self, refresh: &Token<Refresh>, now: Timestamp) -> Token<Access> {
+        let settings = &self.inner.settings;
+        let mut claims = self.fresh::<Access>(now);
+        let renewed = |name: &str| {
+            matches!(name, "exp" | "iat" | "jti")
+                || Some(name) == settings.token_type_claim.as_deref()
+                || Some(name) == settings.jti_claim.as_deref()
+        };
+        for (name, value) in refresh.claims.iter() {
+            if !renewed(name) {
+                claims.set_raw(name, value);
+            }
+        }
+        Token::new(claims)
+    }
+
+    /// The successor of a refresh token: the same claims in the same order, with a new id, `exp`
+    /// and `iat`.
+    pub(crate) fn rotated(&self, refresh: &Token<Refresh>, now: Timestamp) -> Token<Refresh> {
+        let settings = &self.inner.settings;
+        let mut claims = refresh.claims.clone();
+        if let Some(claim) = &settings.jti_claim {
+            claims.set_str(claim, &random::uuid4_hex());
+        }
+        claims.set_int("exp", (now + settings.refresh_token_lifetime).as_secs());
+        claims.set_int("iat", now.as_secs());
+        Token::new(claims)
+    }
+
+    /// A sliding token with its `exp` and `iat` renewed; id and refresh expiry stay.
+    pub(crate) fn slid(&self, token: &Token<Sliding>, now: Timestamp) -> Token<Sliding> {
+        let mut claims = token.claims.clone();
+        claims.set_int("exp", (now + self.inner.settings.sliding_token_lifetime).as_secs());
+        claims.set_int("iat", now.as_secs());
+        Token::new(claims)
+    }
+
+    /// The signed token in compact form (RFC 7515 section 7.1), with `aud` and `iss` as the
+    /// settings have them.
+    ///
+    /// # Errors
+    /// [`Error::CannotSign`] without a signing key; [`Error::Signing`] if the signature can't be
+    /// made.
+    pub fn encode<T: TokenType>(&self, token: &Token<T>) -> Result<String, Error> {
+        if self.inner.keys.signing().is_none() {
+            return Err(Error::CannotSign);
+        }
+        let overrides: Vec<_> =
+            self.inner.overrides.iter().map(|(name, json)| (*name, json.as_str())).collect();
+        let payload = token.claims.to_json_with(&overrides);
+        self.inner
+            .keys
+            .sign_compact(payload.as_bytes())
+            .map_err(|error| Error::Signing(error.into()))
+    }
+
+    /// Verifies a token in full: form, signature, times, audience, issuer, id and kind.
+    ///
+    /// # Errors
+    /// [`TokenError`]: always the caller's fault.
+    pub fn decode<T: TokenType>(&self, token: &str) -> Result<Token<T>, TokenError> {
+        let now = self.now();
+        let claims = self.decode_claims(token, now)?;
+        self.accept(claims, now)
+    }
+
+    /// The first half of [`decode`](Self::decode): what PyJWT checks. Whether the token is
+    /// blacklisted is asked between the halves, as upstream does.
+    pub(crate) fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+        let payload = self.inner.keys.verify_compact(token).map_err(|_| TokenError::Invalid)?;
+        let claims = Claims::parse(payload)?;
+        claims.check_registered(&self.inner.settings, now)?;
+        Ok(claims)
+    }
+
+    /// The second half of [`decode`](Self::decode): what upstream's `Token.verify` checks.
+    pub(crate) fn accept<T: TokenType>(
+        &self,
+        claims: Claims,
+        now: Timestamp,
+    ) -> Result<Token<T>, TokenError> {
+        let settings = &self.inner.settings;
+        claims.check_expiry("exp", now, settings.leeway)?;
+        if let Some(claim) = &settings.jti_claim
+            && !claims.contains(claim)
+        {
+            return Err(TokenError::MissingId);
+        }
+        if let Some(claim) = &settings.token_type_claim
+            && !T::ANY_TYPE
+        {
+            if !claims.contains(claim) {
+                return Err(TokenError::MissingType);
+            }
+            if claims.str(claim).as_deref() != Some(T::NAME) {
+                return Err(TokenError::WrongType);
+            }
+        }
+        Ok(Token::new(claims))
+    }
+
+    /// The value of the token's user claim, in canonical text form; `None` if it is missing or
+    /// neither a string nor an integer.
+    pub fn user_id<T>(&self, token: &Token<T>) -> Option<UserId> {
+        match self.user_claim(token) {
+            UserClaim::Id(id) => Some(id),
+            UserClaim::Missing | UserClaim::Malformed => None,
+        }
+    }
+
+    pub(crate) fn user_claim<T>(&self, token: &Token<T>) -> UserClaim {
+        token.claims.user_id(&self.inner.settings.user_id_claim)
+    }
+
+    /// The token's id: the value of `JTI_CLAIM`, if it is a string.
+    pub fn jti<T>(&self, token: &Token<T>) -> Option<String> {
+        self.jti_of(&token.claims)
+    }
+
+    pub(crate) fn jti_of(&self, claims: &Claims) -> Option<String> {
+        let claim = self.inner.settings.jti_claim.as_deref()?;
+        claims.str(claim).map(std::borrow::Cow::into_owned)
+    }
+
+    /// When the token expires, in whole seconds.
+    pub fn expires_at<T>(&self, token: &Token<T>) -> Option<Timestamp> {
+        token.claims.numeric_date("exp").ok().flatten().map(Timestamp::from_secs)
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
