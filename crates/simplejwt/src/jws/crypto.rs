@@ -1,6 +1,7 @@
 //! Keys that are ready to use: parsed once, then only used. The one file that names the
 //! cryptographic crates.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::error::{KeyRejected, Unspecified};
@@ -12,7 +13,7 @@ use aws_lc_rs::signature::{
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384, Sha512};
-use subtle::ConstantTimeEq;
+
 use zeroize::Zeroizing;
 
 use super::algorithm::{Algorithm, Curve};
@@ -213,7 +214,9 @@ impl Verifier {
     /// time; ECDSA takes r||s only (RFC 7518 section 3.4).
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.0 {
-            VerifierKind::Hmac(key) => key.mac(message, |mac| mac.ct_eq(signature).into()),
+            VerifierKind::Hmac(key) => {
+                key.mac(message, |mac| verify_slices_are_equal(mac, signature).is_ok())
+            }
             VerifierKind::Public { key, .. } => key.verify_sig(message, signature).is_ok(),
         }
     }

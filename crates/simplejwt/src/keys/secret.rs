@@ -34,8 +34,7 @@ pub(super) fn check(algorithm: Algorithm, secret: &[u8], allow_weak: bool) -> Re
 /// Beginnings of secrets that are printed for everyone to read. The jwt.io ones are long enough
 /// to pass for real.
 fn placeholder(secret: &[u8]) -> Option<&'static str> {
-    const PLACEHOLDERS: [&str; 8] = [
-        "django-insecure-",
+    const PLACEHOLDERS: [&str; 7] = [
         "a-string-secret-at-least-256-bits-long",
         "a-valid-string-secret-that-is-at-least-",
         "your-256-bit-secret",
