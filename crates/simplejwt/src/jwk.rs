@@ -342,3 +342,6 @@ fn coordinates(curve: Curve, point: &[u8]) -> (String, String) {
     let mut halves = point.get(1..).unwrap_or_default().chunks(curve.field_len()).map(encode);
     (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;
