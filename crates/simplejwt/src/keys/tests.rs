@@ -339,6 +339,27 @@ proptest! {
     }
 
     #[test]
+    fn no_openssh_line_panics(
+        name in prop::sample::select(vec!["rsa2048.ssh.pub", "p256.ssh.pub", "ed25519.ssh.pub"]),
+        at in any::<prop::sample::Index>(),
+        to in any::<u8>(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let line = String::from_utf8(file(name)).unwrap();
+        let (start, base64) = line.trim().split_once(' ').unwrap();
+        let base64 = base64.split(' ').next().unwrap();
+        let mut blob = STANDARD.decode_to_vec(base64).unwrap();
+        let at = at.index(blob.len());
+        blob[at] = to;
+        for blob in [&blob[..], &blob[..cut.index(blob.len())]] {
+            let line = format!("{start} {}", STANDARD.encode_to_string(blob));
+            for algorithm in [Rs256, Es256, EdDsa] {
+                let _ = VerifyingKey::parse(algorithm, line.as_bytes(), false);
+            }
+        }
+    }
+
+    #[test]
     fn no_block_panics(
         label in prop::sample::select(vec![
             "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "PUBLIC KEY", "RSA PUBLIC KEY",
