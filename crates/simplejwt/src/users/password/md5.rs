@@ -1,0 +1,56 @@
+//! `md5$salt$hex`: no work at all, for tests and very old tables.
+
+use ::md5::{Digest as _, Md5};
+use subtle::ConstantTimeEq as _;
+
+use super::parameters::salt_too_short;
+
+/// A stored hash taken apart.
+pub(super) struct Stored<'a> {
+    salt: &'a str,
+    hash: &'a str,
+}
+
+impl<'a> Stored<'a> {
+    /// `rest` is what follows the name and its `$`.
+    pub(super) fn parse(rest: &'a str) -> Option<Self> {
+        let (salt, hash) = rest.split_once('$')?;
+        (!salt.is_empty()).then_some(Stored { salt, hash })
+    }
+
+    pub(super) fn matches(&self, password: &str) -> bool {
+        let computed = compute(password, self.salt);
+        computed.as_bytes().ct_eq(self.hash.as_bytes()).into()
+    }
+
+    pub(super) fn must_update(&self) -> bool {
+        salt_too_short(self.salt.chars().count())
+    }
+}
+
+fn compute(password: &str, salt: &str) -> String {
+    let digest = Md5::new().chain_update(salt).chain_update(password).finalize();
+    hexadecimal(&digest, b"0123456789abcdef")
+}
+
+pub(super) fn encode(password: &str, salt: &str) -> String {
+    format!("{salt}${}", compute(password, salt))
+}
+
+/// A well-formed hash that no password is known for.
+pub(super) fn prepare(salt: &str, random: &[u8; 64]) -> String {
+    format!("{salt}${}", hexadecimal(&random[..16], b"0123456789abcdef"))
+}
+
+/// The MD5 of `text` in upper-case hexadecimal digits.
+pub(super) fn upper_case_digest(text: &str) -> String {
+    hexadecimal(&Md5::digest(text), b"0123456789ABCDEF")
+}
+
+fn hexadecimal(bytes: &[u8], digits: &[u8; 16]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|nibble| char::from(digits[usize::from(nibble)]))
+        .collect()
+}

@@ -1,0 +1,163 @@
+//! How much work a hash is, and how much a stored one may ask for.
+
+use super::HashersError;
+
+/// A stored hash longer than this many bytes is taken as corrupt.
+/// Django's column holds 128 characters.
+pub const MAX_ENCODED_LENGTH: usize = 1024;
+/// Most PBKDF2 iterations: about two seconds. Django 5.2 uses 1,000,000.
+pub const MAX_PBKDF2_ITERATIONS: u32 = 20_000_000;
+/// Most memory of one Argon2 computation, in KiB: 1 GiB. Django uses 102,400.
+pub const MAX_ARGON2_MEMORY: u32 = 1 << 20;
+/// Most Argon2 passes over the memory. Django uses 2.
+pub const MAX_ARGON2_TIME: u32 = 10_000;
+/// Most Argon2 lanes. Django uses 8.
+pub const MAX_ARGON2_PARALLELISM: u32 = 255;
+/// Most Argon2 memory times passes, in KiB: 8 GiB written, a few seconds.
+pub const MAX_ARGON2_WORK: u64 = 1 << 23;
+/// Most bcrypt rounds (as a power of two): about seven seconds. Django uses 12;
+/// the format itself would go up to 31, which is more than a day.
+pub const MAX_BCRYPT_ROUNDS: u32 = 17;
+/// Most memory of one scrypt computation, `128 · r · (n + p)` bytes: 256 MiB.
+/// Django's is 16 MiB, and OpenSSL refuses it more than 32.
+pub const MAX_SCRYPT_MEMORY: u64 = 256 << 20;
+/// Most scrypt work, `n · r · p`: a few seconds. Django's is 655,360.
+pub const MAX_SCRYPT_WORK: u64 = 1 << 24;
+
+/// The work of a newly made hash, for each family; the defaults are those of Django 5.2.
+///
+/// Stored hashes say themselves how they were made. They are verified up to the `MAX_…`
+/// limits of this module, and one that asks for more is refused like a corrupt one, so
+/// that a row in the database cannot stop the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    /// Iterations of both PBKDF2 hashers (`iterations`): 1,000,000.
+    pub pbkdf2_iterations: u32,
+    /// Argon2's passes, memory and lanes.
+    pub argon2: Argon2Cost,
+    /// Rounds of both bcrypt hashers as a power of two (`rounds`): 12.
+    pub bcrypt_rounds: u32,
+    /// scrypt's work factor, block size and parallelism.
+    pub scrypt: ScryptCost,
+}
+
+/// The cost of an Argon2 hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Argon2Cost {
+    /// Passes over the memory (`time_cost`): 2.
+    pub time_cost: u32,
+    /// Memory in KiB (`memory_cost`): 102,400.
+    pub memory_cost: u32,
+    /// Lanes (`parallelism`): 8.
+    pub parallelism: u32,
+}
+
+/// The cost of a scrypt hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScryptCost {
+    /// `n`, a power of two (`work_factor`): 16,384.
+    pub work_factor: u32,
+    /// `r` (`block_size`): 8.
+    pub block_size: u32,
+    /// `p` (`parallelism`): 5.
+    pub parallelism: u32,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Parameters {
+            pbkdf2_iterations: 1_000_000,
+            argon2: Argon2Cost { time_cost: 2, memory_cost: 102_400, parallelism: 8 },
+            bcrypt_rounds: 12,
+            scrypt: ScryptCost { work_factor: 1 << 14, block_size: 8, parallelism: 5 },
+        }
+    }
+}
+
+impl Parameters {
+    /// Checks every value against what its algorithm allows and the limits of this module.
+    ///
+    /// # Errors
+    /// [`HashersError::OutOfRange`] names the first value that is not allowed.
+    pub fn validate(&self) -> Result<(), HashersError> {
+        let refused = |setting| Err(HashersError::OutOfRange { setting });
+        if !pbkdf2_allowed(self.pbkdf2_iterations) {
+            return refused("the PBKDF2 iterations");
+        }
+        if !self.argon2.allowed() {
+            return refused("the Argon2 cost");
+        }
+        if !bcrypt_allowed(self.bcrypt_rounds) {
+            return refused("the bcrypt rounds");
+        }
+        if !self.scrypt.allowed() {
+            return refused("the scrypt cost");
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn pbkdf2_allowed(iterations: u32) -> bool {
+    (1..=MAX_PBKDF2_ITERATIONS).contains(&iterations)
+}
+
+pub(super) fn bcrypt_allowed(rounds: u32) -> bool {
+    (4..=MAX_BCRYPT_ROUNDS).contains(&rounds)
+}
+
+impl Argon2Cost {
+    /// RFC 9106 section 3.1 asks for at least eight KiB a lane.
+    pub(super) fn allowed(&self) -> bool {
+        (1..=MAX_ARGON2_PARALLELISM).contains(&self.parallelism)
+            && (1..=MAX_ARGON2_TIME).contains(&self.time_cost)
+            && (8 * self.parallelism..=MAX_ARGON2_MEMORY).contains(&self.memory_cost)
+            && self.work() <= MAX_ARGON2_WORK
+    }
+
+    /// KiB written.
+    pub(super) fn work(&self) -> u64 {
+        u64::from(self.memory_cost) * u64::from(self.time_cost)
+    }
+}
+
+impl ScryptCost {
+    /// RFC 7914 section 2: `n` is a power of two above one and below `2^(128 · r / 8)`.
+    pub(super) fn allowed(&self) -> bool {
+        let (n, r, p) =
+            (u64::from(self.work_factor), u64::from(self.block_size), u64::from(self.parallelism));
+        let memory = r.saturating_mul(128).saturating_mul(n + p);
+        self.work_factor > 1
+            && self.work_factor.is_power_of_two()
+            && r > 0
+            && p > 0
+            && u64::from(self.work_factor.ilog2()) < 16 * r
+            && memory <= MAX_SCRYPT_MEMORY
+            && self.work() <= MAX_SCRYPT_WORK
+    }
+
+    /// `n · r · p`.
+    pub(super) fn work(&self) -> u64 {
+        u64::from(self.work_factor)
+            .saturating_mul(u64::from(self.block_size))
+            .saturating_mul(u64::from(self.parallelism))
+    }
+}
+
+/// A number as Django writes it: decimal digits, no sign, no leading zero.
+///
+/// Python's `int()` is laxer, but Django compares the whole encoded text, so that a hash
+/// with `+5` or `05` iterations never matches there either.
+pub(super) fn decimal(text: &str) -> Option<u32> {
+    let canonical = text.bytes().all(|byte| byte.is_ascii_digit())
+        && (text.len() == 1 || !text.starts_with('0'));
+    canonical.then(|| text.parse().ok()).flatten()
+}
+
+/// Whether a salt of this many characters carries less than the 128 bits that Django wants
+/// (each of its 62 letters carries 5.954).
+pub(super) fn salt_too_short(characters: usize) -> bool {
+    characters < SALT_LENGTH
+}
+
+/// Characters in a new salt: the fewest that carry 128 bits.
+pub(super) const SALT_LENGTH: usize = 22;

@@ -1,0 +1,102 @@
+//! `pbkdf2_sha256$iterations$salt$base64` and `pbkdf2_sha1$…`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::Hmac;
+use sha1::Sha1;
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use super::parameters::{decimal, pbkdf2_allowed, salt_too_short};
+
+/// The hash under HMAC (RFC 8018 section 5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Digest {
+    Sha256,
+    Sha1,
+}
+
+impl Digest {
+    const fn length(self) -> usize {
+        match self {
+            Digest::Sha256 => 32,
+            Digest::Sha1 => 20,
+        }
+    }
+
+    /// Nanoseconds of one iteration on common hardware, for comparing families.
+    const fn nanoseconds(self) -> u64 {
+        match self {
+            Digest::Sha256 => 109,
+            Digest::Sha1 => 84,
+        }
+    }
+}
+
+/// A stored hash taken apart.
+pub(super) struct Stored<'a> {
+    digest: Digest,
+    pub(super) iterations: u32,
+    salt: &'a str,
+    hash: &'a str,
+}
+
+impl<'a> Stored<'a> {
+    /// `rest` is what follows the name and its `$`.
+    pub(super) fn parse(digest: Digest, rest: &'a str) -> Option<Self> {
+        let mut parts = rest.splitn(3, '$');
+        let iterations = decimal(parts.next()?)?;
+        let salt = parts.next().filter(|salt| !salt.is_empty())?;
+        let hash = parts.next()?;
+        pbkdf2_allowed(iterations).then_some(Stored { digest, iterations, salt, hash })
+    }
+
+    pub(super) fn matches(&self, password: &str) -> bool {
+        let computed = compute(self.digest, password, self.salt, self.iterations);
+        computed.as_bytes().ct_eq(self.hash.as_bytes()).into()
+    }
+
+    pub(super) fn must_update(&self, iterations: u32) -> bool {
+        self.iterations != iterations || salt_too_short(self.salt.chars().count())
+    }
+
+    /// The iterations that a hash of today's cost has more than this one.
+    /// They are spent after a wrong password.
+    pub(super) fn harden(&self, password: &str, iterations: u32) -> u64 {
+        let missing = iterations.saturating_sub(self.iterations);
+        if missing == 0 {
+            return 0;
+        }
+        std::hint::black_box(compute(self.digest, password, self.salt, missing));
+        1
+    }
+
+    pub(super) fn nanoseconds(&self) -> u64 {
+        self.digest.nanoseconds() * u64::from(self.iterations)
+    }
+}
+
+fn compute(digest: Digest, password: &str, salt: &str, iterations: u32) -> String {
+    let mut buffer = [0u8; 32];
+    let output = &mut buffer[..digest.length()];
+    let (password, salt) = (password.as_bytes(), salt.as_bytes());
+    let computed = match digest {
+        Digest::Sha256 => ::pbkdf2::pbkdf2::<Hmac<Sha256>>(password, salt, iterations, output),
+        Digest::Sha1 => ::pbkdf2::pbkdf2::<Hmac<Sha1>>(password, salt, iterations, output),
+    };
+    computed.expect("HMAC takes a key of any length");
+    STANDARD.encode(output)
+}
+
+pub(super) fn encode(digest: Digest, password: &str, salt: &str, iterations: u32) -> String {
+    format(iterations, salt, &compute(digest, password, salt, iterations))
+}
+
+/// A well-formed hash that no password is known for.
+pub(super) fn prepare(digest: Digest, salt: &str, random: &[u8; 64], iterations: u32) -> String {
+    format(iterations, salt, &STANDARD.encode(&random[..digest.length()]))
+}
+
+fn format(iterations: u32, salt: &str, hash: &str) -> String {
+    format!("{iterations}${salt}${hash}")
+}

@@ -1,0 +1,258 @@
+//! Threads for the hashing, and a bound on what waits for them.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use futures_channel::oneshot;
+
+use super::{EncodeError, Hashers, Password, Verdict};
+
+/// The size of a [`HashingPool`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolOptions {
+    /// Hashes computed at the same time; at least one thread is started. With Argon2 each
+    /// takes its memory (100 MiB by default). Default: the available parallelism.
+    pub threads: usize,
+    /// Passwords that may wait for a thread; one more is turned away with
+    /// [`PoolError::Full`]. Default: 256.
+    pub waiting: usize,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        PoolOptions {
+            threads: thread::available_parallelism().map_or(1, usize::from),
+            waiting: 256,
+        }
+    }
+}
+
+/// Why the pool gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// As many passwords wait as may: the caller should answer 503 and ask to come back.
+    #[error("too many passwords wait to be hashed")]
+    Full,
+    /// The hashing failed unexpectedly. The pool goes on.
+    #[error("a password hash could not be computed")]
+    Panicked,
+    /// The password could not be hashed.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+/// Computes password hashes on threads of its own.
+///
+/// Works under any async runtime: the answers come over a channel. Clones share the threads,
+/// which end when the last clone is gone and the hash at hand is done. A caller that stops
+/// waiting takes its password out of the queue.
+///
+/// ```
+/// use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, Verdict};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hashers = Hashers::from_setting(["md5"])?; // no work: for examples only
+/// let pool = HashingPool::new(hashers, PoolOptions::default())?;
+/// let stored = pool.encode("secret".to_owned().into()).await?;
+/// assert!(pool.verify("secret".to_owned().into(), Some(stored)).await?.is_correct());
+/// assert_eq!(pool.verify("secret".to_owned().into(), None).await?, Verdict::Wrong);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct HashingPool {
+    handle: Arc<Handle>,
+}
+
+impl fmt::Debug for HashingPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashingPool")
+            .field("hashers", self.hashers())
+            .field("options", &self.handle.0.options)
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+/// What the clones share; the threads hold only the inside, so that this one's drop is the
+/// end of the pool.
+struct Handle(Arc<Shared>);
+
+struct Shared {
+    hashers: Hashers,
+    options: PoolOptions,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Box<dyn Job>>,
+    closed: bool,
+}
+
+/// Something for a thread to do.
+trait Job: Send {
+    /// Whether nobody waits for the answer any more.
+    fn abandoned(&self) -> bool;
+    fn run(self: Box<Self>, hashers: &Hashers);
+}
+
+struct Pending<W, T> {
+    work: W,
+    answer: oneshot::Sender<Result<T, Box<dyn Any + Send>>>,
+}
+
+impl<W, T> Job for Pending<W, T>
+where
+    W: FnOnce(&Hashers) -> T + Send,
+    T: Send,
+{
+    fn abandoned(&self) -> bool {
+        self.answer.is_canceled()
+    }
+
+    fn run(self: Box<Self>, hashers: &Hashers) {
+        let Pending { work, answer } = *self;
+        // The hashers keep nothing between calls but a counter.
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(hashers)));
+        // Nobody to take the answer: nothing to do about it.
+        let _ = answer.send(outcome);
+    }
+}
+
+impl HashingPool {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// That of the operating system when a thread cannot be started.
+    pub fn new(hashers: Hashers, options: PoolOptions) -> io::Result<Self> {
+        let handle = Arc::new(Handle(Arc::new(Shared {
+            hashers,
+            options,
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+        })));
+        for number in 0..options.threads.max(1) {
+            let shared = Arc::clone(&handle.0);
+            thread::Builder::new()
+                .name(format!("password-{number}"))
+                .spawn(move || shared.serve())?;
+        }
+        Ok(HashingPool { handle })
+    }
+
+    /// The hashers that the pool runs.
+    #[must_use]
+    pub fn hashers(&self) -> &Hashers {
+        &self.handle.0.hashers
+    }
+
+    /// Passwords that wait for a thread at this moment.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.handle.0.lock().jobs.len()
+    }
+
+    /// [`Hashers::verify`] on a thread of the pool. `encoded` is the stored hash; `None`, for
+    /// an unknown user, does [`Hashers::dummy_work`] and is [`Verdict::Wrong`].
+    ///
+    /// # Errors
+    /// [`PoolError::Full`] or [`PoolError::Panicked`].
+    pub async fn verify(
+        &self,
+        password: Password,
+        encoded: Option<String>,
+    ) -> Result<Verdict, PoolError> {
+        self.run(move |hashers| match encoded {
+            Some(encoded) => hashers.verify(&password, &encoded),
+            None => {
+                hashers.dummy_work(&password);
+                Verdict::Wrong
+            }
+        })
+        .await
+    }
+
+    /// [`Hashers::encode`] on a thread of the pool.
+    ///
+    /// # Errors
+    /// [`PoolError::Encode`], [`PoolError::Full`] or [`PoolError::Panicked`].
+    pub async fn encode(&self, password: Password) -> Result<String, PoolError> {
+        Ok(self.run(move |hashers| hashers.encode(&password)).await??)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Hashers) -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        let (answer, answered) = oneshot::channel();
+        self.handle.0.submit(Box::new(Pending { work, answer }))?;
+        match answered.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(_)) | Err(oneshot::Canceled) => Err(PoolError::Panicked),
+        }
+    }
+}
+
+impl Shared {
+    /// A panic with the lock held would leave the queue whole: nothing in between fails.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn submit(&self, job: Box<dyn Job>) -> Result<(), PoolError> {
+        let mut queue = self.lock();
+        if queue.jobs.len() >= self.options.waiting {
+            queue.jobs.retain(|job| !job.abandoned());
+        }
+        if queue.jobs.len() >= self.options.waiting {
+            return Err(PoolError::Full);
+        }
+        queue.jobs.push_back(job);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    fn serve(&self) {
+        while let Some(job) = self.next() {
+            job.run(&self.hashers);
+        }
+    }
+
+    /// Waits for a job that somebody still wants; `None` when the pool is gone.
+    fn next(&self) -> Option<Box<dyn Job>> {
+        let mut queue = self.lock();
+        loop {
+            if queue.closed {
+                return None;
+            }
+            match queue.jobs.pop_front() {
+                Some(job) if job.abandoned() => {}
+                Some(job) => return Some(job),
+                None => {
+                    queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Handle {
+    /// The threads are let go rather than joined: waiting for a hash would hold up the
+    /// runtime's thread that drops the last clone.
+    fn drop(&mut self) {
+        let mut queue = self.0.lock();
+        queue.closed = true;
+        queue.jobs.clear();
+        drop(queue);
+        self.0.changed.notify_all();
+    }
+}
