@@ -89,6 +89,7 @@ impl HmacKey {
 /// A key that signs.
 pub(crate) struct Signer(SignerKind);
 
+#[expect(clippy::large_enum_variant, reason = "one per key, and behind an Arc")]
 enum SignerKind {
     Hmac(HmacKey),
     Rsa { pair: RsaKeyPair, padding: &'static dyn RsaEncoding },
@@ -164,6 +165,7 @@ impl From<Unspecified> for SigningFailed {
 /// A key that verifies.
 pub(crate) struct Verifier(VerifierKind);
 
+#[expect(clippy::large_enum_variant, reason = "one per key, and behind an Arc")]
 enum VerifierKind {
     Hmac(HmacKey),
     Public { key: ParsedPublicKey, signature_len: usize },
