@@ -316,7 +316,7 @@ impl Auth {
                 return Err(TokenError::Blacklisted.into());
             }
         }
-        Ok(self.tokens.accept(claims, now)?)
+        Ok(self.tokens.accept(claims)?)
     }
 
     /// Whether the token's user still exists and may have tokens.
