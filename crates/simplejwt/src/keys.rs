@@ -1,70 +1,332 @@
-//! stub
+//! Keys: what signs tokens and what verifies them.
+//!
+//! A key carries exactly one [`Algorithm`], so a token's header has nothing to choose (RFC 8725
+//! section 3.1). Everything that can be wrong with a key is found when it is loaded, as a
+//! [`KeyError`] that says what to do.
+
+mod check;
+mod der;
+mod error;
+mod load;
+mod pem;
+mod secret;
+mod set;
+mod ssh;
+
+pub use crate::jws::{Algorithm, JwsError, MAX_TOKEN_BYTES, UnknownAlgorithm};
+pub use error::KeyError;
+pub use set::{KeySet, SignError};
+
 use std::fmt;
-/// A
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    /// h
-    Hs256,
+use std::sync::Arc;
+
+use crate::jwk::{Jwk, JwkError, JwkSet, Material};
+use crate::jws::{self, KeyKind, PrivateKey, PublicKey, Signer, Verifier};
+use check::{check_numbers, check_type, needs_pair, not_hmac, public_kind, wrong_type};
+use der::Found;
+use load::{Wanted, find_key};
+
+/// A key that signs: an HMAC secret or a private key. Upstream: `SIGNING_KEY`.
+///
+/// Cheap to clone. `Debug` shows the algorithm and the key id only.
+#[derive(Clone)]
+pub struct SigningKey {
+    signer: Arc<Signer>,
+    verifying: VerifyingKey,
 }
-impl Algorithm {
-    /// s
-    pub fn is_symmetric(self) -> bool {
-        true
-    }
+
+/// A key that verifies: an HMAC secret or a public key. Upstream: `VERIFYING_KEY`.
+///
+/// Cheap to clone. `Debug` shows the algorithm and the key id only.
+#[derive(Clone)]
+pub struct VerifyingKey {
+    algorithm: Algorithm,
+    kid: Option<Arc<str>>,
+    /// The header segment of this key's tokens.
+    header: Arc<str>,
+    verifier: Arc<Verifier>,
+    /// `None` for an HMAC secret.
+    public: Option<Arc<PublicKey>>,
 }
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HS256")
-    }
-}
-/// E
-#[derive(Debug, thiserror::Error)]
-#[error("key")]
-pub struct KeyError;
-/// S
-#[derive(Debug, Clone)]
-pub struct SigningKey;
-/// V
-#[derive(Debug, Clone)]
-pub struct VerifyingKey;
-/// K
-#[derive(Debug, Clone)]
-pub struct KeySet;
+
 impl SigningKey {
-    /// p
-    pub fn parse(_: Algorithm, _: &[u8], _: bool) -> Result<Self, KeyError> {
-        Ok(Self)
+    /// From a setting: a secret for HMAC, PEM for the other algorithms. `allow_weak` lets an HMAC
+    /// secret be shorter than its hash, or a placeholder.
+    ///
+    /// # Errors
+    /// [`KeyError`]
+    pub fn parse(algorithm: Algorithm, text: &[u8], allow_weak: bool) -> Result<Self, KeyError> {
+        if algorithm.is_symmetric() {
+            Self::new_secret(algorithm, text, allow_weak)
+        } else {
+            Self::from_pem(algorithm, text)
+        }
+    }
+
+    /// From an HMAC secret of at least as many bytes as the hash has: 32, 48 or 64 (RFC 7518
+    /// section 3.2).
+    ///
+    /// # Errors
+    /// [`KeyError`] for secrets that are empty, short, a placeholder, or in truth a key pair's.
+    pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        Self::new_secret(algorithm, secret, false)
+    }
+
+    /// From an HMAC secret that may be short or a placeholder, so that old tokens stay valid.
+    ///
+    /// # Errors
+    /// [`KeyError`] for secrets that are empty, or in truth a key pair's.
+    pub fn from_secret_allow_weak(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        Self::new_secret(algorithm, secret, true)
+    }
+
+    fn new_secret(algorithm: Algorithm, secret: &[u8], weak: bool) -> Result<Self, KeyError> {
+        let verifying = VerifyingKey::new_secret(algorithm, secret, weak)?;
+        let signer = Signer::hmac(algorithm, secret).ok_or(not_hmac(algorithm))?;
+        Ok(Self { signer: Arc::new(signer), verifying })
+    }
+
+    /// From a private key in PEM: `RSA PRIVATE KEY` (PKCS#1), `EC PRIVATE KEY` (SEC 1, also behind
+    /// `EC PARAMETERS`) or `PRIVATE KEY` (PKCS#8). Text around the block doesn't matter.
+    ///
+    /// # Errors
+    /// [`KeyError`]
+    pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
+        needs_pair(algorithm)?;
+        match find_key(pem, Wanted::Private)? {
+            Found::Private(key) => Self::new_private(algorithm, &key),
+            Found::Public(key) => {
+                check_type(algorithm, public_kind(&key))?;
+                Err(KeyError::PublicKeyForSigning(algorithm))
+            }
+            Found::Other(found) => Err(wrong_type(algorithm, found)),
+        }
+    }
+
+    fn new_private(algorithm: Algorithm, key: &PrivateKey) -> Result<Self, KeyError> {
+        let (kind, what) = match key {
+            PrivateKey::Rsa { .. } => (KeyKind::Rsa, "the RSA private key"),
+            PrivateKey::Ec { curve, .. } => (KeyKind::Ec(*curve), "the EC private key"),
+            PrivateKey::Ed25519 { .. } => (KeyKind::Ed25519, "the Ed25519 private key"),
+        };
+        check_type(algorithm, kind)?;
+        // The plain reasons come first: the library below says only yes or no.
+        let rsa = match key {
+            PrivateKey::Rsa { der } => {
+                let public = der::rsa_public_half(der).ok_or(KeyError::Malformed(what))?;
+                check_numbers(&public)?;
+                Some(public)
+            }
+            _ => None,
+        };
+        let (signer, point) = Signer::private(algorithm, key).ok_or(KeyError::Invalid(what))?;
+        let public = match (key, rsa, point) {
+            (PrivateKey::Ec { curve, .. }, _, Some(point)) => {
+                PublicKey::Ec { curve: *curve, point }
+            }
+            (PrivateKey::Ed25519 { .. }, _, Some(x)) => PublicKey::Ed25519 { x },
+            (_, Some(rsa), _) => rsa,
+            _ => return Err(KeyError::Invalid(what)),
+        };
+        let verifying = VerifyingKey::new_public(algorithm, public)?;
+        Ok(Self { signer: Arc::new(signer), verifying })
+    }
+
+    /// With a key id, which the headers of its tokens name from now on (RFC 7515 section 4.1.4).
+    #[must_use]
+    pub fn with_kid(mut self, kid: &str) -> Self {
+        self.verifying = self.verifying.with_kid(kid);
+        self
+    }
+
+    /// The one algorithm that this key signs with.
+    pub fn algorithm(&self) -> Algorithm {
+        self.verifying.algorithm
+    }
+
+    /// The key id.
+    pub fn kid(&self) -> Option<&str> {
+        self.verifying.kid()
+    }
+
+    /// What verifies this key's signatures.
+    pub fn verifying_key(&self) -> VerifyingKey {
+        self.verifying.clone()
+    }
+
+    fn header(&self) -> &str {
+        &self.verifying.header
     }
 }
+
 impl VerifyingKey {
-    /// p
-    pub fn parse(_: Algorithm, _: &[u8], _: bool) -> Result<Self, KeyError> {
-        Ok(Self)
+    /// From a setting: a secret for HMAC; PEM, an OpenSSH public key line or a JWK for the other
+    /// algorithms. `allow_weak` lets an HMAC secret be shorter than its hash, or a placeholder.
+    ///
+    /// # Errors
+    /// [`KeyError`]
+    pub fn parse(algorithm: Algorithm, text: &[u8], allow_weak: bool) -> Result<Self, KeyError> {
+        if algorithm.is_symmetric() {
+            Self::new_secret(algorithm, text, allow_weak)
+        } else if text.trim_ascii_start().starts_with(b"{") {
+            Self::from_jwk(algorithm, &Jwk::from_json(text)?)
+        } else {
+            Self::from_pem(algorithm, text)
+        }
+    }
+
+    /// From an HMAC secret, as [`SigningKey::from_secret`].
+    ///
+    /// # Errors
+    /// [`KeyError`]
+    pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        Self::new_secret(algorithm, secret, false)
+    }
+
+    /// From an HMAC secret, as [`SigningKey::from_secret_allow_weak`].
+    ///
+    /// # Errors
+    /// [`KeyError`]
+    pub fn from_secret_allow_weak(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        Self::new_secret(algorithm, secret, true)
+    }
+
+    fn new_secret(algorithm: Algorithm, secret: &[u8], weak: bool) -> Result<Self, KeyError> {
+        secret::check(algorithm, secret, weak)?;
+        let verifier = Verifier::hmac(algorithm, secret).ok_or(not_hmac(algorithm))?;
+        Ok(Self::new(algorithm, verifier, None))
+    }
+
+    /// From PEM, `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE`, or an OpenSSH public key line.
+    /// From a private key, its public half is taken, as upstream does.
+    ///
+    /// # Errors
+    /// [`KeyError`]
+    pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
+        needs_pair(algorithm)?;
+        let line = std::str::from_utf8(pem.trim_ascii()).unwrap_or_default();
+        let found = if ssh::is_public_key(line) {
+            ssh::public_key(line)?
+        } else {
+            find_key(pem, Wanted::Public)?
+        };
+        match found {
+            Found::Public(key) => Self::new_public(algorithm, key),
+            Found::Private(key) => {
+                SigningKey::new_private(algorithm, &key).map(|key| key.verifying)
+            }
+            Found::Other(found) => Err(wrong_type(algorithm, found)),
+        }
+    }
+
+    /// From a JSON Web Key (RFC 7517), whose `use`, `key_ops`, `alg`, `kty` and `crv` have to
+    /// fit. Its `kid` is the key's.
+    ///
+    /// # Errors
+    /// [`KeyError`]
+    pub fn from_jwk(algorithm: Algorithm, jwk: &Jwk) -> Result<Self, KeyError> {
+        let key = match jwk.check_use(algorithm)? {
+            Material::Public(key) => Self::new_public(algorithm, key.clone())?,
+            Material::Secret(secret) => {
+                check_type(algorithm, KeyKind::Secret { least: 0 })?;
+                Self::new_secret(algorithm, secret, false)?
+            }
+        };
+        Ok(match jwk.kid() {
+            Some(kid) => key.with_kid(kid),
+            None => key,
+        })
+    }
+
+    /// From a set: each of its keys that is meant for verifying with `algorithm`. Those for
+    /// something else are left out.
+    ///
+    /// # Errors
+    /// [`KeyError`] for a key that is meant for `algorithm` and is weak or not valid;
+    /// [`JwkError::NoKeyFor`] if none is left.
+    pub fn from_jwk_set(algorithm: Algorithm, set: &JwkSet) -> Result<Vec<Self>, KeyError> {
+        let mut keys = Vec::new();
+        for jwk in set.keys() {
+            match Self::from_jwk(algorithm, jwk) {
+                Ok(key) => keys.push(key),
+                Err(
+                    KeyError::WrongType { .. }
+                    | KeyError::Jwk(JwkError::Use | JwkError::Algorithm(_)),
+                ) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if keys.is_empty() { Err(JwkError::NoKeyFor(algorithm).into()) } else { Ok(keys) }
+    }
+
+    /// As a JSON Web Key with `use`, `alg` and the key id; `None` for a secret, which isn't to be
+    /// published.
+    pub fn to_jwk(&self) -> Option<Jwk> {
+        let public = self.public.as_deref()?.clone();
+        Some(Jwk::new_public(self.algorithm, public, self.kid()))
+    }
+
+    fn new_public(algorithm: Algorithm, mut key: PublicKey) -> Result<Self, KeyError> {
+        check_type(algorithm, public_kind(&key))?;
+        check_numbers(&key)?;
+        let verifier = Verifier::public(algorithm, &mut key).ok_or(match &key {
+            PublicKey::Rsa { .. } => KeyError::Invalid("the RSA public key"),
+            PublicKey::Ec { curve, .. } => KeyError::PointOffCurve(curve.name()),
+            PublicKey::Ed25519 { .. } => KeyError::Invalid("the Ed25519 public key"),
+        })?;
+        Ok(Self::new(algorithm, verifier, Some(key)))
+    }
+
+    fn new(algorithm: Algorithm, verifier: Verifier, public: Option<PublicKey>) -> Self {
+        Self {
+            algorithm,
+            kid: None,
+            header: jws::encode_header(algorithm, None).into(),
+            verifier: Arc::new(verifier),
+            public: public.map(Arc::new),
+        }
+    }
+
+    /// With a key id: tokens that name another one are not this key's.
+    #[must_use]
+    pub fn with_kid(mut self, kid: &str) -> Self {
+        self.kid = Some(kid.into());
+        self.header = jws::encode_header(self.algorithm, Some(kid)).into();
+        self
+    }
+
+    /// The one algorithm that this key verifies.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The key id.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    fn header(&self) -> &str {
+        &self.header
     }
 }
-impl KeySet {
-    /// n
-    pub fn new(_: SigningKey) -> Self {
-        Self
-    }
-    /// w
-    pub fn with_signing_and_verifying(_: SigningKey, _: VerifyingKey) -> Result<Self, KeyError> {
-        Ok(Self)
-    }
-    /// v
-    pub fn verify_only(_: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, KeyError> {
-        Ok(Self)
-    }
-    /// s
-    pub fn signing(&self) -> Option<&SigningKey> {
-        None
-    }
-    /// d
-    pub fn verify_compact(&self, _: &str) -> Result<Vec<u8>, KeyError> {
-        Err(KeyError)
-    }
-    /// e
-    pub fn sign_compact(&self, _: &[u8]) -> Result<String, KeyError> {
-        Err(KeyError)
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("algorithm", &self.algorithm())
+            .field("kid", &self.kid())
+            .finish_non_exhaustive()
     }
 }
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("algorithm", &self.algorithm)
+            .field("kid", &self.kid())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@ pub mod claims;
 pub mod clock;
 pub mod error;
 pub mod hooks;
+pub mod jwk;
+pub mod jws;
 pub mod keys;
 mod random;
 pub mod service;
@@ -17,9 +19,9 @@ pub mod web;
 pub use claims::Claims;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, StoreError, TokenError};
-
+pub use hooks::{DefaultHooks, Hooks};
 pub use keys::{Algorithm, KeySet, SigningKey, VerifyingKey};
-
+pub use service::Auth;
 pub use settings::Settings;
 pub use store::TokenStore;
 pub use token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};

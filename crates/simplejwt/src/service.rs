@@ -1,1 +1,404 @@
-//! placeholder
+//! The flows: one method per view of upstream's. No HTTP, no SQL.
+
+use std::fmt;
+use std::sync::Arc;
+
+use subtle::ConstantTimeEq;
+
+use crate::claims::{Claims, UserClaim};
+use crate::clock::Timestamp;
+use crate::error::{Error, TokenError, TokenMessage};
+use crate::hooks::{DefaultHooks, Hooks};
+use crate::settings::{Settings, TokenClass};
+use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use crate::token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};
+use crate::users::{Credentials, User, UserId, UserStore, revoke_claim};
+
+/// What a login answers with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenPair {
+    /// The encoded refresh token.
+    pub refresh: String,
+    /// The encoded access token.
+    pub access: String,
+}
+
+/// What a refresh answers with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The new encoded access token.
+    pub access: String,
+    /// The new encoded refresh token, with `ROTATE_REFRESH_TOKENS`.
+    pub refresh: Option<String>,
+}
+
+/// Logs in, refreshes, verifies, blacklists and authenticates. Cheap to clone.
+///
+/// ```
+/// use simplejwt::{Auth, Settings, Tokens};
+///
+/// let tokens = Tokens::new(Settings {
+///     signing_key: Some("a secret of at least thirty-two bytes".into()),
+///     ..Settings::default()
+/// })?;
+/// let auth = Auth::new(tokens);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Auth {
+    tokens: Tokens,
+    users: Option<Arc<dyn UserStore>>,
+    store: Option<Arc<dyn TokenStore>>,
+    hooks: Arc<dyn Hooks>,
+}
+
+impl Auth {
+    /// Flows that issue and verify tokens. Login needs [`with_users`](Self::with_users); with the
+    /// blacklist on, everything but stateless authentication needs
+    /// [`with_store`](Self::with_store).
+    pub fn new(tokens: Tokens) -> Self {
+        Self { tokens, users: None, store: None, hooks: Arc::new(DefaultHooks) }
+    }
+
+    /// With these users.
+    #[must_use]
+    pub fn with_users(mut self, users: impl UserStore) -> Self {
+        self.users = Some(Arc::new(users));
+        self
+    }
+
+    /// With this store, which is used if `token_blacklist` is on.
+    #[must_use]
+    pub fn with_store(mut self, store: impl TokenStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// With these hooks in place of Django's behaviour.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: impl Hooks) -> Self {
+        self.hooks = Arc::new(hooks);
+        self
+    }
+
+    /// The tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        self.tokens.settings()
+    }
+
+    /// A new refresh and access token for whoever these credentials belong to. Upstream:
+    /// `TokenObtainPairView`.
+    ///
+    /// # Errors
+    /// [`Error::NoActiveAccount`], whatever the reason; internal errors.
+    pub async fn obtain_pair(&self, credentials: &Credentials) -> Result<TokenPair, Error> {
+        let user = self.log_in(credentials).await?;
+        let now = self.tokens.now();
+        let refresh = self.issue_for::<Refresh>(TokenClass::Refresh, &user, now).await?;
+        let encoded = self.tokens.encode(&refresh)?;
+        let access = self.tokens.encode(&self.tokens.access_from_at(&refresh, now))?;
+        self.register(&refresh, &encoded, now).await?;
+        self.logged_in(&user, now).await?;
+        Ok(TokenPair { refresh: encoded, access })
+    }
+
+    /// A new sliding token for whoever these credentials belong to. Upstream:
+    /// `TokenObtainSlidingView`.
+    ///
+    /// # Errors
+    /// As [`obtain_pair`](Self::obtain_pair).
+    pub async fn obtain_sliding(&self, credentials: &Credentials) -> Result<String, Error> {
+        let user = self.log_in(credentials).await?;
+        let now = self.tokens.now();
+        let token = self.issue_for::<Sliding>(TokenClass::Sliding, &user, now).await?;
+        let encoded = self.tokens.encode(&token)?;
+        self.register(&token, &encoded, now).await?;
+        self.logged_in(&user, now).await?;
+        Ok(encoded)
+    }
+
+    /// A new access token for a refresh token and, with `ROTATE_REFRESH_TOKENS`, its successor.
+    /// Upstream: `TokenRefreshView`.
+    ///
+    /// Of any number of concurrent calls with one token, at most one rotates it where
+    /// `BLACKLIST_AFTER_ROTATION` is on.
+    ///
+    /// # Errors
+    /// [`Error::Token`] for a token that isn't good; [`Error::NoActiveAccountForToken`],
+    /// [`Error::NoUserClaim`], [`Error::PasswordChanged`]; internal errors.
+    pub async fn refresh(&self, token: &str) -> Result<Refreshed, Error> {
+        let now = self.tokens.now();
+        let refresh = self.decode_listed::<Refresh>(token, now).await?;
+        self.check_user(&refresh).await?;
+        let access = self.tokens.encode(&self.tokens.access_from_at(&refresh, now))?;
+        let settings = self.settings();
+        if !settings.rotate_refresh_tokens {
+            return Ok(Refreshed { access, refresh: None });
+        }
+        let successor = self.tokens.rotated(&refresh, now);
+        let encoded = self.tokens.encode(&successor)?;
+        if settings.blacklist_after_rotation {
+            let spent = self.outstanding(&refresh, token, now)?;
+            let next = self.outstanding(&successor, &encoded, now)?;
+            match self.blacklist_store()?.rotate(&spent, &next, now).await? {
+                Rotation::Rotated => {}
+                Rotation::Replayed => return Err(TokenError::Blacklisted.into()),
+            }
+        } else {
+            self.register(&successor, &encoded, now).await?;
+        }
+        Ok(Refreshed { access, refresh: Some(encoded) })
+    }
+
+    /// A sliding token with its lifetime renewed. Upstream: `TokenRefreshSlidingView`.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh).
+    pub async fn refresh_sliding(&self, token: &str) -> Result<String, Error> {
+        let now = self.tokens.now();
+        let token = self.decode_listed::<Sliding>(token, now).await?;
+        let settings = self.settings();
+        token.claims().check_expiry(
+            &settings.sliding_token_refresh_exp_claim,
+            now,
+            settings.leeway,
+        )?;
+        self.check_user(&token).await?;
+        self.tokens.encode(&self.tokens.slid(&token, now))
+    }
+
+    /// Whether a token of any kind is good. Upstream: `TokenVerifyView`, which looks at the
+    /// blacklist only where `BLACKLIST_AFTER_ROTATION` is on.
+    ///
+    /// # Errors
+    /// [`Error::Token`], [`Error::VerifiedBlacklisted`]; internal errors.
+    pub async fn verify(&self, token: &str) -> Result<Token<Untyped>, Error> {
+        let token = self.tokens.decode::<Untyped>(token)?;
+        if self.settings().blacklist_after_rotation
+            && let Some(jti) = self.tokens.jti(&token)
+            && self.blacklist_store()?.is_blacklisted(&jti).await?
+        {
+            return Err(Error::VerifiedBlacklisted);
+        }
+        Ok(token)
+    }
+
+    /// Puts a refresh token on the blacklist. Upstream: `TokenBlacklistView`.
+    ///
+    /// # Errors
+    /// [`Error::Token`] for a token that isn't good, a blacklisted one included;
+    /// [`Error::BlacklistDisabled`]; internal errors.
+    pub async fn blacklist(&self, token: &str) -> Result<(), Error> {
+        let now = self.tokens.now();
+        let refresh = self.decode_listed::<Refresh>(token, now).await?;
+        let spent = self.outstanding(&refresh, token, now)?;
+        match self.blacklist_store()?.blacklist(&spent, now).await? {
+            Blacklisting::Blacklisted => Ok(()),
+            Blacklisting::AlreadyBlacklisted => Err(TokenError::Blacklisted.into()),
+        }
+    }
+
+    /// The token of a request, given as one of `AUTH_TOKEN_CLASSES`. Upstream:
+    /// `JWTAuthentication.get_validated_token`.
+    ///
+    /// # Errors
+    /// [`Error::TokenNotValid`] with one message per class; internal errors.
+    pub async fn authenticate(&self, token: &str) -> Result<Token<Access>, Error> {
+        let now = self.tokens.now();
+        let mut messages = Vec::new();
+        for &class in &self.settings().auth_token_classes {
+            let outcome = match class {
+                TokenClass::Access => self.tokens.decode::<Access>(token).map_err(Error::from),
+                TokenClass::Untyped => {
+                    self.tokens.decode::<Untyped>(token).map(Token::into_kind).map_err(Error::from)
+                }
+                TokenClass::Refresh => {
+                    self.decode_listed::<Refresh>(token, now).await.map(Token::into_kind)
+                }
+                TokenClass::Sliding => {
+                    self.decode_listed::<Sliding>(token, now).await.map(Token::into_kind)
+                }
+            };
+            match outcome {
+                Ok(token) => return Ok(token),
+                Err(Error::Token(error)) => messages.push(TokenMessage {
+                    token_class: class.class_name(),
+                    token_type: class.token_type(),
+                    error,
+                }),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::TokenNotValid(messages))
+    }
+
+    /// Whether the token says who its user is: what upstream's
+    /// `JWTStatelessUserAuthentication` asks.
+    ///
+    /// # Errors
+    /// [`Error::NoUserClaim`]
+    pub fn stateless_user_of(&self, token: &Token<Access>) -> Result<UserId, Error> {
+        match self.tokens.user_claim(token) {
+            UserClaim::Id(id) => Ok(id),
+            UserClaim::Missing | UserClaim::Malformed => Err(Error::NoUserClaim),
+        }
+    }
+
+    /// The row of the token's user. Upstream: `JWTAuthentication.get_user`.
+    ///
+    /// # Errors
+    /// [`Error::NoUserClaim`], [`Error::UserNotFound`], [`Error::UserInactive`],
+    /// [`Error::PasswordChanged`]; internal errors.
+    pub async fn user_of(&self, token: &Token<Access>) -> Result<User, Error> {
+        let id = match self.tokens.user_claim(token) {
+            UserClaim::Id(id) => id,
+            UserClaim::Missing => return Err(Error::NoUserClaim),
+            UserClaim::Malformed => return Err(Error::UserNotFound),
+        };
+        let user = self.user_store()?.find(&id).await?.ok_or(Error::UserNotFound)?;
+        if self.settings().check_user_is_active && !user.is_active {
+            return Err(Error::UserInactive);
+        }
+        self.check_password_fingerprint(token.claims(), &user)?;
+        Ok(user)
+    }
+
+    async fn log_in(&self, credentials: &Credentials) -> Result<User, Error> {
+        match self.user_store()?.authenticate(credentials).await? {
+            Some(user) if self.hooks.may_authenticate(self.settings(), &user) => Ok(user),
+            _ => {
+                self.hooks.on_login_failed(credentials).await;
+                Err(Error::NoActiveAccount)
+            }
+        }
+    }
+
+    async fn logged_in(&self, user: &User, now: Timestamp) -> Result<(), Error> {
+        if self.settings().update_last_login {
+            self.user_store()?.update_last_login(&user.id, now).await?;
+        }
+        self.hooks.on_login_success(user).await;
+        Ok(())
+    }
+
+    async fn issue_for<T: TokenType>(
+        &self,
+        class: TokenClass,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<Token<T>, Error> {
+        let settings = self.settings();
+        let mut claims = self.tokens.fresh::<T>(now);
+        claims.set_str(&settings.user_id_claim, user.id.as_str());
+        if settings.check_revoke_token {
+            claims.set_str(&settings.revoke_token_claim, &revoke_claim(&user.password));
+        }
+        self.hooks.extra_claims(class, user, &mut claims).await?;
+        Ok(self.tokens.mint(claims))
+    }
+
+    /// Verifies a token of a kind that can be blacklisted. As upstream does, the blacklist is
+    /// asked once the signature and the times are known to be good, before the rest is looked at.
+    async fn decode_listed<T: TokenType>(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Token<T>, Error> {
+        let claims = self.tokens.decode_claims(token, now)?;
+        if self.settings().token_blacklist {
+            let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
+            if self.blacklist_store()?.is_blacklisted(&jti).await? {
+                return Err(TokenError::Blacklisted.into());
+            }
+        }
+        Ok(self.tokens.accept(claims)?)
+    }
+
+    /// Whether the token's user still exists and may have tokens.
+    async fn check_user<T>(&self, token: &Token<T>) -> Result<(), Error> {
+        let id = match self.tokens.user_claim(token) {
+            UserClaim::Id(id) => id,
+            UserClaim::Missing => return Err(Error::NoUserClaim),
+            UserClaim::Malformed => return Err(Error::NoActiveAccountForToken),
+        };
+        match self.user_store()?.find(&id).await? {
+            Some(user) if self.hooks.may_authenticate(self.settings(), &user) => {
+                self.check_password_fingerprint(token.claims(), &user)
+            }
+            _ => Err(Error::NoActiveAccountForToken),
+        }
+    }
+
+    fn check_password_fingerprint(&self, claims: &Claims, user: &User) -> Result<(), Error> {
+        let settings = self.settings();
+        if !settings.check_revoke_token {
+            return Ok(());
+        }
+        let current = revoke_claim(&user.password);
+        let in_token = claims.str(&settings.revoke_token_claim).unwrap_or_default();
+        if bool::from(in_token.as_bytes().ct_eq(current.as_bytes())) {
+            Ok(())
+        } else {
+            Err(Error::PasswordChanged)
+        }
+    }
+
+    /// Registers a new token where the blacklist is on.
+    async fn register<T>(
+        &self,
+        token: &Token<T>,
+        encoded: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if self.settings().token_blacklist {
+            let token = self.outstanding(token, encoded, now)?;
+            self.blacklist_store()?.record(&token).await?;
+        }
+        Ok(())
+    }
+
+    fn outstanding<T>(
+        &self,
+        token: &Token<T>,
+        encoded: &str,
+        now: Timestamp,
+    ) -> Result<OutstandingToken, Error> {
+        Ok(OutstandingToken {
+            jti: self.tokens.jti(token).ok_or(TokenError::MissingId)?,
+            token: encoded.to_owned(),
+            user_id: self.tokens.user_id(token),
+            created_at: now,
+            expires_at: self
+                .tokens
+                .expires_at(token)
+                .ok_or_else(|| TokenError::MissingClaim("exp".into()))?,
+        })
+    }
+
+    fn user_store(&self) -> Result<&dyn UserStore, Error> {
+        self.users.as_deref().ok_or(Error::NoUserStore)
+    }
+
+    fn blacklist_store(&self) -> Result<&dyn TokenStore, Error> {
+        if !self.settings().token_blacklist {
+            return Err(Error::BlacklistDisabled);
+        }
+        self.store.as_deref().ok_or(Error::BlacklistDisabled)
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth")
+            .field("tokens", &self.tokens)
+            .field("users", &self.users)
+            .field("store", &self.store)
+            .field("hooks", &self.hooks)
+            .finish()
+    }
+}

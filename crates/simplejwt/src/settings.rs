@@ -56,8 +56,8 @@ pub struct Settings {
     /// The signature algorithm (RFC 7518 section 3.1). Default: HS256.
     #[doc(alias = "ALGORITHM")]
     pub algorithm: Algorithm,
-    /// The HMAC secret, or the private key as PEM. Upstream's default is Django's `SECRET_KEY`.
-    /// `None` with an asymmetric algorithm: this instance only verifies.
+    /// The HMAC secret, or the private key as PEM. With an asymmetric algorithm and none here,
+    /// this instance only verifies. Default: none, in the server Django's `SECRET_KEY`.
     #[doc(alias = "SIGNING_KEY")]
     pub signing_key: Option<Secret>,
     /// The public key as PEM, OpenSSH line or certificate; not used by HS*. Default: none.

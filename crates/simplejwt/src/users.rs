@@ -126,9 +126,28 @@ pub trait UserStore: fmt::Debug + Send + Sync + 'static {
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError>;
 }
 
+/// The fingerprint of a stored password hash that `CHECK_REVOKE_TOKEN` puts into tokens: its MD5
+/// as upper-case hex, as upstream has it.
+pub(crate) fn revoke_claim(stored_hash: &str) -> String {
+    use std::fmt::Write as _;
+
+    use md5::Digest as _;
+
+    md5::Md5::digest(stored_hash).iter().fold(String::with_capacity(32), |mut hex, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(hex, "{byte:02X}");
+        hex
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fingerprint_is_upper_case_md5() {
+        assert_eq!(revoke_claim("abc"), "900150983CD24FB0D6963F7D28E17F72");
+    }
 
     #[test]
     fn debug_shows_no_password_and_no_hash() {

@@ -1,0 +1,150 @@
+//! JWS in its compact form (RFC 7515 section 7.1): what a token is taken apart into, and with
+//! which rules.
+//!
+//! Strict where leniency has been somebody's hole: exactly three segments, base64url without
+//! padding, white space or a second spelling, one algorithm per key. Signing and verifying start
+//! at [`KeySet`](crate::KeySet).
+
+mod algorithm;
+mod crypto;
+mod header;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub(crate) use algorithm::{Curve, KeyKind};
+pub(crate) use crypto::{PrivateKey, PublicKey, Signer, SigningFailed, Verifier, sha256};
+pub(crate) use header::Header;
+
+use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use crypto::MAX_SIGNATURE_LEN;
+
+/// The longest token that is looked at, in bytes: 16 KiB. No HTTP server takes longer header
+/// lines, and upstream's tokens have about 300 bytes.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// Why a token is no JWS of the configured keys: for logs.
+///
+/// Clients learn only that the token is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JwsError {
+    /// Longer than [`MAX_TOKEN_BYTES`].
+    #[error("the token is too long")]
+    TooLong,
+    /// Not three segments, or one that isn't base64url as RFC 7515 section 2 has it: no padding,
+    /// and unused bits zero.
+    #[error("the token is not three base64url segments")]
+    Malformed,
+    /// The header isn't a JSON object with unique names, a string `alg` and, if any, a string
+    /// `kid`.
+    #[error("the token's header is malformed")]
+    Header,
+    /// The header has `crit`, and no extension is implemented (RFC 7515 section 4.1.11).
+    #[error("the token's header has critical extensions")]
+    Critical,
+    /// The header has `"b64": false` (RFC 7797).
+    #[error("the token's payload is not base64url encoded")]
+    UnencodedPayload,
+    /// The header's `alg` is not that of a configured key.
+    #[error("the token's algorithm is not that of a configured key")]
+    Algorithm,
+    /// No configured key has the header's `kid`, and each has one.
+    #[error("the token's key id is unknown")]
+    UnknownKey,
+    /// The signature is not the key's.
+    #[error("the token's signature is not valid")]
+    Signature,
+}
+
+/// A compact JWS, taken apart but not verified.
+pub(crate) struct Compact<'t> {
+    /// Still base64url.
+    pub(crate) header: &'t str,
+    /// What the signature is over: header and payload with their dot.
+    signed: &'t str,
+    payload: &'t str,
+    signature: &'t str,
+}
+
+impl<'t> Compact<'t> {
+    pub(crate) fn split(token: &'t str) -> Result<Self, JwsError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(JwsError::TooLong);
+        }
+        let malformed = JwsError::Malformed;
+        // A third dot ends up in the payload, where it is a character outside the alphabet.
+        let is_dot = |byte: &u8| *byte == b'.';
+        let last = token.as_bytes().iter().rposition(is_dot).ok_or(malformed)?;
+        let (signed, signature) = token.split_at_checked(last).ok_or(malformed)?;
+        let first = signed.as_bytes().iter().position(is_dot).ok_or(malformed)?;
+        let (header, payload) = signed.split_at_checked(first).ok_or(malformed)?;
+        let behind_dot = |segment: &'t str| segment.get(1..).ok_or(malformed);
+        Ok(Self {
+            header,
+            signed,
+            payload: behind_dot(payload)?,
+            signature: behind_dot(signature)?,
+        })
+    }
+
+    pub(crate) fn parse_header(&self) -> Result<Header, JwsError> {
+        let json = URL_SAFE_NO_PAD.decode_to_vec(self.header).map_err(|_| JwsError::Malformed)?;
+        Header::parse(&json)
+    }
+
+    /// Whether the signature is that of `key`.
+    pub(crate) fn is_signed_by(&self, key: &Verifier) -> bool {
+        let length = key.signature_len();
+        if self.signature.len() != URL_SAFE_NO_PAD.encoded_length(length) {
+            return false;
+        }
+        // Clearing the long buffer would cost as much as the rest of an HMAC's verification.
+        if length <= SHORT {
+            self.verify_in(key, &mut [0; SHORT])
+        } else {
+            self.verify_in(key, &mut [0; MAX_SIGNATURE_LEN])
+        }
+    }
+
+    fn verify_in(&self, key: &Verifier, buffer: &mut [u8]) -> bool {
+        let Some(buffer) = buffer.get_mut(..key.signature_len()) else { return false };
+        URL_SAFE_NO_PAD
+            .decode(self.signature.as_bytes(), buffer.as_out())
+            .is_ok_and(|signature| key.verify(self.signed.as_bytes(), signature))
+    }
+
+    pub(crate) fn decode_payload(&self) -> Result<Vec<u8>, JwsError> {
+        URL_SAFE_NO_PAD.decode_to_vec(self.payload).map_err(|_| JwsError::Malformed)
+    }
+}
+
+/// Enough for every HMAC, ES256, ES384 and EdDSA.
+const SHORT: usize = 96;
+
+/// A compact JWS of `payload`. `header` is encoded already.
+pub(crate) fn sign(key: &Signer, header: &str, payload: &[u8]) -> Result<String, SigningFailed> {
+    const LONGEST_USUAL_SIGNATURE: usize = 342;
+    let length = header.len() + URL_SAFE_NO_PAD.encoded_length(payload.len()) + 2;
+    let mut token = String::with_capacity(length + LONGEST_USUAL_SIGNATURE);
+    token.push_str(header);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_append(payload, &mut token);
+    key.sign(token.as_bytes(), |signature| URL_SAFE_NO_PAD.encode_to_string(signature)).map(
+        |signature| {
+            token.push('.');
+            token.push_str(&signature);
+            token
+        },
+    )
+}
+
+/// The header segment of tokens of a key: `{"alg":…,"typ":"JWT"}`, with `kid` if it has one.
+pub(crate) fn encode_header(algorithm: Algorithm, kid: Option<&str>) -> String {
+    match kid {
+        None => algorithm.encoded_header().to_owned(),
+        Some(kid) => {
+            let kid = serde_json::Value::from(kid);
+            let json = format!("{{\"alg\":\"{algorithm}\",\"typ\":\"JWT\",\"kid\":{kid}}}");
+            URL_SAFE_NO_PAD.encode_to_string(json)
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The JOSE header (RFC 7515 section 4), read strictly.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use super::JwsError;
+
+/// What of a header counts. `jwk`, `jku`, `x5u`, `x5c`, `x5t`, `typ` and everything unknown is
+/// skipped: no key ever comes out of a token.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) alg: String,
+    pub(crate) kid: Option<String>,
+}
+
+impl Header {
+    /// Reads the decoded header segment.
+    ///
+    /// # Errors
+    /// [`JwsError::Header`] unless it is one UTF-8 JSON object without doubled member names whose
+    /// `alg` and `kid` are strings; [`JwsError::Critical`] with any `crit`;
+    /// [`JwsError::UnencodedPayload`] with `b64: false`.
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, JwsError> {
+        // A skipped value isn't checked for UTF-8 by the JSON reader, so the whole is up front.
+        let json = std::str::from_utf8(json).map_err(|_| JwsError::Header)?;
+        let members: Members = serde_json::from_str(json).map_err(|_| JwsError::Header)?;
+        if members.crit {
+            return Err(JwsError::Critical);
+        }
+        if members.b64 == Some(false) {
+            return Err(JwsError::UnencodedPayload);
+        }
+        let alg = members.alg.ok_or(JwsError::Header)?;
+        Ok(Self { alg, kid: members.kid })
+    }
+}
+
+#[derive(Default)]
+struct Members {
+    alg: Option<String>,
+    kid: Option<String>,
+    b64: Option<bool>,
+    crit: bool,
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JOSE header")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Members::default();
+        let mut seen = BTreeSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "alg" => members.alg = Some(map.next_value()?),
+                "kid" => members.kid = Some(map.next_value()?),
+                "b64" => members.b64 = Some(map.next_value()?),
+                "crit" => {
+                    members.crit = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            if !seen.insert(name) {
+                return Err(de::Error::custom("doubled member"));
+            }
+        }
+        Ok(members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alg(json: &str) -> Result<String, JwsError> {
+        Header::parse(json.as_bytes()).map(|header| header.alg)
+    }
+
+    #[test]
+    fn unknown_members_of_any_type_are_skipped() {
+        let json = r#" {"alg":"HS256","typ":7,"x":null,"jku":"https://a","y":{"alg":"none"}} "#;
+        assert_eq!(alg(json).unwrap(), "HS256");
+    }
+
+    #[test]
+    fn escapes_are_decoded_before_names_are_compared() {
+        assert_eq!(alg(r#"{"\u0061lg":"HS256"}"#).unwrap(), "HS256");
+        for doubled in [
+            r#"{"alg":"HS256","alg":"HS256"}"#,
+            r#"{"alg":"HS256","\u0061lg":"none"}"#,
+            r#"{"alg":"HS256","x":1,"x":1}"#,
+        ] {
+            assert_eq!(alg(doubled), Err(JwsError::Header), "{doubled}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_with_a_string_alg_is_refused() {
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            "null",
+            "\"alg\"",
+            "{\"alg\":1}",
+            "{\"alg\":null}",
+            "{\"alg\":[\"HS256\"]}",
+            "{\"alg\":\"HS256\"}x",
+            "{\"alg\":\"HS256\"}{}",
+            "{\"alg\":\"HS256\",}",
+            "{'alg':'HS256'}",
+            "\u{feff}{\"alg\":\"HS256\"}",
+            "{\"alg\":\"HS256\",\"x\":NaN}",
+            "{\"alg\":\"HS256\",\"kid\":1}",
+            "{\"alg\":\"HS256\",\"kid\":null}",
+            "{\"alg\":\"HS256\",\"b64\":\"false\"}",
+        ] {
+            assert_eq!(alg(bad), Err(JwsError::Header), "{bad:?}");
+        }
+        assert_eq!(Header::parse(b"{\"alg\":\"HS256\",\"x\":\"\xff\"}"), Err(JwsError::Header));
+    }
+
+    #[test]
+    fn crit_and_b64() {
+        for crit in ["[]", "[\"b64\"]", "[\"exp\"]", "null", "\"b64\"", "{}"] {
+            let json = format!("{{\"alg\":\"HS256\",\"crit\":{crit},\"b64\":true}}");
+            assert_eq!(alg(&json), Err(JwsError::Critical), "{crit}");
+        }
+        assert_eq!(alg(r#"{"alg":"HS256","b64":false}"#), Err(JwsError::UnencodedPayload));
+        assert!(alg(r#"{"alg":"HS256","b64":true}"#).is_ok());
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let deep = format!("{{\"alg\":\"HS256\",\"x\":{}{}}}", "[".repeat(8000), "]".repeat(8000));
+        assert!(alg(&deep).is_ok());
+        assert!(alg(&deep.replace(']', "")).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! What can be wrong with a key.
+
+use crate::jwk::JwkError;
+use crate::jws::Algorithm;
+
+/// A key that can't be used, with what to do about it. Never holds key material.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Neither a PEM block nor an OpenSSH public key line.
+    #[error(
+        "no key found: give the whole text of a PEM file, from its -----BEGIN line to its \
+         -----END line (openssl writes such files)"
+    )]
+    NoPem,
+    /// `\n` as two characters: a PEM file that went through an environment variable.
+    #[error(
+        "the PEM text has the two characters \\n where its lines should end: put real line \
+         breaks there, or read the key from a file"
+    )]
+    EscapedLineBreaks,
+    /// A PEM block that never ends, or whose body isn't base64.
+    #[error("the PEM block is cut off or damaged: copy the whole file again")]
+    DamagedPem,
+    /// A PEM block that holds no key.
+    #[error("the PEM text holds no key, but {0:?}")]
+    NotAKey(String),
+    /// The key is protected by a passphrase.
+    #[error(
+        "the private key is encrypted: decrypt it with `openssl pkey -in key.pem -out plain.pem` \
+         and protect the file instead"
+    )]
+    Encrypted,
+    /// A private key in OpenSSH's own format, which upstream doesn't take either.
+    #[error(
+        "the private key is in OpenSSH's format: convert a copy of it with \
+         `ssh-keygen -p -N '' -m PKCS8 -f copy-of-key`"
+    )]
+    OpensshPrivateKey,
+    /// The block's content isn't what its label says.
+    #[error("{0} can't be read: the data is damaged or of an unknown form")]
+    Malformed(&'static str),
+    /// Right format, but the numbers aren't those of a key.
+    #[error("{0} is not a valid key: its numbers contradict each other or are out of range")]
+    Invalid(&'static str),
+    /// A public key where one has to sign.
+    #[error("{0} signs with a private key, and this is a public one")]
+    PublicKeyForSigning(Algorithm),
+    /// A key of another type or curve than the algorithm's.
+    #[error("{algorithm} needs {needed}, and this is {found}")]
+    WrongType {
+        /// The configured algorithm.
+        algorithm: Algorithm,
+        /// What it takes.
+        needed: &'static str,
+        /// What was given.
+        found: &'static str,
+    },
+    /// An RSA key that is too short (RFC 7518 section 3.3).
+    #[error("the RSA key has {bits} bits, and at least 2048 are needed: make a new one")]
+    RsaTooShort {
+        /// The length of its modulus.
+        bits: usize,
+    },
+    /// An RSA key too long to compute with in reasonable time.
+    #[error("the RSA key has {bits} bits, and at most 8192 are supported: make a new one")]
+    RsaTooLong {
+        /// The length of its modulus.
+        bits: usize,
+    },
+    /// A public exponent with which anybody can sign, or nobody.
+    #[error("the RSA key's public exponent is 1 or even, which protects nothing: make a new key")]
+    RsaExponent,
+    /// An RSA key whose private half can be computed from the public one (CVE-2017-15361).
+    #[error("the RSA key was made by a faulty chip and can be factored (ROCA): make a new one")]
+    RsaRoca,
+    /// A point that isn't on its curve.
+    #[error("the EC key's point is not on the curve {0}")]
+    PointOffCurve(&'static str),
+    /// An HMAC secret of no bytes.
+    #[error("the secret is empty: {algorithm} needs at least {needed} random bytes")]
+    EmptySecret {
+        /// The configured algorithm.
+        algorithm: Algorithm,
+        /// The length of its hash, in bytes.
+        needed: usize,
+    },
+    /// An HMAC secret shorter than its hash (RFC 7518 section 3.2).
+    #[error(
+        "the secret has {length} bytes, and {algorithm} needs at least {needed} (RFC 7518 section \
+         3.2): use a longer random one, or allow weak keys if old tokens have to stay valid"
+    )]
+    ShortSecret {
+        /// The configured algorithm.
+        algorithm: Algorithm,
+        /// The length that was given, in bytes.
+        length: usize,
+        /// The length of its hash, in bytes.
+        needed: usize,
+    },
+    /// An HMAC secret that is published as an example, or Django's `django-insecure-…`.
+    #[error(
+        "the secret is a placeholder ({0}): replace it by a random one, or allow weak keys while \
+         developing"
+    )]
+    PlaceholderSecret(&'static str),
+    /// A key with a public half, or a certificate, as an HMAC secret: whoever knows the public
+    /// half could sign (RFC 8725 section 3.1).
+    #[error(
+        "the secret is {what}, which is not secret in all its parts: give {algorithm} random \
+         bytes, or choose an RS, PS, ES or EdDSA algorithm"
+    )]
+    KeyAsSecret {
+        /// The configured algorithm.
+        algorithm: Algorithm,
+        /// What was given.
+        what: &'static str,
+    },
+    /// A secret was given to an algorithm with key pairs, or the reverse.
+    #[error("{algorithm} needs {needed}")]
+    WrongConstructor {
+        /// The configured algorithm.
+        algorithm: Algorithm,
+        /// What it takes.
+        needed: &'static str,
+    },
+    /// Two keys that should be one pair.
+    #[error("the verifying key does not belong to the signing key")]
+    NotAPair,
+    /// Two keys under one `kid`.
+    #[error("two keys have the key id {0:?}")]
+    DuplicateKeyId(String),
+    /// No key at all.
+    #[error("there is no key to verify with")]
+    NoKeys,
+    /// A JSON Web Key that can't be used.
+    #[error("the JWK is not usable: {0}")]
+    Jwk(#[from] JwkError),
+}

@@ -1,0 +1,175 @@
+//! Keys that belong together: one that signs, any number that verify.
+
+use super::{Algorithm, KeyError, SigningKey, VerifyingKey};
+use crate::jwk::JwkSet;
+use crate::jws::{self, Compact, Header, JwsError};
+
+/// One key signs, any number verify: all that key rotation needs.
+///
+/// ```
+/// use simplejwt::{Algorithm, KeySet, SigningKey};
+///
+/// let old = SigningKey::from_secret(Algorithm::Hs256, b"an old secret of thirty-two bytes")?;
+/// let new = SigningKey::from_secret(Algorithm::Hs256, b"a fresh secret of more than 32 bytes")?;
+/// let keys = KeySet::new(new.with_kid("2026")).also_verify(old.verifying_key());
+///
+/// let token = keys.sign_compact(br#"{"user_id":"1"}"#)?;
+/// assert_eq!(keys.verify_compact(&token)?, br#"{"user_id":"1"}"#);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct KeySet {
+    signing: Option<SigningKey>,
+    verifying: Vec<VerifyingKey>,
+}
+
+impl KeySet {
+    /// Signs, and verifies what it signed.
+    pub fn new(signing: SigningKey) -> Self {
+        let verifying = vec![signing.verifying_key()];
+        Self { signing: Some(signing), verifying }
+    }
+
+    /// Only verifies: for servers that get their tokens from elsewhere.
+    ///
+    /// # Errors
+    /// [`KeyError::NoKeys`]; [`KeyError::DuplicateKeyId`].
+    pub fn verify_only(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, KeyError> {
+        let verifying: Vec<_> = keys.into_iter().collect();
+        if verifying.is_empty() {
+            return Err(KeyError::NoKeys);
+        }
+        for (i, key) in verifying.iter().enumerate() {
+            if let Some(kid) = key.kid()
+                && verifying.iter().skip(i + 1).any(|other| other.kid() == Some(kid))
+            {
+                return Err(KeyError::DuplicateKeyId(kid.to_owned()));
+            }
+        }
+        Ok(Self { signing: None, verifying })
+    }
+
+    /// Also takes tokens of `key`: one that used to sign, or will.
+    ///
+    /// It may have another algorithm than the signing key, because each key verifies only its
+    /// own.
+    #[must_use]
+    pub fn also_verify(mut self, key: VerifyingKey) -> Self {
+        self.verifying.push(key);
+        self
+    }
+
+    /// A pair that is configured in two settings, as upstream's `SIGNING_KEY` and
+    /// `VERIFYING_KEY`.
+    ///
+    /// # Errors
+    /// [`KeyError::NotAPair`] if `verifying` refuses a signature of `signing`.
+    pub fn with_signing_and_verifying(
+        signing: SigningKey,
+        verifying: VerifyingKey,
+    ) -> Result<Self, KeyError> {
+        let keys = Self { signing: Some(signing), verifying: vec![verifying] };
+        let belongs =
+            keys.sign_compact(b"{}").is_ok_and(|token| keys.verify_compact(&token).is_ok());
+        if belongs { Ok(keys) } else { Err(KeyError::NotAPair) }
+    }
+
+    /// The key that signs; `None` if this set only verifies.
+    pub fn signing(&self) -> Option<&SigningKey> {
+        self.signing.as_ref()
+    }
+
+    /// The keys that verify, in the order in which they are tried.
+    pub fn verifying(&self) -> &[VerifyingKey] {
+        &self.verifying
+    }
+
+    /// The algorithm of the signing key, or of the first that verifies.
+    pub fn algorithm(&self) -> Algorithm {
+        match (&self.signing, self.verifying.first()) {
+            (Some(key), _) => key.algorithm(),
+            (None, Some(key)) => key.algorithm(),
+            // No constructor makes a set without keys.
+            (None, None) => Algorithm::Hs256,
+        }
+    }
+
+    /// The public keys, to be published. Secrets are never among them.
+    pub fn jwks(&self) -> JwkSet {
+        JwkSet::new(self.verifying.iter().filter_map(VerifyingKey::to_jwk))
+    }
+
+    /// Signs `payload` as a compact JWS (RFC 7515 section 7.1) whose header is
+    /// `{"alg":…,"typ":"JWT"}`, followed by `kid` if the signing key has one.
+    ///
+    /// # Errors
+    /// [`SignError`]
+    pub fn sign_compact(&self, payload: &[u8]) -> Result<String, SignError> {
+        let key = self.signing.as_ref().ok_or(SignError::NoSigningKey)?;
+        jws::sign(&key.signer, key.header(), payload).map_err(|_| SignError::Failed)
+    }
+
+    /// Verifies a compact JWS and gives its payload, byte for byte.
+    ///
+    /// A `kid` in the header chooses among the keys that have one; if none has that very `kid`,
+    /// the keys without one are tried. Without `kid` in the header, each key of its algorithm is
+    /// tried. Nothing else in the header chooses a key, and no key comes out of it.
+    ///
+    /// # Errors
+    /// [`JwsError`]
+    pub fn verify_compact(&self, token: &str) -> Result<Vec<u8>, JwsError> {
+        let token = Compact::split(token)?;
+        // Most tokens have a header that these keys write themselves.
+        if let Some(writer) = self.verifying.iter().find(|key| key.header() == token.header) {
+            let (algorithm, kid) = (writer.algorithm(), writer.kid());
+            let keys = self
+                .verifying
+                .iter()
+                .filter(|key| key.algorithm() == algorithm && (kid.is_none() || key.kid() == kid));
+            return self.verify_with(&token, keys);
+        }
+        let header = token.parse_header()?;
+        let of_algorithm =
+            || self.verifying.iter().filter(|key| key.algorithm().name() == header.alg);
+        if of_algorithm().next().is_none() {
+            return Err(JwsError::Algorithm);
+        }
+        let Header { kid: Some(kid), .. } = &header else {
+            return self.verify_with(&token, of_algorithm());
+        };
+        if self.verifying.iter().any(|key| key.kid() == Some(kid)) {
+            let named = of_algorithm().filter(|key| key.kid() == Some(kid));
+            return self.verify_with(&token, named);
+        }
+        if of_algorithm().all(|key| key.kid().is_some()) {
+            return Err(JwsError::UnknownKey);
+        }
+        self.verify_with(&token, of_algorithm().filter(|key| key.kid().is_none()))
+    }
+
+    fn verify_with<'k>(
+        &self,
+        token: &Compact<'_>,
+        mut keys: impl Iterator<Item = &'k VerifyingKey>,
+    ) -> Result<Vec<u8>, JwsError> {
+        if !keys.any(|key| token.is_signed_by(&key.verifier)) {
+            return Err(JwsError::Signature);
+        }
+        token.decode_payload()
+    }
+}
+
+/// Why nothing was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The set only verifies.
+    #[error("there is no key to sign with")]
+    NoSigningKey,
+    /// The cryptographic library refused.
+    #[error("the signature could not be made")]
+    Failed,
+}
+
+#[cfg(test)]
+mod tests;
