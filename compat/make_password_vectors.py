@@ -96,7 +96,7 @@ def entry(what, password, encoded, preferred_name, parameters):
         "password": password,
         "encoded": encoded,
         "preferred": preferred_name,
-        "parameters": "default" if parameters is DEFAULT else parameters,
+        "parameters": {id(CHEAP): "cheap", id(DEFAULT): "default"}.get(id(parameters), parameters),
         "right": answer(password, encoded, preferred),
         "wrong": answer("wrong " + password[:40], encoded, preferred),
     }
@@ -227,10 +227,15 @@ def main():
         assert not (each["right"] or {}).get("correct"), each
 
     target = Path(__file__).parent.parent / "crates/simplejwt/tests/fixtures/password_hashes.json"
-    text = json.dumps(
-        {"django": django.__version__, "verify": verify, "refused": refused}, indent=1
+    lines = {
+        key: "[\n" + ",\n".join(json.dumps(each) for each in entries) + "\n]"
+        for key, entries in (("verify", verify), ("refused", refused))
+    }
+    costs = {"cheap": CHEAP, "default": DEFAULT}
+    target.write_text(
+        f'{{"django": "{django.__version__}",\n"costs": {json.dumps(costs)},\n'
+        f'"verify": {lines["verify"]},\n"refused": {lines["refused"]}}}\n'
     )
-    target.write_text(text + "\n")
     print(len(verify), "to verify,", len(refused), "to refuse:", os.path.relpath(target))
 
 
