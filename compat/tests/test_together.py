@@ -275,3 +275,21 @@ def test_audience_issuer_and_leeway(site):
         assert server.get("/api/protected/", good.access(drop=("aud",))).status == 401
     assert seen[0] == seen[1]
     assert SECRET not in str(seen)
+
+
+def test_difference_blacklisting_without_a_blacklist_is_no_silent_success(site):
+    made = site(Profile("no-blacklist", blacklist=False))
+    token = Mint().refresh()
+    assert ok(made.theirs.post("/api/token/blacklist/", {"refresh": token})) == {}
+    if not servers.django_only():
+        answer = made.ours.post("/api/token/blacklist/", {"refresh": token})
+        assert answer.status >= 400 and "detail" in answer.json(), answer
+
+
+def test_difference_answers_with_tokens_are_not_cached(site):
+    made = site(ROTATING)
+    token = ok(made.theirs.post("/api/token/", ALICE))["refresh"]
+    if not servers.django_only():
+        for path, body in (("/api/token/", ALICE), ("/api/token/sliding/", ALICE), ("/api/token/refresh/", {"refresh": token})):
+            answer = made.ours.post(path, body)
+            assert (answer.status, answer.header("Cache-Control")) == (200, "no-store"), path
