@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use serde_json::Value;
 use simplejwt::users::password::{
     Argon2Cost, EncodeError, Hasher, Hashers, HashersError, Parameters, ScryptCost, Verdict,
-    is_usable, revoke_claim, unusable_password,
+    is_usable, unusable_password,
 };
+use simplejwt::users::revoke_claim;
 
 fn fixture() -> Value {
     serde_json::from_str(include_str!("fixtures/password_hashes.json")).unwrap()

@@ -76,9 +76,12 @@ mod tests {
         raw_token(&headers, &settings).map(|token| token.map(Cow::into_owned)).map_err(|_| ())
     }
 
+    /// The values of the header, and the token that they hold.
+    type Case<'a> = (&'a [&'a [u8]], Result<Option<&'a str>, ()>);
+
     #[test]
     fn the_forms_of_the_header() {
-        let cases: [(&[&[u8]], Result<Option<&str>, ()>); 13] = [
+        let cases: [Case<'_>; 13] = [
             (&[], Ok(None)),
             (&[b""], Ok(None)),
             (&[b"  "], Ok(None)),
