@@ -1,1 +1,20 @@
-fn main() {}
+//! `simplejwt`: the token service as one binary. See `simplejwt --help`.
+#![allow(dead_code)]
+mod cli;
+mod config;
+mod failure;
+mod files;
+mod health;
+mod limits;
+mod output;
+mod serve;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    println!("{}", config::example::example());
+    ExitCode::SUCCESS
+}
