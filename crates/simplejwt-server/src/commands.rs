@@ -3,6 +3,7 @@
 mod config;
 mod key;
 mod migrate;
+mod password;
 mod quickstart;
 mod token;
 mod user;

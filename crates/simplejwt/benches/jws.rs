@@ -99,7 +99,7 @@ fn all_keys() -> Vec<Keys> {
     use jsonwebtoken::Algorithm as Theirs;
 
     let rsa = |algorithm, theirs| {
-        let (private, public) = (pem!("rsa2048-pkcs8.pem"), pem!("rsa2048-spki.pem"));
+        let (private, public) = (pem!("rsa2048.pkcs8.pem"), pem!("rsa2048.spki.pem"));
         let encoding = EncodingKey::from_rsa_pem(private.as_bytes()).expect("an RSA key");
         let decoding = DecodingKey::from_rsa_pem(public.as_bytes()).expect("an RSA key");
         Keys { algorithm, private, public, theirs: Some((theirs, encoding, decoding)) }
@@ -112,7 +112,7 @@ fn all_keys() -> Vec<Keys> {
         });
         Keys { algorithm, private, public, theirs }
     };
-    let (private, public) = (pem!("ed25519-pkcs8.pem"), pem!("ed25519-spki.pem"));
+    let (private, public) = (pem!("ed25519.pkcs8.pem"), pem!("ed25519.spki.pem"));
     let ed25519 = (
         Theirs::EdDSA,
         EncodingKey::from_ed_pem(private.as_bytes()).expect("an Ed25519 key"),
@@ -128,10 +128,10 @@ fn all_keys() -> Vec<Keys> {
         rsa(Algorithm::Ps256, Theirs::PS256),
         rsa(Algorithm::Ps384, Theirs::PS384),
         rsa(Algorithm::Ps512, Theirs::PS512),
-        ec(Algorithm::Es256, pem!("p256-pkcs8.pem"), pem!("p256-spki.pem"), Some(Theirs::ES256)),
-        ec(Algorithm::Es256K, pem!("k256-pkcs8.pem"), pem!("k256-spki.pem"), None),
-        ec(Algorithm::Es384, pem!("p384-pkcs8.pem"), pem!("p384-spki.pem"), Some(Theirs::ES384)),
-        ec(Algorithm::Es512, pem!("p521-pkcs8.pem"), pem!("p521-spki.pem"), None),
+        ec(Algorithm::Es256, pem!("p256.pkcs8.pem"), pem!("p256.spki.pem"), Some(Theirs::ES256)),
+        ec(Algorithm::Es256K, pem!("k256.pkcs8.pem"), pem!("k256.spki.pem"), None),
+        ec(Algorithm::Es384, pem!("p384.pkcs8.pem"), pem!("p384.spki.pem"), Some(Theirs::ES384)),
+        ec(Algorithm::Es512, pem!("p521.pkcs8.pem"), pem!("p521.spki.pem"), None),
         Keys { algorithm: Algorithm::EdDsa, private, public, theirs: Some(ed25519) },
     ]
 }

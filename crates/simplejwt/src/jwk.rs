@@ -178,28 +178,8 @@ impl JwkSet {
     /// # Errors
     /// [`JwkError`]: also for a doubled `kid`, and for a set that mixes secrets with public keys.
     pub fn from_json(json: &[u8]) -> Result<Self, JwkError> {
-        #[derive(Deserialize)]
-        struct Set {
-            keys: Vec<Members>,
-        }
-        let set: Set = serde_json::from_slice(json).map_err(|_| JwkError::Json)?;
-        let mut keys = Vec::with_capacity(set.keys.len());
-        for members in set.keys {
-            match members.into_jwk() {
-                Ok(key) => keys.push(key),
-                Err(JwkError::Unsupported) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let mut kids: Vec<_> = keys.iter().filter_map(Jwk::kid).collect();
-        kids.sort_unstable();
-        if let Some([kid, _]) = kids.array_windows().find(|[one, other]| one == other) {
-            return Err(JwkError::DuplicateKeyId((*kid).to_owned()));
-        }
-        if keys.iter().any(Jwk::is_symmetric) && !keys.iter().all(Jwk::is_symmetric) {
-            return Err(JwkError::MixedSet);
-        }
-        Ok(Self { keys })
+        let members: SetMembers = serde_json::from_slice(json).map_err(|_| JwkError::Json)?;
+        members.into_set()
     }
 
     /// The keys, in their order.
@@ -242,6 +222,39 @@ impl Serialize for Jwk {
             Material::Secret(k) => members.k = Some(encode(k)),
         }
         members.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for JwkSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        SetMembers::deserialize(deserializer)?.into_set().map_err(serde::de::Error::custom)
+    }
+}
+
+#[derive(Deserialize)]
+struct SetMembers {
+    keys: Vec<Members>,
+}
+
+impl SetMembers {
+    fn into_set(self) -> Result<JwkSet, JwkError> {
+        let mut keys = Vec::with_capacity(self.keys.len());
+        for members in self.keys {
+            match members.into_jwk() {
+                Ok(key) => keys.push(key),
+                Err(JwkError::Unsupported) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut kids: Vec<_> = keys.iter().filter_map(Jwk::kid).collect();
+        kids.sort_unstable();
+        if let Some([kid, _]) = kids.array_windows().find(|[one, other]| one == other) {
+            return Err(JwkError::DuplicateKeyId((*kid).to_owned()));
+        }
+        if keys.iter().any(Jwk::is_symmetric) && !keys.iter().all(Jwk::is_symmetric) {
+            return Err(JwkError::MixedSet);
+        }
+        Ok(JwkSet { keys })
     }
 }
 
@@ -342,3 +355,6 @@ fn coordinates(curve: Curve, point: &[u8]) -> (String, String) {
     let mut halves = point.get(1..).unwrap_or_default().chunks(curve.field_len()).map(encode);
     (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ mod error;
 mod generate;
 mod load;
 mod pem;
+mod remote;
 mod secret;
 mod set;
 mod ssh;
@@ -17,6 +18,7 @@ mod ssh;
 pub use crate::jws::{Algorithm, JwsError, MAX_TOKEN_BYTES, UnknownAlgorithm};
 pub use error::KeyError;
 pub use generate::GenerateError;
+pub use remote::{KeySource, RemoteKeys};
 pub use set::{KeySet, SignError};
 
 use std::fmt;

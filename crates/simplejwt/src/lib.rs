@@ -20,9 +20,7 @@ pub use claims::Claims;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, StoreError, TokenError};
 pub use hooks::{DefaultHooks, Hooks};
-
 pub use keys::{Algorithm, KeySet, SigningKey, VerifyingKey};
-
 pub use service::Auth;
 pub use settings::Settings;
 pub use store::TokenStore;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::claims::{Claims, UserClaim};
+use crate::claims::{self, Claims, UserClaim};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Error, TokenError};
 use crate::keys::KeySet;
@@ -311,7 +311,7 @@ impl Tokens {
     pub fn decode<T: TokenType>(&self, token: &str) -> Result<Token<T>, TokenError> {
         let now = self.now();
         let claims = self.decode_claims(token, now)?;
-        self.accept(claims, now)
+        self.accept(claims)
     }
 
     /// The first half of [`decode`](Self::decode): what PyJWT checks. Whether the token is
@@ -324,13 +324,12 @@ impl Tokens {
     }
 
     /// The second half of [`decode`](Self::decode): what upstream's `Token.verify` checks.
-    pub(crate) fn accept<T: TokenType>(
-        &self,
-        claims: Claims,
-        now: Timestamp,
-    ) -> Result<Token<T>, TokenError> {
+    pub(crate) fn accept<T: TokenType>(&self, claims: Claims) -> Result<Token<T>, TokenError> {
         let settings = &self.inner.settings;
-        claims.check_expiry("exp", now, settings.leeway)?;
+        // Whether it has passed was seen when the token was decoded.
+        if !claims.contains("exp") {
+            return Err(TokenError::MissingClaim("exp".to_owned()));
+        }
         if let Some(claim) = &settings.jti_claim
             && !claims.contains(claim)
         {
@@ -339,10 +338,8 @@ impl Tokens {
         if let Some(claim) = &settings.token_type_claim
             && !T::ANY_TYPE
         {
-            if !claims.contains(claim) {
-                return Err(TokenError::MissingType);
-            }
-            if claims.str(claim).as_deref() != Some(T::NAME) {
+            let token_type = claims.raw(claim).ok_or(TokenError::MissingType)?;
+            if claims::string(token_type).as_deref() != Some(T::NAME) {
                 return Err(TokenError::WrongType);
             }
         }

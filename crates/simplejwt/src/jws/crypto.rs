@@ -1,6 +1,7 @@
 //! Keys that are ready to use: parsed once, then only used. The one file that names the
 //! cryptographic crates.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::error::{KeyRejected, Unspecified};
@@ -12,7 +13,7 @@ use aws_lc_rs::signature::{
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384, Sha512};
-use subtle::ConstantTimeEq;
+
 use zeroize::Zeroizing;
 
 use super::algorithm::{Algorithm, Curve};
@@ -88,6 +89,7 @@ impl HmacKey {
 /// A key that signs.
 pub(crate) struct Signer(SignerKind);
 
+#[expect(clippy::large_enum_variant, reason = "one per key, and behind an Arc")]
 enum SignerKind {
     Hmac(HmacKey),
     Rsa { pair: RsaKeyPair, padding: &'static dyn RsaEncoding },
@@ -163,6 +165,7 @@ impl From<Unspecified> for SigningFailed {
 /// A key that verifies.
 pub(crate) struct Verifier(VerifierKind);
 
+#[expect(clippy::large_enum_variant, reason = "one per key, and behind an Arc")]
 enum VerifierKind {
     Hmac(HmacKey),
     Public { key: ParsedPublicKey, signature_len: usize },
@@ -221,7 +224,9 @@ impl Verifier {
     /// time; ECDSA takes r||s only (RFC 7518 section 3.4).
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.0 {
-            VerifierKind::Hmac(key) => key.mac(message, |mac| mac.ct_eq(signature).into()),
+            VerifierKind::Hmac(key) => {
+                key.mac(message, |mac| verify_slices_are_equal(mac, signature).is_ok())
+            }
             VerifierKind::Public { key, .. } => key.verify_sig(message, signature).is_ok(),
         }
     }

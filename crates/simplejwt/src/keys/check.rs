@@ -90,3 +90,18 @@ fn is_roca(n: &[u8]) -> bool {
         std::iter::successors(Some(1), next).take(*prime as usize).any(|power| power == remainder)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_structure_of_roca_is_seen() {
+        // 65537^12345 modulo the product of the primes
+        let mut n = *b"\x02\xca\x70\x75\x28\xe6\x40\x3d\xc5\x34\xdd\x0e\xc0\xf6\x8c\x18\x84\xdc\
+            \x2c\x8d\x77\xad\x40\x3b\xf2\xaf\x0a\x18";
+        assert!(is_roca(&n));
+        n[27] += 1;
+        assert!(!is_roca(&n));
+    }
+}

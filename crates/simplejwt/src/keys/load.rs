@@ -30,11 +30,14 @@ pub(super) fn find_key(text: &[u8], wanted: Wanted) -> Result<Found, KeyError> {
     }
 }
 
+/// Reads one structure; `None` if the DER isn't it.
+type Read = fn(&[u8]) -> Option<Found>;
+
 fn read_block(block: &pem::Block<'_>) -> Result<Found, KeyError> {
     if block.encrypted {
         return Err(KeyError::Encrypted);
     }
-    let (read, what): (fn(&[u8]) -> Option<Found>, _) = match block.label {
+    let (read, what): (Read, _) = match block.label {
         "PRIVATE KEY" => (der::private_key_info, "the private key (PKCS#8)"),
         "RSA PRIVATE KEY" => (der::rsa_private_key, "the RSA private key (PKCS#1)"),
         "EC PRIVATE KEY" => (der::ec_private_key, "the EC private key (SEC 1)"),

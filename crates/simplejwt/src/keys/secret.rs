@@ -1,6 +1,7 @@
 //! What doesn't serve as an HMAC secret.
 
 use base64_simd::STANDARD;
+use zeroize::Zeroizing;
 
 use super::{KeyError, der, pem, ssh};
 use crate::jws::{Algorithm, KeyKind};
@@ -34,8 +35,7 @@ pub(super) fn check(algorithm: Algorithm, secret: &[u8], allow_weak: bool) -> Re
 /// Beginnings of secrets that are printed for everyone to read. The jwt.io ones are long enough
 /// to pass for real.
 fn placeholder(secret: &[u8]) -> Option<&'static str> {
-    const PLACEHOLDERS: [&str; 8] = [
-        "django-insecure-",
+    const PLACEHOLDERS: [&str; 7] = [
         "a-string-secret-at-least-256-bits-long",
         "a-valid-string-secret-that-is-at-least-",
         "your-256-bit-secret",
@@ -70,7 +70,8 @@ fn public_material(secret: &[u8]) -> Option<&'static str> {
     }
     // UTF-16 and UTF-32 text is ASCII with zero bytes in between.
     if trimmed.contains(&0) {
-        let text: Vec<u8> = trimmed.iter().copied().filter(|&b| b != 0 && b < 0x80).collect();
+        let ascii = trimmed.iter().copied().filter(|&byte| byte != 0 && byte < 0x80);
+        let text = Zeroizing::new(ascii.collect::<Vec<_>>());
         if text.len() * 2 <= trimmed.len() {
             return public_material(&text);
         }
@@ -97,8 +98,9 @@ fn is_ssh(text: &[u8]) -> bool {
 }
 
 fn is_base64_of_key(text: &[u8]) -> bool {
-    let base64: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    STANDARD.decode_to_vec(&base64).is_ok_and(|bytes| der::is_key(&bytes))
+    let bytes = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
+    let base64 = Zeroizing::new(bytes.collect::<Vec<_>>());
+    STANDARD.decode_to_vec(base64.as_slice()).is_ok_and(|bytes| der::is_key(&Zeroizing::new(bytes)))
 }
 
 /// JSON in which any object, however deep, has a member `kty`.

@@ -1,0 +1,1 @@
+//! `simplejwt user add|set-password|enable|disable|list`

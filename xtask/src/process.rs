@@ -1,0 +1,91 @@
+//! Starting other programs, in the workspace's root and with every step announced.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+/// The workspace's root.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Says what is about to be done.
+pub(crate) fn announce(what: &str) {
+    println!("\n==> {what}");
+}
+
+/// The cargo that started this program.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    command(cargo, arguments)
+}
+
+/// A program in the workspace's root, with nothing to read from.
+pub(crate) fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// The command as one would type it.
+fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    let words = std::iter::once(name).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs it to its end.
+///
+/// # Errors
+/// It couldn't be started, or ended with anything but success.
+pub(crate) fn run(mut command: Command) -> Result<()> {
+    let shown = shown(&command);
+    announce(&shown);
+    let status = command.status().with_context(|| format!("can't start `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// Runs it to its end and returns what it printed; its error output is shown.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn output(mut command: Command) -> Result<String> {
+    let shown = shown(&command);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("can't start `{shown}`"))?;
+    if !output.status.success() {
+        bail!("`{shown}` failed ({})", output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed no UTF-8"))
+}
+
+/// Runs it to its end, shows each line that it prints and hands it to `look`; whether it
+/// succeeded.
+///
+/// # Errors
+/// It couldn't be started or its output not be read.
+pub(crate) fn watch(mut command: Command, mut look: impl FnMut(&str)) -> Result<bool> {
+    let shown = shown(&command);
+    announce(&shown);
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("can't start `{shown}`"))?;
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line.with_context(|| format!("can't read what `{shown}` prints"))?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            look(&line);
+        }
+    }
+    Ok(child.wait()?.success())
+}

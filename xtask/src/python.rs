@@ -1,0 +1,96 @@
+//! The Python environment of `compat/`: Django and the package that this project is compatible
+//! with, in the versions that `compat/requirements.txt` pins.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::process::{announce, command, root, run};
+
+const OLDEST: (u32, u32) = (3, 10);
+
+/// Exits with 0 if Python is new enough and can make virtual environments.
+const PROBE: &str =
+    "import sys, venv, ensurepip; sys.exit(sys.version_info < tuple(map(int, sys.argv[1:])))";
+
+/// The Python of an environment that has what `compat/requirements.txt` says, made if it isn't
+/// there and made anew when that file changes.
+///
+/// # Errors
+/// There is no suitable Python and none can be installed, or the packages can't be fetched.
+pub(crate) fn environment() -> Result<PathBuf> {
+    let folder = root().join("compat/.venv");
+    let python = folder.join("bin/python");
+    let wanted_file = root().join("compat/requirements.txt");
+    let wanted =
+        fs::read(&wanted_file).with_context(|| format!("can't read {}", wanted_file.display()))?;
+    // Written last, so an interrupted installation is not taken for a finished one.
+    let installed_file = folder.join("installed-requirements.txt");
+    if fs::read(&installed_file).is_ok_and(|installed| installed == wanted) && works(&python) {
+        announce("compat/.venv has what compat/requirements.txt says");
+        return Ok(python);
+    }
+
+    let system_python = system_python()?;
+    announce(&format!("making compat/.venv with {}", system_python.display()));
+    run(command(&system_python, &["-m", "venv", "--clear", "compat/.venv"]))?;
+    run(command(
+        &python,
+        &[
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--quiet",
+            "--requirement",
+            "compat/requirements.txt",
+        ],
+    ))?;
+    fs::write(&installed_file, wanted)
+        .with_context(|| format!("can't write {}", installed_file.display()))?;
+    Ok(python)
+}
+
+fn system_python() -> Result<PathBuf> {
+    if let Some(python) = find() {
+        return Ok(python);
+    }
+    let (major, minor) = OLDEST;
+    if is_root() && quiet("apt-get", &["--version"]) {
+        announce(&format!(
+            "there is no Python {major}.{minor} or newer with venv: installing python3-venv"
+        ));
+        run(command("apt-get", &["update"]))?;
+        let mut install =
+            command("apt-get", &["install", "--yes", "--no-install-recommends", "python3-venv"]);
+        install.env("DEBIAN_FRONTEND", "noninteractive");
+        run(install)?;
+        if let Some(python) = find() {
+            return Ok(python);
+        }
+    }
+    bail!(
+        "the tests need Python {major}.{minor} or newer with its venv module: install it (on \
+         Debian and Ubuntu: sudo apt-get install python3-venv) and run this again"
+    )
+}
+
+fn find() -> Option<PathBuf> {
+    ["python3", "python"].into_iter().map(PathBuf::from).find(|python| works(python))
+}
+
+fn works(python: &Path) -> bool {
+    let (major, minor) = OLDEST;
+    quiet(python, &["-c", PROBE, &major.to_string(), &minor.to_string()])
+}
+
+fn is_root() -> bool {
+    command("id", &["-u"]).output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Whether the program is there and succeeds; what it prints is dropped.
+fn quiet(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> bool {
+    command(program, arguments).output().is_ok_and(|output| output.status.success())
+}

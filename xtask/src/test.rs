@@ -1,0 +1,76 @@
+//! `cargo xtask test`: everything that can fail, and nothing left out.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::process::{cargo, command, output, watch};
+use crate::python;
+use crate::tally::Tally;
+
+/// The features under which the library is tested: all of them, none, and each that brings in
+/// other crates.
+const CARGO_RUNS: &[&[&str]] = &[
+    &["test", "--no-fail-fast", "--workspace", "--all-features"],
+    &["test", "--no-fail-fast", "-p", "simplejwt", "--no-default-features"],
+    &["test", "--no-fail-fast", "-p", "simplejwt", "--no-default-features", "--features", "tower"],
+    &["test", "--no-fail-fast", "-p", "simplejwt", "--no-default-features", "--features", "axum"],
+    &["test", "--no-fail-fast", "-p", "simplejwt", "--no-default-features", "--features", "sqlite"],
+];
+
+/// Runs every test, then prints how many there were.
+///
+/// # Errors
+/// A test failed or was skipped, a runner failed, or what the tests need can't be made.
+pub(crate) fn run() -> Result<()> {
+    let python = python::environment()?;
+    let mut tally = Tally::default();
+    let mut broken = Vec::new();
+    for arguments in CARGO_RUNS {
+        if !watch(cargo(arguments), |line| tally.cargo_line(line))? {
+            broken.push(format!("cargo {}", arguments.join(" ")));
+        }
+    }
+    match server_binary() {
+        Ok(server) => {
+            let mut pytest = command(python, &["-m", "pytest", "--color=no", "compat"]);
+            pytest.env("SIMPLEJWT_BIN", server).env_remove("PYTEST_ADDOPTS");
+            if !watch(pytest, |line| tally.pytest_line(line))? {
+                broken.push("python -m pytest compat".into());
+            }
+        }
+        Err(error) => broken.push(format!("the server can't be built: {error:#}")),
+    }
+
+    for step in &broken {
+        println!("failed: {step}");
+    }
+    if tally.skipped > 0 {
+        println!("{} tests were skipped, which counts as failing", tally.skipped);
+    }
+    // A runner that broke without naming a test is a failure too.
+    let failed = (tally.failed + tally.skipped).max(broken.len() as u64);
+    println!("\n{} passed, {failed} failed", tally.passed);
+    if failed > 0 {
+        bail!("not everything passed");
+    }
+    Ok(())
+}
+
+/// Builds the server, with the features that the tests were built with, and finds it.
+fn server_binary() -> Result<PathBuf> {
+    let messages = output(cargo(&[
+        "build",
+        "--workspace",
+        "--all-features",
+        "--bin",
+        "simplejwt",
+        "--message-format=json-render-diagnostics",
+    ]))?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "simplejwt")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .context("cargo names no executable `simplejwt`")
+}
