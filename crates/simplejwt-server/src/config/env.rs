@@ -87,7 +87,7 @@ pub(super) fn read(
             "environment: both DATABASE_URL and SIMPLEJWT_DATABASE_PATH are set: unset one".into(),
         );
     }
-    unknown(environment, &mut problems, warnings);
+    unknown(environment, warnings);
     if problems.is_empty() { Ok(vec![dictionary, single]) } else { Err(ConfigError(problems)) }
 }
 
@@ -131,9 +131,9 @@ fn variable(
     }
 }
 
-/// Our prefix on a name that means nothing is a slip, if it is near to one that does. Others may
-/// be somebody else's: Kubernetes makes such names for a service called `simplejwt`.
-fn unknown(environment: &Environment, problems: &mut Vec<String>, warnings: &mut Vec<String>) {
+/// Our prefix on a name that means nothing may be a slip, or somebody else's: Kubernetes makes such
+/// names for a service called `simplejwt`, and scripts for their own use. So it is a warning.
+fn unknown(environment: &Environment, warnings: &mut Vec<String>) {
     let from_file = item::all().filter(|item| item.from_file);
     let mut known: Vec<String> = item::all().map(|item| item.env.to_owned()).collect();
     known.extend(from_file.map(|item| format!("{}_FILE", item.env)));
@@ -148,14 +148,10 @@ fn unknown(environment: &Environment, problems: &mut Vec<String>, warnings: &mut
         // The prefix that all have in common makes none of them nearer.
         let bare = |name: &'_ str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
         let names: Vec<String> = known.iter().map(|name| bare(name)).collect();
-        match nearest(&bare(name), names.iter().map(String::as_str)) {
-            Some(meant) => problems.push(format!(
-                "unknown environment variable {name}; did you mean {}?",
-                known.iter().find(|name| bare(name) == meant).map_or(meant, String::as_str),
-            )),
-            None => {
-                warnings.push(format!("the environment variable {name} means nothing to simplejwt"))
-            }
-        }
+        let hint = nearest(&bare(name), names.iter().map(String::as_str))
+            .and_then(|meant| known.iter().find(|name| bare(name) == meant))
+            .map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        warnings
+            .push(format!("the environment variable {name} means nothing to simplejwt{hint}"));
     }
 }

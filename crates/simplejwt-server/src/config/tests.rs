@@ -257,7 +257,6 @@ fn variables() {
 #[test]
 fn variables_that_are_refused() {
     for (name, value, told) in [
-        ("SIMPLEJWT_BINDD", "x", "did you mean SIMPLEJWT_BIND?"),
         ("SIMPLEJWT_TOKEN_BLACKLIST", "perhaps", "SIMPLEJWT_TOKEN_BLACKLIST"),
         ("SIMPLEJWT_TOKEN_BLACKLIST", "", "SIMPLEJWT_TOKEN_BLACKLIST"),
         ("PASSWORD_HASHERS", "[1]", "PASSWORD_HASHERS"),
@@ -268,8 +267,18 @@ fn variables_that_are_refused() {
         let problem = with([(name, value)]).expect_err(name);
         assert!(problem.contains(told), "{name}={value}: {problem}");
     }
-    let loaded = load(None, &Environment::of([("SIMPLEJWT_COFFEE", "x")])).unwrap();
-    assert!(loaded.warnings.iter().any(|warning| warning.contains("SIMPLEJWT_COFFEE")));
+}
+
+#[test]
+fn unknown_variables_are_warned_of() {
+    let names = [("SIMPLEJWT_COFFEE", "x"), ("SIMPLEJWT_BINDD", "x"), ("SIMPLEJWT_PORT", "tcp://x")];
+    let warnings = load(None, &Environment::of(names)).unwrap().warnings;
+    let expected = [
+        "the environment variable SIMPLEJWT_BINDD means nothing to simplejwt; did you mean \
+         SIMPLEJWT_BIND?",
+        "the environment variable SIMPLEJWT_COFFEE means nothing to simplejwt",
+    ];
+    assert_eq!(warnings, expected);
 }
 
 #[test]
