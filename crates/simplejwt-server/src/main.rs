@@ -1,5 +1,8 @@
 //! `simplejwt`: the token service as one binary. See `simplejwt --help`.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
+mod app {
+    mod jwks;
+}
 mod cli;
 mod config;
 mod failure;

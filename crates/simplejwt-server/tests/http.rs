@@ -4,12 +4,15 @@
 mod process;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use process::{Response, Server, head, run, run_with_input, stderr, stdout};
+use simplejwt::{Access, Algorithm, KeySet, Settings, SigningKey, SystemClock, Tokens};
 use tempfile::TempDir;
 
 const SECRET: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
@@ -301,6 +304,77 @@ fn it_refuses_to_start_with_one_line_that_says_what_to_do() {
         assert!(!said.contains("a-secret-key"), "{said}");
     }
     assert!(!dir.join("none.sqlite3").exists(), "serving makes no database");
+}
+
+/// Answers every connection with this JSON, and counts them.
+fn json_server(json: String) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                line.clear();
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            let length = json.len();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(json.as_bytes()).unwrap();
+        }
+    });
+    (url, asked)
+}
+
+#[test]
+fn keys_are_fetched_from_jwk_url_and_not_for_every_unknown_kid() {
+    let key = |kid| {
+        let pem = SigningKey::generate(Algorithm::Es256).unwrap();
+        SigningKey::parse(Algorithm::Es256, pem.as_bytes(), false).unwrap().with_kid(kid)
+    };
+    let issued_with = |key: &SigningKey| {
+        let settings = Settings { algorithm: Algorithm::Es256, ..Settings::default() };
+        let keys = KeySet::new(key.clone());
+        let tokens = Tokens::with(settings, keys, Arc::new(SystemClock)).unwrap();
+        tokens.encode(&tokens.issue::<Access>("1")).unwrap()
+    };
+    let (known, unknown) = (key("known"), key("unknown"));
+    let set = KeySet::new(known.clone()).jwks();
+    let (url, asked) = json_server(serde_json::to_string(&set).unwrap());
+    let site = Site::new();
+    let server = site.serve(&[
+        ("SIMPLEJWT_ALGORITHM", "ES256"),
+        ("SIMPLEJWT_JWK_URL", &url),
+        ("SIMPLEJWT_DEMO", "true"),
+    ]);
+    let protected = |token: &str| {
+        let bearer = format!("Bearer {token}");
+        server.request("GET", "/api/protected/", &[("Authorization", &bearer)], "")
+    };
+    let (good, bad) = (issued_with(&known), issued_with(&unknown));
+    assert_eq!(protected(&good).status, 200);
+    for _ in 0..20 {
+        assert_eq!(protected(&bad).status, 401);
+    }
+    assert_eq!(protected(&good).status, 200);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn keys_that_can_not_be_fetched_yet_do_not_keep_it_from_starting() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let site = Site::new();
+    let url = format!("http://{nobody}/jwks.json");
+    let server =
+        site.serve(&[("SIMPLEJWT_ALGORITHM", "ES256"), ("SIMPLEJWT_JWK_URL", &url)]);
+    assert!(server.expect_stderr("JWK_URL").contains("could not be fetched"));
+    assert_eq!(server.post("/api/token/verify/", r#"{"token":"a.b.c"}"#).status, 401);
 }
 
 #[cfg(unix)]
