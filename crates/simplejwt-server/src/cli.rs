@@ -202,7 +202,9 @@ pub(crate) enum Key {
     },
     /// Print the public keys of the configuration.
     #[command(after_help = "Example:
-  simplejwt key public --config simplejwt.toml > jwks.json")]
+  simplejwt key public --config simplejwt.toml > jwks.json
+  SIMPLEJWT_ALGORITHM=ES256 SIMPLEJWT_SIGNING_KEY_FILE=signing.pem \\
+      simplejwt key public --format pem > verifying.pem")]
     Public {
         /// How.
         #[arg(long, value_enum, default_value_t = PublicFormat::Jwks)]

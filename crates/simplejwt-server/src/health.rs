@@ -1,24 +1,54 @@
 //! `/healthz`: the process answers. `/readyz`: the database does, too.
 
+use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::routing::get;
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, StatusCode};
-use simplejwt::TokenStore;
+use simplejwt::{StoreError, TokenStore, UserId, UserStore};
+
+/// Whether requests can be answered just now.
+#[async_trait]
+pub(crate) trait Ready: fmt::Debug + Send + Sync + 'static {
+    async fn ready(&self) -> Result<(), StoreError>;
+}
+
+/// With a blacklist: it can be written.
+#[derive(Debug)]
+pub(crate) struct Tokens<T>(pub(crate) T);
+
+#[async_trait]
+impl<T: TokenStore> Ready for Tokens<T> {
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.0.ping().await
+    }
+}
+
+/// Without one: users can be looked up.
+#[derive(Debug)]
+pub(crate) struct Users<U>(pub(crate) U);
+
+#[async_trait]
+impl<U: UserStore> Ready for Users<U> {
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.0.find(&UserId::from("0")).await.map(drop)
+    }
+}
 
 type Answer = (StatusCode, [(HeaderName, &'static str); 1], &'static str);
 
 /// The two routes.
-pub(crate) fn router(store: Arc<dyn TokenStore>) -> Router {
+pub(crate) fn router(database: Arc<dyn Ready>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { answer(StatusCode::OK, "ok\n") }))
-        .route("/readyz", get(move || ready(Arc::clone(&store))))
+        .route("/readyz", get(move || ready(Arc::clone(&database))))
 }
 
-async fn ready(store: Arc<dyn TokenStore>) -> Answer {
-    match store.ping().await {
+async fn ready(database: Arc<dyn Ready>) -> Answer {
+    match database.ready().await {
         Ok(()) => answer(StatusCode::OK, "ready\n"),
         Err(error) => {
             tracing::warn!(error = %crate::failure::chain(&error), "not ready");

@@ -1,10 +1,10 @@
 //! `simplejwt`: the token service as one binary. See `simplejwt --help`.
-#![allow(dead_code, unused_imports)]
-mod app {
-    mod jwks;
-}
+
+mod app;
 mod cli;
+mod commands;
 mod config;
+mod database;
 mod failure;
 mod files;
 mod health;
@@ -18,6 +18,13 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    println!("{}", config::example::example());
-    ExitCode::SUCCESS
+    match commands::run(cli::Cli::parse()) {
+        Ok(code) => code,
+        Err(failure) => {
+            for line in failure.to_string().lines() {
+                eprintln!("error: {line}");
+            }
+            failure.exit_code()
+        }
+    }
 }

@@ -182,7 +182,7 @@ async fn answer(
     if let Some((method, path, start)) = line {
         let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
         let status = response.status().as_u16();
-        tracing::info!(target: "simplejwt::request", %peer, %method, path, status, micros, "answered");
+        tracing::info!(target: "simplejwt::request", %peer, %method, %path, status, micros, "answered");
     }
     Ok(response)
 }

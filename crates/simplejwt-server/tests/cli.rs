@@ -153,9 +153,8 @@ fn users_are_added_changed_and_listed() {
     assert!(password.len() >= 20, "{generated}");
     let list = place.succeed(&["user", "list"], "");
     assert_eq!(list.lines().count(), 3, "{list}");
-    let row = |list: &str, name: &str| {
-        list.lines().find(|line| line.contains(name)).unwrap().to_owned()
-    };
+    let row =
+        |list: &str, name: &str| list.lines().find(|line| line.contains(name)).unwrap().to_owned();
     assert!(row(&list, "bob").contains("superuser") && !row(&list, "alice").contains("superuser"));
     assert!(!list.contains("pbkdf2"), "{list}");
 
@@ -199,7 +198,10 @@ fn tokens_are_inspected_and_blacklisted() {
     assert!(place.succeed(&["token", "inspect", "-"], &format!("{access}\n")).contains("is good"));
     let first = place.succeed(&["token", "blacklist"], &refresh);
     let second = place.succeed(&["token", "blacklist"], &refresh);
-    assert_eq!((first.as_str(), second.as_str()), ("blacklisted\n", "it was blacklisted already\n"));
+    assert_eq!(
+        (first.as_str(), second.as_str()),
+        ("blacklisted\n", "it was blacklisted already\n")
+    );
 
     let output = run_with_input(&["token", "inspect"], &place.environment(), &refresh);
     assert_eq!(output.status.code(), Some(1));
@@ -270,7 +272,9 @@ fn the_configuration_is_checked_printed_and_exemplified() {
         &["config", "print"],
         &[("SIMPLEJWT_CONFIG", path.to_str().unwrap()), ("SIMPLEJWT_LEEWAY", "7")],
     );
-    assert!(stdout(&by_variable).contains("leeway = \"7\" # environment variable SIMPLEJWT_LEEWAY"));
+    assert!(
+        stdout(&by_variable).contains("leeway = \"7\" # environment variable SIMPLEJWT_LEEWAY")
+    );
 }
 
 #[test]

@@ -261,8 +261,7 @@ fn two_requests_on_one_connection() {
 #[test]
 fn the_request_log_has_no_query_and_no_token() {
     let site = Site::new();
-    let server =
-        site.serve(&[("SIMPLEJWT_LOG_REQUESTS", "on"), ("SIMPLEJWT_LOG_FORMAT", "text")]);
+    let server = site.serve(&[("SIMPLEJWT_LOG_REQUESTS", "on"), ("SIMPLEJWT_LOG_FORMAT", "text")]);
     let authorization = [("Authorization", "Bearer not-to-be-logged")];
     server.request("GET", "/healthz?token=not-to-be-logged", &authorization, "");
     let line = server.expect_stderr("path=/healthz");
@@ -322,9 +321,8 @@ fn json_server(json: String) -> (String, Arc<AtomicUsize>) {
             }
             count.fetch_add(1, Ordering::SeqCst);
             let length = json.len();
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
-            );
+            let head =
+                format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
             stream.write_all(head.as_bytes()).unwrap();
             stream.write_all(json.as_bytes()).unwrap();
         }
@@ -371,8 +369,7 @@ fn keys_that_can_not_be_fetched_yet_do_not_keep_it_from_starting() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let site = Site::new();
     let url = format!("http://{nobody}/jwks.json");
-    let server =
-        site.serve(&[("SIMPLEJWT_ALGORITHM", "ES256"), ("SIMPLEJWT_JWK_URL", &url)]);
+    let server = site.serve(&[("SIMPLEJWT_ALGORITHM", "ES256"), ("SIMPLEJWT_JWK_URL", &url)]);
     assert!(server.expect_stderr("JWK_URL").contains("could not be fetched"));
     assert_eq!(server.post("/api/token/verify/", r#"{"token":"a.b.c"}"#).status, 401);
 }

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use simplejwt::SigningKey;
-use simplejwt::VerifyingKey;
+use simplejwt::{KeySet, SigningKey, VerifyingKey};
 
 use crate::cli::{Key, PublicFormat};
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::{app, files, output};
 
@@ -34,14 +34,16 @@ pub(crate) fn run(config: Option<&Path>, command: Key) -> Result<ExitCode, Failu
         }
         Key::Public { format } => {
             let loaded = super::load(config)?;
-            let keys = app::key_set(&loaded.config)?;
+            let keys = public_keys(&loaded.config)?;
             let text = match format {
                 PublicFormat::Jwks => {
                     let json = serde_json::to_string_pretty(&keys.jwks())
                         .map_err(|error| Failure::Failed(error.to_string()))?;
                     format!("{json}\n")
                 }
-                PublicFormat::Pem => keys.verifying().iter().filter_map(VerifyingKey::to_pem).collect(),
+                PublicFormat::Pem => {
+                    keys.verifying().iter().filter_map(VerifyingKey::to_pem).collect()
+                }
             };
             if keys.algorithm().is_symmetric() {
                 return Err(Failure::Failed(format!(
@@ -54,4 +56,18 @@ pub(crate) fn run(config: Option<&Path>, command: Key) -> Result<ExitCode, Failu
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The configured keys. A signing key whose public half isn't configured yet is enough here: this
+/// command is where that one comes from.
+fn public_keys(config: &Config) -> Result<KeySet, Failure> {
+    let settings = &config.settings;
+    match &settings.signing_key {
+        Some(key) if settings.verifying_key.is_none() => {
+            SigningKey::parse(settings.algorithm, key.as_bytes(), settings.allow_weak_key)
+                .map(KeySet::new)
+                .map_err(|error| Failure::config(format!("SIGNING_KEY: {error}")))
+        }
+        _ => app::key_set(config),
+    }
 }

@@ -19,6 +19,17 @@ pub(super) struct Given {
     pub(super) generated: bool,
 }
 
+impl Given {
+    /// What was done, with the password if nobody knows it yet.
+    pub(super) fn told(&self, done: &str) -> String {
+        if self.generated {
+            format!("{done}; the password, shown this once: {}\n", self.password.as_str())
+        } else {
+            format!("{done}\n")
+        }
+    }
+}
+
 /// Reads, asks for, or makes a password.
 pub(super) fn take(from: &PasswordFrom) -> Result<Given, Failure> {
     if from.generate_password {

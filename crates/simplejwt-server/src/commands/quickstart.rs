@@ -83,7 +83,7 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
     let path = config.database.path.clone().unwrap_or_else(|| options.dir.join("db.sqlite3"));
     let is_new = !path.exists();
     let database = Database::create(config)?;
-    let made = database.migrate()?;
+    let made = database.migrate().await?;
     if is_new {
         output::print(&format!("made {}, the database\n", path.display()))?;
     } else if !made.is_empty() {

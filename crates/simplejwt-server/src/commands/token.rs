@@ -91,7 +91,7 @@ async fn verdict(
     if config.settings.token_blacklist
         && let Some(jti) = tokens.jti(&token)
     {
-        let store = Database::open_migrated(config)?.store();
+        let store = Database::open(config)?.store()?;
         if store.is_blacklisted(&jti).await.map_err(|error| crate::database::failed(&error))? {
             return Ok(Err(TokenError::Blacklisted));
         }
@@ -116,7 +116,7 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
     let refused = |error: TokenError| Failure::Failed(format!("the token is not good: {error}"));
     let verified = tokens.decode::<Untyped>(token).map_err(refused)?;
     if let Some(claim) = &config.settings.token_type_claim {
-        match verified.claims().str(claim) {
+        match verified.claims().str(claim).as_deref() {
             Some("refresh" | "sliding") => {}
             _ => {
                 return Err(Failure::Failed(
@@ -137,7 +137,7 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
             .expires_at(&verified)
             .ok_or_else(|| refused(TokenError::MissingClaim("exp".into())))?,
     };
-    let store = Database::open_migrated(config)?.store();
+    let store = Database::open(config)?.store()?;
     let outcome = block_on(async {
         store.blacklist(&token, now).await.map_err(|error| crate::database::failed(&error))
     })?;
@@ -149,7 +149,7 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
 }
 
 fn flush_expired(config: &Config, batch: u32) -> Result<ExitCode, Failure> {
-    let store = Database::open_migrated(config)?.store();
+    let store = Database::open(config)?.store()?;
     let before = SystemClock.now();
     let deleted = block_on(async {
         let mut deleted = 0;

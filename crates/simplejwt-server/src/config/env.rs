@@ -151,7 +151,6 @@ fn unknown(environment: &Environment, warnings: &mut Vec<String>) {
         let hint = nearest(&bare(name), names.iter().map(String::as_str))
             .and_then(|meant| known.iter().find(|name| bare(name) == meant))
             .map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        warnings
-            .push(format!("the environment variable {name} means nothing to simplejwt{hint}"));
+        warnings.push(format!("the environment variable {name} means nothing to simplejwt{hint}"));
     }
 }

@@ -154,8 +154,8 @@ pub(crate) static ITEMS: &[Item] = &[
             "verifying_key",
             "SIMPLEJWT_VERIFYING_KEY",
             Example("\"-----BEGIN PUBLIC KEY-----…\""),
-            "The public key as PEM, certificate or OpenSSH line; not used by HS*. Default: that of \
-             the signing key.",
+            "The public key as PEM, certificate or OpenSSH line, which all but HS* need. `simplejwt key \
+             public --format pem` prints the one of a signing key.",
             |c, v| optional_text(v).map(|key| c.settings.verifying_key = key),
         )
     },
