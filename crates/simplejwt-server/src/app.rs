@@ -8,7 +8,7 @@ use axum::Router;
 use simplejwt::{Auth, KeySet, SystemClock, Tokens};
 
 use crate::config::{Authentication, Config};
-use crate::database::Database;
+use crate::database::{Database, hashing_pool};
 use crate::failure::Failure;
 use crate::{health, limits};
 
@@ -24,7 +24,7 @@ pub(crate) struct App {
 pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let tokens = tokens(config)?;
     let database = Database::open(config)?;
-    let users = database.users(config)?;
+    let users = database.users(config, hashing_pool(config)?)?;
     let mut auth = Auth::new(tokens).with_users(users.clone());
     let mut ready: Arc<dyn health::Ready> = Arc::new(health::Users(users));
     if config.settings.token_blacklist {

@@ -3,6 +3,8 @@
 use simplejwt::store::sqlite::{
     OpenError, SchemaError, SqliteDatabase, SqliteOptions, SqliteStore, migrate,
 };
+use simplejwt::users::password::{Hashers, HashingPool};
+use simplejwt::users::sqlite::{SqliteUsers, UserOptions};
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Clock as _, StoreError, SystemClock};
 
@@ -59,6 +61,24 @@ impl Database {
     pub(crate) fn store(&self) -> Result<SqliteStore, Failure> {
         SqliteStore::open(&self.file, &self.table).map_err(|error| schema(&error))
     }
+
+    /// The users in it.
+    pub(crate) fn users(&self, config: &Config, pool: HashingPool) -> Result<SqliteUsers, Failure> {
+        let options = UserOptions { allow_inactive_login: config.users.allow_inactive_login };
+        SqliteUsers::open(&self.file, self.table.clone(), pool, options)
+            .map_err(|error| schema(&error))
+    }
+}
+
+/// The threads that hash passwords as configured.
+pub(crate) fn hashing_pool(config: &Config) -> Result<HashingPool, Failure> {
+    let password = &config.password;
+    let hashers = Hashers::new(password.hashers.iter().copied())
+        .and_then(|hashers| hashers.with_parameters(password.parameters))
+        .map_err(|error| Failure::config(format!("[password]: {error}")))?;
+    HashingPool::new(hashers, password.pool).map_err(|error| {
+        Failure::Failed(format!("can't start the threads that hash passwords: {error}"))
+    })
 }
 
 fn user_table(config: &Config) -> UserTable {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use simplejwt::users::password::random_password;
+use simplejwt::users::sqlite::NewUser;
 use simplejwt::{Algorithm, SigningKey};
 use zeroize::Zeroizing;
 
@@ -117,7 +118,13 @@ async fn first_user(
         return Ok(None);
     }
     let password = random_password(PASSWORD_LENGTH);
-    users.add(FIRST_USER, "", true, true, password.clone()).await?;
+    let admin = NewUser {
+        username: FIRST_USER.into(),
+        is_staff: true,
+        is_superuser: true,
+        ..NewUser::default()
+    };
+    users.add(admin, password.clone()).await?;
     output::print(&format!(
         "made the user {FIRST_USER} with the password {} (shown this once)\n",
         password.as_str()
