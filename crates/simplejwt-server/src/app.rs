@@ -5,12 +5,14 @@ mod jwks;
 use std::sync::Arc;
 
 use axum::Router;
+use simplejwt::web::axum::{RouterOptions, not_found, router_with};
+use simplejwt::web::endpoint::Authentication;
 use simplejwt::{Auth, KeySet, SystemClock, Tokens};
 
-use crate::config::{Authentication, Config};
+use crate::config::{self, Config};
 use crate::database::{Database, hashing_pool};
 use crate::failure::Failure;
-use crate::{health, limits};
+use crate::health;
 
 /// What is served.
 pub(crate) struct App {
@@ -35,10 +37,24 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     if config.settings.jwk_url.is_some() {
         jwks::keep_fresh(auth.clone());
     }
-    let router = router(config, auth).merge(health::router(ready)).fallback(|| async {
-        limits::json(http::StatusCode::NOT_FOUND, r#"{"detail":"Not found."}"#)
-    });
+    let router =
+        router_with(auth, &options(config)).merge(health::router(ready)).fallback(not_found);
     Ok(App { router })
+}
+
+fn options(config: &Config) -> RouterOptions {
+    let server = &config.server;
+    RouterOptions {
+        prefix: server.prefix.clone(),
+        append_slash: server.append_slash,
+        demo: server.demo,
+        authentication: match server.authentication {
+            config::Authentication::User => Authentication::User,
+            config::Authentication::Stateless => Authentication::Stateless,
+        },
+        username_field: config.users.username_field.clone(),
+        body_limit: server.body_limit,
+    }
 }
 
 /// The tokens, with the configured keys.

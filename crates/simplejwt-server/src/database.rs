@@ -44,8 +44,8 @@ impl Database {
     }
 
     /// The tables that `migrate` would make.
-    pub(crate) async fn missing(&self) -> Result<Vec<String>, Failure> {
-        let steps = migrate::plan(&self.file, &self.table).await.map_err(|e| schema(&e))?;
+    pub(crate) fn missing(&self) -> Result<Vec<String>, Failure> {
+        let steps = migrate::plan(&self.file, &self.table).map_err(|e| schema(&e))?;
         Ok(steps.into_iter().map(|step| step.table.to_owned()).collect())
     }
 

@@ -31,7 +31,7 @@ impl Refused {
                 (StatusCode::REQUEST_TIMEOUT, r#"{"detail":"Request body came too slowly."}"#)
             }
             Self::Broken => {
-                (StatusCode::BAD_REQUEST, r#"{"detail":"Request body could not be read."}"#)
+                (StatusCode::BAD_REQUEST, r#"{"detail":"Request body is incomplete."}"#)
             }
         };
         let mut response = json(status, detail);

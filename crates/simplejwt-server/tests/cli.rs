@@ -170,8 +170,8 @@ fn users_are_added_changed_and_listed() {
         (&["user", "add", "carol", "--password-stdin"], "a\0b", 1, "null character"),
         (&["user", "add", "carol"], "", 2, "--password-stdin"),
         (&["user", "add", "", "--generate-password"], "", 1, "name"),
-        (&["user", "set-password", "nobody", "--generate-password"], "", 1, "no user nobody"),
-        (&["user", "disable", "nobody"], "", 1, "no user nobody"),
+        (&["user", "set-password", "nobody", "--generate-password"], "", 1, "no user \"nobody\""),
+        (&["user", "disable", "nobody"], "", 1, "no user \"nobody\""),
     ] {
         let (found, said) = place.fail(args, input);
         assert_eq!(found, code, "{args:?}: {said}");

@@ -291,8 +291,8 @@ fn it_refuses_to_start_with_one_line_that_says_what_to_do() {
         (&[("DATABASE_URL", text.as_str())], 4, "not an SQLite database"),
         (&[("DATABASE_URL", empty.as_str())], 4, "simplejwt migrate"),
         (&[("DATABASE_URL", none.as_str())], 4, "simplejwt migrate"),
-        (&[("DATABASE_URL", nowhere.as_str())], 4, "there is no directory"),
-        (&[("DATABASE_URL", here.as_str())], 4, "is a directory"),
+        (&[("DATABASE_URL", nowhere.as_str())], 4, "check the path"),
+        (&[("DATABASE_URL", here.as_str())], 4, "is not a file"),
     ] {
         let output = run(&["serve"], &site.environment(more));
         let said = stderr(&output);

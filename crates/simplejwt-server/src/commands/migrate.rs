@@ -13,7 +13,7 @@ pub(crate) fn run(loaded: &Loaded, check: bool) -> Result<ExitCode, Failure> {
         if !check {
             return Database::create(&loaded.config)?.migrate().await;
         }
-        let missing = Database::open(&loaded.config)?.missing().await?;
+        let missing = Database::open(&loaded.config)?.missing()?;
         if missing.is_empty() {
             return Ok(missing);
         }

@@ -114,7 +114,7 @@ async fn first_user(
     database: &Database,
 ) -> Result<Option<Zeroizing<String>>, Failure> {
     let users = user::Users::open(config, database)?;
-    if users.any()? {
+    if users.any().await? {
         return Ok(None);
     }
     let password = random_password(PASSWORD_LENGTH);

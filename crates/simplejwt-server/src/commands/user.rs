@@ -45,7 +45,7 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
             block_on(users.set_active(&name, false))?;
             format!("disabled {name}: no login, no refresh; access tokens live until they expire\n")
         }
-        cli::User::List => return list(&users),
+        cli::User::List => return block_on(list(&users)),
     };
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -64,8 +64,8 @@ impl Users {
     }
 
     /// Whether there is any user.
-    pub(crate) fn any(&self) -> Result<bool, Failure> {
-        Ok(!self.page(None, 1)?.is_empty())
+    pub(crate) async fn any(&self) -> Result<bool, Failure> {
+        Ok(!self.page(None, 1).await?.is_empty())
     }
 
     /// Adds a user with this password.
@@ -87,8 +87,8 @@ impl Users {
         self.users.set_active(name, active).await.map_err(|error| manage(&error))
     }
 
-    fn page(&self, after: Option<&str>, size: u32) -> Result<Vec<User>, Failure> {
-        self.users.list(after, size).map_err(|error| database::failed(&error))
+    async fn page(&self, after: Option<&str>, size: u32) -> Result<Vec<User>, Failure> {
+        self.users.list(after, size).await.map_err(|error| database::failed(&error))
     }
 
     async fn hash(&self, password: Zeroizing<String>) -> Result<String, Failure> {
@@ -106,11 +106,11 @@ fn manage(error: &ManageError) -> Failure {
 }
 
 /// Prints the users page by page: there may be millions.
-fn list(users: &Users) -> Result<ExitCode, Failure> {
+async fn list(users: &Users) -> Result<ExitCode, Failure> {
     output::print("id\tname\tstate\n")?;
     let mut after: Option<String> = None;
     loop {
-        let page = users.page(after.as_deref(), PAGE)?;
+        let page = users.page(after.as_deref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(ExitCode::SUCCESS) };
         output::print(&page.iter().fold(String::new(), |mut text, user| {
             // Writing to a string can't fail.
@@ -123,7 +123,9 @@ fn list(users: &Users) -> Result<ExitCode, Failure> {
 
 /// A name may hold what a terminal would obey.
 fn printable(name: &str) -> String {
-    name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    name.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect()
 }
 
 fn state(user: &User) -> String {
