@@ -1,5 +1,7 @@
 //! The flows of `Auth`, where more is asked of them than upstream's tests ask.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
 #[path = "upstream/world.rs"]
 mod world;
 

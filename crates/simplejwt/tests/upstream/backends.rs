@@ -1,10 +1,13 @@
 //! `test_backends.py`
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use simplejwt::jwk::JwkSet;
+use simplejwt::keys::{KeySet, KeySource, SigningKey, VerifyingKey};
 use simplejwt::settings::Audience;
-use simplejwt::{Algorithm, ManualClock, Settings, Timestamp, TokenError, Tokens, Untyped};
+use simplejwt::{Algorithm, Auth, ManualClock, Settings, Timestamp, TokenError, Tokens, Untyped};
 
 use crate::world::{NOW, World, made, put, tokens_at};
 
@@ -77,8 +80,7 @@ fn encode_hmac() {
     );
 }
 
-/// `test_backends.py::TestTokenBackend::test_encode_rsa`: RS256 is deterministic. With upstream's
-/// own key the vectors compare the bytes.
+/// `test_backends.py::TestTokenBackend::test_encode_rsa`: RS256 is deterministic.
 #[test]
 fn encode_rsa() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_secs(NOW)));
@@ -197,4 +199,47 @@ fn claims_of_ones_own_type() {
     });
     let read = world.tokens.decode::<Untyped>(&token).unwrap();
     assert_eq!(read.claims().str("uuid").as_deref(), Some("a8098c1a-f86e-11da-bd1a-00112444be1e"));
+}
+
+/// A JWK set behind `JWK_URL`: one key.
+#[derive(Debug)]
+struct Published(VerifyingKey);
+
+#[async_trait::async_trait]
+impl KeySource for Published {
+    async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>> {
+        let key = self.0.to_jwk().ok_or("a secret")?;
+        let json = format!(r#"{{"keys":[{}]}}"#, serde_json::to_string(&key)?);
+        Ok(JwkSet::from_json(json.as_bytes())?)
+    }
+}
+
+/// `test_backends.py::TestTokenBackend::test_decode_rsa_aud_iss_jwk_success`,
+/// `test_decode_jwk_missing_key_raises_tokenbackenderror`
+#[tokio::test]
+async fn keys_behind_jwk_url() {
+    let signing = |kid: &str| {
+        SigningKey::from_pem(Algorithm::Rs256, pem("rsa2048.pkcs8.pem").as_bytes())
+            .unwrap()
+            .with_kid(kid)
+    };
+    let clock = Arc::new(ManualClock::at(Timestamp::from_secs(NOW)));
+    let mut settings = Settings { algorithm: Algorithm::Rs256, ..Settings::default() };
+    with_aud_and_iss(&mut settings);
+    let signed = |kid: &str| {
+        let keys = KeySet::new(signing(kid));
+        let tokens = Tokens::with(settings.clone(), keys, clock.clone()).unwrap();
+        made::<simplejwt::Access>(&tokens, |claims| put(claims, "foo", "baz"))
+    };
+    let (known, unknown) = (signed("published"), signed("another"));
+    let mut reader = settings.clone();
+    reader.jwk_url = Some("https://example.com/jwks.json".into());
+    let keys = reader.key_set_from(Published(signing("published").verifying_key())).unwrap();
+    let auth = Auth::new(Tokens::with(reader, keys, clock.clone()).unwrap());
+    let read = auth.authenticate(&known).await.unwrap();
+    assert_eq!(read.claims().str("foo").as_deref(), Some("baz"));
+    assert!(matches!(
+        auth.verify(&unknown).await,
+        Err(simplejwt::Error::Token(TokenError::Invalid))
+    ));
 }

@@ -19,6 +19,8 @@
 //! | `TestMakeUtc`, `TestAwareUtcnow` | `USE_TZ`: a `Timestamp` is UTC |
 //! | `TestFormatLazy` | lazily translated texts |
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
 mod authentication;
 mod backends;
 mod models;
