@@ -28,6 +28,7 @@ async fn a_replayed_refresh_token_is_blacklisted() {
 async fn of_many_refreshes_of_one_token_one_wins() {
     let world = World::rotating();
     let token: Arc<str> = world.auth.obtain_pair(&right()).await.unwrap().refresh.into();
+    world.store.hold_until_asked_by(32);
     let tasks: Vec<_> = (0..32)
         .map(|_| {
             let (auth, token) = (world.auth.clone(), token.clone());

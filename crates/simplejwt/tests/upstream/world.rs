@@ -109,6 +109,7 @@ impl Rows {
 struct StoreInner {
     rows: Mutex<Rows>,
     broken: AtomicBool,
+    gate: Mutex<Option<Arc<tokio::sync::Barrier>>>,
 }
 
 /// Both tables in memory, and a switch that makes every call fail.
@@ -122,6 +123,12 @@ impl Store {
 
     pub(crate) fn set_broken(&self, broken: bool) {
         self.0.broken.store(broken, Ordering::SeqCst);
+    }
+
+    /// Answers whether a token is blacklisted once `tasks` have asked: none of them sees what
+    /// another does next.
+    pub(crate) fn hold_until_asked_by(&self, tasks: usize) {
+        *lock(&self.0.gate) = Some(Arc::new(tokio::sync::Barrier::new(tasks)));
     }
 
     fn open(&self, operation: &'static str) -> Result<MutexGuard<'_, Rows>, StoreError> {
@@ -177,7 +184,12 @@ impl TokenStore for Store {
     }
 
     async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
-        Ok(self.open("is_blacklisted")?.blacklisted.iter().any(|other| other == jti))
+        let found = self.open("is_blacklisted")?.blacklisted.iter().any(|other| other == jti);
+        let gate = lock(&self.0.gate).clone();
+        if let Some(gate) = gate {
+            gate.wait().await;
+        }
+        Ok(found)
     }
 
     async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
