@@ -59,7 +59,9 @@ impl Claims {
     /// than 64 are refused.
     pub(crate) fn parse(payload: Vec<u8>) -> Result<Self, TokenError> {
         let mut text = String::from_utf8(payload).map_err(|_| TokenError::Invalid)?;
-        let Object { members, escaped } = Object::parse(&text).ok_or(TokenError::Invalid)?;
+        let Object { members, escaped } = Object::parse_plain(&text)
+            .or_else(|| Object::parse(&text))
+            .ok_or(TokenError::Invalid)?;
         let mut claims = Self { text: String::new(), members };
         for (at, name) in escaped {
             if let Some(member) = claims.members.get_mut(at) {
@@ -446,6 +448,44 @@ struct Object {
 }
 
 impl Object {
+    /// The form that nearly every token has, at a third of the cost: strings without escapes and
+    /// integers, without white space. `None` for anything else, be it JSON or not.
+    fn parse_plain(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let end_of_string = |start: usize| {
+            let rest = bytes.get(start..)?;
+            let length = rest.iter().position(|&byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
+            (rest.get(length) == Some(&b'"')).then_some(start + length)
+        };
+        let mut members = Vec::with_capacity(8);
+        let mut at = 0;
+        let mut before = b'{';
+        loop {
+            if bytes.get(at) != Some(&before) || bytes.get(at + 1) != Some(&b'"') {
+                return None;
+            }
+            let name = at + 2;
+            let name_end = end_of_string(name)?;
+            let value = name_end + 2;
+            if bytes.get(name_end + 1) != Some(&b':') {
+                return None;
+            }
+            at = match bytes.get(value)? {
+                b'"' => end_of_string(value + 1)? + 1,
+                b'1'..=b'9' => {
+                    let digits = bytes.get(value..)?;
+                    value + digits.iter().position(|byte| !byte.is_ascii_digit())?
+                }
+                _ => return None,
+            };
+            members.push(Member { name: span(name, name_end), value: span(value, at) });
+            before = b',';
+            if bytes.get(at..) == Some(b"}") {
+                return Some(Self { members, escaped: Vec::new() });
+            }
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut json = serde_json::Deserializer::from_str(text);
         let object = json.deserialize_map(Members { text }).ok()?;
@@ -657,6 +697,21 @@ mod tests {
         #[test]
         fn any_bytes_are_parsed_or_refused(bytes: Vec<u8>) {
             let _ = Claims::parse(bytes);
+        }
+
+        /// What the shortcut takes, the long way takes with the same result.
+        #[test]
+        fn plain_objects_are_read_alike(
+            json in r#"\{("[a-c\\\\\u00e9]{0,2}":("[x \\\\\u{1}]{0,2}"|-?[0-9]{0,3}|1\.5|null|\[\]) ?,?){0,4}\}?"#,
+        ) {
+            if let Some(plain) = Object::parse_plain(&json) {
+                let long = Object::parse(&json).expect("is JSON");
+                let spans = |object: &Object| -> Vec<_> {
+                    let spans = object.members.iter().map(|m| (m.name, m.value));
+                    spans.map(|(n, v)| (n.start, n.end, v.start, v.end)).collect()
+                };
+                prop_assert_eq!(spans(&plain), spans(&long));
+            }
         }
 
         #[test]

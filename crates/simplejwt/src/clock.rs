@@ -62,7 +62,11 @@ impl std::ops::Sub<Duration> for Timestamp {
 }
 
 fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+    i64::try_from(duration.as_secs())
+        .ok()
+        .and_then(|seconds| seconds.checked_mul(MICROS_PER_SECOND))
+        .and_then(|micros| micros.checked_add(i64::from(duration.subsec_micros())))
+        .unwrap_or(i64::MAX)
 }
 
 /// Tells the time. Implemented by [`SystemClock`] and, for tests, [`ManualClock`].

@@ -9,12 +9,14 @@ mod der;
 mod error;
 mod load;
 mod pem;
+mod remote;
 mod secret;
 mod set;
 mod ssh;
 
 pub use crate::jws::{Algorithm, JwsError, MAX_TOKEN_BYTES, UnknownAlgorithm};
 pub use error::KeyError;
+pub use remote::{KeySource, RemoteKeys};
 pub use set::{KeySet, SignError};
 
 use std::fmt;

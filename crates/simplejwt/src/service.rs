@@ -9,6 +9,7 @@ use crate::claims::{Claims, UserClaim};
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError, TokenMessage};
 use crate::hooks::{DefaultHooks, Hooks};
+use crate::keys::JwsError;
 use crate::settings::{Settings, TokenClass};
 use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};
@@ -178,7 +179,8 @@ impl Auth {
     /// # Errors
     /// [`Error::Token`], [`Error::VerifiedBlacklisted`]; internal errors.
     pub async fn verify(&self, token: &str) -> Result<Token<Untyped>, Error> {
-        let token = self.tokens.decode::<Untyped>(token)?;
+        let claims = self.decode_claims(token, self.tokens.now()).await?;
+        let token = self.tokens.accept::<Untyped>(claims)?;
         if self.settings().blacklist_after_rotation
             && let Some(jti) = self.tokens.jti(&token)
             && self.blacklist_store()?.is_blacklisted(&jti).await?
@@ -213,9 +215,9 @@ impl Auth {
         let mut messages = Vec::new();
         for &class in &self.settings().auth_token_classes {
             let outcome = match class {
-                TokenClass::Access => self.tokens.decode::<Access>(token).map_err(Error::from),
+                TokenClass::Access => self.decode_unlisted::<Access>(token, now).await,
                 TokenClass::Untyped => {
-                    self.tokens.decode::<Untyped>(token).map(Token::into_kind).map_err(Error::from)
+                    self.decode_unlisted::<Untyped>(token, now).await.map(Token::into_kind)
                 }
                 TokenClass::Refresh => {
                     self.decode_listed::<Refresh>(token, now).await.map(Token::into_kind)
@@ -302,6 +304,30 @@ impl Auth {
         Ok(self.tokens.mint(claims))
     }
 
+    /// Fetches the verifying keys where `JWK_URL` says where from and they are due: for calling
+    /// every few minutes, so that no request has to wait for it.
+    pub async fn refresh_keys(&self) {
+        if let Some(remote) = self.tokens.keys().remote() {
+            remote.refresh(self.tokens.now(), false).await;
+        }
+    }
+
+    async fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+        if let Some(remote) = self.tokens.keys().remote() {
+            let missing = self.tokens.keys().verify_compact(token) == Err(JwsError::UnknownKey);
+            remote.refresh(now, missing).await;
+        }
+        self.tokens.decode_claims(token, now)
+    }
+
+    async fn decode_unlisted<T: TokenType>(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Token<T>, Error> {
+        Ok(self.tokens.accept(self.decode_claims(token, now).await?)?)
+    }
+
     /// Verifies a token of a kind that can be blacklisted. As upstream does, the blacklist is
     /// asked once the signature and the times are known to be good, before the rest is looked at.
     async fn decode_listed<T: TokenType>(
@@ -309,7 +335,7 @@ impl Auth {
         token: &str,
         now: Timestamp,
     ) -> Result<Token<T>, Error> {
-        let claims = self.tokens.decode_claims(token, now)?;
+        let claims = self.decode_claims(token, now).await?;
         if self.settings().token_blacklist {
             let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
             if self.blacklist_store()?.is_blacklisted(&jti).await? {

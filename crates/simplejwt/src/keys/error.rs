@@ -98,7 +98,7 @@ pub enum KeyError {
         /// The length of its hash, in bytes.
         needed: usize,
     },
-    /// An HMAC secret that is published as an example, or Django's `django-insecure-…`.
+    /// An HMAC secret that is published as an example.
     #[error(
         "the secret is a placeholder ({0}): replace it by a random one, or allow weak keys while \
          developing"

@@ -1,6 +1,6 @@
 //! Keys that belong together: one that signs, any number that verify.
 
-use super::{Algorithm, KeyError, SigningKey, VerifyingKey};
+use super::{Algorithm, KeyError, RemoteKeys, SigningKey, VerifyingKey};
 use crate::jwk::JwkSet;
 use crate::jws::{self, Compact, Header, JwsError};
 
@@ -21,13 +21,15 @@ use crate::jws::{self, Compact, Header, JwsError};
 pub struct KeySet {
     signing: Option<SigningKey>,
     verifying: Vec<VerifyingKey>,
+    /// In place of `verifying`.
+    remote: Option<RemoteKeys>,
 }
 
 impl KeySet {
     /// Signs, and verifies what it signed.
     pub fn new(signing: SigningKey) -> Self {
         let verifying = vec![signing.verifying_key()];
-        Self { signing: Some(signing), verifying }
+        Self { signing: Some(signing), verifying, remote: None }
     }
 
     /// Only verifies: for servers that get their tokens from elsewhere.
@@ -46,7 +48,7 @@ impl KeySet {
                 return Err(KeyError::DuplicateKeyId(kid.to_owned()));
             }
         }
-        Ok(Self { signing: None, verifying })
+        Ok(Self { signing: None, verifying, remote: None })
     }
 
     /// Also takes tokens of `key`: one that used to sign, or will.
@@ -68,10 +70,20 @@ impl KeySet {
         signing: SigningKey,
         verifying: VerifyingKey,
     ) -> Result<Self, KeyError> {
-        let keys = Self { signing: Some(signing), verifying: vec![verifying] };
+        let keys = Self { signing: Some(signing), verifying: vec![verifying], remote: None };
         let belongs =
             keys.sign_compact(b"{}").is_ok_and(|token| keys.verify_compact(&token).is_ok());
         if belongs { Ok(keys) } else { Err(KeyError::NotAPair) }
+    }
+
+    /// Verifies with keys that are fetched (`JWK_URL`), and signs with `signing`, if any.
+    pub fn with_remote(signing: Option<SigningKey>, remote: RemoteKeys) -> Self {
+        Self { signing, verifying: Vec::new(), remote: Some(remote) }
+    }
+
+    /// The keys that are fetched, if this set verifies with such.
+    pub fn remote(&self) -> Option<&RemoteKeys> {
+        self.remote.as_ref()
     }
 
     /// The key that signs; `None` if this set only verifies.
@@ -86,11 +98,12 @@ impl KeySet {
 
     /// The algorithm of the signing key, or of the first that verifies.
     pub fn algorithm(&self) -> Algorithm {
-        match (&self.signing, self.verifying.first()) {
-            (Some(key), _) => key.algorithm(),
-            (None, Some(key)) => key.algorithm(),
+        match (&self.signing, &self.remote, self.verifying.first()) {
+            (Some(key), _, _) => key.algorithm(),
+            (None, Some(keys), _) => keys.algorithm(),
+            (None, None, Some(key)) => key.algorithm(),
             // No constructor makes a set without keys.
-            (None, None) => Algorithm::Hs256,
+            (None, None, None) => Algorithm::Hs256,
         }
     }
 
@@ -119,43 +132,59 @@ impl KeySet {
     /// [`JwsError`]
     pub fn verify_compact(&self, token: &str) -> Result<Vec<u8>, JwsError> {
         let token = Compact::split(token)?;
-        // Most tokens have a header that these keys write themselves.
-        if let Some(writer) = self.verifying.iter().find(|key| key.header() == token.header) {
-            let (algorithm, kid) = (writer.algorithm(), writer.kid());
-            let keys = self
-                .verifying
-                .iter()
-                .filter(|key| key.algorithm() == algorithm && (kid.is_none() || key.kid() == kid));
-            return self.verify_with(&token, keys);
-        }
-        let header = token.parse_header()?;
-        let of_algorithm =
-            || self.verifying.iter().filter(|key| key.algorithm().name() == header.alg);
-        if of_algorithm().next().is_none() {
-            return Err(JwsError::Algorithm);
-        }
-        let Header { kid: Some(kid), .. } = &header else {
-            return self.verify_with(&token, of_algorithm());
-        };
-        if self.verifying.iter().any(|key| key.kid() == Some(kid)) {
-            let named = of_algorithm().filter(|key| key.kid() == Some(kid));
-            return self.verify_with(&token, named);
-        }
-        if of_algorithm().all(|key| key.kid().is_some()) {
-            return Err(JwsError::UnknownKey);
-        }
-        self.verify_with(&token, of_algorithm().filter(|key| key.kid().is_none()))
-    }
-
-    fn verify_with<'k>(
-        &self,
-        token: &Compact<'_>,
-        mut keys: impl Iterator<Item = &'k VerifyingKey>,
-    ) -> Result<Vec<u8>, JwsError> {
-        if !keys.any(|key| token.is_signed_by(&key.verifier)) {
-            return Err(JwsError::Signature);
+        match &self.remote {
+            None => verify_among(&self.verifying, &token)?,
+            Some(remote) => verify_named(&remote.current(), &token)?,
         }
         token.decode_payload()
+    }
+}
+
+fn verify_among(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<(), JwsError> {
+    // Most tokens have a header that these keys write themselves.
+    if let Some(writer) = keys.iter().find(|key| key.header() == token.header) {
+        let (algorithm, kid) = (writer.algorithm(), writer.kid());
+        let keys = keys
+            .iter()
+            .filter(|key| key.algorithm() == algorithm && (kid.is_none() || key.kid() == kid));
+        return verify_with(token, keys);
+    }
+    let header = token.parse_header()?;
+    let of_algorithm = || keys.iter().filter(|key| key.algorithm().name() == header.alg);
+    if of_algorithm().next().is_none() {
+        return Err(JwsError::Algorithm);
+    }
+    let Header { kid: Some(kid), .. } = &header else {
+        return verify_with(token, of_algorithm());
+    };
+    if keys.iter().any(|key| key.kid() == Some(kid)) {
+        return verify_with(token, of_algorithm().filter(|key| key.kid() == Some(kid)));
+    }
+    if of_algorithm().all(|key| key.kid().is_some()) {
+        return Err(JwsError::UnknownKey);
+    }
+    verify_with(token, of_algorithm().filter(|key| key.kid().is_none()))
+}
+
+/// Fetched keys are chosen by `kid` and not otherwise, as upstream does.
+fn verify_named(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<(), JwsError> {
+    let header = token.parse_header()?;
+    let kid = header.kid.as_deref().ok_or(JwsError::UnknownKey)?;
+    let key = keys.iter().find(|key| key.kid() == Some(kid)).ok_or(JwsError::UnknownKey)?;
+    if key.algorithm().name() != header.alg {
+        return Err(JwsError::Algorithm);
+    }
+    verify_with(token, std::iter::once(key))
+}
+
+fn verify_with<'k>(
+    token: &Compact<'_>,
+    mut keys: impl Iterator<Item = &'k VerifyingKey>,
+) -> Result<(), JwsError> {
+    if keys.any(|key| token.is_signed_by(&key.verifier)) {
+        Ok(())
+    } else {
+        Err(JwsError::Signature)
     }
 }
 

@@ -374,7 +374,7 @@ pub fn is_usable(encoded: &str) -> bool {
 /// assert_eq!(revoke_claim("md5$a$b"), "3F8A52168500B56BDA5C5F3CBD35EE90");
 /// ```
 #[must_use]
-pub fn revoke_claim(encoded: &str) -> String {
+pub(crate) fn revoke_claim(encoded: &str) -> String {
     md5::upper_case_digest(encoded)
 }
 
