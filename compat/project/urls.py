@@ -1,0 +1,53 @@
+import os
+
+from django.urls import path
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_simplejwt import views
+from rest_framework_simplejwt.authentication import (
+    JWTAuthentication,
+    JWTStatelessUserAuthentication,
+)
+
+STATELESS = os.environ.get("SIMPLEJWT_AUTHENTICATION") == "stateless"
+
+
+class Protected(APIView):
+    """
+    Greets whoever the token belongs to.
+    """
+
+    permission_classes = [IsAuthenticated]
+    authentication_classes = [
+        JWTStatelessUserAuthentication if STATELESS else JWTAuthentication
+    ]
+
+    def get(self, request):
+        user = request.user
+        name = user.username if STATELESS else user.get_username()
+        return Response({"message": f"Welcome, {name}!"})
+
+
+class ProtectedStateless(APIView):
+    """
+    Greets whoever the token says it belongs to.
+    """
+
+    permission_classes = [IsAuthenticated]
+    authentication_classes = [JWTStatelessUserAuthentication]
+
+    def get(self, request):
+        return Response({"message": f"Welcome, {request.user.username}!"})
+
+
+urlpatterns = [
+    path("api/token/", views.token_obtain_pair),
+    path("api/token/refresh/", views.token_refresh),
+    path("api/token/verify/", views.token_verify),
+    path("api/token/blacklist/", views.token_blacklist),
+    path("api/token/sliding/", views.token_obtain_sliding),
+    path("api/token/sliding/refresh/", views.token_refresh_sliding),
+    path("api/protected/", Protected.as_view()),
+    path("api/protected-stateless/", ProtectedStateless.as_view()),
+]

@@ -1,0 +1,221 @@
+"""Starts Django under gunicorn, and `simplejwt serve`, on one SQLite file."""
+
+import contextlib
+import dataclasses
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+PROJECT = pathlib.Path(__file__).resolve().parent.parent / "project"
+HASHERS = "django.contrib.auth.hashers."
+SECRET = "a-secret-key-of-the-compatibility-tests-that-is-long-enough-for-hs512-too"
+PASSWORD = "correct horse battery staple"
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """What both servers are told, by the same names."""
+
+    name: str
+    simple_jwt: dict = dataclasses.field(default_factory=dict)
+    hashers: tuple = ("MD5PasswordHasher", "PBKDF2PasswordHasher")
+    blacklist: bool = True
+    custom_user: bool = False
+    extra: dict = dataclasses.field(default_factory=dict)
+
+    def environment(self, database):
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SECRET_KEY": SECRET,
+            "SIMPLE_JWT": json.dumps(self.simple_jwt),
+            "PASSWORD_HASHERS": json.dumps([HASHERS + name for name in self.hashers]),
+            "DATABASE_URL": f"sqlite:///{database}",
+            "SIMPLEJWT_TOKEN_BLACKLIST": "true" if self.blacklist else "false",
+            "SIMPLEJWT_DEMO": "true",
+            **self.extra,
+        }
+        if self.custom_user:
+            environment.update(
+                COMPAT_CUSTOM_USER="true",
+                SIMPLEJWT_USERS_TABLE="accounts_user",
+                SIMPLEJWT_USERS_KEY_TYPE="uuid",
+                SIMPLEJWT_USERS_USERNAME_FIELD="email",
+            )
+        return environment
+
+
+@dataclasses.dataclass
+class Answer:
+    status: int
+    headers: list
+    body: bytes
+
+    def header(self, name):
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        return ", ".join(values) if values else None
+
+    def json(self):
+        return json.loads(self.body)
+
+
+@dataclasses.dataclass
+class Server:
+    name: str
+    port: int
+    process: subprocess.Popen
+    log: pathlib.Path
+
+    def send(self, method, path, headers=(), body=None):
+        """One request as it is: nothing is added but Host and, with a body, Content-Length."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            connection.putheader("Host", f"127.0.0.1:{self.port}")
+            for name, value in headers:
+                connection.putheader(name, value)
+            if body is not None:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            response = connection.getresponse()
+            return Answer(response.status, response.getheaders(), response.read())
+        finally:
+            connection.close()
+
+    def post(self, path, value, headers=()):
+        body = json.dumps(value).encode()
+        return self.send("POST", path, [("Content-Type", "application/json"), *headers], body)
+
+    def get(self, path, token=None):
+        headers = [("Authorization", f"Bearer {token}")] if token else []
+        return self.send("GET", path, headers)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def binary():
+    """The path of our binary; without it nothing here is a test."""
+    path = os.environ.get("SIMPLEJWT_BIN")
+    if not path:
+        raise RuntimeError("SIMPLEJWT_BIN is not set: set it to the path of the simplejwt binary")
+    if not os.access(path, os.X_OK):
+        raise RuntimeError(f"SIMPLEJWT_BIN: {path} is no executable file; run `cargo build -p simplejwt-server`")
+    return str(pathlib.Path(path).resolve())
+
+
+def django_only():
+    """Whether Django is compared with itself, which tests the comparison."""
+    return os.environ.get("COMPAT_OTHER") == "django"
+
+
+class Site:
+    """A database with both servers on it."""
+
+    def __init__(self, profile, folder):
+        self.profile = profile
+        self.folder = folder
+        self.database = folder / "db.sqlite3"
+        self.environment = profile.environment(self.database)
+        self.servers = []
+
+    def manage(self, *arguments, **environment):
+        return self.run([sys.executable, str(PROJECT / "manage.py"), *arguments], **environment)
+
+    def ours_command(self, *arguments, stdin="", **environment):
+        return self.run([binary(), *arguments], stdin=stdin, **environment)
+
+    def run(self, command, stdin="", **environment):
+        done = subprocess.run(
+            command,
+            env={**self.environment, **environment},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=self.folder,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def shell(self, code):
+        """Runs code in Django; what it prints as JSON is returned."""
+        head = (
+            "import django, json; django.setup()\n"
+            "from django.contrib.auth import get_user_model; User = get_user_model()\n"
+        )
+        out = self.run([sys.executable, "-c", head + code], DJANGO_SETTINGS_MODULE="settings", PYTHONPATH=str(PROJECT))
+        return json.loads(out) if out.strip() else None
+
+    def sql(self, statement, *values):
+        with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection:
+            rows = connection.execute(statement, values).fetchall()
+            connection.commit()
+            return rows
+
+    def start(self):
+        self.theirs = self.start_django("django")
+        self.ours = self.start_django("django-2") if django_only() else self.start_ours()
+        for server in self.servers:
+            self.wait(server)
+
+    def start_django(self, name):
+        port = free_port()
+        command = [sys.executable, "-m", "gunicorn", "wsgi", "--chdir", str(PROJECT)]
+        command += ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "4"]
+        command += ["--worker-tmp-dir", str(self.folder), "--no-control-socket"]
+        return self.launch(name, port, command, {})
+
+    def start_ours(self):
+        port = free_port()
+        return self.launch("simplejwt", port, [binary(), "serve"], {"SIMPLEJWT_BIND": f"127.0.0.1:{port}"})
+
+    def launch(self, name, port, command, environment):
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command,
+                env={**self.environment, **environment},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+            )
+        server = Server(name, port, process, log)
+        self.servers.append(server)
+        return server
+
+    def wait(self, server):
+        until = time.monotonic() + 30
+        while True:
+            if server.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{server.name} doesn't answer:\n{server.log.read_text()}")
+            try:
+                server.send("GET", "/api/protected/")
+                return
+            except OSError:
+                time.sleep(0.05)
+
+    def stop(self):
+        for server in self.servers:
+            server.stop()
