@@ -365,18 +365,5 @@ pub fn is_usable(encoded: &str) -> bool {
     !encoded.starts_with(UNUSABLE_PREFIX)
 }
 
-/// The claim that ties a token to the user's password (`REVOKE_TOKEN_CLAIM`): the upper-case
-/// hexadecimal MD5 of the stored hash. simplejwt's `get_md5_hash_password`.
-///
-/// ```
-/// use simplejwt::users::password::revoke_claim;
-///
-/// assert_eq!(revoke_claim("md5$a$b"), "3F8A52168500B56BDA5C5F3CBD35EE90");
-/// ```
-#[must_use]
-pub(crate) fn revoke_claim(encoded: &str) -> String {
-    md5::upper_case_digest(encoded)
-}
-
 /// A password on its way to a hashing thread; wiped when dropped.
 type Password = Zeroizing<String>;

@@ -30,7 +30,7 @@ impl<'a> Stored<'a> {
 
 fn compute(password: &str, salt: &str) -> String {
     let digest = Md5::new().chain_update(salt).chain_update(password).finalize();
-    hexadecimal(&digest, b"0123456789abcdef")
+    hexadecimal(&digest)
 }
 
 pub(super) fn encode(password: &str, salt: &str) -> String {
@@ -39,18 +39,14 @@ pub(super) fn encode(password: &str, salt: &str) -> String {
 
 /// A well-formed hash that no password is known for.
 pub(super) fn prepare(salt: &str, random: &[u8; 64]) -> String {
-    format!("{salt}${}", hexadecimal(&random[..16], b"0123456789abcdef"))
+    format!("{salt}${}", hexadecimal(&random[..16]))
 }
 
-/// The MD5 of `text` in upper-case hexadecimal digits.
-pub(super) fn upper_case_digest(text: &str) -> String {
-    hexadecimal(&Md5::digest(text), b"0123456789ABCDEF")
-}
-
-fn hexadecimal(bytes: &[u8], digits: &[u8; 16]) -> String {
+fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|nibble| char::from(digits[usize::from(nibble)]))
+        .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
         .collect()
 }
