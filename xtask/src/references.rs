@@ -33,8 +33,7 @@ pub(crate) fn check() -> Result<()> {
                     .iter()
                     .any(|file| file.starts_with(&path) && Path::new(&root().join(file)).exists())
             } else {
-                !source.contains(&format!("fn {name}("))
-                    && !source.contains(&format!("def {name}("))
+                !source.contains(name)
             }
         })
         .collect();
