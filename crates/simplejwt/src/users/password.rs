@@ -367,3 +367,21 @@ pub fn is_usable(encoded: &str) -> bool {
 
 /// A password on its way to a hashing thread; wiped when dropped.
 type Password = Zeroizing<String>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Were the prepared hash not one, the dummy work would be none.
+    #[test]
+    fn the_prepared_hash_is_one_of_todays() {
+        for hasher in Hasher::ALL {
+            let hashers = Hashers::new([hasher]).unwrap();
+            let stored = Stored::parse(hasher, &hashers.prepared).unwrap();
+            assert!(!stored.must_update(hashers.parameters()), "{hasher}");
+            let encoded = format!("{hasher}${}", hashers.prepared);
+            assert!(hashers.identify(&encoded).is_some());
+            assert_ne!(hashers.prepared, Hashers::new([hasher]).unwrap().prepared);
+        }
+    }
+}
