@@ -4,7 +4,15 @@
 //! `auth_user`, or a table that the settings name, the SQL user stores answer it.
 
 #[cfg(feature = "passwords")]
+mod login;
+#[cfg(feature = "passwords")]
+pub mod memory;
+#[cfg(feature = "passwords")]
 pub mod password;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+#[cfg(feature = "sqlite")]
+pub mod table;
 
 use std::fmt;
 

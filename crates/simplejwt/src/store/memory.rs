@@ -1,1 +1,160 @@
-//! placeholder
+//! Tokens in memory: the reference for what a store does.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::users::UserId;
+
+/// Tokens in this process's memory, for tests, examples and small tools.
+///
+/// **Not durable**: with the process the blacklist is gone, and every spent token that hasn't
+/// expired is good again. Nor is it shared with other processes. Clones share the tokens.
+///
+/// It knows no users, so that it keeps any user's id.
+///
+/// ```
+/// use simplejwt::store::memory::MemoryStore;
+/// use simplejwt::{Timestamp, TokenStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), simplejwt::StoreError> {
+/// let store = MemoryStore::default();
+/// assert!(!store.is_blacklisted("3b7ce2b2c1e14d0cb0f7b0d9a4c0b8f3").await?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    tokens: Arc<Mutex<HashMap<String, Entry>>>,
+}
+
+struct Entry {
+    token: OutstandingToken,
+    blacklisted_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("tokens", &self.lock().len()).finish()
+    }
+}
+
+impl MemoryStore {
+    /// The registered token with this id, and since when it has been blacklisted.
+    pub fn get(&self, jti: &str) -> Option<(OutstandingToken, Option<Timestamp>)> {
+        self.lock().get(jti).map(|entry| (entry.token.clone(), entry.blacklisted_at))
+    }
+
+    /// Nothing in between can fail and leave half a change behind.
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn entry<'a>(tokens: &'a mut HashMap<String, Entry>, token: &OutstandingToken) -> &'a mut Entry {
+    tokens
+        .entry(token.jti.clone())
+        .or_insert_with(|| Entry { token: token.clone(), blacklisted_at: None })
+}
+
+fn blacklist(
+    tokens: &mut HashMap<String, Entry>,
+    token: &OutstandingToken,
+    at: Timestamp,
+) -> Blacklisting {
+    let entry = entry(tokens, token);
+    if entry.blacklisted_at.is_some() {
+        return Blacklisting::AlreadyBlacklisted;
+    }
+    entry.blacklisted_at = Some(at);
+    Blacklisting::Blacklisted
+}
+
+#[async_trait]
+impl TokenStore for MemoryStore {
+    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+        entry(&mut self.lock(), token);
+        Ok(())
+    }
+
+    async fn rotate(
+        &self,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let mut tokens = self.lock();
+        match blacklist(&mut tokens, spent, at) {
+            Blacklisting::AlreadyBlacklisted => Ok(Rotation::Replayed),
+            Blacklisting::Blacklisted => {
+                entry(&mut tokens, next);
+                Ok(Rotation::Rotated)
+            }
+        }
+    }
+
+    async fn blacklist(
+        &self,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Blacklisting, StoreError> {
+        Ok(blacklist(&mut self.lock(), token, at))
+    }
+
+    async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+        let mut blacklisted = 0;
+        for entry in self.lock().values_mut() {
+            let theirs = entry.token.user_id.as_ref() == Some(user_id);
+            if theirs && entry.token.expires_at > at && entry.blacklisted_at.is_none() {
+                entry.blacklisted_at = Some(at);
+                blacklisted += 1;
+            }
+        }
+        Ok(blacklisted)
+    }
+
+    async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        Ok(self.lock().get(jti).is_some_and(|entry| entry.blacklisted_at.is_some()))
+    }
+
+    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let mut left = batch;
+        self.lock().retain(|_, entry| {
+            let keep = left == 0 || entry.token.expires_at > before;
+            left -= u32::from(!keep);
+            keep
+        });
+        Ok(u64::from(batch - left))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_token() {
+        let store = MemoryStore::default();
+        let at = Timestamp::from_secs(0);
+        let token = OutstandingToken {
+            jti: "a".into(),
+            token: "topsecret".into(),
+            user_id: None,
+            created_at: at,
+            expires_at: at,
+        };
+        entry(&mut store.lock(), &token);
+        let shown = format!("{store:?}");
+        assert!(shown.contains('1') && !shown.contains("topsecret"), "{shown}");
+    }
+}

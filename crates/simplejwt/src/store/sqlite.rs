@@ -1,1 +1,219 @@
-//! placeholder
+//! Tokens in an SQLite file, in the tables of upstream's `token_blacklist` app.
+//!
+//! [`SqliteDatabase`] is the file, [`SqliteStore`] the tokens in it and
+//! [`SqliteUsers`](crate::users::sqlite::SqliteUsers) the users in it. Either side may have
+//! made the tables: Django's `migrate` or [`migrate::apply`].
+
+mod database;
+pub(crate) mod datetime;
+pub mod migrate;
+mod open;
+pub(crate) mod schema;
+mod writer;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::types::{ToSql, ToSqlOutput};
+use rusqlite::{Connection, params};
+
+use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::users::UserId;
+use crate::users::table::{Key, KeyKind, UserTable, quoted};
+
+pub use database::{SqliteDatabase, SqliteOptions};
+pub use open::OpenError;
+pub use schema::SchemaError;
+
+use datetime::text;
+
+impl ToSql for Key {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Integer(number) => number.to_sql(),
+            Self::Text(text) => text.to_sql(),
+        }
+    }
+}
+
+/// The statements, with the names of the user table in them.
+struct Sql {
+    user_id: KeyKind,
+    record: String,
+    blacklist_all: String,
+}
+
+const BLACKLIST: &str = "\
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+    SELECT ?1, id FROM token_blacklist_outstandingtoken WHERE jti = ?2 \
+    ON CONFLICT (token_id) DO NOTHING";
+const IS_BLACKLISTED: &str = "\
+    SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = ?1";
+const FLUSH_BLACKLISTED: &str = "\
+    DELETE FROM token_blacklist_blacklistedtoken WHERE token_id IN (\
+    SELECT id FROM token_blacklist_outstandingtoken WHERE expires_at <= ?1 ORDER BY id LIMIT ?2)";
+const FLUSH_OUTSTANDING: &str = "\
+    DELETE FROM token_blacklist_outstandingtoken WHERE id IN (\
+    SELECT id FROM token_blacklist_outstandingtoken WHERE expires_at <= ?1 ORDER BY id LIMIT ?2)";
+const PING: &str = "SELECT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken)";
+
+impl Sql {
+    fn new(users: &UserTable, user_id: KeyKind) -> Self {
+        let key = format!(
+            "(SELECT {} FROM {} WHERE {} = {{}} LIMIT 1)",
+            quoted(&users.primary_key),
+            quoted(&users.table),
+            quoted(users.user_id_column()),
+        );
+        Self {
+            user_id,
+            record: format!(
+                "INSERT INTO token_blacklist_outstandingtoken \
+                 (token, created_at, expires_at, user_id, jti) VALUES (?1, ?2, ?3, {}, ?5) \
+                 ON CONFLICT (jti) DO NOTHING",
+                key.replace("{}", "?4")
+            ),
+            blacklist_all: format!(
+                "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+                 SELECT ?1, id FROM token_blacklist_outstandingtoken \
+                 WHERE user_id = {} AND expires_at > ?1 ON CONFLICT (token_id) DO NOTHING",
+                key.replace("{}", "?2")
+            ),
+        }
+    }
+
+    fn record(&self, connection: &Connection, token: &OutstandingToken) -> rusqlite::Result<()> {
+        let user = token.user_id.as_ref().and_then(|id| self.user_id.parse(id));
+        connection.prepare_cached(&self.record)?.execute(params![
+            token.token,
+            text(token.created_at),
+            text(token.expires_at),
+            user,
+            token.jti,
+        ])?;
+        Ok(())
+    }
+
+    /// Whether it wasn't blacklisted before: the unique key says so.
+    fn blacklist(
+        &self,
+        connection: &Connection,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> rusqlite::Result<bool> {
+        self.record(connection, token)?;
+        let added = connection.prepare_cached(BLACKLIST)?.execute(params![text(at), token.jti])?;
+        Ok(added == 1)
+    }
+}
+
+/// The tokens in an [`SqliteDatabase`].
+///
+/// The user of a token is stored as the primary key of a row in the [`UserTable`], and as null
+/// where that has no such user: users that are kept elsewhere leave no trace here, and
+/// [`blacklist_all`](TokenStore::blacklist_all) finds no tokens of theirs.
+#[derive(Clone)]
+pub struct SqliteStore {
+    database: SqliteDatabase,
+    sql: Arc<Sql>,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// The tokens of a database that has the tables.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
+    pub fn open(database: &SqliteDatabase, users: &UserTable) -> Result<Self, SchemaError> {
+        let check = |connection: &Connection| {
+            let user_id = schema::check_users(connection, users)?;
+            schema::check_tokens(connection, users)?;
+            Ok::<_, SchemaError>(user_id)
+        };
+        let user_id = database.read("open", |connection| Ok(check(connection)))??;
+        Ok(Self { database: database.clone(), sql: Arc::new(Sql::new(users, user_id)) })
+    }
+
+    /// The database that holds the tokens.
+    pub fn database(&self) -> &SqliteDatabase {
+        &self.database
+    }
+}
+
+#[async_trait]
+impl TokenStore for SqliteStore {
+    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+        let (sql, token) = (Arc::clone(&self.sql), token.clone());
+        self.database.write("record", move |connection| sql.record(connection, &token)).await
+    }
+
+    async fn rotate(
+        &self,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let (sql, spent, next) = (Arc::clone(&self.sql), spent.clone(), next.clone());
+        let rotate = move |connection: &Connection| {
+            if !sql.blacklist(connection, &spent, at)? {
+                return Ok(Rotation::Replayed);
+            }
+            sql.record(connection, &next)?;
+            Ok(Rotation::Rotated)
+        };
+        self.database.write("rotate", rotate).await
+    }
+
+    async fn blacklist(
+        &self,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Blacklisting, StoreError> {
+        let (sql, token) = (Arc::clone(&self.sql), token.clone());
+        let added = self
+            .database
+            .write("blacklist", move |connection| sql.blacklist(connection, &token, at))
+            .await?;
+        Ok(if added { Blacklisting::Blacklisted } else { Blacklisting::AlreadyBlacklisted })
+    }
+
+    async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+        let Some(user) = self.sql.user_id.parse(user_id) else { return Ok(0) };
+        let sql = Arc::clone(&self.sql);
+        let blacklist_all = move |connection: &Connection| {
+            connection.prepare_cached(&sql.blacklist_all)?.execute(params![text(at), user])
+        };
+        Ok(self.database.write("blacklist_all", blacklist_all).await? as u64)
+    }
+
+    async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        self.database.read("is_blacklisted", |connection| {
+            connection.prepare_cached(IS_BLACKLISTED)?.exists([jti])
+        })
+    }
+
+    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let flush = move |connection: &Connection| {
+            let before = text(before);
+            connection.prepare_cached(FLUSH_BLACKLISTED)?.execute(params![before, batch])?;
+            connection.prepare_cached(FLUSH_OUTSTANDING)?.execute(params![before, batch])
+        };
+        Ok(self.database.write("flush_expired", flush).await? as u64)
+    }
+
+    /// Takes the file's write lock, as the next rotation will have to; writes nothing.
+    async fn ping(&self) -> Result<(), StoreError> {
+        let ping =
+            |connection: &Connection| connection.prepare_cached(PING)?.query_row((), |_| Ok(()));
+        self.database.write("ping", ping).await
+    }
+}

@@ -357,6 +357,12 @@ pub fn unusable_password() -> String {
     format!("{UNUSABLE_PREFIX}{}", random::alphanumeric(UNUSABLE_LENGTH))
 }
 
+/// A password nobody guesses: `length` random letters and digits, 5.95 bits each.
+#[must_use]
+pub fn random_password(length: usize) -> Zeroizing<String> {
+    Zeroizing::new(random::alphanumeric(length))
+}
+
 /// Whether the stored value is anything but one of [`unusable_password`]; Django's
 /// `is_password_usable`. An empty or corrupt value counts as usable, and no password
 /// matches it.

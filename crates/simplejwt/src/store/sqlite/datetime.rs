@@ -1,0 +1,47 @@
+//! Datetimes as Django keeps them in SQLite.
+
+use jiff::Timestamp as Moment;
+use jiff::tz::Offset;
+
+use crate::clock::Timestamp;
+
+/// `2026-01-02 03:04:05.678901` in UTC; without the fraction where it is zero.
+///
+/// Django knows the years 1 to 9999; a moment outside (or in the last day) becomes the nearest
+/// that can be written, which keeps the order. The texts sort as the moments do.
+pub(crate) fn text(at: Timestamp) -> String {
+    const FIRST: i64 = -62_135_596_800_000_000;
+    let micros = at.as_micros().clamp(FIRST, Moment::MAX.as_microsecond());
+    // Within jiff's range after the clamp.
+    let moment = Moment::from_microsecond(micros).unwrap_or(Moment::UNIX_EPOCH);
+    let civil = Offset::UTC.to_datetime(moment);
+    let format = if micros.rem_euclid(1_000_000) == 0 { "%F %T" } else { "%F %T.%6f" };
+    civil.strftime(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_django_writes_them() {
+        for (micros, expected) in [
+            (0, "1970-01-01 00:00:00"),
+            (1, "1970-01-01 00:00:00.000001"),
+            (1_767_323_045_678_901, "2026-01-02 03:04:05.678901"),
+            (1_767_323_045_500_000, "2026-01-02 03:04:05.500000"),
+            (-1, "1969-12-31 23:59:59.999999"),
+            (i64::MIN, "0001-01-01 00:00:00"),
+            (i64::MAX, "9999-12-30 22:00:00.999999"),
+        ] {
+            assert_eq!(text(Timestamp::from_micros(micros)), expected);
+        }
+    }
+
+    #[test]
+    fn texts_sort_as_the_moments_do() {
+        let moments = [i64::MIN, -1, 0, 1, 999_999, 1_000_000, 1_000_001, i64::MAX];
+        let texts = moments.map(|micros| text(Timestamp::from_micros(micros)));
+        assert!(texts.is_sorted(), "{texts:?}");
+    }
+}

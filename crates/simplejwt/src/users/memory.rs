@@ -1,0 +1,125 @@
+//! Users in memory: for tests, examples and small tools.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::login::{self, Found, LoginRows};
+use super::password::HashingPool;
+use super::{Credentials, User, UserId, UserStore};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+
+/// Users in this process's memory, by their login name. Clones share them.
+///
+/// ```
+/// use simplejwt::users::memory::MemoryUsers;
+/// use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
+/// use simplejwt::{Credentials, User, UserStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hashers = Hashers::from_setting(["md5"])?; // no work: for examples only
+/// let pool = HashingPool::new(hashers, PoolOptions::default())?;
+/// let mut alice = User::new("1", "alice");
+/// alice.password = pool.encode("secret".to_owned().into()).await?;
+///
+/// let users = MemoryUsers::new(pool);
+/// users.insert(alice);
+/// assert!(users.authenticate(&Credentials::new("alice", "secret")).await?.is_some());
+/// assert!(users.authenticate(&Credentials::new("alice", "wrong")).await?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct MemoryUsers {
+    users: Arc<Mutex<BTreeMap<String, Entry>>>,
+    pool: HashingPool,
+    allow_inactive_login: bool,
+}
+
+struct Entry {
+    user: User,
+    last_login: Option<Timestamp>,
+}
+
+impl fmt::Debug for MemoryUsers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryUsers").field("users", &self.lock().len()).finish_non_exhaustive()
+    }
+}
+
+impl MemoryUsers {
+    /// No users yet. Passwords are compared by the threads of `pool`.
+    pub fn new(pool: HashingPool) -> Self {
+        Self { users: Arc::default(), pool, allow_inactive_login: false }
+    }
+
+    /// Lets inactive users log in, as Django's `AllowAllUsersModelBackend` does.
+    #[must_use]
+    pub fn allow_inactive_login(mut self, allow: bool) -> Self {
+        self.allow_inactive_login = allow;
+        self
+    }
+
+    /// Adds a user whose [`User::password`] is a hash, or puts it in the place of the one with
+    /// the same login name.
+    pub fn insert(&self, user: User) {
+        self.lock().insert(user.username.clone(), Entry { user, last_login: None });
+    }
+
+    /// Removes the user with this login name.
+    pub fn remove(&self, username: &str) -> Option<User> {
+        self.lock().remove(username).map(|entry| entry.user)
+    }
+
+    /// When the user last logged in, as far as that was noted.
+    pub fn last_login(&self, username: &str) -> Option<Timestamp> {
+        self.lock().get(username).and_then(|entry| entry.last_login)
+    }
+
+    /// Nothing in between can fail and leave half a change behind.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl LoginRows for MemoryUsers {
+    type Key = String;
+
+    async fn by_login(&self, name: &str) -> Result<Option<Found<String>>, StoreError> {
+        let users = self.lock();
+        Ok(users.get(name).map(|entry| Found { key: name.to_owned(), user: entry.user.clone() }))
+    }
+
+    async fn replace_hash(&self, key: &String, old: &str, new: &str) -> Result<bool, StoreError> {
+        let mut users = self.lock();
+        let Some(entry) = users.get_mut(key).filter(|entry| entry.user.password == old) else {
+            return Ok(false);
+        };
+        entry.user.password = new.to_owned();
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl UserStore for MemoryUsers {
+    async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError> {
+        login::authenticate(self, &self.pool, self.allow_inactive_login, credentials).await
+    }
+
+    async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let users = self.lock();
+        Ok(users.values().find(|entry| entry.user.id == *id).map(|entry| entry.user.clone()))
+    }
+
+    async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {
+        if let Some(entry) = self.lock().values_mut().find(|entry| entry.user.id == *id) {
+            entry.last_login = Some(at);
+        }
+        Ok(())
+    }
+}

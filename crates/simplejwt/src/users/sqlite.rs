@@ -1,0 +1,218 @@
+//! Users in an SQLite file: Django's `auth_user` or the table of a custom user model.
+
+mod manage;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+
+use super::login::{self, Found, LoginRows};
+use super::password::HashingPool;
+use super::table::{Key, KeyKind, UserTable, quoted};
+use super::{Credentials, User, UserId, UserStore};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::store::sqlite::SqliteDatabase;
+use crate::store::sqlite::datetime::text;
+use crate::store::sqlite::schema::{self, SchemaError};
+
+pub use manage::{ManageError, NewUser};
+
+/// How an [`SqliteUsers`] behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserOptions {
+    /// Inactive users can log in, as with Django's `AllowAllUsersModelBackend`. Default: false.
+    pub allow_inactive_login: bool,
+}
+
+/// The users in an [`SqliteDatabase`].
+///
+/// The login name is compared exactly, as Django does; it isn't trimmed, folded or normalized.
+#[derive(Clone)]
+pub struct SqliteUsers {
+    database: SqliteDatabase,
+    pool: HashingPool,
+    options: UserOptions,
+    sql: Arc<Sql>,
+}
+
+impl fmt::Debug for SqliteUsers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteUsers")
+            .field("database", &self.database)
+            .field("table", &self.sql.table.table)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The statements, with the names of the table in them.
+struct Sql {
+    table: UserTable,
+    user_id: KeyKind,
+    by_login: String,
+    by_user_id: String,
+    page: String,
+    replace_hash: String,
+    last_login: Option<String>,
+    set_password: String,
+    set_active: Option<String>,
+}
+
+impl Sql {
+    fn new(table: UserTable, user_id: KeyKind) -> Self {
+        let name = quoted(&table.table);
+        let key = quoted(&table.primary_key);
+        let id = quoted(table.user_id_column());
+        let login = quoted(&table.login);
+        let password = quoted(&table.password);
+        let flag = |column: &Option<String>, without: &str| match column {
+            Some(column) => quoted(column),
+            None => without.to_owned(),
+        };
+        let select = format!(
+            "SELECT {key}, {id}, {login}, {}, {}, {}, {password} FROM {name}",
+            flag(&table.is_active, "1"),
+            flag(&table.is_staff, "0"),
+            flag(&table.is_superuser, "0"),
+        );
+        let update = |column: &str| format!("UPDATE {name} SET {} = ?1", quoted(column));
+        Self {
+            by_login: format!("{select} WHERE {login} = ?1"),
+            by_user_id: format!("{select} WHERE {id} = ?1"),
+            page: format!("{select} WHERE ?1 IS NULL OR {login} > ?1 ORDER BY {login} LIMIT ?2"),
+            replace_hash: format!(
+                "{} WHERE {key} = ?2 AND {password} = ?3",
+                update(&table.password)
+            ),
+            last_login: table
+                .last_login
+                .as_deref()
+                .map(|column| format!("{} WHERE {id} = ?2", update(column))),
+            set_password: format!("{} WHERE {login} = ?2", update(&table.password)),
+            set_active: table
+                .is_active
+                .as_deref()
+                .map(|column| format!("{} WHERE {login} = ?2", update(column))),
+            user_id,
+            table,
+        }
+    }
+
+    fn found(&self, row: &Row<'_>) -> rusqlite::Result<Found<Key>> {
+        let key = match row.get_ref(0)? {
+            ValueRef::Integer(number) => Key::Integer(number),
+            other => Key::Text(shown(other)),
+        };
+        let user = User {
+            id: self.user_id.id_of(shown(row.get_ref(1)?)),
+            username: shown(row.get_ref(2)?),
+            is_active: is_true(row.get_ref(3)?),
+            is_staff: is_true(row.get_ref(4)?),
+            is_superuser: is_true(row.get_ref(5)?),
+            password: shown(row.get_ref(6)?),
+        };
+        Ok(Found { key, user })
+    }
+
+    fn one(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        value: impl ToSql,
+    ) -> rusqlite::Result<Option<Found<Key>>> {
+        connection.prepare_cached(sql)?.query_row([value], |row| self.found(row)).optional()
+    }
+}
+
+/// A value as text, whatever SQLite has stored it as; null is empty.
+fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => String::new(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+    }
+}
+
+fn is_true(value: ValueRef<'_>) -> bool {
+    matches!(value, ValueRef::Integer(number) if number != 0)
+}
+
+impl SqliteUsers {
+    /// The users of a table. Passwords are compared by the threads of `pool`.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where the table or a column is missing; names it and says what there is.
+    pub fn open(
+        database: &SqliteDatabase,
+        table: UserTable,
+        pool: HashingPool,
+        options: UserOptions,
+    ) -> Result<Self, SchemaError> {
+        let check = |connection: &Connection| Ok(schema::check_users(connection, &table));
+        let user_id = database.read("open", check)??;
+        let sql = Arc::new(Sql::new(table, user_id));
+        Ok(Self { database: database.clone(), pool, options, sql })
+    }
+
+    /// The table that the users are in.
+    pub fn table(&self) -> &UserTable {
+        &self.sql.table
+    }
+}
+
+#[async_trait]
+impl LoginRows for SqliteUsers {
+    type Key = Key;
+
+    async fn by_login(&self, name: &str) -> Result<Option<Found<Key>>, StoreError> {
+        let sql = &self.sql;
+        self.database.read("authenticate", |connection| sql.one(connection, &sql.by_login, name))
+    }
+
+    async fn replace_hash(&self, key: &Key, old: &str, new: &str) -> Result<bool, StoreError> {
+        let (sql, key) = (Arc::clone(&self.sql), key.clone());
+        let (old, new) = (old.to_owned(), new.to_owned());
+        let replace = move |connection: &Connection| {
+            connection.prepare_cached(&sql.replace_hash)?.execute(params![new, key, old])
+        };
+        Ok(self.database.write("authenticate", replace).await? > 0)
+    }
+}
+
+#[async_trait]
+impl UserStore for SqliteUsers {
+    async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError> {
+        let allow_inactive = self.options.allow_inactive_login;
+        login::authenticate(self, &self.pool, allow_inactive, credentials).await
+    }
+
+    async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let sql = &self.sql;
+        let Some(key) = sql.user_id.parse(id) else { return Ok(None) };
+        let found =
+            self.database.read("find", |connection| sql.one(connection, &sql.by_user_id, key))?;
+        Ok(found.map(|found| found.user))
+    }
+
+    async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {
+        let sql = Arc::clone(&self.sql);
+        let Some(key) = sql.user_id.parse(id) else { return Ok(()) };
+        if sql.last_login.is_none() {
+            return Ok(());
+        }
+        let update = move |connection: &Connection| match &sql.last_login {
+            Some(statement) => {
+                connection.prepare_cached(statement)?.execute(params![text(at), key]).map(drop)
+            }
+            None => Ok(()),
+        };
+        self.database.write("update_last_login", update).await
+    }
+}

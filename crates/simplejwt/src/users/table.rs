@@ -1,0 +1,269 @@
+//! Which table the users are in: Django's `auth_user`, or a custom user model's.
+//!
+//! Says nothing about the database that holds it, but for the quoting of names, which is
+//! standard SQL's.
+
+use std::fmt::Write as _;
+
+use super::UserId;
+
+/// What sort of value a user's key is, and so which texts in `USER_ID_CLAIM` can be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum KeyKind {
+    /// Django's `AutoField`, `BigAutoField` or `IntegerField`.
+    #[default]
+    Integer,
+    /// Django's `UUIDField`: 32 hexadecimal digits where the database has no type for it.
+    Uuid,
+    /// Any text.
+    Text,
+}
+
+/// A key as the database is given it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Integer(i64),
+    Text(String),
+}
+
+impl KeyKind {
+    /// The key that a claim's text names; `None` where no such key can be.
+    ///
+    /// Only the canonical form of an integer is one: Python's `int` would take `" 1 "`, `+1` and
+    /// `01` as well, and one user would have several ids.
+    pub(crate) fn parse(self, id: &UserId) -> Option<Key> {
+        let text = id.as_str();
+        match self {
+            Self::Integer => {
+                let number: i64 = text.parse().ok()?;
+                (number.to_string() == text).then_some(Key::Integer(number))
+            }
+            Self::Uuid => uuid_digits(text).map(Key::Text),
+            Self::Text => Some(Key::Text(text.to_owned())),
+        }
+    }
+
+    /// The claim's text for a stored key: `str()` of the Python value.
+    pub(crate) fn id_of(self, stored: String) -> UserId {
+        match self {
+            Self::Uuid => match uuid_digits(&stored) {
+                Some(digits) => hyphenated(&digits).into(),
+                None => stored.into(),
+            },
+            Self::Integer | Self::Text => stored.into(),
+        }
+    }
+}
+
+/// The 32 lower-case digits of a UUID that is written with or without hyphens.
+fn uuid_digits(text: &str) -> Option<String> {
+    let hyphens = [8, 13, 18, 23];
+    let digits: String = match text.len() {
+        32 => text.to_ascii_lowercase(),
+        36 => {
+            if !hyphens.iter().all(|at| text.as_bytes().get(*at) == Some(&b'-')) {
+                return None;
+            }
+            text.chars().filter(|c| *c != '-').collect::<String>().to_ascii_lowercase()
+        }
+        _ => return None,
+    };
+    (digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then_some(digits)
+}
+
+fn hyphenated(digits: &str) -> String {
+    let mut text = String::with_capacity(36);
+    for (at, digit) in digits.chars().enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A table of users. The default is Django's `auth_user`.
+///
+/// ```
+/// use simplejwt::users::table::{KeyKind, UserTable};
+///
+/// // A custom user model with a UUID key that logs in with the e-mail address.
+/// let table = UserTable {
+///     table: "accounts_account".into(),
+///     key: KeyKind::Uuid,
+///     login: "email".into(),
+///     ..UserTable::default()
+/// };
+/// assert!(table.validate().is_ok());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserTable {
+    /// The table's name.
+    pub table: String,
+    /// The column of the primary key.
+    pub primary_key: String,
+    /// What the primary key is.
+    pub key: KeyKind,
+    /// The column with the name to log in with: Django's `USERNAME_FIELD`.
+    pub login: String,
+    /// The column whose value goes into `USER_ID_CLAIM`: the setting `USER_ID_FIELD`. `id` and
+    /// `pk` mean the primary key, whatever its column is called.
+    pub user_id_field: String,
+    /// The column with the password's hash.
+    pub password: String,
+    /// The column that is false for inactive users; without one all are active.
+    pub is_active: Option<String>,
+    /// The column of [`User::is_staff`](super::User::is_staff).
+    pub is_staff: Option<String>,
+    /// The column of [`User::is_superuser`](super::User::is_superuser).
+    pub is_superuser: Option<String>,
+    /// The column that `UPDATE_LAST_LOGIN` writes.
+    pub last_login: Option<String>,
+}
+
+impl Default for UserTable {
+    fn default() -> Self {
+        Self {
+            table: "auth_user".into(),
+            primary_key: "id".into(),
+            key: KeyKind::Integer,
+            login: "username".into(),
+            user_id_field: "id".into(),
+            password: "password".into(),
+            is_active: Some("is_active".into()),
+            is_staff: Some("is_staff".into()),
+            is_superuser: Some("is_superuser".into()),
+            last_login: Some("last_login".into()),
+        }
+    }
+}
+
+/// A name that can't be that of a table or column.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{name:?} can't be the name of a table or column: it has to have 1 to 128 characters and no \
+     control characters"
+)]
+pub struct NameError {
+    /// The name.
+    pub name: String,
+}
+
+impl UserTable {
+    /// Whether the names can be those of a table and its columns. Any name that passes is
+    /// quoted before it becomes part of a statement.
+    ///
+    /// # Errors
+    /// [`NameError`] for the first that can't.
+    pub fn validate(&self) -> Result<(), NameError> {
+        let bad = |name: &&str| {
+            name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control)
+        };
+        match std::iter::once(self.table.as_str()).chain(self.columns()).find(bad) {
+            Some(name) => Err(NameError { name: name.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The column of `USER_ID_FIELD`.
+    pub fn user_id_column(&self) -> &str {
+        match self.user_id_field.as_str() {
+            "id" | "pk" => &self.primary_key,
+            field => field,
+        }
+    }
+
+    /// Every column that is named, in no particular order and perhaps twice.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        let optional = [&self.is_active, &self.is_staff, &self.is_superuser, &self.last_login];
+        [self.primary_key.as_str(), &self.login, self.user_id_column(), &self.password]
+            .into_iter()
+            .chain(optional.into_iter().flatten().map(String::as_str))
+    }
+
+    /// What the column of `USER_ID_FIELD` holds, given the type that it was declared with.
+    pub(crate) fn user_id_kind(&self, declared: &str) -> KeyKind {
+        if self.user_id_column() == self.primary_key {
+            return self.key;
+        }
+        let declared = declared.to_ascii_lowercase();
+        if declared.contains("int") || declared.contains("serial") {
+            KeyKind::Integer
+        } else if declared == "char(32)" || declared == "uuid" {
+            KeyKind::Uuid
+        } else {
+            KeyKind::Text
+        }
+    }
+}
+
+/// A name as a quoted identifier of standard SQL.
+pub(crate) fn quoted(name: &str) -> String {
+    let mut text = String::with_capacity(name.len() + 2);
+    // Writing to a string can't fail.
+    let _ = write!(text, "\"{}\"", name.replace('"', "\"\""));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_canonical_text_of_an_integer_is_a_key() {
+        let parse = |text: &str| KeyKind::Integer.parse(&text.into());
+        assert_eq!(parse("1"), Some(Key::Integer(1)));
+        assert_eq!(parse("0"), Some(Key::Integer(0)));
+        assert_eq!(parse("-7"), Some(Key::Integer(-7)));
+        assert_eq!(parse("9223372036854775807"), Some(Key::Integer(i64::MAX)));
+        for text in ["", " 1", "1 ", "+1", "01", "-0", "1.0", "1_0", "abc", "٣", "--1", "0x1"] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+        assert_eq!(parse("9223372036854775808"), None);
+    }
+
+    #[test]
+    fn a_uuid_is_stored_as_digits_and_claimed_with_hyphens() {
+        let digits = "0123456789abcdef0123456789abcdef";
+        let claim = "01234567-89ab-cdef-0123-456789abcdef";
+        for text in [digits, claim, &claim.to_uppercase()] {
+            assert_eq!(KeyKind::Uuid.parse(&text.into()), Some(Key::Text(digits.into())));
+        }
+        assert_eq!(KeyKind::Uuid.id_of(digits.into()).as_str(), claim);
+        for text in [
+            "",
+            "1",
+            "0123456789abcdef0123456789abcdeg",
+            "0123456-789ab-cdef-0123-456789abcdef",
+            "0123456789abcdef0123456789abcdef0123",
+            "--------------------------------",
+            "ääääääääääääääää",
+        ] {
+            assert_eq!(KeyKind::Uuid.parse(&text.into()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn id_and_pk_mean_the_primary_key() {
+        let mut table = UserTable { primary_key: "uid".into(), ..UserTable::default() };
+        for (field, column) in [("id", "uid"), ("pk", "uid"), ("username", "username")] {
+            table.user_id_field = field.into();
+            assert_eq!(table.user_id_column(), column);
+        }
+        assert_eq!(table.user_id_kind("varchar(150)"), KeyKind::Text);
+        assert_eq!(table.user_id_kind("char(32)"), KeyKind::Uuid);
+        assert_eq!(table.user_id_kind("bigint"), KeyKind::Integer);
+    }
+
+    #[test]
+    fn names_are_checked_and_quoted() {
+        for name in ["", "a\0b", "a\nb", &"x".repeat(129)] {
+            let table = UserTable { is_staff: Some(name.into()), ..UserTable::default() };
+            assert_eq!(table.validate(), Err(NameError { name: name.into() }));
+        }
+        assert!(
+            UserTable { table: "Benützer\"; --".into(), ..Default::default() }.validate().is_ok()
+        );
+        assert_eq!(quoted(r#"a"; DROP TABLE b; --"#), r#""a""; DROP TABLE b; --""#);
+    }
+}
