@@ -4,7 +4,8 @@
 //! `token_blacklist_blacklistedtoken`. [`TokenStore`] asks for what the flows need, as verbs
 //! with outcomes; no caller decides anything by reading first and writing after.
 //!
-//! To add a store: implement [`TokenStore`] and run `conformance::all` (feature `testing`) on it.
+//! To add a store: implement [`TokenStore`] and run `conformance::all` (feature `testing`) on
+//! it.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
@@ -97,7 +98,9 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         at: Timestamp,
     ) -> Result<Blacklisting, StoreError>;
 
-    /// Blacklists every registered token of a user that hasn't expired; how many there were.
+    /// Blacklists every registered token of a user that hasn't expired (`expires_at > at`) and
+    /// isn't blacklisted; how many these were. A rotation beside it comes before or after:
+    /// either it finds its token blacklisted, or its successor is blacklisted too.
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError>;
 
     /// Whether a token with this id is blacklisted.

@@ -11,7 +11,7 @@
 //!                │
 //!              token                      pure and synchronous
 //!                │
-//!              claims      store/{memory,sqlite}, users/{password,sqlite}
+//!              claims      store/{memory,sqlite}, users/{memory,password,sqlite}
 //!                │                        implementations: on the contracts, named by no flow
 //!              store                      contract
 //!                │
@@ -46,8 +46,16 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// What implements a contract: stands on `store` and below, and only its like names it.
-const IMPLEMENTATIONS: &[&str] =
-    &["store/conformance", "store/memory", "store/sqlite", "users/password", "users/sqlite"];
+const IMPLEMENTATIONS: &[&str] = &[
+    "store/conformance",
+    "store/memory",
+    "store/sqlite",
+    "users/login",
+    "users/memory",
+    "users/password",
+    "users/sqlite",
+    "users/table",
+];
 
 /// What only some files may name, and why.
 const RESERVED: &[(&str, &[&str], &str)] = &[

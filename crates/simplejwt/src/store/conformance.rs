@@ -1,1 +1,124 @@
-//! placeholder
+//! What every [`TokenStore`] has to do, races included.
+//!
+//! ```
+//! use simplejwt::store::{conformance, memory::MemoryStore};
+//!
+//! # #[tokio::main]
+//! # async fn main() {
+//! conformance::all(
+//!     || async { MemoryStore::default() },
+//!     |task| {
+//!         tokio::spawn(task);
+//!     },
+//! )
+//! .await;
+//! # }
+//! ```
+
+mod races;
+mod rules;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_channel::oneshot;
+
+use super::{OutstandingToken, TokenStore};
+use crate::clock::Timestamp;
+
+/// A task for the runtime to run beside the others.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs the whole suite; panics with the rule that was broken.
+///
+/// `make` gives a store that holds no tokens, each time anew, and knows the users `1` and `2`;
+/// a store that keeps its users elsewhere may know any. `spawn` runs a task on threads of the
+/// caller's: the more there are, the harder the races.
+///
+/// # Panics
+/// When the store doesn't keep the contract.
+pub async fn all<S, Make, Made>(make: Make, spawn: impl Fn(Task))
+where
+    S: TokenStore,
+    Make: Fn() -> Made,
+    Made: Future<Output = S>,
+{
+    rules::record_leaves_what_is_there(&make().await).await;
+    rules::blacklist_says_whether_it_was_first(&make().await).await;
+    rules::an_unregistered_token_is_registered_when_blacklisted(&make().await).await;
+    rules::rotate_spends_once(&make().await).await;
+    rules::a_replay_changes_nothing(&make().await).await;
+    rules::ids_are_compared_exactly(&make().await).await;
+    rules::unknown_users_are_no_obstacle(&make().await).await;
+    rules::blacklist_all_takes_the_users_live_tokens(&make().await).await;
+    rules::flush_takes_what_has_expired(&make().await).await;
+    rules::flush_keeps_to_its_batch(&make().await).await;
+    rules::it_answers(&make().await).await;
+    races::one_rotation_wins(Arc::new(make().await), &spawn).await;
+    races::rotation_and_blacklisting_dont_both_win(Arc::new(make().await), &spawn).await;
+    races::one_blacklisting_is_the_first(Arc::new(make().await), &spawn).await;
+    races::tokens_are_registered_once(Arc::new(make().await), &spawn).await;
+    races::nothing_slips_past_blacklist_all(Arc::new(make().await), &spawn).await;
+}
+
+/// The moment at which the suite takes place.
+const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
+
+fn token(jti: &str) -> OutstandingToken {
+    OutstandingToken {
+        jti: jti.to_owned(),
+        token: format!("header.{jti}.signature"),
+        user_id: Some("1".into()),
+        created_at: NOW,
+        expires_at: after(60),
+    }
+}
+
+fn token_of(user: &str, jti: &str) -> OutstandingToken {
+    OutstandingToken { user_id: Some(user.into()), ..token(jti) }
+}
+
+/// So many seconds after [`NOW`]; before it where negative.
+fn after(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(NOW.as_micros() + seconds * 1_000_000)
+}
+
+/// Starts every task before it waits for the first.
+async fn together<T: Send + 'static>(
+    spawn: &impl Fn(Task),
+    tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let started: Vec<_> = tasks
+        .into_iter()
+        .map(|task| {
+            let (answer, answered) = oneshot::channel();
+            spawn(Box::pin(async move {
+                // Nobody waits once the suite has failed.
+                let _ = answer.send(task.await);
+            }));
+            answered
+        })
+        .collect();
+    let mut outcomes = Vec::with_capacity(started.len());
+    for answered in started {
+        outcomes.push(answered.await.unwrap_or_else(|_| broken("a task of a race panicked")));
+    }
+    outcomes
+}
+
+#[expect(clippy::panic, reason = "the suite's way to fail, inside of a test")]
+fn broken(rule: &str) -> ! {
+    panic!("{rule}");
+}
+
+/// The value of a call that has to succeed.
+fn good<T>(outcome: Result<T, crate::error::StoreError>) -> T {
+    match outcome {
+        Ok(value) => value,
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            broken(&format!("{error}: {}", cause.unwrap_or_default()))
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What holds without any concurrency.
+
+use super::{NOW, after, good, token, token_of};
+use crate::clock::Timestamp;
+use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+
+pub(super) async fn record_leaves_what_is_there(store: &impl TokenStore) {
+    let first = token("a");
+    good(store.record(&first).await);
+    good(store.record(&first).await);
+    // Another token under the same id: its expiry must not take the place of the first's.
+    good(store.record(&OutstandingToken { expires_at: after(-60), ..token("a") }).await);
+    let flushed = good(store.flush_expired(NOW, 10).await);
+    assert_eq!(flushed, 0, "record replaced a registered token");
+    let flushed = good(store.flush_expired(after(60), 10).await);
+    assert_eq!(flushed, 1, "record registered a token more than once, or not at all");
+
+    let spent = token("b");
+    assert_eq!(good(store.blacklist(&spent, NOW).await), Blacklisting::Blacklisted);
+    good(store.record(&spent).await);
+    assert!(good(store.is_blacklisted("b").await), "record took a token off the blacklist");
+}
+
+pub(super) async fn blacklist_says_whether_it_was_first(store: &impl TokenStore) {
+    let token = token("a");
+    good(store.record(&token).await);
+    assert!(!good(store.is_blacklisted("a").await), "a registered token counts as blacklisted");
+    assert_eq!(good(store.blacklist(&token, NOW).await), Blacklisting::Blacklisted);
+    assert!(good(store.is_blacklisted("a").await), "a blacklisted token isn't");
+    assert_eq!(good(store.blacklist(&token, NOW).await), Blacklisting::AlreadyBlacklisted);
+    assert!(!good(store.is_blacklisted("b").await), "a token that nobody has seen is blacklisted");
+}
+
+pub(super) async fn an_unregistered_token_is_registered_when_blacklisted(store: &impl TokenStore) {
+    assert_eq!(good(store.blacklist(&token("a"), NOW).await), Blacklisting::Blacklisted);
+    let rotation = good(store.rotate(&token("b"), &token("c"), NOW).await);
+    assert_eq!(rotation, Rotation::Rotated, "an unregistered token can't be rotated");
+    assert!(good(store.is_blacklisted("a").await), "blacklist lost an unregistered token");
+    assert!(good(store.is_blacklisted("b").await), "rotate lost an unregistered token");
+    let flushed = good(store.flush_expired(after(60), 10).await);
+    assert_eq!(flushed, 3, "a spent token or its successor wasn't registered");
+}
+
+pub(super) async fn rotate_spends_once(store: &impl TokenStore) {
+    let (first, second, third) = (token("a"), token("b"), token("c"));
+    good(store.record(&first).await);
+    assert_eq!(good(store.rotate(&first, &second, NOW).await), Rotation::Rotated);
+    assert!(good(store.is_blacklisted("a").await), "a spent token isn't blacklisted");
+    assert!(!good(store.is_blacklisted("b").await), "the successor is blacklisted");
+    assert_eq!(good(store.rotate(&second, &third, NOW).await), Rotation::Rotated);
+    assert_eq!(good(store.rotate(&first, &token("d"), NOW).await), Rotation::Replayed);
+    assert_eq!(good(store.blacklist(&first, NOW).await), Blacklisting::AlreadyBlacklisted);
+    assert_eq!(good(store.blacklist(&third, NOW).await), Blacklisting::Blacklisted);
+    let rotation = good(store.rotate(&third, &token("e"), NOW).await);
+    assert_eq!(rotation, Rotation::Replayed, "a blacklisted token was rotated");
+}
+
+pub(super) async fn a_replay_changes_nothing(store: &impl TokenStore) {
+    let spent = token("a");
+    assert_eq!(good(store.blacklist(&spent, NOW).await), Blacklisting::Blacklisted);
+    assert_eq!(good(store.rotate(&spent, &token("b"), NOW).await), Rotation::Replayed);
+    assert!(!good(store.is_blacklisted("b").await));
+    let flushed = good(store.flush_expired(after(60), 10).await);
+    assert_eq!(flushed, 1, "a replay registered a successor");
+}
+
+pub(super) async fn ids_are_compared_exactly(store: &impl TokenStore) {
+    let long = "x".repeat(255);
+    let blacklisted = ["A", "ключ-🔑", "o'; DROP TABLE x; --", "%", "\u{e9}", " s", &long];
+    for jti in blacklisted {
+        assert_eq!(good(store.blacklist(&token(jti), NOW).await), Blacklisting::Blacklisted);
+    }
+    for jti in blacklisted {
+        assert!(good(store.is_blacklisted(jti).await), "{jti:?} isn't blacklisted");
+    }
+    let shorter = &long[..254];
+    let others = ["a", "КЛЮЧ-🔑", "ключ-", "_", "e\u{301}", "s", " s ", "", shorter];
+    for (number, jti) in others.into_iter().enumerate() {
+        assert!(!good(store.is_blacklisted(jti).await), "{jti:?} is taken for another id");
+        let next = token(&format!("next {number}"));
+        let rotation = good(store.rotate(&token(jti), &next, NOW).await);
+        assert_eq!(rotation, Rotation::Rotated, "{jti:?} is taken for another id");
+    }
+}
+
+pub(super) async fn unknown_users_are_no_obstacle(store: &impl TokenStore) {
+    let users = [Some("999999"), Some("nobody"), Some(""), Some("99999999999999999999"), None];
+    for (number, user) in users.into_iter().enumerate() {
+        let of_user =
+            |jti: String| OutstandingToken { user_id: user.map(Into::into), ..token(&jti) };
+        let (spent, next) = (of_user(format!("spent {number}")), of_user(format!("next {number}")));
+        good(store.record(&spent).await);
+        assert_eq!(good(store.rotate(&spent, &next, NOW).await), Rotation::Rotated, "{user:?}");
+        assert!(good(store.is_blacklisted(&spent.jti).await), "{user:?}");
+    }
+    good(store.record(&token_of("1", "known")).await);
+    good(store.blacklist_all(&"999999".into(), NOW).await);
+    good(store.blacklist_all(&"nobody".into(), NOW).await);
+    assert!(!good(store.is_blacklisted("known").await), "blacklist_all took another user's token");
+    let of_nobody = good(store.blacklist_all(&"1".into(), NOW).await);
+    assert_eq!(of_nobody, 1, "a token of an unknown user counts as another user's");
+}
+
+pub(super) async fn blacklist_all_takes_the_users_live_tokens(store: &impl TokenStore) {
+    for jti in ["a", "b", "c"] {
+        good(store.record(&token_of("1", jti)).await);
+    }
+    let at_the_edge = OutstandingToken { expires_at: NOW, ..token("expired") };
+    let just_alive = OutstandingToken {
+        expires_at: Timestamp::from_micros(NOW.as_micros() + 1),
+        ..token("alive")
+    };
+    good(store.record(&at_the_edge).await);
+    good(store.record(&just_alive).await);
+    good(store.record(&token_of("2", "other")).await);
+    assert_eq!(good(store.blacklist(&token("c"), NOW).await), Blacklisting::Blacklisted);
+
+    assert_eq!(good(store.blacklist_all(&"1".into(), NOW).await), 3, "a, b and alive");
+    for (jti, expected) in [
+        ("a", true),
+        ("b", true),
+        ("c", true),
+        ("alive", true),
+        ("expired", false),
+        ("other", false),
+    ] {
+        assert_eq!(good(store.is_blacklisted(jti).await), expected, "{jti}");
+    }
+    assert_eq!(good(store.blacklist_all(&"1".into(), NOW).await), 0, "a second time");
+    assert_eq!(good(store.rotate(&token("a"), &token("d"), NOW).await), Rotation::Replayed);
+}
+
+pub(super) async fn flush_takes_what_has_expired(store: &impl TokenStore) {
+    let expiring = |jti: &str, micros: i64| OutstandingToken {
+        expires_at: Timestamp::from_micros(NOW.as_micros() + micros),
+        ..token(jti)
+    };
+    // Whole seconds too, which some databases write in another way than fractions.
+    let whole = Timestamp::from_secs(NOW.as_secs());
+    let second = OutstandingToken { expires_at: whole, ..token("second") };
+    let cases = [expiring("before", -1), expiring("at", 0), expiring("after", 1)];
+    for token in cases.iter().chain([&second]) {
+        assert_eq!(good(store.blacklist(token, NOW).await), Blacklisting::Blacklisted);
+    }
+    let just_before = Timestamp::from_micros(whole.as_micros() - 1);
+    assert_eq!(good(store.flush_expired(just_before, 10).await), 0, "too early");
+    assert_eq!(good(store.flush_expired(whole, 10).await), 1, "the one at the whole second");
+    assert_eq!(good(store.flush_expired(NOW, 10).await), 2, "before and at");
+    assert!(!good(store.is_blacklisted("at").await), "a flushed token is still blacklisted");
+    assert!(good(store.is_blacklisted("after").await), "flush took a token that hasn't expired");
+    assert_eq!(good(store.flush_expired(NOW, 10).await), 0, "a second time");
+
+    good(store.record(&expiring("never blacklisted", -1)).await);
+    assert_eq!(good(store.flush_expired(NOW, 10).await), 1, "one that isn't blacklisted");
+    let again = good(store.blacklist(&expiring("at", 0), NOW).await);
+    assert_eq!(again, Blacklisting::Blacklisted, "flush left a blacklist entry behind");
+}
+
+pub(super) async fn flush_keeps_to_its_batch(store: &impl TokenStore) {
+    for number in 0..5 {
+        let token = OutstandingToken { expires_at: after(-1), ..token(&number.to_string()) };
+        assert_eq!(good(store.blacklist(&token, NOW).await), Blacklisting::Blacklisted);
+    }
+    assert_eq!(good(store.flush_expired(NOW, 0).await), 0);
+    for (flushed, left) in [(2, 3), (2, 1), (1, 0), (0, 0)] {
+        assert_eq!(good(store.flush_expired(NOW, 2).await), flushed);
+        let mut blacklisted = 0;
+        for number in 0..5 {
+            blacklisted += u32::from(good(store.is_blacklisted(&number.to_string()).await));
+        }
+        assert_eq!(blacklisted, left, "flush took other blacklist entries than tokens");
+    }
+}
+
+pub(super) async fn it_answers(store: &impl TokenStore) {
+    good(store.ping().await);
+    assert_eq!(good(store.flush_expired(NOW, u32::MAX).await), 0);
+    let far = OutstandingToken { expires_at: Timestamp::from_secs(i64::MAX), ..token("far") };
+    good(store.record(&far).await);
+    assert_eq!(good(store.flush_expired(NOW, 10).await), 0, "a token of the far future expired");
+    assert_eq!(good(store.blacklist_all(&"1".into(), NOW).await), 1);
+}
