@@ -76,6 +76,7 @@ add(GONE, NO_ACCOUNT_FOR_TOKEN, *(f"refresh: user_id {value!r}" for value in ("9
 TYPED = "the user claim is an id in its one spelling, or there is no such user; upstream converts what Python's int() takes, skips what counts as false, and answers 500 to the rest"
 add(TYPED, NO_ACCOUNT_FOR_TOKEN, *(f"refresh: user_id {value!r}" for value in ("01", " 1 ", "1.0", "abc", "", None, 0, False, True, 1.7, [1], {}, "1_0")))
 add(TYPED, USER_NOT_FOUND, *(f"protected: user_id {value!r}" for value in ("01", "abc", "", True, [1])))
+add(TYPED, NO_USER_CLAIM, *(f"stateless: user_id {value!r}" for value in (None, True, [1])))
 add("refreshing without a user claim is refused; upstream skips the user check", NO_USER_CLAIM, "refresh: without user_id")
 NO_USER_ROW = {"status": 200, "body": "{}", "Content-Type": "application/json", "Vary": "Accept", "Allow": anything, "rows": lambda rows: len(rows) == 1 and rows[0][2] is None}
 add(TYPED, NO_USER_ROW, *(f"blacklist: user_id {value!r}" for value in ("01", " 1 ", "1.0", "abc", "", True, 1.7, [1], {})))
@@ -88,6 +89,11 @@ add(
     "nesting is bounded; upstream answers 500",
     {"status": 400, "body": lambda body: body.startswith('{"detail":"JSON parse error - '), "Content-Type": "application/json", "Vary": "Accept", "Allow": anything},
     "refresh: body deep",
+)
+add(
+    "nesting is bounded, in well-formed bodies too",
+    {"status": 400, "body": lambda body: body.startswith('{"detail":"JSON parse error - ')},
+    "refresh: body deep and closed",
 )
 NO_PAGES = "there are no HTML pages; upstream shows its browsable API"
 add(NO_PAGES, {"body": "{}", "Content-Type": "application/json"}, "verify: accept 'text/html'")
