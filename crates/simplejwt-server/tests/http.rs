@@ -1,5 +1,7 @@
 //! The whole service on a real socket.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, with their helpers")]
+
 #[path = "support/process.rs"]
 mod process;
 
