@@ -8,10 +8,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// Nothing here takes this long; a test that would hang fails instead.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The binary with an environment of nothing but what is given.
-pub fn simplejwt(args: &[&str], environment: &[(&str, &str)]) -> Command {
+pub(crate) fn simplejwt(args: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simplejwt"));
     command.args(args).env_clear().envs(environment.iter().copied());
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -20,12 +20,12 @@ pub fn simplejwt(args: &[&str], environment: &[(&str, &str)]) -> Command {
 }
 
 /// Runs it to its end.
-pub fn run(args: &[&str], environment: &[(&str, &str)]) -> Output {
+pub(crate) fn run(args: &[&str], environment: &[(&str, &str)]) -> Output {
     simplejwt(args, environment).output().unwrap()
 }
 
 /// Runs it to its end with something on standard input.
-pub fn run_with_input(args: &[&str], environment: &[(&str, &str)], input: &str) -> Output {
+pub(crate) fn run_with_input(args: &[&str], environment: &[(&str, &str)], input: &str) -> Output {
     let mut child = simplejwt(args, environment)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -37,25 +37,27 @@ pub fn run_with_input(args: &[&str], environment: &[(&str, &str)], input: &str) 
     child.wait_with_output().unwrap()
 }
 
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// A server that listens. Killed when dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
+    /// Standard error up to the line that says where it listens.
+    pub(crate) before: String,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
 }
 
 impl Server {
     /// Starts it and waits for the line that says where it listens.
-    pub fn start(args: &[&str], environment: &[(&str, &str)], directory: &Path) -> Self {
+    pub(crate) fn start(args: &[&str], environment: &[(&str, &str)], directory: &Path) -> Self {
         let mut child = simplejwt(args, environment)
             .current_dir(directory)
             .stdout(Stdio::piped())
@@ -64,23 +66,27 @@ impl Server {
             .unwrap();
         let stdout = lines(child.stdout.take().unwrap());
         let stderr = lines(child.stderr.take().unwrap());
+        let mut before = String::new();
         let address = loop {
-            let line = stderr.recv_timeout(PATIENCE).expect("it says where it listens, or why not");
+            let line = stderr
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|_| panic!("it says where it listens, or why not:\n{before}"));
             if let Some(address) = line.strip_prefix("listening on http://") {
                 break address.parse().unwrap();
             }
-            eprintln!("{line}");
+            before.push_str(&line);
+            before.push('\n');
         };
-        Self { child, address, stdout, stderr }
+        Self { child, address, before, stdout, stderr }
     }
 
     /// Waits for a line of standard error.
-    pub fn expect_stderr(&self, part: &str) -> String {
+    pub(crate) fn expect_stderr(&self, part: &str) -> String {
         expect(&self.stderr, part)
     }
 
     /// What standard output has so far, up to a line with `part`.
-    pub fn stdout_up_to(&self, part: &str) -> String {
+    pub(crate) fn stdout_up_to(&self, part: &str) -> String {
         let mut text = String::new();
         loop {
             let line = self.stdout.recv_timeout(PATIENCE).expect(part);
@@ -92,30 +98,30 @@ impl Server {
         }
     }
 
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let status =
             Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
-    pub fn wait(mut self) -> ExitStatus {
+    pub(crate) fn wait(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 
     /// SIGTERM, and the status it ends with.
-    pub fn stop(self) -> ExitStatus {
+    pub(crate) fn stop(self) -> ExitStatus {
         self.signal("-TERM");
         self.wait()
     }
 
-    pub fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     }
 
     /// One request on a connection of its own.
-    pub fn request(
+    pub(crate) fn request(
         &self,
         method: &str,
         path: &str,
@@ -128,11 +134,11 @@ impl Server {
         Response::read(stream)
     }
 
-    pub fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.request("GET", path, &[], "")
     }
 
-    pub fn post(&self, path: &str, json: &str) -> Response {
+    pub(crate) fn post(&self, path: &str, json: &str) -> Response {
         self.request("POST", path, &[("Content-Type", "application/json")], json)
     }
 }
@@ -144,7 +150,7 @@ impl Drop for Server {
     }
 }
 
-pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
+pub(crate) fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
     if length > 0 {
         head.push_str(&format!("Content-Length: {length}\r\n"));
@@ -157,15 +163,15 @@ pub fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -
 }
 
 #[derive(Debug)]
-pub struct Response {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Response {
     /// Reads to the end of the connection.
-    pub fn read(mut stream: TcpStream) -> Self {
+    pub(crate) fn read(mut stream: TcpStream) -> Self {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         let text = String::from_utf8(bytes).unwrap();
@@ -174,12 +180,12 @@ impl Response {
         Self { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
     /// A text in the JSON body.
-    pub fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.json()[name].as_str().unwrap_or_else(|| panic!("{name} in {self:?}")).to_owned()
     }
 }
