@@ -1,5 +1,7 @@
 //! The binary as a child process, and just enough of an HTTP client.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
