@@ -35,7 +35,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         ready = Arc::new(health::Tokens(store));
     }
     if config.settings.jwk_url.is_some() {
-        jwks::keep_fresh(auth.clone());
+        jwks::keep_fresh(auth.clone()).await;
     }
     let router =
         router_with(auth, &options(config)).merge(health::router(ready)).fallback(not_found);

@@ -1,7 +1,8 @@
 //! The command line: help, messages, exit codes.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, with their helpers")]
+
 #[path = "support/process.rs"]
-#[allow(dead_code, reason = "shared with the tests of the service")]
 mod process;
 
 use std::fs;

@@ -75,9 +75,10 @@ impl KeySource for JwkUrl {
     }
 }
 
-/// Fetches the keys now and whenever they are old. A source that fails leaves them as they are;
-/// while there are none, every token is refused.
-pub(super) fn keep_fresh(auth: Auth) {
+/// Fetches the keys now, before anything is served, and whenever they are old. A source that fails
+/// leaves them as they are; while there are none, every token is refused.
+pub(super) async fn keep_fresh(auth: Auth) {
+    auth.refresh_keys().await;
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(INTERVAL);
         loop {

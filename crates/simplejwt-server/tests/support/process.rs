@@ -51,6 +51,8 @@ pub(crate) fn stderr(output: &Output) -> String {
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// Standard error up to the line that says where it listens.
+    pub(crate) before: String,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
 }
@@ -66,14 +68,18 @@ impl Server {
             .unwrap();
         let stdout = lines(child.stdout.take().unwrap());
         let stderr = lines(child.stderr.take().unwrap());
+        let mut before = String::new();
         let address = loop {
-            let line = stderr.recv_timeout(PATIENCE).expect("it says where it listens, or why not");
+            let line = stderr
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|_| panic!("it says where it listens, or why not:\n{before}"));
             if let Some(address) = line.strip_prefix("listening on http://") {
                 break address.parse().unwrap();
             }
-            eprintln!("{line}");
+            before.push_str(&line);
+            before.push('\n');
         };
-        Self { child, address, stdout, stderr }
+        Self { child, address, before, stdout, stderr }
     }
 
     /// Waits for a line of standard error.
