@@ -16,7 +16,7 @@ use simplejwt::{Timestamp, TokenStore as _};
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
 const TASKS: usize = 16;
 /// Tokens that both processes try to rotate.
-const RACED: usize = 200;
+const RACED: usize = 2000;
 /// Processes that are killed.
 const KILLED: usize = 20;
 
@@ -130,11 +130,11 @@ async fn processes_that_race() {
     let expected: BTreeMap<usize, usize> = (0..RACED).map(|round| (round, 1)).collect();
     assert_eq!(winners, expected, "winners of each round");
     println!("rounds won by each process: {won_by_each:?}");
-    let count = |sql: &str| -> usize {
+    let count = |sql: &str| -> u32 {
         Connection::open(&path).unwrap().query_row(sql, (), |row| row.get(0)).unwrap()
     };
-    assert_eq!(count("SELECT count(*) FROM token_blacklist_outstandingtoken"), 2 * RACED);
-    assert_eq!(count("SELECT count(*) FROM token_blacklist_blacklistedtoken"), RACED);
+    assert_eq!(count("SELECT count(*) FROM token_blacklist_outstandingtoken"), 2 * RACED as u32);
+    assert_eq!(count("SELECT count(*) FROM token_blacklist_blacklistedtoken"), RACED as u32);
 }
 
 /// In another process: rotates and blacklists without end, and tells what was acknowledged.
