@@ -14,10 +14,6 @@ STATELESS = os.environ.get("SIMPLEJWT_AUTHENTICATION") == "stateless"
 
 
 class Protected(APIView):
-    """
-    Greets whoever the token belongs to.
-    """
-
     permission_classes = [IsAuthenticated]
     authentication_classes = [
         JWTStatelessUserAuthentication if STATELESS else JWTAuthentication
@@ -30,10 +26,6 @@ class Protected(APIView):
 
 
 class ProtectedStateless(APIView):
-    """
-    Greets whoever the token says it belongs to.
-    """
-
     permission_classes = [IsAuthenticated]
     authentication_classes = [JWTStatelessUserAuthentication]
 

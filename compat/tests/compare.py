@@ -7,6 +7,8 @@ from typing import Any, Callable, Union
 from tokens import described
 
 HEADERS = ("Content-Type", "Allow", "Vary", "WWW-Authenticate", "Location")
+# What stands behind the dash is Python's own text, and no part of the contract.
+PARSE_ERROR = re.compile(r'(?<="detail":"JSON parse error - ).*(?="})', re.S)
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?")
 
 Content = Union[None, bytes, str, Callable[[Any], Any]]
@@ -72,6 +74,7 @@ def observe(site, server, case, mint):
     text = answer.body.decode("utf-8", "backslashreplace")
     if "csrfmiddlewaretoken" in text or "<title>Token" in text or "<title>Protected" in text:
         text = "the browsable page"
+    text = PARSE_ERROR.sub("…", text)
     seen = {
         "status": answer.status,
         "body": described(text).replace(f":{server.port}", ":PORT"),

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 pytest.register_assert_rewrite("compare")
@@ -27,14 +29,14 @@ def pytest_configure():
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """Both servers under a profile; started when first asked for, stopped at the end."""
-    sites = {}
+def migrated(tmp_path_factory):
+    """A file that Django migrated and filled, made once for each set of tables."""
+    files = {}
 
-    def get(profile=Profile("default"), prepare=None):
-        if profile.name not in sites:
-            made = Site(profile, tmp_path_factory.mktemp(profile.name))
-            sites[profile.name] = made
+    def get(profile):
+        kind = (profile.blacklist, profile.custom_user)
+        if kind not in files:
+            made = Site(profile, tmp_path_factory.mktemp("migrated"))
             made.manage("migrate", "--verbosity", "0")
             if not profile.custom_user:
                 made.shell(USERS)
@@ -42,11 +44,29 @@ def site(tmp_path_factory):
                     "createsuperuser", "--noinput", "--username", "root", "--email", "root@example.org",
                     DJANGO_SUPERUSER_PASSWORD=PASSWORD,
                 )
+            files[kind] = made.database
+        return files[kind]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, migrated):
+    """Both servers under a profile; started when first asked for, stopped at the end."""
+    sites = {}
+
+    def get(profile=Profile("default"), prepare=None):
+        if profile.name not in sites:
+            made = Site(profile, tmp_path_factory.mktemp(profile.name))
+            shutil.copy(migrated(profile), made.database)
+            sites[profile.name] = made
             if prepare:
                 prepare(made)
             made.start()
         return sites[profile.name]
 
     yield get
+    for made in sites.values():
+        made.terminate()
     for made in sites.values():
         made.stop()

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import pathlib
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -99,13 +98,12 @@ class Server:
         return self.send("GET", path, headers)
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def free_port():
@@ -216,6 +214,12 @@ class Site:
             except OSError:
                 time.sleep(0.05)
 
+    def terminate(self):
+        """Asks all to end, without waiting for any."""
+        for server in self.servers:
+            server.process.terminate()
+
     def stop(self):
+        self.terminate()
         for server in self.servers:
             server.stop()

@@ -1,5 +1,7 @@
 """The same request to Django and to us: status, body, headers that matter, rows written."""
 
+import pathlib
+
 import pytest
 
 import servers
@@ -33,3 +35,6 @@ def test_ids_are_unique_and_every_difference_has_its_case():
     assert len(set(ids)) == len(ids)
     known = {*ids, *(f"rotating {case.id}" for case in ROTATED)}
     assert set(DIFFERENCES) <= known
+    document = (pathlib.Path(__file__).parents[2] / "docs/django-compatibility.md").read_text()
+    for difference in DIFFERENCES.values():
+        assert difference.reason in document.replace("\n  ", " "), difference.reason

@@ -65,6 +65,8 @@ def describe(token):
         elif name in TIMES and isinstance(value, (int, float)) and isinstance(issued, (int, float)):
             # To ten seconds: the two sides weren't asked in the same second.
             value = f"{type(value).__name__} {round((value - issued) / 10) * 10} s after iat"
+        elif name in TIMES and isinstance(value, int) and abs(value - time.time()) < 1e8:
+            value = f"{round((value - time.time()) / 10) * 10} s from now"
         elif isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value):
             value = "an id"
         shown.append([name, value])

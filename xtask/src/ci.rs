@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use crate::process::{announce, cargo, command, output, root, run as run_command};
-use crate::{generate, test};
+use crate::{generate, references, test};
 
 /// What the library without features must not pull in.
 const NOT_IN_THE_CORE: &[&str] =
@@ -22,6 +22,7 @@ const CARGO_DENY: &str = "0.20.2";
 pub(crate) fn run() -> Result<()> {
     lock_file()?;
     run_command(cargo(&["fmt", "--all", "--check"]))?;
+    references::check()?;
     core_dependencies()?;
     deny()?;
     run_command(cargo(&[

@@ -5,6 +5,7 @@ mod ci;
 mod generate;
 mod process;
 mod python;
+mod references;
 mod tally;
 mod test;
 

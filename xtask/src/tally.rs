@@ -20,12 +20,13 @@ impl Tally {
         }
     }
 
-    /// Counts `=== 12 passed, 1 skipped in 3.21s ===`, the closing line of pytest; other lines
-    /// count nothing.
+    /// Counts `=== 12 passed, 1 skipped in 3.21s ===`, the closing line of pytest, which has no
+    /// `=` when it is told to be quiet; other lines count nothing.
     pub(crate) fn pytest_line(&mut self, line: &str) {
-        let inner = line.trim().trim_matches('=').trim();
-        if let Some((counts, _time)) = inner.rsplit_once(" in ")
-            && line.starts_with("==")
+        let line = line.trim().trim_matches('=').trim();
+        if let Some((counts, time)) = line.rsplit_once(" in ")
+            && line.starts_with(|c: char| c.is_ascii_digit())
+            && time.starts_with(|c: char| c.is_ascii_digit())
         {
             self.add(counts.split(','));
         }
@@ -70,5 +71,7 @@ mod tests {
             "===== 2 failed, 40 passed, 1 skipped, 3 warnings, 1 error in 3.21s =====",
         );
         assert_eq!(tally, Tally { passed: 40, failed: 3, skipped: 1 });
+        tally.pytest_line("2 passed, 1 warning in 65.02s (0:01:05)");
+        assert_eq!(tally, Tally { passed: 42, failed: 3, skipped: 1 });
     }
 }

@@ -11,7 +11,9 @@ mod header;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub(crate) use algorithm::{Curve, KeyKind};
-pub(crate) use crypto::{PrivateKey, PublicKey, Signer, SigningFailed, Verifier, sha256};
+pub(crate) use crypto::{
+    PrivateKey, PublicKey, Signer, SigningFailed, Verifier, generate_pkcs8, sha256,
+};
 pub(crate) use header::Header;
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};

@@ -7,6 +7,7 @@
 mod check;
 mod der;
 mod error;
+mod generate;
 mod load;
 mod pem;
 mod remote;
@@ -16,6 +17,7 @@ mod ssh;
 
 pub use crate::jws::{Algorithm, JwsError, MAX_TOKEN_BYTES, UnknownAlgorithm};
 pub use error::KeyError;
+pub use generate::GenerateError;
 pub use remote::{KeySource, RemoteKeys};
 pub use set::{KeySet, SignError};
 

@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "axum"), doc = "Tokens as djangorestframework-simplejwt has them.")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod claims;

@@ -148,7 +148,10 @@ impl Auth {
             let next = self.outstanding(&successor, &encoded, now)?;
             match self.blacklist_store()?.rotate(&spent, &next, now).await? {
                 Rotation::Rotated => {}
-                Rotation::Replayed => return Err(TokenError::Blacklisted.into()),
+                Rotation::Replayed => {
+                    tracing::warn!(jti = ?spent.jti, "refresh token presented again");
+                    return Err(TokenError::Blacklisted.into());
+                }
             }
         } else {
             self.register(&successor, &encoded, now).await?;
@@ -200,7 +203,10 @@ impl Auth {
         let refresh = self.decode_listed::<Refresh>(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
         match self.blacklist_store()?.blacklist(&spent, now).await? {
-            Blacklisting::Blacklisted => Ok(()),
+            Blacklisting::Blacklisted => {
+                tracing::info!(jti = ?spent.jti, "token blacklisted");
+                Ok(())
+            }
             Blacklisting::AlreadyBlacklisted => Err(TokenError::Blacklisted.into()),
         }
     }
@@ -274,6 +280,8 @@ impl Auth {
         match self.user_store()?.authenticate(credentials).await? {
             Some(user) if self.hooks.may_authenticate(self.settings(), &user) => Ok(user),
             _ => {
+                // As `Debug`, so that no control character reaches a log.
+                tracing::warn!(username = ?credentials.username, "login refused");
                 self.hooks.on_login_failed(credentials).await;
                 Err(Error::NoActiveAccount)
             }
@@ -284,6 +292,7 @@ impl Auth {
         if self.settings().update_last_login {
             self.user_store()?.update_last_login(&user.id, now).await?;
         }
+        tracing::info!(user_id = ?user.id.as_str(), "logged in");
         self.hooks.on_login_success(user).await;
         Ok(())
     }
@@ -339,6 +348,7 @@ impl Auth {
         if self.settings().token_blacklist {
             let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
             if self.blacklist_store()?.is_blacklisted(&jti).await? {
+                tracing::warn!(?jti, "blacklisted token presented");
                 return Err(TokenError::Blacklisted.into());
             }
         }

@@ -136,7 +136,13 @@ pub trait UserStore: fmt::Debug + Send + Sync + 'static {
 
 /// The fingerprint of a stored password hash that `CHECK_REVOKE_TOKEN` puts into tokens: its MD5
 /// as upper-case hex, as upstream has it.
-pub(crate) fn revoke_claim(stored_hash: &str) -> String {
+///
+/// ```
+/// use simplejwt::users::revoke_claim;
+///
+/// assert_eq!(revoke_claim("md5$a$b"), "3F8A52168500B56BDA5C5F3CBD35EE90");
+/// ```
+pub fn revoke_claim(stored_hash: &str) -> String {
     use std::fmt::Write as _;
 
     use md5::Digest as _;

@@ -1,1 +1,229 @@
-//! placeholder
+//! HTTP without a framework: bodies in and out, headers, and the one place that gives errors
+//! their status.
+//!
+//! What goes over the wire is upstream's to the byte, with the differences that
+//! docs/django-compatibility.md lists.
+
+#[cfg(feature = "axum")]
+mod accept;
+pub mod authorization;
+#[cfg(feature = "axum")]
+pub mod axum;
+#[cfg(feature = "axum")]
+mod body;
+#[cfg(feature = "axum")]
+pub mod endpoint;
+#[cfg(feature = "axum")]
+mod json;
+#[cfg(feature = "tower")]
+pub mod layer;
+mod object;
+#[cfg(feature = "axum")]
+mod validate;
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::error::Error;
+use crate::settings::Settings;
+pub use object::Json;
+use object::{object, texts};
+
+/// The headers that Django's middleware puts on every answer.
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+/// The status that an error is answered with.
+pub fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::VerifiedBlacklisted => StatusCode::BAD_REQUEST,
+        Error::Token(_)
+        | Error::NoActiveAccount
+        | Error::NoActiveAccountForToken
+        | Error::NotAuthenticated
+        | Error::BadAuthorizationHeader
+        | Error::TokenNotValid(_)
+        | Error::NoUserClaim
+        | Error::UserNotFound
+        | Error::UserInactive
+        | Error::PasswordChanged => StatusCode::UNAUTHORIZED,
+        Error::BlacklistDisabled | Error::NoUserStore | Error::CannotSign => {
+            StatusCode::NOT_IMPLEMENTED
+        }
+        Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Signing(_) | Error::Hook(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The JSON that an error is answered with: upstream's sentence, and its code where upstream
+/// sends one.
+pub fn body(error: &Error) -> Json {
+    let detail = |text: &'static str| object([("detail", text.into())]);
+    let with_code =
+        |text: &'static str| object([("detail", text.into()), ("code", error.code().into())]);
+    match error {
+        Error::Token(reason) => {
+            object([("detail", reason.to_string().into()), ("code", error.code().into())])
+        }
+        Error::VerifiedBlacklisted => {
+            object([("non_field_errors", texts(["Token is blacklisted"]))])
+        }
+        Error::NoActiveAccount => detail("No active account found with the given credentials"),
+        Error::NoActiveAccountForToken => detail("No active account found for the given token."),
+        Error::NotAuthenticated => detail("Authentication credentials were not provided."),
+        Error::BadAuthorizationHeader => {
+            with_code("Authorization header must contain two space-delimited values")
+        }
+        Error::TokenNotValid(messages) => {
+            let messages = messages.iter().map(|message| {
+                object([
+                    ("token_class", message.token_class.into()),
+                    ("token_type", message.token_type.into()),
+                    ("message", message.error.to_string().into()),
+                ])
+            });
+            object([
+                ("detail", "Given token not valid for any token type".into()),
+                ("code", error.code().into()),
+                ("messages", Json::List(messages.collect())),
+            ])
+        }
+        Error::NoUserClaim => with_code("Token contained no recognizable user identification"),
+        Error::UserNotFound => with_code("User not found"),
+        Error::UserInactive => with_code("User is inactive"),
+        Error::PasswordChanged => with_code("The user's password has been changed."),
+        Error::BlacklistDisabled => with_code("The token blacklist is not enabled."),
+        Error::NoUserStore => with_code("Logging in is not enabled."),
+        Error::CannotSign => with_code("This server verifies tokens and issues none."),
+        Error::Store(_) => with_code("The service is unavailable for the moment."),
+        Error::Signing(_) | Error::Hook(_) => with_code("Internal server error."),
+    }
+}
+
+/// An error as a complete answer, logged where the fault is on this side.
+pub fn error_response(error: &Error, settings: &Settings) -> Response<Vec<u8>> {
+    if error.is_internal() {
+        log_internal(error);
+    }
+    let mut response = json_response(status(error), &body(error), None);
+    let headers = response.headers_mut();
+    if status(error) == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, challenge(settings));
+    }
+    if status(error) == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// The challenge of a 401 (RFC 9110 section 11.6.1), as upstream words it.
+pub fn challenge(settings: &Settings) -> HeaderValue {
+    let scheme = settings.auth_header_types.first().map_or("Bearer", String::as_str);
+    HeaderValue::from_str(&format!("{scheme} realm=\"api\""))
+        .unwrap_or(HeaderValue::from_static("Bearer realm=\"api\""))
+}
+
+/// JSON as Django REST framework renders it: compact, or with `indent` spaces.
+pub(crate) fn json_response(
+    status: StatusCode,
+    body: &impl serde::Serialize,
+    indent: Option<usize>,
+) -> Response<Vec<u8>> {
+    let json = match indent {
+        None => serde_json::to_string(body),
+        Some(width) => {
+            let spaces = " ".repeat(width);
+            let mut out = Vec::new();
+            let formatter = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
+            let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
+            body.serialize(&mut serializer).map(|()| String::from_utf8(out).unwrap_or_default())
+        }
+    };
+    // Bodies are made of strings, which can always be written.
+    let json =
+        json.unwrap_or_default().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+    let mut response = Response::new(json.into_bytes());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // RFC 6749 section 5.1; harmless where the answer holds no token.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.extend(SECURITY_HEADERS);
+    response
+}
+
+fn log_internal(error: &Error) {
+    let mut causes = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        causes.push_str(": ");
+        causes.push_str(&error.to_string());
+        cause = error.source();
+    }
+    tracing::error!(code = error.code(), "{error}{causes:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{StoreError, TokenError, TokenMessage};
+
+    #[test]
+    fn refusals_have_upstreams_status_and_body() {
+        let cases: [(Error, u16, &str); 5] = [
+            (
+                TokenError::Expired.into(),
+                401,
+                r#"{"detail":"Token is expired","code":"token_not_valid"}"#,
+            ),
+            (
+                Error::NoActiveAccount,
+                401,
+                r#"{"detail":"No active account found with the given credentials"}"#,
+            ),
+            (Error::VerifiedBlacklisted, 400, r#"{"non_field_errors":["Token is blacklisted"]}"#),
+            (
+                Error::TokenNotValid(vec![TokenMessage {
+                    token_class: "AccessToken",
+                    token_type: "access",
+                    error: TokenError::WrongType,
+                }]),
+                401,
+                concat!(
+                    r#"{"detail":"Given token not valid for any token type","#,
+                    r#""code":"token_not_valid","messages":[{"token_class":"AccessToken","#,
+                    r#""token_type":"access","message":"Token has wrong type"}]}"#,
+                ),
+            ),
+            (
+                StoreError::unavailable("rotate", "secret path /var/db").into(),
+                503,
+                concat!(
+                    r#"{"detail":"The service is unavailable for the moment.","#,
+                    r#""code":"unavailable"}"#,
+                ),
+            ),
+        ];
+        for (error, status, body) in cases {
+            let response = error_response(&error, &Settings::default());
+            assert_eq!(response.status().as_u16(), status);
+            assert_eq!(std::str::from_utf8(response.body()).unwrap(), body);
+            assert_eq!(response.headers().contains_key("www-authenticate"), status == 401);
+            assert_eq!(response.headers().contains_key("retry-after"), status == 503);
+            assert_eq!(response.headers()["cache-control"], "no-store");
+        }
+    }
+
+    #[test]
+    fn line_separators_are_escaped_and_other_characters_are_not() {
+        let response = json_response(StatusCode::OK, &"é\u{2028}\u{2029}", None);
+        assert_eq!(response.body(), "\"é\\u2028\\u2029\"".as_bytes());
+    }
+}

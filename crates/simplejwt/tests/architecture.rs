@@ -1,8 +1,8 @@
 //! The direction of dependencies inside the library, held against its source.
 //!
 //! ```text
-//!  web/axum   web/layer   web/cookies     the edges: the only ones that know a framework
-//!       └────────┼────────────┘
+//!        web/axum   web/layer               the edges: the only ones that know a framework
+//!             └──┬──┘
 //!               web                       bodies, headers, status codes; no framework
 //!                │
 //!             service                     the flows: no HTTP, no SQL
@@ -42,7 +42,7 @@ const LAYERS: &[&[&str]] = &[
     &["hooks"],
     &["service"],
     &["web"],
-    &["web/axum", "web/layer", "web/cookies"],
+    &["web/axum", "web/layer"],
 ];
 
 /// What implements a contract: stands on `store` and below, and only its like names it.

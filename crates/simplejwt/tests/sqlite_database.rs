@@ -74,7 +74,12 @@ async fn what_is_made_here_is_what_django_makes() {
         .collect::<Result<_, _>>()
         .unwrap();
     let names: Vec<_> = recorded.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["0001_auth_user", "0002_outstanding_token", "0003_blacklisted_token"]);
+    assert_eq!(names, [
+        "0001_auth_user",
+        "0002_outstanding_token",
+        "0003_blacklisted_token",
+        "0004_auth_permission",
+    ]);
     assert_eq!(recorded[0].1, "2026-01-02 03:04:05.678901");
 
     assert_eq!(migrate::plan(&ours, &UserTable::default()).unwrap(), []);

@@ -1,6 +1,8 @@
 //! Tokens that real PyJWT and simplejwt made or read: the same outcome here, or the difference
 //! that the vector names. Made by `compat/make_vectors.py`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,10 +3,10 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
-use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::error::{KeyRejected, Unspecified};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{
     self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, ParsedPublicKey,
     RsaEncoding, RsaKeyPair, RsaParameters, VerificationAlgorithm,
@@ -212,6 +212,14 @@ impl Verifier {
         }
     }
 
+    /// `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1); `None` for a secret.
+    pub(crate) fn spki(&self) -> Option<Vec<u8>> {
+        match &self.0 {
+            VerifierKind::Hmac(_) => None,
+            VerifierKind::Public { key, .. } => Some(key.as_der().ok()?.as_ref().to_vec()),
+        }
+    }
+
     /// Whether `signature` is this key's over `message`. MACs are compared whole and in constant
     /// time; ECDSA takes r||s only (RFC 7518 section 3.4).
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -222,6 +230,21 @@ impl Verifier {
             VerifierKind::Public { key, .. } => key.verify_sig(message, signature).is_ok(),
         }
     }
+}
+
+/// A new private key as PKCS#8 in DER. HMAC has none.
+pub(crate) fn generate_pkcs8(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, SigningFailed> {
+    let der = if let Some((signing, _)) = ecdsa(algorithm) {
+        EcdsaKeyPair::generate(signing)?.to_pkcs8v1()?.as_ref().to_vec()
+    } else if algorithm == Algorithm::EdDsa {
+        Ed25519KeyPair::generate()?.to_pkcs8v1()?.as_ref().to_vec()
+    } else if rsa_encoding(algorithm).is_some() {
+        let pair = RsaKeyPair::generate(KeySize::Rsa3072)?;
+        AsDer::<Pkcs8V1Der<'_>>::as_der(&pair)?.as_ref().to_vec()
+    } else {
+        return Err(SigningFailed);
+    };
+    Ok(Zeroizing::new(der))
 }
 
 /// SHA-256, for JWK thumbprints.

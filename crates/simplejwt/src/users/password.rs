@@ -357,6 +357,12 @@ pub fn unusable_password() -> String {
     format!("{UNUSABLE_PREFIX}{}", random::alphanumeric(UNUSABLE_LENGTH))
 }
 
+/// A password nobody guesses: `length` random letters and digits, 5.95 bits each.
+#[must_use]
+pub fn random_password(length: usize) -> Zeroizing<String> {
+    Zeroizing::new(random::alphanumeric(length))
+}
+
 /// Whether the stored value is anything but one of [`unusable_password`]; Django's
 /// `is_password_usable`. An empty or corrupt value counts as usable, and no password
 /// matches it.
@@ -367,3 +373,21 @@ pub fn is_usable(encoded: &str) -> bool {
 
 /// A password on its way to a hashing thread; wiped when dropped.
 type Password = Zeroizing<String>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Were the prepared hash not one, the dummy work would be none.
+    #[test]
+    fn the_prepared_hash_is_one_of_todays() {
+        for hasher in Hasher::ALL {
+            let hashers = Hashers::new([hasher]).unwrap();
+            let stored = Stored::parse(hasher, &hashers.prepared).unwrap();
+            assert!(!stored.must_update(hashers.parameters()), "{hasher}");
+            let encoded = format!("{hasher}${}", hashers.prepared);
+            assert!(hashers.identify(&encoded).is_some());
+            assert_ne!(hashers.prepared, Hashers::new([hasher]).unwrap().prepared);
+        }
+    }
+}

@@ -19,6 +19,9 @@ const OUTSTANDING_TOKEN: &str =
     include_str!("../../../migrations/sqlite/0002_outstanding_token.sql");
 const BLACKLISTED_TOKEN: &str =
     include_str!("../../../migrations/sqlite/0003_blacklisted_token.sql");
+const AUTH_PERMISSION: &str =
+    include_str!("../../../migrations/sqlite/0004_auth_permission.sql");
+const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 /// The clause of 0002 that depends on the table of users.
 const USER_KEY: &str = r#""user_id" integer NULL REFERENCES "auth_user" ("id")"#;
 
@@ -82,7 +85,8 @@ pub async fn apply(
 fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, SchemaError> {
     users.validate()?;
     let mut steps = Vec::new();
-    let key_type = if is_missing(connection, &users.table)? && users.table == AUTH_USER_TABLE {
+    let makes_users = is_missing(connection, &users.table)? && users.table == AUTH_USER_TABLE;
+    let key_type = if makes_users {
         check_django_columns(users)?;
         steps.push(Step {
             name: "0001_auth_user",
@@ -114,6 +118,13 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
         });
     } else {
         schema::check_blacklisted(connection)?;
+    }
+    if makes_users && is_missing(connection, AUTH_PERMISSION_TABLE)? {
+        steps.push(Step {
+            name: "0004_auth_permission",
+            table: AUTH_PERMISSION_TABLE,
+            sql: AUTH_PERMISSION.to_owned(),
+        });
     }
     Ok(steps)
 }

@@ -161,3 +161,62 @@ pub(super) fn salt_too_short(characters: usize) -> bool {
 
 /// Characters in a new salt: the fewest that carry 128 bits.
 pub(super) const SALT_LENGTH: usize = 22;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_at_the_limits_are_allowed_and_one_step_on_refused() {
+        assert!(pbkdf2_allowed(1) && pbkdf2_allowed(MAX_PBKDF2_ITERATIONS));
+        assert!(!pbkdf2_allowed(0) && !pbkdf2_allowed(MAX_PBKDF2_ITERATIONS + 1));
+        assert!(bcrypt_allowed(4) && bcrypt_allowed(MAX_BCRYPT_ROUNDS));
+        assert!(!bcrypt_allowed(3) && !bcrypt_allowed(MAX_BCRYPT_ROUNDS + 1));
+
+        let argon2 = |memory_cost, time_cost, parallelism| {
+            Argon2Cost { time_cost, memory_cost, parallelism }.allowed()
+        };
+        assert!(argon2(8, 1, 1) && argon2(MAX_ARGON2_MEMORY, 8, 255) && argon2(800, 10_000, 1));
+        assert!(!argon2(7, 1, 1) && !argon2(15, 1, 2), "eight KiB a lane");
+        assert!(!argon2(8, 0, 1) && !argon2(8, 1, 0) && !argon2(8, 10_001, 1));
+        assert!(!argon2(MAX_ARGON2_MEMORY + 1, 1, 1) && !argon2(MAX_ARGON2_MEMORY, 9, 1));
+        assert!(!argon2(u32::MAX, 1, u32::MAX) && !argon2(1 << 12, 1, 256));
+
+        let scrypt = |work_factor, block_size, parallelism| {
+            ScryptCost { work_factor, block_size, parallelism }.allowed()
+        };
+        assert!(scrypt(2, 1, 1) && scrypt(1 << 17, 8, 1) && scrypt(1 << 15, 1, 1));
+        assert!(!scrypt(0, 1, 1) && !scrypt(1, 1, 1) && !scrypt(3, 1, 1));
+        assert!(!scrypt(2, 0, 1) && !scrypt(2, 1, 0) && !scrypt(1 << 16, 1, 1));
+        assert!(!scrypt(1 << 18, 8, 1), "memory");
+        assert!(!scrypt(2, 1, 1 << 21), "memory of the lanes");
+        assert!(!scrypt(1 << 14, 8, 129), "work");
+        assert!(!scrypt(1 << 31, u32::MAX, u32::MAX));
+    }
+
+    #[test]
+    fn validate_names_the_family() {
+        let usual = Parameters::default();
+        assert_eq!(usual.validate(), Ok(()));
+        let argon2 = Argon2Cost { time_cost: 0, ..usual.argon2 };
+        let scrypt = ScryptCost { work_factor: 3, ..usual.scrypt };
+        for (changed, family) in [
+            (Parameters { pbkdf2_iterations: 0, ..usual }, "PBKDF2"),
+            (Parameters { argon2, ..usual }, "Argon2"),
+            (Parameters { bcrypt_rounds: 32, ..usual }, "bcrypt"),
+            (Parameters { scrypt, ..usual }, "scrypt"),
+        ] {
+            let error = changed.validate().unwrap_err().to_string();
+            assert!(error.contains(family), "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_as_django_writes_them() {
+        assert_eq!(decimal("0"), Some(0));
+        assert_eq!(decimal("1000000"), Some(1_000_000));
+        for text in ["", "+1", "-1", "01", " 1", "1_0", "x", "4294967296", "\u{0661}"] {
+            assert_eq!(decimal(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed, or (migrate --check, token inspect, config check) the answer is no
+  2  the command line is wrong
+  3  the configuration is wrong
+  4  the database can't be used
+  5  the address can't be listened on";
+
+const EXAMPLES: &str = "\
+Examples:
+  simplejwt quickstart                        everything from nothing, on 127.0.0.1:8000
+  simplejwt serve --config simplejwt.toml     serve as a file says
+  DATABASE_URL=sqlite:///srv/db.sqlite3 SECRET_KEY=… simplejwt serve
+                                              serve on Django's database, without a file";
+
+/// Access and refresh tokens for Django's users, as djangorestframework-simplejwt has them.
+#[derive(Debug, Parser)]
+#[command(name = "simplejwt", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The configuration file (see `simplejwt config example`). Without one, the environment
+    /// alone counts.
+    #[arg(long, short, global = true, value_name = "FILE", env = config::CONFIG_FILE)]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a directory with configuration, key, database and a first user, and serve.
+    Quickstart(Quickstart),
+    /// Serve the token endpoints.
+    #[command(after_help = "Examples:
+  simplejwt serve --config /etc/simplejwt.toml
+  SIMPLEJWT_BIND=0.0.0.0:8000 simplejwt serve --config /etc/simplejwt.toml
+
+SIGTERM or SIGINT stops accepting, finishes the requests in flight, and exits with 0.")]
+    Serve,
+    /// Make the tables that are missing. Django's own are used as they are.
+    #[command(after_help = "Examples:
+  simplejwt migrate --config simplejwt.toml
+  simplejwt migrate --check && echo nothing to do")]
+    Migrate {
+        /// Change nothing; exit with 1 if a table is missing.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Add and change users.
+    #[command(subcommand, arg_required_else_help = true)]
+    User(User),
+    /// Look at tokens, blacklist them, delete expired ones.
+    #[command(subcommand, arg_required_else_help = true)]
+    Token(Token),
+    /// Make keys, and show the public half.
+    #[command(subcommand, arg_required_else_help = true)]
+    Key(Key),
+    /// Check and show the configuration.
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(Config),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  simplejwt quickstart
+  simplejwt quickstart --dir /srv/tokens --bind 127.0.0.1:8080
+
+Run again, it takes up what is there: nothing is overwritten. Of the environment, only the
+variables of [server] and [log] count; the directory has its own keys and database.")]
+pub(crate) struct Quickstart {
+    /// The directory, made if it isn't there.
+    #[arg(long, value_name = "DIR", default_value = "simplejwt-data")]
+    pub(crate) dir: PathBuf,
+    /// The address to listen on, in place of the configured one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Option<String>,
+    /// Make everything, and don't serve.
+    #[arg(long)]
+    pub(crate) no_serve: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Add a user. Without an option, the password is asked for twice on the terminal.
+    #[command(after_help = "Examples:
+  simplejwt user add alice
+  simplejwt user add alice --generate-password
+  printf %s \"$PASSWORD\" | simplejwt user add alice --password-stdin
+
+A password is never an argument: other users of the machine could read it.")]
+    Add {
+        /// The name to log in with.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The e-mail address.
+        #[arg(long, default_value = "")]
+        email: String,
+        /// May use Django's admin.
+        #[arg(long)]
+        staff: bool,
+        /// Has every permission.
+        #[arg(long)]
+        superuser: bool,
+        #[command(flatten)]
+        password: PasswordFrom,
+    },
+    /// Give a user a new password.
+    #[command(after_help = "Examples:
+  simplejwt user set-password alice
+  printf %s \"$PASSWORD\" | simplejwt user set-password alice --password-stdin")]
+    SetPassword {
+        /// The name to log in with.
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        password: PasswordFrom,
+    },
+    /// Let a user log in again.
+    #[command(after_help = "Example:\n  simplejwt user enable alice")]
+    Enable {
+        /// The name to log in with.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Keep a user from logging in and refreshing.
+    #[command(after_help = "Example:\n  simplejwt user disable alice")]
+    Disable {
+        /// The name to log in with.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// List the users.
+    #[command(after_help = "Example:\n  simplejwt user list --config simplejwt.toml")]
+    List,
+}
+
+/// Where a password comes from.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct PasswordFrom {
+    /// Read the password from standard input, to its end; one line break at the end is left out.
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+    /// Make a random password and print it.
+    #[arg(long)]
+    pub(crate) generate_password: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Show a token's claims and whether it is good. Exits with 1 if it isn't.
+    #[command(after_help = "Example:
+  simplejwt token inspect < token.txt")]
+    Inspect(TokenFrom),
+    /// Put a refresh or sliding token on the blacklist.
+    #[command(after_help = "Example:
+  simplejwt token blacklist < token.txt")]
+    Blacklist(TokenFrom),
+    /// Delete expired tokens from the database, as Django's flushexpiredtokens does.
+    #[command(after_help = "Example:
+  simplejwt token flush-expired --config simplejwt.toml")]
+    FlushExpired {
+        /// How many to delete in one transaction.
+        #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        batch: u32,
+    },
+}
+
+/// Where a token comes from.
+#[derive(Debug, Args)]
+pub(crate) struct TokenFrom {
+    /// `-`, the default: the token is read from standard input. It is no argument, because other
+    /// users of the machine could read it.
+    #[arg(value_name = "-", default_value = "-", hide_default_value = true)]
+    pub(crate) from: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make a signing key: random text for HS*, a private key as PEM for the others.
+    #[command(after_help = "Examples:
+  simplejwt key generate --out signing.key
+  simplejwt key generate --algorithm ES256 --out signing.pem")]
+    Generate {
+        /// The algorithm that the key is for.
+        #[arg(long, value_name = "ALGORITHM", default_value = "HS256")]
+        algorithm: simplejwt::Algorithm,
+        /// The file to make, readable for you only. One that is there stays as it is.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Print the public keys of the configuration.
+    #[command(after_help = "Example:
+  simplejwt key public --config simplejwt.toml > jwks.json
+  SIMPLEJWT_ALGORITHM=ES256 SIMPLEJWT_SIGNING_KEY_FILE=signing.pem \\
+      simplejwt key public --format pem > verifying.pem")]
+    Public {
+        /// How.
+        #[arg(long, value_enum, default_value_t = PublicFormat::Jwks)]
+        format: PublicFormat,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PublicFormat {
+    /// A JWK set (RFC 7517).
+    Jwks,
+    /// PEM (SPKI).
+    Pem,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Check everything: values, keys, and whether the database can be used.
+    #[command(after_help = "Example:\n  simplejwt config check --config simplejwt.toml")]
+    Check,
+    /// Print what is in effect and where each value came from, without secrets.
+    #[command(after_help = "Example:\n  SIMPLEJWT_DEMO=on simplejwt config print")]
+    Print,
+    /// Print a configuration file with every setting, its default and its documentation.
+    #[command(after_help = "Example:\n  simplejwt config example > simplejwt.toml")]
+    Example,
+}

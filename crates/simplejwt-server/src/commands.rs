@@ -1,0 +1,69 @@
+//! The commands, one a file.
+
+mod config;
+mod key;
+mod migrate;
+mod password;
+mod quickstart;
+mod token;
+mod user;
+
+use std::future::Future;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::config::{Environment, Loaded};
+use crate::failure::Failure;
+use crate::{app, serve, telemetry};
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let file = cli.config.as_deref();
+    match cli.command {
+        Command::Quickstart(options) => {
+            if file.is_some() {
+                return Err(Failure::Usage(
+                    "quickstart has the configuration of its directory: use --dir, or `simplejwt \
+                     serve --config FILE`"
+                        .into(),
+                ));
+            }
+            quickstart::run(&options)
+        }
+        Command::Serve => run_serve(&load(file)?),
+        Command::Migrate { check } => migrate::run(&load(file)?, check),
+        Command::User(command) => user::run(&load(file)?, command),
+        Command::Token(command) => token::run(&load(file)?, command),
+        Command::Key(command) => key::run(file, command),
+        Command::Config(command) => config::run(file, &command),
+    }
+}
+
+/// The configuration, its warnings told.
+fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
+    let loaded = crate::config::load(file, &Environment::of_process())?;
+    telemetry::warn(&loaded.warnings);
+    Ok(loaded)
+}
+
+fn run_serve(loaded: &Loaded) -> Result<ExitCode, Failure> {
+    telemetry::start(&loaded.config.log);
+    block_on(async {
+        let app = app::build(&loaded.config).await?;
+        let listener = serve::listen(&loaded.config.server.bind).await?;
+        serve::serve(listener, app.router, &loaded.config.server, &loaded.config.log).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command's future. Threads that still hash or write don't hold up the end.
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("can't start the runtime: {error}")))?;
+    let outcome = runtime.block_on(future);
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,79 @@
+//! Where `user add` and `user set-password` get a password from. Never from an argument.
+
+use std::io::{IsTerminal as _, Read as _};
+
+use simplejwt::users::password::random_password;
+use zeroize::Zeroizing;
+
+use crate::cli::PasswordFrom;
+use crate::failure::Failure;
+
+/// 119 bits.
+const LENGTH: usize = 20;
+/// Django's forms take no longer ones, and nobody types more.
+const LONGEST: usize = 4096;
+
+/// A password, and whether it was made here and has to be shown.
+pub(super) struct Given {
+    pub(super) password: Zeroizing<String>,
+    pub(super) generated: bool,
+}
+
+impl Given {
+    /// What was done, with the password if nobody knows it yet.
+    pub(super) fn told(&self, done: &str) -> String {
+        if self.generated {
+            format!("{done}; the password, shown this once: {}\n", self.password.as_str())
+        } else {
+            format!("{done}\n")
+        }
+    }
+}
+
+/// Reads, asks for, or makes a password.
+pub(super) fn take(from: &PasswordFrom) -> Result<Given, Failure> {
+    if from.generate_password {
+        return Ok(Given { password: random_password(LENGTH), generated: true });
+    }
+    let password = if from.password_stdin { read_stdin()? } else { ask()? };
+    if password.is_empty() {
+        return Err(Failure::Failed("the password is empty: give one".into()));
+    }
+    if password.len() > LONGEST {
+        return Err(Failure::Failed(format!("the password is longer than {LONGEST} bytes")));
+    }
+    if password.contains('\0') {
+        return Err(Failure::Failed("the password holds a null character".into()));
+    }
+    Ok(Given { password, generated: false })
+}
+
+fn read_stdin() -> Result<Zeroizing<String>, Failure> {
+    let mut text = Zeroizing::new(String::new());
+    std::io::stdin().take(LONGEST as u64 + 3).read_to_string(&mut text).map_err(|error| {
+        Failure::Failed(format!("can't read the password from standard input: {error}"))
+    })?;
+    let password = text.strip_suffix('\n').unwrap_or(&text);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    Ok(Zeroizing::new(password.to_owned()))
+}
+
+fn ask() -> Result<Zeroizing<String>, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Usage(
+            "there is no terminal to ask for a password on: use --password-stdin or \
+             --generate-password"
+                .into(),
+        ));
+    }
+    let prompt = |text: &str| {
+        rpassword::prompt_password(text)
+            .map(Zeroizing::new)
+            .map_err(|error| Failure::Failed(format!("can't ask for a password: {error}")))
+    };
+    let password = prompt("Password: ")?;
+    if *password != *prompt("Password (again): ")? {
+        return Err(Failure::Failed("the two passwords differ: try again".into()));
+    }
+    Ok(password)
+}

@@ -1,0 +1,212 @@
+//! `simplejwt quickstart`: from nothing to a running service. Each step leaves alone what is
+//! there, so one that was interrupted is taken up where it ended.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use simplejwt::users::password::random_password;
+use simplejwt::users::sqlite::NewUser;
+use simplejwt::{Algorithm, SigningKey};
+use zeroize::Zeroizing;
+
+use super::{block_on, user};
+use crate::cli::Quickstart;
+use crate::config::{Environment, Loaded};
+use crate::database::Database;
+use crate::failure::Failure;
+use crate::{app, files, output, serve, telemetry};
+
+const CONFIG: &str = "simplejwt.toml";
+const KEY: &str = "signing.key";
+const FIRST_USER: &str = "admin";
+/// 119 bits.
+const PASSWORD_LENGTH: usize = 20;
+
+/// What the configuration file holds at first.
+const CONTENT: &str = r#"# Made by `simplejwt quickstart`. `simplejwt config example` shows everything that can stand here.
+
+[server]
+# Where to listen. 127.0.0.1 is this machine only; 0.0.0.0 is everybody who can reach it. Tokens
+# and passwords travel in the clear: put a TLS-terminating proxy in front before you open it.
+bind = "127.0.0.1:8000"
+# /api/protected/ and /api/protected-stateless/, to try tokens on. Switch it off in production.
+demo = true
+
+[database]
+# Relative to this file.
+path = "db.sqlite3"
+
+[simple_jwt]
+# An access token can't be taken back, so it lives for minutes.
+access_token_lifetime = "15m"
+# How long somebody may stay away without having to log in again.
+refresh_token_lifetime = "7d"
+# Each refresh gives a new refresh token, and ends the old one: a stolen one works once at most.
+rotate_refresh_tokens = true
+blacklist_after_rotation = true
+# Tokens are registered in the database and can be blacklisted: logging out works.
+token_blacklist = true
+# Whoever has this file can make tokens for anybody.
+signing_key_file = "signing.key"
+"#;
+
+pub(crate) fn run(options: &Quickstart) -> Result<ExitCode, Failure> {
+    let dir = &options.dir;
+    files::private_directory(dir)?;
+    if files::create_private(&dir.join(KEY), key()?.as_bytes())? {
+        output::print(&format!("made {}, a random signing key\n", dir.join(KEY).display()))?;
+    }
+    if files::create_private(&dir.join(CONFIG), CONTENT.as_bytes())? {
+        output::print(&format!("made {}\n", dir.join(CONFIG).display()))?;
+    }
+
+    let environment = Environment::of_process().serving_only();
+    let mut loaded = crate::config::load(Some(&dir.join(CONFIG)), &environment)?;
+    if let Some(bind) = &options.bind {
+        loaded.config.server.bind.clone_from(bind);
+    }
+    telemetry::warn(&loaded.warnings);
+    telemetry::start(&loaded.config.log);
+    block_on(prepare_and_serve(options, &loaded))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn key() -> Result<Zeroizing<String>, Failure> {
+    let mut key = SigningKey::generate(Algorithm::Hs256)
+        .map_err(|error| Failure::Failed(error.to_string()))?;
+    key.push('\n');
+    Ok(key)
+}
+
+async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), Failure> {
+    let config = &loaded.config;
+    let path = config.database.path.clone().unwrap_or_else(|| options.dir.join("db.sqlite3"));
+    let is_new = !path.exists();
+    let database = Database::create(config)?;
+    let made = database.migrate().await?;
+    if is_new {
+        output::print(&format!("made {}, the database\n", path.display()))?;
+    } else if !made.is_empty() {
+        output::print(&format!("made the tables {}\n", made.join(", ")))?;
+    }
+    let password = first_user(config, &database).await?;
+    if options.no_serve {
+        return output::print(&format!(
+            "serve with: simplejwt serve --config {}\n",
+            quoted(&options.dir.join(CONFIG)),
+        ));
+    }
+    // The port may be known only once it is taken.
+    let app = app::build(config).await?;
+    let listener = serve::listen(&config.server.bind).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::Listen(format!("the listening socket is unusable: {error}")))?;
+    output::print(&walkthrough(address, loaded, password.as_deref().map(String::as_str)))?;
+    serve::serve(listener, app.router, &config.server, &config.log).await
+}
+
+/// Adds the first user if there is none at all, and gives the password that nobody will see
+/// again.
+async fn first_user(
+    config: &crate::config::Config,
+    database: &Database,
+) -> Result<Option<Zeroizing<String>>, Failure> {
+    let users = user::Users::open(config, database)?;
+    if users.any().await? {
+        return Ok(None);
+    }
+    let password = random_password(PASSWORD_LENGTH);
+    let admin = NewUser {
+        username: FIRST_USER.into(),
+        is_staff: true,
+        is_superuser: true,
+        ..NewUser::default()
+    };
+    users.add(admin, password.clone()).await?;
+    output::print(&format!(
+        "made the user {FIRST_USER} with the password {} (shown this once)\n",
+        password.as_str()
+    ))?;
+    Ok(Some(password))
+}
+
+/// Lines for a shell, each as it can be typed.
+fn walkthrough(address: SocketAddr, loaded: &Loaded, password: Option<&str>) -> String {
+    let config = &loaded.config;
+    let site = format!("http://{}", reachable(address));
+    let api = format!("{site}{}", config.server.prefix);
+    let take = |name: &str| format!(r#"$(echo "$TOKENS" | sed 's/.*"{name}":"\([^"]*\)".*/\1/')"#);
+    let known = match password {
+        Some(password) => format!("PASSWORD={password}"),
+        None => format!(
+            "read -r PASSWORD   # {FIRST_USER}'s; a new one: simplejwt user set-password {FIRST_USER} \
+             --config {CONFIG}"
+        ),
+    };
+    let field = &config.users.username_field;
+    format!(
+        "
+Try it in another terminal:
+
+# log in
+{known}
+TOKENS=$(curl -sS {api} -d {field}={FIRST_USER} --data-urlencode password=\"$PASSWORD\"); echo \"$TOKENS\"
+# use
+curl -sS {site}/api/protected/ -H \"Authorization: Bearer {access}\"; echo
+# refresh
+TOKENS=$(curl -sS {api}refresh/ -d refresh=\"{refresh}\"); echo \"$TOKENS\"
+# log out: the refresh token is blacklisted
+curl -sS {api}blacklist/ -d refresh=\"{refresh}\"; echo
+
+",
+        access = take("access"),
+        refresh = take("refresh"),
+    )
+}
+
+/// An address that a client can connect to: of "any address", this machine's own.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = PathBuf::from(path).display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_for_a_shell_where_they_need_it() {
+        assert_eq!(quoted(Path::new("a/b.toml")), "a/b.toml");
+        assert_eq!(quoted(Path::new("my dir/it's")), r"'my dir/it'\''s'");
+    }
+
+    #[test]
+    fn the_first_configuration_is_the_recommended_one() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(CONFIG), CONTENT).unwrap();
+        std::fs::write(dir.path().join(KEY), key().unwrap().as_bytes()).unwrap();
+        let loaded =
+            crate::config::load(Some(&dir.path().join(CONFIG)), &Environment::default()).unwrap();
+        let settings = &loaded.config.settings;
+        assert_eq!(settings.access_token_lifetime.as_secs(), 15 * 60);
+        assert_eq!(settings.refresh_token_lifetime.as_secs(), 7 * 24 * 60 * 60);
+        assert!(settings.rotate_refresh_tokens && settings.blacklist_after_rotation);
+        assert!(settings.token_blacklist && loaded.config.server.demo);
+        assert!(settings.key_set().is_ok());
+        assert_eq!(loaded.config.database.path, Some(dir.path().join("db.sqlite3")));
+    }
+}

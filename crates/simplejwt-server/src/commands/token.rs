@@ -1,0 +1,169 @@
+//! `simplejwt token inspect|blacklist|flush-expired`
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use simplejwt::keys::MAX_TOKEN_BYTES;
+use simplejwt::store::{Blacklisting, OutstandingToken};
+use simplejwt::{Clock as _, SystemClock, TokenError, TokenStore, Tokens, Untyped};
+
+use super::block_on;
+use crate::cli::{Token, TokenFrom};
+use crate::config::{Config, Loaded};
+use crate::database::Database;
+use crate::failure::Failure;
+use crate::{app, output};
+
+pub(crate) fn run(loaded: &Loaded, command: Token) -> Result<ExitCode, Failure> {
+    match command {
+        Token::Inspect(from) => inspect(&loaded.config, &read(&from)?),
+        Token::Blacklist(from) => blacklist(&loaded.config, &read(&from)?),
+        Token::FlushExpired { batch } => flush_expired(&loaded.config, batch),
+    }
+}
+
+/// The token on standard input.
+fn read(from: &TokenFrom) -> Result<String, Failure> {
+    if from.from != "-" {
+        return Err(Failure::Usage(
+            "a token is no argument, because other users of this machine could read it: give it \
+             on standard input, as in `simplejwt token inspect < token.txt`"
+                .into(),
+        ));
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .take(2 * MAX_TOKEN_BYTES as u64)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::Failed(format!("can't read standard input: {error}")))?;
+    let token = text.trim();
+    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+    if token.is_empty() {
+        return Err(Failure::Usage("there is no token on standard input".into()));
+    }
+    Ok(token.to_owned())
+}
+
+fn inspect(config: &Config, token: &str) -> Result<ExitCode, Failure> {
+    let tokens = app::tokens(config)?;
+    let mut text = String::new();
+    let mut segments = token.split('.');
+    for name in ["header", "payload"] {
+        let json = segments.next().and_then(json_of);
+        let shown = json.as_ref().map_or_else(
+            || "not JSON in base64url".to_owned(),
+            |json| serde_json::to_string_pretty(json).unwrap_or_default(),
+        );
+        // Writing to a string can't fail, here and below.
+        let _ = writeln!(text, "{name}: {shown}");
+        for claim in ["iat", "nbf", "exp", &tokens.settings().sliding_token_refresh_exp_claim] {
+            if let Some(time) = json.as_ref().and_then(|json| json.get(claim)?.as_i64())
+                && let Ok(time) = jiff::Timestamp::from_second(time)
+            {
+                let _ = writeln!(text, "{claim}: {time}");
+            }
+        }
+    }
+    let verdict = block_on(verdict(config, &tokens, token))?;
+    match &verdict {
+        Ok(()) => text.push_str("the token is good\n"),
+        Err(error) => {
+            let _ = writeln!(text, "the token is not good: {error}");
+        }
+    }
+    output::print(&text)?;
+    Ok(if verdict.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn verdict(
+    config: &Config,
+    tokens: &Tokens,
+    token: &str,
+) -> Result<Result<(), TokenError>, Failure> {
+    let token = match tokens.decode::<Untyped>(token) {
+        Ok(token) => token,
+        Err(error) => return Ok(Err(error)),
+    };
+    if config.settings.token_blacklist
+        && let Some(jti) = tokens.jti(&token)
+    {
+        let store = Database::open(config)?.store()?;
+        if store.is_blacklisted(&jti).await.map_err(|error| crate::database::failed(&error))? {
+            return Ok(Err(TokenError::Blacklisted));
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn json_of(segment: &str) -> Option<Value> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(segment).ok()?).ok()
+}
+
+/// Refresh and sliding tokens: access tokens aren't looked up, so blacklisting one would be a
+/// promise that isn't kept.
+fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
+    if !config.settings.token_blacklist {
+        return Err(Failure::config(
+            "token_blacklist is off, so a blacklisted token would be taken all the same: set \
+             token_blacklist = true in [simple_jwt], and run `simplejwt migrate`",
+        ));
+    }
+    let tokens = app::tokens(config)?;
+    let refused = |error: TokenError| Failure::Failed(format!("the token is not good: {error}"));
+    let verified = tokens.decode::<Untyped>(token).map_err(refused)?;
+    if let Some(claim) = &config.settings.token_type_claim {
+        match verified.claims().str(claim).as_deref() {
+            Some("refresh" | "sliding") => {}
+            _ => {
+                return Err(Failure::Failed(
+                    "only refresh and sliding tokens are looked up in the blacklist: an access \
+                     token is good until it expires"
+                        .into(),
+                ));
+            }
+        }
+    }
+    let now = SystemClock.now();
+    let token = OutstandingToken {
+        jti: tokens.jti(&verified).ok_or_else(|| refused(TokenError::MissingId))?,
+        token: token.to_owned(),
+        user_id: tokens.user_id(&verified),
+        created_at: now,
+        expires_at: tokens
+            .expires_at(&verified)
+            .ok_or_else(|| refused(TokenError::MissingClaim("exp".into())))?,
+    };
+    let store = Database::open(config)?.store()?;
+    let outcome = block_on(async {
+        store.blacklist(&token, now).await.map_err(|error| crate::database::failed(&error))
+    })?;
+    output::print(match outcome {
+        Blacklisting::Blacklisted => "blacklisted\n",
+        Blacklisting::AlreadyBlacklisted => "it was blacklisted already\n",
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn flush_expired(config: &Config, batch: u32) -> Result<ExitCode, Failure> {
+    let store = Database::open(config)?.store()?;
+    let before = SystemClock.now();
+    let deleted = block_on(async {
+        let mut deleted = 0;
+        loop {
+            let some = store
+                .flush_expired(before, batch)
+                .await
+                .map_err(|error| crate::database::failed(&error))?;
+            deleted += some;
+            if some == 0 {
+                return Ok(deleted);
+            }
+        }
+    })?;
+    output::print(&format!("deleted {deleted} expired tokens\n"))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,140 @@
+//! `simplejwt user add|set-password|enable|disable|list`
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use simplejwt::users::sqlite::{ManageError, NewUser, SqliteUsers};
+use simplejwt::{Clock as _, SystemClock, User};
+use zeroize::Zeroizing;
+
+use super::{block_on, password};
+use crate::cli;
+use crate::config::{Config, Loaded};
+use crate::database::{self, Database};
+use crate::failure::{Failure, chain};
+use crate::output;
+
+/// Users read at a time.
+const PAGE: u32 = 500;
+
+pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failure> {
+    let users = Users::open(&loaded.config, &Database::open(&loaded.config)?)?;
+    let text = match command {
+        cli::User::Add { name, email, staff, superuser, password } => {
+            let given = password::take(&password)?;
+            let user = NewUser {
+                username: name.clone(),
+                email,
+                is_staff: staff,
+                is_superuser: superuser,
+                ..NewUser::default()
+            };
+            block_on(users.add(user, given.password.clone()))?;
+            given.told(&format!("added {name}"))
+        }
+        cli::User::SetPassword { name, password } => {
+            let given = password::take(&password)?;
+            block_on(users.set_password(&name, given.password.clone()))?;
+            given.told(&format!("set the password of {name}"))
+        }
+        cli::User::Enable { name } => {
+            block_on(users.set_active(&name, true))?;
+            format!("enabled {name}\n")
+        }
+        cli::User::Disable { name } => {
+            block_on(users.set_active(&name, false))?;
+            format!("disabled {name}: no login, no refresh; access tokens live until they expire\n")
+        }
+        cli::User::List => return block_on(list(&users)),
+    };
+    output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The users, with passwords in the clear on this side.
+pub(crate) struct Users {
+    users: SqliteUsers,
+    pool: simplejwt::users::password::HashingPool,
+}
+
+impl Users {
+    pub(crate) fn open(config: &Config, database: &Database) -> Result<Self, Failure> {
+        let pool = database::hashing_pool(config)?;
+        Ok(Self { users: database.users(config, pool.clone())?, pool })
+    }
+
+    /// Whether there is any user.
+    pub(crate) async fn any(&self) -> Result<bool, Failure> {
+        Ok(!self.page(None, 1).await?.is_empty())
+    }
+
+    /// Adds a user with this password.
+    pub(crate) async fn add(
+        &self,
+        user: NewUser,
+        password: Zeroizing<String>,
+    ) -> Result<(), Failure> {
+        let user = NewUser { password: self.hash(password).await?, ..user };
+        self.users.create_user(user, SystemClock.now()).await.map(drop).map_err(|e| manage(&e))
+    }
+
+    async fn set_password(&self, name: &str, password: Zeroizing<String>) -> Result<(), Failure> {
+        let hash = self.hash(password).await?;
+        self.users.set_password(name, &hash).await.map_err(|error| manage(&error))
+    }
+
+    async fn set_active(&self, name: &str, active: bool) -> Result<(), Failure> {
+        self.users.set_active(name, active).await.map_err(|error| manage(&error))
+    }
+
+    async fn page(&self, after: Option<&str>, size: u32) -> Result<Vec<User>, Failure> {
+        self.users.list(after, size).await.map_err(|error| database::failed(&error))
+    }
+
+    async fn hash(&self, password: Zeroizing<String>) -> Result<String, Failure> {
+        self.pool.encode(password).await.map_err(|error| {
+            Failure::Failed(format!("the password can't be hashed: {}", chain(&error)))
+        })
+    }
+}
+
+fn manage(error: &ManageError) -> Failure {
+    match error {
+        ManageError::Store(error) => database::failed(error),
+        other => Failure::Failed(chain(other)),
+    }
+}
+
+/// Prints the users page by page: there may be millions.
+async fn list(users: &Users) -> Result<ExitCode, Failure> {
+    output::print("id\tname\tstate\n")?;
+    let mut after: Option<String> = None;
+    loop {
+        let page = users.page(after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(ExitCode::SUCCESS) };
+        output::print(&page.iter().fold(String::new(), |mut text, user| {
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "{}\t{}\t{}", user.id, printable(&user.username), state(user));
+            text
+        }))?;
+        after = Some(last.username.clone());
+    }
+}
+
+/// A name may hold what a terminal would obey.
+fn printable(name: &str) -> String {
+    name.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect()
+}
+
+fn state(user: &User) -> String {
+    let mut words = vec![if user.is_active { "active" } else { "inactive" }];
+    if user.is_staff {
+        words.push("staff");
+    }
+    if user.is_superuser {
+        words.push("superuser");
+    }
+    words.join(", ")
+}

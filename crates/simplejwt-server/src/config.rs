@@ -1,0 +1,248 @@
+//! The configuration: defaults, then the file, then the environment.
+//!
+//! Every setting is one [`Item`](item::Item): its names, its default, its documentation, and the
+//! function that reads it. The file, the environment, `config print` and `config example` all go
+//! by that list, so a setting that is on it is everywhere.
+
+mod duration;
+mod env;
+pub(crate) mod example;
+mod file;
+mod item;
+mod simple_jwt;
+mod suggest;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use simplejwt::Settings;
+use simplejwt::settings::Secret;
+use simplejwt::users::password::{Hasher, Parameters, PoolOptions};
+
+pub(crate) use env::{CONFIG_FILE, Environment};
+
+/// Everything that `simplejwt` can be told.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Config {
+    pub(crate) server: Server,
+    pub(crate) log: Log,
+    pub(crate) database: Database,
+    pub(crate) users: Users,
+    pub(crate) password: Password,
+    pub(crate) settings: Settings,
+    /// Django's `SECRET_KEY`: what signs with an HMAC where no signing key is named.
+    pub(crate) secret_key: Option<Secret>,
+}
+
+/// How requests are answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Server {
+    pub(crate) bind: String,
+    pub(crate) prefix: String,
+    pub(crate) append_slash: bool,
+    pub(crate) demo: bool,
+    pub(crate) authentication: Authentication,
+    pub(crate) body_limit: usize,
+    pub(crate) header_limit: usize,
+    pub(crate) header_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) max_connections: usize,
+}
+
+/// How a protected route finds out who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Authentication {
+    /// By the user's row: upstream's `JWTAuthentication`.
+    User,
+    /// By the token alone: upstream's `JWTStatelessUserAuthentication`.
+    Stateless,
+}
+
+/// What goes to standard error.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    pub(crate) level: String,
+    pub(crate) requests: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Database {
+    /// The SQLite file; absolute, or relative to the working directory.
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// The table of users. Column names; none is a column that the table doesn't have.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Users {
+    pub(crate) table: String,
+    pub(crate) primary_key: String,
+    pub(crate) key_type: KeyType,
+    pub(crate) username_field: String,
+    pub(crate) password: String,
+    pub(crate) is_active: Option<String>,
+    pub(crate) is_staff: Option<String>,
+    pub(crate) is_superuser: Option<String>,
+    pub(crate) last_login: Option<String>,
+    pub(crate) allow_inactive_login: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyType {
+    Integer,
+    Uuid,
+    Text,
+}
+
+/// How passwords are hashed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Password {
+    pub(crate) hashers: Vec<Hasher>,
+    pub(crate) parameters: Parameters,
+    pub(crate) pool: PoolOptions,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server: Server {
+                bind: "127.0.0.1:8000".into(),
+                prefix: "/api/token/".into(),
+                append_slash: true,
+                demo: false,
+                authentication: Authentication::User,
+                body_limit: 64 * 1024,
+                header_limit: 32 * 1024,
+                header_timeout: Duration::from_secs(30),
+                body_timeout: Duration::from_secs(30),
+                shutdown_timeout: Duration::from_secs(30),
+                max_connections: 16_384,
+            },
+            log: Log { format: LogFormat::Text, level: "info".into(), requests: false },
+            database: Database::default(),
+            users: Users {
+                table: "auth_user".into(),
+                primary_key: "id".into(),
+                key_type: KeyType::Integer,
+                username_field: "username".into(),
+                password: "password".into(),
+                is_active: Some("is_active".into()),
+                is_staff: Some("is_staff".into()),
+                is_superuser: Some("is_superuser".into()),
+                last_login: Some("last_login".into()),
+                allow_inactive_login: false,
+            },
+            password: Password {
+                hashers: Hasher::DJANGO_DEFAULT.to_vec(),
+                parameters: Parameters::default(),
+                pool: PoolOptions::default(),
+            },
+            settings: Settings::default(),
+            secret_key: None,
+        }
+    }
+}
+
+/// A configuration with where it came from.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    /// What was set, by the item's path (`server.bind`), and where.
+    pub(crate) given: BTreeMap<String, Given>,
+    /// What is allowed but shouldn't be.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A value and its source.
+#[derive(Clone)]
+pub(crate) struct Given {
+    pub(crate) value: Value,
+    pub(crate) origin: String,
+}
+
+/// Leaves the value out: it may be a secret.
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Given").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// Why a configuration can't be used: one sentence per problem, each with what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub(crate) struct ConfigError(pub(crate) Vec<String>);
+
+impl ConfigError {
+    fn one(problem: impl Into<String>) -> Self {
+        Self(vec![problem.into()])
+    }
+}
+
+/// What one source says, by item.
+type Layer = Vec<(&'static item::Item, Given)>;
+
+/// Reads the file, if there is one, and the environment.
+///
+/// # Errors
+/// Every problem of the first source that has any.
+pub(crate) fn load(path: Option<&Path>, environment: &Environment) -> Result<Loaded, ConfigError> {
+    let mut warnings = Vec::new();
+    let mut layers = Vec::new();
+    if let Some(path) = path {
+        layers.push(file::read(path, &mut warnings)?);
+    }
+    layers.extend(env::read(environment, &mut warnings)?);
+    assemble(layers, warnings)
+}
+
+fn assemble(layers: Vec<Layer>, mut warnings: Vec<String>) -> Result<Loaded, ConfigError> {
+    let mut config = Config::default();
+    let mut given = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (item, source) in layers.into_iter().flatten() {
+        if let Err(problem) = (item.set)(&mut config, &source.value) {
+            problems.push(format!("{}: {} {problem}", source.origin, item.label()));
+        }
+        given.insert(item.path(), source);
+    }
+    if !given.contains_key("simple_jwt.signing_key") && config.settings.algorithm.is_symmetric() {
+        config.settings.signing_key.clone_from(&config.secret_key);
+    }
+    if let Err(cost) = config.password.parameters.validate() {
+        problems.push(format!("[password]: {cost}"));
+    }
+    if let Err(contradiction) = config.settings.validate() {
+        problems.extend_from_slice(contradiction.problems());
+    }
+    if !problems.is_empty() {
+        return Err(ConfigError(problems));
+    }
+    warnings.extend(weak_key(&config.settings));
+    Ok(Loaded { config, given, warnings })
+}
+
+/// What `allow_weak_key` lets pass.
+fn weak_key(settings: &Settings) -> Option<String> {
+    if !settings.allow_weak_key {
+        return None;
+    }
+    let strict = Settings { allow_weak_key: false, ..settings.clone() };
+    match (settings.key_set(), strict.key_set()) {
+        (Ok(_), Err(weakness)) => Some(format!("allow_weak_key is on: {weakness}")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

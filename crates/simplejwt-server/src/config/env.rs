@@ -1,0 +1,156 @@
+//! The environment.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::item::{self, Item};
+use super::suggest::nearest;
+use super::{ConfigError, Given, Layer, file, simple_jwt};
+
+/// Upstream's dictionary as JSON.
+const DICTIONARY: &str = "SIMPLE_JWT";
+const PREFIX: &str = "SIMPLEJWT_";
+/// Names with our prefix that are read elsewhere.
+pub(crate) const CONFIG_FILE: &str = "SIMPLEJWT_CONFIG";
+
+/// A copy of the environment. `Debug` shows names only.
+#[derive(Clone, Default)]
+pub(crate) struct Environment(BTreeMap<String, OsString>);
+
+impl Environment {
+    /// That of the process.
+    pub(crate) fn of_process() -> Self {
+        // A name that isn't UTF-8 is none of ours.
+        Self(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+                .collect(),
+        )
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// Only what says how to serve, not what keys and data to use: for `quickstart`, whose
+    /// directory has its own.
+    pub(crate) fn serving_only(&self) -> Self {
+        let mut kept = self.clone();
+        kept.0.retain(|name, _| {
+            item::all().any(|item| item.env == name && matches!(item.table, "server" | "log"))
+        });
+        kept
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&str>, ConfigError> {
+        self.0
+            .get(name)
+            .map(|value| {
+                value.to_str().ok_or_else(|| {
+                    ConfigError::one(format!("the environment variable {name} is not UTF-8"))
+                })
+            })
+            .transpose()
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// The dictionary, then the single variables, which count for more.
+pub(super) fn read(
+    environment: &Environment,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Layer>, ConfigError> {
+    let mut problems = Vec::new();
+    let dictionary = match environment.text(DICTIONARY)? {
+        Some(text) if !text.trim().is_empty() => dictionary(text, &mut problems),
+        _ => Layer::new(),
+    };
+    let mut single = Layer::new();
+    for item in item::all() {
+        match variable(item, environment, warnings) {
+            Ok(given) => single.extend(given.map(|given| (item, given))),
+            Err(error) => problems.extend(error.0),
+        }
+    }
+    if single.iter().filter(|(item, _)| item.table == "database").count() > 1 {
+        problems.push(
+            "environment: both DATABASE_URL and SIMPLEJWT_DATABASE_PATH are set: unset one".into(),
+        );
+    }
+    unknown(environment, warnings);
+    if problems.is_empty() { Ok(vec![dictionary, single]) } else { Err(ConfigError(problems)) }
+}
+
+fn dictionary(text: &str, problems: &mut Vec<String>) -> Layer {
+    let origin = format!("environment variable {DICTIONARY}");
+    match serde_json::from_str(text) {
+        Ok(Value::Object(dictionary)) => simple_jwt::read(&dictionary, &origin, problems),
+        Ok(_) => {
+            problems.push(format!("{origin} is not a JSON object: write {{\"ALGORITHM\": …}}"));
+            Layer::new()
+        }
+        Err(error) => {
+            // serde_json's message names the place, never the content.
+            problems.push(format!("{origin} is not JSON: {error}"));
+            Layer::new()
+        }
+    }
+}
+
+fn variable(
+    item: &Item,
+    environment: &Environment,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Given>, ConfigError> {
+    let value = environment.text(item.env)?;
+    let file_name = format!("{}_FILE", item.env);
+    let file = if item.from_file { environment.text(&file_name)? } else { None };
+    match (value, file) {
+        (Some(_), Some(_)) => Err(ConfigError::one(format!(
+            "environment: both {} and {file_name} are set: unset one",
+            item.env
+        ))),
+        (Some(value), None) => Ok(Some(Given {
+            value: value.into(),
+            origin: format!("environment variable {}", item.env),
+        })),
+        (None, Some(path)) => file::from_file(item, Path::new(path), warnings)
+            .map(Some)
+            .map_err(|problem| ConfigError::one(format!("environment: {file_name}: {problem}"))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Our prefix on a name that means nothing may be a slip, or somebody else's: Kubernetes makes such
+/// names for a service called `simplejwt`, and scripts for their own use. So it is a warning.
+fn unknown(environment: &Environment, warnings: &mut Vec<String>) {
+    let from_file = item::all().filter(|item| item.from_file);
+    let mut known: Vec<String> = item::all().map(|item| item.env.to_owned()).collect();
+    known.extend(from_file.map(|item| format!("{}_FILE", item.env)));
+    known.push(CONFIG_FILE.to_owned());
+    for name in environment.0.keys().filter(|name| name.starts_with(PREFIX)) {
+        let of_kubernetes = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"]
+            .iter()
+            .any(|part| name.ends_with(part) || name.contains(&format!("{part}_")));
+        if known.contains(name) || of_kubernetes {
+            continue;
+        }
+        // The prefix that all have in common makes none of them nearer.
+        let bare = |name: &'_ str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+        let names: Vec<String> = known.iter().map(|name| bare(name)).collect();
+        let hint = nearest(&bare(name), names.iter().map(String::as_str))
+            .and_then(|meant| known.iter().find(|name| bare(name) == meant))
+            .map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        warnings.push(format!("the environment variable {name} means nothing to simplejwt{hint}"));
+    }
+}

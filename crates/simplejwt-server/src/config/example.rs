@@ -1,0 +1,192 @@
+//! The configuration as text: all that there is (`config example`), and what is in effect
+//! (`config print`).
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::Loaded;
+use super::item::{self, Item, Shown, TABLES};
+
+const HEAD: &str = "\
+# Configuration of simplejwt. Every line that is commented out shows the default, or an example
+# where there is no default. Unknown names are refused.
+#
+# Each value can come from the environment instead, by the variable named above it, which counts
+# for more than this file. Secrets can be kept in files of their own: `signing_key_file`,
+# `verifying_key_file`, `secret_key_file` (here relative to this file's directory) and the same
+# names as variables with _FILE at the end; the value or its file, never both.
+#
+# The environment variable SIMPLE_JWT takes Django's whole SIMPLE_JWT dictionary as JSON, with
+# lifetimes in seconds and null for None. It counts for more than this file, and a single variable
+# such as SIMPLEJWT_ALGORITHM for more than it.
+#
+# Durations are seconds (300), \"5m\", \"1h30m\", \"1d\", or ISO 8601 (\"PT5M\", \"P1D\").
+# Switches are true or false; in the environment also 1/0, yes/no, on/off.
+";
+
+/// Every setting with its documentation, commented out.
+pub(crate) fn example() -> String {
+    let mut text = HEAD.to_owned();
+    for (table, about) in TABLES {
+        // Writing to a string can't fail, here and below.
+        let _ = writeln!(text, "\n# {about}\n[{table}]");
+        for item in item::of_table(table) {
+            let _ = write!(text, "\n{}", entry(item));
+        }
+    }
+    text
+}
+
+fn entry(item: &Item) -> String {
+    let mut text = String::new();
+    for line in wrapped(item.doc, 96) {
+        let _ = writeln!(text, "# {line}");
+    }
+    let _ = writeln!(text, "# Environment: {}", item.env);
+    let (Shown::Default(shown) | Shown::Example(shown)) = item.shown;
+    if item.from_file {
+        let _ = writeln!(text, "#{}_file = \"{}\"", item.name, item.name.replace('_', "-"));
+    }
+    let _ = writeln!(text, "#{} = {shown}", item.name);
+    text
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let Some(line) = lines.last_mut() else { break };
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+/// What is in effect, and where each value came from. Secrets are left out.
+pub(crate) fn effective(loaded: &Loaded) -> String {
+    let mut text = String::new();
+    for (table, _) in TABLES {
+        let _ = writeln!(text, "{}[{table}]", if text.is_empty() { "" } else { "\n" });
+        for item in item::of_table(table) {
+            let _ = match (loaded.given.get(&item.path()), item.shown) {
+                (Some(given), _) if item.secret => {
+                    writeln!(text, "{} = \"(secret)\" # {}", item.name, given.origin)
+                }
+                (Some(given), _) => {
+                    writeln!(text, "{} = {} # {}", item.name, toml_of(&given.value), given.origin)
+                }
+                (None, Shown::Default(default)) => {
+                    writeln!(text, "{} = {default} # default", item.name)
+                }
+                (None, Shown::Example(_)) => writeln!(text, "#{} is not set", item.name),
+            };
+        }
+    }
+    text
+}
+
+/// A value as TOML, on one line. TOML has no null: the empty text stands for it.
+fn toml_of(value: &Value) -> String {
+    match value {
+        Value::Null => "\"\"".to_owned(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(toml_of).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::String(text) => toml::Value::String(text.clone())
+            .to_string()
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+            .join("\\n"),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Environment, load};
+
+    #[test]
+    fn the_file_in_the_repository_is_the_generated_one() {
+        assert_eq!(
+            include_str!("../../config.example.toml"),
+            example(),
+            "run: cargo run -- config example > crates/simplejwt-server/config.example.toml",
+        );
+    }
+
+    #[test]
+    fn the_example_parses_and_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("simplejwt.toml");
+        std::fs::write(&path, example()).unwrap();
+        let loaded = load(Some(&path), &Environment::default()).unwrap();
+        assert_eq!(loaded.config, Config::default());
+        assert!(loaded.given.is_empty());
+    }
+
+    #[test]
+    fn every_default_shown_is_the_default() {
+        for item in item::all() {
+            let Shown::Default(default) = item.shown else { continue };
+            let table: toml::Table = format!("value = {default}").parse().unwrap();
+            let value = serde_json::to_value(&table["value"]).unwrap();
+            let mut config = Config::default();
+            (item.set)(&mut config, &value).unwrap();
+            assert_eq!(config, Config::default(), "{} = {default}", item.path());
+        }
+    }
+
+    #[test]
+    fn every_setting_is_documented_and_named_once() {
+        let mut paths: Vec<_> = item::all().map(Item::path).collect();
+        let mut variables: Vec<_> = item::all().map(|item| item.env).collect();
+        for names in [paths.len(), variables.len()] {
+            assert!(names > 50);
+        }
+        paths.sort_unstable();
+        variables.sort_unstable();
+        let (all, distinct) = (paths.len(), {
+            paths.dedup();
+            paths.len()
+        });
+        assert_eq!(all, distinct);
+        let (all, distinct) = (variables.len(), {
+            variables.dedup();
+            variables.len()
+        });
+        assert_eq!(all, distinct);
+        for item in item::all() {
+            assert!(item.doc.ends_with('.'), "{}", item.path());
+            assert!(TABLES.iter().any(|(table, _)| *table == item.table));
+        }
+    }
+
+    #[test]
+    fn the_effective_configuration_is_toml_and_shows_no_secret() {
+        let environment = Environment::of([
+            ("SECRET_KEY", "the-secret-key-that-nobody-may-see-printed"),
+            ("SIMPLEJWT_BIND", "127.0.0.1:9"),
+            (
+                "SIMPLE_JWT",
+                r#"{"ISSUER": "a \"b\" c", "SIGNING_KEY": "the-signing-key-of-more-than-32-bytes"}"#,
+            ),
+        ]);
+        let loaded = load(None, &environment).unwrap();
+        let text = effective(&loaded);
+        assert!(!text.contains("nobody-may-see") && !text.contains("the-signing-key"), "{text}");
+        assert!(!format!("{loaded:?} {environment:?}").contains("nobody-may-see"));
+        assert!(text.contains("bind = \"127.0.0.1:9\" # environment variable SIMPLEJWT_BIND"));
+        assert!(text.contains("access_token_lifetime = \"5m\" # default"));
+        let parsed: toml::Table = text.parse().unwrap();
+        assert_eq!(parsed["simple_jwt"]["issuer"].as_str(), Some("a \"b\" c"));
+    }
+}

@@ -1,0 +1,334 @@
+//! The TOML file, and files that hold one value.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::item::{self, Item, TABLES};
+use super::suggest::did_you_mean;
+use super::value::shown;
+use super::{ConfigError, Given, Layer, simple_jwt};
+
+/// Larger is not a configuration, and not a key.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Reads the file at `path`.
+pub(super) fn read(path: &Path, warnings: &mut Vec<String>) -> Result<Layer, ConfigError> {
+    let text = read_small(path).map_err(|error| {
+        ConfigError::one(format!("can't read the configuration {}: {error}", path.display()))
+    })?;
+    let tables: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        ConfigError::one(format!(
+            "{}{}: {}",
+            path.display(),
+            error.span().map_or_else(String::new, |span| line_of(&text, span.start)),
+            error.message().lines().next().unwrap_or("not TOML"),
+        ))
+    })?;
+    let layer = tables_of(tables, path, warnings)?;
+    if layer.iter().any(|(item, given)| item.secret && given.origin == origin(path)) {
+        warn_if_open(path, warnings);
+    }
+    Ok(layer)
+}
+
+fn tables_of(
+    tables: toml::Table,
+    path: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<Layer, ConfigError> {
+    let origin = origin(path);
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let mut problems = Vec::new();
+    let mut layer = Layer::new();
+    for (name, value) in tables {
+        if !TABLES.iter().any(|(table, _)| *table == name) {
+            let hint = did_you_mean(&name, TABLES.iter().map(|(table, _)| *table));
+            problems.push(format!("{origin}: there is no [{name}]{}", misplaced(&name, hint)));
+            continue;
+        }
+        let toml::Value::Table(values) = value else {
+            problems.push(format!("{origin}: {name} is a table: write [{name}] above its values"));
+            continue;
+        };
+        let mut values = match json_of(values) {
+            Ok(values) => values,
+            Err(problem) => {
+                problems.push(format!("{origin}: [{name}] {problem}"));
+                continue;
+            }
+        };
+        let mut files = Vec::new();
+        for item in item::of_table(&name).filter(|item| item.from_file) {
+            let sibling = format!("{}_file", item.name);
+            if let Some(key) = key_of(&values, &sibling) {
+                let file = values.remove(&key).unwrap_or_default();
+                match value_file(item, &sibling, &file, &values, directory, warnings) {
+                    Ok(given) => files.push((item, given)),
+                    Err(problem) => problems.push(format!("{origin}: {problem}")),
+                }
+            }
+        }
+        if name == simple_jwt::TABLE {
+            layer.extend(simple_jwt::read(&values, &origin, &mut problems));
+        } else {
+            layer.extend(plain(&name, values, &origin, &mut problems));
+        }
+        layer.extend(files);
+    }
+    both_databases(&layer, &origin, &mut problems);
+    for (item, given) in &mut layer {
+        if item.path() == "database.path"
+            && let Some(relative) = given.value.as_str()
+        {
+            given.value = directory.join(relative).to_string_lossy().into();
+        }
+    }
+    if problems.is_empty() { Ok(layer) } else { Err(ConfigError(problems)) }
+}
+
+/// A table other than `[simple_jwt]`.
+fn plain(
+    table: &str,
+    values: Map<String, Value>,
+    origin: &str,
+    problems: &mut Vec<String>,
+) -> Layer {
+    let mut layer = Layer::new();
+    for (name, value) in values {
+        match item::of_table(table).find(|item| item.name == name) {
+            Some(item) => layer.push((item, Given { value, origin: origin.to_owned() })),
+            None => {
+                let hint = did_you_mean(&name, item::of_table(table).map(|item| item.name));
+                problems.push(format!(
+                    "{origin}: there is no {name} in [{table}]{}",
+                    misplaced(&name, hint),
+                ));
+            }
+        }
+    }
+    layer
+}
+
+/// A name that belongs into another table.
+fn misplaced(name: &str, hint: String) -> String {
+    match item::all().find(|item| item.name.eq_ignore_ascii_case(name)) {
+        Some(item) => format!("; it belongs into [{}]", item.table),
+        None => hint,
+    }
+}
+
+fn both_databases(layer: &Layer, origin: &str, problems: &mut Vec<String>) {
+    let named = layer.iter().filter(|(item, _)| item.table == "database").count();
+    if named > 1 {
+        problems.push(format!("{origin}: [database] has both url and path: remove one"));
+    }
+}
+
+fn value_file(
+    item: &Item,
+    sibling: &str,
+    file: &Value,
+    values: &Map<String, Value>,
+    directory: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<Given, String> {
+    if key_of(values, item.name).is_some() {
+        return Err(format!("[{}] has both {} and {sibling}: remove one", item.table, item.name));
+    }
+    let file = file.as_str().ok_or_else(|| format!("{sibling} is {}, not a path", shown(file)))?;
+    from_file(item, &directory.join(file), warnings)
+        .map_err(|problem| format!("{sibling}: {problem}"))
+}
+
+/// The value that a file holds. A line break at its end isn't part of it.
+pub(super) fn from_file(
+    item: &Item,
+    path: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<Given, String> {
+    let text =
+        read_small(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    if item.secret {
+        warn_if_open(path, warnings);
+    }
+    let value = text.strip_suffix('\n').unwrap_or(&text);
+    let value = value.strip_suffix('\r').unwrap_or(value);
+    Ok(Given { value: value.into(), origin: format!("file {}", path.display()) })
+}
+
+fn read_small(path: &Path) -> Result<String, String> {
+    let describe = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => {
+            "permission denied: make it readable for the user that runs simplejwt".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    let metadata = fs::metadata(path).map_err(describe)?;
+    if metadata.is_dir() {
+        return Err("it is a directory".into());
+    }
+    if metadata.len() > LARGEST {
+        return Err("it is larger than 1 MiB".into());
+    }
+    let bytes = fs::read(path).map_err(describe)?;
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".into())
+}
+
+/// A secret that every user of the machine can read is none.
+fn warn_if_open(path: &Path, warnings: &mut Vec<String>) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if let Ok(metadata) = fs::metadata(path)
+            && metadata.permissions().mode() & 0o007 != 0
+        {
+            warnings.push(format!(
+                "{} holds a secret and is open to every user of this machine: chmod 600 {}",
+                path.display(),
+                path.display(),
+            ));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (path, warnings);
+}
+
+fn origin(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn line_of(text: &str, offset: usize) -> String {
+    let before = text.as_bytes().iter().take(offset);
+    format!(", line {}", before.filter(|byte| **byte == b'\n').count() + 1)
+}
+
+fn key_of(values: &Map<String, Value>, name: &str) -> Option<String> {
+    values.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()
+}
+
+/// TOML as JSON. Dates and numbers that aren't finite have no counterpart there, and no use here.
+fn json_of(table: toml::Table) -> Result<Map<String, Value>, String> {
+    table
+        .into_iter()
+        .map(|(name, value)| match json_value(value) {
+            Some(value) => Ok((name, value)),
+            None => Err(format!("{name} holds a date, or a number that isn't finite")),
+        })
+        .collect()
+}
+
+fn json_value(value: toml::Value) -> Option<Value> {
+    Some(match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => serde_json::Number::from_f64(number)?.into(),
+        toml::Value::Boolean(on) => on.into(),
+        toml::Value::Datetime(_) => return None,
+        toml::Value::Array(items) => {
+            Value::Array(items.into_iter().map(json_value).collect::<Option<_>>()?)
+        }
+        toml::Value::Table(table) => Value::Object(json_of(table).ok()?),
+    })
+}
+
+/// The file behind a `DATABASE_URL`.
+pub(super) fn database_path(url: &str) -> Result<PathBuf, String> {
+    const HOW: &str = "write sqlite:///absolute/path/db.sqlite3";
+    let Some((scheme, rest)) = url.split_once(':') else {
+        return Err(format!("is not a database URL: {HOW}"));
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "sqlite" | "sqlite3" => {}
+        "postgres" | "postgresql" | "pgsql" | "mysql" | "mariadb" | "mysql2" => {
+            return Err(format!(
+                "names a {scheme} database, which this version doesn't have: SQLite only for now; \
+                 {HOW}"
+            ));
+        }
+        _ => return Err(format!("names the unknown database {scheme:?}: {HOW}")),
+    }
+    if rest == "//:memory:" || rest == ":memory:" || rest == "///:memory:" {
+        return Err(format!("names a database in memory, which would be lost: {HOW}"));
+    }
+    let Some(path) = rest.strip_prefix("//") else {
+        return Err(format!("needs slashes after the colon: {HOW}"));
+    };
+    if !path.starts_with('/') {
+        return Err(format!(
+            "has two slashes, so {:?} would be the name of a host: {HOW}, with three slashes",
+            path.split('/').next().unwrap_or_default(),
+        ));
+    }
+    if path.contains(['?', '#']) {
+        return Err(format!("has parameters, which SQLite files don't take here: {HOW}"));
+    }
+    let decoded = percent_decode(path).ok_or("holds a % that begins no byte: write %25 for it")?;
+    // Four slashes are SQLAlchemy's and Django's spelling of an absolute path.
+    let decoded =
+        decoded.strip_prefix('/').filter(|rest| rest.starts_with('/')).unwrap_or(&decoded);
+    if decoded.ends_with('/') {
+        return Err(format!("names a directory: {HOW}"));
+    }
+    Ok(PathBuf::from(decoded))
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        if first == b'%' {
+            let (digits, after) = after.split_at_checked(2)?;
+            let digits = std::str::from_utf8(digits).ok()?;
+            if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return None;
+            }
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = after;
+        } else {
+            bytes.push(first);
+            rest = after;
+        }
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    (!text.contains('\0')).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn database_urls() {
+        for (url, path) in [
+            ("sqlite:///var/lib/db.sqlite3", "/var/lib/db.sqlite3"),
+            ("sqlite:////var/lib/db.sqlite3", "/var/lib/db.sqlite3"),
+            ("SQLite3:///db", "/db"),
+            ("sqlite:///a%20b/c%C3%A9.db", "/a b/cé.db"),
+            ("sqlite:///a b", "/a b"),
+        ] {
+            assert_eq!(database_path(url), Ok(PathBuf::from(path)), "{url}");
+        }
+        for (url, told) in [
+            ("sqlite://db.sqlite3", "three slashes"),
+            ("sqlite:db.sqlite3", "slashes"),
+            ("sqlite://:memory:", "memory"),
+            ("sqlite:///a%zz", "%25"),
+            ("sqlite:///a%", "%25"),
+            ("sqlite:///a%00", "%25"),
+            ("sqlite:///a?mode=ro", "parameters"),
+            ("sqlite:///a/", "directory"),
+            ("postgres://u:p@h/db", "this version doesn't have"),
+            ("mysql://u:p@h/db", "this version doesn't have"),
+            ("oracle://h", "unknown database"),
+            ("/var/lib/db.sqlite3", "not a database URL"),
+            ("", "not a database URL"),
+        ] {
+            let problem = database_path(url).expect_err(url);
+            assert!(problem.contains(told), "{url}: {problem}");
+            assert!(!problem.contains("u:p"), "{problem}");
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! The list of settings, but for those of `SIMPLE_JWT` (see `simple_jwt.rs`).
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use simplejwt::users::password::Hasher;
+
+use super::duration::duration;
+use super::value::{boolean, choice, count, list, optional_text, parsed, text};
+use super::{Authentication, Config, KeyType, LogFormat, simple_jwt};
+
+/// One setting.
+pub(crate) struct Item {
+    /// Its table in the file.
+    pub(crate) table: &'static str,
+    /// Its name in that table.
+    pub(crate) name: &'static str,
+    /// Its environment variable.
+    pub(crate) env: &'static str,
+    /// Its default as TOML, or an example where there is no default.
+    pub(crate) shown: Shown,
+    pub(crate) doc: &'static str,
+    /// Secrets aren't printed, and can be named by file.
+    pub(crate) secret: bool,
+    /// Whether `<name>_file` and `<ENV>_FILE` can name a file that holds the value.
+    pub(crate) from_file: bool,
+    pub(crate) set: fn(&mut Config, &Value) -> Result<(), String>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Shown {
+    Default(&'static str),
+    Example(&'static str),
+}
+
+impl Item {
+    /// `server.bind`
+    pub(crate) fn path(&self) -> String {
+        format!("{}.{}", self.table, self.name)
+    }
+
+    /// The name as messages have it: upstream's settings in upstream's spelling.
+    pub(crate) fn label(&self) -> String {
+        if simple_jwt::is_upstream(self) {
+            self.name.to_ascii_uppercase()
+        } else {
+            self.name.to_owned()
+        }
+    }
+}
+
+/// The tables of the file in the order in which they are documented, with what each is about.
+pub(crate) const TABLES: &[(&str, &str)] = &[
+    ("server", "How requests are answered."),
+    ("log", "What goes to standard error."),
+    ("database", "Where users and tokens are kept."),
+    ("simple_jwt", "Django's SIMPLE_JWT: upstream's names in either case, and two of our own."),
+    ("django", "What else of Django's settings counts."),
+    ("users", "The table of users: Django's auth_user, or one of your own."),
+    ("password", "How passwords are hashed."),
+];
+
+/// Every setting.
+pub(crate) fn all() -> impl Iterator<Item = &'static Item> + Clone {
+    ITEMS.iter().chain(simple_jwt::ITEMS)
+}
+
+/// The settings of one table.
+pub(crate) fn of_table(table: &str) -> impl Iterator<Item = &'static Item> + Clone {
+    all().filter(move |item| item.table == table)
+}
+
+pub(super) const fn item(
+    table: &'static str,
+    name: &'static str,
+    env: &'static str,
+    shown: Shown,
+    doc: &'static str,
+    set: fn(&mut Config, &Value) -> Result<(), String>,
+) -> Item {
+    Item { table, name, env, shown, doc, secret: false, from_file: false, set }
+}
+
+use Shown::{Default as Def, Example};
+
+static ITEMS: &[Item] = &[
+    item(
+        "server",
+        "bind",
+        "SIMPLEJWT_BIND",
+        Def("\"127.0.0.1:8000\""),
+        "Address and port to listen on. Port 0 takes a free one, which the log names.",
+        |c, v| {
+            let bind = text(v)?;
+            let port = bind.rsplit_once(':').map_or(bind.as_str(), |(_, port)| port);
+            if port.parse::<u16>().is_err() {
+                return Err("is not an address with a port: write \"127.0.0.1:8000\"".into());
+            }
+            c.server.bind = match bind.rsplit_once(':') {
+                Some(("", port)) => format!("127.0.0.1:{port}"),
+                Some(_) => bind,
+                None => format!("127.0.0.1:{bind}"),
+            };
+            Ok(())
+        },
+    ),
+    item(
+        "server",
+        "prefix",
+        "SIMPLEJWT_PREFIX",
+        Def("\"/api/token/\""),
+        "The path under which the token endpoints are.",
+        |c, v| {
+            let given = text(v)?;
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+            if !given.bytes().all(plain) || given.contains("//") {
+                return Err(
+                    "is not a path of letters, digits and -._~/: write \"/api/token/\"".into()
+                );
+            }
+            let trimmed = given.trim_matches('/');
+            c.server.prefix = if trimmed.is_empty() { "/".into() } else { format!("/{trimmed}/") };
+            Ok(())
+        },
+    ),
+    item(
+        "server",
+        "append_slash",
+        "SIMPLEJWT_APPEND_SLASH",
+        Def("true"),
+        "Django's APPEND_SLASH: a path without its last slash is redirected to the one with it.",
+        |c, v| boolean(v).map(|on| c.server.append_slash = on),
+    ),
+    item(
+        "server",
+        "demo",
+        "SIMPLEJWT_DEMO",
+        Def("false"),
+        "Whether /api/protected/ and /api/protected-stateless/ are there to try tokens on.",
+        |c, v| boolean(v).map(|on| c.server.demo = on),
+    ),
+    item(
+        "server",
+        "authentication",
+        "SIMPLEJWT_AUTHENTICATION",
+        Def("\"user\""),
+        "How /api/protected/ finds its user: \"user\" loads the row (JWTAuthentication), \
+         \"stateless\" goes by the token alone (JWTStatelessUserAuthentication).",
+        |c, v| {
+            c.server.authentication = choice(
+                v,
+                &[("user", Authentication::User), ("stateless", Authentication::Stateless)],
+            )?;
+            Ok(())
+        },
+    ),
+    item(
+        "server",
+        "body_limit",
+        "SIMPLEJWT_BODY_LIMIT",
+        Def("65536"),
+        "The largest request body, in bytes; a larger one is answered with 413.",
+        |c, v| count(v).map(|bytes| c.server.body_limit = bytes),
+    ),
+    item(
+        "server",
+        "header_limit",
+        "SIMPLEJWT_HEADER_LIMIT",
+        Def("32768"),
+        "The largest request head, in bytes, at least 8192; a larger one is answered with 431.",
+        |c, v| {
+            let bytes = count(v)?;
+            if bytes < 8192 {
+                return Err("is less than 8192 bytes".into());
+            }
+            c.server.header_limit = bytes;
+            Ok(())
+        },
+    ),
+    item(
+        "server",
+        "header_timeout",
+        "SIMPLEJWT_HEADER_TIMEOUT",
+        Def("\"30s\""),
+        "How long a client may take for a request's head; an idle connection is closed then.",
+        |c, v| positive(v).map(|time| c.server.header_timeout = time),
+    ),
+    item(
+        "server",
+        "body_timeout",
+        "SIMPLEJWT_BODY_TIMEOUT",
+        Def("\"30s\""),
+        "How long a client may take for a request's body; a slower one is answered with 408.",
+        |c, v| positive(v).map(|time| c.server.body_timeout = time),
+    ),
+    item(
+        "server",
+        "shutdown_timeout",
+        "SIMPLEJWT_SHUTDOWN_TIMEOUT",
+        Def("\"30s\""),
+        "How long requests in flight may take to finish after SIGTERM or SIGINT.",
+        |c, v| duration(v).map(|time| c.server.shutdown_timeout = time),
+    ),
+    item(
+        "server",
+        "max_connections",
+        "SIMPLEJWT_MAX_CONNECTIONS",
+        Def("16384"),
+        "Connections open at one time; more of them wait to be accepted.",
+        |c, v| {
+            let connections = count(v)?;
+            if !(1..=1_000_000).contains(&connections) {
+                return Err("is out of range: write 1 to 1000000".into());
+            }
+            c.server.max_connections = connections;
+            Ok(())
+        },
+    ),
+    item(
+        "log",
+        "format",
+        "SIMPLEJWT_LOG_FORMAT",
+        Def("\"text\""),
+        "\"text\", or \"json\" with one object a line.",
+        |c, v| {
+            c.log.format = choice(v, &[("text", LogFormat::Text), ("json", LogFormat::Json)])?;
+            Ok(())
+        },
+    ),
+    item(
+        "log",
+        "level",
+        "SIMPLEJWT_LOG_LEVEL",
+        Def("\"info\""),
+        "error, warn, info, debug or trace; also by module, as in \"warn,simplejwt=debug\".",
+        |c, v| {
+            let level: tracing_subscriber::EnvFilter = parsed(v, "a log level")?;
+            c.log.level = level.to_string();
+            Ok(())
+        },
+    ),
+    item(
+        "log",
+        "requests",
+        "SIMPLEJWT_LOG_REQUESTS",
+        Def("false"),
+        "One line for each request: method, path, status and time; no query, body or token.",
+        |c, v| boolean(v).map(|on| c.log.requests = on),
+    ),
+    item(
+        "database",
+        "url",
+        "DATABASE_URL",
+        Example("\"sqlite:///var/lib/simplejwt/db.sqlite3\""),
+        "The SQLite file: three slashes and an absolute path. In a file, `path` below may be \
+         relative.",
+        |c, v| {
+            c.database.path = Some(super::file::database_path(&text(v)?)?);
+            Ok(())
+        },
+    ),
+    item(
+        "database",
+        "path",
+        "SIMPLEJWT_DATABASE_PATH",
+        Example("\"db.sqlite3\""),
+        "The SQLite file as a path, relative to this file's directory, in place of `url`.",
+        |c, v| {
+            c.database.path = Some(PathBuf::from(text(v)?));
+            Ok(())
+        },
+    ),
+    Item {
+        secret: true,
+        from_file: true,
+        ..item(
+            "django",
+            "secret_key",
+            "SECRET_KEY",
+            Example("\"…\""),
+            "Django's SECRET_KEY: what signs where [simple_jwt] names no signing_key and the \
+             algorithm is an HMAC.",
+            |c, v| {
+                let key = v.as_str().ok_or("is not a text")?;
+                c.secret_key = Some(key.into());
+                Ok(())
+            },
+        )
+    },
+    item(
+        "users",
+        "table",
+        "SIMPLEJWT_USERS_TABLE",
+        Def("\"auth_user\""),
+        "The table. Another than Django's has to be there already: `migrate` makes only Django's.",
+        |c, v| identifier(v).map(|name| c.users.table = name),
+    ),
+    item(
+        "users",
+        "primary_key",
+        "SIMPLEJWT_USERS_PRIMARY_KEY",
+        Def("\"id\""),
+        "The column that is the primary key. What goes into tokens is USER_ID_FIELD.",
+        |c, v| identifier(v).map(|name| c.users.primary_key = name),
+    ),
+    item(
+        "users",
+        "key_type",
+        "SIMPLEJWT_USERS_KEY_TYPE",
+        Def("\"integer\""),
+        "The primary key's type: \"integer\", \"uuid\" (as Django stores it) or \"text\".",
+        |c, v| {
+            c.users.key_type = choice(
+                v,
+                &[("integer", KeyType::Integer), ("uuid", KeyType::Uuid), ("text", KeyType::Text)],
+            )?;
+            Ok(())
+        },
+    ),
+    item(
+        "users",
+        "username_field",
+        "SIMPLEJWT_USERS_USERNAME_FIELD",
+        Def("\"username\""),
+        "Django's USERNAME_FIELD: the column to log in with, and the name of the field in the \
+         login's body.",
+        |c, v| identifier(v).map(|name| c.users.username_field = name),
+    ),
+    item(
+        "users",
+        "password",
+        "SIMPLEJWT_USERS_PASSWORD",
+        Def("\"password\""),
+        "The column with the password's hash.",
+        |c, v| identifier(v).map(|name| c.users.password = name),
+    ),
+    item(
+        "users",
+        "is_active",
+        "SIMPLEJWT_USERS_IS_ACTIVE",
+        Def("\"is_active\""),
+        "The column that is false for users who may not log in; \"\" if there is none.",
+        |c, v| optional_identifier(v).map(|name| c.users.is_active = name),
+    ),
+    item(
+        "users",
+        "is_staff",
+        "SIMPLEJWT_USERS_IS_STAFF",
+        Def("\"is_staff\""),
+        "The column for users of Django's admin; \"\" if there is none.",
+        |c, v| optional_identifier(v).map(|name| c.users.is_staff = name),
+    ),
+    item(
+        "users",
+        "is_superuser",
+        "SIMPLEJWT_USERS_IS_SUPERUSER",
+        Def("\"is_superuser\""),
+        "The column for users with every permission; \"\" if there is none.",
+        |c, v| optional_identifier(v).map(|name| c.users.is_superuser = name),
+    ),
+    item(
+        "users",
+        "last_login",
+        "SIMPLEJWT_USERS_LAST_LOGIN",
+        Def("\"last_login\""),
+        "The column that UPDATE_LAST_LOGIN writes; \"\" if there is none.",
+        |c, v| optional_identifier(v).map(|name| c.users.last_login = name),
+    ),
+    item(
+        "users",
+        "allow_inactive_login",
+        "SIMPLEJWT_ALLOW_INACTIVE_LOGIN",
+        Def("false"),
+        "Django's AllowAllUsersModelBackend: inactive users can log in too (if \
+         CHECK_USER_IS_ACTIVE is off as well).",
+        |c, v| boolean(v).map(|on| c.users.allow_inactive_login = on),
+    ),
+    item(
+        "password",
+        "hashers",
+        "PASSWORD_HASHERS",
+        Def("[\"pbkdf2_sha256\", \"pbkdf2_sha1\", \"argon2\", \"bcrypt_sha256\", \"scrypt\"]"),
+        "Django's PASSWORD_HASHERS, as names or class paths: the first makes new hashes, all are \
+         accepted. As an environment variable: a JSON list.",
+        |c, v| {
+            c.password.hashers = list(v)?
+                .iter()
+                .map(|path| path.parse::<Hasher>().map_err(|_| unknown_hasher(path)))
+                .collect::<Result<_, _>>()?;
+            if c.password.hashers.is_empty() {
+                return Err("is empty: name at least one hasher".into());
+            }
+            Ok(())
+        },
+    ),
+    item(
+        "password",
+        "pbkdf2_iterations",
+        "SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS",
+        Def("1000000"),
+        "Iterations of new pbkdf2 hashes; Django 5.2 has 1,000,000.",
+        |c, v| count(v).and_then(|n| cost(c, |p| p.pbkdf2_iterations = n)),
+    ),
+    item(
+        "password",
+        "argon2_time_cost",
+        "SIMPLEJWT_PASSWORD_ARGON2_TIME_COST",
+        Def("2"),
+        "Passes of new argon2 hashes.",
+        |c, v| count(v).and_then(|n| cost(c, |p| p.argon2.time_cost = n)),
+    ),
+    item(
+        "password",
+        "argon2_memory_cost",
+        "SIMPLEJWT_PASSWORD_ARGON2_MEMORY_COST",
+        Def("102400"),
+        "Memory of new argon2 hashes, in KiB.",
+        |c, v| count(v).and_then(|n| cost(c, |p| p.argon2.memory_cost = n)),
+    ),
+    item(
+        "password",
+        "argon2_parallelism",
+        "SIMPLEJWT_PASSWORD_ARGON2_PARALLELISM",
+        Def("8"),
+        "Lanes of new argon2 hashes.",
+        |c, v| count(v).and_then(|n| cost(c, |p| p.argon2.parallelism = n)),
+    ),
+    item(
+        "password",
+        "bcrypt_rounds",
+        "SIMPLEJWT_PASSWORD_BCRYPT_ROUNDS",
+        Def("12"),
+        "Rounds of new bcrypt hashes, as a power of two.",
+        |c, v| count(v).and_then(|n| cost(c, |p| p.bcrypt_rounds = n)),
+    ),
+    item(
+        "password",
+        "scrypt_work_factor",
+        "SIMPLEJWT_PASSWORD_SCRYPT_WORK_FACTOR",
+        Def("16384"),
+        "The work factor of new scrypt hashes, a power of two.",
+        |c, v| count(v).and_then(|n| cost(c, |p| p.scrypt.work_factor = n)),
+    ),
+    item(
+        "password",
+        "scrypt_block_size",
+        "SIMPLEJWT_PASSWORD_SCRYPT_BLOCK_SIZE",
+        Def("8"),
+        "The block size of new scrypt hashes.",
+        |c, v| count(v).and_then(|n| cost(c, |p| p.scrypt.block_size = n)),
+    ),
+    item(
+        "password",
+        "scrypt_parallelism",
+        "SIMPLEJWT_PASSWORD_SCRYPT_PARALLELISM",
+        Def("5"),
+        "The parallelism of new scrypt hashes.",
+        |c, v| count(v).and_then(|n| cost(c, |p| p.scrypt.parallelism = n)),
+    ),
+    item(
+        "password",
+        "threads",
+        "SIMPLEJWT_PASSWORD_THREADS",
+        Example("2"),
+        "Passwords hashed at the same time. Default: as many as there are processors.",
+        |c, v| {
+            let threads = count(v)?;
+            if !(1..=1024).contains(&threads) {
+                return Err("is out of range: write 1 to 1024".into());
+            }
+            c.password.pool.threads = threads;
+            Ok(())
+        },
+    ),
+    item(
+        "password",
+        "queue",
+        "SIMPLEJWT_PASSWORD_QUEUE",
+        Def("256"),
+        "Logins that may wait for a hashing thread; one more is answered with 503.",
+        |c, v| count(v).map(|waiting| c.password.pool.waiting = waiting),
+    ),
+];
+
+fn positive(value: &Value) -> Result<std::time::Duration, String> {
+    match duration(value)? {
+        std::time::Duration::ZERO => Err("is zero: write a duration such as \"30s\"".into()),
+        time => Ok(time),
+    }
+}
+
+/// The costs are checked once all are known: some limit each other.
+fn cost(
+    config: &mut Config,
+    set: impl FnOnce(&mut simplejwt::users::password::Parameters),
+) -> Result<(), String> {
+    set(&mut config.password.parameters);
+    Ok(())
+}
+
+/// The name of a table or column. It is quoted wherever it is used.
+fn identifier(value: &Value) -> Result<String, String> {
+    let name = text(value)?;
+    if name.chars().count() <= 128 && !name.chars().any(char::is_control) {
+        Ok(name)
+    } else {
+        Err("is not the name of a table or column".into())
+    }
+}
+
+fn optional_identifier(value: &Value) -> Result<Option<String>, String> {
+    optional_text(value)?.map(|_| identifier(value)).transpose()
+}
+
+fn unknown_hasher(path: &str) -> String {
+    let known: Vec<_> = Hasher::ALL.iter().map(|hasher| hasher.class_path()).collect();
+    format!(
+        "names {path:?}, which is not one of Django's own hashers; known are {}",
+        known.join(", ")
+    )
+}

@@ -1,0 +1,321 @@
+use std::time::Duration;
+
+use simplejwt::Algorithm;
+use simplejwt::settings::{Audience, TokenClass};
+
+use super::*;
+
+const KEY: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
+
+fn with<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Config, String> {
+    let environment = Environment::of(std::iter::once(KEY).chain(pairs));
+    load(None, &environment).map(|loaded| loaded.config).map_err(|error| error.to_string())
+}
+
+fn dictionary(json: &str) -> Result<Settings, String> {
+    with([("SIMPLE_JWT", json)]).map(|config| config.settings)
+}
+
+fn file(text: &str, environment: &Environment) -> Result<Loaded, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("simplejwt.toml");
+    std::fs::write(directory.path().join("key"), "the-key-in-a-file-which-is-long-enough\n")
+        .unwrap();
+    std::fs::write(&path, text).unwrap();
+    load(Some(&path), environment).map_err(|error| error.to_string())
+}
+
+fn toml(text: &str) -> Result<Config, String> {
+    file(text, &Environment::default()).map(|loaded| loaded.config)
+}
+
+#[test]
+fn the_dictionary_as_django_teams_have_it() {
+    let settings = dictionary(
+        r#"{
+            "ACCESS_TOKEN_LIFETIME": 900, "REFRESH_TOKEN_LIFETIME": 604800.0,
+            "ROTATE_REFRESH_TOKENS": true, "BLACKLIST_AFTER_ROTATION": false,
+            "UPDATE_LAST_LOGIN": true, "ALGORITHM": "HS512",
+            "SIGNING_KEY": "a key of the dictionary that is long enough for the hash of HS512",
+            "VERIFYING_KEY": "", "AUDIENCE": ["a", "b"], "ISSUER": null, "JSON_ENCODER": null,
+            "JWK_URL": null, "LEEWAY": 5, "AUTH_HEADER_TYPES": ["Bearer", "JWT"],
+            "AUTH_HEADER_NAME": "HTTP_X_ACCESS_TOKEN", "USER_ID_FIELD": "username",
+            "USER_ID_CLAIM": "sub",
+            "USER_AUTHENTICATION_RULE":
+                "rest_framework_simplejwt.authentication.default_user_authentication_rule",
+            "AUTH_TOKEN_CLASSES": ["rest_framework_simplejwt.tokens.SlidingToken"],
+            "TOKEN_TYPE_CLAIM": null, "JTI_CLAIM": null,
+            "TOKEN_USER_CLASS": "rest_framework_simplejwt.models.TokenUser",
+            "SLIDING_TOKEN_REFRESH_EXP_CLAIM": "rexp", "SLIDING_TOKEN_LIFETIME": 60,
+            "SLIDING_TOKEN_REFRESH_LIFETIME": 120,
+            "TOKEN_OBTAIN_SERIALIZER":
+                "rest_framework_simplejwt.serializers.TokenObtainPairSerializer",
+            "SLIDING_TOKEN_REFRESH_SERIALIZER":
+                "rest_framework_simplejwt.serializers.TokenRefreshSlidingSerializer",
+            "CHECK_REVOKE_TOKEN": true, "REVOKE_TOKEN_CLAIM": "pw", "CHECK_USER_IS_ACTIVE": false
+        }"#,
+    )
+    .unwrap();
+    assert_eq!(
+        settings,
+        Settings {
+            access_token_lifetime: Duration::from_secs(900),
+            refresh_token_lifetime: Duration::from_secs(604_800),
+            rotate_refresh_tokens: true,
+            update_last_login: true,
+            algorithm: Algorithm::Hs512,
+            signing_key: Some(
+                "a key of the dictionary that is long enough for the hash of HS512".into()
+            ),
+            audience: Some(Audience::Many(vec!["a".into(), "b".into()])),
+            leeway: Duration::from_secs(5),
+            auth_header_types: vec!["Bearer".into(), "JWT".into()],
+            auth_header_name: "HTTP_X_ACCESS_TOKEN".into(),
+            user_id_field: "username".into(),
+            user_id_claim: "sub".into(),
+            auth_token_classes: vec![TokenClass::Sliding],
+            token_type_claim: None,
+            jti_claim: None,
+            sliding_token_refresh_exp_claim: "rexp".into(),
+            sliding_token_lifetime: Duration::from_secs(60),
+            sliding_token_refresh_lifetime: Duration::from_secs(120),
+            check_revoke_token: true,
+            revoke_token_claim: "pw".into(),
+            check_user_is_active: false,
+            ..Settings::default()
+        }
+    );
+}
+
+#[test]
+fn upstream_takes_one_text_for_a_list() {
+    let settings = dictionary(r#"{"AUTH_HEADER_TYPES": "JWT", "AUDIENCE": "a, b"}"#).unwrap();
+    assert_eq!(settings.auth_header_types, ["JWT"]);
+    assert_eq!(settings.audience, Some(Audience::One("a, b".into())));
+}
+
+#[test]
+fn what_the_dictionary_may_not_hold() {
+    for (json, told) in [
+        ("{", "is not JSON"),
+        ("[]", "is not a JSON object"),
+        (r#"{"ALGORITM": "HS256"}"#, "did you mean ALGORITHM?"),
+        (r#"{"COLOUR": 1}"#, "unknown setting COLOUR"),
+        (r#"{"ALGORITHM": "none"}"#, "HS256"),
+        (r#"{"ALGORITHM": "hs256"}"#, "HS256"),
+        (r#"{"ALGORITHM": null}"#, "ALGORITHM"),
+        (r#"{"ACCESS_TOKEN_LIFETIME": -1}"#, "ACCESS_TOKEN_LIFETIME is negative"),
+        (r#"{"ACCESS_TOKEN_LIFETIME": 0}"#, "shorter than a second"),
+        (r#"{"ACCESS_TOKEN_LIFETIME": null}"#, "ACCESS_TOKEN_LIFETIME is not a duration"),
+        (r#"{"ROTATE_REFRESH_TOKENS": "perhaps"}"#, "ROTATE_REFRESH_TOKENS is \"perhaps\""),
+        (r#"{"AUTH_HEADER_TYPE": "Bearer"}"#, "write AUTH_HEADER_TYPES"),
+        (r#"{"AUTH_TOKEN_CLASS": "x"}"#, "write AUTH_TOKEN_CLASSES"),
+        (r#"{"SECRET_KEY": "x"}"#, "removed"),
+        (r#"{"TOKEN_BACKEND_CLASS": "x"}"#, "removed"),
+        (r#"{"JSON_ENCODER": "my.Encoder"}"#, "JSON_ENCODER is \"my.Encoder\""),
+        (r#"{"TOKEN_USER_CLASS": "my.User"}"#, "Token<Access>"),
+        (r#"{"TOKEN_USER_CLASS": null}"#, "TOKEN_USER_CLASS is null"),
+        (r#"{"USER_AUTHENTICATION_RULE": "my.rule"}"#, "Hooks::may_authenticate"),
+        (r#"{"TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#, "Hooks::extra_claims"),
+        (
+            r#"{"TOKEN_OBTAIN_SERIALIZER":
+                "rest_framework_simplejwt.serializers.TokenRefreshSerializer"}"#,
+            "TOKEN_OBTAIN_SERIALIZER",
+        ),
+        (r#"{"AUTH_TOKEN_CLASSES": ["my.tokens.AccessToken"]}"#, "my.tokens.AccessToken"),
+        (r#"{"ALGORITHM": "HS256", "algorithm": "HS512"}"#, "twice"),
+        (r#"{"BLACKLIST_AFTER_ROTATION": true}"#, "token_blacklist = true"),
+        (r#"{"AUDIENCE": 7}"#, "AUDIENCE is 7"),
+        (r#"{"SIGNING_KEY": 7}"#, "SIGNING_KEY is not a text"),
+    ] {
+        let problem = dictionary(json).expect_err(json);
+        assert!(problem.contains(told), "{json}: {problem}");
+    }
+}
+
+#[test]
+fn every_problem_of_a_source_is_told() {
+    let problem = with([("SIMPLEJWT_DEMO", "perhaps"), ("SIMPLEJWT_LEEWAY", "x")]).unwrap_err();
+    assert!(
+        problem.contains("SIMPLEJWT_DEMO") && problem.contains("SIMPLEJWT_LEEWAY"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn the_signing_key_is_django_s_secret_key_where_none_is_named() {
+    let secret = |config: Config| config.settings.signing_key;
+    assert_eq!(secret(with([]).unwrap()), Some(KEY.1.into()));
+    let named = with([("SIMPLE_JWT", r#"{"SIGNING_KEY": "another"}"#)]).unwrap();
+    assert_eq!(secret(named), Some("another".into()));
+    let none = with([("SIMPLE_JWT", r#"{"SIGNING_KEY": null}"#)]).unwrap();
+    assert_eq!(secret(none), None);
+    // A key pair can't be a Django secret: this instance verifies only.
+    let asymmetric = with([("SIMPLEJWT_ALGORITHM", "ES256")]).unwrap();
+    assert_eq!(secret(asymmetric), None);
+}
+
+#[test]
+fn the_environment_counts_for_more_than_the_file_and_a_variable_for_more_than_the_dictionary() {
+    let text = "[simple_jwt]\nALGORITHM = \"HS384\"\nissuer = \"file\"\naudience = \"file\"\n\
+                signing_key_file = \"key\"\nleeway = \"PT2S\"\n[server]\ndemo = true\n";
+    let environment = Environment::of([
+        ("SIMPLE_JWT", r#"{"ISSUER": "dictionary", "AUDIENCE": "dictionary"}"#),
+        ("SIMPLEJWT_AUDIENCE", "variable"),
+        ("SIMPLEJWT_DEMO", "False"),
+    ]);
+    let loaded = file(text, &environment).unwrap();
+    let settings = &loaded.config.settings;
+    assert_eq!(settings.algorithm, Algorithm::Hs384);
+    assert_eq!(settings.issuer.as_deref(), Some("dictionary"));
+    assert_eq!(settings.audience, Some(Audience::One("variable".into())));
+    assert_eq!(settings.signing_key, Some("the-key-in-a-file-which-is-long-enough".into()));
+    assert_eq!(settings.leeway, Duration::from_secs(2));
+    assert!(!loaded.config.server.demo);
+    assert!(loaded.given["simple_jwt.signing_key"].origin.ends_with("key"));
+    assert!(loaded.given["simple_jwt.audience"].origin.contains("SIMPLEJWT_AUDIENCE"));
+}
+
+#[test]
+fn what_a_file_may_not_hold() {
+    for (text, told) in [
+        ("[server\n", "simplejwt.toml, line 1"),
+        ("[server]\nbind = \n", "line 2"),
+        ("[sever]\n", "did you mean server?"),
+        ("bind = \"127.0.0.1:1\"\n", "it belongs into [server]"),
+        ("[server]\nalgorithm = \"HS256\"\n", "it belongs into [simple_jwt]"),
+        ("[server]\nbindd = \"x\"\n", "did you mean bind?"),
+        ("[simple_jwt]\nalgoritm = \"HS256\"\n", "did you mean algorithm?"),
+        ("[simple_jwt]\nSECRET_KEY = \"x\"\n", "removed"),
+        ("[simple_jwt]\nleeway = 2026-01-01\n", "a date"),
+        ("[simple_jwt]\nleeway = nan\n", "isn't finite"),
+        ("[simple_jwt]\nsigning_key = \"x\"\nsigning_key_file = \"key\"\n", "both signing_key and"),
+        ("[simple_jwt]\nsigning_key_file = \"nowhere\"\n", "there is no such file"),
+        ("[simple_jwt]\nsigning_key_file = 7\n", "not a path"),
+        ("[database]\nurl = \"sqlite:///a\"\npath = \"b\"\n", "both url and path"),
+        ("[database]\nurl = \"postgres://h/d\"\n", "this version doesn't have"),
+        ("[server]\nbind = \"localhost\"\n", "127.0.0.1:8000"),
+        ("[server]\nbind = \"127.0.0.1:99999\"\n", "127.0.0.1:8000"),
+        ("[server]\nprefix = \"/api/{x}/\"\n", "/api/token/"),
+        ("[server]\nauthentication = \"session\"\n", "\"user\" or \"stateless\""),
+        ("[server]\nheader_limit = 1\n", "8192"),
+        ("[server]\nmax_connections = 0\n", "1 to 1000000"),
+        ("[log]\nlevel = \"loud=maybe\"\n", "a log level"),
+        ("[users]\ntable = \"\"\n", "table is empty"),
+        ("[users]\ntable = \"a\\u0000b\"\n", "the name of a table"),
+        ("[users]\nkey_type = \"serial\"\n", "\"integer\" or \"uuid\""),
+        ("[password]\nhashers = [\"my.Hasher\"]\n", "BCryptSHA256PasswordHasher"),
+        ("[password]\nhashers = []\n", "at least one"),
+        ("[password]\npbkdf2_iterations = 0\n", "PBKDF2 iterations"),
+        ("[password]\nscrypt_work_factor = 1000\n", "scrypt"),
+    ] {
+        let problem = toml(text).expect_err(text);
+        assert!(problem.contains(told), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn upstream_s_names_in_either_case() {
+    for name in ["access_token_lifetime", "ACCESS_TOKEN_LIFETIME"] {
+        let config = toml(&format!("[simple_jwt]\n{name} = \"15m\"\n")).unwrap();
+        assert_eq!(config.settings.access_token_lifetime, Duration::from_secs(900));
+    }
+    let config = toml("[simple_jwt]\nSIGNING_KEY_FILE = \"key\"\njti_claim = \"\"\n").unwrap();
+    assert!(config.settings.signing_key.is_some());
+    assert_eq!(config.settings.jti_claim, None);
+}
+
+#[test]
+fn variables() {
+    let config = with([
+        ("SIMPLEJWT_BIND", "0.0.0.0:9000"),
+        ("SIMPLEJWT_PREFIX", "auth/jwt"),
+        ("SIMPLEJWT_APPEND_SLASH", "off"),
+        ("SIMPLEJWT_AUTHENTICATION", "stateless"),
+        ("SIMPLEJWT_TOKEN_BLACKLIST", "True"),
+        ("SIMPLEJWT_ALLOW_INACTIVE_LOGIN", "1"),
+        ("SIMPLEJWT_AUTH_TOKEN_CLASSES", "AccessToken,SlidingToken"),
+        ("SIMPLEJWT_REFRESH_TOKEN_LIFETIME", "P7D"),
+        ("DATABASE_URL", "sqlite:///srv/my%20db"),
+        ("PASSWORD_HASHERS", r#"["django.contrib.auth.hashers.MD5PasswordHasher", "argon2"]"#),
+        ("SIMPLEJWT_PORT_8000_TCP_ADDR", "10.0.0.1"),
+        ("SIMPLEJWT_SERVICE_HOST", "10.0.0.1"),
+    ])
+    .unwrap();
+    assert_eq!(config.server.bind, "0.0.0.0:9000");
+    assert_eq!(config.server.prefix, "/auth/jwt/");
+    assert!(!config.server.append_slash);
+    assert_eq!(config.server.authentication, Authentication::Stateless);
+    assert!(config.settings.token_blacklist);
+    assert!(config.users.allow_inactive_login);
+    assert_eq!(config.settings.auth_token_classes, [TokenClass::Access, TokenClass::Sliding]);
+    assert_eq!(config.settings.refresh_token_lifetime, Duration::from_secs(604_800));
+    assert_eq!(config.database.path, Some(PathBuf::from("/srv/my db")));
+    assert_eq!(config.password.hashers, [Hasher::Md5, Hasher::Argon2]);
+}
+
+#[test]
+fn variables_that_are_refused() {
+    for (name, value, told) in [
+        ("SIMPLEJWT_TOKEN_BLACKLIST", "perhaps", "SIMPLEJWT_TOKEN_BLACKLIST"),
+        ("SIMPLEJWT_TOKEN_BLACKLIST", "", "SIMPLEJWT_TOKEN_BLACKLIST"),
+        ("PASSWORD_HASHERS", "[1]", "PASSWORD_HASHERS"),
+        ("PASSWORD_HASHERS", "[", "not a JSON list"),
+        ("DATABASE_URL", "sqlite://db", "three slashes"),
+        ("SECRET_KEY_FILE", "/nowhere", "both SECRET_KEY and SECRET_KEY_FILE"),
+    ] {
+        let problem = with([(name, value)]).expect_err(name);
+        assert!(problem.contains(told), "{name}={value}: {problem}");
+    }
+}
+
+#[test]
+fn unknown_variables_are_warned_of() {
+    let names =
+        [("SIMPLEJWT_COFFEE", "x"), ("SIMPLEJWT_BINDD", "x"), ("SIMPLEJWT_PORT", "tcp://x")];
+    let warnings = load(None, &Environment::of(names)).unwrap().warnings;
+    let expected = [
+        "the environment variable SIMPLEJWT_BINDD means nothing to simplejwt; did you mean \
+         SIMPLEJWT_BIND?",
+        "the environment variable SIMPLEJWT_COFFEE means nothing to simplejwt",
+    ];
+    assert_eq!(warnings, expected);
+}
+
+#[test]
+fn an_empty_variable_is_none_where_there_can_be_none() {
+    let config = with([("SIMPLEJWT_ISSUER", ""), ("SIMPLE_JWT", "")]).unwrap();
+    assert_eq!(config.settings.issuer, None);
+}
+
+#[test]
+fn a_weak_key_passes_with_a_warning_only_where_it_is_allowed() {
+    let short = [("SECRET_KEY", "short")];
+    let refused = load(None, &Environment::of(short)).unwrap();
+    assert!(refused.config.settings.key_set().is_err());
+    let allowed = Environment::of([("SECRET_KEY", "short"), ("SIMPLEJWT_ALLOW_WEAK_KEY", "true")]);
+    let loaded = load(None, &allowed).unwrap();
+    assert!(loaded.config.settings.key_set().is_ok());
+    assert!(loaded.warnings.iter().any(|w| w.contains("allow_weak_key is on")), "{loaded:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_that_everybody_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let (path, key) = (directory.path().join("simplejwt.toml"), directory.path().join("key"));
+    std::fs::write(&path, "[simple_jwt]\nsigning_key_file = \"key\"\n").unwrap();
+    std::fs::write(&key, "x").unwrap();
+    for (mode, warnings) in [(0o600, 0), (0o640, 0), (0o644, 1)] {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        let loaded = load(Some(&path), &Environment::default()).unwrap();
+        assert_eq!(loaded.warnings.len(), warnings, "{mode:o}: {:?}", loaded.warnings);
+    }
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let config = with([]).unwrap();
+    assert!(!format!("{config:?}").contains(KEY.1));
+}

@@ -1,0 +1,164 @@
+//! What a configuration value may look like, whichever way it came: as TOML, as JSON, or as the
+//! text of an environment variable.
+
+use std::str::FromStr;
+
+use serde_json::Value;
+
+/// A switch. Python's `True` and `False` are taken as well.
+pub(crate) fn boolean(value: &Value) -> Result<bool, String> {
+    let text = match value {
+        Value::Bool(on) => return Ok(*on),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.trim().to_ascii_lowercase(),
+        _ => String::new(),
+    };
+    match text.as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(format!("is {}, not a switch: write true or false", shown(value))),
+    }
+}
+
+/// A whole number that isn't negative.
+pub(crate) fn count<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
+    let number = match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| format!("is {}, not a whole number in range", shown(value)))
+}
+
+/// Text that has to be there.
+pub(crate) fn text(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Ok(text.clone()),
+        Value::String(_) => Err("is empty".into()),
+        _ => Err(format!("is {}, not a text", shown(value))),
+    }
+}
+
+/// Text, or none: null, or (TOML and the environment have no null) the empty text.
+pub(crate) fn optional_text(value: &Value) -> Result<Option<String>, String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) if text.is_empty() => Ok(None),
+        _ => text(value).map(Some),
+    }
+}
+
+/// A list of texts: a list, a JSON list as text, or texts with commas between them.
+pub(crate) fn list(value: &Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::Array(items) => items
+            .iter()
+            .map(|item| {
+                item.as_str()
+                    .map(str::to_owned)
+                    .ok_or_else(|| format!("holds {}, not a text", shown(item)))
+            })
+            .collect(),
+        Value::String(text) if text.trim_start().starts_with('[') => {
+            let parsed: Value = serde_json::from_str(text)
+                .map_err(|error| format!("is not a JSON list of texts: {error}"))?;
+            list(&parsed)
+        }
+        Value::String(text) => Ok(text
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect()),
+        _ => Err(format!("is {}, not a list of texts", shown(value))),
+    }
+}
+
+/// One of a few words.
+pub(crate) fn choice<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Result<T, String> {
+    let word = value.as_str().unwrap_or_default().trim().to_ascii_lowercase();
+    choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice).ok_or_else(|| {
+        let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        format!("is {}: write {}", shown(value), names.join(" or "))
+    })
+}
+
+/// Anything with a text form of its own.
+pub(crate) fn parsed<T: FromStr>(value: &Value, what: &str) -> Result<T, String> {
+    text(value)?.trim().parse().map_err(|_| format!("is {}, not {what}", shown(value)))
+}
+
+/// A value as an error message shows it: short, and its kind told from its form.
+pub(crate) fn shown(value: &Value) -> String {
+    const LONGEST: usize = 60;
+    match value {
+        Value::Null => "null".into(),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "a table".into(),
+        other => {
+            let text = other.to_string();
+            if text.chars().count() > LONGEST {
+                format!("{}…", text.chars().take(LONGEST).collect::<String>())
+            } else {
+                text
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn switches() {
+        for (value, expected) in [
+            (json!(true), Some(true)),
+            (json!("true"), Some(true)),
+            (json!("True"), Some(true)),
+            (json!("YES"), Some(true)),
+            (json!("on"), Some(true)),
+            (json!(1), Some(true)),
+            (json!("1"), Some(true)),
+            (json!(false), Some(false)),
+            (json!("False"), Some(false)),
+            (json!("no"), Some(false)),
+            (json!("OFF"), Some(false)),
+            (json!("0"), Some(false)),
+            (json!(0), Some(false)),
+            (json!(2), None),
+            (json!(""), None),
+            (json!("ja"), None),
+            (json!(null), None),
+            (json!([true]), None),
+        ] {
+            assert_eq!(boolean(&value).ok(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn numbers_lists_and_texts() {
+        assert_eq!(count::<u32>(&json!("7")), Ok(7));
+        assert_eq!(count::<u8>(&json!(255)), Ok(255));
+        assert!(count::<u8>(&json!(256)).is_err());
+        assert!(count::<u32>(&json!(-1)).is_err());
+        assert!(count::<u32>(&json!(1.5)).is_err());
+        assert_eq!(list(&json!("Bearer, JWT")), Ok(vec!["Bearer".into(), "JWT".into()]));
+        assert_eq!(list(&json!("[\"a,b\"]")), Ok(vec!["a,b".into()]));
+        assert!(list(&json!([1])).is_err());
+        assert!(list(&json!("[1]")).is_err());
+        assert_eq!(optional_text(&json!(null)), Ok(None));
+        assert_eq!(optional_text(&json!("")), Ok(None));
+        assert!(optional_text(&json!(7)).is_err());
+        assert!(text(&json!("")).is_err());
+    }
+
+    #[test]
+    fn long_values_are_cut_in_messages() {
+        assert!(shown(&json!("x".repeat(1000))).chars().count() < 70);
+    }
+}

@@ -1,0 +1,55 @@
+//! How a command can fail: a sentence for the person who typed it, and an exit code for scripts.
+
+use std::error::Error as StdError;
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+
+/// One sentence (or one a line) that says what is wrong and what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{0}")]
+    Failed(String),
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Database(String),
+    #[error("{0}")]
+    Listen(String),
+}
+
+impl Failure {
+    /// As documented in `simplejwt --help`.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Config(_) => 3,
+            Self::Database(_) => 4,
+            Self::Listen(_) => 5,
+        })
+    }
+
+    /// A wrong configuration that isn't found before it is used.
+    pub(crate) fn config(problem: impl Into<String>) -> Self {
+        Self::Config(ConfigError(vec![problem.into()]))
+    }
+}
+
+/// An error and what caused it, on one line.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Transparent wrappers repeat what they wrap.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text.replace('\n', " ")
+}

@@ -1,0 +1,235 @@
+//! Accepts connections, and ends when it is told to.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use simplejwt::{Clock as _, SystemClock};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+
+use crate::config::{Log, Server};
+use crate::failure::Failure;
+use crate::{limits, telemetry};
+
+/// Listens on the configured address.
+///
+/// # Errors
+/// What is in the way, and what to do about it.
+pub(crate) async fn listen(bind: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(bind).await.map_err(|error| {
+        Failure::Listen(match error.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                "{bind} is in use by another program: stop it, or choose another address (bind in \
+                 [server], or SIMPLEJWT_BIND)"
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "not allowed to listen on {bind}: choose a port above 1023 (bind in [server], or \
+                 SIMPLEJWT_BIND)"
+            ),
+            io::ErrorKind::AddrNotAvailable => format!(
+                "{bind} is not an address of this machine: write 0.0.0.0 for all of its addresses \
+                 (bind in [server], or SIMPLEJWT_BIND)"
+            ),
+            _ => format!("can't listen on {bind}: {error}"),
+        })
+    })
+}
+
+/// Serves until SIGTERM or SIGINT, then finishes the requests in flight.
+///
+/// # Errors
+/// Only at the start.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    server: &Server,
+    log: &Log,
+) -> Result<(), Failure> {
+    let stop =
+        signal().map_err(|error| Failure::Failed(format!("can't wait for signals: {error}")))?;
+    raise_file_limit(server.max_connections);
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::Listen(format!("the listening socket is unusable: {error}")))?;
+    telemetry::listening(address, log);
+
+    let connections = GracefulShutdown::new();
+    let limits = Limits {
+        header: server.header_limit,
+        header_time: server.header_timeout,
+        body: server.body_limit,
+        body_time: server.body_timeout,
+        log_requests: log.requests,
+    };
+    accept(listener, &router, limits, server.max_connections, &connections, stop).await;
+
+    tracing::info!("stopping: finishing the requests in flight");
+    let again =
+        signal().map_err(|error| Failure::Failed(format!("can't wait for signals: {error}")))?;
+    tokio::select! {
+        () = connections.shutdown() => tracing::info!("stopped"),
+        () = tokio::time::sleep(server.shutdown_timeout) => {
+            tracing::warn!("stopped, with requests that took longer than shutdown_timeout");
+        }
+        () = again => tracing::warn!("stopped at once, because the signal came again"),
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    header: usize,
+    header_time: Duration,
+    body: usize,
+    body_time: Duration,
+    log_requests: bool,
+}
+
+/// Takes connections until `stop`; the listening socket is closed then.
+async fn accept(
+    listener: TcpListener,
+    router: &Router,
+    limits: Limits,
+    max_connections: usize,
+    connections: &GracefulShutdown,
+    stop: impl Future<Output = ()>,
+) {
+    let mut stop = pin!(stop);
+    let permits = Arc::new(Semaphore::new(max_connections));
+    loop {
+        let permit = tokio::select! {
+            Ok(permit) = Arc::clone(&permits).acquire_owned() => permit,
+            () = &mut stop => return,
+        };
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, mostly: some are free again in a moment.
+                    tracing::warn!(%error, "can't accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = &mut stop => return,
+        };
+        // Answers are small: nothing is gained by waiting for more to send.
+        let _ = stream.set_nodelay(true);
+        let connection = connection(stream, peer, router.clone(), limits);
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            // A connection that breaks is the client's affair.
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection ended");
+            }
+            drop(permit);
+        });
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: Limits,
+) -> http1::Connection<
+    TokioIo<TcpStream>,
+    impl hyper::service::Service<
+        Request<Incoming>,
+        Response = Response<Body>,
+        Error = Infallible,
+        Future: Send,
+    > + use<>,
+> {
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        .max_buf_size(limits.header)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| answer(request, peer, router.clone(), limits)),
+        )
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    router: Router,
+    limits: Limits,
+) -> Result<Response<Body>, Infallible> {
+    let line = limits
+        .log_requests
+        .then(|| (request.method().clone(), request.uri().path().to_owned(), SystemClock.now()));
+    let (head, body) = request.into_parts();
+    let response = match limits::read(body, limits.body, limits.body_time).await {
+        Ok(body) => router.oneshot(Request::from_parts(head, Body::from(body))).await?,
+        Err(refused) => refused.response(),
+    };
+    if let Some((method, path, start)) = line {
+        let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
+        let status = response.status().as_u16();
+        tracing::info!(target: "simplejwt::request", %peer, %method, %path, status, micros, "answered");
+    }
+    Ok(response)
+}
+
+/// A future that waits for the first of the signals that end a process politely.
+fn signal() -> io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+/// A connection is an open file, and many systems start a process with 1024 of them.
+fn raise_file_limit(max_connections: usize) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        /// For the database, the log, and the runtime.
+        const OTHERS: u64 = 256;
+        let wanted = max_connections as u64 + OTHERS;
+        let mut limit = getrlimit(Resource::Nofile);
+        if limit.current.is_some_and(|current| current < wanted) {
+            let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+            limit.current = Some(current);
+            if let Err(error) = setrlimit(Resource::Nofile, limit) {
+                tracing::warn!(%error, "can't raise the limit of open files");
+            }
+            if current < wanted {
+                tracing::warn!(
+                    "at most {current} files can be open, too few for max_connections = \
+                     {max_connections}: raise it with `ulimit -n` or LimitNOFILE="
+                );
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = max_connections;
+}

@@ -1,0 +1,168 @@
+//! The examples of `docs/http-api.md`, sent to a server one after the other.
+
+#[allow(dead_code, reason = "the other tests use the rest")]
+#[path = "support/process.rs"]
+mod process;
+
+use std::collections::BTreeMap;
+
+use process::{Server, run_with_input, stderr};
+
+const PAGE: &str = include_str!("../../../docs/http-api.md");
+
+/// The settings that the page says its examples are made with.
+const ENVIRONMENT: [(&str, &str); 6] = [
+    ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256"),
+    ("SIMPLE_JWT", r#"{"ROTATE_REFRESH_TOKENS": true, "BLACKLIST_AFTER_ROTATION": true}"#),
+    ("SIMPLEJWT_TOKEN_BLACKLIST", "true"),
+    ("SIMPLEJWT_DEMO", "true"),
+    ("SIMPLEJWT_BIND", "127.0.0.1:0"),
+    // Far too little work for anything but tests.
+    ("SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS", "1000"),
+];
+
+/// A block of the page: a request or an answer.
+struct Block {
+    first: String,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Block {
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\n\n").unwrap_or((text.trim_end(), ""));
+        let mut lines = head.lines();
+        let first = lines.next().expect("a first line").to_owned();
+        let headers = lines
+            .map(|line| line.split_once(": ").unwrap_or_else(|| panic!("no header: {line}")))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Self { first, headers, body: body.trim_end().to_owned() }
+    }
+}
+
+fn blocks() -> Vec<Block> {
+    PAGE.split("```http\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().expect("a block ends"))
+        .map(Block::parse)
+        .collect()
+}
+
+/// The values of `{refresh}` and the like.
+type Names = BTreeMap<String, String>;
+
+/// A text in parts: plain ones, and names in braces.
+enum Part<'a> {
+    Plain(&'a str),
+    Name(&'a str),
+}
+
+fn parts(mut text: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    while let Some(open) = text.get(from..).and_then(|rest| rest.find('{')).map(|at| at + from) {
+        let inner = text.get(open + 1..).unwrap_or_default();
+        let name = inner.split('}').next().unwrap_or_default();
+        if !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase()) {
+            parts.push(Part::Plain(text.get(..open).unwrap_or_default()));
+            parts.push(Part::Name(name));
+            text = inner.get(name.len() + 1..).unwrap_or_default();
+            from = 0;
+        } else {
+            from = open + 1;
+        }
+    }
+    parts.push(Part::Plain(text));
+    parts
+}
+
+fn fill(text: &str, names: &Names) -> String {
+    parts(text)
+        .into_iter()
+        .map(|part| match part {
+            Part::Plain(plain) => plain,
+            Part::Name(name) => names.get(name).unwrap_or_else(|| panic!("no {{{name}}} yet")),
+        })
+        .collect()
+}
+
+/// Whether `actual` is `expected`; takes what stands where `expected` has names.
+fn matches(expected: &str, actual: &str, names: &mut Names) -> bool {
+    let mut rest = actual;
+    let mut open: Option<&str> = None;
+    for part in parts(expected) {
+        match (part, open) {
+            (Part::Name(name), None) => open = Some(name),
+            (Part::Name(_), Some(_)) => panic!("two names side by side in {expected}"),
+            (Part::Plain(plain), None) => match rest.strip_prefix(plain) {
+                Some(after) => rest = after,
+                None => return false,
+            },
+            (Part::Plain(plain), Some(name)) => {
+                let end = if plain.is_empty() { Some(rest.len()) } else { rest.find(plain) };
+                let Some(end) = end else { return false };
+                let (value, after) = rest.split_at(end);
+                if value.is_empty() {
+                    return false;
+                }
+                names.insert(name.to_owned(), value.to_owned());
+                rest = after.strip_prefix(plain).unwrap_or(after);
+                open = None;
+            }
+        }
+    }
+    rest.is_empty()
+}
+
+#[test]
+fn every_example_is_answered_as_the_page_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/db.sqlite3", directory.path().display());
+    let mut environment = ENVIRONMENT.to_vec();
+    environment.push(("DATABASE_URL", &url));
+    for (args, input) in
+        [(&["migrate"][..], ""), (&["user", "add", "alice", "--password-stdin"][..], "wonderland")]
+    {
+        let output = run_with_input(args, &environment, input);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let server = Server::start(&["serve"], &environment, directory.path());
+
+    let blocks = blocks();
+    let (pairs, []) = blocks.as_chunks::<2>() else { panic!("a request without an answer") };
+    assert!(pairs.len() >= 15, "only {} examples were found", pairs.len());
+    let mut names = Names::new();
+    for [request, expected] in pairs {
+        let (method, path) = request.first.split_once(' ').expect("a method and a path");
+        let headers: Vec<(String, String)> = request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), fill(value, &names)))
+            .collect();
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let answer = server.request(method, path, &headers, &fill(&request.body, &names));
+
+        let context = format!("{} {}\n{answer:?}", request.first, request.body);
+        assert_eq!(answer.status.to_string(), expected.first, "{context}");
+        for (name, value) in &expected.headers {
+            let line = format!("{name}: {value}").to_ascii_lowercase();
+            assert!(answer.head.lines().any(|other| other == line), "{line} is missing: {context}");
+        }
+        assert!(matches(&expected.body, &answer.body, &mut names), "{}: {context}", expected.body);
+    }
+}
+
+#[test]
+fn an_answer_that_differs_is_noticed() {
+    let mut names = Names::new();
+    assert!(matches(r#"{"a":"{x}","b":1}"#, r#"{"a":"17","b":1}"#, &mut names));
+    assert_eq!(names["x"], "17");
+    assert_eq!(fill("<{x}>{}", &names), "<17>{}");
+    for other in [r#"{"a":"17","b":2}"#, r#"{"a":"","b":1}"#, r#"{"a":"17","b":1} "#, "{}", ""] {
+        assert!(!matches(r#"{"a":"{x}","b":1}"#, other, &mut names), "{other}");
+    }
+    assert!(matches("{}", "{}", &mut names));
+    assert!(!matches("{}", "{\"a\":1}", &mut names));
+}

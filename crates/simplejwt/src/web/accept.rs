@@ -1,0 +1,147 @@
+//! Content negotiation as Django REST framework does it: what `Accept` and `?format=` ask for.
+
+use http::request::Parts;
+
+/// The media types that are answered: the second with JSON too, because there are no pages here.
+const OFFERED: [(&str, &str); 2] = [("application", "json"), ("text", "html")];
+const MAX_INDENT: usize = 8;
+
+/// How the answer is to be rendered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rendering {
+    /// Spaces per level; `None` is compact.
+    pub(crate) indent: Option<usize>,
+}
+
+/// Why nothing fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unacceptable {
+    /// 406
+    NoMediaType,
+    /// 404: `?format=` names something else than `json` and `api`.
+    UnknownFormat,
+}
+
+pub(crate) fn negotiate(parts: &Parts) -> Result<Rendering, Unacceptable> {
+    let formats: &[(&str, &str)] = match format(parts.uri.query().unwrap_or_default()) {
+        None => &OFFERED,
+        Some(format) if format == "json" => &OFFERED[..1],
+        Some(format) if format == "api" => &OFFERED[1..],
+        Some(_) => return Err(Unacceptable::UnknownFormat),
+    };
+    let mut values = parts.headers.get_all(http::header::ACCEPT).iter().peekable();
+    if values.peek().is_none() {
+        return Ok(Rendering::default());
+    }
+    let header: Vec<_> =
+        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+    let header = header.join(",");
+    let mut ranges: Vec<_> = header.split(',').map(MediaRange::parse).collect();
+    // Stable: of equally precise ranges the first wins. Weights are not looked at.
+    ranges.sort_by_key(|range| std::cmp::Reverse(range.precision()));
+    for offered in formats {
+        if let Some(range) = ranges.iter().find(|range| range.takes(offered)) {
+            let indent = if *offered == OFFERED[0] { range.indent() } else { None };
+            return Ok(Rendering { indent });
+        }
+    }
+    Err(Unacceptable::NoMediaType)
+}
+
+/// The last `format` of the query, unless it is empty.
+fn format(query: &str) -> Option<String> {
+    super::body::form_pairs(query.as_bytes())
+        .filter(|(name, _)| name == "format")
+        .last()
+        .map(|(_, value)| value)
+        .filter(|format| !format.is_empty())
+}
+
+/// One entry of `Accept` or a `Content-Type` (RFC 9110 section 12.5.1).
+pub(crate) struct MediaRange {
+    main: String,
+    sub: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl MediaRange {
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut parts = text.split(';');
+        let media_type = parts.next().unwrap_or_default().trim().to_lowercase();
+        let (main, sub) = media_type.split_once('/').unwrap_or((&media_type, ""));
+        let parameters = parts
+            .filter_map(|parameter| parameter.split_once('='))
+            .map(|(name, value)| {
+                (name.trim().to_lowercase(), value.trim().trim_matches('"').to_owned())
+            })
+            .collect();
+        Self { main: main.to_owned(), sub: sub.to_owned(), parameters }
+    }
+
+    pub(crate) fn takes(&self, (main, sub): &(&str, &str)) -> bool {
+        (self.main == "*" || self.main == *main) && (self.sub == "*" || self.sub == *sub)
+    }
+
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    fn precision(&self) -> u8 {
+        match (self.main.as_str(), self.sub.as_str()) {
+            ("*", _) => 0,
+            (_, "*") => 1,
+            _ if self.parameters.iter().all(|(name, _)| name == "q") => 2,
+            _ => 3,
+        }
+    }
+
+    fn indent(&self) -> Option<usize> {
+        let indent: i64 = self.parameter("indent")?.trim().parse().ok()?;
+        match usize::try_from(indent).unwrap_or(0).min(MAX_INDENT) {
+            0 => None,
+            indent => Some(indent),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(query: &str, accept: Option<&str>) -> Result<Option<usize>, Unacceptable> {
+        let mut request = http::Request::builder().uri(format!("/api/token/{query}"));
+        if let Some(accept) = accept {
+            request = request.header("accept", accept);
+        }
+        negotiate(&request.body(()).unwrap().into_parts().0).map(|rendering| rendering.indent)
+    }
+
+    #[test]
+    fn json_answers_what_upstream_answers_with_json_or_a_page() {
+        use Unacceptable::{NoMediaType, UnknownFormat};
+        for (query, accept, expected) in [
+            ("", None, Ok(None)),
+            ("", Some("*/*"), Ok(None)),
+            ("", Some("application/*"), Ok(None)),
+            ("", Some("APPLICATION/JSON"), Ok(None)),
+            ("", Some("application/json;q=0"), Ok(None)),
+            ("", Some("application/json; indent=4"), Ok(Some(4))),
+            ("", Some("*/*; indent=99"), Ok(Some(8))),
+            ("", Some("application/json; indent=-1"), Ok(None)),
+            ("", Some("text/html"), Ok(None)),
+            ("", Some("text/html, application/json; indent=2"), Ok(Some(2))),
+            ("", Some(""), Err(NoMediaType)),
+            ("", Some("application/xml"), Err(NoMediaType)),
+            ("", Some("json"), Err(NoMediaType)),
+            ("?format=json", Some("text/html"), Err(NoMediaType)),
+            ("?format=json", None, Ok(None)),
+            ("?format=xml", None, Err(UnknownFormat)),
+            ("?format=JSON", None, Err(UnknownFormat)),
+            ("?format=", None, Ok(None)),
+            ("?format=xml&format=json", None, Ok(None)),
+            ("?format=api", Some("application/json"), Err(NoMediaType)),
+        ] {
+            assert_eq!(asked(query, accept), expected, "{query} {accept:?}");
+        }
+    }
+}

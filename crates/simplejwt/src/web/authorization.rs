@@ -1,0 +1,134 @@
+//! The request header that carries a token (RFC 6750 section 2.1).
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// The token of a request; `None` if no credentials of ours were sent: no header, an empty one,
+/// or another scheme.
+///
+/// The scheme is compared without regard to case (RFC 9110 section 11.1), unless two configured
+/// ones differ by case only: then the configured spelling decides.
+///
+/// # Errors
+/// [`Error::BadAuthorizationHeader`] if there is anything but one token behind the scheme.
+pub fn raw_token<'h>(
+    headers: &'h HeaderMap,
+    settings: &Settings,
+) -> Result<Option<Cow<'h, str>>, Error> {
+    let Some(name) = settings.auth_header() else {
+        return Ok(None);
+    };
+    let mut values = headers.get_all(name).iter().map(|value| value.as_bytes());
+    let Some(first) = values.next() else {
+        return Ok(None);
+    };
+    let mut header = Cow::Borrowed(first);
+    // Doubled headers are joined, as WSGI servers do; no token survives that.
+    for value in values {
+        let joined = header.to_mut();
+        joined.push(b',');
+        joined.extend_from_slice(value);
+    }
+    let header = match header {
+        Cow::Borrowed(header) => String::from_utf8_lossy(header),
+        Cow::Owned(header) => Cow::Owned(String::from_utf8_lossy(&header).into_owned()),
+    };
+    let mut parts =
+        header.split([' ', '\t', '\n', '\r', '\x0b', '\x0c']).filter(|part| !part.is_empty());
+    let Some(scheme) = parts.next() else {
+        return Ok(None);
+    };
+    if !is_ours(scheme, &settings.auth_header_types) {
+        return Ok(None);
+    }
+    let (Some(token), None) = (parts.next(), parts.next()) else {
+        return Err(Error::BadAuthorizationHeader);
+    };
+    let token = token.to_owned();
+    Ok(Some(Cow::Owned(token)))
+}
+
+fn is_ours(scheme: &str, configured: &[String]) -> bool {
+    configured.iter().any(|ours| ours == scheme)
+        || configured.iter().filter(|ours| ours.eq_ignore_ascii_case(scheme)).count() == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn token(values: &[&[u8]], schemes: &[&str]) -> Result<Option<String>, ()> {
+        let settings = Settings {
+            auth_header_types: schemes.iter().map(|&scheme| scheme.to_owned()).collect(),
+            ..Settings::default()
+        };
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("authorization", HeaderValue::from_bytes(value).unwrap());
+        }
+        raw_token(&headers, &settings).map(|token| token.map(Cow::into_owned)).map_err(|_| ())
+    }
+
+    /// The values of the header, and the token that they hold.
+    type Case<'a> = (&'a [&'a [u8]], Result<Option<&'a str>, ()>);
+
+    #[test]
+    fn the_forms_of_the_header() {
+        let cases: [Case<'_>; 13] = [
+            (&[], Ok(None)),
+            (&[b""], Ok(None)),
+            (&[b"  "], Ok(None)),
+            (&[b"Basic abc"], Ok(None)),
+            (&[b"Bearer"], Err(())),
+            (&[b"Bearer a b"], Err(())),
+            (&[b"Bearer abc"], Ok(Some("abc"))),
+            (&[b"bEARER abc"], Ok(Some("abc"))),
+            (&[b"  Bearer \t  abc  "], Ok(Some("abc"))),
+            (&[b"Bearer\xa0abc"], Ok(None)),
+            (&[b"Bearer a\xa0b"], Ok(Some("a\u{fffd}b"))),
+            (&[b"Bearer a", b"Bearer b"], Err(())),
+            (&[b"Bearerabc"], Ok(None)),
+        ];
+        for (values, expected) in cases {
+            let expected = expected.map(|token| token.map(str::to_owned));
+            assert_eq!(token(values, &["Bearer"]), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn configured_spelling_decides_between_schemes_that_differ_by_case() {
+        let schemes = ["JWT", "jwt"];
+        assert_eq!(token(&[b"JWT a"], &schemes), Ok(Some("a".into())));
+        assert_eq!(token(&[b"jwt a"], &schemes), Ok(Some("a".into())));
+        assert_eq!(token(&[b"Jwt a"], &schemes), Ok(None));
+    }
+
+    #[test]
+    fn another_header_can_be_configured() {
+        let settings =
+            Settings { auth_header_name: "HTTP_X_ACCESS_TOKEN".into(), ..Settings::default() };
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_static("Bearer no"));
+        assert!(raw_token(&headers, &settings).unwrap().is_none());
+        headers.insert("x-access-token", HeaderValue::from_static("Bearer yes"));
+        assert_eq!(raw_token(&headers, &settings).unwrap().unwrap(), "yes");
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_or_refused(value: Vec<u8>) {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                let mut headers = HeaderMap::new();
+                headers.append("authorization", value);
+                let _ = raw_token(&headers, &Settings::default());
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! axum: the router with the token endpoints, and extractors for routes of one's own.
+
+use std::convert::Infallible;
+
+use ::axum::Router;
+use ::axum::body::Body;
+use ::axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts, OriginalUri, Request};
+use ::axum::response::IntoResponse;
+use ::axum::routing::any;
+use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use http::request::Parts;
+use http::{Response, StatusCode};
+
+use super::authorization::raw_token;
+use super::endpoint::{self, Authentication, Endpoint, EndpointOptions, ReadError};
+use super::{error_response, json_response};
+use crate::error::Error;
+use crate::service::Auth;
+use crate::token::{Access, Token};
+use crate::users::User;
+
+/// Where the endpoints stand and how they behave.
+///
+/// ```
+/// use simplejwt::web::axum::RouterOptions;
+///
+/// let options = RouterOptions { prefix: "/auth/jwt/".into(), ..RouterOptions::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouterOptions {
+    /// What the token endpoints' paths begin with; begins and ends with a slash.
+    /// Default: `/api/token/`.
+    pub prefix: String,
+    /// Whether a path without its trailing slash is redirected (301), as Django's `APPEND_SLASH`
+    /// does. Default: on.
+    pub append_slash: bool,
+    /// Whether `/api/protected/` and `/api/protected-stateless/` are there. Default: off.
+    pub demo: bool,
+    /// How `/api/protected/` authenticates. Default: by the user's row.
+    pub authentication: Authentication,
+    /// The name of the login field. Default: `username`.
+    pub username_field: String,
+    /// The longest body that is read, in bytes; a longer one is a 413. Default: 64 KiB.
+    pub body_limit: usize,
+}
+
+impl Default for RouterOptions {
+    fn default() -> Self {
+        let endpoint = EndpointOptions::default();
+        Self {
+            prefix: "/api/token/".into(),
+            append_slash: true,
+            demo: false,
+            authentication: endpoint.authentication,
+            username_field: endpoint.username_field,
+            body_limit: 64 * 1024,
+        }
+    }
+}
+
+/// The token endpoints under `/api/token/`, to be merged into or nested in any router.
+///
+/// ```
+/// use axum::Router;
+/// use simplejwt::{Auth, Settings, Tokens};
+///
+/// # let settings = Settings {
+/// #     signing_key: Some("a secret of at least thirty-two bytes".into()),
+/// #     ..Settings::default()
+/// # };
+/// let auth = Auth::new(Tokens::new(settings)?);
+/// let app: Router = Router::new().merge(simplejwt::web::axum::router(auth));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub fn router<S>(auth: Auth) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    router_with(auth, &RouterOptions::default())
+}
+
+/// The token endpoints, as the options have them.
+pub fn router_with<S>(auth: Auth, options: &RouterOptions) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let prefix = options.prefix.trim_matches('/');
+    let prefix = if prefix.is_empty() { "/".to_owned() } else { format!("/{prefix}/") };
+    let mut paths: Vec<_> =
+        Endpoint::TOKEN.iter().map(|&at| (at, format!("{prefix}{}", at.path()))).collect();
+    if options.demo {
+        let demo = [Endpoint::Protected, Endpoint::ProtectedStateless];
+        paths.extend(demo.map(|at| (at, format!("/api/{}", at.path()))));
+    }
+    let mut router = Router::new();
+    for (endpoint, path) in paths {
+        let without_slash = path.trim_end_matches('/');
+        if options.append_slash && !without_slash.is_empty() {
+            router = router.route(without_slash, any(redirect_to_slash));
+        }
+        router = router.route(&path, route(auth.clone(), endpoint, options));
+    }
+    router
+}
+
+/// One endpoint, to be routed anywhere.
+pub fn route<S>(
+    auth: Auth,
+    endpoint: Endpoint,
+    options: &RouterOptions,
+) -> ::axum::routing::MethodRouter<S, Infallible>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let limit = options.body_limit;
+    let options = EndpointOptions {
+        authentication: options.authentication,
+        username_field: options.username_field.clone(),
+    };
+    any(move |request: Request| {
+        let (auth, options) = (auth.clone(), options.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            let read = || read(body, limit);
+            endpoint::respond(&auth, endpoint, &options, &parts, read).await.map(Body::from)
+        }
+    })
+}
+
+async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ReadError> {
+    use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes().into()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ReadError::TooLarge),
+        Err(_) => Err(ReadError::Incomplete),
+    }
+}
+
+/// Answers what no route takes: 404 in JSON.
+pub async fn not_found() -> impl IntoResponse {
+    let body = super::object([("detail", "Not found.".into())]);
+    json_response(StatusCode::NOT_FOUND, &body, None).map(Body::from)
+}
+
+/// The path with a slash behind it and the same query, for every method.
+async fn redirect_to_slash(OriginalUri(uri): OriginalUri) -> Response<Body> {
+    // Two slashes in front would name another host.
+    let mut location = format!("/{}/", uri.path().trim_start_matches('/'));
+    if let Some(query) = uri.query() {
+        location.push('?');
+        location.push_str(query);
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    let headers = response.headers_mut();
+    headers.extend(super::SECURITY_HEADERS.into_iter().skip(1));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        headers.insert(LOCATION, location);
+    }
+    response
+}
+
+/// The user's row, loaded for the request's token: upstream's `request.user`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentUser(pub User);
+
+/// An extractor's refusal: upstream's status, body and `WWW-Authenticate`.
+#[derive(Debug)]
+pub struct Rejection {
+    /// Why.
+    pub error: Error,
+    response: Box<Response<Vec<u8>>>,
+}
+
+impl Rejection {
+    fn new(error: Error, auth: &Auth) -> Self {
+        Self { response: Box::new(error_response(&error, auth.settings())), error }
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> ::axum::response::Response {
+        self.response.map(Body::from)
+    }
+}
+
+/// The token of the request, verified: as [`RequireAuthLayer`](super::layer::RequireAuthLayer)
+/// left it, or else verified now.
+async fn token_of(parts: &mut Parts, auth: &Auth) -> Result<Token<Access>, Error> {
+    if let Some(token) = parts.extensions.get::<Token<Access>>() {
+        return Ok(token.clone());
+    }
+    let sent = raw_token(&parts.headers, auth.settings())?.ok_or(Error::NotAuthenticated)?;
+    let token = auth.authenticate(&sent).await?;
+    auth.stateless_user_of(&token)?;
+    parts.extensions.insert(token.clone());
+    Ok(token)
+}
+
+/// Refuses requests without a good access token. The token alone decides, as with upstream's
+/// `JWTStatelessUserAuthentication`.
+impl<S> FromRequestParts<S> for Token<Access>
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let auth = Auth::from_ref(state);
+        token_of(parts, &auth).await.map_err(|error| Rejection::new(error, &auth))
+    }
+}
+
+/// `None` only if no credentials were sent; a bad token is refused.
+impl<S> OptionalFromRequestParts<S> for Token<Access>
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
+        let auth = Auth::from_ref(state);
+        unless_anonymous(token_of(parts, &auth).await, &auth)
+    }
+}
+
+async fn user_of(parts: &mut Parts, auth: &Auth) -> Result<CurrentUser, Error> {
+    let token = token_of(parts, auth).await?;
+    auth.user_of(&token).await.map(CurrentUser)
+}
+
+/// Refuses requests without a good access token, and those whose user is gone or inactive, as
+/// upstream's `JWTAuthentication` does.
+impl<S> FromRequestParts<S> for CurrentUser
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let auth = Auth::from_ref(state);
+        user_of(parts, &auth).await.map_err(|error| Rejection::new(error, &auth))
+    }
+}
+
+/// `None` only if no credentials were sent; a bad token is refused.
+impl<S> OptionalFromRequestParts<S> for CurrentUser
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
+        let auth = Auth::from_ref(state);
+        unless_anonymous(user_of(parts, &auth).await, &auth)
+    }
+}
+
+fn unless_anonymous<T>(result: Result<T, Error>, auth: &Auth) -> Result<Option<T>, Rejection> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::NotAuthenticated) => Ok(None),
+        Err(error) => Err(Rejection::new(error, auth)),
+    }
+}

@@ -1,0 +1,389 @@
+//! The endpoints, each with its name, fields and flow, and how a request to one is answered.
+//!
+//! The order of the checks is Django REST framework's: what the client accepts, who it is (where
+//! that matters), the method, the body's form, its fields, and only then the flow.
+
+use std::borrow::Cow;
+use std::future::Future;
+
+use http::header::{ALLOW, HeaderValue, VARY};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+
+use super::accept::{self, Rendering, Unacceptable};
+use super::authorization::raw_token;
+use super::body::{self, BodyError, Data};
+use super::object::{Json, object, texts};
+use super::validate::{self, Kind};
+use super::{error_response, json_response};
+use crate::claims::Claims;
+use crate::error::Error;
+use crate::service::Auth;
+use crate::users::Credentials;
+
+/// An endpoint, named after upstream's view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// Logs in: a refresh and an access token.
+    TokenObtainPair,
+    /// A new access token for a refresh token.
+    TokenRefresh,
+    /// Whether a token is good.
+    TokenVerify,
+    /// Puts a refresh token on the blacklist.
+    TokenBlacklist,
+    /// Logs in: a sliding token.
+    TokenObtainSliding,
+    /// A sliding token with its lifetime renewed.
+    TokenRefreshSliding,
+    /// The guides' protected view: greets the user, as its row has it or as
+    /// [`Authentication`] says.
+    Protected,
+    /// The same, always by the token alone.
+    ProtectedStateless,
+}
+
+/// How [`Endpoint::Protected`] finds out who the user is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Authentication {
+    /// Loads the row: upstream's `JWTAuthentication`.
+    #[default]
+    User,
+    /// Believes the token: upstream's `JWTStatelessUserAuthentication`.
+    Stateless,
+}
+
+/// What an endpoint has to know beside the flows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointOptions {
+    /// How [`Endpoint::Protected`] authenticates.
+    pub authentication: Authentication,
+    /// The name of the login field: the user model's `USERNAME_FIELD`.
+    pub username_field: String,
+}
+
+impl Default for EndpointOptions {
+    fn default() -> Self {
+        Self { authentication: Authentication::User, username_field: "username".into() }
+    }
+}
+
+/// Why a body could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// Longer than the limit.
+    TooLarge,
+    /// The connection broke off or was too slow.
+    Incomplete,
+}
+
+impl Endpoint {
+    /// The endpoints below the prefix.
+    pub const TOKEN: [Self; 6] = [
+        Self::TokenObtainPair,
+        Self::TokenRefresh,
+        Self::TokenVerify,
+        Self::TokenBlacklist,
+        Self::TokenObtainSliding,
+        Self::TokenRefreshSliding,
+    ];
+
+    /// Where the endpoint stands: below the prefix, or for the protected ones below `/api/`.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::TokenObtainPair => "",
+            Self::TokenRefresh => "refresh/",
+            Self::TokenVerify => "verify/",
+            Self::TokenBlacklist => "blacklist/",
+            Self::TokenObtainSliding => "sliding/",
+            Self::TokenRefreshSliding => "sliding/refresh/",
+            Self::Protected => "protected/",
+            Self::ProtectedStateless => "protected-stateless/",
+        }
+    }
+
+    const fn is_protected(self) -> bool {
+        matches!(self, Self::Protected | Self::ProtectedStateless)
+    }
+
+    const fn allow(self) -> &'static str {
+        if self.is_protected() { "GET, HEAD, OPTIONS" } else { "POST, OPTIONS" }
+    }
+
+    /// Name and description, as `OPTIONS` tells them.
+    const fn description(self) -> (&'static str, &'static str) {
+        match self {
+            Self::TokenObtainPair => (
+                "Token Obtain Pair",
+                "Takes a set of user credentials and returns an access and refresh JSON web\n\
+                 token pair to prove the authentication of those credentials.",
+            ),
+            Self::TokenRefresh => (
+                "Token Refresh",
+                "Takes a refresh type JSON web token and returns an access type JSON web\n\
+                 token if the refresh token is valid.",
+            ),
+            Self::TokenVerify => (
+                "Token Verify",
+                "Takes a token and indicates if it is valid.  This view provides no\n\
+                 information about a token's fitness for a particular use.",
+            ),
+            Self::TokenBlacklist => (
+                "Token Blacklist",
+                "Takes a token and blacklists it. Must be used with the\n\
+                 `rest_framework_simplejwt.token_blacklist` app installed.",
+            ),
+            Self::TokenObtainSliding => (
+                "Token Obtain Sliding",
+                "Takes a set of user credentials and returns a sliding JSON web token to\n\
+                 prove the authentication of those credentials.",
+            ),
+            Self::TokenRefreshSliding => (
+                "Token Refresh Sliding",
+                "Takes a sliding JSON web token and returns a new, refreshed version if the\n\
+                 token's refresh period has not expired.",
+            ),
+            Self::Protected => ("Protected", ""),
+            Self::ProtectedStateless => ("Protected Stateless", ""),
+        }
+    }
+
+    /// The answer to `OPTIONS`.
+    fn metadata(self, options: &EndpointOptions) -> Json {
+        let (name, description) = self.description();
+        let mut metadata: Vec<(Cow<'static, str>, Json)> = vec![
+            ("name".into(), name.into()),
+            ("description".into(), description.into()),
+            ("renders".into(), texts(["application/json", "text/html"])),
+            (
+                "parses".into(),
+                texts([
+                    "application/json",
+                    "application/x-www-form-urlencoded",
+                    "multipart/form-data",
+                ]),
+            ),
+        ];
+        let mut fields = match self {
+            Self::TokenObtainPair | Self::TokenObtainSliding => {
+                vec![field(&options.username_field, true), field("password", true)]
+            }
+            Self::TokenRefresh | Self::TokenBlacklist => vec![field("refresh", true)],
+            Self::TokenVerify | Self::TokenRefreshSliding => vec![field("token", true)],
+            Self::Protected | Self::ProtectedStateless => return Json::Object(metadata),
+        };
+        if self == Self::TokenRefresh {
+            fields.push(field("access", false));
+        }
+        metadata.push(("actions".into(), object([("POST", Json::Object(fields))])));
+        Json::Object(metadata)
+    }
+}
+
+fn field(name: &str, written: bool) -> (Cow<'static, str>, Json) {
+    let mut label = name.replace('_', " ").to_lowercase();
+    if let Some(first) = label.get(..1).map(str::to_uppercase) {
+        label.replace_range(..1, &first);
+    }
+    let metadata = object([
+        ("type", "string".into()),
+        ("required", written.into()),
+        ("read_only", (!written).into()),
+        ("label", label.into()),
+    ]);
+    (name.to_owned().into(), metadata)
+}
+
+/// Answers a request to an endpoint. The body is read only once it is needed.
+pub async fn respond<F>(
+    auth: &Auth,
+    endpoint: Endpoint,
+    options: &EndpointOptions,
+    parts: &Parts,
+    read_body: impl FnOnce() -> F,
+) -> Response<Vec<u8>>
+where
+    F: Future<Output = Result<Vec<u8>, ReadError>>,
+{
+    let mut response = match accept::negotiate(parts) {
+        Ok(rendering) => {
+            let answer = answer(auth, endpoint, options, parts, read_body).await;
+            match answer {
+                Ok((status, body)) => json_response(status, &body, rendering.indent),
+                Err(Refusal::Flow(error)) => refuse(&error, auth, rendering),
+                Err(Refusal::Other(status, body)) => json_response(status, &body, rendering.indent),
+            }
+        }
+        Err(Unacceptable::NoMediaType) => json_response(
+            StatusCode::NOT_ACCEPTABLE,
+            &object([("detail", "Could not satisfy the request Accept header.".into())]),
+            None,
+        ),
+        Err(Unacceptable::UnknownFormat) => {
+            json_response(StatusCode::NOT_FOUND, &object([("detail", "Not found.".into())]), None)
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+/// An error's answer, indented as asked.
+fn refuse(error: &Error, auth: &Auth, rendering: Rendering) -> Response<Vec<u8>> {
+    let mut response = error_response(error, auth.settings());
+    if rendering.indent.is_some() {
+        let indented = json_response(response.status(), &super::body(error), rendering.indent);
+        *response.body_mut() = indented.into_body();
+    }
+    response
+}
+
+enum Refusal {
+    Flow(Error),
+    Other(StatusCode, Json),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Flow(error)
+    }
+}
+
+type Answer = Result<(StatusCode, Json), Refusal>;
+
+async fn answer<F>(
+    auth: &Auth,
+    endpoint: Endpoint,
+    options: &EndpointOptions,
+    parts: &Parts,
+    read_body: impl FnOnce() -> F,
+) -> Answer
+where
+    F: Future<Output = Result<Vec<u8>, ReadError>>,
+{
+    let username = match endpoint {
+        Endpoint::Protected => Some(username(auth, options.authentication, parts).await?),
+        Endpoint::ProtectedStateless => {
+            Some(username(auth, Authentication::Stateless, parts).await?)
+        }
+        _ => None,
+    };
+    match (&parts.method, username) {
+        (&Method::OPTIONS, _) => Ok((StatusCode::OK, endpoint.metadata(options))),
+        (&Method::GET | &Method::HEAD, Some(username)) => {
+            Ok((StatusCode::OK, object([("message", format!("Welcome, {username}!").into())])))
+        }
+        (&Method::POST, None) => {
+            let body = read_body().await.map_err(unread)?;
+            let data = body::parse(parts, body).await.map_err(unparsed)?;
+            let body = flow(auth, endpoint, options, &data).await?;
+            Ok((StatusCode::OK, body))
+        }
+        (method, _) => Err(Refusal::Other(
+            StatusCode::METHOD_NOT_ALLOWED,
+            object([("detail", format!("Method \"{method}\" not allowed.").into())]),
+        )),
+    }
+}
+
+/// The name that a protected view greets.
+async fn username(
+    auth: &Auth,
+    authentication: Authentication,
+    parts: &Parts,
+) -> Result<String, Error> {
+    let token = raw_token(&parts.headers, auth.settings())?.ok_or(Error::NotAuthenticated)?;
+    let token = auth.authenticate(&token).await?;
+    match authentication {
+        Authentication::User => Ok(auth.user_of(&token).await?.username),
+        Authentication::Stateless => {
+            auth.stateless_user_of(&token)?;
+            Ok(python_text(token.claims(), "username"))
+        }
+    }
+}
+
+/// A claim as Python's `str()` shows it; empty if it is missing.
+fn python_text(claims: &Claims, name: &str) -> String {
+    match claims.raw(name) {
+        None => String::new(),
+        Some("null") => "None".to_owned(),
+        Some("true") => "True".to_owned(),
+        Some("false") => "False".to_owned(),
+        Some(other) => claims.str(name).map_or_else(|| other.to_owned(), Into::into),
+    }
+}
+
+fn unread(error: ReadError) -> Refusal {
+    let (status, detail) = match error {
+        ReadError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large."),
+        ReadError::Incomplete => (StatusCode::BAD_REQUEST, "Request body is incomplete."),
+    };
+    Refusal::Other(status, object([("detail", detail.into())]))
+}
+
+fn unparsed(error: BodyError) -> Refusal {
+    match error {
+        BodyError::Malformed(detail) => {
+            Refusal::Other(StatusCode::BAD_REQUEST, object([("detail", detail.into())]))
+        }
+        BodyError::UnsupportedMediaType(sent) => Refusal::Other(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            object([("detail", format!("Unsupported media type \"{sent}\" in request.").into())]),
+        ),
+    }
+}
+
+fn invalid(errors: validate::Errors) -> Refusal {
+    Refusal::Other(StatusCode::BAD_REQUEST, errors)
+}
+
+async fn flow(
+    auth: &Auth,
+    endpoint: Endpoint,
+    options: &EndpointOptions,
+    data: &Data,
+) -> Result<Json, Refusal> {
+    let credentials = || {
+        let fields =
+            [(options.username_field.as_str(), Kind::Trimmed), ("password", Kind::Password)];
+        let [username, password] = validate::fields(data, fields).map_err(invalid)?;
+        Ok::<_, Refusal>(Credentials::new(username, password))
+    };
+    let token = |field: &'static str| {
+        let [token] = validate::fields(data, [(field, Kind::Trimmed)]).map_err(invalid)?;
+        Ok::<_, Refusal>(token)
+    };
+    Ok(match endpoint {
+        Endpoint::TokenObtainPair => {
+            let pair = auth.obtain_pair(&credentials()?).await?;
+            object([("refresh", pair.refresh.into()), ("access", pair.access.into())])
+        }
+        Endpoint::TokenRefresh => {
+            let refreshed = auth.refresh(&token("refresh")?).await?;
+            match refreshed.refresh {
+                Some(refresh) => {
+                    object([("access", refreshed.access.into()), ("refresh", refresh.into())])
+                }
+                None => object([("access", refreshed.access.into())]),
+            }
+        }
+        Endpoint::TokenVerify => {
+            auth.verify(&token("token")?).await?;
+            object([])
+        }
+        Endpoint::TokenBlacklist => {
+            auth.blacklist(&token("refresh")?).await?;
+            object([])
+        }
+        Endpoint::TokenObtainSliding => {
+            object([("token", auth.obtain_sliding(&credentials()?).await?.into())])
+        }
+        Endpoint::TokenRefreshSliding => {
+            object([("token", auth.refresh_sliding(&token("token")?).await?.into())])
+        }
+        // Answered above.
+        Endpoint::Protected | Endpoint::ProtectedStateless => object([]),
+    })
+}

@@ -1,0 +1,170 @@
+//! Fields, validated as Django REST framework's `CharField` does.
+
+use std::fmt::Write as _;
+
+use super::body::Data;
+use super::json::Value;
+use super::object::{Json, object, texts};
+
+/// The longest password that is looked at, in bytes: hashing takes time in proportion.
+const MAX_PASSWORD_BYTES: usize = 4096;
+
+/// How a field is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// White space around it doesn't count.
+    Trimmed,
+    /// Taken exactly as sent, up to a length.
+    Password,
+}
+
+/// The fields that fail, each with its reasons, in the order of the fields: the body of a 400.
+pub(crate) type Errors = Json;
+
+/// Reads `fields` out of what was sent; all failures at once.
+pub(crate) fn fields<const N: usize>(
+    data: &Data,
+    fields: [(&str, Kind); N],
+) -> Result<[String; N], Errors> {
+    let mut errors = Vec::new();
+    if let Data::Json(value) = data
+        && !matches!(value, Value::Object(_))
+    {
+        let reason = match python_type(value) {
+            Some(name) => format!("Invalid data. Expected a dictionary, but got {name}."),
+            None => "No data provided".to_owned(),
+        };
+        return Err(object([("non_field_errors", texts([reason]))]));
+    }
+    let values = fields.map(|(name, kind)| match field(data.field(name), kind) {
+        Ok(value) => value,
+        Err(reasons) => {
+            errors.push((name.to_owned().into(), texts(reasons)));
+            String::new()
+        }
+    });
+    if errors.is_empty() { Ok(values) } else { Err(Json::Object(errors)) }
+}
+
+fn python_type(value: &Value) -> Option<&'static str> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool => "bool",
+        Value::Int(_) => "int",
+        Value::Float(_) => "float",
+        Value::Text(_) => "str",
+        Value::List => "list",
+        Value::Object(_) => "dict",
+    })
+}
+
+fn field(value: Option<Value>, kind: Kind) -> Result<String, Vec<String>> {
+    let refuse = |reason: &str| Err(vec![reason.to_owned()]);
+    let (value, surrogate) = match value {
+        None => return refuse("This field is required."),
+        Some(Value::Null) => return refuse("This field may not be null."),
+        Some(Value::Bool | Value::List | Value::Object(_)) => return refuse("Not a valid string."),
+        Some(Value::Int(number) | Value::Float(number)) => (number, None),
+        Some(Value::Text(text)) => (text.value, text.surrogate),
+    };
+    let value = match kind {
+        Kind::Trimmed => value.trim_matches(is_python_space).to_owned(),
+        Kind::Password => value,
+    };
+    if value.is_empty() {
+        return refuse("This field may not be blank.");
+    }
+    let mut reasons = Vec::new();
+    if value.contains('\0') {
+        reasons.push("Null characters are not allowed.".to_owned());
+    }
+    if let Some(surrogate) = surrogate {
+        let mut reason = "Surrogate characters are not allowed: U+".to_owned();
+        // Writing to a string can't fail.
+        let _ = write!(reason, "{surrogate:X}.");
+        reasons.push(reason);
+    }
+    if kind == Kind::Password && value.len() > MAX_PASSWORD_BYTES {
+        reasons
+            .push(format!("Ensure this field has no more than {MAX_PASSWORD_BYTES} characters."));
+    }
+    if reasons.is_empty() { Ok(value) } else { Err(reasons) }
+}
+
+/// What Python's `str.strip()` takes away: Unicode's white space, and four separators.
+fn is_python_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::json;
+
+    fn login(json: &str) -> Result<[String; 2], String> {
+        let data = Data::Json(json::parse(json).unwrap());
+        fields(&data, [("username", Kind::Trimmed), ("password", Kind::Password)])
+            .map_err(|errors| serde_json::to_string(&errors).unwrap())
+    }
+
+    #[test]
+    fn reasons_are_upstreams_in_upstreams_order() {
+        for (json, errors) in [
+            (
+                "{}",
+                r#"{"username":["This field is required."],"password":["This field is required."]}"#,
+            ),
+            (
+                r#"{"username":null,"password":true}"#,
+                r#"{"username":["This field may not be null."],"password":["Not a valid string."]}"#,
+            ),
+            (
+                r#"{"username":" \u001f\u0085\u00a0","password":"\u0000"}"#,
+                concat!(
+                    r#"{"username":["This field may not be blank."],"#,
+                    r#""password":["Null characters are not allowed."]}"#,
+                ),
+            ),
+            (
+                r#"{"username":"\ud800\u0000","password":{}}"#,
+                concat!(
+                    r#"{"username":["Null characters are not allowed.","#,
+                    r#""Surrogate characters are not allowed: U+D800."],"#,
+                    r#""password":["Not a valid string."]}"#,
+                ),
+            ),
+            ("null", r#"{"non_field_errors":["No data provided"]}"#),
+            (
+                "[]",
+                r#"{"non_field_errors":["Invalid data. Expected a dictionary, but got list."]}"#,
+            ),
+        ] {
+            assert_eq!(login(json), Err(errors.to_owned()), "{json}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_text() {
+        assert_eq!(
+            login(r#"{"username":12345,"password":1.50}"#),
+            Ok(["12345".into(), "1.5".into()])
+        );
+    }
+
+    /// DIFFERENCE: upstream trims the password, so that one with spaces around can't log in.
+    #[test]
+    fn a_password_is_taken_as_it_was_sent() {
+        let [username, password] = login(r#"{"username":" al ","password":" p "}"#).unwrap();
+        assert_eq!((username.as_str(), password.as_str()), ("al", " p "));
+        assert_eq!(login(r#"{"username":"a","password":" "}"#).unwrap()[1], " ");
+        assert_eq!(login("{\"username\":\"\u{200b}\",\"password\":\"x\"}").unwrap()[0], "\u{200b}");
+    }
+
+    /// DIFFERENCE: upstream has no bound.
+    #[test]
+    fn a_password_is_bounded() {
+        let of = |n: usize| login(&format!(r#"{{"username":"a","password":"{}"}}"#, "x".repeat(n)));
+        assert!(of(4096).is_ok());
+        assert!(of(4097).unwrap_err().contains("no more than 4096"));
+    }
+}
