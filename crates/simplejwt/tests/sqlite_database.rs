@@ -138,6 +138,29 @@ async fn a_database_of_djangos_is_used_as_it_is() {
     assert_eq!(problems, 0);
 }
 
+/// Or whoever has one spent token could keep the disk busy.
+#[tokio::test]
+async fn a_replay_writes_nothing_to_the_disk() {
+    let (_directory, database) = made_by(DJANGO);
+    let store = SqliteStore::open(&database, &UserTable::default()).unwrap();
+    let spent = token("6c0e1d2f3a4b4c5d8e9f0a1b2c3d4e5f", "1");
+    let log = database.path().with_extension("sqlite3-wal");
+    let written = || std::fs::metadata(&log).unwrap().len();
+    let _ = store.rotate(&token("a", "1"), &token("b", "1"), NOW).await.unwrap();
+    let before = written();
+    assert!(before > 0);
+    for _ in 0..10 {
+        let rotation = store.rotate(&spent, &token("x", "1"), NOW).await.unwrap();
+        assert_eq!(rotation, Rotation::Replayed);
+        let outcome = store.blacklist(&spent, NOW).await.unwrap();
+        assert_eq!(outcome, Blacklisting::AlreadyBlacklisted);
+        store.record(&spent).await.unwrap();
+    }
+    assert_eq!(written(), before);
+    let _ = store.blacklist(&token("b", "1"), NOW).await.unwrap();
+    assert!(written() > before);
+}
+
 #[tokio::test]
 async fn flushing_leaves_no_blacklist_entry_without_its_token() {
     let (_directory, database) = made_by(DJANGO);

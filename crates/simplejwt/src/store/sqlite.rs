@@ -46,9 +46,12 @@ struct Sql {
     blacklist_all: String,
 }
 
+// The unique keys decide. NOT EXISTS only saves what a conflict would cost: AUTOINCREMENT uses
+// up an id, and so every replay would write to the disk.
 const BLACKLIST: &str = "\
     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-    SELECT ?1, id FROM token_blacklist_outstandingtoken WHERE jti = ?2 \
+    SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = ?2 \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
     ON CONFLICT (token_id) DO NOTHING";
 const IS_BLACKLISTED: &str = "\
     SELECT 1 FROM token_blacklist_outstandingtoken AS o \
@@ -73,14 +76,18 @@ impl Sql {
             user_id,
             record: format!(
                 "INSERT INTO token_blacklist_outstandingtoken \
-                 (token, created_at, expires_at, user_id, jti) VALUES (?1, ?2, ?3, {}, ?5) \
+                 (token, created_at, expires_at, user_id, jti) SELECT ?1, ?2, ?3, {}, ?5 \
+                 WHERE NOT EXISTS (\
+                 SELECT 1 FROM token_blacklist_outstandingtoken WHERE jti = ?5) \
                  ON CONFLICT (jti) DO NOTHING",
                 key.replace("{}", "?4")
             ),
             blacklist_all: format!(
                 "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-                 SELECT ?1, id FROM token_blacklist_outstandingtoken \
-                 WHERE user_id = {} AND expires_at > ?1 ON CONFLICT (token_id) DO NOTHING",
+                 SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
+                 WHERE o.user_id = {} AND o.expires_at > ?1 AND NOT EXISTS (\
+                 SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
+                 ON CONFLICT (token_id) DO NOTHING",
                 key.replace("{}", "?2")
             ),
         }

@@ -122,7 +122,7 @@ impl SqliteDatabase {
         };
         let thread = thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || serve(writer, &waiting, options.batch.max(1), reconnect))
+            .spawn(move || serve(writer, &waiting, options, reconnect))
             .map_err(OpenError::Thread)?;
         Ok(Self {
             shared: Arc::new(Shared {
