@@ -60,7 +60,9 @@ async fn what_is_made_here_is_what_django_makes() {
     let (_there, ours) = made_by("");
     let (_here, django) = made_by(DJANGO);
     let steps = migrate::apply(&ours, &UserTable::default(), NOW).await.unwrap();
-    assert_eq!(steps.iter().map(|step| step.table).collect::<Vec<_>>(), TABLES);
+    let (made, rest) = steps.split_at(TABLES.len());
+    assert_eq!(made.iter().map(|step| step.table).collect::<Vec<_>>(), TABLES);
+    assert_eq!(rest.iter().map(|step| step.table).collect::<Vec<_>>(), ["auth_permission"]);
     for table in TABLES {
         let expected = schema(&raw(&django), table);
         assert!(!expected.is_empty());
@@ -74,12 +76,15 @@ async fn what_is_made_here_is_what_django_makes() {
         .collect::<Result<_, _>>()
         .unwrap();
     let names: Vec<_> = recorded.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, [
-        "0001_auth_user",
-        "0002_outstanding_token",
-        "0003_blacklisted_token",
-        "0004_auth_permission",
-    ]);
+    assert_eq!(
+        names,
+        [
+            "0001_auth_user",
+            "0002_outstanding_token",
+            "0003_blacklisted_token",
+            "0004_auth_permission",
+        ]
+    );
     assert_eq!(recorded[0].1, "2026-01-02 03:04:05.678901");
 
     assert_eq!(migrate::plan(&ours, &UserTable::default()).unwrap(), []);
