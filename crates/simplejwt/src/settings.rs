@@ -487,6 +487,53 @@ mod tests {
         assert_eq!(problems(&Settings::default()), "");
     }
 
+    /// Upstream 5.5.1's `DEFAULTS`: each key is a field or has a reason not to be.
+    #[test]
+    fn every_key_of_upstreams_has_its_place() {
+        const KEYS: [&str; 34] = [
+            "ACCESS_TOKEN_LIFETIME",
+            "REFRESH_TOKEN_LIFETIME",
+            "ROTATE_REFRESH_TOKENS",
+            "BLACKLIST_AFTER_ROTATION",
+            "UPDATE_LAST_LOGIN",
+            "ALGORITHM",
+            "SIGNING_KEY",
+            "VERIFYING_KEY",
+            "AUDIENCE",
+            "ISSUER",
+            "JSON_ENCODER",
+            "JWK_URL",
+            "LEEWAY",
+            "AUTH_HEADER_TYPES",
+            "AUTH_HEADER_NAME",
+            "USER_ID_FIELD",
+            "USER_ID_CLAIM",
+            "USER_AUTHENTICATION_RULE",
+            "AUTH_TOKEN_CLASSES",
+            "TOKEN_TYPE_CLAIM",
+            "JTI_CLAIM",
+            "TOKEN_USER_CLASS",
+            "SLIDING_TOKEN_REFRESH_EXP_CLAIM",
+            "SLIDING_TOKEN_LIFETIME",
+            "SLIDING_TOKEN_REFRESH_LIFETIME",
+            "TOKEN_OBTAIN_SERIALIZER",
+            "TOKEN_REFRESH_SERIALIZER",
+            "TOKEN_VERIFY_SERIALIZER",
+            "TOKEN_BLACKLIST_SERIALIZER",
+            "SLIDING_TOKEN_OBTAIN_SERIALIZER",
+            "SLIDING_TOKEN_REFRESH_SERIALIZER",
+            "CHECK_REVOKE_TOKEN",
+            "REVOKE_TOKEN_CLAIM",
+            "CHECK_USER_IS_ACTIVE",
+        ];
+        let source = include_str!("settings.rs");
+        for key in KEYS {
+            let field = source.contains(&format!("#[doc(alias = \"{key}\")]"));
+            let excused = NOT_APPLICABLE.iter().any(|(name, _)| *name == key);
+            assert!(field != excused, "{key}");
+        }
+    }
+
     #[test]
     fn a_blacklist_that_is_not_there_is_refused_with_the_fix() {
         let settings = Settings {

@@ -28,4 +28,6 @@ mod serializers;
 mod token_blacklist;
 mod tokens;
 mod utils;
+#[cfg(feature = "axum")]
+mod views;
 mod world;
