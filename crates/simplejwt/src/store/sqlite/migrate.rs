@@ -19,8 +19,7 @@ const OUTSTANDING_TOKEN: &str =
     include_str!("../../../migrations/sqlite/0002_outstanding_token.sql");
 const BLACKLISTED_TOKEN: &str =
     include_str!("../../../migrations/sqlite/0003_blacklisted_token.sql");
-const AUTH_PERMISSION: &str =
-    include_str!("../../../migrations/sqlite/0004_auth_permission.sql");
+const AUTH_PERMISSION: &str = include_str!("../../../migrations/sqlite/0004_auth_permission.sql");
 const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 /// The clause of 0002 that depends on the table of users.
 const USER_KEY: &str = r#""user_id" integer NULL REFERENCES "auth_user" ("id")"#;
