@@ -2,6 +2,8 @@
 //!
 //! The program starts itself as the other process, with the role as its argument.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! Users in an SQLite file.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
 use rusqlite::Connection;
 use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions};
 use simplejwt::users::password::{

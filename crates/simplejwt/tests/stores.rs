@@ -1,5 +1,7 @@
 //! The stores against the suite of what every store has to do.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
 use std::sync::Mutex;
 
 use simplejwt::Timestamp;
