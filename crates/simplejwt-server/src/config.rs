@@ -77,10 +77,13 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Where users and tokens are kept.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Database {
     /// The SQLite file; absolute, or relative to the working directory.
     pub(crate) path: Option<PathBuf>,
+    /// How long to wait for another program's lock.
+    pub(crate) busy_timeout: Duration,
 }
 
 /// The table of users. Column names; none is a column that the table doesn't have.
@@ -130,7 +133,7 @@ impl Default for Config {
                 max_connections: 16_384,
             },
             log: Log { format: LogFormat::Text, level: "info".into(), requests: false },
-            database: Database::default(),
+            database: Database { path: None, busy_timeout: Duration::from_secs(5) },
             users: Users {
                 table: "auth_user".into(),
                 primary_key: "id".into(),

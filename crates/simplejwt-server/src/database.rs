@@ -1,5 +1,7 @@
 //! The SQLite file, opened as configured, with its errors as those of a command.
 
+use std::path::Path;
+
 use simplejwt::store::sqlite::{
     OpenError, SchemaError, SqliteDatabase, SqliteOptions, SqliteStore, migrate,
 };
@@ -21,17 +23,17 @@ pub(crate) struct Database {
 impl Database {
     /// Opens the configured file, which has to be there.
     pub(crate) fn open(config: &Config) -> Result<Self, Failure> {
-        Self::with(config, |path| SqliteDatabase::open(path, SqliteOptions::default()))
+        Self::with(config, |path, options| SqliteDatabase::open(path, options))
     }
 
     /// Opens the configured file, made where there is none.
     pub(crate) fn create(config: &Config) -> Result<Self, Failure> {
-        Self::with(config, |path| SqliteDatabase::open_or_create(path, SqliteOptions::default()))
+        Self::with(config, |path, options| SqliteDatabase::open_or_create(path, options))
     }
 
     fn with(
         config: &Config,
-        open: impl FnOnce(&std::path::Path) -> Result<SqliteDatabase, OpenError>,
+        open: impl FnOnce(&Path, SqliteOptions) -> Result<SqliteDatabase, OpenError>,
     ) -> Result<Self, Failure> {
         let path = config.database.path.as_deref().ok_or_else(|| {
             Failure::config(
@@ -39,7 +41,11 @@ impl Database {
                  path in [database]",
             )
         })?;
-        let file = open(path).map_err(|error| Failure::Database(with_command(&chain(&error))))?;
+        let options = SqliteOptions {
+            busy_timeout: config.database.busy_timeout,
+            ..SqliteOptions::default()
+        };
+        let file = open(path, options).map_err(|error| Failure::Database(unopened(&error)))?;
         Ok(Self { file, table: user_table(config) })
     }
 
@@ -79,6 +85,17 @@ pub(crate) fn hashing_pool(config: &Config) -> Result<HashingPool, Failure> {
     HashingPool::new(hashers, password.pool).map_err(|error| {
         Failure::Failed(format!("can't start the threads that hash passwords: {error}"))
     })
+}
+
+fn unopened(error: &OpenError) -> String {
+    match error {
+        // Says everything; SQLite's words for it would only repeat that.
+        OpenError::Locked { .. } => {
+            error.to_string().replace("the busy timeout", "busy_timeout in [database]")
+        }
+        OpenError::NotADatabase { .. } => format!("{error}: name another file"),
+        other => with_command(&chain(other)),
+    }
 }
 
 fn user_table(config: &Config) -> UserTable {

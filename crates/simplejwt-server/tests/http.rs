@@ -22,6 +22,8 @@ const ANY_PORT: (&str, &str) = ("SIMPLEJWT_BIND", "127.0.0.1:0");
 /// Far too little work for anything but tests.
 const QUICK: (&str, &str) = ("SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS", "1000");
 
+const WAIT: (&str, &str) = ("SIMPLEJWT_DATABASE_BUSY_TIMEOUT", "10ms");
+
 /// A migrated database with the user alice, and the environment that serves it.
 struct Site {
     directory: TempDir,
@@ -281,7 +283,12 @@ fn it_refuses_to_start_with_one_line_that_says_what_to_do() {
     let file = |name: &str| format!("sqlite://{}", dir.join(name).display());
     let (text, empty) = (file("text.sqlite3"), file("empty.sqlite3"));
     let (none, nowhere) = (file("none.sqlite3"), file("no/where.sqlite3"));
+    let (locked, foreign) = (file("locked.sqlite3"), file("foreign.sqlite3"));
     let here = format!("sqlite://{}", dir.display());
+    let other = rusqlite::Connection::open(dir.join("foreign.sqlite3")).unwrap();
+    other.execute_batch("CREATE TABLE auth_user (id integer PRIMARY KEY)").unwrap();
+    let holder = rusqlite::Connection::open(dir.join("locked.sqlite3")).unwrap();
+    holder.execute_batch("BEGIN EXCLUSIVE; CREATE TABLE t (a)").unwrap();
     let ec = r#"{"ALGORITHM": "ES256"}"#;
     for (more, code, told) in [
         (&[("SIMPLEJWT_BIND", port.as_str())][..], 5, "is in use"),
@@ -295,6 +302,8 @@ fn it_refuses_to_start_with_one_line_that_says_what_to_do() {
         (&[("DATABASE_URL", none.as_str())], 4, "simplejwt migrate"),
         (&[("DATABASE_URL", nowhere.as_str())], 4, "check the path"),
         (&[("DATABASE_URL", here.as_str())], 4, "is not a file"),
+        (&[("DATABASE_URL", locked.as_str()), WAIT], 4, "is locked by another program"),
+        (&[("DATABASE_URL", foreign.as_str())], 4, "has no column \"username\""),
     ] {
         let output = run(&["serve"], &site.environment(more));
         let said = stderr(&output);

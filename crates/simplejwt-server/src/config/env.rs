@@ -82,7 +82,7 @@ pub(super) fn read(
             Err(error) => problems.extend(error.0),
         }
     }
-    if single.iter().filter(|(item, _)| item.table == "database").count() > 1 {
+    if single.iter().filter(|(item, _)| item.names_database()).count() > 1 {
         problems.push(
             "environment: both DATABASE_URL and SIMPLEJWT_DATABASE_PATH are set: unset one".into(),
         );

@@ -120,7 +120,7 @@ fn misplaced(name: &str, hint: String) -> String {
 }
 
 fn both_databases(layer: &Layer, origin: &str, problems: &mut Vec<String>) {
-    let named = layer.iter().filter(|(item, _)| item.table == "database").count();
+    let named = layer.iter().filter(|(item, _)| item.names_database()).count();
     if named > 1 {
         problems.push(format!("{origin}: [database] has both url and path: remove one"));
     }

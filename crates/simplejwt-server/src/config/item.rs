@@ -39,6 +39,11 @@ impl Item {
         format!("{}.{}", self.table, self.name)
     }
 
+    /// Whether this says where the database is: one of these is enough.
+    pub(crate) fn names_database(&self) -> bool {
+        self.table == "database" && matches!(self.name, "url" | "path")
+    }
+
     /// The name as messages have it: upstream's settings in upstream's spelling.
     pub(crate) fn label(&self) -> String {
         if simple_jwt::is_upstream(self) {
@@ -269,6 +274,14 @@ static ITEMS: &[Item] = &[
             c.database.path = Some(PathBuf::from(text(v)?));
             Ok(())
         },
+    ),
+    item(
+        "database",
+        "busy_timeout",
+        "SIMPLEJWT_DATABASE_BUSY_TIMEOUT",
+        Def("\"5s\""),
+        "How long to wait while another program has the file locked.",
+        |c, v| duration(v).map(|time| c.database.busy_timeout = time),
     ),
     Item {
         secret: true,

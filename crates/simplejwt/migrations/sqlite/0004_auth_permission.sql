@@ -1,7 +1,7 @@
--- The rest of django.contrib.auth, which nothing here reads or writes. With it,
--- `manage.py migrate --fake-initial` takes over a database whose user table was made here:
--- Django demands that all the tables of a migration are there. The table of content types is
--- left to Django.
+-- The rest of django.contrib.auth, which nothing here reads or writes: with it, Django can take
+-- over a database that was made here. `manage.py migrate contenttypes`, then
+-- `manage.py migrate auth --fake` and `manage.py migrate token_blacklist --fake`, then
+-- `manage.py migrate`. The table of content types is left to Django.
 --
 -- Locks: the file's write lock for the time of the statements; makes empty tables.
 CREATE TABLE "auth_permission" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "content_type_id" integer NOT NULL REFERENCES "django_content_type" ("id") DEFERRABLE INITIALLY DEFERRED, "codename" varchar(100) NOT NULL, "name" varchar(255) NOT NULL);
