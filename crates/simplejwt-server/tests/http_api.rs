@@ -1,6 +1,7 @@
 //! The examples of `docs/http-api.md`, sent to a server one after the other.
 
-#[allow(dead_code, reason = "the other tests use the rest")]
+#![allow(clippy::panic, reason = "helpers of tests fail loudly")]
+
 #[path = "support/process.rs"]
 mod process;
 
