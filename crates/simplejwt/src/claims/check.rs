@@ -1,0 +1,118 @@
+//! The registered claims (RFC 7519 section 4.1), checked against the settings and the clock.
+
+use std::time::Duration;
+
+use super::{Claims, string};
+use crate::clock::Timestamp;
+use crate::error::TokenError;
+use crate::settings::Settings;
+
+/// The first second of the year 10000, which neither Python's datetimes nor SQL's can hold.
+const YEAR_10000: i64 = 253_402_300_800;
+
+impl Claims {
+    /// A NumericDate (RFC 7519 section 2) in whole seconds, fractions cut off.
+    pub(crate) fn numeric_date(&self, name: &str) -> Result<Option<i64>, TokenError> {
+        self.raw(name).map(numeric_date).transpose()
+    }
+
+    /// What PyJWT checks of claims, in its order: `iat`, `nbf`, `exp`, `iss`, `aud`, `sub`,
+    /// `jti`.
+    pub(crate) fn check_registered(
+        &self,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<(), TokenError> {
+        let mut claims = Registered::default();
+        for member in &self.members {
+            let claim = match self.bytes(member.name) {
+                b"iat" => &mut claims.iat,
+                b"nbf" => &mut claims.nbf,
+                b"exp" => &mut claims.exp,
+                b"sub" => &mut claims.sub,
+                b"jti" => &mut claims.jti,
+                _ => continue,
+            };
+            *claim = Some(self.slice(member.value));
+        }
+        let latest = (now + settings.leeway).as_secs();
+        for claim in [claims.iat, claims.nbf].into_iter().flatten() {
+            if numeric_date(claim)? > latest {
+                return Err(TokenError::Invalid);
+            }
+        }
+        if let Some(exp) = claims.exp {
+            let exp = numeric_date(exp)?;
+            if has_passed(exp, now, settings.leeway) {
+                return Err(TokenError::Expired);
+            }
+            if exp >= YEAR_10000 {
+                return Err(TokenError::Invalid);
+            }
+        }
+        if let Some(issuer) = &settings.issuer
+            && self.str("iss").as_deref() != Some(issuer)
+        {
+            return Err(TokenError::Invalid);
+        }
+        if let Some(audience) = &settings.audience {
+            let in_token = self.audience().ok_or(TokenError::Invalid)?;
+            if !audience.iter().any(|name| in_token.iter().any(|other| other == name)) {
+                return Err(TokenError::Invalid);
+            }
+        }
+        if [claims.sub, claims.jti].into_iter().flatten().any(|claim| string(claim).is_none()) {
+            return Err(TokenError::Invalid);
+        }
+        Ok(())
+    }
+
+    fn audience(&self) -> Option<Vec<String>> {
+        match self.str("aud") {
+            Some(name) => Some(vec![name.into_owned()]),
+            None => self.get::<Vec<String>>("aud").ok().flatten(),
+        }
+    }
+
+    /// Refuses once the time in `claim` has passed, and if there is none.
+    pub(crate) fn check_expiry(
+        &self,
+        claim: &str,
+        now: Timestamp,
+        leeway: Duration,
+    ) -> Result<(), TokenError> {
+        match self.numeric_date(claim)? {
+            None => Err(TokenError::MissingClaim(claim.to_owned())),
+            Some(time) if has_passed(time, now, leeway) => {
+                Err(TokenError::ClaimExpired(claim.to_owned()))
+            }
+            Some(time) if time >= YEAR_10000 => Err(TokenError::Invalid),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// The registered claims that are checked, as JSON.
+#[derive(Default)]
+struct Registered<'a> {
+    iat: Option<&'a str>,
+    nbf: Option<&'a str>,
+    exp: Option<&'a str>,
+    sub: Option<&'a str>,
+    jti: Option<&'a str>,
+}
+
+fn numeric_date(value: &str) -> Result<i64, TokenError> {
+    if let Ok(seconds) = value.parse() {
+        return Ok(seconds);
+    }
+    let number: f64 = serde_json::from_str(value).map_err(|_| TokenError::Invalid)?;
+    // The cast saturates; what is out of range is past or future all the same.
+    #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+    if number.is_finite() { Ok(number.trunc() as i64) } else { Err(TokenError::Invalid) }
+}
+
+/// The last second is not part of the lifetime: `exp <= now - leeway` has passed.
+fn has_passed(time: i64, now: Timestamp, leeway: Duration) -> bool {
+    time <= (now - leeway).as_secs()
+}

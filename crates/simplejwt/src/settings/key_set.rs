@@ -1,0 +1,77 @@
+//! The keys that the settings describe.
+
+use super::{Settings, SettingsError};
+use crate::keys::{KeyError, KeySet, KeySource, RemoteKeys, SigningKey, VerifyingKey};
+
+impl Settings {
+    /// The keys that `algorithm`, `signing_key` and `verifying_key` describe. With
+    /// [`jwk_url`](Self::jwk_url) it takes
+    /// [`key_set_from`](Self::key_set_from) instead.
+    ///
+    /// # Errors
+    /// A key that is missing, weak, or doesn't fit its algorithm or its counterpart, with what to
+    /// do about it.
+    pub fn key_set(&self) -> Result<KeySet, SettingsError> {
+        match &self.jwk_url {
+            None => self.local_key_set(),
+            Some(_) => Err(SettingsError::one(
+                "JWK_URL is set, but nothing fetches from it: hand a KeySource to \
+                 Settings::key_set_from"
+                    .into(),
+            )),
+        }
+    }
+
+    /// The keys, those that verify being fetched from `source`: what stands behind `JWK_URL`.
+    ///
+    /// # Errors
+    /// As [`key_set`](Self::key_set).
+    pub fn key_set_from(&self, source: impl KeySource) -> Result<KeySet, SettingsError> {
+        self.validate()?;
+        let signing = self.parse_signing_key()?;
+        Ok(KeySet::with_remote(signing, RemoteKeys::new(self.algorithm, source)))
+    }
+
+    fn parse_signing_key(&self) -> Result<Option<SigningKey>, SettingsError> {
+        self.signing_key
+            .as_ref()
+            .map(|key| SigningKey::parse(self.algorithm, key.as_bytes(), self.allow_weak_key))
+            .transpose()
+            .map_err(|error| SettingsError::one(format!("SIGNING_KEY: {error}")))
+    }
+
+    fn local_key_set(&self) -> Result<KeySet, SettingsError> {
+        let algorithm = self.algorithm;
+        let wrong =
+            |setting: &str, error: KeyError| SettingsError::one(format!("{setting}: {error}"));
+        let signing = self.parse_signing_key()?;
+        if algorithm.is_symmetric() {
+            return signing.map(KeySet::new).ok_or_else(|| {
+                SettingsError::one(format!(
+                    "SIGNING_KEY is missing: {algorithm} needs a secret (Django's SECRET_KEY, or \
+                     one made by `simplejwt key generate`)"
+                ))
+            });
+        }
+        let verifying = self
+            .verifying_key
+            .as_ref()
+            .filter(|key| !key.is_empty())
+            .map(|key| VerifyingKey::parse(algorithm, key.as_bytes(), self.allow_weak_key))
+            .transpose()
+            .map_err(|error| wrong("VERIFYING_KEY", error))?;
+        match (signing, verifying) {
+            (Some(signing), Some(verifying)) => {
+                KeySet::with_signing_and_verifying(signing, verifying)
+                    .map_err(|error| wrong("SIGNING_KEY and VERIFYING_KEY", error))
+            }
+            (None, Some(verifying)) => {
+                KeySet::verify_only([verifying]).map_err(|error| wrong("VERIFYING_KEY", error))
+            }
+            (_, None) => Err(SettingsError::one(format!(
+                "VERIFYING_KEY is missing: {algorithm} verifies with a public key (print the one \
+                 that belongs to a private key with `simplejwt key public`)"
+            ))),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use super::*;
+
+fn problems(settings: &Settings) -> String {
+    settings.validate().map_or_else(|error| error.to_string(), |()| String::new())
+}
+
+#[test]
+fn the_defaults_are_free_of_contradictions() {
+    assert_eq!(problems(&Settings::default()), "");
+}
+
+/// Upstream 5.5.1's `DEFAULTS`: each key is a field or has a reason not to be.
+#[test]
+fn every_key_of_upstreams_has_its_place() {
+    const KEYS: [&str; 34] = [
+        "ACCESS_TOKEN_LIFETIME",
+        "REFRESH_TOKEN_LIFETIME",
+        "ROTATE_REFRESH_TOKENS",
+        "BLACKLIST_AFTER_ROTATION",
+        "UPDATE_LAST_LOGIN",
+        "ALGORITHM",
+        "SIGNING_KEY",
+        "VERIFYING_KEY",
+        "AUDIENCE",
+        "ISSUER",
+        "JSON_ENCODER",
+        "JWK_URL",
+        "LEEWAY",
+        "AUTH_HEADER_TYPES",
+        "AUTH_HEADER_NAME",
+        "USER_ID_FIELD",
+        "USER_ID_CLAIM",
+        "USER_AUTHENTICATION_RULE",
+        "AUTH_TOKEN_CLASSES",
+        "TOKEN_TYPE_CLAIM",
+        "JTI_CLAIM",
+        "TOKEN_USER_CLASS",
+        "SLIDING_TOKEN_REFRESH_EXP_CLAIM",
+        "SLIDING_TOKEN_LIFETIME",
+        "SLIDING_TOKEN_REFRESH_LIFETIME",
+        "TOKEN_OBTAIN_SERIALIZER",
+        "TOKEN_REFRESH_SERIALIZER",
+        "TOKEN_VERIFY_SERIALIZER",
+        "TOKEN_BLACKLIST_SERIALIZER",
+        "SLIDING_TOKEN_OBTAIN_SERIALIZER",
+        "SLIDING_TOKEN_REFRESH_SERIALIZER",
+        "CHECK_REVOKE_TOKEN",
+        "REVOKE_TOKEN_CLAIM",
+        "CHECK_USER_IS_ACTIVE",
+    ];
+    let source = include_str!("../settings.rs");
+    for key in KEYS {
+        let field = source.contains(&format!("#[doc(alias = \"{key}\")]"));
+        let excused = NOT_APPLICABLE.iter().any(|(name, _)| *name == key);
+        assert!(field != excused, "{key}");
+    }
+}
+
+#[test]
+fn a_blacklist_that_is_not_there_is_refused_with_the_fix() {
+    let settings = Settings {
+        rotate_refresh_tokens: true,
+        blacklist_after_rotation: true,
+        ..Settings::default()
+    };
+    assert!(problems(&settings).contains("token_blacklist = true"));
+    let fixed = Settings { token_blacklist: true, ..settings };
+    assert_eq!(problems(&fixed), "");
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let settings = Settings {
+        auth_header_types: vec![],
+        auth_header_name: "Authorization".into(),
+        auth_token_classes: vec![],
+        access_token_lifetime: Duration::ZERO,
+        jwk_url: Some("https://example.com/jwks.json".into()),
+        user_id_claim: "exp".into(),
+        jti_claim: Some("token_type".into()),
+        ..Settings::default()
+    };
+    let told = problems(&settings);
+    for word in [
+        "AUTH_HEADER_TYPES",
+        "AUTH_HEADER_NAME",
+        "AUTH_TOKEN_CLASSES",
+        "ACCESS_TOKEN_LIFETIME",
+        "JWK_URL",
+        "USER_ID_CLAIM",
+        "JTI_CLAIM",
+    ] {
+        assert!(told.contains(word), "{word} is missing in:\n{told}");
+    }
+}
+
+#[test]
+fn header_names_are_spelt_as_in_request_meta() {
+    let named = |name: &str| {
+        Settings { auth_header_name: name.into(), ..Settings::default() }.auth_header()
+    };
+    assert_eq!(named("HTTP_AUTHORIZATION").unwrap(), "authorization");
+    assert_eq!(named("HTTP_X_ACCESS_TOKEN").unwrap(), "x-access-token");
+    assert_eq!(named("Authorization"), None);
+    assert_eq!(named("HTTP_"), None);
+}
+
+#[test]
+fn dotted_paths_of_token_classes() {
+    assert_eq!(
+        TokenClass::from_dotted_path("rest_framework_simplejwt.tokens.SlidingToken"),
+        Some(TokenClass::Sliding),
+    );
+    assert_eq!(TokenClass::from_dotted_path("my.tokens.AccessToken"), None);
+}
+
+#[test]
+fn debug_shows_no_signing_key() {
+    let settings =
+        Settings { signing_key: Some("this-is-the-secret".into()), ..Settings::default() };
+    assert!(!format!("{settings:?}").contains("this-is-the-secret"));
+}

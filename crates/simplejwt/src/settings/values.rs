@@ -1,0 +1,91 @@
+//! What settings are made of, where the standard library has no type for it.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// The `aud` that is written and demanded: a string, or a list of which any one is enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Written as a string.
+    One(String),
+    /// Written as an array.
+    Many(Vec<String>),
+}
+
+impl Audience {
+    /// Each of the names.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::One(name) => std::slice::from_ref(name).iter().map(String::as_str),
+            Self::Many(names) => names.iter().map(String::as_str),
+        }
+    }
+}
+
+/// A kind of token that a protected route may take: one entry of `AUTH_TOKEN_CLASSES`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenClass {
+    /// `rest_framework_simplejwt.tokens.AccessToken`
+    Access,
+    /// `rest_framework_simplejwt.tokens.RefreshToken`
+    Refresh,
+    /// `rest_framework_simplejwt.tokens.SlidingToken`
+    Sliding,
+    /// `rest_framework_simplejwt.tokens.UntypedToken`
+    Untyped,
+}
+
+impl TokenClass {
+    /// Every class.
+    pub const ALL: [Self; 4] = [Self::Access, Self::Refresh, Self::Sliding, Self::Untyped];
+
+    /// The name of upstream's class, as it stands in a protected route's `messages`.
+    pub const fn class_name(self) -> &'static str {
+        match self {
+            Self::Access => "AccessToken",
+            Self::Refresh => "RefreshToken",
+            Self::Sliding => "SlidingToken",
+            Self::Untyped => "UntypedToken",
+        }
+    }
+
+    /// The value of the `token_type` claim.
+    pub const fn token_type(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Refresh => "refresh",
+            Self::Sliding => "sliding",
+            Self::Untyped => "untyped",
+        }
+    }
+
+    /// The class behind upstream's dotted path or bare class name; `None` for any other.
+    pub fn from_dotted_path(path: &str) -> Option<Self> {
+        let name = path.strip_prefix("rest_framework_simplejwt.tokens.").unwrap_or(path);
+        Self::ALL.into_iter().find(|class| class.class_name() == name)
+    }
+}
+
+/// A secret in memory: wiped when dropped, never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// The secret itself.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<T: Into<Vec<u8>>> From<T> for Secret {
+    fn from(secret: T) -> Self {
+        Self(Zeroizing::new(secret.into()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
