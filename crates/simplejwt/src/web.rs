@@ -14,6 +14,8 @@ mod body;
 #[cfg(feature = "axum")]
 pub mod endpoint;
 #[cfg(feature = "axum")]
+mod form;
+#[cfg(feature = "axum")]
 mod json;
 #[cfg(feature = "tower")]
 pub mod layer;

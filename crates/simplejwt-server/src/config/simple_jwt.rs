@@ -193,7 +193,11 @@ pub(crate) static ITEMS: &[Item] = &[
         "SIMPLEJWT_LEEWAY",
         Def("0"),
         "How far clocks may be apart when exp, nbf and iat are checked.",
-        |c, v| duration(v).map(|time| c.settings.leeway = time),
+        // Upstream takes None for none.
+        |c, v| {
+            let leeway = if v.is_null() { Ok(std::time::Duration::ZERO) } else { duration(v) };
+            leeway.map(|time| c.settings.leeway = time)
+        },
     ),
     setting(
         "auth_header_types",

@@ -29,6 +29,12 @@ fn toml(text: &str) -> Result<Config, String> {
     file(text, &Environment::default()).map(|loaded| loaded.config)
 }
 
+/// Upstream takes None for no leeway.
+#[test]
+fn no_leeway_may_be_null() {
+    assert_eq!(dictionary(r#"{"LEEWAY": null}"#).unwrap().leeway, std::time::Duration::ZERO);
+}
+
 #[test]
 fn the_dictionary_as_django_teams_have_it() {
     let settings = dictionary(

@@ -88,7 +88,7 @@ pub enum KeyError {
     /// An HMAC secret shorter than its hash (RFC 7518 section 3.2).
     #[error(
         "the secret has {length} bytes, and {algorithm} needs at least {needed} (RFC 7518 section \
-         3.2): use a longer random one, or allow weak keys if old tokens have to stay valid"
+         3.2): use a longer random one, or set allow_weak_key = true if old tokens have to stay valid"
     )]
     ShortSecret {
         /// The configured algorithm.
@@ -100,7 +100,7 @@ pub enum KeyError {
     },
     /// An HMAC secret that is published as an example.
     #[error(
-        "the secret is a placeholder ({0}): replace it by a random one, or allow weak keys while \
+        "the secret is a placeholder ({0}): replace it by a random one, or set allow_weak_key = true while \
          developing"
     )]
     PlaceholderSecret(&'static str),

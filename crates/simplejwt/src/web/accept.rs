@@ -50,7 +50,7 @@ pub(crate) fn negotiate(parts: &Parts) -> Result<Rendering, Unacceptable> {
 
 /// The last `format` of the query, unless it is empty.
 fn format(query: &str) -> Option<String> {
-    super::body::form_pairs(query.as_bytes())
+    super::form::form_pairs(query.as_bytes())
         .filter(|(name, _)| name == "format")
         .last()
         .map(|(_, value)| value)

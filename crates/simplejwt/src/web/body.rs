@@ -4,6 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
 use super::accept::MediaRange;
+use super::form::form_pairs;
 use super::json::{self, Text, Value};
 
 /// What a client sent, before it is validated.
@@ -78,40 +79,6 @@ impl Data {
             }
         }
     }
-}
-
-/// The pairs of `application/x-www-form-urlencoded` text: `+` is a space, bad percent signs stay
-/// as they are, what isn't UTF-8 becomes U+FFFD.
-pub(crate) fn form_pairs(text: &[u8]) -> impl Iterator<Item = (String, String)> {
-    text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let mut halves = pair.splitn(2, |&byte| byte == b'=');
-        let mut half = || unquote(halves.next().unwrap_or_default());
-        (half(), half())
-    })
-}
-
-fn unquote(text: &[u8]) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        match (first, tail) {
-            (b'+', _) => bytes.push(b' '),
-            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    bytes.push(high << 4 | low);
-                    rest = after;
-                }
-                _ => bytes.push(b'%'),
-            },
-            (byte, _) => bytes.push(*byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 async fn multipart(content_type: &str, body: Vec<u8>) -> Result<Vec<(String, Field)>, BodyError> {
