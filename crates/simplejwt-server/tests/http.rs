@@ -393,3 +393,22 @@ fn modes(dir: &Path, expected: &[(&str, u32)]) {
         assert_eq!(found, *mode, "{name}: {found:o}");
     }
 }
+
+#[test]
+fn ambiguous_framing_ends_the_connection() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    for framing in [
+        "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}x",
+        "Content-Length: -1\r\n\r\n",
+        "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ] {
+        let mut stream = server.connect();
+        let head = "POST /api/token/verify/ HTTP/1.1\r\nHost: localhost\r\n";
+        stream.write_all(format!("{head}{framing}").as_bytes()).unwrap();
+        // Reads up to the end of the connection, which would not come without it.
+        assert_eq!(Response::read(stream).status, 400, "{framing}");
+    }
+}
