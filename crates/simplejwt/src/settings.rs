@@ -173,11 +173,7 @@ impl Settings {
     /// The name of the request header that [`auth_header_name`](Self::auth_header_name) means:
     /// `HTTP_X_ACCESS_TOKEN` is `x-access-token`. `None` if it isn't one.
     pub fn auth_header(&self) -> Option<http::HeaderName> {
-        let name = match self.auth_header_name.strip_prefix("HTTP_") {
-            Some(name) => name,
-            None if self.auth_header_name == "CONTENT_TYPE" => "CONTENT_TYPE",
-            None => return None,
-        };
+        let name = self.auth_header_name.strip_prefix("HTTP_")?;
         name.to_ascii_lowercase().replace('_', "-").parse().ok()
     }
 }

@@ -1,7 +1,5 @@
 //! The request header that carries a token (RFC 6750 section 2.1).
 
-use std::borrow::Cow;
-
 use http::HeaderMap;
 
 use crate::error::Error;
@@ -15,10 +13,7 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// [`Error::BadAuthorizationHeader`] if there is anything but one token behind the scheme.
-pub fn raw_token<'h>(
-    headers: &'h HeaderMap,
-    settings: &Settings,
-) -> Result<Option<Cow<'h, str>>, Error> {
+pub fn raw_token(headers: &HeaderMap, settings: &Settings) -> Result<Option<String>, Error> {
     let Some(name) = settings.auth_header() else {
         return Ok(None);
     };
@@ -26,17 +21,13 @@ pub fn raw_token<'h>(
     let Some(first) = values.next() else {
         return Ok(None);
     };
-    let mut header = Cow::Borrowed(first);
+    let mut header = String::from_utf8_lossy(first);
     // Doubled headers are joined, as WSGI servers do; no token survives that.
     for value in values {
         let joined = header.to_mut();
-        joined.push(b',');
-        joined.extend_from_slice(value);
+        joined.push(',');
+        joined.push_str(&String::from_utf8_lossy(value));
     }
-    let header = match header {
-        Cow::Borrowed(header) => String::from_utf8_lossy(header),
-        Cow::Owned(header) => Cow::Owned(String::from_utf8_lossy(&header).into_owned()),
-    };
     let mut parts =
         header.split([' ', '\t', '\n', '\r', '\x0b', '\x0c']).filter(|part| !part.is_empty());
     let Some(scheme) = parts.next() else {
@@ -48,8 +39,7 @@ pub fn raw_token<'h>(
     let (Some(token), None) = (parts.next(), parts.next()) else {
         return Err(Error::BadAuthorizationHeader);
     };
-    let token = token.to_owned();
-    Ok(Some(Cow::Owned(token)))
+    Ok(Some(token.to_owned()))
 }
 
 fn is_ours(scheme: &str, configured: &[String]) -> bool {
@@ -73,7 +63,7 @@ mod tests {
         for value in values {
             headers.append("authorization", HeaderValue::from_bytes(value).unwrap());
         }
-        raw_token(&headers, &settings).map(|token| token.map(Cow::into_owned)).map_err(|_| ())
+        raw_token(&headers, &settings).map_err(|_| ())
     }
 
     /// The values of the header, and the token that they hold.

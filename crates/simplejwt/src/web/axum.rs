@@ -154,6 +154,7 @@ async fn redirect_to_slash(OriginalUri(uri): OriginalUri) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     let headers = response.headers_mut();
+    // Django redirects before it comes to X-Frame-Options, the first of them.
     headers.extend(super::SECURITY_HEADERS.into_iter().skip(1));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     if let Ok(location) = HeaderValue::from_str(&location) {

@@ -87,9 +87,7 @@ where
         let next = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, next);
         let RequireAuthLayer { auth, optional } = self.layer.clone();
-        // Owned, because a request's body needn't be shareable between threads.
-        let sent = raw_token(request.headers(), auth.settings())
-            .map(|token| token.map(std::borrow::Cow::into_owned));
+        let sent = raw_token(request.headers(), auth.settings());
         Box::pin(async move {
             match authenticate(&auth, sent).await {
                 Ok(token) => {
