@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use simplejwt::store::schema::SchemaError;
 use simplejwt::store::sqlite::{
-    OpenError, SchemaError, SqliteDatabase, SqliteOptions, SqliteStore, migrate,
+    OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate,
 };
 use simplejwt::users::password::{Hashers, HashingPool};
-use simplejwt::users::sqlite::{SqliteUsers, UserOptions};
+use simplejwt::users::manage::UserOptions;
+use simplejwt::users::sqlite::SqliteUsers;
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Clock as _, StoreError, SystemClock};
 

@@ -10,6 +10,9 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod memory;
+#[cfg(feature = "sql")]
+pub mod schema;
+pub mod session;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

@@ -5,13 +5,15 @@
 
 #[cfg(feature = "passwords")]
 mod login;
+#[cfg(feature = "sql")]
+pub mod manage;
 #[cfg(feature = "passwords")]
 pub mod memory;
 #[cfg(feature = "passwords")]
 pub mod password;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "sql")]
 pub mod table;
 
 use std::fmt;
@@ -63,6 +65,9 @@ pub struct User {
     /// The stored password hash, for `CHECK_REVOKE_TOKEN`; empty where the store has none.
     /// Secret: `Debug` leaves it out.
     pub password: String,
+    /// The stored hash before this login rewrote it for the same password; `None` from anything
+    /// but a login that did. Secret, too.
+    pub rehashed_from: Option<String>,
 }
 
 impl User {
@@ -75,6 +80,7 @@ impl User {
             is_staff: false,
             is_superuser: false,
             password: String::new(),
+            rehashed_from: None,
         }
     }
 }
@@ -134,6 +140,30 @@ pub trait UserStore: fmt::Debug + Send + Sync + 'static {
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError>;
 }
 
+/// What ties a session to the password it was opened with: a digest of the stored hash, which
+/// changes with it. 32 hexadecimal digits.
+///
+/// ```
+/// use simplejwt::users::password_fingerprint;
+///
+/// assert_ne!(password_fingerprint("md5$a$b"), password_fingerprint("md5$a$c"));
+/// ```
+pub fn password_fingerprint(stored_hash: &str) -> String {
+    use sha2::Digest as _;
+
+    hex(sha2::Sha256::digest(stored_hash).iter().take(16))
+}
+
+fn hex<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
+    use std::fmt::Write as _;
+
+    bytes.fold(String::with_capacity(32), |mut text, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// The fingerprint of a stored password hash that `CHECK_REVOKE_TOKEN` puts into tokens: its MD5
 /// as upper-case hex, as upstream has it.
 ///
@@ -143,15 +173,9 @@ pub trait UserStore: fmt::Debug + Send + Sync + 'static {
 /// assert_eq!(revoke_claim("md5$a$b"), "3F8A52168500B56BDA5C5F3CBD35EE90");
 /// ```
 pub fn revoke_claim(stored_hash: &str) -> String {
-    use std::fmt::Write as _;
-
     use md5::Digest as _;
 
-    md5::Md5::digest(stored_hash).iter().fold(String::with_capacity(32), |mut hex, byte| {
-        // Writing to a string can't fail.
-        let _ = write!(hex, "{byte:02X}");
-        hex
-    })
+    hex(md5::Md5::digest(stored_hash).iter()).to_uppercase()
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use simplejwt::error::StoreErrorKind;
+use simplejwt::store::schema::SchemaError;
 use simplejwt::store::sqlite::{
-    OpenError, SchemaError, SqliteDatabase, SqliteOptions, SqliteStore, migrate,
+    OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate,
 };
 use simplejwt::store::{Blacklisting, OutstandingToken, Rotation};
 use simplejwt::users::table::{KeyKind, UserTable};

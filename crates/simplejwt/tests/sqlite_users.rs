@@ -7,7 +7,8 @@ use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
-use simplejwt::users::sqlite::{ManageError, NewUser, SqliteUsers, UserOptions};
+use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser, UserOptions};
+use simplejwt::users::sqlite::SqliteUsers;
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Credentials, Timestamp, UserStore as _};
 use tempfile::TempDir;

@@ -9,7 +9,8 @@ use simplejwt::store::conformance::{self, Task};
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
-use simplejwt::users::sqlite::{NewUser, SqliteUsers, UserOptions};
+use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
+use simplejwt::users::sqlite::SqliteUsers;
 use simplejwt::users::table::UserTable;
 use tempfile::TempDir;
 

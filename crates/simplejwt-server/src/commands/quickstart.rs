@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use simplejwt::users::password::random_password;
-use simplejwt::users::sqlite::NewUser;
+use simplejwt::users::manage::NewUser;
 use simplejwt::{Algorithm, SigningKey};
 use zeroize::Zeroizing;
 

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use simplejwt::users::sqlite::{ManageError, NewUser, SqliteUsers};
+use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser};
+use simplejwt::users::sqlite::SqliteUsers;
 use simplejwt::{Clock as _, SystemClock, User};
 use zeroize::Zeroizing;
 

@@ -21,12 +21,12 @@ use rusqlite::{Connection, params};
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::store::schema::SchemaError;
 use crate::users::UserId;
 use crate::users::table::{Key, KeyKind, UserTable, quoted};
 
 pub use database::{SqliteDatabase, SqliteOptions};
 pub use open::OpenError;
-pub use schema::SchemaError;
 
 use datetime::text;
 

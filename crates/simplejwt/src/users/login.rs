@@ -65,7 +65,7 @@ async fn rewrite<R: LoginRows>(
     };
     match rows.replace_hash(&key, &user.password, &new).await {
         Ok(true) => {
-            user.password = new;
+            user.rehashed_from = Some(std::mem::replace(&mut user.password, new));
             Ok(Some(user))
         }
         Ok(false) => {

@@ -10,6 +10,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use super::login::{self, Found, LoginRows};
+use super::manage::UserOptions;
 use super::password::HashingPool;
 use super::table::{Key, KeyKind, UserTable, quoted};
 use super::{Credentials, User, UserId, UserStore};
@@ -17,16 +18,8 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::sqlite::SqliteDatabase;
 use crate::store::sqlite::datetime::text;
-use crate::store::sqlite::schema::{self, SchemaError};
-
-pub use manage::{ManageError, NewUser};
-
-/// How an [`SqliteUsers`] behaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UserOptions {
-    /// Inactive users can log in, as with Django's `AllowAllUsersModelBackend`. Default: false.
-    pub allow_inactive_login: bool,
-}
+use crate::store::schema::SchemaError;
+use crate::store::sqlite::schema;
 
 /// The users in an [`SqliteDatabase`].
 ///
@@ -114,6 +107,7 @@ impl Sql {
             is_staff: is_true(row.get_ref(4)?),
             is_superuser: is_true(row.get_ref(5)?),
             password: shown(row.get_ref(6)?),
+            rehashed_from: None,
         };
         Ok(Found { key, user })
     }

@@ -9,8 +9,9 @@ use rusqlite::{Connection, params};
 
 use super::SqliteDatabase;
 use super::datetime::text;
-use super::schema::{self, BLACKLISTED, Column, OUTSTANDING, SchemaError};
+use super::schema;
 use crate::clock::Timestamp;
+use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SchemaError, Step};
 use crate::users::table::{UserTable, quoted};
 
 const AUTH_USER_TABLE: &str = "auth_user";
@@ -28,17 +29,6 @@ const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migrations (\
     name text NOT NULL PRIMARY KEY, applied_at datetime NOT NULL)";
 const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES (?1, ?2) \
     ON CONFLICT (name) DO UPDATE SET applied_at = excluded.applied_at";
-
-/// One thing to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The migration: `0002_outstanding_token`.
-    pub name: &'static str,
-    /// The table that it makes.
-    pub table: &'static str,
-    /// The statements.
-    pub sql: String,
-}
 
 /// What [`apply`] would do; nothing where all the tables are there.
 ///

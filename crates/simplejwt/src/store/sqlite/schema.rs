@@ -1,95 +1,9 @@
 //! What tables a file has, and whether they are the ones that are needed.
 
-use std::error::Error as StdError;
-
 use rusqlite::Connection;
 
-use crate::error::StoreError;
-use crate::users::table::{KeyKind, NameError, UserTable};
-
-pub(crate) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
-pub(crate) const BLACKLISTED: &str = "token_blacklist_blacklistedtoken";
-
-/// Why the tables of a database can't be used as they are.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SchemaError {
-    /// A table isn't there.
-    #[error("{}", missing_table(.table, .near))]
-    MissingTable {
-        /// The table.
-        table: String,
-        /// Tables there are.
-        near: Vec<String>,
-    },
-    /// A column isn't there.
-    #[error("the table \"{table}\" has no column \"{column}\"; it has {}", list(.found))]
-    MissingColumn {
-        /// The table.
-        table: String,
-        /// The column.
-        column: String,
-        /// The columns there are.
-        found: Vec<String>,
-    },
-    /// Two rows could have the same value, so that nothing could decide a race.
-    #[error("the column \"{column}\" of the table \"{table}\" isn't unique, as Django makes it")]
-    NotUnique {
-        /// The table.
-        table: String,
-        /// The column.
-        column: String,
-    },
-    /// There is a column that is never null, has no default, and isn't ours to fill.
-    #[error(
-        "the table \"{table}\" has a column \"{column}\" that Django's token_blacklist has not \
-         and that can't be left empty: it belongs to something else"
-    )]
-    ForeignColumn {
-        /// The table.
-        table: String,
-        /// The column.
-        column: String,
-    },
-    /// The tokens belong to the users of another table.
-    #[error(
-        "\"user_id\" of \"{OUTSTANDING}\" refers to the table \"{refers_to}\", but the users are \
-         to be in \"{users}\": name {refers_to} as the users' table"
-    )]
-    OtherUsers {
-        /// What the column refers to.
-        refers_to: String,
-        /// The table that the settings name.
-        users: String,
-    },
-    /// A name in the settings that no table or column can have.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// The database didn't answer.
-    #[error("can't read the database's tables")]
-    Database(#[source] Box<dyn StdError + Send + Sync>),
-}
-
-fn missing_table(table: &str, near: &[String]) -> String {
-    let there = if near.is_empty() {
-        "it has no tables at all".to_owned()
-    } else {
-        format!("it has {}", list(near))
-    };
-    format!(
-        "the database has no table \"{table}\" ({there}): run `migrate`, or check the path and \
-         the table's name"
-    )
-}
-
-fn list(names: &[String]) -> String {
-    const SHOWN: usize = 12;
-    let mut text = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN {
-        text.push_str(" and more");
-    }
-    text
-}
+use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SchemaError};
+use crate::users::table::{KeyKind, UserTable};
 
 impl From<rusqlite::Error> for SchemaError {
     fn from(error: rusqlite::Error) -> Self {
@@ -97,34 +11,12 @@ impl From<rusqlite::Error> for SchemaError {
     }
 }
 
-impl From<StoreError> for SchemaError {
-    fn from(error: StoreError) -> Self {
-        Self::Database(Box::new(error))
-    }
-}
-
-/// A column as `PRAGMA table_info` shows it.
-#[derive(Clone, Debug)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    pub(crate) declared: String,
-    pub(crate) not_null: bool,
-    pub(crate) has_default: bool,
-    pub(crate) primary_key: bool,
-}
-
-impl Column {
-    /// Whether an INSERT has to give it a value.
-    pub(crate) fn must_be_filled(&self) -> bool {
-        let rowid = self.primary_key && self.declared.eq_ignore_ascii_case("integer");
-        self.not_null && !self.has_default && !rowid
-    }
-}
-
 /// The columns of a table; empty where there is none of that name.
 pub(crate) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Column>> {
     let mut statement = connection.prepare(
-        "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk > 0 FROM pragma_table_info(?1)",
+        "SELECT name, type, \"notnull\", \
+         dflt_value IS NOT NULL OR (pk > 0 AND lower(type) = 'integer') \
+         FROM pragma_table_info(?1)",
     )?;
     let rows = statement.query_map([table], |row| {
         Ok(Column {
@@ -132,7 +24,6 @@ pub(crate) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<
             declared: row.get(1)?,
             not_null: row.get(2)?,
             has_default: row.get(3)?,
-            primary_key: row.get(4)?,
         })
     })?;
     rows.collect()

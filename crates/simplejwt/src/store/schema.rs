@@ -1,0 +1,125 @@
+//! What the tables have to look like, whatever the database.
+
+use std::error::Error as StdError;
+
+use crate::error::StoreError;
+use crate::users::table::NameError;
+
+pub(crate) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
+pub(crate) const BLACKLISTED: &str = "token_blacklist_blacklistedtoken";
+
+/// Why the tables of a database can't be used as they are.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemaError {
+    /// A table isn't there.
+    #[error("{}", missing_table(.table, .near))]
+    MissingTable {
+        /// The table.
+        table: String,
+        /// Tables there are.
+        near: Vec<String>,
+    },
+    /// A column isn't there.
+    #[error("the table \"{table}\" has no column \"{column}\"; it has {}", list(.found))]
+    MissingColumn {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The columns there are.
+        found: Vec<String>,
+    },
+    /// Two rows could have the same value, so that nothing could decide a race.
+    #[error("the column \"{column}\" of the table \"{table}\" isn't unique, as Django makes it")]
+    NotUnique {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// There is a column that is never null, has no default, and isn't ours to fill.
+    #[error(
+        "the table \"{table}\" has a column \"{column}\" that Django's token_blacklist has not \
+         and that can't be left empty: it belongs to something else"
+    )]
+    ForeignColumn {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// The tokens belong to the users of another table.
+    #[error(
+        "\"user_id\" of \"{OUTSTANDING}\" refers to the table \"{refers_to}\", but the users are \
+         to be in \"{users}\": name {refers_to} as the users' table"
+    )]
+    OtherUsers {
+        /// What the column refers to.
+        refers_to: String,
+        /// The table that the settings name.
+        users: String,
+    },
+    /// A name in the settings that no table or column can have.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The database didn't answer.
+    #[error("can't read the database's tables")]
+    Database(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+fn missing_table(table: &str, near: &[String]) -> String {
+    let there = if near.is_empty() {
+        "it has no tables at all".to_owned()
+    } else {
+        format!("it has {}", list(near))
+    };
+    format!(
+        "the database has no table \"{table}\" ({there}): run `migrate`, or check the path and \
+         the table's name"
+    )
+}
+
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let mut text = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(" and more");
+    }
+    text
+}
+
+impl From<StoreError> for SchemaError {
+    fn from(error: StoreError) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+/// A column, as the database describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// The type it was declared with.
+    pub(crate) declared: String,
+    pub(crate) not_null: bool,
+    /// Whether the database fills it by itself.
+    pub(crate) has_default: bool,
+}
+
+impl Column {
+    /// Whether an INSERT has to give it a value.
+    pub(crate) fn must_be_filled(&self) -> bool {
+        self.not_null && !self.has_default
+    }
+}
+
+/// One thing that a migration does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The migration: `0002_outstanding_token`.
+    pub name: &'static str,
+    /// The table that it makes or changes.
+    pub table: &'static str,
+    /// The statements.
+    pub sql: String,
+}

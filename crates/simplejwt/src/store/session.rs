@@ -1,0 +1,427 @@
+//! Sessions: the families of refresh tokens that begin with a login, and what has been revoked.
+//!
+//! A login opens a session; every rotation stays in it. The lineage is kept in tables of our
+//! own (`simplejwt_*`), so that the tokens and the tables of upstream stay as they are. The rows
+//! of upstream's blacklist decide who wins: a token is spent when, and only when, its id is
+//! there.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{OutstandingToken, TokenStore};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::users::UserId;
+
+/// Where a request came from, for the list of a user's sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Client {
+    /// The client's address, as text.
+    pub address: Option<String>,
+    /// The `User-Agent` (RFC 9110 section 10.1.5).
+    pub user_agent: Option<String>,
+}
+
+impl Client {
+    /// The longest address kept, in characters.
+    pub const MAX_ADDRESS: usize = 45;
+    /// The longest user agent kept, in characters; what is longer is cut.
+    pub const MAX_USER_AGENT: usize = 255;
+
+    /// A client, with what is too long cut and without control characters.
+    pub fn new(address: Option<&str>, user_agent: Option<&str>) -> Self {
+        let cut = |text: &str, longest: usize| -> Option<String> {
+            let text: String = text.chars().filter(|c| !c.is_control()).take(longest).collect();
+            (!text.is_empty()).then_some(text)
+        };
+        Self {
+            address: address.and_then(|text| cut(text, Self::MAX_ADDRESS)),
+            user_agent: user_agent.and_then(|text| cut(text, Self::MAX_USER_AGENT)),
+        }
+    }
+}
+
+/// A session to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// The session's id, which the claim `sid` holds: the id of its first refresh token.
+    pub id: String,
+    /// The value of the token's user claim.
+    pub user_id: UserId,
+    /// Who opened it.
+    pub client: Client,
+    /// The [fingerprint](crate::users::password_fingerprint) of the user's stored password
+    /// hash; `None` doesn't tie the session to the password.
+    pub password: Option<String>,
+}
+
+/// A session as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The session's id.
+    pub id: String,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When its newest token was made or last used.
+    pub refreshed_at: Timestamp,
+    /// When its newest token expires.
+    pub expires_at: Timestamp,
+    /// When it was ended, if it was.
+    pub ended_at: Option<Timestamp>,
+    /// The address of the last refresh (or login) and the user agent of the login.
+    pub client: Client,
+}
+
+/// How many sessions a user may have at once, and what happens to one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionLimit {
+    /// Those opened first are ended to make room.
+    EvictOldest(u32),
+    /// It isn't opened.
+    Refuse(u32),
+}
+
+/// A login: a session and its first token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    /// The session.
+    pub session: NewSession,
+    /// Its first token.
+    pub token: OutstandingToken,
+    /// How long the token's row in the session is kept: its `exp`, or a sliding token's refresh
+    /// expiry.
+    pub expires_at: Timestamp,
+    /// How many sessions the user may have.
+    pub limit: Option<SessionLimit>,
+    /// The current time.
+    pub at: Timestamp,
+    /// Until when what is ended to make room has to be refused.
+    pub horizon: Horizon,
+}
+
+/// How [`SessionStore::open`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Opening {
+    /// The session is open; so many others were ended to make room.
+    Opened {
+        /// The sessions that were ended.
+        evicted: u64,
+    },
+    /// The user has as many sessions as may be: nothing was changed.
+    TooMany,
+}
+
+/// How long the end of a session is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Horizon {
+    /// When the last refresh token that can be in the session expires: until then the session's
+    /// row says that it has ended.
+    pub refresh: Timestamp,
+    /// When the last access token that can be in the session expires: until then it stands
+    /// among the [revocations](SessionStore::revocations).
+    pub access: Timestamp,
+}
+
+/// What comes after a refresh token that is presented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextToken {
+    /// Nothing: it stays as it is.
+    None,
+    /// Another one beside it (rotation without blacklisting).
+    Added(OutstandingToken),
+    /// Another one in its place.
+    Rotated {
+        /// The successor.
+        token: OutstandingToken,
+        /// The id of the access token that is handed out with it.
+        access_jti: String,
+    },
+}
+
+/// A refresh token that is presented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRefresh {
+    /// The token, verified.
+    pub token: OutstandingToken,
+    /// What comes after it.
+    pub next: NextToken,
+    /// The session it joins if it is seen for the first time, opened if there is none with
+    /// this id: as named by its `sid`, or by its own id. Its password is also what the password
+    /// of a session seen before is compared with.
+    pub session: NewSession,
+    /// How long the immediate parent of a token that hasn't been used is still answered.
+    pub grace: Duration,
+    /// How long a session may go without a refresh.
+    pub idle: Option<Duration>,
+    /// How long a session may last.
+    pub lifetime: Option<Duration>,
+    /// The current time.
+    pub at: Timestamp,
+    /// How long the end of the session is remembered, should this be it.
+    pub horizon: Horizon,
+}
+
+/// The successor that a token has already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    /// Its id.
+    pub jti: String,
+    /// The id of the access token that was handed out with it.
+    pub access_jti: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Whether it was made for a client with the same address.
+    pub same_address: bool,
+}
+
+/// How [`SessionStore::refresh`] ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Refreshing {
+    /// The token was good, and what comes after it is stored.
+    Refreshed,
+    /// The token's successor was made less than `grace` ago and hasn't been used: nothing was
+    /// changed.
+    Repeated(Successor),
+    /// The token was spent before: a theft or a fault. This call has ended the session.
+    Reused,
+    /// The token is blacklisted and has no successor in the session: somebody else did it. The
+    /// session has ended, by this call or before.
+    Blacklisted,
+    /// The session had ended before: nothing was changed.
+    Ended,
+    /// The session was idle too long or has lasted too long. This call has ended it.
+    Expired,
+    /// The user's password is another than the session was opened with: nothing was changed.
+    PasswordChanged,
+}
+
+/// Why a session was ended; for the log and the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The user logged out of it.
+    Logout,
+    /// A spent token of it was presented.
+    Reuse,
+    /// Its token was put on the blacklist.
+    Blacklisted,
+    /// It was idle too long, or lasted too long.
+    Expired,
+    /// The user's password was changed.
+    Password,
+    /// The user is inactive or gone.
+    User,
+    /// The user opened more sessions than may be.
+    Limit,
+    /// Staff ended it.
+    Staff,
+}
+
+impl EndReason {
+    /// The word that is stored; at most 16 characters.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::Reuse => "reuse",
+            Self::Blacklisted => "blacklisted",
+            Self::Expired => "expired",
+            Self::Password => "password",
+            Self::User => "user",
+            Self::Limit => "limit",
+            Self::Staff => "staff",
+        }
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which sessions to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one with this id; of this user, where one is named.
+    One {
+        /// The session's id.
+        id: String,
+        /// Whose it has to be.
+        user_id: Option<UserId>,
+    },
+    /// Every session of a user, but perhaps this one; and every token of the user that is in
+    /// none.
+    All {
+        /// Whose sessions.
+        user_id: UserId,
+        /// The id of the session that stays.
+        except: Option<String>,
+    },
+}
+
+/// Sessions to be ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndSessions {
+    /// Which.
+    pub which: Which,
+    /// Why.
+    pub reason: EndReason,
+    /// The current time.
+    pub at: Timestamp,
+    /// How long it is remembered.
+    pub horizon: Horizon,
+}
+
+/// What has been revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// Every access token whose `sid` this is.
+    Session(String),
+    /// The access token whose id this is.
+    Token(String),
+    /// Every access token of this user that has no `sid` and was issued at the time of the
+    /// revocation or before.
+    User(UserId),
+}
+
+/// Access tokens that are to be refused although their signature and times are good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Which.
+    pub subject: Subject,
+    /// When they were revoked.
+    pub revoked_at: Timestamp,
+    /// When the last of them expires, so that this can be forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// Revocations in the order in which they became visible.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revocations {
+    /// At most as many as were asked for.
+    pub entries: Vec<Revocation>,
+    /// The sequence number to go on from: that of the last entry, or of the newest there has
+    /// been, where these are all there are. Smaller than the one asked from only where the
+    /// database was put back to an earlier state.
+    pub sequence: i64,
+    /// Whether there are no more for now.
+    pub complete: bool,
+}
+
+/// What an access token says of itself, for [`SessionStore::is_revoked`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessClaims {
+    /// `sid`.
+    pub session: Option<String>,
+    /// Its id.
+    pub jti: Option<String>,
+    /// The value of its user claim.
+    pub user_id: Option<UserId>,
+    /// `iat`.
+    pub issued_at: Option<Timestamp>,
+}
+
+/// A [`TokenStore`] that knows which tokens belong together.
+///
+/// # Contract
+/// As that of [`TokenStore`], and:
+/// - Each method is one transaction, unless it says otherwise.
+/// - Ending a session blacklists its live tokens, stores a [`Revocation`] of it, and is final.
+///   A refresh beside it comes before or after: either it finds its token blacklisted, or its
+///   successor is blacklisted too.
+/// - Of any number of concurrent refreshes that rotate one token, exactly one stores its
+///   successor.
+/// - Revocations become visible in the order of their sequence numbers: who has seen one has
+///   seen all before it.
+#[async_trait]
+pub trait SessionStore: TokenStore {
+    /// Opens a session and registers its first token. With a limit, of any number of concurrent
+    /// logins no more than so many leave a session that is live: not ended, its newest token
+    /// neither expired nor blacklisted.
+    async fn open(&self, open: &OpenSession) -> Result<Opening, StoreError>;
+
+    /// Takes a refresh token. What is looked at, in this order:
+    ///
+    /// 1. A token that is in no session joins `session` (opened if it isn't there), and is
+    ///    registered if it isn't.
+    /// 2. The session has ended: [`Refreshing::Ended`].
+    /// 3. The token is blacklisted. If it has a successor in the session that is this call's own
+    ///    `next`: [`Refreshing::Refreshed`] (an answer got lost on the way from the database). If
+    ///    the successor was made after `at - grace`, has no successor itself and isn't
+    ///    blacklisted: [`Refreshing::Repeated`]. If there is a successor:
+    ///    [`Refreshing::Reused`]. Else [`Refreshing::Blacklisted`].
+    /// 4. `lifetime` has passed since the session was opened, or `idle` since the token was made
+    ///    or last used: [`Refreshing::Expired`].
+    /// 5. Both the session and `session` have a password and they differ:
+    ///    [`Refreshing::PasswordChanged`].
+    /// 6. `next` is registered and joins the session; where it takes the token's place, that
+    ///    is blacklisted. Where there is no `next`, the token's time of use is brought up to
+    ///    date, if it is more than a minute old.
+    ///
+    /// What has to be ended is ended when this returns, by the same transaction.
+    async fn refresh(&self, refresh: &SessionRefresh) -> Result<Refreshing, StoreError>;
+
+    /// The session with this id, ended or not.
+    async fn session(&self, id: &str) -> Result<Option<Session>, StoreError>;
+
+    /// The session that the refresh token with this id is in, ended or not.
+    async fn session_of(&self, jti: &str) -> Result<Option<Session>, StoreError>;
+
+    /// The live sessions of a user: not ended, the newest token neither expired at `at` nor
+    /// blacklisted. The one refreshed last comes first.
+    async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError>;
+
+    /// Ends sessions; how many there were that hadn't ended before. Ending all sessions of a
+    /// user may take several transactions, of a bounded size each; those that are opened in the
+    /// meantime may stay. Where tokens that are in no session are ended too, a [`Subject::User`]
+    /// is revoked.
+    async fn end_sessions(&self, end: &EndSessions) -> Result<u64, StoreError>;
+
+    /// The user's password hash was rewritten although the password is the same: sessions that
+    /// were tied to the fingerprint `old` are tied to `new`.
+    async fn password_rehashed(
+        &self,
+        user_id: &UserId,
+        old: &str,
+        new: &str,
+    ) -> Result<(), StoreError>;
+
+    /// Revokes something: a single access token, mostly.
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError>;
+
+    /// At most `limit` of the revocations after a sequence number (0: from the beginning) that
+    /// haven't expired at `at`.
+    async fn revocations(
+        &self,
+        after: i64,
+        limit: u32,
+        at: Timestamp,
+    ) -> Result<Revocations, StoreError>;
+
+    /// Whether an access token that says this of itself is revoked at `at`; also true where it
+    /// names a session that has ended or isn't there.
+    async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Returns when there may be new revocations; never, where the database doesn't tell.
+    /// An error means that nothing will be told for now.
+    async fn revocation_notice(&self) -> Result<(), StoreError>;
+
+    /// Deletes at most `batch` rows each of tokens in sessions, of sessions without tokens, and
+    /// of revocations that expired at `before` or earlier; how many in all.
+    async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError>;
+
+    /// Takes or renews a lease on a piece of work, until `until`; whether `holder` has it. Of
+    /// any number of holders at most one does.
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        at: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError>;
+}

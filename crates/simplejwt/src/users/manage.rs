@@ -1,0 +1,206 @@
+//! Making and changing users in a table: what the command line does.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::table::{KeyKind, UserTable};
+use super::{User, UserStore};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::random;
+
+/// How users in a table behave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserOptions {
+    /// Inactive users can log in, as with Django's `AllowAllUsersModelBackend`. Default: false.
+    pub allow_inactive_login: bool,
+}
+
+/// A user to be made. `Debug` leaves the hash out.
+#[derive(Clone, Default)]
+pub struct NewUser {
+    /// The login name.
+    pub username: String,
+    /// The e-mail address; its domain is stored in lower case, as Django does.
+    pub email: String,
+    /// The password's hash, of [`Hashers::encode`](crate::users::password::Hashers::encode) or
+    /// [`unusable_password`](crate::users::password::unusable_password).
+    pub password: String,
+    /// May use Django's admin.
+    pub is_staff: bool,
+    /// Has every permission.
+    pub is_superuser: bool,
+}
+
+impl fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewUser")
+            .field("username", &self.username)
+            .field("email", &self.email)
+            .field("is_staff", &self.is_staff)
+            .field("is_superuser", &self.is_superuser)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a user couldn't be made or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManageError {
+    /// There is a user of that name (or with another value that is unique).
+    #[error("there is a user \"{username}\" already")]
+    AlreadyExists {
+        /// The login name.
+        username: String,
+    },
+    /// There is no user of that name.
+    #[error("there is no user \"{username}\"")]
+    NoSuchUser {
+        /// The login name.
+        username: String,
+    },
+    /// The login name is empty or longer than Django's column.
+    #[error("a user's name has 1 to {max} characters")]
+    BadUsername {
+        /// The longest that the column takes.
+        max: usize,
+    },
+    /// A custom user model has columns that only its application can fill.
+    #[error(
+        "the table \"{table}\" has columns that have to be filled and mean nothing here ({}): \
+         make the user with your application",
+        .columns.join(", ")
+    )]
+    UnknownColumns {
+        /// The table.
+        table: String,
+        /// The columns.
+        columns: Vec<String>,
+    },
+    /// The table has no such column, so that there is nothing to change.
+    #[error("the table \"{table}\" has no column for that: no `{setting}` is configured")]
+    NoColumn {
+        /// The table.
+        table: String,
+        /// The field of the user table that names it.
+        setting: &'static str,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A [`UserStore`] over a table of Django's, whose users can be made and changed.
+#[async_trait]
+pub trait ManageUsers: UserStore {
+    /// Makes a user, active, who joined at `at`, which is the current time.
+    ///
+    /// In a custom user model's table it fills the columns that the table's description names
+    /// and those named as in Django's `AbstractUser`.
+    ///
+    /// # Errors
+    /// [`ManageError::AlreadyExists`], [`ManageError::BadUsername`],
+    /// [`ManageError::UnknownColumns`], or the database's.
+    async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError>;
+
+    /// Stores another password hash for the user of this name.
+    ///
+    /// # Errors
+    /// [`ManageError::NoSuchUser`], or the database's.
+    async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError>;
+
+    /// Makes the user of this name active or inactive.
+    ///
+    /// # Errors
+    /// [`ManageError::NoSuchUser`], [`ManageError::NoColumn`], or the database's.
+    async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError>;
+
+    /// The user of this name.
+    ///
+    /// # Errors
+    /// The database's.
+    async fn by_username(&self, username: &str) -> Result<Option<User>, StoreError>;
+
+    /// At most `limit` users by login name, from the one after `after` on.
+    ///
+    /// # Errors
+    /// The database's.
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError>;
+}
+
+/// What goes into a column of a new user's row, for a database to store in its own way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Text(String),
+    Flag(bool),
+    /// A new UUID's 32 digits.
+    Uuid(String),
+    Time(Timestamp),
+}
+
+/// What goes into a column of a new user's row; `None` for what the database fills or nobody
+/// here knows.
+pub(crate) fn field_of(
+    table: &UserTable,
+    column: &str,
+    user: &NewUser,
+    at: Timestamp,
+) -> Option<Field> {
+    let is = |name: &str| column.eq_ignore_ascii_case(name);
+    let is_optional = |name: &Option<String>| name.as_deref().is_some_and(is);
+    if is(&table.login) {
+        Some(Field::Text(user.username.clone()))
+    } else if is(&table.password) {
+        Some(Field::Text(user.password.clone()))
+    } else if is_optional(&table.is_active) {
+        Some(Field::Flag(true))
+    } else if is_optional(&table.is_staff) {
+        Some(Field::Flag(user.is_staff))
+    } else if is_optional(&table.is_superuser) {
+        Some(Field::Flag(user.is_superuser))
+    } else if is(&table.primary_key) {
+        (table.key == KeyKind::Uuid).then(|| Field::Uuid(random::uuid4_hex()))
+    } else if is("email") {
+        Some(Field::Text(normalized(&user.email)))
+    } else if is("first_name") || is("last_name") {
+        Some(Field::Text(String::new()))
+    } else if is("date_joined") {
+        Some(Field::Time(at))
+    } else {
+        None
+    }
+}
+
+/// Django's `normalize_email`: the domain in lower case.
+fn normalized(email: &str) -> String {
+    match email.trim().rsplit_once('@') {
+        Some((name, domain)) => format!("{name}@{}", domain.to_lowercase()),
+        None => email.to_owned(),
+    }
+}
+
+/// The length in a type such as `varchar(150)`, which not every database enforces.
+pub(crate) fn longest(declared: &str) -> usize {
+    let length = declared.rsplit_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    length.and_then(|length| length.parse().ok()).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_domain_of_an_address_is_lower_case() {
+        assert_eq!(normalized("Ann@Example.COM"), "Ann@example.com");
+        assert_eq!(normalized(" a@b@C "), "a@b@c");
+        assert_eq!(normalized("nothing"), "nothing");
+        assert_eq!(normalized(""), "");
+    }
+
+    #[test]
+    fn debug_shows_no_hash() {
+        let user = NewUser { password: "topsecret".into(), ..NewUser::default() };
+        assert!(!format!("{user:?}").contains("topsecret"));
+    }
+}
