@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use simplejwt::store::schema::SchemaError;
-use simplejwt::store::sqlite::{
-    OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate,
-};
-use simplejwt::users::password::{Hashers, HashingPool};
+use simplejwt::store::sqlite::{OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::users::manage::UserOptions;
+use simplejwt::users::password::{Hashers, HashingPool};
 use simplejwt::users::sqlite::SqliteUsers;
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Clock as _, StoreError, SystemClock};

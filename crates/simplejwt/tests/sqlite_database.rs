@@ -8,9 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use simplejwt::error::StoreErrorKind;
 use simplejwt::store::schema::SchemaError;
-use simplejwt::store::sqlite::{
-    OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate,
-};
+use simplejwt::store::sqlite::{OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::store::{Blacklisting, OutstandingToken, Rotation};
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Timestamp, TokenStore as _};

@@ -4,10 +4,10 @@
 
 use rusqlite::Connection;
 use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions};
+use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
-use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::sqlite::SqliteUsers;
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Credentials, Timestamp, UserStore as _};

@@ -8,8 +8,8 @@ use simplejwt::Timestamp;
 use simplejwt::store::conformance::{self, Task};
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
-use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
 use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
+use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
 use simplejwt::users::sqlite::SqliteUsers;
 use simplejwt::users::table::UserTable;
 use tempfile::TempDir;
@@ -23,6 +23,11 @@ fn spawn(task: Task) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory() {
     conformance::all(|| async { MemoryStore::default() }, spawn).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_sessions() {
+    conformance::sessions(|| async { MemoryStore::default() }, spawn).await;
 }
 
 async fn sqlite_in(directory: &TempDir, options: SqliteOptions) -> SqliteStore {

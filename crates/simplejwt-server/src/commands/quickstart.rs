@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use simplejwt::users::password::random_password;
 use simplejwt::users::manage::NewUser;
+use simplejwt::users::password::random_password;
 use simplejwt::{Algorithm, SigningKey};
 use zeroize::Zeroizing;
 

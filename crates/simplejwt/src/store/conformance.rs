@@ -17,6 +17,8 @@
 
 mod races;
 mod rules;
+mod session_races;
+mod session_rules;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,6 +26,9 @@ use std::sync::Arc;
 
 use futures_channel::oneshot;
 
+use super::session::{
+    Client, Horizon, NewSession, NextToken, OpenSession, SessionRefresh, SessionStore,
+};
 use super::{OutstandingToken, TokenStore};
 use crate::clock::Timestamp;
 
@@ -62,6 +67,49 @@ where
     races::nothing_slips_past_blacklist_all(Arc::new(make().await), &spawn).await;
 }
 
+/// Runs the suite of what a [`SessionStore`] has to do beyond [`all`]; panics with the rule that
+/// was broken. `make` and `spawn` are as there.
+///
+/// # Panics
+/// When the store doesn't keep the contract.
+pub async fn sessions<S, Make, Made>(make: Make, spawn: impl Fn(Task))
+where
+    S: SessionStore,
+    Make: Fn() -> Made,
+    Made: Future<Output = S>,
+{
+    session_rules::a_login_opens_a_session(&make().await).await;
+    session_rules::a_rotation_stays_in_the_session(&make().await).await;
+    session_rules::an_unknown_token_joins_a_session(&make().await).await;
+    session_rules::a_token_is_added_or_kept(&make().await).await;
+    session_rules::the_immediate_parent_is_answered_within_the_grace(&make().await).await;
+    session_rules::a_lost_answer_of_the_database_is_found_again(&make().await).await;
+    session_rules::reuse_ends_the_session(&make().await).await;
+    session_rules::a_used_successor_ends_the_grace(&make().await).await;
+    session_rules::the_grace_never_outlives_the_session(&make().await).await;
+    session_rules::what_others_blacklisted_ends_the_session(&make().await).await;
+    session_rules::sessions_expire(&make().await).await;
+    session_rules::another_password_changes_nothing(&make().await).await;
+    session_rules::sessions_are_listed(&make().await).await;
+    session_rules::sessions_are_ended(&make().await).await;
+    session_rules::all_but_one_are_ended(&make().await).await;
+    session_rules::many_sessions_are_ended(&make().await).await;
+    session_rules::limits_are_kept(&make().await).await;
+    session_rules::revocations_come_in_order(&make().await).await;
+    session_rules::revoked_tokens_are_known(&make().await).await;
+    session_rules::what_has_expired_is_flushed(&make().await).await;
+    session_rules::a_lease_has_one_holder(&make().await).await;
+    session_rules::ids_are_compared_exactly(&make().await).await;
+    session_races::one_refresh_wins(Arc::new(make().await), &spawn).await;
+    session_races::all_get_the_same_successor(Arc::new(make().await), &spawn).await;
+    session_races::an_unknown_token_joins_once(Arc::new(make().await), &spawn).await;
+    session_races::nothing_slips_past_the_end(Arc::new(make().await), &spawn).await;
+    session_races::reuse_and_the_next_refresh(Arc::new(make().await), &spawn).await;
+    session_races::no_login_too_many(Arc::new(make().await), &spawn).await;
+    session_races::nobody_misses_a_revocation(Arc::new(make().await), &spawn).await;
+    session_races::one_holder_wins(Arc::new(make().await), &spawn).await;
+}
+
 /// The moment at which the suite takes place.
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
@@ -77,6 +125,56 @@ fn token(jti: &str) -> OutstandingToken {
 
 fn token_of(user: &str, jti: &str) -> OutstandingToken {
     OutstandingToken { user_id: Some(user.into()), ..token(jti) }
+}
+
+fn session(id: &str) -> NewSession {
+    NewSession {
+        id: id.to_owned(),
+        user_id: "1".into(),
+        client: Client::new(Some("192.0.2.1"), Some("suite")),
+        password: Some("fingerprint".into()),
+    }
+}
+
+fn horizon() -> Horizon {
+    Horizon { refresh: after(100), access: after(50) }
+}
+
+/// The login whose first token, and so whose session, is called `id`.
+fn open(id: &str) -> OpenSession {
+    OpenSession {
+        session: session(id),
+        token: token(id),
+        expires_at: after(60),
+        limit: None,
+        at: NOW,
+        horizon: horizon(),
+    }
+}
+
+/// The refresh that puts `next` in the place of `spent`, which would join the session `spent`.
+fn refresh(spent: &str, next: &str) -> SessionRefresh {
+    SessionRefresh {
+        token: token(spent),
+        next: NextToken::Rotated { token: token(next), access_jti: format!("access of {next}") },
+        session: session(spent),
+        grace: std::time::Duration::ZERO,
+        idle: None,
+        lifetime: None,
+        at: NOW,
+        horizon: horizon(),
+    }
+}
+
+/// The same at another time.
+fn refresh_at(spent: &str, next: &str, seconds: i64, grace: u64) -> SessionRefresh {
+    let at = after(seconds);
+    let mut refresh =
+        SessionRefresh { at, grace: std::time::Duration::from_secs(grace), ..refresh(spent, next) };
+    if let NextToken::Rotated { token, .. } = &mut refresh.next {
+        token.created_at = at;
+    }
+    refresh
 }
 
 /// So many seconds after [`NOW`]; before it where negative.

@@ -1,5 +1,7 @@
 //! Tokens in memory: the reference for what a store does.
 
+mod session;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,7 +33,13 @@ use crate::users::UserId;
 /// ```
 #[derive(Clone, Default)]
 pub struct MemoryStore {
-    tokens: Arc<Mutex<HashMap<String, Entry>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    tokens: HashMap<String, Entry>,
+    sessions: session::Sessions,
 }
 
 struct Entry {
@@ -41,45 +49,47 @@ struct Entry {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").field("tokens", &self.lock().len()).finish()
+        f.debug_struct("MemoryStore").field("tokens", &self.lock().tokens.len()).finish()
     }
 }
 
 impl MemoryStore {
     /// The registered token with this id, and since when it has been blacklisted.
     pub fn get(&self, jti: &str) -> Option<(OutstandingToken, Option<Timestamp>)> {
-        self.lock().get(jti).map(|entry| (entry.token.clone(), entry.blacklisted_at))
+        self.lock().tokens.get(jti).map(|entry| (entry.token.clone(), entry.blacklisted_at))
     }
 
     /// Nothing in between can fail and leave half a change behind.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn entry<'a>(tokens: &'a mut HashMap<String, Entry>, token: &OutstandingToken) -> &'a mut Entry {
-    tokens
-        .entry(token.jti.clone())
-        .or_insert_with(|| Entry { token: token.clone(), blacklisted_at: None })
-}
-
-fn blacklist(
-    tokens: &mut HashMap<String, Entry>,
-    token: &OutstandingToken,
-    at: Timestamp,
-) -> Blacklisting {
-    let entry = entry(tokens, token);
-    if entry.blacklisted_at.is_some() {
-        return Blacklisting::AlreadyBlacklisted;
+impl State {
+    fn entry(&mut self, token: &OutstandingToken) -> &mut Entry {
+        self.tokens
+            .entry(token.jti.clone())
+            .or_insert_with(|| Entry { token: token.clone(), blacklisted_at: None })
     }
-    entry.blacklisted_at = Some(at);
-    Blacklisting::Blacklisted
+
+    fn blacklist(&mut self, token: &OutstandingToken, at: Timestamp) -> Blacklisting {
+        let entry = self.entry(token);
+        if entry.blacklisted_at.is_some() {
+            return Blacklisting::AlreadyBlacklisted;
+        }
+        entry.blacklisted_at = Some(at);
+        Blacklisting::Blacklisted
+    }
+
+    fn is_blacklisted(&self, jti: &str) -> bool {
+        self.tokens.get(jti).is_some_and(|entry| entry.blacklisted_at.is_some())
+    }
 }
 
 #[async_trait]
 impl TokenStore for MemoryStore {
     async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
-        entry(&mut self.lock(), token);
+        self.lock().entry(token);
         Ok(())
     }
 
@@ -89,11 +99,11 @@ impl TokenStore for MemoryStore {
         next: &OutstandingToken,
         at: Timestamp,
     ) -> Result<Rotation, StoreError> {
-        let mut tokens = self.lock();
-        match blacklist(&mut tokens, spent, at) {
+        let mut state = self.lock();
+        match state.blacklist(spent, at) {
             Blacklisting::AlreadyBlacklisted => Ok(Rotation::Replayed),
             Blacklisting::Blacklisted => {
-                entry(&mut tokens, next);
+                state.entry(next);
                 Ok(Rotation::Rotated)
             }
         }
@@ -104,12 +114,12 @@ impl TokenStore for MemoryStore {
         token: &OutstandingToken,
         at: Timestamp,
     ) -> Result<Blacklisting, StoreError> {
-        Ok(blacklist(&mut self.lock(), token, at))
+        Ok(self.lock().blacklist(token, at))
     }
 
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
         let mut blacklisted = 0;
-        for entry in self.lock().values_mut() {
+        for entry in self.lock().tokens.values_mut() {
             let theirs = entry.token.user_id.as_ref() == Some(user_id);
             if theirs && entry.token.expires_at > at && entry.blacklisted_at.is_none() {
                 entry.blacklisted_at = Some(at);
@@ -120,12 +130,12 @@ impl TokenStore for MemoryStore {
     }
 
     async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
-        Ok(self.lock().get(jti).is_some_and(|entry| entry.blacklisted_at.is_some()))
+        Ok(self.lock().is_blacklisted(jti))
     }
 
     async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
         let mut left = batch;
-        self.lock().retain(|_, entry| {
+        self.lock().tokens.retain(|_, entry| {
             let keep = left == 0 || entry.token.expires_at > before;
             left -= u32::from(!keep);
             keep
@@ -153,7 +163,7 @@ mod tests {
             created_at: at,
             expires_at: at,
         };
-        entry(&mut store.lock(), &token);
+        store.lock().entry(&token);
         let shown = format!("{store:?}");
         assert!(shown.contains('1') && !shown.contains("topsecret"), "{shown}");
     }

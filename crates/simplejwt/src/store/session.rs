@@ -166,6 +166,11 @@ pub struct SessionRefresh {
     pub horizon: Horizon,
 }
 
+impl SessionRefresh {
+    /// How often the use of a token that isn't rotated is noted.
+    pub const USE_INTERVAL: Duration = Duration::from_secs(60);
+}
+
 /// The successor that a token has already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Successor {
@@ -324,6 +329,22 @@ pub struct AccessClaims {
     pub user_id: Option<UserId>,
     /// `iat`.
     pub issued_at: Option<Timestamp>,
+}
+
+impl AccessClaims {
+    /// Whether a revocation of this subject, made at `revoked_at`, is one of this token.
+    pub fn is_covered_by(&self, subject: &Subject, revoked_at: Timestamp) -> bool {
+        match subject {
+            Subject::Session(id) => self.session.as_ref() == Some(id),
+            Subject::Token(jti) => self.jti.as_ref() == Some(jti),
+            // A token that doesn't say when it was issued may have been issued before.
+            Subject::User(id) => {
+                self.session.is_none()
+                    && self.user_id.as_ref() == Some(id)
+                    && self.issued_at.is_none_or(|issued_at| issued_at <= revoked_at)
+            }
+        }
+    }
 }
 
 /// A [`TokenStore`] that knows which tokens belong together.

@@ -16,9 +16,9 @@ use super::table::{Key, KeyKind, UserTable, quoted};
 use super::{Credentials, User, UserId, UserStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::store::schema::SchemaError;
 use crate::store::sqlite::SqliteDatabase;
 use crate::store::sqlite::datetime::text;
-use crate::store::schema::SchemaError;
 use crate::store::sqlite::schema;
 
 /// The users in an [`SqliteDatabase`].

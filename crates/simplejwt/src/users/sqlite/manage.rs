@@ -79,7 +79,8 @@ fn create(
 ) -> rusqlite::Result<Result<User, ManageError>> {
     let table = &sql.table;
     let columns = schema::columns(connection, &table.table)?;
-    let max = schema::column(&columns, &table.login).map_or(usize::MAX, |column| longest(&column.declared));
+    let max = schema::column(&columns, &table.login)
+        .map_or(usize::MAX, |column| longest(&column.declared));
     if user.username.is_empty() || user.username.chars().count() > max {
         return Ok(Err(ManageError::BadUsername { max }));
     }

@@ -1,0 +1,277 @@
+//! What holds of sessions however many do it at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{NOW, Task, after, good, horizon, open, refresh, refresh_at, together, token};
+use crate::store::session::{
+    EndReason, EndSessions, OpenSession, Opening, Refreshing, Revocation, SessionLimit,
+    SessionStore, Subject, Which,
+};
+
+const ROUNDS: usize = 20;
+const TASKS: usize = 16;
+
+async fn registered(store: &impl SessionStore) -> u64 {
+    good(store.flush_expired(after(60), u32::MAX / 2).await)
+}
+
+/// Without grace all but one find a spent token: the session is over, and there is one successor.
+pub(super) async fn one_refresh_wins<S: SessionStore>(store: Arc<S>, spawn: &impl Fn(Task)) {
+    for round in 0..ROUNDS {
+        let spent = format!("spent {round}");
+        let _ = good(store.open(&open(&spent)).await);
+        let outcomes = together(
+            spawn,
+            (0..TASKS).map(|task| {
+                let (store, spent) = (Arc::clone(&store), spent.clone());
+                async move {
+                    good(store.refresh(&refresh(&spent, &format!("next {round} {task}"))).await)
+                }
+            }),
+        )
+        .await;
+        let count = |wanted: Refreshing| outcomes.iter().filter(|o| **o == wanted).count();
+        assert_eq!(count(Refreshing::Refreshed), 1, "so many refreshes won: {outcomes:?}");
+        assert_eq!(count(Refreshing::Reused), 1, "so many noticed the reuse: {outcomes:?}");
+        assert_eq!(count(Refreshing::Ended), TASKS - 2, "{outcomes:?}");
+        assert_eq!(good(store.sessions(&"1".into(), NOW).await), []);
+    }
+    assert_eq!(registered(&*store).await, 2 * ROUNDS as u64, "a refresh that lost left a row");
+}
+
+/// Within the grace everybody gets the one successor.
+pub(super) async fn all_get_the_same_successor<S: SessionStore>(
+    store: Arc<S>,
+    spawn: &impl Fn(Task),
+) {
+    for round in 0..ROUNDS {
+        let spent = format!("spent {round}");
+        let _ = good(store.open(&open(&spent)).await);
+        let outcomes = together(
+            spawn,
+            (0..TASKS).map(|task| {
+                let (store, spent) = (Arc::clone(&store), spent.clone());
+                async move {
+                    let next = format!("next {round} {task}");
+                    (good(store.refresh(&refresh_at(&spent, &next, 0, 10)).await), next)
+                }
+            }),
+        )
+        .await;
+        let won: Vec<_> = outcomes
+            .iter()
+            .filter(|(outcome, _)| *outcome == Refreshing::Refreshed)
+            .map(|(_, next)| next)
+            .collect();
+        assert_eq!(won.len(), 1, "so many refreshes won: {outcomes:?}");
+        for (outcome, _) in &outcomes {
+            match outcome {
+                Refreshing::Refreshed => {}
+                Refreshing::Repeated(successor) => assert_eq!(Some(&&successor.jti), won.first()),
+                other => super::broken(&format!("within the grace: {other:?}")),
+            }
+        }
+    }
+    assert_eq!(registered(&*store).await, 2 * ROUNDS as u64, "a replay left a row");
+}
+
+pub(super) async fn an_unknown_token_joins_once<S: SessionStore>(
+    store: Arc<S>,
+    spawn: &impl Fn(Task),
+) {
+    for round in 0..ROUNDS {
+        let spent = format!("spent {round}");
+        if round % 2 == 0 {
+            good(store.record(&token(&spent)).await);
+        }
+        let outcomes = together(
+            spawn,
+            (0..TASKS).map(|task| {
+                let (store, spent) = (Arc::clone(&store), spent.clone());
+                async move {
+                    let next = format!("next {round} {task}");
+                    good(store.refresh(&refresh_at(&spent, &next, 0, 10)).await)
+                }
+            }),
+        )
+        .await;
+        let won = outcomes.iter().filter(|o| **o == Refreshing::Refreshed).count();
+        assert_eq!(won, 1, "so many refreshes won: {outcomes:?}");
+    }
+    let sessions = good(store.sessions(&"1".into(), NOW).await);
+    assert_eq!(sessions.len(), ROUNDS, "a token joined two sessions, or none");
+    assert_eq!(registered(&*store).await, 2 * ROUNDS as u64);
+}
+
+/// A refresh beside the end of the session comes before or after it: nothing is alive then.
+pub(super) async fn nothing_slips_past_the_end<S: SessionStore>(
+    store: Arc<S>,
+    spawn: &impl Fn(Task),
+) {
+    for round in 0..2 * ROUNDS {
+        let id = format!("session {round}");
+        // Known or not when the race begins.
+        if round % 4 != 3 {
+            let _ = good(store.open(&open(&id)).await);
+        } else {
+            good(store.record(&token(&id)).await);
+        }
+        let which = if round % 2 == 0 {
+            Which::One { id: id.clone(), user_id: None }
+        } else {
+            Which::All { user_id: "1".into(), except: None }
+        };
+        let end = EndSessions { which, reason: EndReason::Logout, at: NOW, horizon: horizon() };
+        let refreshed = together(
+            spawn,
+            (0..4).map(|task| {
+                let (store, end, id) = (Arc::clone(&store), end.clone(), id.clone());
+                async move {
+                    if (task + round) % 4 == 0 {
+                        good(store.end_sessions(&end).await);
+                        return false;
+                    }
+                    let next = format!("next {round} {task}");
+                    let outcome = good(store.refresh(&refresh_at(&id, &next, 0, 10)).await);
+                    outcome == Refreshing::Refreshed
+                }
+            }),
+        )
+        .await;
+        let won = refreshed.iter().filter(|won| **won).count();
+        assert!(won <= 1, "{won} refreshes won");
+        // A token that nobody knew may have joined its session after the end of all.
+        good(store.end_sessions(&end).await);
+        assert!(good(store.is_blacklisted(&id).await), "the token slipped past");
+        for task in 0..4 {
+            let next = format!("next {round} {task}");
+            if good(store.session_of(&next).await).is_some() {
+                assert!(good(store.is_blacklisted(&next).await), "the successor slipped past");
+                let outcome = good(store.refresh(&refresh(&next, "x")).await);
+                assert_eq!(outcome, Refreshing::Ended);
+            }
+        }
+        assert_eq!(good(store.sessions(&"1".into(), NOW).await), []);
+    }
+}
+
+/// A thief presents the spent token while its owner goes on with the successor.
+pub(super) async fn reuse_and_the_next_refresh<S: SessionStore>(
+    store: Arc<S>,
+    spawn: &impl Fn(Task),
+) {
+    for round in 0..ROUNDS {
+        let (first, second) = (format!("first {round}"), format!("second {round}"));
+        let _ = good(store.open(&open(&first)).await);
+        let _ = good(store.refresh(&refresh(&first, &second)).await);
+        let outcomes = together(
+            spawn,
+            (0..2).map(|task| {
+                let (store, spent) =
+                    (Arc::clone(&store), if task == 0 { first.clone() } else { second.clone() });
+                async move {
+                    good(store.refresh(&refresh(&spent, &format!("third {round} {task}"))).await)
+                }
+            }),
+        )
+        .await;
+        assert_eq!(outcomes.first(), Some(&Refreshing::Reused));
+        assert!(
+            matches!(outcomes.get(1), Some(Refreshing::Refreshed | Refreshing::Ended)),
+            "{outcomes:?}"
+        );
+        assert_eq!(good(store.sessions(&"1".into(), NOW).await), [], "the thief or the owner");
+        let third = format!("third {round} 1");
+        if good(store.session_of(&third).await).is_some() {
+            assert!(good(store.is_blacklisted(&third).await));
+        }
+    }
+}
+
+pub(super) async fn no_login_too_many<S: SessionStore>(store: Arc<S>, spawn: &impl Fn(Task)) {
+    for limit in [SessionLimit::Refuse(3), SessionLimit::EvictOldest(2)] {
+        let outcomes = together(
+            spawn,
+            (0..TASKS).map(|task| {
+                let store = Arc::clone(&store);
+                let id = format!("{limit:?} {task}");
+                let at = after(i64::try_from(task).unwrap_or_default());
+                let opening = OpenSession { limit: Some(limit), at, ..open(&id) };
+                async move { good(store.open(&opening).await) }
+            }),
+        )
+        .await;
+        let opened = outcomes.iter().filter(|o| **o != Opening::TooMany).count();
+        let live = good(store.sessions(&"1".into(), NOW).await).len();
+        match limit {
+            SessionLimit::Refuse(limit) => {
+                assert_eq!((opened, live), (limit as usize, limit as usize))
+            }
+            SessionLimit::EvictOldest(limit) => assert_eq!((opened, live), (TASKS, limit as usize)),
+        }
+    }
+}
+
+/// Whoever reads on from where they were sees every revocation, however many are under way.
+pub(super) async fn nobody_misses_a_revocation<S: SessionStore>(
+    store: Arc<S>,
+    spawn: &impl Fn(Task),
+) {
+    const EACH: usize = 25;
+    let writers = (0..TASKS).map(|task| {
+        let store = Arc::clone(&store);
+        let work = async move {
+            for number in 0..EACH {
+                let revocation = Revocation {
+                    subject: Subject::Token(format!("{task} {number}")),
+                    revoked_at: NOW,
+                    expires_at: after(50),
+                };
+                good(store.revoke(&revocation).await);
+            }
+            Vec::new()
+        };
+        Box::pin(work) as std::pin::Pin<Box<dyn Future<Output = Vec<Subject>> + Send>>
+    });
+    let reader = {
+        let store = Arc::clone(&store);
+        let work = async move {
+            let (mut seen, mut sequence, mut turns) = (Vec::new(), 0, 0);
+            while seen.len() < TASKS * EACH {
+                let found = good(store.revocations(sequence, 7, NOW).await);
+                assert!(found.sequence >= sequence, "the sequence went back");
+                // Nothing new, for far longer than the writers take.
+                turns = if found.entries.is_empty() { turns + 1 } else { 0 };
+                assert!(turns < 200_000, "only {} of the revocations came", seen.len());
+                sequence = found.sequence;
+                seen.extend(found.entries.into_iter().map(|entry| entry.subject));
+            }
+            seen
+        };
+        Box::pin(work) as std::pin::Pin<Box<dyn Future<Output = Vec<Subject>> + Send>>
+    };
+    let outcomes = together(spawn, writers.chain([reader])).await;
+    let seen = outcomes.last().cloned().unwrap_or_default();
+    let distinct: std::collections::HashSet<_> = seen.iter().collect();
+    assert_eq!((seen.len(), distinct.len()), (TASKS * EACH, TASKS * EACH), "once each");
+}
+
+pub(super) async fn one_holder_wins<S: SessionStore>(store: Arc<S>, spawn: &impl Fn(Task)) {
+    for round in 0..ROUNDS {
+        let at = after(i64::try_from(round).unwrap_or_default() * 10);
+        let held = together(
+            spawn,
+            (0..TASKS).map(|task| {
+                let store = Arc::clone(&store);
+                let holder = format!("{round} {task}");
+                async move {
+                    let until = at + Duration::from_secs(10);
+                    good(store.lease("purge", &holder, at, until).await)
+                }
+            }),
+        )
+        .await;
+        assert_eq!(held.iter().filter(|has| **has).count(), 1, "so many have the lease");
+    }
+}
