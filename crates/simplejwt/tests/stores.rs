@@ -71,6 +71,21 @@ async fn sqlite_without_group_commit() {
     conforms(SqliteOptions { batch: 1, readers: 0, ..SqliteOptions::default() }).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_sessions() {
+    let directories = Mutex::new(Vec::new());
+    conformance::sessions(
+        || async {
+            let directory = tempfile::tempdir().unwrap();
+            let store = sqlite_in(&directory, SqliteOptions::default()).await;
+            directories.lock().unwrap().push(directory);
+            store
+        },
+        spawn,
+    )
+    .await;
+}
+
 /// The writing thread needs no runtime, and neither does the suite.
 #[test]
 fn without_tokio() {

@@ -8,6 +8,43 @@ use crate::users::table::NameError;
 pub(crate) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
 pub(crate) const BLACKLISTED: &str = "token_blacklist_blacklistedtoken";
 
+/// The index that the purge uses.
+pub(crate) const EXPIRES_AT_INDEX: &str = "simplejwt_outstandingtoken_expires_at";
+/// Our own tables, with the columns that are used.
+pub(crate) const SESSION_TABLES: &[(&str, &[&str])] = &[
+    (
+        "simplejwt_session",
+        &[
+            "id",
+            "user_id",
+            "created_at",
+            "expires_at",
+            "ended_at",
+            "end_reason",
+            "password",
+            "address",
+            "user_agent",
+        ],
+    ),
+    (
+        "simplejwt_session_token",
+        &[
+            "jti",
+            "session_id",
+            "parent_jti",
+            "access_jti",
+            "created_at",
+            "used_at",
+            "expires_at",
+            "address",
+        ],
+    ),
+    ("simplejwt_revocation", &["sequence", "kind", "subject", "revoked_at", "expires_at"]),
+    ("simplejwt_sequence", &["name", "value"]),
+    ("simplejwt_lease", &["name", "holder", "expires_at"]),
+    ("simplejwt_user", &["user_id"]),
+];
+
 /// Why the tables of a database can't be used as they are.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -8,7 +8,9 @@ mod database;
 pub(crate) mod datetime;
 pub mod migrate;
 mod open;
+mod revocations;
 pub(crate) mod schema;
+pub(crate) mod sessions;
 mod writer;
 
 use std::fmt;
@@ -44,6 +46,8 @@ struct Sql {
     user_id: KeyKind,
     record: String,
     blacklist_all: String,
+    /// Of a user, but for those in one session.
+    blacklist_others: String,
 }
 
 // The unique keys decide. NOT EXISTS only saves what a conflict would cost: AUTOINCREMENT uses
@@ -86,6 +90,16 @@ impl Sql {
                 "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
                  SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
                  WHERE o.user_id = {} AND o.expires_at > ?1 AND NOT EXISTS (\
+                 SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
+                 ON CONFLICT (token_id) DO NOTHING",
+                key.replace("{}", "?2")
+            ),
+            blacklist_others: format!(
+                "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+                 SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
+                 WHERE o.user_id = {} AND o.expires_at > ?1 AND NOT EXISTS (\
+                 SELECT 1 FROM simplejwt_session_token AS t \
+                 WHERE t.jti = o.jti AND t.session_id = ?3) AND NOT EXISTS (\
                  SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
                  ON CONFLICT (token_id) DO NOTHING",
                 key.replace("{}", "?2")
@@ -148,6 +162,14 @@ impl SqliteStore {
         };
         let user_id = database.read("open", |connection| Ok(check(connection)))??;
         Ok(Self { database: database.clone(), sql: Arc::new(Sql::new(users, user_id)) })
+    }
+
+    /// Whether the tables of the sessions are there, which [`migrate::apply`] makes.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where one is missing; names it.
+    pub fn check_sessions(&self) -> Result<(), SchemaError> {
+        self.database.read("open", |connection| Ok(schema::check_sessions(connection)))?
     }
 
     /// The database that holds the tokens.

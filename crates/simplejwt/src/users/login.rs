@@ -22,9 +22,9 @@ pub(crate) trait LoginRows: Send + Sync {
     /// The user with exactly this login name.
     async fn by_login(&self, name: &str) -> Result<Option<Found<Self::Key>>, StoreError>;
 
-    /// Puts `new` in the place of `old`; whether `old` was still there.
-    async fn replace_hash(&self, key: &Self::Key, old: &str, new: &str)
-    -> Result<bool, StoreError>;
+    /// Puts `new` in the place of `old`; whether `old` was still there. Where sessions are kept
+    /// beside the rows, those that are tied to `old` are tied to `new` by the same transaction.
+    async fn replace_hash(&self, found: &Found<Self::Key>, new: &str) -> Result<bool, StoreError>;
 }
 
 /// The user with these credentials; `None` after equal work for everybody else.
@@ -55,15 +55,16 @@ async fn rewrite<R: LoginRows>(
     credentials: &Credentials,
     found: Found<R::Key>,
 ) -> Result<Option<User>, StoreError> {
-    let Found { key, mut user } = found;
     let new = match pool.encode(password(credentials)).await {
         Ok(new) => new,
         Err(error) => {
-            tracing::warn!(user_id = %user.id, %error, "outdated password hash was kept");
-            return Ok(Some(user));
+            tracing::warn!(user_id = %found.user.id, %error, "outdated password hash was kept");
+            return Ok(Some(found.user));
         }
     };
-    match rows.replace_hash(&key, &user.password, &new).await {
+    let replaced = rows.replace_hash(&found, &new).await;
+    let mut user = found.user;
+    match replaced {
         Ok(true) => {
             user.rehashed_from = Some(std::mem::replace(&mut user.password, new));
             Ok(Some(user))

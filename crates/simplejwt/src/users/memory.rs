@@ -95,13 +95,16 @@ impl LoginRows for MemoryUsers {
         Ok(users.get(name).map(|entry| Found { key: name.to_owned(), user: entry.user.clone() }))
     }
 
-    async fn replace_hash(&self, key: &String, old: &str, new: &str) -> Result<bool, StoreError> {
+    async fn replace_hash(&self, found: &Found<String>, new: &str) -> Result<bool, StoreError> {
+        let old = &found.user.password;
         let mut users = self.lock();
-        let Some(entry) = users.get_mut(key).filter(|entry| entry.user.password == old) else {
-            return Ok(false);
-        };
-        entry.user.password = new.to_owned();
-        Ok(true)
+        match users.get_mut(&found.key) {
+            Some(entry) if entry.user.password == *old => {
+                entry.user.password = new.to_owned();
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 }
 

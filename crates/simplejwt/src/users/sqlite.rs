@@ -13,13 +13,13 @@ use super::login::{self, Found, LoginRows};
 use super::manage::UserOptions;
 use super::password::HashingPool;
 use super::table::{Key, KeyKind, UserTable, quoted};
-use super::{Credentials, User, UserId, UserStore};
+use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::schema::SchemaError;
 use crate::store::sqlite::SqliteDatabase;
 use crate::store::sqlite::datetime::text;
-use crate::store::sqlite::schema;
+use crate::store::sqlite::{schema, sessions};
 
 /// The users in an [`SqliteDatabase`].
 ///
@@ -29,6 +29,8 @@ pub struct SqliteUsers {
     database: SqliteDatabase,
     pool: HashingPool,
     options: UserOptions,
+    /// Whether the database has sessions, which may be tied to passwords.
+    has_sessions: bool,
     sql: Arc<Sql>,
 }
 
@@ -149,10 +151,13 @@ impl SqliteUsers {
         pool: HashingPool,
         options: UserOptions,
     ) -> Result<Self, SchemaError> {
-        let check = |connection: &Connection| Ok(schema::check_users(connection, &table));
-        let user_id = database.read("open", check)??;
+        let check = |connection: &Connection| {
+            let has_sessions = schema::check_sessions(connection).is_ok();
+            Ok(schema::check_users(connection, &table).map(|user_id| (user_id, has_sessions)))
+        };
+        let (user_id, has_sessions) = database.read("open", check)??;
         let sql = Arc::new(Sql::new(table, user_id));
-        Ok(Self { database: database.clone(), pool, options, sql })
+        Ok(Self { database: database.clone(), pool, options, has_sessions, sql })
     }
 
     /// The table that the users are in.
@@ -170,13 +175,20 @@ impl LoginRows for SqliteUsers {
         self.database.read("authenticate", |connection| sql.one(connection, &sql.by_login, name))
     }
 
-    async fn replace_hash(&self, key: &Key, old: &str, new: &str) -> Result<bool, StoreError> {
-        let (sql, key) = (Arc::clone(&self.sql), key.clone());
-        let (old, new) = (old.to_owned(), new.to_owned());
+    async fn replace_hash(&self, found: &Found<Key>, new: &str) -> Result<bool, StoreError> {
+        let (sql, key, id) = (Arc::clone(&self.sql), found.key.clone(), found.user.id.clone());
+        let (old, new) = (found.user.password.clone(), new.to_owned());
+        let has_sessions = self.has_sessions;
         let replace = move |connection: &Connection| {
-            connection.prepare_cached(&sql.replace_hash)?.execute(params![new, key, old])
+            let replaced =
+                connection.prepare_cached(&sql.replace_hash)?.execute(params![new, key, old])?;
+            if replaced > 0 && has_sessions {
+                let (old, new) = (password_fingerprint(&old), password_fingerprint(&new));
+                sessions::rehashed(connection, &id, &old, &new)?;
+            }
+            Ok(replaced > 0)
         };
-        Ok(self.database.write("authenticate", replace).await? > 0)
+        self.database.write("authenticate", replace).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SchemaError};
+use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SESSION_TABLES, SchemaError};
 use crate::users::table::{KeyKind, UserTable};
 
 impl From<rusqlite::Error> for SchemaError {
@@ -125,6 +125,21 @@ pub(crate) fn check_blacklisted(connection: &Connection) -> Result<(), SchemaErr
 pub(crate) fn check_tokens(connection: &Connection, users: &UserTable) -> Result<(), SchemaError> {
     check_outstanding(connection, users)?;
     check_blacklisted(connection)
+}
+
+/// Whether the tables of the sessions are there.
+pub(crate) fn check_sessions(connection: &Connection) -> Result<(), SchemaError> {
+    for (name, wanted) in SESSION_TABLES {
+        table(connection, name, wanted.iter().copied())?;
+    }
+    Ok(())
+}
+
+/// Whether an index with this name is there.
+pub(crate) fn has_index(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1")?
+        .exists([name])
 }
 
 /// Whether the table of users has the columns that are named; what `USER_ID_FIELD` holds.

@@ -1,0 +1,114 @@
+//! What has been revoked, numbered in the order of the transactions: SQLite has one writer.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::clock::Timestamp;
+use crate::store::session::{AccessClaims, Revocation, Revocations, Subject};
+
+const NEXT: &str = "\
+    UPDATE simplejwt_sequence SET value = value + 1 WHERE name = 'revocation' RETURNING value";
+const INSERT: &str = "\
+    INSERT INTO simplejwt_revocation (sequence, kind, subject, revoked_at, expires_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5)";
+/// One statement, so that the counter and the rows are of one moment.
+const AFTER: &str = "\
+    SELECT q.value, r.sequence, r.kind, r.subject, r.revoked_at, r.expires_at \
+    FROM simplejwt_sequence AS q LEFT JOIN (SELECT * FROM simplejwt_revocation \
+    WHERE sequence > ?1 AND expires_at > ?2 ORDER BY sequence LIMIT ?3) AS r \
+    WHERE q.name = 'revocation' ORDER BY r.sequence";
+const ENDED: &str = "SELECT ended_at IS NOT NULL FROM simplejwt_session WHERE id = ?1";
+const ABOUT: &str = "\
+    SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > ?1 \
+    AND ((kind = 'token' AND subject = ?2) OR (kind = 'user' AND subject = ?3))";
+
+fn words(subject: &Subject) -> (&'static str, &str) {
+    match subject {
+        Subject::Session(id) => ("session", id),
+        Subject::Token(jti) => ("token", jti),
+        Subject::User(id) => ("user", id.as_str()),
+    }
+}
+
+fn subject(kind: &str, subject: String) -> Option<Subject> {
+    match kind {
+        "session" => Some(Subject::Session(subject)),
+        "token" => Some(Subject::Token(subject)),
+        "user" => Some(Subject::User(subject.into())),
+        _ => None,
+    }
+}
+
+pub(super) fn insert(connection: &Connection, revocation: &Revocation) -> rusqlite::Result<()> {
+    let sequence: i64 = connection.prepare_cached(NEXT)?.query_row((), |row| row.get(0))?;
+    let (kind, subject) = words(&revocation.subject);
+    connection.prepare_cached(INSERT)?.execute(params![
+        sequence,
+        kind,
+        subject,
+        revocation.revoked_at.as_micros(),
+        revocation.expires_at.as_micros(),
+    ])?;
+    Ok(())
+}
+
+pub(super) fn after(
+    connection: &Connection,
+    after: i64,
+    limit: u32,
+    at: Timestamp,
+) -> rusqlite::Result<Revocations> {
+    let read = |row: &Row<'_>| {
+        let newest: i64 = row.get(0)?;
+        let Some(sequence) = row.get::<_, Option<i64>>(1)? else { return Ok((newest, None)) };
+        let kind: String = row.get(2)?;
+        // Of a later version's kind, which doesn't concern this one.
+        let entry = subject(&kind, row.get(3)?);
+        let (revoked_at, expires_at) = (row.get(4)?, row.get(5)?);
+        let entry = entry.map(|subject| Revocation {
+            subject,
+            revoked_at: Timestamp::from_micros(revoked_at),
+            expires_at: Timestamp::from_micros(expires_at),
+        });
+        Ok((newest, Some((sequence, entry))))
+    };
+    let rows = connection
+        .prepare_cached(AFTER)?
+        .query_map(params![after, at.as_micros(), limit], read)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let newest = rows.first().map_or(after, |(newest, _)| *newest);
+    let found: Vec<_> = rows.into_iter().filter_map(|(_, entry)| entry).collect();
+    let complete = found.len() < limit as usize;
+    let last = found.last().map_or(after, |(sequence, _)| *sequence);
+    Ok(Revocations {
+        sequence: if complete { newest } else { last },
+        entries: found.into_iter().filter_map(|(_, entry)| entry).collect(),
+        complete,
+    })
+}
+
+pub(super) fn is_revoked(
+    connection: &Connection,
+    access: &AccessClaims,
+    at: Timestamp,
+) -> rusqlite::Result<bool> {
+    if let Some(id) = &access.session {
+        let ended =
+            connection.prepare_cached(ENDED)?.query_row([id], |row| row.get(0)).optional()?;
+        if ended.unwrap_or(true) {
+            return Ok(true);
+        }
+    }
+    let user_id = access.user_id.as_ref().map(crate::users::UserId::as_str);
+    let mut statement = connection.prepare_cached(ABOUT)?;
+    let mut rows = statement.query(params![at.as_micros(), access.jti, user_id])?;
+    while let Some(row) = rows.next()? {
+        let kind: String = row.get(0)?;
+        let revoked_at = Timestamp::from_micros(row.get(2)?);
+        let covered = subject(&kind, row.get(1)?)
+            .is_some_and(|subject| access.is_covered_by(&subject, revoked_at));
+        if covered {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

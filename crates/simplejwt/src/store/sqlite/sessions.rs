@@ -1,0 +1,569 @@
+//! Sessions in an SQLite file. Each method is one job of the writing thread, and so one
+//! transaction that nobody else's comes between.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::revocations;
+use super::{Sql, SqliteStore};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::store::OutstandingToken;
+use crate::store::session::{
+    AccessClaims, Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession,
+    Opening, Refreshing, Revocation, Revocations, Session, SessionLimit, SessionRefresh,
+    SessionStore, Subject, Successor, Which,
+};
+use crate::users::UserId;
+
+/// Sessions that are ended by one transaction at most.
+const BATCH: u32 = 1000;
+
+const INSERT_SESSION: &str = "\
+    INSERT INTO simplejwt_session \
+    (id, user_id, created_at, expires_at, password, address, user_agent) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING";
+const JOIN: &str = "\
+    INSERT INTO simplejwt_session_token \
+    (jti, session_id, created_at, used_at, expires_at, address) \
+    VALUES (?1, ?2, ?3, ?3, ?4, ?5) ON CONFLICT (jti) DO NOTHING";
+/// Spends a token of a session that is good. The unique key on `token_id` decides.
+const SPEND: &str = "\
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+    SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
+    JOIN simplejwt_session_token AS t ON t.jti = o.jti \
+    JOIN simplejwt_session AS s ON s.id = t.session_id \
+    WHERE o.jti = ?2 AND s.ended_at IS NULL AND s.created_at > ?3 AND t.used_at > ?4 \
+    AND (s.password IS NULL OR ?5 IS NULL OR s.password = ?5) \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
+    ON CONFLICT (token_id) DO NOTHING";
+const SUCCEED: &str = "\
+    INSERT INTO simplejwt_session_token \
+    (jti, session_id, parent_jti, access_jti, created_at, used_at, expires_at, address) \
+    SELECT ?1, session_id, ?2, ?3, ?4, ?4, ?5, ?6 FROM simplejwt_session_token WHERE jti = ?2";
+const STATE: &str = "\
+    SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, EXISTS (\
+    SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = t.jti) \
+    FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
+    WHERE t.jti = ?1";
+const SUCCESSOR: &str = "\
+    SELECT c.jti, c.access_jti, c.created_at, c.address, c.expires_at > ?2 \
+    AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS g WHERE g.parent_jti = c.jti) \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = c.jti) \
+    FROM simplejwt_session_token AS c WHERE c.parent_jti = ?1";
+const USED: &str = "\
+    UPDATE simplejwt_session_token SET used_at = ?2, address = ?3 WHERE jti = ?1 AND used_at < ?4";
+const SHOW: &str = "\
+    SELECT s.id, s.user_id, s.created_at, s.ended_at, s.user_agent, \
+    coalesce((SELECT max(used_at) FROM simplejwt_session_token WHERE session_id = s.id), \
+    s.created_at), \
+    coalesce((SELECT max(expires_at) FROM simplejwt_session_token WHERE session_id = s.id), \
+    s.expires_at), \
+    coalesce((SELECT address FROM simplejwt_session_token WHERE session_id = s.id \
+    ORDER BY used_at DESC LIMIT 1), s.address) \
+    FROM simplejwt_session AS s";
+/// A token of the session `s` can still be refreshed.
+const IS_LIVE: &str = "\
+    s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+    WHERE t.session_id = s.id AND t.expires_at > ?2 \
+    AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = t.jti))";
+const END: &str = "\
+    UPDATE simplejwt_session SET ended_at = ?2, end_reason = ?3, \
+    expires_at = max(expires_at, ?4) WHERE id = ?1 AND ended_at IS NULL";
+const BLACKLIST_SESSION: &str = "\
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+    SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
+    JOIN simplejwt_session_token AS t ON t.jti = o.jti WHERE t.session_id = ?2 \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
+    ON CONFLICT (token_id) DO NOTHING";
+const THEIRS: &str = "\
+    SELECT id FROM simplejwt_session WHERE user_id = ?1 AND ended_at IS NULL \
+    AND id <> coalesce(?2, '') LIMIT ?3";
+const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = ?1";
+const REHASHED: &str = "\
+    UPDATE simplejwt_session SET password = ?3 WHERE user_id = ?1 AND password = ?2";
+const FLUSH: [&str; 3] = [
+    "DELETE FROM simplejwt_session_token WHERE jti IN (\
+     SELECT jti FROM simplejwt_session_token WHERE expires_at <= ?1 LIMIT ?2)",
+    "DELETE FROM simplejwt_session WHERE id IN (\
+     SELECT id FROM simplejwt_session AS s WHERE s.expires_at <= ?1 AND NOT EXISTS (\
+     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id) LIMIT ?2)",
+    "DELETE FROM simplejwt_revocation WHERE sequence IN (\
+     SELECT sequence FROM simplejwt_revocation WHERE expires_at <= ?1 LIMIT ?2)",
+];
+const LEASE: &str = "\
+    INSERT INTO simplejwt_lease (name, holder, expires_at) VALUES (?1, ?2, ?4) \
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at \
+    WHERE holder = excluded.holder OR expires_at <= ?3";
+
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros)
+}
+
+/// A token of a session, as it stands.
+struct State {
+    session: String,
+    ended: bool,
+    created_at: Timestamp,
+    used_at: Timestamp,
+    password: Option<String>,
+    blacklisted: bool,
+}
+
+fn state(connection: &Connection, jti: &str) -> rusqlite::Result<Option<State>> {
+    let read = |row: &Row<'_>| {
+        Ok(State {
+            session: row.get(0)?,
+            ended: row.get::<_, Option<i64>>(1)?.is_some(),
+            created_at: at(row.get(2)?),
+            used_at: at(row.get(3)?),
+            password: row.get(4)?,
+            blacklisted: row.get(5)?,
+        })
+    };
+    connection.prepare_cached(STATE)?.query_row([jti], read).optional()
+}
+
+fn shown(row: &Row<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        id: row.get(0)?,
+        user_id: row.get::<_, String>(1)?.into(),
+        created_at: at(row.get(2)?),
+        ended_at: row.get::<_, Option<i64>>(3)?.map(at),
+        refreshed_at: at(row.get(5)?),
+        expires_at: at(row.get(6)?),
+        client: Client { address: row.get(7)?, user_agent: row.get(4)? },
+    })
+}
+
+fn insert_session(
+    connection: &Connection,
+    session: &NewSession,
+    now: Timestamp,
+    kept_until: Timestamp,
+) -> rusqlite::Result<()> {
+    connection.prepare_cached(INSERT_SESSION)?.execute(params![
+        session.id,
+        session.user_id.as_str(),
+        now.as_micros(),
+        kept_until.as_micros(),
+        session.password,
+        session.client.address,
+        session.client.user_agent,
+    ])?;
+    Ok(())
+}
+
+/// Whether it hadn't ended before.
+fn end(
+    connection: &Connection,
+    id: &str,
+    reason: EndReason,
+    now: Timestamp,
+    horizon: Horizon,
+) -> rusqlite::Result<bool> {
+    let ended = connection.prepare_cached(END)?.execute(params![
+        id,
+        now.as_micros(),
+        reason.as_str(),
+        horizon.refresh.as_micros(),
+    ])?;
+    if ended == 0 {
+        return Ok(false);
+    }
+    let blacklisted_at = super::text(now);
+    connection.prepare_cached(BLACKLIST_SESSION)?.execute(params![blacklisted_at, id])?;
+    revocations::insert(
+        connection,
+        &Revocation {
+            subject: Subject::Session(id.to_owned()),
+            revoked_at: now,
+            expires_at: horizon.access,
+        },
+    )?;
+    Ok(true)
+}
+
+impl Sql {
+    fn join(
+        &self,
+        connection: &Connection,
+        session: &str,
+        token: &OutstandingToken,
+        expires_at: Timestamp,
+        client: &Client,
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
+        self.record(connection, token)?;
+        connection.prepare_cached(JOIN)?.execute(params![
+            token.jti,
+            session,
+            now.as_micros(),
+            expires_at.as_micros(),
+            client.address,
+        ])?;
+        Ok(())
+    }
+
+    fn open(&self, connection: &Connection, open: &OpenSession) -> rusqlite::Result<Opening> {
+        let mut evicted = 0;
+        if let Some(limit) = open.limit {
+            let live = live(connection, &open.session.user_id, open.at)?;
+            let (SessionLimit::EvictOldest(places) | SessionLimit::Refuse(places)) = limit;
+            // One place is for the session that is opened.
+            let surplus = (live.len() + 1).saturating_sub(places as usize);
+            if surplus > 0 && matches!(limit, SessionLimit::Refuse(_)) {
+                return Ok(Opening::TooMany);
+            }
+            for id in live.iter().take(surplus) {
+                let ended = end(connection, id, EndReason::Limit, open.at, open.horizon)?;
+                evicted += u64::from(ended);
+            }
+        }
+        let session = &open.session;
+        insert_session(connection, session, open.at, open.expires_at)?;
+        let client = &session.client;
+        self.join(connection, &session.id, &open.token, open.expires_at, client, open.at)?;
+        Ok(Opening::Opened { evicted })
+    }
+
+    fn refresh(
+        &self,
+        connection: &Connection,
+        refresh: &SessionRefresh,
+    ) -> rusqlite::Result<Refreshing> {
+        if let NextToken::Rotated { token, access_jti } = &refresh.next
+            && self.rotate_in_session(connection, refresh, token, access_jti)?
+        {
+            return Ok(Refreshing::Refreshed);
+        }
+        let (token, now) = (&refresh.token, refresh.at);
+        let state = match state(connection, &token.jti)? {
+            Some(state) => state,
+            None => {
+                let new = &refresh.session;
+                insert_session(connection, new, now, token.expires_at)?;
+                self.join(connection, &new.id, token, token.expires_at, &new.client, now)?;
+                match state(connection, &token.jti)? {
+                    Some(state) => state,
+                    None => return Err(rusqlite::Error::QueryReturnedNoRows),
+                }
+            }
+        };
+        if state.ended {
+            return Ok(Refreshing::Ended);
+        }
+        if state.blacklisted {
+            return spent(connection, refresh, &state.session);
+        }
+        let passed = |limit: Option<std::time::Duration>, since: Timestamp| {
+            limit.is_some_and(|limit| since + limit <= now)
+        };
+        if passed(refresh.lifetime, state.created_at) || passed(refresh.idle, state.used_at) {
+            end(connection, &state.session, EndReason::Expired, now, refresh.horizon)?;
+            return Ok(Refreshing::Expired);
+        }
+        if let (Some(then), Some(current)) = (&state.password, &refresh.session.password)
+            && then != current
+        {
+            return Ok(Refreshing::PasswordChanged);
+        }
+        let client = &refresh.session.client;
+        match &refresh.next {
+            NextToken::None => {
+                connection.prepare_cached(USED)?.execute(params![
+                    token.jti,
+                    now.as_micros(),
+                    client.address,
+                    (now - SessionRefresh::USE_INTERVAL).as_micros(),
+                ])?;
+            }
+            NextToken::Added(next) => {
+                self.join(connection, &state.session, next, next.expires_at, client, now)?;
+            }
+            NextToken::Rotated { token: next, access_jti } => {
+                // It has only just joined its session.
+                if !self.rotate_in_session(connection, refresh, next, access_jti)? {
+                    return Err(rusqlite::Error::StatementChangedRows(0));
+                }
+            }
+        }
+        Ok(Refreshing::Refreshed)
+    }
+
+    /// The usual case, in three statements; whether this was it.
+    fn rotate_in_session(
+        &self,
+        connection: &Connection,
+        refresh: &SessionRefresh,
+        next: &OutstandingToken,
+        access_jti: &str,
+    ) -> rusqlite::Result<bool> {
+        let now = refresh.at;
+        let since = |limit: Option<std::time::Duration>| {
+            limit.map_or(i64::MIN, |limit| (now - limit).as_micros())
+        };
+        let spent = connection.prepare_cached(SPEND)?.execute(params![
+            super::text(now),
+            refresh.token.jti,
+            since(refresh.lifetime),
+            since(refresh.idle),
+            refresh.session.password,
+        ])?;
+        if spent == 0 {
+            return Ok(false);
+        }
+        self.record(connection, next)?;
+        connection.prepare_cached(SUCCEED)?.execute(params![
+            next.jti,
+            refresh.token.jti,
+            access_jti,
+            now.as_micros(),
+            next.expires_at.as_micros(),
+            refresh.session.client.address,
+        ])?;
+        Ok(true)
+    }
+
+    fn end_all(
+        &self,
+        connection: &Connection,
+        user_id: &UserId,
+        except: Option<&str>,
+        ending: &EndSessions,
+    ) -> rusqlite::Result<u64> {
+        let mut statement = connection.prepare_cached(THEIRS)?;
+        let ids = statement
+            .query_map(params![user_id.as_str(), except, BATCH], |row| row.get::<_, String>(0))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        for id in &ids {
+            end(connection, id, ending.reason, ending.at, ending.horizon)?;
+        }
+        if ids.len() < BATCH as usize {
+            // The last batch: what is in no session, too.
+            if let Some(key) = self.user_id.parse(user_id) {
+                connection.prepare_cached(&self.blacklist_others)?.execute(params![
+                    super::text(ending.at),
+                    key,
+                    except
+                ])?;
+            }
+            revocations::insert(
+                connection,
+                &Revocation {
+                    subject: Subject::User(user_id.clone()),
+                    revoked_at: ending.at,
+                    expires_at: ending.horizon.access,
+                },
+            )?;
+        }
+        Ok(ids.len() as u64)
+    }
+}
+
+/// What a blacklisted token of a session that hasn't ended comes to.
+fn spent(
+    connection: &Connection,
+    refresh: &SessionRefresh,
+    session: &str,
+) -> rusqlite::Result<Refreshing> {
+    let read = |row: &Row<'_>| {
+        let successor = Successor {
+            jti: row.get(0)?,
+            access_jti: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+            created_at: at(row.get(2)?),
+            same_address: row.get::<_, Option<String>>(3)? == refresh.session.client.address,
+        };
+        Ok((successor, row.get::<_, bool>(4)?))
+    };
+    let now = refresh.at;
+    let successor = connection
+        .prepare_cached(SUCCESSOR)?
+        .query_row(params![refresh.token.jti, now.as_micros()], read)
+        .optional()?;
+    let (reason, outcome) = match successor {
+        None => (EndReason::Blacklisted, Refreshing::Blacklisted),
+        Some((successor, live)) => {
+            if matches!(&refresh.next, NextToken::Rotated { token, .. } if token.jti == successor.jti)
+            {
+                return Ok(Refreshing::Refreshed);
+            }
+            if live && successor.created_at + refresh.grace > now {
+                return Ok(Refreshing::Repeated(successor));
+            }
+            (EndReason::Reuse, Refreshing::Reused)
+        }
+    };
+    end(connection, session, reason, now, refresh.horizon)?;
+    Ok(outcome)
+}
+
+/// The live sessions of a user, by when they were opened.
+fn live(
+    connection: &Connection,
+    user_id: &UserId,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<String>> {
+    let sql = format!(
+        "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = ?1 AND {IS_LIVE} \
+         ORDER BY s.created_at, s.id"
+    );
+    connection
+        .prepare_cached(&sql)?
+        .query_map(params![user_id.as_str(), now.as_micros()], |row| row.get(0))?
+        .collect()
+}
+
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn open(&self, open: &OpenSession) -> Result<Opening, StoreError> {
+        let (sql, open) = (Arc::clone(&self.sql), open.clone());
+        self.database.write("open", move |connection| sql.open(connection, &open)).await
+    }
+
+    async fn refresh(&self, refresh: &SessionRefresh) -> Result<Refreshing, StoreError> {
+        let (sql, refresh) = (Arc::clone(&self.sql), refresh.clone());
+        self.database.write("refresh", move |connection| sql.refresh(connection, &refresh)).await
+    }
+
+    async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
+        self.database.read("session", |connection| {
+            let sql = format!("{SHOW} WHERE s.id = ?1");
+            connection.prepare_cached(&sql)?.query_row([id], shown).optional()
+        })
+    }
+
+    async fn session_of(&self, jti: &str) -> Result<Option<Session>, StoreError> {
+        self.database.read("session_of", |connection| {
+            let sql = format!(
+                "{SHOW} WHERE s.id = (SELECT session_id FROM simplejwt_session_token \
+                 WHERE jti = ?1)"
+            );
+            connection.prepare_cached(&sql)?.query_row([jti], shown).optional()
+        })
+    }
+
+    async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        self.database.read("sessions", |connection| {
+            let sql = format!("{SHOW} WHERE s.user_id = ?1 AND {IS_LIVE} ORDER BY 6 DESC, s.id");
+            connection
+                .prepare_cached(&sql)?
+                .query_map(params![user_id.as_str(), at.as_micros()], shown)?
+                .collect()
+        })
+    }
+
+    async fn end_sessions(&self, ending: &EndSessions) -> Result<u64, StoreError> {
+        let mut ended = 0;
+        loop {
+            let (sql, ending) = (Arc::clone(&self.sql), ending.clone());
+            let batch = move |connection: &Connection| match &ending.which {
+                Which::One { id, user_id } => {
+                    let owner: Option<String> = connection
+                        .prepare_cached(OWNER)?
+                        .query_row([id], |r| r.get(0))
+                        .optional()?;
+                    let theirs = owner.is_some_and(|owner| {
+                        user_id.as_ref().is_none_or(|user_id| user_id.as_str() == owner)
+                    });
+                    let ended =
+                        theirs && end(connection, id, ending.reason, ending.at, ending.horizon)?;
+                    Ok(u64::from(ended))
+                }
+                Which::All { user_id, except } => {
+                    sql.end_all(connection, user_id, except.as_deref(), &ending)
+                }
+            };
+            let batch = self.database.write("end_sessions", batch).await?;
+            ended += batch;
+            if batch < u64::from(BATCH) {
+                return Ok(ended);
+            }
+        }
+    }
+
+    async fn password_rehashed(
+        &self,
+        user_id: &UserId,
+        old: &str,
+        new: &str,
+    ) -> Result<(), StoreError> {
+        let (user_id, old, new) = (user_id.clone(), old.to_owned(), new.to_owned());
+        self.database
+            .write("password_rehashed", move |connection| {
+                rehashed(connection, &user_id, &old, &new)
+            })
+            .await
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
+        let revocation = revocation.clone();
+        self.database
+            .write("revoke", move |connection| revocations::insert(connection, &revocation))
+            .await
+    }
+
+    async fn revocations(
+        &self,
+        after: i64,
+        limit: u32,
+        at: Timestamp,
+    ) -> Result<Revocations, StoreError> {
+        self.database
+            .read("revocations", |connection| revocations::after(connection, after, limit, at))
+    }
+
+    async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
+        self.database
+            .read("is_revoked", |connection| revocations::is_revoked(connection, access, at))
+    }
+
+    /// Never returns: other processes can't be heard of. They are asked often enough.
+    async fn revocation_notice(&self) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+
+    async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let flush = move |connection: &Connection| {
+            let mut deleted = 0;
+            for sql in FLUSH {
+                deleted +=
+                    connection.prepare_cached(sql)?.execute(params![before.as_micros(), batch])?;
+            }
+            Ok(deleted as u64)
+        };
+        self.database.write("flush_sessions", flush).await
+    }
+
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        at: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
+        let lease = move |connection: &Connection| {
+            let values = params![name, holder, at.as_micros(), until.as_micros()];
+            Ok(connection.prepare_cached(LEASE)?.execute(values)? == 1)
+        };
+        self.database.write("lease", lease).await
+    }
+}
+
+/// Ties sessions to another fingerprint of the same password.
+pub(crate) fn rehashed(
+    connection: &Connection,
+    user_id: &UserId,
+    old: &str,
+    new: &str,
+) -> rusqlite::Result<()> {
+    connection.prepare_cached(REHASHED)?.execute(params![user_id.as_str(), old, new])?;
+    Ok(())
+}
