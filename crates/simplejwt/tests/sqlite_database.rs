@@ -27,6 +27,9 @@ const TABLES: [&str; 8] = [
     "auth_user_user_permissions",
 ];
 
+/// What is ours: the tables of the sessions, and the index of the purge.
+const OURS: [&str; 2] = ["simplejwt_session", "simplejwt_outstandingtoken_expires_at"];
+
 fn no_wait() -> SqliteOptions {
     SqliteOptions { busy_timeout: Duration::ZERO, ..SqliteOptions::default() }
 }
@@ -66,7 +69,9 @@ async fn what_is_made_here_is_what_django_makes() {
     let (_there, ours) = made_by("");
     let (_here, django) = made_by(DJANGO);
     let steps = migrate::apply(&ours, &UserTable::default(), NOW).await.unwrap();
-    assert_eq!(steps.iter().map(|step| step.table).collect::<Vec<_>>(), TABLES[..4]);
+    let made: Vec<_> = steps.iter().map(|step| step.table).collect();
+    assert_eq!(made[..4], TABLES[..4]);
+    assert_eq!(made[4..], OURS);
     for table in TABLES {
         let expected = schema(&raw(&django), table);
         assert!(!expected.is_empty());
@@ -87,6 +92,8 @@ async fn what_is_made_here_is_what_django_makes() {
             "0002_outstanding_token",
             "0003_blacklisted_token",
             "0004_auth_permission",
+            "0005_session",
+            "0006_expires_at",
         ]
     );
     assert_eq!(recorded[0].1, "2026-01-02 03:04:05.678901");
@@ -99,12 +106,14 @@ async fn what_is_made_here_is_what_django_makes() {
 async fn a_database_of_djangos_is_used_as_it_is() {
     let (_directory, database) = made_by(DJANGO);
     let users = UserTable::default();
-    let version = |connection: &Connection| -> i64 {
-        connection.pragma_query_value(None, "schema_version", |row| row.get(0)).unwrap()
-    };
-    let before = version(&raw(&database));
-    assert_eq!(migrate::apply(&database, &users, NOW).await.unwrap(), []);
-    assert_eq!(version(&raw(&database)), before, "nothing was made, not even a table of ours");
+    let before = TABLES.map(|table| schema(&raw(&database), table));
+    let steps = migrate::apply(&database, &users, NOW).await.unwrap();
+    assert_eq!(steps.iter().map(|step| step.table).collect::<Vec<_>>(), OURS);
+    for (table, before) in TABLES.iter().zip(before) {
+        let mut after = schema(&raw(&database), table);
+        after.retain(|(name, _)| name != OURS[1]);
+        assert_eq!(after, before, "{table} was changed");
+    }
 
     let store = SqliteStore::open(&database, &users).unwrap();
     let (live, spent) = ("5c0e1d2f3a4b4c5d8e9f0a1b2c3d4e5f", "6c0e1d2f3a4b4c5d8e9f0a1b2c3d4e5f");
@@ -194,7 +203,7 @@ async fn only_what_is_missing_is_made() {
     let error = SqliteStore::open(&database, &UserTable::default()).unwrap_err();
     assert!(error.to_string().contains("run `migrate`"), "{error}");
     let steps = migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
-    assert_eq!(steps.len(), 1);
+    assert_eq!(steps.len(), 1 + OURS.len());
     assert_eq!(steps[0].table, "token_blacklist_blacklistedtoken");
     SqliteStore::open(&database, &UserTable::default()).unwrap();
 }
@@ -266,7 +275,7 @@ async fn tokens_of_a_custom_user_model() {
         ..UserTable::default()
     };
     let steps = migrate::apply(&database, &users, NOW).await.unwrap();
-    assert_eq!(steps.len(), 2, "auth_user isn't needed");
+    assert_eq!(steps.len(), 2 + OURS.len(), "auth_user isn't needed");
     let store = SqliteStore::open(&database, &users).unwrap();
     let alice = "01234567-89ab-cdef-0123-456789abcdef";
     store.record(&token("a", alice)).await.unwrap();
