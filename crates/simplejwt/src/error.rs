@@ -92,6 +92,24 @@ pub enum Error {
     /// A blacklist was asked for and `token_blacklist` is off.
     #[error("the token blacklist is not enabled")]
     BlacklistDisabled,
+    /// Sessions were asked for and there are none.
+    #[error("sessions are not enabled")]
+    SessionsDisabled,
+    /// The user has as many sessions as may be (`max_per_user`).
+    #[error("too many sessions")]
+    TooManySessions,
+    /// The token doesn't say which session it belongs to.
+    #[error("the token names no session")]
+    SessionUnknown,
+    /// There is no such session, or it is somebody else's.
+    #[error("no such session")]
+    NoSuchSession,
+    /// What was asked for is for staff.
+    #[error("permission denied")]
+    PermissionDenied,
+    /// The feed of revocations is lost, so that a revoked token can't be told from a good one.
+    #[error("the feed of revocations is lost")]
+    FeedLost,
     /// A login was asked for and there is no user store.
     #[error("no user store is configured")]
     NoUserStore,
@@ -127,6 +145,12 @@ impl Error {
             Self::UserInactive => "user_inactive",
             Self::PasswordChanged => "password_changed",
             Self::BlacklistDisabled => "blacklist_disabled",
+            Self::SessionsDisabled => "sessions_disabled",
+            Self::TooManySessions => "too_many_sessions",
+            Self::SessionUnknown => "session_unknown",
+            Self::NoSuchSession => "not_found",
+            Self::PermissionDenied => "permission_denied",
+            Self::FeedLost => "unavailable",
             Self::NoUserStore => "login_disabled",
             Self::CannotSign => "signing_disabled",
             Self::Signing(_) | Self::Hook(_) => "error",
@@ -140,7 +164,14 @@ impl Error {
     /// Whether the fault is on this side: answered with a 5xx, and worth a log line with its
     /// sources.
     pub fn is_internal(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Signing(_) | Self::Hook(_) | Self::CannotSign)
+        matches!(
+            self,
+            Self::Store(_)
+                | Self::Signing(_)
+                | Self::Hook(_)
+                | Self::CannotSign
+                | Self::FeedLost
+        )
     }
 }
 

@@ -4,12 +4,16 @@
 //! Settings that hold dotted paths upstream are hooks here: see [`NOT_APPLICABLE`].
 
 mod key_set;
+mod sessions;
 mod validate;
 mod values;
 
 use std::fmt;
 use std::time::Duration;
 
+pub use sessions::{
+    AtLimit, FeedLost, Revocation, SESSION_CLAIM, SessionSettings, TokenAtRest,
+};
 pub use values::{Audience, Secret, TokenClass};
 
 use crate::keys::Algorithm;
@@ -131,6 +135,8 @@ pub struct Settings {
     pub token_blacklist: bool,
     /// Takes an HMAC secret shorter than its hash (RFC 7518 section 3.2). Default: off.
     pub allow_weak_key: bool,
+    /// Sessions, reuse detection and revocation.
+    pub sessions: SessionSettings,
 }
 
 impl Default for Settings {
@@ -165,6 +171,7 @@ impl Default for Settings {
             check_user_is_active: true,
             token_blacklist: false,
             allow_weak_key: false,
+            sessions: SessionSettings::default(),
         }
     }
 }

@@ -56,10 +56,14 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::UserNotFound
         | Error::UserInactive
         | Error::PasswordChanged => StatusCode::UNAUTHORIZED,
-        Error::BlacklistDisabled | Error::NoUserStore | Error::CannotSign => {
-            StatusCode::NOT_IMPLEMENTED
-        }
-        Error::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::SessionUnknown => StatusCode::BAD_REQUEST,
+        Error::TooManySessions | Error::PermissionDenied => StatusCode::FORBIDDEN,
+        Error::NoSuchSession => StatusCode::NOT_FOUND,
+        Error::BlacklistDisabled
+        | Error::SessionsDisabled
+        | Error::NoUserStore
+        | Error::CannotSign => StatusCode::NOT_IMPLEMENTED,
+        Error::Store(_) | Error::FeedLost => StatusCode::SERVICE_UNAVAILABLE,
         Error::Signing(_) | Error::Hook(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -102,9 +106,18 @@ pub fn body(error: &Error) -> Json {
         Error::UserInactive => with_code("User is inactive"),
         Error::PasswordChanged => with_code("The user's password has been changed."),
         Error::BlacklistDisabled => with_code("The token blacklist is not enabled."),
+        Error::SessionsDisabled => with_code("Sessions are not enabled."),
+        Error::TooManySessions => with_code("Too many sessions."),
+        Error::SessionUnknown => {
+            with_code("The token names no session: send its refresh token in \"refresh\".")
+        }
+        Error::NoSuchSession => detail("Not found."),
+        Error::PermissionDenied => {
+            detail("You do not have permission to perform this action.")
+        }
         Error::NoUserStore => with_code("Logging in is not enabled."),
         Error::CannotSign => with_code("This server verifies tokens and issues none."),
-        Error::Store(_) => with_code("The service is unavailable for the moment."),
+        Error::Store(_) | Error::FeedLost => with_code("The service is unavailable for the moment."),
         Error::Signing(_) | Error::Hook(_) => with_code("Internal server error."),
     }
 }

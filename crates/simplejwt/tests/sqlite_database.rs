@@ -75,7 +75,9 @@ async fn what_is_made_here_is_what_django_makes() {
     for table in TABLES {
         let expected = schema(&raw(&django), table);
         assert!(!expected.is_empty());
-        assert_eq!(schema(&raw(&ours), table), expected);
+        let mut made = schema(&raw(&ours), table);
+        made.retain(|(name, _)| name != OURS[1]);
+        assert_eq!(made, expected);
     }
     let recorded: Vec<(String, String)> = raw(&ours)
         .prepare("SELECT name, applied_at FROM simplejwt_migrations ORDER BY name")

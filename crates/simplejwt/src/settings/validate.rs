@@ -75,6 +75,7 @@ impl Settings {
             );
         }
         self.check_claim_names(&mut problem);
+        self.check_sessions(&mut problem);
 
         if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
     }
