@@ -166,11 +166,7 @@ impl Error {
     pub fn is_internal(&self) -> bool {
         matches!(
             self,
-            Self::Store(_)
-                | Self::Signing(_)
-                | Self::Hook(_)
-                | Self::CannotSign
-                | Self::FeedLost
+            Self::Store(_) | Self::Signing(_) | Self::Hook(_) | Self::CannotSign | Self::FeedLost
         )
     }
 }

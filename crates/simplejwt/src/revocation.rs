@@ -69,7 +69,8 @@ impl State {
                 self.tokens.entry(jti.into()).and_modify(longer).or_insert(expires_at);
             }
             Subject::User(id) => {
-                let entry = self.users.entry(id.as_str().into()).or_insert((revoked_at, expires_at));
+                let entry =
+                    self.users.entry(id.as_str().into()).or_insert((revoked_at, expires_at));
                 *entry = (entry.0.max(revoked_at), entry.1.max(expires_at));
             }
         }

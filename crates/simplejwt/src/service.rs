@@ -1,5 +1,9 @@
 //! The flows: one method per view of upstream's. No HTTP, no SQL.
 
+mod refresh;
+mod revocation;
+mod sessions;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,10 +14,18 @@ use crate::clock::Timestamp;
 use crate::error::{Error, TokenError, TokenMessage};
 use crate::hooks::{DefaultHooks, Hooks};
 use crate::keys::JwsError;
-use crate::settings::{Settings, TokenClass};
-use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use crate::revocation::Revoked;
+use crate::settings::{
+    AtLimit, Revocation, SESSION_CLAIM, Settings, SettingsError, TokenAtRest, TokenClass,
+};
+use crate::store::session::{
+    Client, Horizon, NewSession, OpenSession, Opening, SessionLimit, SessionStore,
+};
+use crate::store::{Blacklisting, OutstandingToken, TokenStore};
 use crate::token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};
-use crate::users::{Credentials, User, UserId, UserStore, revoke_claim};
+use crate::users::{Credentials, User, UserId, UserStore, password_fingerprint, revoke_claim};
+
+pub use sessions::{Caller, Scope};
 
 /// What a login answers with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +62,10 @@ pub struct Auth {
     tokens: Tokens,
     users: Option<Arc<dyn UserStore>>,
     store: Option<Arc<dyn TokenStore>>,
+    sessions: Option<Arc<dyn SessionStore>>,
     hooks: Arc<dyn Hooks>,
+    revoked: Arc<Revoked>,
+    client: Option<Arc<Client>>,
 }
 
 impl Auth {
@@ -58,7 +73,16 @@ impl Auth {
     /// blacklist on, everything but stateless authentication needs
     /// [`with_store`](Self::with_store).
     pub fn new(tokens: Tokens) -> Self {
-        Self { tokens, users: None, store: None, hooks: Arc::new(DefaultHooks) }
+        let revoked = Arc::new(Revoked::new(tokens.settings().sessions.feed_max_entries));
+        Self {
+            tokens,
+            users: None,
+            store: None,
+            sessions: None,
+            hooks: Arc::new(DefaultHooks),
+            revoked,
+            client: None,
+        }
     }
 
     /// With these users.
@@ -68,11 +92,51 @@ impl Auth {
         self
     }
 
-    /// With this store, which is used if `token_blacklist` is on.
+    /// With this store, which is used if `token_blacklist` is on, and without sessions.
     #[must_use]
     pub fn with_store(mut self, store: impl TokenStore) -> Self {
         self.store = Some(Arc::new(store));
+        self.sessions = None;
         self
+    }
+
+    /// With this store, which is used if `token_blacklist` is on, and with sessions unless the
+    /// settings switch them off.
+    #[must_use]
+    pub fn with_sessions(mut self, store: impl SessionStore) -> Self {
+        let store: Arc<dyn SessionStore> = Arc::new(store);
+        self.store = Some(Arc::clone(&store) as Arc<dyn TokenStore>);
+        self.sessions = Some(store);
+        self
+    }
+
+    /// The same flows for a request from this client, which the list of sessions shows.
+    #[must_use]
+    pub fn from_client(&self, client: Client) -> Self {
+        Self { client: Some(Arc::new(client)), ..self.clone() }
+    }
+
+    /// Whether the settings ask for what this instance has no store for: to be called once, when
+    /// all of it is put together.
+    ///
+    /// # Errors
+    /// Each such setting, with what to do about it.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let settings = self.settings();
+        let mut problems = Vec::new();
+        if settings.token_blacklist && self.store.is_none() {
+            problems.push(
+                "token_blacklist is on, but there is no store: call with_store or with_sessions",
+            );
+        }
+        let asks = settings.sessions != crate::settings::SessionSettings::default();
+        if settings.has_sessions() && asks && self.sessions.is_none() {
+            problems.push(
+                "sessions are configured, but the store keeps none: call with_sessions with a \
+                 SessionStore",
+            );
+        }
+        SettingsError::of(problems)
     }
 
     /// With these hooks in place of Django's behaviour.
@@ -101,9 +165,11 @@ impl Auth {
         let user = self.log_in(credentials).await?;
         let now = self.tokens.now();
         let refresh = self.issue_for::<Refresh>(TokenClass::Refresh, &user, now).await?;
+        let refresh = self.within_lifetime(refresh, now, now);
         let encoded = self.tokens.encode(&refresh)?;
-        let access = self.tokens.encode(&self.tokens.access_from_at(&refresh, now))?;
-        self.register(&refresh, &encoded, now).await?;
+        let access = self.tokens.access_from_at(&refresh, now, None);
+        let access = self.tokens.encode(&self.within_lifetime(access, now, now))?;
+        self.begin(&refresh, &encoded, &user, now).await?;
         self.logged_in(&user, now).await?;
         Ok(TokenPair { refresh: encoded, access })
     }
@@ -117,46 +183,11 @@ impl Auth {
         let user = self.log_in(credentials).await?;
         let now = self.tokens.now();
         let token = self.issue_for::<Sliding>(TokenClass::Sliding, &user, now).await?;
+        let token = self.within_lifetime(token, now, now);
         let encoded = self.tokens.encode(&token)?;
-        self.register(&token, &encoded, now).await?;
+        self.begin(&token, &encoded, &user, now).await?;
         self.logged_in(&user, now).await?;
         Ok(encoded)
-    }
-
-    /// A new access token for a refresh token and, with `ROTATE_REFRESH_TOKENS`, its successor.
-    /// Upstream: `TokenRefreshView`.
-    ///
-    /// Of any number of concurrent calls with one token, at most one rotates it where
-    /// `BLACKLIST_AFTER_ROTATION` is on.
-    ///
-    /// # Errors
-    /// [`Error::Token`] for a token that isn't good; [`Error::NoActiveAccountForToken`],
-    /// [`Error::NoUserClaim`], [`Error::PasswordChanged`]; internal errors.
-    pub async fn refresh(&self, token: &str) -> Result<Refreshed, Error> {
-        let now = self.tokens.now();
-        let refresh = self.decode_listed::<Refresh>(token, now).await?;
-        self.check_user(&refresh).await?;
-        let access = self.tokens.encode(&self.tokens.access_from_at(&refresh, now))?;
-        let settings = self.settings();
-        if !settings.rotate_refresh_tokens {
-            return Ok(Refreshed { access, refresh: None });
-        }
-        let successor = self.tokens.rotated(&refresh, now);
-        let encoded = self.tokens.encode(&successor)?;
-        if settings.blacklist_after_rotation {
-            let spent = self.outstanding(&refresh, token, now)?;
-            let next = self.outstanding(&successor, &encoded, now)?;
-            match self.blacklist_store()?.rotate(&spent, &next, now).await? {
-                Rotation::Rotated => {}
-                Rotation::Replayed => {
-                    tracing::warn!(jti = ?spent.jti, "refresh token presented again");
-                    return Err(TokenError::Blacklisted.into());
-                }
-            }
-        } else {
-            self.register(&successor, &encoded, now).await?;
-        }
-        Ok(Refreshed { access, refresh: Some(encoded) })
     }
 
     /// A sliding token with its lifetime renewed. Upstream: `TokenRefreshSlidingView`.
@@ -173,7 +204,12 @@ impl Auth {
             settings.leeway,
         )?;
         self.check_user(&token).await?;
-        self.tokens.encode(&self.tokens.slid(&token, now))
+        let slid = self.tokens.slid(&token, now);
+        let slid = match &self.sessions() {
+            Some(sessions) => self.slide_in_session(*sessions, slid, now).await?,
+            None => slid,
+        };
+        self.tokens.encode(&slid)
     }
 
     /// Whether a token of any kind is good. Upstream: `TokenVerifyView`, which looks at the
@@ -184,7 +220,12 @@ impl Auth {
     pub async fn verify(&self, token: &str) -> Result<Token<Untyped>, Error> {
         let claims = self.decode_claims(token, self.tokens.now()).await?;
         let token = self.tokens.accept::<Untyped>(claims)?;
-        if self.settings().blacklist_after_rotation
+        let revocation = self.settings().sessions.revocation;
+        if revocation != Revocation::Stateless && self.is_revoked(&token).await? {
+            return Err(Error::VerifiedBlacklisted);
+        }
+        if (self.settings().blacklist_after_rotation || revocation != Revocation::Stateless)
+            && self.settings().token_blacklist
             && let Some(jti) = self.tokens.jti(&token)
             && self.blacklist_store()?.is_blacklisted(&jti).await?
         {
@@ -202,9 +243,13 @@ impl Auth {
         let now = self.tokens.now();
         let refresh = self.decode_listed::<Refresh>(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
-        match self.blacklist_store()?.blacklist(&spent, now).await? {
+        let blacklisting = match self.sessions() {
+            Some(sessions) => self.end_session_of(sessions, &refresh, &spent, now).await?,
+            None => self.blacklist_store()?.blacklist(&spent, now).await?,
+        };
+        match blacklisting {
             Blacklisting::Blacklisted => {
-                tracing::info!(jti = ?spent.jti, "token blacklisted");
+                tracing::info!(jti = ?spent.jti, user_id = ?spent.user_id, "token blacklisted");
                 Ok(())
             }
             Blacklisting::AlreadyBlacklisted => Err(TokenError::Blacklisted.into()),
@@ -221,9 +266,9 @@ impl Auth {
         let mut messages = Vec::new();
         for &class in &self.settings().auth_token_classes {
             let outcome = match class {
-                TokenClass::Access => self.decode_unlisted::<Access>(token, now).await,
+                TokenClass::Access => self.decode_unrevoked::<Access>(token, now).await,
                 TokenClass::Untyped => {
-                    self.decode_unlisted::<Untyped>(token, now).await.map(Token::into_kind)
+                    self.decode_unrevoked::<Untyped>(token, now).await.map(Token::into_kind)
                 }
                 TokenClass::Refresh => {
                     self.decode_listed::<Refresh>(token, now).await.map(Token::into_kind)
@@ -309,6 +354,12 @@ impl Auth {
         if settings.check_revoke_token {
             claims.set_str(&settings.revoke_token_claim, &revoke_claim(&user.password));
         }
+        if settings.has_sessions()
+            && settings.sessions.session_claim
+            && let Some(jti) = self.tokens.jti_of(&claims)
+        {
+            claims.set_str(SESSION_CLAIM, &jti);
+        }
         self.hooks.extra_claims(class, user, &mut claims).await?;
         Ok(self.tokens.mint(claims))
     }
@@ -329,12 +380,18 @@ impl Auth {
         self.tokens.decode_claims(token, now)
     }
 
-    async fn decode_unlisted<T: TokenType>(
+    async fn decode_unrevoked<T: TokenType>(
         &self,
         token: &str,
         now: Timestamp,
     ) -> Result<Token<T>, Error> {
-        Ok(self.tokens.accept(self.decode_claims(token, now).await?)?)
+        let token = self.tokens.accept(self.decode_claims(token, now).await?)?;
+        if self.settings().sessions.revocation != Revocation::Stateless
+            && self.is_revoked(&token).await?
+        {
+            return Err(TokenError::Blacklisted.into());
+        }
+        Ok(token)
     }
 
     /// Verifies a token of a kind that can be blacklisted. As upstream does, the blacklist is
@@ -355,8 +412,8 @@ impl Auth {
         Ok(self.tokens.accept(claims)?)
     }
 
-    /// Whether the token's user still exists and may have tokens.
-    async fn check_user<T>(&self, token: &Token<T>) -> Result<(), Error> {
+    /// The token's user, who has to exist still and may have tokens.
+    async fn check_user<T>(&self, token: &Token<T>) -> Result<User, Error> {
         let id = match self.tokens.user_claim(token) {
             UserClaim::Id(id) => id,
             UserClaim::Missing => return Err(Error::NoUserClaim),
@@ -364,7 +421,8 @@ impl Auth {
         };
         match self.user_store()?.find(&id).await? {
             Some(user) if self.hooks.may_authenticate(self.settings(), &user) => {
-                self.check_password_fingerprint(token.claims(), &user)
+                self.check_password_fingerprint(token.claims(), &user)?;
+                Ok(user)
             }
             _ => Err(Error::NoActiveAccountForToken),
         }
@@ -398,6 +456,73 @@ impl Auth {
         Ok(())
     }
 
+    /// Registers a login's first token, which opens a session where there are sessions.
+    async fn begin<T: TokenType>(
+        &self,
+        token: &Token<T>,
+        encoded: &str,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(sessions) = self.sessions() else {
+            return self.register(token, encoded, now).await;
+        };
+        let settings = self.settings();
+        let first = self.outstanding(token, encoded, now)?;
+        let fingerprint = |hash: &str| (!hash.is_empty()).then(|| password_fingerprint(hash));
+        if let Some(old) = user.rehashed_from.as_deref().and_then(fingerprint)
+            && let Some(new) = fingerprint(&user.password)
+        {
+            sessions.password_rehashed(&user.id, &old, &new).await?;
+        }
+        let refresh_expiry = &settings.sliding_token_refresh_exp_claim;
+        let slides_until = (T::NAME == Sliding::NAME)
+            .then(|| token.claims().numeric_date(refresh_expiry).ok().flatten())
+            .flatten()
+            .map(Timestamp::from_secs);
+        let open = OpenSession {
+            session: NewSession {
+                id: first.jti.clone(),
+                user_id: user.id.clone(),
+                client: self.client(),
+                password: fingerprint(&user.password),
+            },
+            expires_at: slides_until.unwrap_or(first.expires_at),
+            token: first,
+            limit: settings.sessions.max_per_user.map(|limit| match settings.sessions.at_limit {
+                AtLimit::EvictOldest => SessionLimit::EvictOldest(limit),
+                AtLimit::Refuse => SessionLimit::Refuse(limit),
+            }),
+            at: now,
+            horizon: self.horizon(now),
+        };
+        match sessions.open(&open).await? {
+            Opening::Opened { evicted: 0 } => {}
+            Opening::Opened { evicted } => {
+                tracing::info!(user_id = ?user.id.as_str(), evicted, "sessions ended to make room");
+            }
+            Opening::TooMany => return Err(Error::TooManySessions),
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> Client {
+        self.client.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// How long the end of a session that ends now has to be remembered.
+    fn horizon(&self, now: Timestamp) -> Horizon {
+        let settings = self.settings();
+        let longest = settings
+            .refresh_token_lifetime
+            .max(settings.sliding_token_lifetime)
+            .max(settings.sliding_token_refresh_lifetime);
+        Horizon {
+            refresh: now + longest + settings.leeway,
+            access: now + settings.access_token_lifetime + settings.leeway,
+        }
+    }
+
     fn outstanding<T>(
         &self,
         token: &Token<T>,
@@ -406,7 +531,10 @@ impl Auth {
     ) -> Result<OutstandingToken, Error> {
         Ok(OutstandingToken {
             jti: self.tokens.jti(token).ok_or(TokenError::MissingId)?,
-            token: encoded.to_owned(),
+            token: match self.settings().sessions.token_at_rest {
+                TokenAtRest::Full => encoded.to_owned(),
+                TokenAtRest::Redacted => redacted(encoded),
+            },
             user_id: self.tokens.user_id(token),
             created_at: now,
             expires_at: self
@@ -414,6 +542,11 @@ impl Auth {
                 .expires_at(token)
                 .ok_or_else(|| TokenError::MissingClaim("exp".into()))?,
         })
+    }
+
+    /// The store, if there are sessions.
+    fn sessions(&self) -> Option<&dyn SessionStore> {
+        self.sessions.as_deref().filter(|_| self.settings().has_sessions())
     }
 
     fn user_store(&self) -> Result<&dyn UserStore, Error> {
@@ -426,6 +559,12 @@ impl Auth {
         }
         self.store.as_deref().ok_or(Error::BlacklistDisabled)
     }
+}
+
+/// A token without its signature: readable, and no longer a token.
+fn redacted(encoded: &str) -> String {
+    let end = encoded.rfind('.').map_or(0, |dot| dot + 1);
+    encoded.get(..end).unwrap_or_default().to_owned()
 }
 
 impl fmt::Debug for Auth {

@@ -11,9 +11,7 @@ mod values;
 use std::fmt;
 use std::time::Duration;
 
-pub use sessions::{
-    AtLimit, FeedLost, Revocation, SESSION_CLAIM, SessionSettings, TokenAtRest,
-};
+pub use sessions::{AtLimit, FeedLost, Revocation, SESSION_CLAIM, SessionSettings, TokenAtRest};
 pub use values::{Audience, Secret, TokenClass};
 
 use crate::keys::Algorithm;
@@ -194,6 +192,14 @@ pub struct SettingsError {
 impl SettingsError {
     fn one(problem: String) -> Self {
         Self { problems: vec![problem] }
+    }
+
+    /// `Ok` where there are no problems.
+    pub(crate) fn of(problems: Vec<&str>) -> Result<(), Self> {
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Self { problems: problems.into_iter().map(str::to_owned).collect() })
     }
 
     /// One sentence per problem: what is wrong, and what to do.

@@ -219,6 +219,10 @@ impl Tokens {
     /// The claims that every new token has: type, `exp`, `iat`, id, and a sliding token's refresh
     /// expiry.
     pub(crate) fn fresh<T: TokenType>(&self, now: Timestamp) -> Claims {
+        self.fresh_as::<T>(now, None)
+    }
+
+    fn fresh_as<T: TokenType>(&self, now: Timestamp, jti: Option<&str>) -> Claims {
         let settings = &self.inner.settings;
         let mut claims = Claims::default();
         if let Some(claim) = &settings.token_type_claim {
@@ -227,7 +231,10 @@ impl Tokens {
         claims.set_int("exp", (now + T::lifetime(settings)).as_secs());
         claims.set_int("iat", now.as_secs());
         if let Some(claim) = &settings.jti_claim {
-            claims.set_str(claim, &random::uuid4_hex());
+            match jti {
+                Some(jti) => claims.set_str(claim, jti),
+                None => claims.set_str(claim, &random::uuid4_hex()),
+            }
         }
         if T::NAME == Sliding::NAME {
             claims.set_int(
@@ -245,12 +252,18 @@ impl Tokens {
     /// The access token that a refresh token gives: new type, `exp`, `iat` and id, and every
     /// other claim of the refresh token in its order.
     pub fn access_from(&self, refresh: &Token<Refresh>) -> Token<Access> {
-        self.access_from_at(refresh, self.now())
+        self.access_from_at(refresh, self.now(), None)
     }
 
-    pub(crate) fn access_from_at(&self, refresh: &Token<Refresh>, now: Timestamp) -> Token<Access> {
+    /// The same at a certain time and, where one is given, with this id.
+    pub(crate) fn access_from_at(
+        &self,
+        refresh: &Token<Refresh>,
+        now: Timestamp,
+        jti: Option<&str>,
+    ) -> Token<Access> {
         let settings = &self.inner.settings;
-        let mut claims = self.fresh::<Access>(now);
+        let mut claims = self.fresh_as::<Access>(now, jti);
         let renewed = |name: &str| {
             matches!(name, "exp" | "iat" | "jti")
                 || Some(name) == settings.token_type_claim.as_deref()
@@ -265,16 +278,38 @@ impl Tokens {
     }
 
     /// The successor of a refresh token: the same claims in the same order, with a new id, `exp`
-    /// and `iat`.
-    pub(crate) fn rotated(&self, refresh: &Token<Refresh>, now: Timestamp) -> Token<Refresh> {
+    /// and `iat`; with this id, where one is given.
+    pub(crate) fn rotated(
+        &self,
+        refresh: &Token<Refresh>,
+        now: Timestamp,
+        jti: Option<&str>,
+    ) -> Token<Refresh> {
         let settings = &self.inner.settings;
         let mut claims = refresh.claims.clone();
         if let Some(claim) = &settings.jti_claim {
-            claims.set_str(claim, &random::uuid4_hex());
+            match jti {
+                Some(jti) => claims.set_str(claim, jti),
+                None => claims.set_str(claim, &random::uuid4_hex()),
+            }
         }
         claims.set_int("exp", (now + settings.refresh_token_lifetime).as_secs());
         claims.set_int("iat", now.as_secs());
         Token::new(claims)
+    }
+
+    /// The same token, expiring at `end` at the latest.
+    pub(crate) fn until<T>(&self, mut token: Token<T>, end: Timestamp) -> Token<T> {
+        if self.expires_at(&token).is_some_and(|expires_at| expires_at > end) {
+            token.claims.set_int("exp", end.as_secs());
+        }
+        token
+    }
+
+    /// The same token with a session's id in it.
+    pub(crate) fn in_session<T>(&self, mut token: Token<T>, id: &str) -> Token<T> {
+        token.claims.set_str(crate::settings::SESSION_CLAIM, id);
+        token
     }
 
     /// A sliding token with its `exp` and `iat` renewed; id and refresh expiry stay.

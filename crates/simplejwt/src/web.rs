@@ -112,12 +112,12 @@ pub fn body(error: &Error) -> Json {
             with_code("The token names no session: send its refresh token in \"refresh\".")
         }
         Error::NoSuchSession => detail("Not found."),
-        Error::PermissionDenied => {
-            detail("You do not have permission to perform this action.")
-        }
+        Error::PermissionDenied => detail("You do not have permission to perform this action."),
         Error::NoUserStore => with_code("Logging in is not enabled."),
         Error::CannotSign => with_code("This server verifies tokens and issues none."),
-        Error::Store(_) | Error::FeedLost => with_code("The service is unavailable for the moment."),
+        Error::Store(_) | Error::FeedLost => {
+            with_code("The service is unavailable for the moment.")
+        }
         Error::Signing(_) | Error::Hook(_) => with_code("Internal server error."),
     }
 }

@@ -7,7 +7,7 @@
 //!                │
 //!             service                     the flows: no HTTP, no SQL
 //!                │
-//!              hooks
+//!              hooks   revocation         what a process has heard of revoked tokens
 //!                │
 //!              token                      pure and synchronous
 //!                │
@@ -39,7 +39,7 @@ const LAYERS: &[&[&str]] = &[
     &["store"],
     &["claims"],
     &["token"],
-    &["hooks"],
+    &["hooks", "revocation"],
     &["service"],
     &["web"],
     &["web/axum", "web/layer"],
@@ -49,8 +49,10 @@ const LAYERS: &[&[&str]] = &[
 const IMPLEMENTATIONS: &[&str] = &[
     "store/conformance",
     "store/memory",
+    "store/schema",
     "store/sqlite",
     "users/login",
+    "users/manage",
     "users/memory",
     "users/password",
     "users/sqlite",

@@ -165,7 +165,9 @@ impl Settings {
         {
             problem(
                 lifetime.is_some_and(|lifetime| lifetime < Duration::from_secs(1)),
-                &format!("{name} of a session is shorter than a second: write a duration such as \"30d\""),
+                &format!(
+                    "{name} of a session is shorter than a second: write a duration such as \"30d\""
+                ),
             );
         }
         let claims = [

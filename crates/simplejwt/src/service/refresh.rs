@@ -1,0 +1,334 @@
+//! Refreshing: with sessions, and as upstream without.
+
+use super::{Auth, Refreshed};
+use crate::claims::UserClaim;
+use crate::clock::Timestamp;
+use crate::error::{Error, TokenError};
+use crate::settings::SESSION_CLAIM;
+use crate::store::session::{
+    EndReason, EndSessions, NewSession, NextToken, Refreshing, SessionRefresh, SessionStore,
+    Successor, Which,
+};
+use crate::store::{OutstandingToken, Rotation};
+use crate::token::{Refresh, Sliding, Token};
+use crate::users::{User, password_fingerprint};
+
+impl Auth {
+    /// A new access token for a refresh token and, with `ROTATE_REFRESH_TOKENS`, its successor.
+    /// Upstream: `TokenRefreshView`.
+    ///
+    /// Of any number of concurrent calls with one token, exactly one rotates it where
+    /// `BLACKLIST_AFTER_ROTATION` is on. With sessions, the others get the same pair within
+    /// `rotation_grace`, if the successor hasn't been used; otherwise the whole session is ended.
+    ///
+    /// # Errors
+    /// [`Error::Token`] for a token that isn't good; [`Error::NoActiveAccountForToken`],
+    /// [`Error::NoUserClaim`], [`Error::PasswordChanged`]; internal errors.
+    pub async fn refresh(&self, token: &str) -> Result<Refreshed, Error> {
+        match self.sessions() {
+            Some(sessions) => self.refresh_in_session(sessions, token).await,
+            None => self.refresh_alone(token).await,
+        }
+    }
+
+    async fn refresh_alone(&self, token: &str) -> Result<Refreshed, Error> {
+        let now = self.tokens.now();
+        let refresh = self.decode_listed::<Refresh>(token, now).await?;
+        self.check_user(&refresh).await?;
+        let access = self.tokens.encode(&self.tokens.access_from_at(&refresh, now, None))?;
+        let settings = self.settings();
+        if !settings.rotate_refresh_tokens {
+            return Ok(Refreshed { access, refresh: None });
+        }
+        let successor = self.tokens.rotated(&refresh, now, None);
+        let encoded = self.tokens.encode(&successor)?;
+        if settings.blacklist_after_rotation {
+            let spent = self.outstanding(&refresh, token, now)?;
+            let next = self.outstanding(&successor, &encoded, now)?;
+            match self.blacklist_store()?.rotate(&spent, &next, now).await? {
+                Rotation::Rotated => {}
+                Rotation::Replayed => {
+                    tracing::warn!(jti = ?spent.jti, "refresh token presented again");
+                    return Err(TokenError::Blacklisted.into());
+                }
+            }
+        } else {
+            self.register(&successor, &encoded, now).await?;
+        }
+        Ok(Refreshed { access, refresh: Some(encoded) })
+    }
+
+    async fn refresh_in_session(
+        &self,
+        sessions: &dyn SessionStore,
+        token: &str,
+    ) -> Result<Refreshed, Error> {
+        let now = self.tokens.now();
+        let claims = self.decode_claims(token, now).await?;
+        let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
+        // Upstream looks at the blacklist first. Here the rotation itself does, unless it doesn't
+        // come to one.
+        let accepted = async {
+            let refresh = self.tokens.accept::<Refresh>(claims)?;
+            let user = self.check_user(&refresh).await;
+            Ok::<_, Error>((refresh, user))
+        };
+        let (refresh, user) = match accepted.await {
+            Ok((refresh, Ok(user))) => (refresh, user),
+            Ok((refresh, Err(error))) => {
+                let spent = self.outstanding(&refresh, token, now)?;
+                return Err(self.refused(sessions, &refresh, &spent, error, now).await?);
+            }
+            Err(error) => return Err(self.blacklisted_or(error, &jti).await?),
+        };
+        let known = Known::of(self, sessions, &refresh, now).await?;
+        let refresh = match &known.session_claim {
+            Some(id) => self.tokens.in_session(refresh, id),
+            None => refresh,
+        };
+        let mut attempt = self.attempt(&refresh, token, &user, &known, now)?;
+        let mut outcome = sessions.refresh(&attempt.refresh).await?;
+        if outcome == Refreshing::PasswordChanged
+            && let Some(user) = self.user_store()?.find(&user.id).await?
+        {
+            // The hash may have been rewritten, for the same password, since it was read.
+            attempt.refresh.session.password = fingerprint(&user);
+            outcome = sessions.refresh(&attempt.refresh).await?;
+        }
+        let session = attempt.refresh.session.id.as_str();
+        let user_id = user.id.as_str();
+        match outcome {
+            Refreshing::Refreshed => {
+                tracing::debug!(?jti, ?session, ?user_id, "refreshed");
+                Ok(attempt.answer)
+            }
+            Refreshing::Repeated(successor) => {
+                let suspicious = !successor.same_address;
+                tracing::info!(?jti, ?session, ?user_id, suspicious, "refresh token repeated");
+                self.again(&refresh, &successor, &known)
+            }
+            Refreshing::Reused => {
+                tracing::warn!(
+                    ?jti,
+                    ?session,
+                    ?user_id,
+                    "spent refresh token presented again: its session was ended"
+                );
+                Err(TokenError::Blacklisted.into())
+            }
+            Refreshing::Blacklisted | Refreshing::Ended => {
+                tracing::warn!(?jti, ?session, ?user_id, "token of an ended session presented");
+                Err(TokenError::Blacklisted.into())
+            }
+            Refreshing::Expired => {
+                tracing::info!(?session, ?user_id, "session has expired");
+                Err(TokenError::Expired.into())
+            }
+            Refreshing::PasswordChanged => {
+                tracing::info!(?session, ?user_id, "password changed: session was ended");
+                let spent = &attempt.refresh.token;
+                self.end_session_for(sessions, &refresh, spent, EndReason::Password, now).await?;
+                Err(Error::PasswordChanged)
+            }
+        }
+    }
+
+    /// What the store is asked, and the answer for the client if it agrees.
+    fn attempt(
+        &self,
+        refresh: &Token<Refresh>,
+        token: &str,
+        user: &User,
+        known: &Known,
+        now: Timestamp,
+    ) -> Result<Attempt, Error> {
+        let settings = self.settings();
+        let spent = self.outstanding(refresh, token, now)?;
+        let access = self.tokens.access_from_at(refresh, now, None);
+        let access = self.within_lifetime(access, known.created_at, now);
+        let access_jti = self.tokens.jti(&access).ok_or(TokenError::MissingId)?;
+        let mut answer = Refreshed { access: self.tokens.encode(&access)?, refresh: None };
+        let mut next = NextToken::None;
+        if settings.rotate_refresh_tokens {
+            let successor = self.tokens.rotated(refresh, now, None);
+            let successor = self.within_lifetime(successor, known.created_at, now);
+            let encoded = self.tokens.encode(&successor)?;
+            let token = self.outstanding(&successor, &encoded, now)?;
+            answer.refresh = Some(encoded);
+            next = if settings.blacklist_after_rotation {
+                NextToken::Rotated { token, access_jti }
+            } else {
+                NextToken::Added(token)
+            };
+        }
+        let refresh = SessionRefresh {
+            session: NewSession {
+                id: known.id.clone().unwrap_or_else(|| spent.jti.clone()),
+                user_id: user.id.clone(),
+                client: self.client(),
+                password: fingerprint(user),
+            },
+            token: spent,
+            next,
+            grace: settings.sessions.rotation_grace,
+            idle: settings.sessions.idle_lifetime,
+            lifetime: settings.sessions.lifetime,
+            at: now,
+            horizon: self.horizon(now),
+        };
+        Ok(Attempt { refresh, answer })
+    }
+
+    /// The pair that the first call with this token was answered with, made again.
+    fn again(
+        &self,
+        refresh: &Token<Refresh>,
+        successor: &Successor,
+        known: &Known,
+    ) -> Result<Refreshed, Error> {
+        let then = successor.created_at;
+        let access = self.tokens.access_from_at(refresh, then, Some(&successor.access_jti));
+        let next = self.tokens.rotated(refresh, then, Some(&successor.jti));
+        Ok(Refreshed {
+            access: self.tokens.encode(&self.within_lifetime(access, known.created_at, then))?,
+            refresh: Some(self.tokens.encode(&self.within_lifetime(
+                next,
+                known.created_at,
+                then,
+            ))?),
+        })
+    }
+
+    /// The token, expiring with its session at the latest.
+    pub(super) fn within_lifetime<T>(
+        &self,
+        token: Token<T>,
+        created_at: Timestamp,
+        now: Timestamp,
+    ) -> Token<T> {
+        let settings = self.settings();
+        match settings.sessions.lifetime.filter(|_| settings.has_sessions()) {
+            // A session that is over is refused by the store; nothing is issued expired.
+            Some(lifetime) if created_at + lifetime > now => {
+                self.tokens.until(token, created_at + lifetime)
+            }
+            _ => token,
+        }
+    }
+
+    /// A refresh that the user stands in the way of. Where the user is inactive or gone, that is
+    /// the end of all sessions.
+    async fn refused(
+        &self,
+        sessions: &dyn SessionStore,
+        refresh: &Token<Refresh>,
+        spent: &OutstandingToken,
+        error: Error,
+        now: Timestamp,
+    ) -> Result<Error, Error> {
+        if error.is_internal() {
+            return Ok(error);
+        }
+        let error = self.blacklisted_or(error, &spent.jti).await?;
+        let reason = match &error {
+            Error::PasswordChanged => EndReason::Password,
+            Error::NoActiveAccountForToken if self.is_gone(refresh).await? => EndReason::User,
+            _ => return Ok(error),
+        };
+        self.end_session_for(sessions, refresh, spent, reason, now).await?;
+        if reason == EndReason::User
+            && let UserClaim::Id(user_id) = self.tokens.user_claim(refresh)
+        {
+            let which = Which::All { user_id, except: None };
+            let horizon = self.horizon(now);
+            sessions.end_sessions(&EndSessions { which, reason, at: now, horizon }).await?;
+        }
+        Ok(error)
+    }
+
+    /// Whether the token's user is inactive or doesn't exist; not whether a hook dislikes it.
+    async fn is_gone(&self, refresh: &Token<Refresh>) -> Result<bool, Error> {
+        let UserClaim::Id(id) = self.tokens.user_claim(refresh) else { return Ok(false) };
+        let user = self.user_store()?.find(&id).await?;
+        Ok(user.is_none_or(|user| !user.is_active))
+    }
+
+    /// This error, unless the token is blacklisted, too: that comes first.
+    async fn blacklisted_or(&self, error: Error, jti: &str) -> Result<Error, Error> {
+        if self.blacklist_store()?.is_blacklisted(jti).await? {
+            tracing::warn!(?jti, "blacklisted token presented");
+            return Ok(TokenError::Blacklisted.into());
+        }
+        Ok(error)
+    }
+
+    /// A sliding token that is renewed, if its session goes on.
+    pub(super) async fn slide_in_session(
+        &self,
+        sessions: &dyn SessionStore,
+        token: Token<Sliding>,
+        now: Timestamp,
+    ) -> Result<Token<Sliding>, Error> {
+        let Some(jti) = self.tokens.jti(&token) else { return Ok(token) };
+        let Some(session) = sessions.session_of(&jti).await? else { return Ok(token) };
+        if session.ended_at.is_some() {
+            return Err(TokenError::Blacklisted.into());
+        }
+        let lifetime = self.settings().sessions.lifetime;
+        if lifetime.is_some_and(|lifetime| session.created_at + lifetime <= now) {
+            return Err(TokenError::Expired.into());
+        }
+        Ok(self.within_lifetime(token, session.created_at, now))
+    }
+}
+
+fn fingerprint(user: &User) -> Option<String> {
+    (!user.password.is_empty()).then(|| password_fingerprint(&user.password))
+}
+
+struct Attempt {
+    refresh: SessionRefresh,
+    answer: Refreshed,
+}
+
+/// What has to be known of a token's session before its successor can be made.
+struct Known {
+    /// The session, where the token doesn't open one.
+    id: Option<String>,
+    created_at: Timestamp,
+    /// What `sid` has to be in the tokens that are issued, where it isn't in this one.
+    session_claim: Option<String>,
+}
+
+impl Known {
+    async fn of(
+        auth: &Auth,
+        sessions: &dyn SessionStore,
+        refresh: &Token<Refresh>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let settings = &auth.settings().sessions;
+        let named = refresh.claims().str(SESSION_CLAIM).filter(|_| settings.session_claim);
+        let named = named.map(std::borrow::Cow::into_owned);
+        let mut known = Self { id: named, created_at: now, session_claim: None };
+        let unnamed = settings.session_claim && known.id.is_none();
+        // Only what isn't in the token costs a look into the database.
+        if settings.lifetime.is_some() || unnamed {
+            let Some(jti) = auth.tokens.jti(refresh) else { return Ok(known) };
+            let mut session = sessions.session_of(&jti).await?;
+            if session.is_none()
+                && let Some(id) = &known.id
+            {
+                session = sessions.session(id).await?;
+            }
+            if let Some(session) = session {
+                known.created_at = session.created_at;
+                known.id = Some(session.id);
+            }
+            if unnamed {
+                known.session_claim = Some(known.id.clone().unwrap_or(jti));
+            }
+        }
+        Ok(known)
+    }
+}

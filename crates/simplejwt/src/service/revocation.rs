@@ -1,0 +1,142 @@
+//! Access tokens that are refused before they expire.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::Auth;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::revocation::Known;
+use crate::settings::{FeedLost, Revocation, SESSION_CLAIM};
+use crate::store::session::AccessClaims;
+use crate::token::Token;
+use crate::users::UserId;
+
+/// How often the database is asked for news, where it doesn't tell by itself.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+impl Auth {
+    /// Reads which access tokens have been revoked, where the setting `revocation` is `Feed`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn poll_revocations(&self) -> Result<(), Error> {
+        if self.settings().sessions.revocation == Revocation::Feed {
+            // As old as the question, not as the answer.
+            let now = self.tokens.now();
+            self.revoked.poll(self.session_store()?, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps up with the revocations: never returns, and is to be run beside the requests where
+    /// the setting `revocation` is `Feed`. `sleep` is the runtime's, as in
+    /// `auth.follow_revocations(tokio::time::sleep)`.
+    pub async fn follow_revocations<S: Future<Output = ()>>(&self, sleep: impl Fn(Duration) -> S) {
+        if self.settings().sessions.revocation != Revocation::Feed {
+            return std::future::pending().await;
+        }
+        let mut failing = false;
+        loop {
+            match self.poll_revocations().await {
+                Ok(()) if failing => tracing::info!("the feed of revocations is back"),
+                Ok(()) => {}
+                Err(error) if !failing => {
+                    tracing::warn!(?error, "the feed of revocations is interrupted");
+                }
+                Err(_) => {}
+            }
+            failing = !self.is_feed_current();
+            let told = match self.session_store() {
+                Ok(sessions) => first(sessions.revocation_notice(), sleep(INTERVAL)).await,
+                Err(_) => return std::future::pending().await,
+            };
+            if matches!(told, Some(Err(_))) {
+                sleep(INTERVAL).await;
+            }
+        }
+    }
+
+    /// Whether this process knows every revocation up to now, or nearly; always so where it
+    /// doesn't go by a feed.
+    pub fn is_feed_current(&self) -> bool {
+        let settings = &self.settings().sessions;
+        settings.revocation != Revocation::Feed
+            || self
+                .revoked
+                .current_at()
+                .is_some_and(|at| at + settings.feed_max_age >= self.tokens.now())
+    }
+
+    /// How many revocations are kept in memory.
+    pub fn revocations_known(&self) -> usize {
+        self.revoked.len()
+    }
+
+    /// Whether a token whose signature and times are good has been revoked.
+    pub(super) async fn is_revoked<T>(&self, token: &Token<T>) -> Result<bool, Error> {
+        let settings = &self.settings().sessions;
+        match settings.revocation {
+            Revocation::Stateless => Ok(false),
+            Revocation::Strict => self.ask_whether_revoked(token, true).await,
+            Revocation::Feed => {
+                if settings.feed_lost == FeedLost::Refuse && !self.is_feed_current() {
+                    return Err(Error::FeedLost);
+                }
+                let claims = token.claims();
+                let user_id = self.tokens.user_id(token);
+                let known = self.revoked.knows(
+                    claims.str(SESSION_CLAIM).as_deref(),
+                    self.tokens.jti(token).as_deref(),
+                    user_id.as_ref().map(UserId::as_str),
+                    self.issued_at(token),
+                );
+                match known {
+                    Known::Good => Ok(false),
+                    Known::Revoked => Ok(true),
+                    Known::TooMany => self.ask_whether_revoked(token, false).await,
+                }
+            }
+        }
+    }
+
+    async fn ask_whether_revoked<T>(
+        &self,
+        token: &Token<T>,
+        and_user: bool,
+    ) -> Result<bool, Error> {
+        let user_id = self.tokens.user_id(token);
+        let access = AccessClaims {
+            session: token.claims().str(SESSION_CLAIM).map(std::borrow::Cow::into_owned),
+            jti: self.tokens.jti(token),
+            user_id: user_id.clone(),
+            issued_at: self.issued_at(token),
+        };
+        if self.session_store()?.is_revoked(&access, self.tokens.now()).await? {
+            return Ok(true);
+        }
+        match (&self.users, user_id) {
+            (Some(users), Some(id)) if and_user => {
+                let user = users.find(&id).await?;
+                Ok(!user.is_some_and(|user| self.hooks.may_authenticate(self.settings(), &user)))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn issued_at<T>(&self, token: &Token<T>) -> Option<Timestamp> {
+        token.claims().numeric_date("iat").ok().flatten().map(Timestamp::from_secs)
+    }
+}
+
+/// The output of the first future, if it is ready before the second.
+async fn first<A: Future, B: Future>(a: A, b: B) -> Option<A::Output> {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    poll_fn(|context| match a.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => b.as_mut().poll(context).map(|_| None),
+    })
+    .await
+}
