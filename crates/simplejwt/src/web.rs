@@ -11,6 +11,7 @@ pub mod authorization;
 pub mod axum;
 #[cfg(feature = "axum")]
 mod body;
+pub mod client;
 #[cfg(feature = "axum")]
 pub mod endpoint;
 #[cfg(feature = "axum")]

@@ -3,6 +3,8 @@
 //! The order of the checks is Django REST framework's: what the client accepts, who it is (where
 //! that matters), the method, the body's form, its fields, and only then the flow.
 
+mod sessions;
+
 use std::borrow::Cow;
 use std::future::Future;
 
@@ -19,6 +21,7 @@ use super::{error_response, json_response};
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::service::Auth;
+use crate::token::{Access, Token};
 use crate::users::Credentials;
 
 /// An endpoint, named after upstream's view.
@@ -36,6 +39,12 @@ pub enum Endpoint {
     TokenObtainSliding,
     /// A sliding token with its lifetime renewed.
     TokenRefreshSliding,
+    /// Ends sessions: the one that asks, the user's others, or all.
+    Logout,
+    /// The user's sessions.
+    Sessions,
+    /// One of them, to be ended.
+    Session,
     /// The guides' protected view: greets the user, as its row has it or as
     /// [`Authentication`] says.
     Protected,
@@ -79,13 +88,16 @@ pub enum ReadError {
 
 impl Endpoint {
     /// The endpoints below the prefix.
-    pub const TOKEN: [Self; 6] = [
+    pub const TOKEN: [Self; 9] = [
         Self::TokenObtainPair,
         Self::TokenRefresh,
         Self::TokenVerify,
         Self::TokenBlacklist,
         Self::TokenObtainSliding,
         Self::TokenRefreshSliding,
+        Self::Logout,
+        Self::Sessions,
+        Self::Session,
     ];
 
     /// Where the endpoint stands: below the prefix, or for the protected ones below `/api/`.
@@ -97,17 +109,20 @@ impl Endpoint {
             Self::TokenBlacklist => "blacklist/",
             Self::TokenObtainSliding => "sliding/",
             Self::TokenRefreshSliding => "sliding/refresh/",
+            Self::Logout => "logout/",
+            Self::Sessions => "sessions/",
+            Self::Session => "sessions/{id}/",
             Self::Protected => "protected/",
             Self::ProtectedStateless => "protected-stateless/",
         }
     }
 
-    const fn is_protected(self) -> bool {
-        matches!(self, Self::Protected | Self::ProtectedStateless)
-    }
-
     const fn allow(self) -> &'static str {
-        if self.is_protected() { "GET, HEAD, OPTIONS" } else { "POST, OPTIONS" }
+        match self {
+            Self::Protected | Self::ProtectedStateless | Self::Sessions => "GET, HEAD, OPTIONS",
+            Self::Session => "DELETE, OPTIONS",
+            _ => "POST, OPTIONS",
+        }
     }
 
     /// Name and description, as `OPTIONS` tells them.
@@ -143,6 +158,12 @@ impl Endpoint {
                 "Takes a sliding JSON web token and returns a new, refreshed version if the\n\
                  token's refresh period has not expired.",
             ),
+            Self::Logout => (
+                "Logout",
+                "Ends the session of a token, the user's other sessions, or all of them.",
+            ),
+            Self::Sessions => ("Sessions", "The user's sessions."),
+            Self::Session => ("Session", "One of the user's sessions."),
             Self::Protected => ("Protected", ""),
             Self::ProtectedStateless => ("Protected Stateless", ""),
         }
@@ -170,13 +191,32 @@ impl Endpoint {
             }
             Self::TokenRefresh | Self::TokenBlacklist => vec![field("refresh", true)],
             Self::TokenVerify | Self::TokenRefreshSliding => vec![field("token", true)],
-            Self::Protected | Self::ProtectedStateless => return Json::Object(metadata),
+            Self::Logout => ["scope", "refresh", "user"]
+                .map(|name| (name.into(), optional_field(name)))
+                .into_iter()
+                .collect(),
+            Self::Protected | Self::ProtectedStateless | Self::Sessions | Self::Session => {
+                return Json::Object(metadata);
+            }
         };
         if self == Self::TokenRefresh {
             fields.push(field("access", false));
         }
         metadata.push(("actions".into(), object([("POST", Json::Object(fields))])));
         Json::Object(metadata)
+    }
+}
+
+fn optional_field(name: &'static str) -> Json {
+    let (_, metadata) = field(name, false);
+    match metadata {
+        Json::Object(mut members) => {
+            members.iter_mut().filter(|(name, _)| name == "read_only").for_each(|(_, value)| {
+                *value = false.into();
+            });
+            Json::Object(members)
+        }
+        other => other,
     }
 }
 
@@ -207,10 +247,12 @@ where
 {
     let mut response = match accept::negotiate(parts) {
         Ok(rendering) => {
-            let answer = answer(auth, endpoint, options, parts, read_body).await;
+            let auth = auth.from_client(super::client::client(parts));
+            let answer = answer(&auth, endpoint, options, parts, read_body).await;
             match answer {
+                Ok((StatusCode::NO_CONTENT, _)) => no_content(),
                 Ok((status, body)) => json_response(status, &body, rendering.indent),
-                Err(Refusal::Flow(error)) => refuse(&error, auth, rendering),
+                Err(Refusal::Flow(error)) => refuse(&error, &auth, rendering),
                 Err(Refusal::Other(status, body)) => json_response(status, &body, rendering.indent),
             }
         }
@@ -226,6 +268,13 @@ where
     let headers = response.headers_mut();
     headers.insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
     headers.insert(VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+fn no_content() -> Response<Vec<u8>> {
+    let mut response = json_response(StatusCode::NO_CONTENT, &Json::Null, None);
+    response.body_mut().clear();
+    response.headers_mut().remove(http::header::CONTENT_TYPE);
     response
 }
 
@@ -269,14 +318,25 @@ where
         }
         _ => None,
     };
+    let is_about_sessions = match endpoint {
+        Endpoint::Sessions => matches!(parts.method, Method::GET | Method::HEAD),
+        Endpoint::Session => parts.method == Method::DELETE,
+        _ => false,
+    };
+    if is_about_sessions && let Some(answer) = sessions::answer(auth, parts).await {
+        return answer;
+    }
     match (&parts.method, username) {
         (&Method::OPTIONS, _) => Ok((StatusCode::OK, endpoint.metadata(options))),
         (&Method::GET | &Method::HEAD, Some(username)) => {
             Ok((StatusCode::OK, object([("message", format!("Welcome, {username}!").into())])))
         }
-        (&Method::POST, None) => {
+        (&Method::POST, None) if !matches!(endpoint, Endpoint::Sessions | Endpoint::Session) => {
             let body = read_body().await.map_err(unread)?;
             let data = body::parse(parts, body).await.map_err(unparsed)?;
+            if endpoint == Endpoint::Logout {
+                return sessions::log_out(auth, parts, &data).await;
+            }
             let body = flow(auth, endpoint, options, &data).await?;
             Ok((StatusCode::OK, body))
         }
@@ -287,14 +347,19 @@ where
     }
 }
 
+/// The access token of a request.
+async fn token_of(auth: &Auth, parts: &Parts) -> Result<Token<Access>, Error> {
+    let token = raw_token(&parts.headers, auth.settings())?.ok_or(Error::NotAuthenticated)?;
+    auth.authenticate(&token).await
+}
+
 /// The name that a protected view greets.
 async fn username(
     auth: &Auth,
     authentication: Authentication,
     parts: &Parts,
 ) -> Result<String, Error> {
-    let token = raw_token(&parts.headers, auth.settings())?.ok_or(Error::NotAuthenticated)?;
-    let token = auth.authenticate(&token).await?;
+    let token = token_of(auth, parts).await?;
     match authentication {
         Authentication::User => Ok(auth.user_of(&token).await?.username),
         Authentication::Stateless => {
@@ -384,6 +449,10 @@ async fn flow(
             object([("token", auth.refresh_sliding(&token("token")?).await?.into())])
         }
         // Answered above.
-        Endpoint::Protected | Endpoint::ProtectedStateless => object([]),
+        Endpoint::Protected
+        | Endpoint::ProtectedStateless
+        | Endpoint::Logout
+        | Endpoint::Sessions
+        | Endpoint::Session => object([]),
     })
 }

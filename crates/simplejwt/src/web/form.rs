@@ -10,13 +10,22 @@ pub(crate) fn form_pairs(text: &[u8]) -> impl Iterator<Item = (String, String)> 
     })
 }
 
+/// A part of a path, with its percent signs resolved.
+pub(crate) fn unquote_path(text: &[u8]) -> String {
+    resolve(text, b'+')
+}
+
 fn unquote(text: &[u8]) -> String {
+    resolve(text, b' ')
+}
+
+fn resolve(text: &[u8], plus: u8) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, tail @ ..] = rest {
         rest = tail;
         match (first, tail) {
-            (b'+', _) => bytes.push(b' '),
+            (b'+', _) => bytes.push(plus),
             (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
                 (Some(high), Some(low)) => {
                     bytes.push(high << 4 | low);

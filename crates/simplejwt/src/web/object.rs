@@ -9,8 +9,12 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 pub enum Json {
     /// A string.
     Text(Cow<'static, str>),
+    /// null.
+    Null,
     /// true or false.
     Bool(bool),
+    /// A number.
+    Number(u64),
     /// An array.
     List(Vec<Json>),
     /// An object, its members in order.
@@ -49,6 +53,8 @@ impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Null => serializer.serialize_unit(),
+            Self::Number(value) => serializer.serialize_u64(*value),
             Self::Bool(value) => serializer.serialize_bool(*value),
             Self::List(values) => serializer.collect_seq(values),
             Self::Object(members) => {

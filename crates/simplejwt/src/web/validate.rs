@@ -46,6 +46,21 @@ pub(crate) fn fields<const N: usize>(
     if errors.is_empty() { Ok(values) } else { Err(Json::Object(errors)) }
 }
 
+/// A field that may be left out.
+pub(crate) fn optional(
+    data: &Data,
+    name: &'static str,
+    kind: Kind,
+) -> Result<Option<String>, Errors> {
+    let absent = matches!(data, Data::Json(Value::Null))
+        || matches!(data, Data::Json(Value::Object(_))) && data.field(name).is_none()
+        || !matches!(data, Data::Json(_)) && data.field(name).is_none();
+    if absent {
+        return Ok(None);
+    }
+    fields(data, [(name, kind)]).map(|[value]| Some(value))
+}
+
 fn python_type(value: &Value) -> Option<&'static str> {
     Some(match value {
         Value::Null => return None,
