@@ -5,18 +5,22 @@ mod jwks;
 use std::sync::Arc;
 
 use axum::Router;
+use simplejwt::settings::Revocation;
 use simplejwt::web::axum::{RouterOptions, not_found, router_with};
 use simplejwt::web::endpoint::Authentication;
-use simplejwt::{Auth, KeySet, SystemClock, Tokens};
+use simplejwt::{Auth, Clock as _, KeySet, SessionStore, SystemClock, Tokens};
 
 use crate::config::{self, Config};
 use crate::database::{Database, hashing_pool};
 use crate::failure::Failure;
-use crate::health;
+use crate::health::{self, Health};
+use crate::purge::Purge;
 
 /// What is served.
 pub(crate) struct App {
     pub(crate) router: Router,
+    auth: Auth,
+    store: Option<Arc<dyn SessionStore>>,
 }
 
 /// Everything that can be found wrong is found here, before anything listens.
@@ -25,21 +29,47 @@ pub(crate) struct App {
 /// What is wrong with configuration, keys or database, and what to do about it.
 pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let tokens = tokens(config)?;
-    let database = Database::open(config)?;
-    let users = database.users(config, hashing_pool(config)?)?;
-    let mut auth = Auth::new(tokens).with_users(users.clone());
-    let mut ready: Arc<dyn health::Ready> = Arc::new(health::Users(users));
+    let database = Database::open(config).await?;
+    let users = database.users(config, hashing_pool(config)?).await?;
+    let mut auth = Auth::new(tokens).with_shared_users(users.clone());
+    let mut store = None;
     if config.settings.token_blacklist {
-        let store = database.store()?;
-        auth = auth.with_store(store.clone());
-        ready = Arc::new(health::Tokens(store));
+        let tokens = database.store().await?;
+        auth = auth.with_shared_sessions(Arc::clone(&tokens));
+        store = Some(tokens);
     }
+    auth.check().map_err(|error| Failure::config(error.to_string()))?;
     if config.settings.jwk_url.is_some() {
         jwks::keep_fresh(auth.clone()).await;
     }
-    let router =
-        router_with(auth, &options(config)).merge(health::router(ready)).fallback(not_found);
-    Ok(App { router })
+    let health = Health { auth: auth.clone(), users, store: store.clone() };
+    let router = router_with(auth.clone(), &options(config))
+        .merge(health::router(health))
+        .fallback(not_found);
+    Ok(App { router, auth, store })
+}
+
+impl App {
+    /// What goes on beside the requests, for as long as the process lives.
+    pub(crate) async fn start(&self, config: &Config) {
+        if config.settings.sessions.revocation == Revocation::Feed {
+            // A process that has just started knows what was revoked before it answers.
+            if let Err(error) = self.auth.poll_revocations().await {
+                tracing::warn!(?error, "the revocations can't be read yet");
+            }
+            let auth = self.auth.clone();
+            tokio::spawn(async move { auth.follow_revocations(tokio::time::sleep).await });
+        }
+        if let (Some(store), Some(interval)) = (&self.store, config.database.purge_interval) {
+            let purge = Purge {
+                store: Arc::clone(store),
+                batch: config.database.purge_batch,
+                with_sessions: config.settings.has_sessions(),
+                holder: format!("{}-{}", std::process::id(), SystemClock.now().as_micros()),
+            };
+            tokio::spawn(purge.every(interval));
+        }
+    }
 }
 
 fn options(config: &Config) -> RouterOptions {

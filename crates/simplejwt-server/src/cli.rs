@@ -59,6 +59,9 @@ SIGTERM or SIGINT stops accepting, finishes the requests in flight, and exits wi
     /// Add and change users.
     #[command(subcommand, arg_required_else_help = true)]
     User(User),
+    /// List and end sessions.
+    #[command(subcommand, arg_required_else_help = true)]
+    Session(Session),
     /// Look at tokens, blacklist them, delete expired ones.
     #[command(subcommand, arg_required_else_help = true)]
     Token(Token),
@@ -154,6 +157,31 @@ pub(crate) struct PasswordFrom {
     /// Make a random password and print it.
     #[arg(long)]
     pub(crate) generate_password: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Session {
+    /// List a user's sessions, the one refreshed last first.
+    #[command(after_help = "Example:\n  simplejwt session list alice")]
+    List {
+        /// The name to log in with.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// End one session.
+    #[command(after_help = "Example:\n  simplejwt session end 3b7ce2b2c1e14d0cb0f7b0d9a4c0b8f3")]
+    End {
+        /// The session's id, as `list` shows it.
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// End all sessions of a user.
+    #[command(after_help = "Example:\n  simplejwt session end-all alice")]
+    EndAll {
+        /// The name to log in with.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@ mod key;
 mod migrate;
 mod password;
 mod quickstart;
+mod session;
 mod token;
 mod user;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve => run_serve(&load(file)?),
         Command::Migrate { check } => migrate::run(&load(file)?, check),
         Command::User(command) => user::run(&load(file)?, command),
+        Command::Session(command) => session::run(&load(file)?, command),
         Command::Token(command) => token::run(&load(file)?, command),
         Command::Key(command) => key::run(file, command),
         Command::Config(command) => config::run(file, &command),
@@ -52,6 +54,7 @@ fn run_serve(loaded: &Loaded) -> Result<ExitCode, Failure> {
     block_on(async {
         let app = app::build(&loaded.config).await?;
         let listener = serve::listen(&loaded.config.server.bind).await?;
+        app.start(&loaded.config).await;
         serve::serve(listener, app.router, &loaded.config.server, &loaded.config.log).await
     })?;
     Ok(ExitCode::SUCCESS)

@@ -4,18 +4,20 @@
 //! function that reads it. The file, the environment, `config print` and `config example` all go
 //! by that list, so a setting that is on it is everywhere.
 
+mod database_url;
 mod duration;
 mod env;
 pub(crate) mod example;
 mod file;
 mod item;
+mod sessions;
 mod simple_jwt;
 mod suggest;
 mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -23,6 +25,7 @@ use simplejwt::Settings;
 use simplejwt::settings::Secret;
 use simplejwt::users::password::{Hasher, Parameters, PoolOptions};
 
+pub(crate) use database_url::DatabaseUrl;
 pub(crate) use env::{CONFIG_FILE, Environment};
 
 /// Everything that `simplejwt` can be told.
@@ -52,6 +55,8 @@ pub(crate) struct Server {
     pub(crate) body_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) max_connections: usize,
+    /// Proxies in front that add to X-Forwarded-For and can be trusted.
+    pub(crate) num_proxies: usize,
 }
 
 /// How a protected route finds out who calls.
@@ -80,10 +85,22 @@ pub(crate) enum LogFormat {
 /// Where users and tokens are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Database {
-    /// The SQLite file; absolute, or relative to the working directory.
-    pub(crate) path: Option<PathBuf>,
-    /// How long to wait for another program's lock.
+    /// Which; the path of a file is absolute, or relative to the working directory.
+    pub(crate) url: Option<DatabaseUrl>,
+    /// How long to wait for another program's lock on an SQLite file.
     pub(crate) busy_timeout: Duration,
+    /// Connections to a server that are open at a time.
+    pub(crate) max_connections: usize,
+    /// How long to wait for a server to take a connection.
+    pub(crate) connect_timeout: Duration,
+    /// How long to wait for a connection that is free.
+    pub(crate) wait_timeout: Duration,
+    /// How long to wait for a server's answer.
+    pub(crate) operation_timeout: Duration,
+    /// How often expired rows are deleted; none: never.
+    pub(crate) purge_interval: Option<Duration>,
+    /// How many rows at a time.
+    pub(crate) purge_batch: u32,
 }
 
 /// The table of users. Column names; none is a column that the table doesn't have.
@@ -131,9 +148,19 @@ impl Default for Config {
                 body_timeout: Duration::from_secs(30),
                 shutdown_timeout: Duration::from_secs(30),
                 max_connections: 16_384,
+                num_proxies: 0,
             },
             log: Log { format: LogFormat::Text, level: "info".into(), requests: false },
-            database: Database { path: None, busy_timeout: Duration::from_secs(5) },
+            database: Database {
+                url: None,
+                busy_timeout: Duration::from_secs(5),
+                max_connections: 16,
+                connect_timeout: Duration::from_secs(5),
+                wait_timeout: Duration::from_secs(5),
+                operation_timeout: Duration::from_secs(5),
+                purge_interval: Some(Duration::from_secs(60 * 60)),
+                purge_batch: 500,
+            },
             users: Users {
                 table: "auth_user".into(),
                 primary_key: "id".into(),

@@ -1,79 +1,123 @@
-//! The SQLite file, opened as configured, with its errors as those of a command.
+//! The configured database, whichever it is, with its errors as those of a command.
 
-use std::path::Path;
+use std::sync::Arc;
 
 use simplejwt::store::schema::SchemaError;
-use simplejwt::store::sqlite::{OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate};
-use simplejwt::users::manage::UserOptions;
+use simplejwt::store::sqlite::{self, OpenError, SqliteDatabase, SqliteOptions, SqliteStore};
+use simplejwt::users::manage::{ManageUsers, UserOptions};
 use simplejwt::users::password::{Hashers, HashingPool};
 use simplejwt::users::sqlite::SqliteUsers;
 use simplejwt::users::table::{KeyKind, UserTable};
-use simplejwt::{Clock as _, StoreError, SystemClock};
+use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock};
 
-use crate::config::{Config, KeyType};
+use crate::config::{Config, DatabaseUrl, KeyType};
 use crate::failure::{Failure, chain};
 
-/// The file and the table of users that is expected in it.
+/// The database and the table of users that is expected in it.
 #[derive(Debug)]
 pub(crate) struct Database {
-    pub(crate) file: SqliteDatabase,
-    pub(crate) table: UserTable,
+    backend: Backend,
+    table: UserTable,
+    wants_sessions: bool,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Sqlite(SqliteDatabase),
 }
 
 impl Database {
-    /// Opens the configured file, which has to be there.
-    pub(crate) fn open(config: &Config) -> Result<Self, Failure> {
-        Self::with(config, |path, options| SqliteDatabase::open(path, options))
+    /// Opens the configured database; a file has to be there.
+    pub(crate) async fn open(config: &Config) -> Result<Self, Failure> {
+        Self::with(config, false).await
     }
 
-    /// Opens the configured file, made where there is none.
-    pub(crate) fn create(config: &Config) -> Result<Self, Failure> {
-        Self::with(config, |path, options| SqliteDatabase::open_or_create(path, options))
+    /// Opens the configured database; a file is made where there is none.
+    pub(crate) async fn create(config: &Config) -> Result<Self, Failure> {
+        Self::with(config, true).await
     }
 
-    fn with(
-        config: &Config,
-        open: impl FnOnce(&Path, SqliteOptions) -> Result<SqliteDatabase, OpenError>,
-    ) -> Result<Self, Failure> {
-        let path = config.database.path.as_deref().ok_or_else(|| {
+    async fn with(config: &Config, create: bool) -> Result<Self, Failure> {
+        let url = config.database.url.as_ref().ok_or_else(|| {
             Failure::config(
-                "no database is named: set DATABASE_URL=sqlite:///absolute/path/db.sqlite3, or \
-                 path in [database]",
+                "no database is named: set DATABASE_URL=sqlite:///absolute/path/db.sqlite3, \
+                 postgres://user:password@host/database or \
+                 mysql://user:password@host/database, or url or path in [database]",
             )
         })?;
-        let options = SqliteOptions {
-            busy_timeout: config.database.busy_timeout,
-            ..SqliteOptions::default()
+        let backend = match url {
+            DatabaseUrl::Sqlite(path) => {
+                let options = SqliteOptions {
+                    busy_timeout: config.database.busy_timeout,
+                    ..SqliteOptions::default()
+                };
+                let opened = if create {
+                    SqliteDatabase::open_or_create(path, options)
+                } else {
+                    SqliteDatabase::open(path, options)
+                };
+                Backend::Sqlite(opened.map_err(|error| Failure::Database(unopened(&error)))?)
+            }
+            DatabaseUrl::Postgres(_) | DatabaseUrl::Mysql(_) => {
+                return Err(Failure::config("not in this version"));
+            }
         };
-        let file = open(path, options).map_err(|error| Failure::Database(unopened(&error)))?;
-        Ok(Self { file, table: user_table(config) })
+        let wants_sessions = config.settings.has_sessions();
+        Ok(Self { backend, table: user_table(config), wants_sessions })
     }
 
-    /// The tables that `migrate` would make.
-    pub(crate) fn missing(&self) -> Result<Vec<String>, Failure> {
-        let steps = migrate::plan(&self.file, &self.table).map_err(|e| schema(&e))?;
-        Ok(steps.into_iter().map(|step| step.table.to_owned()).collect())
+    /// What `migrate` would make.
+    pub(crate) async fn missing(&self) -> Result<Vec<String>, Failure> {
+        let steps = match &self.backend {
+            Backend::Sqlite(database) => sqlite::migrate::plan(database, &self.table),
+        };
+        Ok(names(steps.map_err(|error| schema(&error))?))
     }
 
-    /// Makes the tables that are missing, and says which.
+    /// Makes what is missing, and says what that was.
     pub(crate) async fn migrate(&self) -> Result<Vec<String>, Failure> {
-        let steps = migrate::apply(&self.file, &self.table, SystemClock.now())
-            .await
-            .map_err(|e| schema(&e))?;
-        Ok(steps.into_iter().map(|step| step.table.to_owned()).collect())
+        let now = SystemClock.now();
+        let steps = match &self.backend {
+            Backend::Sqlite(database) => sqlite::migrate::apply(database, &self.table, now).await,
+        };
+        Ok(names(steps.map_err(|error| schema(&error))?))
     }
 
-    /// The tokens in it.
-    pub(crate) fn store(&self) -> Result<SqliteStore, Failure> {
-        SqliteStore::open(&self.file, &self.table).map_err(|error| schema(&error))
+    /// The tokens in it, and the sessions if they are on.
+    pub(crate) async fn store(&self) -> Result<Arc<dyn SessionStore>, Failure> {
+        self.try_store().await.map_err(|error| schema(&error))
+    }
+
+    async fn try_store(&self) -> Result<Arc<dyn SessionStore>, SchemaError> {
+        Ok(match &self.backend {
+            Backend::Sqlite(database) => {
+                let store = SqliteStore::open(database, &self.table)?;
+                if self.wants_sessions {
+                    store.check_sessions()?;
+                }
+                Arc::new(store)
+            }
+        })
     }
 
     /// The users in it.
-    pub(crate) fn users(&self, config: &Config, pool: HashingPool) -> Result<SqliteUsers, Failure> {
+    pub(crate) async fn users(
+        &self,
+        config: &Config,
+        pool: HashingPool,
+    ) -> Result<Arc<dyn ManageUsers>, Failure> {
         let options = UserOptions { allow_inactive_login: config.users.allow_inactive_login };
-        SqliteUsers::open(&self.file, self.table.clone(), pool, options)
-            .map_err(|error| schema(&error))
+        let table = self.table.clone();
+        let users = match &self.backend {
+            Backend::Sqlite(database) => SqliteUsers::open(database, table, pool, options)
+                .map(|users| Arc::new(users) as Arc<dyn ManageUsers>),
+        };
+        users.map_err(|error| schema(&error))
     }
+}
+
+fn names(steps: Vec<simplejwt::store::schema::Step>) -> Vec<String> {
+    steps.into_iter().map(|step| step.table.to_owned()).collect()
 }
 
 /// The threads that hash passwords as configured.

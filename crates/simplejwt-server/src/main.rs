@@ -2,6 +2,7 @@
 
 mod app;
 mod cli;
+mod client;
 mod commands;
 mod config;
 mod database;
@@ -10,6 +11,7 @@ mod files;
 mod health;
 mod limits;
 mod output;
+mod purge;
 mod serve;
 mod telemetry;
 

@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use simplejwt::web::client::ClientAddress;
 use simplejwt::{Clock as _, SystemClock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -23,7 +24,7 @@ use tower::ServiceExt as _;
 
 use crate::config::{Log, Server};
 use crate::failure::Failure;
-use crate::{limits, telemetry};
+use crate::{client, limits, telemetry};
 
 /// Listens on the configured address.
 ///
@@ -74,6 +75,7 @@ pub(crate) async fn serve(
         body: server.body_limit,
         body_time: server.body_timeout,
         log_requests: log.requests,
+        num_proxies: server.num_proxies,
     };
     accept(listener, &router, limits, server.max_connections, &connections, stop).await;
 
@@ -97,6 +99,7 @@ struct Limits {
     body: usize,
     body_time: Duration,
     log_requests: bool,
+    num_proxies: usize,
 }
 
 /// Takes connections until `stop`; the listening socket is closed then.
@@ -174,7 +177,9 @@ async fn answer(
     let line = limits
         .log_requests
         .then(|| (request.method().clone(), request.uri().path().to_owned(), SystemClock.now()));
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let client = client::address(&head.headers, peer, limits.num_proxies);
+    head.extensions.insert(ClientAddress(client));
     let response = match limits::read(body, limits.body, limits.body_time).await {
         Ok(body) => router.oneshot(Request::from_parts(head, Body::from(body))).await?,
         Err(refused) => refused.response(),
@@ -182,7 +187,7 @@ async fn answer(
     if let Some((method, path, start)) = line {
         let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
         let status = response.status().as_u16();
-        tracing::info!(target: "simplejwt::request", %peer, %method, %path, status, micros, "answered");
+        tracing::info!(target: "simplejwt::request", peer = %client, %method, %path, status, micros, "answered");
     }
     Ok(response)
 }

@@ -110,6 +110,21 @@ impl Auth {
         self
     }
 
+    /// With users that are shared with others.
+    #[must_use]
+    pub fn with_shared_users(mut self, users: Arc<dyn UserStore>) -> Self {
+        self.users = Some(users);
+        self
+    }
+
+    /// As [`with_sessions`](Self::with_sessions), with a store that is shared with others.
+    #[must_use]
+    pub fn with_shared_sessions(mut self, store: Arc<dyn SessionStore>) -> Self {
+        self.store = Some(Arc::clone(&store) as Arc<dyn TokenStore>);
+        self.sessions = Some(store);
+        self
+    }
+
     /// The same flows for a request from this client, which the list of sessions shows.
     #[must_use]
     pub fn from_client(&self, client: Client) -> Self {
@@ -512,15 +527,7 @@ impl Auth {
 
     /// How long the end of a session that ends now has to be remembered.
     fn horizon(&self, now: Timestamp) -> Horizon {
-        let settings = self.settings();
-        let longest = settings
-            .refresh_token_lifetime
-            .max(settings.sliding_token_lifetime)
-            .max(settings.sliding_token_refresh_lifetime);
-        Horizon {
-            refresh: now + longest + settings.leeway,
-            access: now + settings.access_token_lifetime + settings.leeway,
-        }
+        Horizon::of(self.settings(), now)
     }
 
     fn outstanding<T>(

@@ -11,9 +11,9 @@ use crate::output;
 pub(crate) fn run(loaded: &Loaded, check: bool) -> Result<ExitCode, Failure> {
     let done = block_on(async {
         if !check {
-            return Database::create(&loaded.config)?.migrate().await;
+            return Database::create(&loaded.config).await?.migrate().await;
         }
-        let missing = Database::open(&loaded.config)?.missing()?;
+        let missing = Database::open(&loaded.config).await?.missing().await?;
         if missing.is_empty() {
             return Ok(missing);
         }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{block_on, user};
 use crate::cli::Quickstart;
-use crate::config::{Environment, Loaded};
+use crate::config::{DatabaseUrl, Environment, Loaded};
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::{app, files, output, serve, telemetry};
@@ -49,6 +49,18 @@ blacklist_after_rotation = true
 token_blacklist = true
 # Whoever has this file can make tokens for anybody.
 signing_key_file = "signing.key"
+
+[sessions]
+# Tokens say which session they belong to, so that ending it ends them all.
+session_claim = true
+# An answer that got lost, or twenty tabs that refresh at once, get the same tokens again.
+rotation_grace = 10
+# However often it is refreshed, after this somebody has to log in again.
+lifetime = "90d"
+# An access token of an ended session is refused within a second.
+revocation = "feed"
+# Whoever reads the database finds no token that works.
+token_at_rest = "redacted"
 "#;
 
 pub(crate) fn run(options: &Quickstart) -> Result<ExitCode, Failure> {
@@ -81,11 +93,11 @@ fn key() -> Result<Zeroizing<String>, Failure> {
 
 async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), Failure> {
     let config = &loaded.config;
-    let path = config.database.path.clone().unwrap_or_else(|| options.dir.join("db.sqlite3"));
-    let is_new = !path.exists();
-    let database = Database::create(config)?;
+    let path = config.database.url.as_ref().and_then(DatabaseUrl::path);
+    let is_new = path.filter(|path| !path.exists());
+    let database = Database::create(config).await?;
     let made = database.migrate().await?;
-    if is_new {
+    if let Some(path) = is_new {
         output::print(&format!("made {}, the database\n", path.display()))?;
     } else if !made.is_empty() {
         output::print(&format!("made the tables {}\n", made.join(", ")))?;
@@ -100,6 +112,7 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
     // The port may be known only once it is taken.
     let app = app::build(config).await?;
     let listener = serve::listen(&config.server.bind).await?;
+    app.start(config).await;
     let address = listener
         .local_addr()
         .map_err(|error| Failure::Listen(format!("the listening socket is unusable: {error}")))?;
@@ -113,7 +126,7 @@ async fn first_user(
     config: &crate::config::Config,
     database: &Database,
 ) -> Result<Option<Zeroizing<String>>, Failure> {
-    let users = user::Users::open(config, database)?;
+    let users = user::Users::open(config, database).await?;
     if users.any().await? {
         return Ok(None);
     }
@@ -157,8 +170,9 @@ TOKENS=$(curl -sS {api} -d {field}={FIRST_USER} --data-urlencode password=\"$PAS
 curl -sS {site}/api/protected/ -H \"Authorization: Bearer {access}\"; echo
 # refresh
 TOKENS=$(curl -sS {api}refresh/ -d refresh=\"{refresh}\"); echo \"$TOKENS\"
-# log out: the refresh token is blacklisted
-curl -sS {api}blacklist/ -d refresh=\"{refresh}\"; echo
+# see the sessions, and log out: all of its tokens are refused within a second
+curl -sS {api}sessions/ -H \"Authorization: Bearer {access}\"; echo
+curl -sS {api}logout/ -d refresh=\"{refresh}\"; echo
 
 ",
         access = take("access"),
@@ -207,6 +221,7 @@ mod tests {
         assert!(settings.rotate_refresh_tokens && settings.blacklist_after_rotation);
         assert!(settings.token_blacklist && loaded.config.server.demo);
         assert!(settings.key_set().is_ok());
-        assert_eq!(loaded.config.database.path, Some(dir.path().join("db.sqlite3")));
+        let path = dir.path().join("db.sqlite3");
+        assert_eq!(loaded.config.database.url, Some(DatabaseUrl::Sqlite(path)));
     }
 }

@@ -8,14 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use simplejwt::keys::MAX_TOKEN_BYTES;
+use simplejwt::store::session::{EndReason, Which};
 use simplejwt::store::{Blacklisting, OutstandingToken};
-use simplejwt::{Clock as _, SystemClock, TokenError, TokenStore, Tokens, Untyped};
+use simplejwt::{Clock as _, SystemClock, TokenError, Tokens, Untyped};
 
 use super::block_on;
 use crate::cli::{Token, TokenFrom};
 use crate::config::{Config, Loaded};
 use crate::database::Database;
 use crate::failure::Failure;
+use crate::purge::Purge;
 use crate::{app, output};
 
 pub(crate) fn run(loaded: &Loaded, command: Token) -> Result<ExitCode, Failure> {
@@ -91,7 +93,7 @@ async fn verdict(
     if config.settings.token_blacklist
         && let Some(jti) = tokens.jti(&token)
     {
-        let store = Database::open(config)?.store()?;
+        let store = Database::open(config).await?.store().await?;
         if store.is_blacklisted(&jti).await.map_err(|error| crate::database::failed(&error))? {
             return Ok(Err(TokenError::Blacklisted));
         }
@@ -137,8 +139,19 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
             .expires_at(&verified)
             .ok_or_else(|| refused(TokenError::MissingClaim("exp".into())))?,
     };
-    let store = Database::open(config)?.store()?;
     let outcome = block_on(async {
+        let store = Database::open(config).await?.store().await?;
+        if config.settings.has_sessions() {
+            let session = store.session_of(&token.jti).await;
+            if let Some(session) = session.map_err(|error| crate::database::failed(&error))? {
+                let which = Which::One { id: session.id, user_id: None };
+                super::session::end(&store, config, which, EndReason::Blacklisted).await?;
+                return Ok(match session.ended_at {
+                    None => Blacklisting::Blacklisted,
+                    Some(_) => Blacklisting::AlreadyBlacklisted,
+                });
+            }
+        }
         store.blacklist(&token, now).await.map_err(|error| crate::database::failed(&error))
     })?;
     output::print(match outcome {
@@ -149,21 +162,24 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
 }
 
 fn flush_expired(config: &Config, batch: u32) -> Result<ExitCode, Failure> {
-    let store = Database::open(config)?.store()?;
-    let before = SystemClock.now();
-    let deleted = block_on(async {
-        let mut deleted = 0;
-        loop {
-            let some = store
-                .flush_expired(before, batch)
-                .await
-                .map_err(|error| crate::database::failed(&error))?;
-            deleted += some;
-            if some == 0 {
-                return Ok(deleted);
-            }
-        }
+    let purged = block_on(async {
+        let purge = Purge {
+            store: Database::open(config).await?.store().await?,
+            batch,
+            with_sessions: config.settings.has_sessions(),
+            holder: format!("command-{}", std::process::id()),
+        };
+        purge.once().await.map_err(|error| crate::database::failed(&error))
     })?;
-    output::print(&format!("deleted {deleted} expired tokens\n"))?;
+    let Some(purged) = purged else {
+        output::print("another process is deleting expired tokens already\n")?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let mut text = format!("deleted {} expired tokens", purged.tokens);
+    if purged.sessions > 0 {
+        text.push_str(&format!(" and {} rows of sessions", purged.sessions));
+    }
+    text.push('\n');
+    output::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

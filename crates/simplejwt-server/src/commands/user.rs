@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser};
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::{Clock as _, SystemClock, User};
+use simplejwt::settings::Revocation;
+use simplejwt::store::session::{EndReason, Which};
+use simplejwt::users::manage::{ManageError, ManageUsers, NewUser};
+use simplejwt::{Clock as _, SessionStore, SystemClock, User};
 use zeroize::Zeroizing;
 
 use super::{block_on, password};
@@ -19,7 +21,9 @@ use crate::output;
 const PAGE: u32 = 500;
 
 pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failure> {
-    let users = Users::open(&loaded.config, &Database::open(&loaded.config)?)?;
+    let users = block_on(async {
+        Users::open(&loaded.config, &Database::open(&loaded.config).await?).await
+    })?;
     let text = match command {
         cli::User::Add { name, email, staff, superuser, password } => {
             let given = password::take(&password)?;
@@ -35,16 +39,26 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
         }
         cli::User::SetPassword { name, password } => {
             let given = password::take(&password)?;
-            block_on(users.set_password(&name, given.password.clone()))?;
-            given.told(&format!("set the password of {name}"))
+            let ended = block_on(async {
+                users.set_password(&name, given.password.clone()).await?;
+                users.end_sessions(&name, EndReason::Password).await
+            })?;
+            given.told(&format!("set the password of {name}{}", told(ended)))
         }
         cli::User::Enable { name } => {
             block_on(users.set_active(&name, true))?;
             format!("enabled {name}\n")
         }
         cli::User::Disable { name } => {
-            block_on(users.set_active(&name, false))?;
-            format!("disabled {name}: no login, no refresh; access tokens live until they expire\n")
+            let ended = block_on(async {
+                users.set_active(&name, false).await?;
+                users.end_sessions(&name, EndReason::User).await
+            })?;
+            let access = match loaded.config.settings.sessions.revocation {
+                Revocation::Stateless => "access tokens live until they expire",
+                Revocation::Feed | Revocation::Strict => "access tokens are refused",
+            };
+            format!("disabled {name}: no login, no refresh; {access}{}\n", told(ended))
         }
         cli::User::List => return block_on(list(&users)),
     };
@@ -54,14 +68,30 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
 
 /// The users, with passwords in the clear on this side.
 pub(crate) struct Users {
-    users: SqliteUsers,
+    users: Arc<dyn ManageUsers>,
     pool: simplejwt::users::password::HashingPool,
+    /// Where there are sessions, to be ended with the password.
+    sessions: Option<(Arc<dyn SessionStore>, Config)>,
 }
 
 impl Users {
-    pub(crate) fn open(config: &Config, database: &Database) -> Result<Self, Failure> {
+    pub(crate) async fn open(config: &Config, database: &Database) -> Result<Self, Failure> {
         let pool = database::hashing_pool(config)?;
-        Ok(Self { users: database.users(config, pool.clone())?, pool })
+        let users = database.users(config, pool.clone()).await?;
+        let sessions = match config.settings.has_sessions() {
+            true => Some((database.store().await?, config.clone())),
+            false => None,
+        };
+        Ok(Self { users, pool, sessions })
+    }
+
+    /// Ends the sessions of the user of this name; how many, where there are any to end.
+    async fn end_sessions(&self, name: &str, reason: EndReason) -> Result<Option<u64>, Failure> {
+        let Some((store, config)) = &self.sessions else { return Ok(None) };
+        let user = self.users.by_username(name).await.map_err(|error| database::failed(&error))?;
+        let Some(user) = user else { return Ok(None) };
+        let which = Which::All { user_id: user.id, except: None };
+        super::session::end(store, config, which, reason).await.map(Some)
     }
 
     /// Whether there is any user.
@@ -97,6 +127,10 @@ impl Users {
             Failure::Failed(format!("the password can't be hashed: {}", chain(&error)))
         })
     }
+}
+
+fn told(ended: Option<u64>) -> String {
+    ended.map(|ended| format!("; ended {ended} sessions")).unwrap_or_default()
 }
 
 fn manage(error: &ManageError) -> Failure {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::Loaded;
+use super::database_url::redacted;
 use super::item::{self, Item, Shown, TABLES};
 
 const HEAD: &str = "\
@@ -79,7 +80,13 @@ pub(crate) fn effective(loaded: &Loaded) -> String {
                     writeln!(text, "{} = \"(secret)\" # {}", item.name, given.origin)
                 }
                 (Some(given), _) => {
-                    writeln!(text, "{} = {} # {}", item.name, toml_of(&given.value), given.origin)
+                    let shown = match &given.value {
+                        Value::String(url) if item.path() == "database.url" => {
+                            toml_of(&Value::String(redacted(url)))
+                        }
+                        value => toml_of(value),
+                    };
+                    writeln!(text, "{} = {shown} # {}", item.name, given.origin)
                 }
                 (None, Shown::Default(default)) => {
                     writeln!(text, "{} = {default} # default", item.name)

@@ -1,7 +1,7 @@
 //! The TOML file, and files that hold one value.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -232,103 +232,4 @@ fn json_value(value: toml::Value) -> Option<Value> {
         }
         toml::Value::Table(table) => Value::Object(json_of(table).ok()?),
     })
-}
-
-/// The file behind a `DATABASE_URL`.
-pub(super) fn database_path(url: &str) -> Result<PathBuf, String> {
-    const HOW: &str = "write sqlite:///absolute/path/db.sqlite3";
-    let Some((scheme, rest)) = url.split_once(':') else {
-        return Err(format!("is not a database URL: {HOW}"));
-    };
-    match scheme.to_ascii_lowercase().as_str() {
-        "sqlite" | "sqlite3" => {}
-        "postgres" | "postgresql" | "pgsql" | "mysql" | "mariadb" | "mysql2" => {
-            return Err(format!(
-                "names a {scheme} database, which this version doesn't have: SQLite only for now; \
-                 {HOW}"
-            ));
-        }
-        _ => return Err(format!("names the unknown database {scheme:?}: {HOW}")),
-    }
-    if rest == "//:memory:" || rest == ":memory:" || rest == "///:memory:" {
-        return Err(format!("names a database in memory, which would be lost: {HOW}"));
-    }
-    let Some(path) = rest.strip_prefix("//") else {
-        return Err(format!("needs slashes after the colon: {HOW}"));
-    };
-    if !path.starts_with('/') {
-        return Err(format!(
-            "has two slashes, so {:?} would be the name of a host: {HOW}, with three slashes",
-            path.split('/').next().unwrap_or_default(),
-        ));
-    }
-    if path.contains(['?', '#']) {
-        return Err(format!("has parameters, which SQLite files don't take here: {HOW}"));
-    }
-    let decoded = percent_decode(path).ok_or("holds a % that begins no byte: write %25 for it")?;
-    // Four slashes are SQLAlchemy's and Django's spelling of an absolute path.
-    let decoded =
-        decoded.strip_prefix('/').filter(|rest| rest.starts_with('/')).unwrap_or(&decoded);
-    if decoded.ends_with('/') {
-        return Err(format!("names a directory: {HOW}"));
-    }
-    Ok(PathBuf::from(decoded))
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        if first == b'%' {
-            let (digits, after) = after.split_at_checked(2)?;
-            let digits = std::str::from_utf8(digits).ok()?;
-            if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return None;
-            }
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = after;
-        } else {
-            bytes.push(first);
-            rest = after;
-        }
-    }
-    let text = String::from_utf8(bytes).ok()?;
-    (!text.contains('\0')).then_some(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn database_urls() {
-        for (url, path) in [
-            ("sqlite:///var/lib/db.sqlite3", "/var/lib/db.sqlite3"),
-            ("sqlite:////var/lib/db.sqlite3", "/var/lib/db.sqlite3"),
-            ("SQLite3:///db", "/db"),
-            ("sqlite:///a%20b/c%C3%A9.db", "/a b/cé.db"),
-            ("sqlite:///a b", "/a b"),
-        ] {
-            assert_eq!(database_path(url), Ok(PathBuf::from(path)), "{url}");
-        }
-        for (url, told) in [
-            ("sqlite://db.sqlite3", "three slashes"),
-            ("sqlite:db.sqlite3", "slashes"),
-            ("sqlite://:memory:", "memory"),
-            ("sqlite:///a%zz", "%25"),
-            ("sqlite:///a%", "%25"),
-            ("sqlite:///a%00", "%25"),
-            ("sqlite:///a?mode=ro", "parameters"),
-            ("sqlite:///a/", "directory"),
-            ("postgres://u:p@h/db", "this version doesn't have"),
-            ("mysql://u:p@h/db", "this version doesn't have"),
-            ("oracle://h", "unknown database"),
-            ("/var/lib/db.sqlite3", "not a database URL"),
-            ("", "not a database URL"),
-        ] {
-            let problem = database_path(url).expect_err(url);
-            assert!(problem.contains(told), "{url}: {problem}");
-            assert!(!problem.contains("u:p"), "{problem}");
-        }
-    }
 }

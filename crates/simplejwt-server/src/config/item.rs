@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use serde_json::Value;
 use simplejwt::users::password::Hasher;
 
+use super::database_url::{DatabaseUrl, database_url};
 use super::duration::duration;
 use super::value::{boolean, choice, count, list, optional_text, parsed, text};
-use super::{Authentication, Config, KeyType, LogFormat, simple_jwt};
+use super::{Authentication, Config, KeyType, LogFormat, sessions, simple_jwt};
 
 /// One setting.
 pub(crate) struct Item {
@@ -60,6 +61,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
     ("log", "What goes to standard error."),
     ("database", "Where users and tokens are kept."),
     ("simple_jwt", "Django's SIMPLE_JWT: upstream's names in either case, and two of our own."),
+    ("sessions", "Sessions, reuse detection and revocation: all of it needs token_blacklist."),
     ("django", "What else of Django's settings counts."),
     ("users", "The table of users: Django's auth_user, or one of your own."),
     ("password", "How passwords are hashed."),
@@ -67,7 +69,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
 
 /// Every setting.
 pub(crate) fn all() -> impl Iterator<Item = &'static Item> + Clone {
-    ITEMS.iter().chain(simple_jwt::ITEMS)
+    ITEMS.iter().chain(simple_jwt::ITEMS).chain(sessions::ITEMS)
 }
 
 /// The settings of one table.
@@ -222,6 +224,15 @@ static ITEMS: &[Item] = &[
         },
     ),
     item(
+        "server",
+        "num_proxies",
+        "SIMPLEJWT_NUM_PROXIES",
+        Def("0"),
+        "Proxies in front of this server that add their client to X-Forwarded-For, as Django REST \
+         framework's NUM_PROXIES. 0: the address of the connection is the client's.",
+        |c, v| count(v).map(|proxies| c.server.num_proxies = proxies),
+    ),
+    item(
         "log",
         "format",
         "SIMPLEJWT_LOG_FORMAT",
@@ -257,10 +268,13 @@ static ITEMS: &[Item] = &[
         "url",
         "DATABASE_URL",
         Example("\"sqlite:///var/lib/simplejwt/db.sqlite3\""),
-        "The SQLite file: three slashes and an absolute path. In a file, `path` below may be \
-         relative.",
+        "The database: sqlite:/// and an absolute path, postgres://user:password@host/database, \
+         or mysql://user:password@host/database. Several PostgreSQL hosts are separated by \
+         commas (with ?target_session_attrs=read-write the one that takes writes is used); \
+         ?sslmode=verify-full&sslrootcert=FILE (MySQL: ?ssl-mode=verify_identity&ssl-ca=FILE) \
+         demands TLS; ?host=/run/postgresql (MySQL: ?socket=FILE) connects by a socket.",
         |c, v| {
-            c.database.path = Some(super::file::database_path(&text(v)?)?);
+            c.database.url = Some(database_url(&text(v)?)?);
             Ok(())
         },
     ),
@@ -271,7 +285,7 @@ static ITEMS: &[Item] = &[
         Example("\"db.sqlite3\""),
         "The SQLite file as a path, relative to this file's directory, in place of `url`.",
         |c, v| {
-            c.database.path = Some(PathBuf::from(text(v)?));
+            c.database.url = Some(DatabaseUrl::Sqlite(PathBuf::from(text(v)?)));
             Ok(())
         },
     ),
@@ -280,8 +294,76 @@ static ITEMS: &[Item] = &[
         "busy_timeout",
         "SIMPLEJWT_DATABASE_BUSY_TIMEOUT",
         Def("\"5s\""),
-        "How long to wait while another program has the file locked.",
+        "How long to wait while another program has the SQLite file locked.",
         |c, v| duration(v).map(|time| c.database.busy_timeout = time),
+    ),
+    item(
+        "database",
+        "max_connections",
+        "SIMPLEJWT_DATABASE_MAX_CONNECTIONS",
+        Def("16"),
+        "Connections to a PostgreSQL or MySQL server that are open at a time.",
+        |c, v| {
+            let connections = count(v)?;
+            if !(1..=10_000).contains(&connections) {
+                return Err("is out of range: write 1 to 10000".into());
+            }
+            c.database.max_connections = connections;
+            Ok(())
+        },
+    ),
+    item(
+        "database",
+        "connect_timeout",
+        "SIMPLEJWT_DATABASE_CONNECT_TIMEOUT",
+        Def("\"5s\""),
+        "How long to wait for a server to take a connection.",
+        |c, v| positive(v).map(|time| c.database.connect_timeout = time),
+    ),
+    item(
+        "database",
+        "wait_timeout",
+        "SIMPLEJWT_DATABASE_WAIT_TIMEOUT",
+        Def("\"5s\""),
+        "How long a request waits for a free connection to a server, before it is answered with \
+         503.",
+        |c, v| positive(v).map(|time| c.database.wait_timeout = time),
+    ),
+    item(
+        "database",
+        "operation_timeout",
+        "SIMPLEJWT_DATABASE_OPERATION_TIMEOUT",
+        Def("\"5s\""),
+        "How long a request waits for a server's answer, before it is answered with 503.",
+        |c, v| positive(v).map(|time| c.database.operation_timeout = time),
+    ),
+    item(
+        "database",
+        "purge_interval",
+        "SIMPLEJWT_PURGE_INTERVAL",
+        Def("\"1h\""),
+        "How often expired tokens and sessions are deleted, by one process of all; \"0\": never, \
+         or only by `simplejwt token flush-expired`.",
+        |c, v| {
+            let time = duration(v)?;
+            c.database.purge_interval = (!time.is_zero()).then_some(time);
+            Ok(())
+        },
+    ),
+    item(
+        "database",
+        "purge_batch",
+        "SIMPLEJWT_PURGE_BATCH",
+        Def("500"),
+        "How many rows are deleted by one transaction, with a pause after each.",
+        |c, v| {
+            let batch = count(v)?;
+            if !(1..=100_000).contains(&batch) {
+                return Err("is out of range: write 1 to 100000".into());
+            }
+            c.database.purge_batch = batch;
+            Ok(())
+        },
     ),
     Item {
         secret: true,
@@ -495,7 +577,7 @@ static ITEMS: &[Item] = &[
     ),
 ];
 
-fn positive(value: &Value) -> Result<std::time::Duration, String> {
+pub(super) fn positive(value: &Value) -> Result<std::time::Duration, String> {
     match duration(value)? {
         std::time::Duration::ZERO => Err("is zero: write a duration such as \"30s\"".into()),
         time => Ok(time),

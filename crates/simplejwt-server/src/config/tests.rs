@@ -256,7 +256,10 @@ fn variables() {
     assert!(config.users.allow_inactive_login);
     assert_eq!(config.settings.auth_token_classes, [TokenClass::Access, TokenClass::Sliding]);
     assert_eq!(config.settings.refresh_token_lifetime, Duration::from_secs(604_800));
-    assert_eq!(config.database.path, Some(PathBuf::from("/srv/my db")));
+    assert_eq!(
+        config.database.url,
+        Some(DatabaseUrl::Sqlite(std::path::PathBuf::from("/srv/my db")))
+    );
     assert_eq!(config.password.hashers, [Hasher::Md5, Hasher::Argon2]);
 }
 

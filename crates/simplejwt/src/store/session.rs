@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use super::{OutstandingToken, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::settings::Settings;
 use crate::users::UserId;
 
 /// Where a request came from, for the list of a user's sessions.
@@ -125,6 +126,20 @@ pub struct Horizon {
     /// When the last access token that can be in the session expires: until then it stands
     /// among the [revocations](SessionStore::revocations).
     pub access: Timestamp,
+}
+
+impl Horizon {
+    /// That of a session which ends at this time, with the lifetimes of these settings.
+    pub fn of(settings: &Settings, at: Timestamp) -> Self {
+        let longest = settings
+            .refresh_token_lifetime
+            .max(settings.sliding_token_lifetime)
+            .max(settings.sliding_token_refresh_lifetime);
+        Self {
+            refresh: at + longest + settings.leeway,
+            access: at + settings.access_token_lifetime + settings.leeway,
+        }
+    }
 }
 
 /// What comes after a refresh token that is presented.

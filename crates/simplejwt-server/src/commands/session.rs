@@ -1,0 +1,109 @@
+//! `simplejwt session list|end|end-all`
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use simplejwt::store::session::{EndReason, EndSessions, Horizon, Which};
+use simplejwt::users::manage::ManageUsers;
+use simplejwt::{Clock as _, SessionStore, SystemClock, UserId};
+
+use super::block_on;
+use crate::cli;
+use crate::config::{Config, Loaded};
+use crate::database::{self, Database};
+use crate::failure::Failure;
+use crate::output;
+
+pub(crate) fn run(loaded: &Loaded, command: cli::Session) -> Result<ExitCode, Failure> {
+    block_on(async {
+        let sessions = Sessions::open(&loaded.config).await?;
+        match command {
+            cli::Session::List { name } => sessions.list(&name).await,
+            cli::Session::End { id } => sessions.end(id).await,
+            cli::Session::EndAll { name } => sessions.end_all(&name).await,
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Sessions {
+    store: Arc<dyn SessionStore>,
+    users: Arc<dyn ManageUsers>,
+    config: Config,
+}
+
+impl Sessions {
+    async fn open(config: &Config) -> Result<Self, Failure> {
+        if !config.settings.has_sessions() {
+            return Err(Failure::config(
+                "there are no sessions: set token_blacklist = true in [simple_jwt] (and not \
+                 enabled = false in [sessions]), and run `simplejwt migrate`",
+            ));
+        }
+        let database = Database::open(config).await?;
+        let store = database.store().await?;
+        let users = database.users(config, database::hashing_pool(config)?).await?;
+        Ok(Self { store, users, config: config.clone() })
+    }
+
+    async fn user(&self, name: &str) -> Result<UserId, Failure> {
+        let user = self.users.by_username(name).await.map_err(|error| database::failed(&error))?;
+        let user = user.ok_or_else(|| Failure::Failed(format!("there is no user \"{name}\"")))?;
+        Ok(user.id)
+    }
+
+    async fn list(&self, name: &str) -> Result<(), Failure> {
+        let user = self.user(name).await?;
+        let sessions = self
+            .store
+            .sessions(&user, SystemClock.now())
+            .await
+            .map_err(|error| database::failed(&error))?;
+        let mut text = "id\topened\trefreshed\taddress\tuser agent\n".to_owned();
+        for session in sessions {
+            let time = |at: simplejwt::Timestamp| {
+                jiff::Timestamp::from_second(at.as_secs())
+                    .map_or_else(|_| String::new(), |t| t.to_string())
+            };
+            // Writing to a string can't fail.
+            let _ = writeln!(
+                text,
+                "{}\t{}\t{}\t{}\t{}",
+                session.id,
+                time(session.created_at),
+                time(session.refreshed_at),
+                session.client.address.unwrap_or_default(),
+                session.client.user_agent.unwrap_or_default(),
+            );
+        }
+        output::print(&text)
+    }
+
+    async fn end(&self, id: String) -> Result<(), Failure> {
+        let which = Which::One { id: id.clone(), user_id: None };
+        match end(&self.store, &self.config, which, EndReason::Staff).await? {
+            0 => Err(Failure::Failed(format!("there is no session \"{id}\" that hasn't ended"))),
+            _ => output::print("ended the session\n"),
+        }
+    }
+
+    async fn end_all(&self, name: &str) -> Result<(), Failure> {
+        let which = Which::All { user_id: self.user(name).await?, except: None };
+        let ended = end(&self.store, &self.config, which, EndReason::Staff).await?;
+        output::print(&format!("ended {ended} sessions of {name}\n"))
+    }
+}
+
+/// Ends sessions; how many.
+pub(super) async fn end(
+    store: &Arc<dyn SessionStore>,
+    config: &Config,
+    which: Which,
+    reason: EndReason,
+) -> Result<u64, Failure> {
+    let at = SystemClock.now();
+    let horizon = Horizon::of(&config.settings, at);
+    let end = EndSessions { which, reason, at, horizon };
+    store.end_sessions(&end).await.map_err(|error| database::failed(&error))
+}
