@@ -67,3 +67,19 @@ impl Drop for Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_forbidden_to_start_until_the_end_and_somebodys_policy_stays() {
+        let path = std::env::temp_dir().join(format!("xtask-policy-{}", std::process::id()));
+        let set = Policy::set(&path).unwrap();
+        assert_eq!(command(&path, &[]).status().unwrap().code(), Some(101));
+        drop(Policy::set(&path).unwrap());
+        assert!(path.exists());
+        drop(set);
+        assert!(!path.exists());
+    }
+}
