@@ -3,6 +3,9 @@
 import json
 import os
 from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pymysql
 
 
 def switch(name, default="false"):
@@ -10,14 +13,24 @@ def switch(name, default="false"):
 
 
 def database(url):
-    prefix = "sqlite:///"
-    if not url.startswith(prefix):
-        raise ValueError(f"DATABASE_URL: {url!r} is not sqlite:///absolute/path")
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": url.removeprefix(prefix),
-        "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"},
+    parts = urlsplit(url)
+    server = {
+        "NAME": parts.path.removeprefix("/"),
+        "USER": parts.username,
+        "PASSWORD": parts.password,
+        "HOST": parts.hostname,
+        "PORT": parts.port,
     }
+    if parts.scheme == "sqlite":
+        options = {"timeout": 20, "transaction_mode": "IMMEDIATE"}
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": server["NAME"], "OPTIONS": options}
+    if parts.scheme in ("postgres", "postgresql"):
+        return {"ENGINE": "django.db.backends.postgresql", **server}
+    if parts.scheme in ("mysql", "mariadb"):
+        pymysql.install_as_MySQLdb()
+        options = {"charset": "utf8mb4"}
+        return {"ENGINE": "django.db.backends.mysql", **server, "OPTIONS": options}
+    raise ValueError(f"DATABASE_URL: {parts.scheme!r} is not sqlite, postgres or mysql")
 
 
 BLACKLIST = switch("SIMPLEJWT_TOKEN_BLACKLIST")

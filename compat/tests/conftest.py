@@ -1,11 +1,10 @@
-import shutil
-
 import pytest
 
 pytest.register_assert_rewrite("compare")
 
+import databases
 import servers
-from servers import PASSWORD, Profile, Site
+from servers import DATABASES, PASSWORD, Profile, Site
 
 USERS = f"""
 from django.contrib.auth.hashers import make_password
@@ -21,22 +20,41 @@ add("spaced", password=make_password("  outer  ", hasher="md5"))
 
 def pytest_configure():
     # Missing, it fails the run at once: nothing here would be a test without it.
-    if not servers.django_only():
-        try:
+    try:
+        if not servers.django_only():
             servers.binary()
-        except RuntimeError as error:
-            raise pytest.UsageError(str(error)) from None
+        for kind in DATABASES:
+            if kind in databases.SERVERS:
+                databases.server(kind)
+    except RuntimeError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.fixture
+def database():
+    """The kind of database; EVERY_DATABASE puts each in its place."""
+    return "sqlite"
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory):
-    """A file that Django migrated and filled, made once for each set of tables."""
-    files = {}
+def sites():
+    """All sites that stay until the end, by database and what they are for."""
+    made = {}
+    yield made
+    for one in made.values():
+        one.terminate()
+    for one in made.values():
+        one.close()
+
+
+@pytest.fixture
+def migrated(tmp_path_factory, sites, database):
+    """A database that Django migrated and filled, made once for each set of tables."""
 
     def get(profile):
-        kind = (profile.blacklist, profile.custom_user)
-        if kind not in files:
-            made = Site(profile, tmp_path_factory.mktemp("migrated"))
+        kind = (database, "migrated", profile.blacklist, profile.custom_user)
+        if kind not in sites:
+            made = sites[kind] = Site(profile, tmp_path_factory.mktemp("migrated"), database)
             made.manage("migrate", "--verbosity", "0")
             if not profile.custom_user:
                 made.shell(USERS)
@@ -44,29 +62,31 @@ def migrated(tmp_path_factory):
                     "createsuperuser", "--noinput", "--username", "root", "--email", "root@example.org",
                     DJANGO_SUPERUSER_PASSWORD=PASSWORD,
                 )
-            files[kind] = made.database
-        return files[kind]
+        return sites[kind].database
 
     return get
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory, migrated):
+@pytest.fixture
+def site(tmp_path_factory, sites, database, migrated):
     """Both servers under a profile; started when first asked for, stopped at the end."""
-    sites = {}
 
     def get(profile=Profile("default"), prepare=None):
-        if profile.name not in sites:
-            made = Site(profile, tmp_path_factory.mktemp(profile.name))
-            shutil.copy(migrated(profile), made.database)
-            sites[profile.name] = made
+        kind = (database, profile.name)
+        if kind not in sites:
+            made = sites[kind] = Site(profile, tmp_path_factory.mktemp(profile.name), database)
+            migrated(profile).copy_to(made.database)
             if prepare:
                 prepare(made)
             made.start()
-        return sites[profile.name]
+        return sites[kind]
 
-    yield get
-    for made in sites.values():
-        made.terminate()
-    for made in sites.values():
-        made.stop()
+    return get
+
+
+@pytest.fixture
+def empty_site(tmp_path, database):
+    """Both servers, not started, and a database without a table; gone after the test."""
+    made = Site(Profile("empty"), tmp_path, database)
+    yield made
+    made.close()

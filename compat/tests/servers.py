@@ -1,21 +1,33 @@
-"""Starts Django under gunicorn, and `simplejwt serve`, on one SQLite file."""
+"""Starts Django under gunicorn, and `simplejwt serve`, on one database."""
 
-import contextlib
 import dataclasses
 import http.client
 import json
 import os
 import pathlib
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
+
+import pytest
+
+import databases
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent / "project"
 HASHERS = "django.contrib.auth.hashers."
 SECRET = "a-secret-key-of-the-compatibility-tests-that-is-long-enough-for-hs512-too"
 PASSWORD = "correct horse battery staple"
+# Those that the tests run on.
+DATABASES = ["sqlite"]
+EVERY_DATABASE = pytest.mark.parametrize("database", DATABASES)
+
+
+def every_database_with(name, values, few):
+    """All the values on SQLite, and a few on each server: for what means little to a database."""
+    pairs = [(kind, value) for kind in DATABASES for value in (values if kind == "sqlite" else few)]
+    return pytest.mark.parametrize(("database", name), pairs)
+
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +41,7 @@ class Profile:
     custom_user: bool = False
     extra: dict = dataclasses.field(default_factory=dict)
 
-    def environment(self, database):
+    def environment(self, url):
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
@@ -37,7 +49,7 @@ class Profile:
             "SECRET_KEY": SECRET,
             "SIMPLE_JWT": json.dumps(self.simple_jwt),
             "PASSWORD_HASHERS": json.dumps([HASHERS + name for name in self.hashers]),
-            "DATABASE_URL": f"sqlite:///{database}",
+            "DATABASE_URL": url,
             "SIMPLEJWT_TOKEN_BLACKLIST": "true" if self.blacklist else "false",
             "SIMPLEJWT_DEMO": "true",
             **self.extra,
@@ -130,11 +142,11 @@ def django_only():
 class Site:
     """A database with both servers on it."""
 
-    def __init__(self, profile, folder):
+    def __init__(self, profile, folder, database="sqlite"):
         self.profile = profile
         self.folder = folder
-        self.database = folder / "db.sqlite3"
-        self.environment = profile.environment(self.database)
+        self.database = databases.make(database, folder)
+        self.environment = profile.environment(self.database.url)
         self.servers = []
 
     def manage(self, *arguments, **environment):
@@ -167,10 +179,8 @@ class Site:
         return json.loads(out) if out.strip() else None
 
     def sql(self, statement, *values):
-        with contextlib.closing(sqlite3.connect(self.database, timeout=20)) as connection:
-            rows = connection.execute(statement, values).fetchall()
-            connection.commit()
-            return rows
+        """Runs one statement, with a question mark for each value; its rows."""
+        return self.database.run(statement, *values)
 
     def start(self):
         self.theirs = self.start_django("django")
@@ -223,3 +233,9 @@ class Site:
         self.terminate()
         for server in self.servers:
             server.stop()
+        self.servers = []
+
+    def close(self):
+        """Stops the servers and drops the database."""
+        self.stop()
+        self.database.drop()

@@ -1,52 +1,29 @@
 """Tables: ours equal Django's, and Django's migrations take ours for their own."""
 
-import re
-
 import pytest
 
 import servers
-from servers import PASSWORD, Profile, Site
+from servers import EVERY_DATABASE, PASSWORD, Profile
 
 TABLES = ("auth_user", "token_blacklist_outstandingtoken", "token_blacklist_blacklistedtoken")
 
 
 @pytest.fixture
-def migrated_here(tmp_path):
+def migrated_here(empty_site):
     if servers.django_only():
         pytest.fail("nothing to test without the binary: deselect with -k 'not schema'")
-    made = Site(Profile("schema"), tmp_path)
-    made.ours_command("migrate")
-    return made
+    empty_site.ours_command("migrate")
+    return empty_site
 
 
-def columns(made, table):
-    return [row[1:] for row in made.sql(f"PRAGMA table_info({table})")]
-
-
-def indexes(made, table):
-    found = []
-    for _, name, unique, origin, _ in made.sql(f"PRAGMA index_list({table})"):
-        names = [row[2] for row in made.sql(f"PRAGMA index_info({name})")]
-        found.append((None if name.startswith("sqlite_autoindex") else name, unique, origin, names))
-    return sorted(found, key=str)
-
-
-def foreign_keys(made, table):
-    return sorted(row[2:] for row in made.sql(f"PRAGMA foreign_key_list({table})"))
-
-
-def statement(made, table):
-    text = made.sql("SELECT sql FROM sqlite_master WHERE name = ?", table)[0][0]
-    return re.sub(r"\s+", " ", text)
-
-
+@EVERY_DATABASE
 @pytest.mark.parametrize("table", TABLES)
 def test_table_equals_djangos(site, migrated_here, table):
     django = site(Profile("default"))
-    for look in (columns, indexes, foreign_keys, statement):
-        assert look(migrated_here, table) == look(django, table)
+    assert migrated_here.database.described(table) == django.database.described(table)
 
 
+@EVERY_DATABASE
 def test_django_takes_over_our_database(migrated_here):
     made = migrated_here
     made.ours_command("user", "add", "early", "--password-stdin", stdin=PASSWORD + "\n")
@@ -58,22 +35,27 @@ def test_django_takes_over_our_database(migrated_here):
     made.manage("migrate", "--check")
     made.ours_command("migrate", "--check")
     made.start()
-    try:
-        for server in (made.theirs, made.ours):
-            assert server.post("/api/token/", {"username": "early", "password": PASSWORD}).status == 200
-    finally:
-        made.stop()
+    for server in (made.theirs, made.ours):
+        assert server.post("/api/token/", {"username": "early", "password": PASSWORD}).status == 200
 
 
-def test_our_migration_of_djangos_database_changes_nothing_of_it(tmp_path):
+def schema(made):
+    """All tables but those of our own."""
+    database = made.database
+    names = [name for name in sorted(database.tables()) if not name.startswith("simplejwt_")]
+    return {name: database.described(name) for name in names}
+
+
+@EVERY_DATABASE
+def test_our_migration_of_djangos_database_changes_nothing_of_it(empty_site):
     if servers.django_only():
         pytest.fail("nothing to test without the binary: deselect with -k 'not schema'")
-    made = Site(Profile("schema"), tmp_path)
+    made = empty_site
     made.manage("migrate", "--verbosity", "0")
-    select = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'simplejwt_%' AND tbl_name NOT LIKE 'simplejwt_%' ORDER BY name"
-    before = made.sql(select)
+    before = schema(made)
+    assert set(TABLES) <= set(before)
     made.ours_command("migrate")
     made.ours_command("migrate")
-    assert made.sql(select) == before
+    assert schema(made) == before
     made.manage("migrate", "--check")
     made.manage("makemigrations", "--check", "--dry-run")

@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 import servers
-from servers import PASSWORD, SECRET, Profile
+from servers import EVERY_DATABASE, PASSWORD, SECRET, Profile, every_database_with
 from tokens import Mint, describe, payload
 
 KEYS = pathlib.Path(__file__).resolve().parents[2] / "crates/simplejwt/tests/fixtures/keys"
@@ -50,7 +50,7 @@ ALGORITHMS = (
 
 
 @BOTH_WAYS
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@every_database_with("algorithm", ALGORITHMS, few=("HS256", "RS512"))
 def test_tokens_of_either_at_the_other(site, way, algorithm):
     made = site(algorithm_profile(algorithm))
     one, other = pair(made, way)
@@ -73,6 +73,7 @@ def test_tokens_of_either_at_the_other(site, way, algorithm):
     assert other.get("/api/protected/", cut).status == 401
 
 
+@EVERY_DATABASE
 @BOTH_WAYS
 def test_blacklisted_by_one_is_refused_by_the_other(site, way):
     one, other = pair(site(ROTATING), way)
@@ -84,6 +85,7 @@ def test_blacklisted_by_one_is_refused_by_the_other(site, way):
         refused(server.post("/api/token/verify/", {"token": token}), 400, {"non_field_errors": ["Token is blacklisted"]})
 
 
+@EVERY_DATABASE
 @BOTH_WAYS
 def test_rotated_by_one_is_refused_by_the_other(site, way):
     one, other = pair(site(ROTATING), way)
@@ -97,6 +99,7 @@ def test_rotated_by_one_is_refused_by_the_other(site, way):
     ok(one.post("/api/token/refresh/", {"refresh": third}))
 
 
+@EVERY_DATABASE
 @BOTH_WAYS
 def test_a_blacklisted_sliding_token_opens_nothing_at_the_other(site, way):
     made = site(algorithm_profile("HS256"))
@@ -111,6 +114,7 @@ def test_a_blacklisted_sliding_token_opens_nothing_at_the_other(site, way):
     assert other.get("/api/protected/", token).status == 401
 
 
+@EVERY_DATABASE
 def test_sessions_of_a_deleted_user_end_and_deleting_works(site):
     made = site(ROTATING)
     made.shell("User.objects.create_user('passing', password='x')")
@@ -121,6 +125,7 @@ def test_sessions_of_a_deleted_user_end_and_deleting_works(site):
         refused(server.get("/api/protected/", tokens["access"]), 401, {"detail": "User not found", "code": "user_not_found"})
 
 
+@EVERY_DATABASE
 def test_outstanding_tokens_in_django_are_as_if_django_had_made_them(site):
     made = site(ROTATING)
     seen = []
@@ -136,6 +141,7 @@ def test_outstanding_tokens_in_django_are_as_if_django_had_made_them(site):
     assert seen[0][:2] == ["alice", True] and seen[0][3] is True
 
 
+@EVERY_DATABASE
 def test_flushexpiredtokens_takes_our_rows(site):
     made = site(ROTATING)
     expired = ok(made.ours.post("/api/token/", ALICE))["refresh"]
@@ -148,6 +154,7 @@ def test_flushexpiredtokens_takes_our_rows(site):
     assert left == [(ids[1],)]
 
 
+@EVERY_DATABASE
 @pytest.mark.parametrize("side", ["theirs", "ours"])
 def test_update_last_login(site, side):
     made = site(Profile("last-login", {"UPDATE_LAST_LOGIN": True}))
@@ -164,6 +171,7 @@ def test_update_last_login(site, side):
     assert made.sql("SELECT COUNT(*) FROM auth_user WHERE last_login IS NOT NULL") == [(1,)]
 
 
+@EVERY_DATABASE
 @BOTH_WAYS
 def test_check_revoke_token(site, way):
     made = site(Profile("revoke", {"CHECK_REVOKE_TOKEN": True}))
@@ -186,6 +194,7 @@ def test_check_revoke_token(site, way):
         made.sql("UPDATE auth_user SET password = ? WHERE username = 'alice'", stored)
 
 
+@EVERY_DATABASE
 @BOTH_WAYS
 def test_user_id_field_username(site, way):
     made = site(Profile("by-username", {"USER_ID_FIELD": "username", "USER_ID_CLAIM": "sub"}))
@@ -203,6 +212,7 @@ def add_custom_users(made):
     made.shell(f"User.objects.create_user('gone@example.org', {PASSWORD!r}, is_active=False)")
 
 
+@EVERY_DATABASE
 @BOTH_WAYS
 def test_custom_user_model_with_uuid_and_email(site, way):
     made = site(Profile("custom-user", custom_user=True), add_custom_users)
@@ -214,13 +224,14 @@ def test_custom_user_model_with_uuid_and_email(site, way):
     ok(other.post("/api/token/refresh/", {"refresh": tokens["refresh"]}))
     ok(other.post("/api/token/blacklist/", {"refresh": tokens["refresh"]}))
     rows = made.sql("SELECT DISTINCT user_id FROM token_blacklist_outstandingtoken")
-    assert rows == [(written.replace("-", ""),)]
+    assert rows == [(made.database.uuid_text(written),)]
     refused(other.post("/api/token/", {}), 400, {name: ["This field is required."] for name in ("email", "password")})
     assert other.post("/api/token/", {"email": "gone@example.org", "password": PASSWORD}).status == 401
     nobody = Mint(user_id="00000000-0000-4000-8000-000000000000").access()
     refused(other.get("/api/protected/", nobody), 401, {"detail": "User not found", "code": "user_not_found"})
 
 
+@EVERY_DATABASE
 @BOTH_WAYS
 def test_inactive_users_where_they_are_allowed(site, way):
     settings = {"CHECK_USER_IS_ACTIVE": False}
@@ -282,6 +293,7 @@ def test_audience_issuer_and_leeway(site):
     assert SECRET not in str(seen)
 
 
+@EVERY_DATABASE
 def test_difference_blacklisting_without_a_blacklist_is_no_silent_success(site):
     made = site(Profile("no-blacklist", blacklist=False))
     token = Mint().refresh()

@@ -3,7 +3,7 @@
 import pytest
 
 import servers
-from servers import PASSWORD, Profile
+from servers import EVERY_DATABASE, PASSWORD, Profile, every_database_with
 
 HASHERS = {
     "pbkdf2_sha256": "PBKDF2PasswordHasher",
@@ -14,6 +14,7 @@ HASHERS = {
     "scrypt": "ScryptPasswordHasher",
     "md5": "MD5PasswordHasher",
 }
+EVERY_HASHER = every_database_with("hasher", HASHERS, few=("argon2", "md5"))
 # Unlike each other in everything a hasher could trip over, within bcrypt's 72 bytes.
 PASSWORDS = [PASSWORD, " pa\u00dfwört🦀 "]
 
@@ -41,7 +42,7 @@ def every_hash(made):
     )
 
 
-@pytest.mark.parametrize("hasher", HASHERS)
+@EVERY_HASHER
 def test_hash_made_by_django_logs_in_and_is_upgraded_alike(site, hasher):
     made = site(by_hasher("argon2"), every_hash)
     after = {}
@@ -68,7 +69,7 @@ def test_hash_made_by_django_logs_in_and_is_upgraded_alike(site, hasher):
     assert good == [True, False]
 
 
-@pytest.mark.parametrize("hasher", HASHERS)
+@EVERY_HASHER
 def test_user_made_here_logs_in_at_django_with_every_hasher(site, hasher):
     made = site(by_hasher("argon2"), every_hash)
     if servers.django_only():
@@ -96,6 +97,7 @@ def test_user_made_here_logs_in_at_django_with_every_hasher(site, hasher):
     assert user == [True, False, False, "", "", "", True, True]
 
 
+@EVERY_DATABASE
 def test_fewer_iterations_are_upgraded_by_both(site):
     made = site(Profile("default"))
     for side in ("theirs", "ours"):
@@ -107,6 +109,7 @@ def test_fewer_iterations_are_upgraded_by_both(site):
     assert stored(made, "old_ours").split("$")[0] == stored(made, "old_theirs").split("$")[0] == "md5"
 
 
+@EVERY_DATABASE
 def test_disabled_here_is_out_there(site):
     if servers.django_only():
         pytest.fail("nothing to test without the binary: deselect with -k 'not disabled_here'")

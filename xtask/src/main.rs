@@ -1,11 +1,13 @@
-//! What CI runs, under the same names: `cargo xtask test | ci | generate | bench`.
+//! What CI runs, under the same names: `cargo xtask test | ci | generate | bench | services`.
 
 mod bench;
 mod ci;
 mod generate;
+mod packages;
 mod process;
 mod python;
 mod references;
+mod services;
 mod tally;
 mod test;
 
@@ -19,7 +21,8 @@ commands:
   ci                   every rule of CONTRIBUTING.md, then `test`
   generate [--check]   docs/settings.md and the example configuration;
                        --check only says whether they are up to date
-  bench [ARGS]         the benchmarks of the library";
+  bench [ARGS]         the benchmarks of the library
+  services ...         throw-away database servers; says how by itself";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
+        ["services", rest @ ..] => services::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         ["help" | "-h" | "--help"] => {
             println!("{USAGE}");

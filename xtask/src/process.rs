@@ -89,3 +89,34 @@ pub(crate) fn watch(mut command: Command, mut look: impl FnMut(&str)) -> Result<
     }
     Ok(child.wait()?.success())
 }
+
+/// Whether the program is there and succeeds; what it prints is dropped.
+pub(crate) fn quiet(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
+    succeeds(command(program, arguments))
+}
+
+/// As [`quiet`], with a command that is made already.
+pub(crate) fn succeeds(mut command: Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// Asks every tenth of a second until there is an answer; `None` after `seconds`.
+///
+/// # Errors
+/// Those of `ask`, at once.
+pub(crate) fn wait_for<T>(
+    seconds: u32,
+    mut ask: impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    for _ in 0..seconds * 10 {
+        if let Some(answer) = ask()? {
+            return Ok(Some(answer));
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "another program's start has no clock of ours"
+        )]
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    Ok(None)
+}

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{announce, command, root, run};
+use crate::packages;
+use crate::process::{announce, command, quiet, root, run};
 
 const OLDEST: (u32, u32) = (3, 10);
 
@@ -58,18 +59,11 @@ fn system_python() -> Result<PathBuf> {
         return Ok(python);
     }
     let (major, minor) = OLDEST;
-    if is_root() && quiet("apt-get", &["--version"]) {
-        announce(&format!(
-            "there is no Python {major}.{minor} or newer with venv: installing python3-venv"
-        ));
-        run(command("apt-get", &["update"]))?;
-        let mut install =
-            command("apt-get", &["install", "--yes", "--no-install-recommends", "python3-venv"]);
-        install.env("DEBIAN_FRONTEND", "noninteractive");
-        run(install)?;
-        if let Some(python) = find() {
-            return Ok(python);
-        }
+    let why = format!("there is no Python {major}.{minor} or newer with venv");
+    if packages::install(&why, &["python3-venv"])?
+        && let Some(python) = find()
+    {
+        return Ok(python);
     }
     bail!(
         "the tests need Python {major}.{minor} or newer with its venv module: install it (on \
@@ -84,13 +78,4 @@ fn find() -> Option<PathBuf> {
 fn works(python: &Path) -> bool {
     let (major, minor) = OLDEST;
     quiet(python, &["-c", PROBE, &major.to_string(), &minor.to_string()])
-}
-
-fn is_root() -> bool {
-    command("id", &["-u"]).output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-/// Whether the program is there and succeeds; what it prints is dropped.
-fn quiet(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> bool {
-    command(program, arguments).output().is_ok_and(|output| output.status.success())
 }

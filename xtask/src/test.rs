@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::process::{cargo, command, output, watch};
 use crate::python;
+use crate::services::Up;
 use crate::tally::Tally;
 
 /// The features under which the library is tested: all of them, none, and each that brings in
@@ -24,10 +25,14 @@ const CARGO_RUNS: &[&[&str]] = &[
 /// A test failed or was skipped, a runner failed, or what the tests need can't be made.
 pub(crate) fn run() -> Result<()> {
     let python = python::environment()?;
+    let databases = Up::anew("test")?;
+    let variables = databases.variables()?;
     let mut tally = Tally::default();
     let mut broken = Vec::new();
     for arguments in CARGO_RUNS {
-        if !watch(cargo(arguments), |line| tally.cargo_line(line))? {
+        let mut tests = cargo(arguments);
+        tests.envs(variables.iter().cloned());
+        if !watch(tests, |line| tally.cargo_line(line))? {
             broken.push(format!("cargo {}", arguments.join(" ")));
         }
     }
@@ -35,12 +40,15 @@ pub(crate) fn run() -> Result<()> {
         Ok(server) => {
             let mut pytest = command(python, &["-m", "pytest", "--color=no", "compat"]);
             pytest.env("SIMPLEJWT_BIN", server).env_remove("PYTEST_ADDOPTS");
+            pytest.envs(variables.iter().cloned());
             if !watch(pytest, |line| tally.pytest_line(line))? {
                 broken.push("python -m pytest compat".into());
             }
         }
         Err(error) => broken.push(format!("the server can't be built: {error:#}")),
     }
+
+    drop(databases);
 
     for step in &broken {
         println!("failed: {step}");

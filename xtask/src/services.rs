@@ -1,0 +1,384 @@
+//! `cargo xtask services`: throw-away PostgreSQL and MariaDB servers for the tests.
+//!
+//! They are Debian's packages with data, ports and sockets of their own; nothing of a server that
+//! the machine has already is touched. Each instance has a name: `main` is for whoever works here,
+//! `test` for `cargo xtask test`, and a test that kills its server makes one for itself.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::packages;
+use crate::process::{announce, root};
+
+mod account;
+mod daemon;
+mod mariadb;
+mod postgres;
+mod tls;
+
+use account::Account;
+use mariadb::MariaDb;
+use postgres::Postgres;
+use tls::Tls;
+
+/// Superuser, its password and its database.
+const USER: &str = "simplejwt";
+const PASSWORD: &str = "simplejwt";
+
+/// A socket's path has at most 107 bytes on Linux, of which 48 are left to what is inside.
+const LONGEST_FOLDER: usize = 59;
+
+const USAGE: &str = "\
+usage: cargo xtask services [--name NAME] <command>
+
+  up [postgres|mariadb]             start both, or one of them
+  down                              stop and remove them; without --name all instances
+  env                               print the variables by which tests find them
+  stop|start|kill postgres|mariadb  in order; again; as a crash does
+  standby up|promote|down           of PostgreSQL, synchronous";
+
+/// Runs the command that the words say.
+///
+/// # Errors
+/// A server can't be had, or the words mean nothing.
+pub(crate) fn run(words: &[&str]) -> Result<()> {
+    let (name, words) = match words {
+        ["--name", name, rest @ ..] => (Some(*name), rest),
+        _ => (None, words),
+    };
+    let instance = || Instance::named(name.unwrap_or("main"));
+    match words {
+        ["up"] => instance()?.up(&[Kind::Postgres, Kind::MariaDb]),
+        ["up", kind] => instance()?.up(&[Kind::of(kind)?]),
+        ["down"] if name.is_some() => instance()?.down(),
+        ["down"] => all()?.iter().try_for_each(Instance::down),
+        ["env"] => {
+            for (name, value) in instance()?.variables()? {
+                println!("export {name}={}", quoted(&value));
+            }
+            Ok(())
+        }
+        [order @ ("stop" | "start" | "kill"), kind] => instance()?.order(order, Kind::of(kind)?),
+        ["standby", order] => instance()?.standby(order),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Postgres,
+    MariaDb,
+}
+
+impl Kind {
+    fn of(word: &str) -> Result<Self> {
+        match word {
+            "postgres" => Ok(Self::Postgres),
+            "mariadb" => Ok(Self::MariaDb),
+            _ => bail!("there is no database {word:?}\n{USAGE}"),
+        }
+    }
+}
+
+/// A set of servers and its folder.
+pub(crate) struct Instance {
+    folder: PathBuf,
+}
+
+/// An instance that is taken down when this is dropped.
+pub(crate) struct Up(Instance);
+
+impl Up {
+    /// Starts the instance anew; what a killed run left of it is removed first.
+    ///
+    /// # Errors
+    /// As [`Instance::up`].
+    pub(crate) fn anew(name: &str) -> Result<Self> {
+        require()?;
+        let up = Self(Instance::named(name)?);
+        up.0.down()?;
+        up.0.up(&[Kind::Postgres, Kind::MariaDb])?;
+        Ok(up)
+    }
+
+    /// As [`Instance::variables`].
+    ///
+    /// # Errors
+    /// A file of the instance can't be read.
+    pub(crate) fn variables(&self) -> Result<Vec<(&'static str, String)>> {
+        self.0.variables()
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.down() {
+            eprintln!("the databases can't be stopped: {error:#}");
+        }
+    }
+}
+
+impl Instance {
+    fn named(name: &str) -> Result<Self> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty() || name.len() > 16 || !name.chars().all(plain) {
+            bail!("a name of servers has 1 to 16 of a-z, 0-9 and -; {name:?} doesn't");
+        }
+        Ok(Self { folder: base()?.join(name) })
+    }
+
+    /// Starts what doesn't run. What is there but doesn't answer is made anew.
+    fn up(&self, kinds: &[Kind]) -> Result<()> {
+        require()?;
+        fs::create_dir_all(&self.folder)
+            .with_context(|| format!("can't make {}", self.folder.display()))?;
+        let tls = Tls::new(&self.folder);
+        if !tls.authority().exists() {
+            tls.make()?;
+        }
+        for kind in kinds {
+            match kind {
+                Kind::Postgres => {
+                    let server = Postgres::primary(&self.folder)?;
+                    if server.answers() {
+                        announce("PostgreSQL is running already");
+                    } else {
+                        server.kill()?;
+                        server.make(&tls)?;
+                    }
+                    println!("PostgreSQL: {}", server.url()?);
+                }
+                Kind::MariaDb => {
+                    let server = MariaDb::new(&self.folder)?;
+                    if server.answers() {
+                        announce("MariaDB is running already");
+                    } else {
+                        server.kill()?;
+                        server.make(&tls)?;
+                    }
+                    println!("MariaDB: {}", server.url()?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the servers and removes all that there is of them.
+    fn down(&self) -> Result<()> {
+        if !self.folder.exists() {
+            return Ok(());
+        }
+        announce(&format!("stopping the databases of {}", self.folder.display()));
+        if postgres::programs().is_some() {
+            Postgres::standby(&self.folder)?.kill()?;
+            Postgres::primary(&self.folder)?.kill()?;
+        }
+        if mariadb::program().is_some() {
+            MariaDb::new(&self.folder)?.kill()?;
+        }
+        fs::remove_dir_all(&self.folder)
+            .with_context(|| format!("can't remove {}", self.folder.display()))
+    }
+
+    /// By these variables tests find the servers that were made.
+    ///
+    /// # Errors
+    /// None were, or a file of theirs can't be read.
+    fn variables(&self) -> Result<Vec<(&'static str, String)>> {
+        let shown = |path: PathBuf| path.display().to_string();
+        let mut found = Vec::new();
+        if self.folder.join("postgres").exists() {
+            let server = Postgres::primary(&self.folder)?;
+            found.push(("SIMPLEJWT_TEST_POSTGRES_URL", server.url()?));
+            found.push(("SIMPLEJWT_TEST_POSTGRES_SOCKET", shown(server.socket())));
+        }
+        if self.folder.join("standby").exists() {
+            let server = Postgres::standby(&self.folder)?;
+            found.push(("SIMPLEJWT_TEST_POSTGRES_STANDBY_URL", server.url()?));
+        }
+        if self.folder.join("mariadb").exists() {
+            let server = MariaDb::new(&self.folder)?;
+            found.push(("SIMPLEJWT_TEST_MYSQL_URL", server.url()?));
+            found.push(("SIMPLEJWT_TEST_MYSQL_SOCKET", shown(server.socket())));
+        }
+        if found.is_empty() {
+            bail!("no databases are up: run `cargo xtask services up` first");
+        }
+        found.push(("SIMPLEJWT_TEST_CA_FILE", shown(Tls::new(&self.folder).authority())));
+        // For tests that need servers of their own.
+        found.push(("SIMPLEJWT_TEST_XTASK", shown(std::env::current_exe()?)));
+        Ok(found)
+    }
+
+    fn order(&self, order: &str, kind: Kind) -> Result<()> {
+        match kind {
+            Kind::Postgres => {
+                let server = Postgres::primary(&self.folder)?;
+                match order {
+                    "start" => server.start(),
+                    "stop" => server.stop(),
+                    _ => server.kill(),
+                }
+            }
+            Kind::MariaDb => {
+                let server = MariaDb::new(&self.folder)?;
+                match order {
+                    "start" => server.start(),
+                    "stop" => server.stop(),
+                    _ => server.kill(),
+                }
+            }
+        }
+    }
+
+    fn standby(&self, order: &str) -> Result<()> {
+        let primary = Postgres::primary(&self.folder)?;
+        let standby = Postgres::standby(&self.folder)?;
+        match order {
+            "up" if standby.answers() => announce("the standby is running already"),
+            "up" => {
+                if self.folder.join("standby").exists() {
+                    standby.forget(&primary)?;
+                }
+                standby.follow(&primary)?;
+                println!("standby: {}", standby.url()?);
+            }
+            "promote" => standby.promote()?,
+            "down" => standby.forget(&primary)?,
+            _ => bail!("{USAGE}"),
+        }
+        Ok(())
+    }
+}
+
+/// The value as a shell takes it for one word.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/:@._-".contains(c);
+    if value.chars().all(plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// The servers' programs, installed if that can be done.
+fn require() -> Result<()> {
+    let missing = || {
+        let mut packages = Vec::new();
+        if postgres::programs().is_none() {
+            packages.push("postgresql");
+        }
+        if mariadb::program().is_none() {
+            packages.push("mariadb-server");
+        }
+        packages
+    };
+    let wanted = missing();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    packages::install("the tests need databases that aren't there", &wanted)?;
+    let wanted = missing();
+    if !wanted.is_empty() {
+        let wanted = wanted.join(" ");
+        bail!(
+            "the tests need PostgreSQL and MariaDB: install them (on Debian and Ubuntu: sudo \
+             apt-get install {wanted}) and run this again"
+        );
+    }
+    Ok(())
+}
+
+/// Where instances are: in the project, unless the servers' accounts can't go there or the path is
+/// too long for a socket.
+fn base() -> Result<PathBuf> {
+    let inside = root().join(".cache/services");
+    let mut hasher = DefaultHasher::new();
+    root().hash(&mut hasher);
+    let name = format!("simplejwt-services-{:016x}", hasher.finish());
+    let accounts = [Account::find(&["postgres", "nobody"])?, Account::find(&["mysql", "nobody"])?];
+    for folder in [inside, std::env::temp_dir().join(&name), Path::new("/tmp").join(&name)] {
+        let fits = folder.as_os_str().len() <= LONGEST_FOLDER;
+        if fits
+            && fs::create_dir_all(&folder).is_ok()
+            && accounts.iter().all(|account| account.reaches(&folder))
+        {
+            return Ok(folder);
+        }
+    }
+    bail!("there is no folder that the accounts of the database servers can reach")
+}
+
+/// All instances that there are.
+fn all() -> Result<Vec<Instance>> {
+    let base = base()?;
+    let entries = fs::read_dir(&base).with_context(|| format!("can't read {}", base.display()))?;
+    entries.map(|entry| Ok(Instance { folder: entry?.path() })).collect()
+}
+
+/// An empty folder that belongs to the account alone; what was there is removed.
+fn new_folder(path: &Path, account: &Account) -> Result<()> {
+    if path.exists() {
+        fs::remove_dir_all(path).with_context(|| format!("can't remove {}", path.display()))?;
+    }
+    fs::create_dir(path).with_context(|| format!("can't make {}", path.display()))?;
+    account.own(path)
+}
+
+/// A port that nobody listens on. Projects begin to look in different places, so that two that
+/// look at once don't find the same.
+fn free_port(first: u16) -> Result<u16> {
+    let mut hasher = DefaultHasher::new();
+    root().hash(&mut hasher);
+    let offset = u16::try_from(hasher.finish() % 90)? * 10;
+    (first + offset..first + offset + 100)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .with_context(|| format!("no port is free from {} on", first + offset))
+}
+
+fn write_port(folder: &Path, port: u16) -> Result<()> {
+    let path = folder.join("port");
+    fs::write(&path, port.to_string()).with_context(|| format!("can't write {}", path.display()))
+}
+
+fn read_port(folder: &Path) -> Result<u16> {
+    let path = folder.join("port");
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+    text.parse().with_context(|| format!("{} holds no port", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_one_word_for_a_shell() {
+        assert_eq!(quoted("mysql://a:b@127.0.0.1:1/c"), "mysql://a:b@127.0.0.1:1/c");
+        for value in ["/a b", "it's", "$HOME", "a;b"] {
+            let echoed = crate::process::output(crate::process::command(
+                "sh",
+                &["-c", &format!("printf %s {}", quoted(value))],
+            ));
+            assert_eq!(echoed.unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn a_name_can_not_lead_out_of_the_folder() {
+        for name in ["", "..", "a/b", "UP", "seventeen-letters"] {
+            assert!(Instance::named(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_passed_over() {
+        let first = free_port(20000).unwrap();
+        let taken = TcpListener::bind(("127.0.0.1", first)).unwrap();
+        assert!(free_port(20000).unwrap() > first);
+        drop(taken);
+    }
+}

@@ -1,0 +1,61 @@
+//! The account that a database server runs as: they all refuse root.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::packages::is_root;
+use crate::process::{command, output, succeeds};
+
+/// Who runs a server and owns its files.
+#[derive(Clone)]
+pub(super) struct Account {
+    /// User and group; `None` is whoever runs this.
+    ids: Option<(u32, u32)>,
+}
+
+impl Account {
+    /// For root the first of these accounts that exists, otherwise whoever runs this.
+    pub(super) fn find(names: &[&str]) -> Result<Self> {
+        if !is_root() {
+            return Ok(Self { ids: None });
+        }
+        for name in names {
+            if succeeds(command("id", &[name])) {
+                return Ok(Self { ids: Some((id("-u", name)?, id("-g", name)?)) });
+            }
+        }
+        bail!("a database server can't run as root, and there is none of the accounts {names:?}")
+    }
+
+    /// A command that runs as this account, in a folder that it can enter.
+    pub(super) fn command(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
+        let mut command = command(program.as_ref(), arguments);
+        command.current_dir("/");
+        if let Some((user, group)) = self.ids {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+
+    /// Makes the file or folder this account's.
+    pub(super) fn own(&self, path: &Path) -> Result<()> {
+        let Some((user, group)) = self.ids else { return Ok(()) };
+        std::os::unix::fs::chown(path, Some(user), Some(group))
+            .with_context(|| format!("can't give {} to its account", path.display()))
+    }
+
+    /// Whether it can enter the folder.
+    pub(super) fn reaches(&self, folder: &Path) -> bool {
+        let mut test = self.command("test", &["-x"]);
+        test.arg(folder);
+        succeeds(test)
+    }
+}
+
+fn id(what: &str, name: &str) -> Result<u32> {
+    let printed = output(command("id", &[what, name]))?;
+    printed.trim().parse().with_context(|| format!("`id {what} {name}` printed {printed:?}"))
+}
