@@ -11,6 +11,8 @@ pub mod manage;
 pub mod memory;
 #[cfg(feature = "passwords")]
 pub mod password;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "sql")]

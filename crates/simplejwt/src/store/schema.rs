@@ -150,6 +150,76 @@ impl Column {
     }
 }
 
+/// A table, as the database describes it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) columns: Vec<Column>,
+    /// Columns whose values are unique by themselves.
+    pub(crate) unique: Vec<String>,
+    /// Columns that refer to other tables, and these.
+    pub(crate) refers: Vec<(String, String)>,
+}
+
+impl Table {
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether it has these columns. A table without columns isn't there.
+    pub(crate) fn require<'a>(
+        &self,
+        name: &str,
+        wanted: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), SchemaError> {
+        if self.columns.is_empty() {
+            return Err(SchemaError::MissingTable { table: name.to_owned(), near: Vec::new() });
+        }
+        match wanted.into_iter().find(|wanted| self.column(wanted).is_none()) {
+            None => Ok(()),
+            Some(column) => Err(SchemaError::MissingColumn {
+                table: name.to_owned(),
+                column: column.to_owned(),
+                found: self.columns.iter().map(|column| column.name.clone()).collect(),
+            }),
+        }
+    }
+
+    fn is_djangos(&self, name: &str, wanted: &[&str], unique: &str) -> Result<(), SchemaError> {
+        self.require(name, wanted.iter().copied())?;
+        let foreign = |column: &&Column| {
+            column.must_be_filled() && !wanted.contains(&column.name.as_str())
+        };
+        if let Some(column) = self.columns.iter().find(foreign) {
+            let column = column.name.clone();
+            return Err(SchemaError::ForeignColumn { table: name.to_owned(), column });
+        }
+        if !self.unique.iter().any(|column| column == unique) {
+            let column = unique.to_owned();
+            return Err(SchemaError::NotUnique { table: name.to_owned(), column });
+        }
+        Ok(())
+    }
+
+    /// Whether it is Django's table of registered tokens, for the users of this table.
+    pub(crate) fn check_outstanding(&self, users: &str) -> Result<(), SchemaError> {
+        let wanted = ["token", "created_at", "expires_at", "user_id", "jti", "id"];
+        self.is_djangos(OUTSTANDING, &wanted, "jti")?;
+        let other = |(column, table): &&(String, String)| column == "user_id" && table != users;
+        match self.refers.iter().find(other) {
+            None => Ok(()),
+            Some((_, refers_to)) => Err(SchemaError::OtherUsers {
+                refers_to: refers_to.clone(),
+                users: users.to_owned(),
+            }),
+        }
+    }
+
+    /// Whether it is Django's blacklist.
+    pub(crate) fn check_blacklisted(&self) -> Result<(), SchemaError> {
+        self.is_djangos(BLACKLISTED, &["blacklisted_at", "token_id", "id"], "token_id")
+    }
+}
+
 /// One thing that a migration does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {

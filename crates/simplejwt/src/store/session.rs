@@ -309,6 +309,27 @@ pub enum Subject {
     User(UserId),
 }
 
+impl Subject {
+    /// The word for the kind, and the id, as they are stored.
+    pub fn words(&self) -> (&'static str, &str) {
+        match self {
+            Self::Session(id) => ("session", id),
+            Self::Token(jti) => ("token", jti),
+            Self::User(id) => ("user", id.as_str()),
+        }
+    }
+
+    /// What was stored; `None` for a kind of a later version's.
+    pub fn from_words(kind: &str, id: String) -> Option<Self> {
+        match kind {
+            "session" => Some(Self::Session(id)),
+            "token" => Some(Self::Token(id)),
+            "user" => Some(Self::User(id.into())),
+            _ => None,
+        }
+    }
+}
+
 /// Access tokens that are to be refused although their signature and times are good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {

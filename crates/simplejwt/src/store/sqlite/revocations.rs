@@ -21,26 +21,9 @@ const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > ?1 \
     AND ((kind = 'token' AND subject = ?2) OR (kind = 'user' AND subject = ?3))";
 
-fn words(subject: &Subject) -> (&'static str, &str) {
-    match subject {
-        Subject::Session(id) => ("session", id),
-        Subject::Token(jti) => ("token", jti),
-        Subject::User(id) => ("user", id.as_str()),
-    }
-}
-
-fn subject(kind: &str, subject: String) -> Option<Subject> {
-    match kind {
-        "session" => Some(Subject::Session(subject)),
-        "token" => Some(Subject::Token(subject)),
-        "user" => Some(Subject::User(subject.into())),
-        _ => None,
-    }
-}
-
 pub(super) fn insert(connection: &Connection, revocation: &Revocation) -> rusqlite::Result<()> {
     let sequence: i64 = connection.prepare_cached(NEXT)?.query_row((), |row| row.get(0))?;
-    let (kind, subject) = words(&revocation.subject);
+    let (kind, subject) = revocation.subject.words();
     connection.prepare_cached(INSERT)?.execute(params![
         sequence,
         kind,
@@ -62,7 +45,7 @@ pub(super) fn after(
         let Some(sequence) = row.get::<_, Option<i64>>(1)? else { return Ok((newest, None)) };
         let kind: String = row.get(2)?;
         // Of a later version's kind, which doesn't concern this one.
-        let entry = subject(&kind, row.get(3)?);
+        let entry = Subject::from_words(&kind, row.get(3)?);
         let (revoked_at, expires_at) = (row.get(4)?, row.get(5)?);
         let entry = entry.map(|subject| Revocation {
             subject,
@@ -104,7 +87,7 @@ pub(super) fn is_revoked(
     while let Some(row) = rows.next()? {
         let kind: String = row.get(0)?;
         let revoked_at = Timestamp::from_micros(row.get(2)?);
-        let covered = subject(&kind, row.get(1)?)
+        let covered = Subject::from_words(&kind, row.get(1)?)
             .is_some_and(|subject| access.is_covered_by(&subject, revoked_at));
         if covered {
             return Ok(true);

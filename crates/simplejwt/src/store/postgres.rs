@@ -1,0 +1,360 @@
+//! Tokens in PostgreSQL, in the tables of upstream's `token_blacklist` app.
+//!
+//! [`PostgresDatabase`] is the database, [`PostgresStore`] the tokens in it and
+//! [`PostgresUsers`](crate::users::postgres::PostgresUsers) the users in it. Either side may have
+//! made the tables: Django's `migrate` or [`migrate::apply`].
+//!
+//! What decides is always a unique key, within one statement where that will do: no outcome
+//! depends on the isolation level being more than READ COMMITTED.
+
+mod database;
+pub mod migrate;
+mod revocations;
+pub(crate) mod schema;
+mod sessions;
+mod url;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deadpool_postgres::{GenericClient, Object};
+use jiff::Timestamp as Moment;
+
+use super::schema::SchemaError;
+use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::users::UserId;
+use crate::users::table::{Key, UserTable, quoted};
+
+pub(crate) use database::run;
+pub use database::{PostgresDatabase, PostgresOptions};
+pub use url::ConnectError;
+
+use schema::KeyType;
+
+type PgResult<T> = Result<T, tokio_postgres::Error>;
+
+/// A moment as Django stores it. It knows the years 1 to 9999; another becomes the nearest.
+pub(crate) fn moment(at: Timestamp) -> Moment {
+    const FIRST: i64 = -62_135_596_800_000_000;
+    const LAST: i64 = 253_402_207_200_000_000;
+    Moment::from_microsecond(at.as_micros().clamp(FIRST, LAST)).unwrap_or(Moment::MAX)
+}
+
+/// A key as a parameter that is cast to its type.
+pub(crate) fn parameter(key: Key) -> String {
+    match key {
+        Key::Integer(number) => number.to_string(),
+        Key::Text(text) => text,
+    }
+}
+
+/// The statements, with the names of the user table in them.
+struct Sql {
+    user_id: KeyType,
+    record: String,
+    rotate: String,
+    refresh: String,
+    open: String,
+    blacklist_all: String,
+    blacklist_others: String,
+}
+
+const BLACKLIST: &str = "\
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+    SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = $2 \
+    ON CONFLICT (token_id) DO NOTHING";
+const IS_BLACKLISTED: &str = "\
+    SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = $1";
+const IS_REGISTERED: &str = "SELECT 1 FROM token_blacklist_outstandingtoken WHERE jti = $1";
+const FLUSH: &str = "\
+    WITH expired AS (SELECT id FROM token_blacklist_outstandingtoken \
+    WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED), \
+    entries AS (DELETE FROM token_blacklist_blacklistedtoken \
+    WHERE token_id = ANY (ARRAY(SELECT id FROM expired))) \
+    DELETE FROM token_blacklist_outstandingtoken WHERE id = ANY (ARRAY(SELECT id FROM expired))";
+/// A server that only reads can't be used.
+const PING: &str = "\
+    SELECT current_setting('transaction_read_only') = 'off', \
+    EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken)";
+
+impl Sql {
+    fn new(users: &UserTable, user_id: KeyType) -> Self {
+        let key = |parameter: &str| {
+            format!(
+                "(SELECT {} FROM {} WHERE {} = CAST({parameter}::text AS {}) LIMIT 1)",
+                quoted(&users.primary_key),
+                quoted(&users.table),
+                quoted(users.user_id_column()),
+                user_id.cast,
+            )
+        };
+        const REGISTER: &str = "INSERT INTO token_blacklist_outstandingtoken \
+             (token, created_at, expires_at, user_id, jti)";
+        let not_blacklisted = "NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b \
+             WHERE b.token_id = o.id)";
+        let blacklist_all = format!(
+            "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+             SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o \
+             WHERE o.user_id = {} AND o.expires_at > $1 AND {not_blacklisted}",
+            key("$2")
+        );
+        let last = "ORDER BY o.id ON CONFLICT (token_id) DO NOTHING";
+        Self {
+            record: format!(
+                "{REGISTER} VALUES ($1, $2, $3, {}, $5) ON CONFLICT (jti) DO NOTHING",
+                key("$4")
+            ),
+            rotate: format!(
+                "WITH spent AS ({BLACKLIST} RETURNING token_id), \
+                 next AS ({REGISTER} SELECT $3, $1, $4, {}, $6 FROM spent) \
+                 SELECT 1 FROM spent",
+                key("$5")
+            ),
+            refresh: format!(
+                "WITH spent AS (INSERT INTO token_blacklist_blacklistedtoken \
+                 (blacklisted_at, token_id) \
+                 SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o \
+                 JOIN simplejwt_session_token AS t ON t.jti = o.jti \
+                 JOIN simplejwt_session AS s ON s.id = t.session_id \
+                 WHERE o.jti = $2 AND s.ended_at IS NULL AND s.created_at > $3 \
+                 AND t.used_at > $4 \
+                 AND (s.password IS NULL OR $5::text IS NULL OR s.password = $5::text) \
+                 ON CONFLICT (token_id) DO NOTHING RETURNING token_id), \
+                 next AS ({REGISTER} SELECT $6, $1, $7, {}, $9 FROM spent), \
+                 link AS (INSERT INTO simplejwt_session_token (jti, session_id, parent_jti, \
+                 access_jti, created_at, used_at, expires_at, address) \
+                 SELECT $9, t.session_id, t.jti, $10, $11, $11, $12, $13 \
+                 FROM spent, simplejwt_session_token AS t WHERE t.jti = $2) \
+                 SELECT 1 FROM spent",
+                key("$8")
+            ),
+            open: format!(
+                "WITH session AS (INSERT INTO simplejwt_session \
+                 (id, user_id, created_at, expires_at, password, address, user_agent) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING), \
+                 token AS ({REGISTER} VALUES ($8, $9, $10, {}, $12) \
+                 ON CONFLICT (jti) DO NOTHING) \
+                 INSERT INTO simplejwt_session_token \
+                 (jti, session_id, created_at, used_at, expires_at, address) \
+                 VALUES ($12, $1, $3, $3, $4, $6) ON CONFLICT (jti) DO NOTHING",
+                key("$11")
+            ),
+            blacklist_others: format!(
+                "{blacklist_all} AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+                 WHERE t.jti = o.jti AND t.session_id = $3) {last}"
+            ),
+            blacklist_all: format!("{blacklist_all} {last}"),
+            user_id,
+        }
+    }
+
+    fn user(&self, token: &OutstandingToken) -> Option<String> {
+        let id = token.user_id.as_ref()?;
+        self.user_id.kind.parse(id).map(parameter)
+    }
+
+    async fn record(
+        &self,
+        client: &impl GenericClient,
+        token: &OutstandingToken,
+    ) -> PgResult<()> {
+        let statement = client.prepare_cached(&self.record).await?;
+        let (created_at, expires_at) = (moment(token.created_at), moment(token.expires_at));
+        let user = self.user(token);
+        client
+            .execute(&statement, &[&token.token, &created_at, &expires_at, &user, &token.jti])
+            .await?;
+        Ok(())
+    }
+
+    /// Whether it wasn't blacklisted before: the unique key says so.
+    async fn blacklist(
+        &self,
+        client: &mut Object,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> PgResult<bool> {
+        let statement = client.prepare_cached(BLACKLIST).await?;
+        if client.execute(&statement, &[&moment(at), &token.jti]).await? > 0 {
+            return Ok(true);
+        }
+        let transaction = client.transaction().await?;
+        self.record(&transaction, token).await?;
+        let added = transaction.execute(&statement, &[&moment(at), &token.jti]).await?;
+        transaction.commit().await?;
+        Ok(added > 0)
+    }
+
+    async fn rotate(
+        &self,
+        client: &mut Object,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        at: Timestamp,
+        may_have_committed: bool,
+    ) -> PgResult<Rotation> {
+        let statement = client.prepare_cached(&self.rotate).await?;
+        let (now, expires_at, user) = (moment(at), moment(next.expires_at), self.user(next));
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+            [&now, &spent.jti, &next.token, &expires_at, &user, &next.jti];
+        if client.query_opt(&statement, &values).await?.is_some() {
+            return Ok(Rotation::Rotated);
+        }
+        // Not registered, or blacklisted already.
+        let transaction = client.transaction().await?;
+        self.record(&transaction, spent).await?;
+        let rotated = transaction.query_opt(&statement, &values).await?.is_some();
+        transaction.commit().await?;
+        if rotated {
+            return Ok(Rotation::Rotated);
+        }
+        // The answer to the attempt before may have been lost, and not its work.
+        let ours = may_have_committed && {
+            let statement = client.prepare_cached(IS_REGISTERED).await?;
+            client.query_opt(&statement, &[&next.jti]).await?.is_some()
+        };
+        Ok(if ours { Rotation::Rotated } else { Rotation::Replayed })
+    }
+}
+
+/// The tokens in a [`PostgresDatabase`].
+///
+/// The user of a token is stored as the primary key of a row in the [`UserTable`], and as null
+/// where that has no such user.
+#[derive(Clone)]
+pub struct PostgresStore {
+    database: PostgresDatabase,
+    sql: Arc<Sql>,
+    listener: Arc<revocations::Listener>,
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// The tokens of a database that has the tables.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
+    pub async fn open(
+        database: &PostgresDatabase,
+        users: &UserTable,
+    ) -> Result<Self, SchemaError> {
+        let client = database.attempts("open").client().await?;
+        let check = async {
+            let (user_id, _) = schema::check_users(&client, users).await?;
+            schema::check_tokens(&client, users).await?;
+            Ok(user_id)
+        };
+        let user_id = match check.await {
+            Ok(user_id) => user_id,
+            Err(error) => return Err(schema::with_tables(&client, error).await),
+        };
+        Ok(Self {
+            database: database.clone(),
+            sql: Arc::new(Sql::new(users, user_id)),
+            listener: Arc::default(),
+        })
+    }
+
+    /// Whether the tables of the sessions are there, which [`migrate::apply`] makes.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where one is missing; names it.
+    pub async fn check_sessions(&self) -> Result<(), SchemaError> {
+        let client = self.database.attempts("open").client().await?;
+        match schema::check_sessions(&client).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(schema::with_tables(&client, error).await),
+        }
+    }
+
+    /// The database that holds the tokens.
+    pub fn database(&self) -> &PostgresDatabase {
+        &self.database
+    }
+}
+
+#[async_trait]
+impl TokenStore for PostgresStore {
+    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+        run!(self.database, "record", |client| self.sql.record(&client, token))
+    }
+
+    async fn rotate(
+        &self,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let mut attempts = self.database.attempts("rotate");
+        loop {
+            let mut client = attempts.client().await?;
+            let again = attempts.may_have_committed();
+            let work = self.sql.rotate(&mut client, spent, next, at, again);
+            let outcome = attempts.limited(work).await;
+            if let Some(rotation) = attempts.settle(client, outcome)? {
+                return Ok(rotation);
+            }
+        }
+    }
+
+    async fn blacklist(
+        &self,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Blacklisting, StoreError> {
+        let added =
+            run!(self.database, "blacklist", |client| self.sql.blacklist(&mut client, token, at))?;
+        Ok(if added { Blacklisting::Blacklisted } else { Blacklisting::AlreadyBlacklisted })
+    }
+
+    async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+        let Some(user) = self.sql.user_id.kind.parse(user_id).map(parameter) else { return Ok(0) };
+        let now = moment(at);
+        run!(self.database, "blacklist_all", |client| async {
+            let statement = client.prepare_cached(&self.sql.blacklist_all).await?;
+            let mut blacklisted = 0;
+            // A rotation that held a token up has a successor that only a new look shows.
+            loop {
+                match client.execute(&statement, &[&now, &user]).await? {
+                    0 => return Ok(blacklisted),
+                    some => blacklisted += some,
+                }
+            }
+        })
+    }
+
+    async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        run!(self.database, "is_blacklisted", |client| async {
+            let statement = client.prepare_cached(IS_BLACKLISTED).await?;
+            Ok(client.query_opt(&statement, &[&jti]).await?.is_some())
+        })
+    }
+
+    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let before = moment(before);
+        run!(self.database, "flush_expired", |client| async {
+            let statement = client.prepare_cached(FLUSH).await?;
+            client.execute(&statement, &[&before, &i64::from(batch)]).await
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let writable: bool = run!(self.database, "ping", |client| async {
+            let statement = client.prepare_cached(PING).await?;
+            client.query_one(&statement, &[]).await?.try_get(0)
+        })?;
+        match writable {
+            true => Ok(()),
+            false => Err(StoreError::unavailable("ping", "the server only reads")),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! A PostgreSQL server, by a pool of connections, and what becomes of an operation that fails.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Hook, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, TimeoutType, Timeouts,
+};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{AsyncMessage, Client};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::url::{self, ConnectError, Target};
+use crate::error::{StoreError, StoreErrorKind};
+
+/// How a [`PostgresDatabase`] is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// Connections that are open at a time. Default: 16.
+    pub max_connections: usize,
+    /// How long to wait for the server to take a connection. Default: 5 seconds.
+    pub connect_timeout: Duration,
+    /// How long to wait for a connection that is free. Default: 5 seconds.
+    pub wait_timeout: Duration,
+    /// How long to wait for an answer; then the connection is thrown away. Default: 5 seconds.
+    pub operation_timeout: Duration,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        let timeout = Duration::from_secs(5);
+        Self {
+            max_connections: 16,
+            connect_timeout: timeout,
+            wait_timeout: timeout,
+            operation_timeout: timeout,
+        }
+    }
+}
+
+/// A PostgreSQL database that is connected to when it is needed. Clones share the connections.
+///
+/// Every transaction is at READ COMMITTED, and as durable as the server's
+/// `synchronous_commit` makes it.
+///
+/// ```no_run
+/// use simplejwt::store::postgres::{PostgresDatabase, PostgresStore, migrate};
+/// use simplejwt::users::table::UserTable;
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let url = "postgres://app:secret@db.example.com/app?sslmode=verify-full";
+/// let database = PostgresDatabase::connect(url, Default::default()).await?;
+/// let users = UserTable::default();
+/// # let now = simplejwt::Timestamp::from_secs(0);
+/// migrate::apply(&database, &users, now).await?;
+/// let store = PostgresStore::open(&database, &users).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PostgresDatabase {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    pool: Pool,
+    target: Target,
+    tls: MakeRustlsConnect,
+    options: PostgresOptions,
+}
+
+/// Leaves the password out.
+impl fmt::Debug for PostgresDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresDatabase")
+            .field("target", &self.shared.target)
+            .field("options", &self.shared.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PostgresDatabase {
+    /// Connects to the database of a URL, as libpq has them: `postgres://user:password@host/db`,
+    /// several hosts with commas between them, `target_session_attrs=read-write`, `sslmode` and
+    /// `sslrootcert`, `host=/run/postgresql` for a socket.
+    ///
+    /// # Errors
+    /// [`ConnectError`], whose text says what to do.
+    pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
+        let mut target = Target::parse(url)?;
+        target.config.connect_timeout(options.connect_timeout);
+        // What is gone without a word is noticed at last.
+        target.config.tcp_user_timeout(options.operation_timeout.saturating_mul(2));
+        let tls = url::connector(&target)?;
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(target.config.clone(), tls.clone(), config);
+        let settings = format!(
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+             SET statement_timeout = {}",
+            options.operation_timeout.saturating_mul(2).as_millis()
+        );
+        let pool = Pool::builder(manager)
+            .max_size(options.max_connections.max(1))
+            .timeouts(Timeouts {
+                wait: Some(options.wait_timeout),
+                create: Some(options.connect_timeout),
+                recycle: Some(options.operation_timeout),
+            })
+            .runtime(deadpool_postgres::Runtime::Tokio1)
+            .post_create(Hook::async_fn(move |client, _| {
+                let settings = settings.clone();
+                Box::pin(async move {
+                    client.batch_execute(&settings).await.map_err(deadpool_postgres::HookError::Backend)
+                })
+            }))
+            .build()
+            .map_err(|error| ConnectError::Setup(error.into()))?;
+        let database = Self { shared: Arc::new(Shared { pool, target, tls, options }) };
+        match database.shared.pool.get().await {
+            Ok(_) => Ok(database),
+            Err(error) => Err(ConnectError::of(&database.shared.target, error)),
+        }
+    }
+
+    /// A connection of its own, without time limits; what it is notified of is told by `notices`.
+    pub(super) async fn alone(
+        &self,
+        notices: Option<UnboundedSender<()>>,
+    ) -> Result<Client, tokio_postgres::Error> {
+        let shared = &self.shared;
+        let (client, mut connection) = shared.target.config.connect(shared.tls.clone()).await?;
+        tokio::spawn(async move {
+            // Whoever uses the client is told of an error.
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                if let (AsyncMessage::Notification(_), Some(notices)) = (message, &notices)
+                    && notices.send(()).is_err()
+                {
+                    return;
+                }
+            }
+        });
+        Ok(client)
+    }
+
+    pub(crate) fn attempts(&self, operation: &'static str) -> Attempts<'_> {
+        Attempts { shared: &self.shared, operation, lost: 0, conflicts: 0 }
+    }
+}
+
+/// Tries an operation until it has worked, or can't.
+pub(crate) struct Attempts<'a> {
+    shared: &'a Shared,
+    operation: &'static str,
+    /// Connections that turned out dead.
+    lost: u32,
+    /// Transactions that stood in each other's way.
+    conflicts: u32,
+}
+
+/// How often an operation is begun again on another connection: once per server that may have
+/// been promoted or restarted, and once more.
+const MAX_LOST: u32 = 2;
+const MAX_CONFLICTS: u32 = 8;
+
+impl Attempts<'_> {
+    /// Whether an earlier attempt may have come to something without our hearing of it.
+    pub(crate) fn may_have_committed(&self) -> bool {
+        self.lost > 0
+    }
+
+    pub(crate) async fn client(&self) -> Result<Object, StoreError> {
+        self.shared.pool.get().await.map_err(|error| {
+            let kind = match error {
+                PoolError::Timeout(TimeoutType::Wait) => StoreErrorKind::Busy,
+                _ => StoreErrorKind::Unavailable,
+            };
+            StoreError::new(self.operation, kind, error)
+        })
+    }
+
+    pub(crate) async fn limited<T>(
+        &self,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Option<Result<T, tokio_postgres::Error>> {
+        tokio::time::timeout(self.shared.options.operation_timeout, work).await.ok()
+    }
+
+    /// The value; `None` to try again; or the error that it comes to.
+    pub(crate) fn settle<T>(
+        &mut self,
+        client: Object,
+        outcome: Option<Result<T, tokio_postgres::Error>>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(outcome) = outcome else {
+            // The answer may still come; nobody must take it for that of another question.
+            drop(Object::take(client));
+            return Err(StoreError::unavailable(self.operation, "the database doesn't answer"));
+        };
+        let error = match outcome {
+            Ok(value) => return Ok(Some(value)),
+            Err(error) => error,
+        };
+        let state = error.code();
+        if is_conflict(state) && self.conflicts < MAX_CONFLICTS {
+            self.conflicts += 1;
+            return Ok(None);
+        }
+        let lost = error.is_closed() || state.is_none() || is_of_the_connection(state);
+        if lost {
+            drop(Object::take(client));
+            if self.lost < MAX_LOST {
+                self.lost += 1;
+                return Ok(None);
+            }
+        }
+        Err(store_error(self.operation, error))
+    }
+}
+
+/// Runs an operation, and again where that is what helps: `run!(database, "name", |client| …)`.
+macro_rules! run {
+    ($database:expr, $operation:expr, |$client:ident| $work:expr) => {{
+        let mut attempts = $database.attempts($operation);
+        loop {
+            #[allow(unused_mut, reason = "not every operation needs a transaction")]
+            let mut $client = attempts.client().await?;
+            let outcome = attempts.limited($work).await;
+            if let Some(value) = attempts.settle($client, outcome)? {
+                break Ok::<_, StoreError>(value);
+            }
+        }
+    }};
+}
+pub(crate) use run;
+
+/// Transactions that can't both be: the one that was given up is begun again. So is one whose
+/// user was deleted in the meantime, which then has none.
+fn is_conflict(state: Option<&SqlState>) -> bool {
+    const CONFLICTS: [&SqlState; 4] = [
+        &SqlState::T_R_DEADLOCK_DETECTED,
+        &SqlState::T_R_SERIALIZATION_FAILURE,
+        &SqlState::LOCK_NOT_AVAILABLE,
+        &SqlState::FOREIGN_KEY_VIOLATION,
+    ];
+    state.is_some_and(|state| CONFLICTS.contains(&state))
+}
+
+/// The server is going, or has become one that only reads.
+fn is_of_the_connection(state: Option<&SqlState>) -> bool {
+    const GONE: [&SqlState; 4] = [
+        &SqlState::ADMIN_SHUTDOWN,
+        &SqlState::CRASH_SHUTDOWN,
+        &SqlState::CANNOT_CONNECT_NOW,
+        &SqlState::READ_ONLY_SQL_TRANSACTION,
+    ];
+    state.is_some_and(|state| GONE.contains(&state) || state.code().starts_with("08"))
+}
+
+/// PostgreSQL's error as the contract has it. Its texts may hold values (`Key (jti)=(…)`), never
+/// a token or a hash.
+pub(crate) fn store_error(
+    operation: &'static str,
+    error: tokio_postgres::Error,
+) -> StoreError {
+    let incompatible = error.code().is_some_and(|state| {
+        // Syntax and names, data that doesn't fit, constraints: no passing trouble.
+        ["42", "22", "23", "0A"].iter().any(|class| state.code().starts_with(class))
+            && *state != SqlState::INSUFFICIENT_PRIVILEGE
+    });
+    let kind =
+        if incompatible { StoreErrorKind::Incompatible } else { StoreErrorKind::Unavailable };
+    StoreError::new(operation, kind, error)
+}

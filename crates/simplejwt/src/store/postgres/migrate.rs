@@ -1,0 +1,185 @@
+//! Makes the tables that are missing, and leaves those that are there as they are.
+//!
+//! What the tables are decides, not a list of what has been run: see
+//! [`sqlite::migrate`](crate::store::sqlite::migrate).
+
+use tokio_postgres::Client;
+
+use super::PostgresDatabase;
+use super::schema;
+use crate::clock::Timestamp;
+use crate::store::schema::{
+    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SchemaError, Step, Table,
+};
+use crate::users::table::{UserTable, quoted};
+
+const AUTH_USER_TABLE: &str = "auth_user";
+const AUTH_USER: &str = include_str!("../../../migrations/postgres/0001_auth_user.sql");
+const OUTSTANDING_TOKEN: &str =
+    include_str!("../../../migrations/postgres/0002_outstanding_token.sql");
+const BLACKLISTED_TOKEN: &str =
+    include_str!("../../../migrations/postgres/0003_blacklisted_token.sql");
+const AUTH_PERMISSION: &str =
+    include_str!("../../../migrations/postgres/0004_auth_permission.sql");
+const AUTH_PERMISSION_TABLE: &str = "auth_permission";
+const SESSION: &str = include_str!("../../../migrations/postgres/0005_session.sql");
+const SESSION_TABLE: &str = "simplejwt_session";
+const EXPIRES_AT: &str = include_str!("../../../migrations/postgres/0006_expires_at.sql");
+/// The clauses of 0002 that depend on the table of users.
+const USER_COLUMN: &str = "\"user_id\" integer NULL";
+const USER_REFERENCE: &str = "REFERENCES \"auth_user\" (\"id\")";
+
+const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migrations (\
+    name varchar(64) NOT NULL PRIMARY KEY, applied_at timestamp with time zone NOT NULL)";
+const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES ($1, $2) \
+    ON CONFLICT (name) DO UPDATE SET applied_at = excluded.applied_at";
+/// Any number that nobody else locks: one migration at a time.
+const LOCK: &str = "SELECT pg_advisory_lock(7341653)";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(7341653)";
+
+/// What [`apply`] would do; nothing where everything is there.
+///
+/// # Errors
+/// [`SchemaError`] where a table has the name but not the columns of one that is needed, where
+/// a custom user table is missing, or where the database can't be read.
+pub async fn plan(
+    database: &PostgresDatabase,
+    users: &UserTable,
+) -> Result<Vec<Step>, SchemaError> {
+    let client = database.alone(None).await?;
+    steps(&client, users).await
+}
+
+/// Makes what is missing; what was done. `at` is the current time.
+///
+/// May be run by any number of processes at once. The tables are made by one transaction, all or
+/// none; the index of the purge is built afterwards, without keeping anybody from writing.
+///
+/// # Errors
+/// As [`plan`], and where the database can't be written.
+pub async fn apply(
+    database: &PostgresDatabase,
+    users: &UserTable,
+    at: Timestamp,
+) -> Result<Vec<Step>, SchemaError> {
+    let mut client = database.alone(None).await?;
+    client.batch_execute(LOCK).await?;
+    let applied = apply_locked(&mut client, users, at).await;
+    // With the connection the lock is gone, too.
+    let _ = client.batch_execute(UNLOCK).await;
+    applied
+}
+
+async fn apply_locked(
+    client: &mut Client,
+    users: &UserTable,
+    at: Timestamp,
+) -> Result<Vec<Step>, SchemaError> {
+    let steps = steps(client, users).await?;
+    if steps.is_empty() {
+        return Ok(steps);
+    }
+    let now = super::moment(at);
+    let (alone, together): (Vec<_>, Vec<_>) =
+        steps.iter().partition(|step| step.table == EXPIRES_AT_INDEX);
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(RECORD_TABLE).await?;
+    for step in together {
+        transaction.batch_execute(&step.sql).await?;
+        transaction.execute(RECORD, &[&step.name, &now]).await?;
+    }
+    transaction.commit().await?;
+    for step in alone {
+        if schema::index(client, EXPIRES_AT_INDEX).await? == Some(false) {
+            let drop = format!("DROP INDEX CONCURRENTLY {}", quoted(EXPIRES_AT_INDEX));
+            client.batch_execute(&drop).await?;
+        }
+        client.batch_execute(&step.sql).await?;
+        client.execute(RECORD, &[&step.name, &now]).await?;
+    }
+    Ok(steps)
+}
+
+async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaError> {
+    users.validate()?;
+    let table = async |name: &str| schema::table(client, name, &users.table).await;
+    let mut steps = Vec::new();
+    let found = table(&users.table).await?;
+    let makes_users = found.columns.is_empty() && users.table == AUTH_USER_TABLE;
+    let key_type = if makes_users {
+        check_django_columns(users)?;
+        let sql = AUTH_USER.to_owned();
+        steps.push(Step { name: "0001_auth_user", table: AUTH_USER_TABLE, sql });
+        "integer".to_owned()
+    } else {
+        if let Err(error) = schema::check_users(client, users).await {
+            return Err(schema::with_tables(client, error).await);
+        }
+        found.column(&users.primary_key).map_or_else(String::new, |key| key.declared.clone())
+    };
+    let outstanding = table(OUTSTANDING).await?;
+    if outstanding.columns.is_empty() {
+        let reference =
+            format!("REFERENCES {} ({})", quoted(&users.table), quoted(&users.primary_key));
+        let sql = OUTSTANDING_TOKEN
+            .replace(USER_COLUMN, &format!("\"user_id\" {key_type} NULL"))
+            .replace(USER_REFERENCE, &reference);
+        steps.push(Step { name: "0002_outstanding_token", table: OUTSTANDING, sql });
+    } else {
+        outstanding.check_outstanding(&users.table)?;
+    }
+    let blacklisted = table(BLACKLISTED).await?;
+    if blacklisted.columns.is_empty() {
+        let sql = BLACKLISTED_TOKEN.to_owned();
+        steps.push(Step { name: "0003_blacklisted_token", table: BLACKLISTED, sql });
+    } else {
+        blacklisted.check_blacklisted()?;
+    }
+    if makes_users && table(AUTH_PERMISSION_TABLE).await?.columns.is_empty() {
+        let sql = AUTH_PERMISSION.to_owned();
+        steps.push(Step { name: "0004_auth_permission", table: AUTH_PERMISSION_TABLE, sql });
+    }
+    if table(SESSION_TABLE).await?.columns.is_empty() {
+        let sql = SESSION.to_owned();
+        steps.push(Step { name: "0005_session", table: SESSION_TABLE, sql });
+    } else {
+        schema::check_sessions(client).await?;
+    }
+    if schema::index(client, EXPIRES_AT_INDEX).await? != Some(true) {
+        let sql = EXPIRES_AT.to_owned();
+        steps.push(Step { name: "0006_expires_at", table: EXPIRES_AT_INDEX, sql });
+    }
+    Ok(steps)
+}
+
+/// Whether the columns that are named will be in the table that is going to be made.
+fn check_django_columns(users: &UserTable) -> Result<(), SchemaError> {
+    let names = AUTH_USER.split('"').skip(1).step_by(2).skip(1);
+    let column = |name: &str| crate::store::schema::Column {
+        name: name.to_owned(),
+        declared: String::new(),
+        not_null: false,
+        has_default: false,
+    };
+    let django = Table { columns: names.map(column).collect(), ..Table::default() };
+    django.require(&users.table, users.columns())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clauses_that_are_replaced_are_in_the_file() {
+        assert_eq!(OUTSTANDING_TOKEN.matches(USER_COLUMN).count(), 1);
+        assert_eq!(OUTSTANDING_TOKEN.matches(USER_REFERENCE).count(), 1);
+    }
+
+    #[test]
+    fn the_columns_of_auth_user_are_read_out_of_its_statement() {
+        assert!(check_django_columns(&UserTable::default()).is_ok());
+        let wrong = UserTable { login: "mail".into(), ..UserTable::default() };
+        let error = check_django_columns(&wrong).unwrap_err();
+        assert!(matches!(error, SchemaError::MissingColumn { column, .. } if column == "mail"));
+    }
+}

@@ -1,0 +1,650 @@
+//! Sessions in PostgreSQL.
+//!
+//! A refresh is one statement, and one round trip, if nothing is unusual about it. It needs no
+//! lock on the session: whoever ends one sets `ended_at` first and then blacklists its tokens,
+//! looking anew until none is left. A rotation that came before has its row in the blacklist,
+//! which the other has to wait for, and a successor, which the next look shows; one that comes
+//! later finds the row of the other.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deadpool_postgres::{GenericClient, Object, Transaction};
+use tokio_postgres::Row;
+
+use super::{PgResult, PostgresStore, Sql, moment, parameter, revocations, run};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::store::OutstandingToken;
+use crate::store::session::{
+    AccessClaims, Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession,
+    Opening, Refreshing, Revocation, Revocations, Session, SessionLimit, SessionRefresh,
+    SessionStore, Subject, Successor, Which,
+};
+use crate::users::UserId;
+
+/// Sessions that are ended by one transaction at most.
+const BATCH: i64 = 1000;
+
+const INSERT_SESSION: &str = "\
+    INSERT INTO simplejwt_session \
+    (id, user_id, created_at, expires_at, password, address, user_agent) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING";
+/// Whether the session has ended; keeps it from being ended until the transaction is over.
+const HOLD: &str = "SELECT ended_at IS NOT NULL FROM simplejwt_session WHERE id = $1 FOR SHARE";
+const JOIN: &str = "\
+    INSERT INTO simplejwt_session_token \
+    (jti, session_id, created_at, used_at, expires_at, address) \
+    VALUES ($1, $2, $3, $3, $4, $5) ON CONFLICT (jti) DO NOTHING";
+const STATE: &str = "\
+    SELECT t.session_id, s.ended_at IS NOT NULL, s.created_at, t.used_at, s.password, EXISTS (\
+    SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = t.jti) \
+    FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
+    WHERE t.jti = $1";
+const SUCCESSOR: &str = "\
+    SELECT c.jti, c.access_jti, c.created_at, c.address, c.expires_at > $2 \
+    AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS g WHERE g.parent_jti = c.jti) \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = c.jti) \
+    FROM simplejwt_session_token AS c WHERE c.parent_jti = $1";
+const USED: &str = "\
+    UPDATE simplejwt_session_token SET used_at = $2, address = $3 WHERE jti = $1 AND used_at < $4";
+const SHOW: &str = "\
+    SELECT s.id, s.user_id, s.created_at, s.ended_at, s.user_agent, \
+    coalesce(n.used_at, s.created_at) AS refreshed_at, coalesce(n.expires_at, s.expires_at), \
+    coalesce(n.address, s.address) FROM simplejwt_session AS s LEFT JOIN LATERAL (\
+    SELECT used_at, max(expires_at) OVER () AS expires_at, address \
+    FROM simplejwt_session_token WHERE session_id = s.id ORDER BY used_at DESC LIMIT 1) AS n \
+    ON true";
+/// A token of the session `s` can still be refreshed.
+const IS_LIVE: &str = "\
+    s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+    WHERE t.session_id = s.id AND t.expires_at > $2 \
+    AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = t.jti))";
+/// One at a time for each user.
+const LOCK_USER: &str = "\
+    INSERT INTO simplejwt_user (user_id) VALUES ($1) \
+    ON CONFLICT (user_id) DO UPDATE SET user_id = excluded.user_id";
+const END: &str = "\
+    UPDATE simplejwt_session SET ended_at = $2, end_reason = $3, \
+    expires_at = greatest(expires_at, $4) WHERE ended_at IS NULL AND id IN (\
+    SELECT id FROM simplejwt_session WHERE id = ANY ($1) ORDER BY id FOR UPDATE) RETURNING id";
+const BLACKLIST_SESSIONS: &str = "\
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+    SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o \
+    JOIN simplejwt_session_token AS t ON t.jti = o.jti WHERE t.session_id = ANY ($2) \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
+    ORDER BY o.id ON CONFLICT (token_id) DO NOTHING";
+const THEIRS: &str = "\
+    SELECT id FROM simplejwt_session WHERE user_id = $1 AND ended_at IS NULL \
+    AND id IS DISTINCT FROM $2 ORDER BY id LIMIT $3";
+const ONE: &str = "\
+    SELECT id FROM simplejwt_session WHERE id = $1 AND ended_at IS NULL \
+    AND ($2::text IS NULL OR user_id = $2)";
+const REHASHED: &str = "\
+    UPDATE simplejwt_session SET password = $3 WHERE user_id = $1 AND password = $2";
+const FLUSH: [&str; 3] = [
+    "DELETE FROM simplejwt_session_token WHERE jti = ANY (ARRAY(\
+     SELECT jti FROM simplejwt_session_token WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2))",
+    "DELETE FROM simplejwt_session WHERE id = ANY (ARRAY(\
+     SELECT id FROM simplejwt_session AS s WHERE s.expires_at <= $1 AND NOT EXISTS (\
+     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id) \
+     ORDER BY s.expires_at LIMIT $2))",
+    "DELETE FROM simplejwt_revocation WHERE sequence = ANY (ARRAY(\
+     SELECT sequence FROM simplejwt_revocation WHERE expires_at <= $1 \
+     ORDER BY expires_at LIMIT $2))",
+];
+const LEASE: &str = "\
+    INSERT INTO simplejwt_lease AS l (name, holder, expires_at) VALUES ($1, $2, $4) \
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at \
+    WHERE l.holder = excluded.holder OR l.expires_at <= $3";
+
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros)
+}
+
+/// The moment before which something is too old.
+fn since(now: Timestamp, limit: Option<Duration>) -> i64 {
+    limit.map_or(i64::MIN, |limit| (now - limit).as_micros())
+}
+
+/// A token of a session, as it stands.
+struct State {
+    session: String,
+    ended: bool,
+    created_at: Timestamp,
+    used_at: Timestamp,
+    password: Option<String>,
+    blacklisted: bool,
+}
+
+async fn state(client: &impl GenericClient, jti: &str) -> PgResult<Option<State>> {
+    let statement = client.prepare_cached(STATE).await?;
+    let Some(row) = client.query_opt(&statement, &[&jti]).await? else { return Ok(None) };
+    Ok(Some(State {
+        session: row.try_get(0)?,
+        ended: row.try_get(1)?,
+        created_at: at(row.try_get(2)?),
+        used_at: at(row.try_get(3)?),
+        password: row.try_get(4)?,
+        blacklisted: row.try_get(5)?,
+    }))
+}
+
+fn shown(row: &Row) -> PgResult<Session> {
+    Ok(Session {
+        id: row.try_get(0)?,
+        user_id: row.try_get::<_, String>(1)?.into(),
+        created_at: at(row.try_get(2)?),
+        ended_at: row.try_get::<_, Option<i64>>(3)?.map(at),
+        refreshed_at: at(row.try_get(5)?),
+        expires_at: at(row.try_get(6)?),
+        client: Client { address: row.try_get(7)?, user_agent: row.try_get(4)? },
+    })
+}
+
+async fn insert_session(
+    client: &impl GenericClient,
+    session: &NewSession,
+    now: Timestamp,
+    kept_until: Timestamp,
+) -> PgResult<()> {
+    let statement = client.prepare_cached(INSERT_SESSION).await?;
+    client
+        .execute(&statement, &[
+            &session.id,
+            &session.user_id.as_str(),
+            &now.as_micros(),
+            &kept_until.as_micros(),
+            &session.password,
+            &session.client.address,
+            &session.client.user_agent,
+        ])
+        .await?;
+    Ok(())
+}
+
+/// Ends sessions and blacklists their tokens; those that hadn't ended before. What is revoked is
+/// written by the caller, at the end of its transaction.
+async fn end(
+    transaction: &Transaction<'_>,
+    ids: &[String],
+    reason: EndReason,
+    now: Timestamp,
+    horizon: Horizon,
+) -> PgResult<Vec<String>> {
+    let statement = transaction.prepare_cached(END).await?;
+    let rows = transaction
+        .query(&statement, &[
+            &ids,
+            &now.as_micros(),
+            &reason.as_str(),
+            &horizon.refresh.as_micros(),
+        ])
+        .await?;
+    let ended = rows.iter().map(|row| row.try_get(0)).collect::<PgResult<Vec<String>>>()?;
+    if !ended.is_empty() {
+        let statement = transaction.prepare_cached(BLACKLIST_SESSIONS).await?;
+        while transaction.execute(&statement, &[&moment(now), &ended]).await? > 0 {}
+    }
+    Ok(ended)
+}
+
+fn revoked(ids: Vec<String>, now: Timestamp, horizon: Horizon) -> Vec<Revocation> {
+    let revocation = |id| Revocation {
+        subject: Subject::Session(id),
+        revoked_at: now,
+        expires_at: horizon.access,
+    };
+    ids.into_iter().map(revocation).collect()
+}
+
+/// Ends one session; whether it hadn't ended before.
+async fn end_one(
+    transaction: &Transaction<'_>,
+    id: String,
+    reason: EndReason,
+    now: Timestamp,
+    horizon: Horizon,
+) -> PgResult<bool> {
+    let ended = end(transaction, &[id], reason, now, horizon).await?;
+    let any = !ended.is_empty();
+    revocations::insert(transaction, &revoked(ended, now, horizon)).await?;
+    Ok(any)
+}
+
+/// What was done about a token that couldn't just be spent.
+enum Step {
+    /// It has joined a session: to be looked at again.
+    Again,
+    Done(Refreshing),
+}
+
+impl Sql {
+    async fn join(
+        &self,
+        client: &impl GenericClient,
+        session: &str,
+        token: &OutstandingToken,
+        expires_at: Timestamp,
+        address: &Option<String>,
+        now: Timestamp,
+    ) -> PgResult<()> {
+        self.record(client, token).await?;
+        let statement = client.prepare_cached(JOIN).await?;
+        client
+            .execute(&statement, &[
+                &token.jti,
+                &session,
+                &now.as_micros(),
+                &expires_at.as_micros(),
+                address,
+            ])
+            .await?;
+        Ok(())
+    }
+
+    async fn open(&self, client: &mut Object, open: &OpenSession) -> PgResult<Opening> {
+        let Some(limit) = open.limit else {
+            self.insert_opened(&*client, open).await?;
+            return Ok(Opening::Opened { evicted: 0 });
+        };
+        let transaction = client.transaction().await?;
+        let user_id = open.session.user_id.as_str();
+        let lock = transaction.prepare_cached(LOCK_USER).await?;
+        transaction.execute(&lock, &[&user_id]).await?;
+        let sql = format!(
+            "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = $1 AND s.id <> $3 \
+             AND {IS_LIVE} ORDER BY s.created_at, s.id"
+        );
+        let statement = transaction.prepare_cached(&sql).await?;
+        let live: Vec<String> = transaction
+            .query(&statement, &[&user_id, &open.at.as_micros(), &open.session.id])
+            .await?
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<PgResult<_>>()?;
+        let (SessionLimit::EvictOldest(places) | SessionLimit::Refuse(places)) = limit;
+        // One place is for the session that is opened.
+        let surplus = (live.len() + 1).saturating_sub(places as usize);
+        if surplus > 0 && matches!(limit, SessionLimit::Refuse(_)) {
+            return Ok(Opening::TooMany);
+        }
+        let oldest = live.get(..surplus.min(live.len())).unwrap_or_default();
+        let ended = end(&transaction, oldest, EndReason::Limit, open.at, open.horizon).await?;
+        let evicted = ended.len() as u64;
+        self.insert_opened(&transaction, open).await?;
+        revocations::insert(&transaction, &revoked(ended, open.at, open.horizon)).await?;
+        transaction.commit().await?;
+        Ok(Opening::Opened { evicted })
+    }
+
+    async fn insert_opened(
+        &self,
+        client: &impl GenericClient,
+        open: &OpenSession,
+    ) -> PgResult<()> {
+        let (session, token) = (&open.session, &open.token);
+        let statement = client.prepare_cached(&self.open).await?;
+        client
+            .execute(&statement, &[
+                &session.id,
+                &session.user_id.as_str(),
+                &open.at.as_micros(),
+                &open.expires_at.as_micros(),
+                &session.password,
+                &session.client.address,
+                &session.client.user_agent,
+                &token.token,
+                &moment(token.created_at),
+                &moment(token.expires_at),
+                &self.user(token),
+                &token.jti,
+            ])
+            .await?;
+        Ok(())
+    }
+
+    async fn refresh(
+        &self,
+        client: &mut Object,
+        refresh: &SessionRefresh,
+    ) -> PgResult<Refreshing> {
+        loop {
+            if let NextToken::Rotated { token, access_jti } = &refresh.next
+                && self.rotate_in_session(&*client, refresh, token, access_jti).await?
+            {
+                return Ok(Refreshing::Refreshed);
+            }
+            let transaction = client.transaction().await?;
+            let step = self.unusual(&transaction, refresh).await?;
+            transaction.commit().await?;
+            if let Step::Done(outcome) = step {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// The usual case, in one statement; whether this was it.
+    async fn rotate_in_session(
+        &self,
+        client: &impl GenericClient,
+        refresh: &SessionRefresh,
+        next: &OutstandingToken,
+        access_jti: &str,
+    ) -> PgResult<bool> {
+        let now = refresh.at;
+        let statement = client.prepare_cached(&self.refresh).await?;
+        let row = client
+            .query_opt(&statement, &[
+                &moment(now),
+                &refresh.token.jti,
+                &since(now, refresh.lifetime),
+                &since(now, refresh.idle),
+                &refresh.session.password,
+                &next.token,
+                &moment(next.expires_at),
+                &self.user(next),
+                &next.jti,
+                &access_jti,
+                &now.as_micros(),
+                &next.expires_at.as_micros(),
+                &refresh.session.client.address,
+            ])
+            .await?;
+        Ok(row.is_some())
+    }
+
+    async fn unusual(
+        &self,
+        transaction: &Transaction<'_>,
+        refresh: &SessionRefresh,
+    ) -> PgResult<Step> {
+        let (token, now) = (&refresh.token, refresh.at);
+        let address = &refresh.session.client.address;
+        let Some(state) = state(transaction, &token.jti).await? else {
+            let new = &refresh.session;
+            insert_session(transaction, new, now, token.expires_at).await?;
+            // Held until the token is known to be in it, to whoever ends it.
+            let hold = transaction.prepare_cached(HOLD).await?;
+            transaction.query_opt(&hold, &[&new.id]).await?;
+            self.join(transaction, &new.id, token, token.expires_at, address, now).await?;
+            return Ok(Step::Again);
+        };
+        if state.ended {
+            return Ok(Step::Done(Refreshing::Ended));
+        }
+        if state.blacklisted {
+            return self.spent(transaction, refresh, state.session).await.map(Step::Done);
+        }
+        let passed = |limit: Option<Duration>, then: Timestamp| {
+            limit.is_some_and(|limit| then + limit <= now)
+        };
+        if passed(refresh.lifetime, state.created_at) || passed(refresh.idle, state.used_at) {
+            let reason = EndReason::Expired;
+            end_one(transaction, state.session, reason, now, refresh.horizon).await?;
+            return Ok(Step::Done(Refreshing::Expired));
+        }
+        if let (Some(then), Some(current)) = (&state.password, &refresh.session.password)
+            && then != current
+        {
+            return Ok(Step::Done(Refreshing::PasswordChanged));
+        }
+        match &refresh.next {
+            NextToken::None => {
+                let statement = transaction.prepare_cached(USED).await?;
+                let before = (now - SessionRefresh::USE_INTERVAL).as_micros();
+                transaction
+                    .execute(&statement, &[&token.jti, &now.as_micros(), address, &before])
+                    .await?;
+            }
+            NextToken::Added(next) => {
+                let hold = transaction.prepare_cached(HOLD).await?;
+                let row = transaction.query_opt(&hold, &[&state.session]).await?;
+                if row.map(|row| row.try_get(0)).transpose()?.unwrap_or(true) {
+                    return Ok(Step::Done(Refreshing::Ended));
+                }
+                self.join(transaction, &state.session, next, next.expires_at, address, now)
+                    .await?;
+            }
+            // It was good in between: somebody else's transaction was undone.
+            NextToken::Rotated { .. } => return Ok(Step::Again),
+        }
+        Ok(Step::Done(Refreshing::Refreshed))
+    }
+
+    /// What a blacklisted token of a session that hasn't ended comes to.
+    async fn spent(
+        &self,
+        transaction: &Transaction<'_>,
+        refresh: &SessionRefresh,
+        session: String,
+    ) -> PgResult<Refreshing> {
+        let now = refresh.at;
+        let statement = transaction.prepare_cached(SUCCESSOR).await?;
+        let row = transaction
+            .query_opt(&statement, &[&refresh.token.jti, &now.as_micros()])
+            .await?;
+        let (reason, outcome) = match row {
+            None => (EndReason::Blacklisted, Refreshing::Blacklisted),
+            Some(row) => {
+                let successor = Successor {
+                    jti: row.try_get(0)?,
+                    access_jti: row.try_get::<_, Option<String>>(1)?.unwrap_or_default(),
+                    created_at: at(row.try_get(2)?),
+                    same_address: row.try_get::<_, Option<String>>(3)?
+                        == refresh.session.client.address,
+                };
+                let own = matches!(&refresh.next, NextToken::Rotated { token, .. }
+                    if token.jti == successor.jti);
+                if own {
+                    return Ok(Refreshing::Refreshed);
+                }
+                if row.try_get(4)? && successor.created_at + refresh.grace > now {
+                    return Ok(Refreshing::Repeated(successor));
+                }
+                (EndReason::Reuse, Refreshing::Reused)
+            }
+        };
+        match end_one(transaction, session, reason, now, refresh.horizon).await? {
+            true => Ok(outcome),
+            // Somebody else was quicker.
+            false => Ok(Refreshing::Ended),
+        }
+    }
+
+    /// A batch of a user's sessions and, with the last, the tokens that are in none.
+    async fn end_batch(
+        &self,
+        client: &mut Object,
+        user_id: &UserId,
+        except: Option<&str>,
+        ending: &EndSessions,
+    ) -> PgResult<(u64, bool)> {
+        let transaction = client.transaction().await?;
+        let statement = transaction.prepare_cached(THEIRS).await?;
+        let ids: Vec<String> = transaction
+            .query(&statement, &[&user_id.as_str(), &except, &BATCH])
+            .await?
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<PgResult<_>>()?;
+        let is_last = ids.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let ended = end(&transaction, &ids, ending.reason, ending.at, ending.horizon).await?;
+        let count = ended.len() as u64;
+        let mut revocations = revoked(ended, ending.at, ending.horizon);
+        if is_last {
+            if let Some(key) = self.user_id.kind.parse(user_id).map(parameter) {
+                let statement = transaction.prepare_cached(&self.blacklist_others).await?;
+                let now = moment(ending.at);
+                while transaction.execute(&statement, &[&now, &key, &except]).await? > 0 {}
+            }
+            revocations.push(Revocation {
+                subject: Subject::User(user_id.clone()),
+                revoked_at: ending.at,
+                expires_at: ending.horizon.access,
+            });
+        }
+        revocations::insert(&transaction, &revocations).await?;
+        transaction.commit().await?;
+        Ok((count, is_last))
+    }
+}
+
+async fn end_named(
+    client: &mut Object,
+    id: &str,
+    user_id: Option<&UserId>,
+    ending: &EndSessions,
+) -> PgResult<u64> {
+    let transaction = client.transaction().await?;
+    let statement = transaction.prepare_cached(ONE).await?;
+    let user_id = user_id.map(UserId::as_str);
+    let Some(row) = transaction.query_opt(&statement, &[&id, &user_id]).await? else {
+        return Ok(0);
+    };
+    let id = row.try_get(0)?;
+    let ended = end_one(&transaction, id, ending.reason, ending.at, ending.horizon).await?;
+    transaction.commit().await?;
+    Ok(u64::from(ended))
+}
+
+/// Ties sessions to another fingerprint of the same password.
+pub(crate) async fn rehashed(
+    client: &impl GenericClient,
+    user_id: &UserId,
+    old: &str,
+    new: &str,
+) -> PgResult<()> {
+    let statement = client.prepare_cached(REHASHED).await?;
+    client.execute(&statement, &[&user_id.as_str(), &old, &new]).await?;
+    Ok(())
+}
+
+#[async_trait]
+impl SessionStore for PostgresStore {
+    async fn open(&self, open: &OpenSession) -> Result<Opening, StoreError> {
+        run!(self.database, "open", |client| self.sql.open(&mut client, open))
+    }
+
+    async fn refresh(&self, refresh: &SessionRefresh) -> Result<Refreshing, StoreError> {
+        run!(self.database, "refresh", |client| self.sql.refresh(&mut client, refresh))
+    }
+
+    async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
+        run!(self.database, "session", |client| async {
+            let statement = client.prepare_cached(&format!("{SHOW} WHERE s.id = $1")).await?;
+            client.query_opt(&statement, &[&id]).await?.as_ref().map(shown).transpose()
+        })
+    }
+
+    async fn session_of(&self, jti: &str) -> Result<Option<Session>, StoreError> {
+        run!(self.database, "session_of", |client| async {
+            let sql = format!(
+                "{SHOW} WHERE s.id = (SELECT session_id FROM simplejwt_session_token \
+                 WHERE jti = $1)"
+            );
+            let statement = client.prepare_cached(&sql).await?;
+            client.query_opt(&statement, &[&jti]).await?.as_ref().map(shown).transpose()
+        })
+    }
+
+    async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        run!(self.database, "sessions", |client| async {
+            let sql = format!(
+                "{SHOW} WHERE s.user_id = $1 AND {IS_LIVE} ORDER BY refreshed_at DESC, s.id"
+            );
+            let statement = client.prepare_cached(&sql).await?;
+            let rows = client.query(&statement, &[&user_id.as_str(), &at.as_micros()]).await?;
+            rows.iter().map(shown).collect()
+        })
+    }
+
+    async fn end_sessions(&self, ending: &EndSessions) -> Result<u64, StoreError> {
+        let (user_id, except) = match &ending.which {
+            Which::One { id, user_id } => {
+                return run!(self.database, "end_sessions", |client| {
+                    end_named(&mut client, id, user_id.as_ref(), ending)
+                });
+            }
+            Which::All { user_id, except } => (user_id, except.as_deref()),
+        };
+        let mut ended = 0;
+        loop {
+            let (batch, is_last) = run!(self.database, "end_sessions", |client| {
+                self.sql.end_batch(&mut client, user_id, except, ending)
+            })?;
+            ended += batch;
+            if is_last {
+                return Ok(ended);
+            }
+        }
+    }
+
+    async fn password_rehashed(
+        &self,
+        user_id: &UserId,
+        old: &str,
+        new: &str,
+    ) -> Result<(), StoreError> {
+        run!(self.database, "password_rehashed", |client| {
+            rehashed(&client, user_id, old, new)
+        })
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
+        run!(self.database, "revoke", |client| async {
+            let transaction = client.transaction().await?;
+            revocations::insert(&transaction, std::slice::from_ref(revocation)).await?;
+            transaction.commit().await
+        })
+    }
+
+    async fn revocations(
+        &self,
+        after: i64,
+        limit: u32,
+        at: Timestamp,
+    ) -> Result<Revocations, StoreError> {
+        run!(self.database, "revocations", |client| {
+            revocations::after(&client, after, limit, at)
+        })
+    }
+
+    async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
+        run!(self.database, "is_revoked", |client| revocations::is_revoked(&client, access, at))
+    }
+
+    async fn revocation_notice(&self) -> Result<(), StoreError> {
+        self.listener.notice(&self.database).await
+    }
+
+    async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let (before, batch) = (before.as_micros(), i64::from(batch));
+        let mut deleted = 0;
+        for sql in FLUSH {
+            deleted += run!(self.database, "flush_sessions", |client| async {
+                let statement = client.prepare_cached(sql).await?;
+                client.execute(&statement, &[&before, &batch]).await
+            })?;
+        }
+        Ok(deleted)
+    }
+
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        at: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (at, until) = (at.as_micros(), until.as_micros());
+        run!(self.database, "lease", |client| async {
+            let statement = client.prepare_cached(LEASE).await?;
+            Ok(client.execute(&statement, &[&name, &holder, &at, &until]).await? > 0)
+        })
+    }
+}

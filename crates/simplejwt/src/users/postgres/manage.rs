@@ -1,0 +1,151 @@
+//! Making and changing users: what the command line does.
+
+use async_trait::async_trait;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+
+use super::PostgresUsers;
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::store::postgres::{moment, run, schema};
+use crate::users::User;
+use crate::users::login::LoginRows as _;
+use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest};
+use crate::users::table::quoted;
+
+/// What is put into columns, cast from text to their types.
+struct Filled {
+    names: Vec<String>,
+    values: Vec<String>,
+    casts: Vec<String>,
+}
+
+impl PostgresUsers {
+    async fn fill(&self, user: &NewUser, at: Timestamp) -> Result<Filled, ManageError> {
+        let table = &self.sql.table;
+        let found = run!(self.database, "create_user", |client| {
+            schema::table(&client, &table.table, &table.table)
+        })?;
+        let max = found.column(&table.login).map_or(usize::MAX, |c| longest(&c.declared));
+        let bad = user.username.is_empty()
+            || user.username.chars().count() > max
+            || user.username.contains('\0');
+        if bad {
+            return Err(ManageError::BadUsername { max });
+        }
+        let mut filled =
+            Filled { names: Vec::new(), values: Vec::new(), casts: Vec::new() };
+        let mut unknown = Vec::new();
+        for column in &found.columns {
+            match field_of(table, &column.name, user, at) {
+                Some(field) => {
+                    filled.names.push(quoted(&column.name));
+                    filled.values.push(text_of(field, &column.declared));
+                    filled.casts.push(column.declared.clone());
+                }
+                None if column.must_be_filled() => unknown.push(column.name.clone()),
+                None => {}
+            }
+        }
+        match unknown.is_empty() {
+            true => Ok(filled),
+            false => Err(ManageError::UnknownColumns {
+                table: table.table.clone(),
+                columns: unknown,
+            }),
+        }
+    }
+
+    async fn change(
+        &self,
+        operation: &'static str,
+        statement: &str,
+        username: &str,
+        value: &(dyn ToSql + Sync),
+    ) -> Result<(), ManageError> {
+        let changed = run!(self.database, operation, |client| async {
+            let statement = client.prepare_cached(statement).await?;
+            client.execute(&statement, &[value, &username]).await
+        })?;
+        match changed {
+            0 => Err(ManageError::NoSuchUser { username: username.to_owned() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A value as text that PostgreSQL casts to the column's type.
+fn text_of(field: Field, declared: &str) -> String {
+    match field {
+        Field::Text(text) | Field::Uuid(text) => text,
+        Field::Flag(flag) if declared == "boolean" => flag.to_string(),
+        Field::Flag(flag) => u8::from(flag).to_string(),
+        Field::Time(at) => moment(at).to_string(),
+    }
+}
+
+fn is_duplicate(error: &StoreError) -> bool {
+    let source = std::error::Error::source(error);
+    source
+        .and_then(|source| source.downcast_ref::<tokio_postgres::Error>())
+        .and_then(tokio_postgres::Error::code)
+        .is_some_and(|code| *code == SqlState::UNIQUE_VIOLATION)
+}
+
+#[async_trait]
+impl ManageUsers for PostgresUsers {
+    async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
+        let filled = self.fill(&user, at).await?;
+        let casts: Vec<_> = filled
+            .casts
+            .iter()
+            .enumerate()
+            .map(|(at, cast)| format!("CAST(${}::text AS {cast})", at + 1))
+            .collect();
+        let insert = format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            quoted(&self.sql.table.table),
+            filled.names.join(", "),
+            casts.join(", "),
+        );
+        let values: Vec<&(dyn ToSql + Sync)> =
+            filled.values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        let inserted =
+            run!(self.database, "create_user", |client| client.execute(&insert, &values));
+        match inserted {
+            Ok(_) => {}
+            Err(error) if is_duplicate(&error) => {
+                return Err(ManageError::AlreadyExists { username: user.username });
+            }
+            Err(error) => return Err(error.into()),
+        }
+        match self.by_username(&user.username).await? {
+            Some(user) => Ok(user),
+            None => Err(ManageError::NoSuchUser { username: user.username }),
+        }
+    }
+
+    async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError> {
+        self.change("set_password", &self.sql.set_password, username, &hash).await
+    }
+
+    async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError> {
+        let Some(statement) = &self.sql.set_active else {
+            let table = self.sql.table.table.clone();
+            return Err(ManageError::NoColumn { table, setting: "is_active" });
+        };
+        self.change("set_active", statement, username, &active).await
+    }
+
+    async fn by_username(&self, username: &str) -> Result<Option<User>, StoreError> {
+        Ok(self.by_login(username).await?.map(|found| found.user))
+    }
+
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
+        run!(self.database, "list", |client| async {
+            let statement = client.prepare_cached(&self.sql.page).await?;
+            let rows = client.query(&statement, &[&after, &i64::from(limit)]).await?;
+            rows.iter().map(|row| Ok(self.sql.found(row)?.user)).collect()
+        })
+    }
+}
