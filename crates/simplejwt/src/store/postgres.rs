@@ -20,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Object};
 use jiff::Timestamp as Moment;
+use tokio_postgres::types::ToSql;
 
 use super::schema::SchemaError;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
@@ -60,6 +61,7 @@ struct Sql {
     open: String,
     blacklist_all: String,
     blacklist_others: String,
+    blacklist_sessions: String,
 }
 
 const BLACKLIST: &str = "\
@@ -81,6 +83,35 @@ const PING: &str = "\
     SELECT current_setting('transaction_read_only') = 'off', \
     EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken)";
 
+/// Blacklists the tokens that are found; how many were found, and how many it was that did it.
+/// To be repeated until none is found: a rotation that had to be waited for has a successor.
+fn blacklist_each(tokens: &str) -> String {
+    format!(
+        "WITH tokens AS ({tokens} ORDER BY o.id), \
+         added AS (INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+         SELECT $1, id FROM tokens ON CONFLICT (token_id) DO NOTHING RETURNING 1) \
+         SELECT (SELECT count(*) FROM tokens), (SELECT count(*) FROM added)"
+    )
+}
+
+/// Repeats such a statement; how many tokens it blacklisted.
+async fn until_none(
+    client: &impl GenericClient,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> PgResult<u64> {
+    let statement = client.prepare_cached(sql).await?;
+    let mut blacklisted = 0;
+    loop {
+        let row = client.query_one(&statement, values).await?;
+        let (found, added): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        blacklisted += u64::try_from(added).unwrap_or_default();
+        if found == 0 {
+            return Ok(blacklisted);
+        }
+    }
+}
+
 impl Sql {
     fn new(users: &UserTable, user_id: KeyType) -> Self {
         let key = |parameter: &str| {
@@ -96,13 +127,11 @@ impl Sql {
              (token, created_at, expires_at, user_id, jti)";
         let not_blacklisted = "NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b \
              WHERE b.token_id = o.id)";
-        let blacklist_all = format!(
-            "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-             SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o \
+        let theirs = format!(
+            "SELECT o.id FROM token_blacklist_outstandingtoken AS o \
              WHERE o.user_id = {} AND o.expires_at > $1 AND {not_blacklisted}",
             key("$2")
         );
-        let last = "ORDER BY o.id ON CONFLICT (token_id) DO NOTHING";
         Self {
             record: format!(
                 "{REGISTER} VALUES ($1, $2, $3, {}, $5) ON CONFLICT (jti) DO NOTHING",
@@ -143,11 +172,16 @@ impl Sql {
                  VALUES ($12, $1, $3, $3, $4, $6) ON CONFLICT (jti) DO NOTHING",
                 key("$11")
             ),
-            blacklist_others: format!(
-                "{blacklist_all} AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
-                 WHERE t.jti = o.jti AND t.session_id = $3) {last}"
-            ),
-            blacklist_all: format!("{blacklist_all} {last}"),
+            blacklist_others: blacklist_each(&format!(
+                "{theirs} AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+                 WHERE t.jti = o.jti AND t.session_id = $3)"
+            )),
+            blacklist_all: blacklist_each(&theirs),
+            blacklist_sessions: blacklist_each(&format!(
+                "SELECT o.id FROM token_blacklist_outstandingtoken AS o \
+                 JOIN simplejwt_session_token AS t ON t.jti = o.jti \
+                 WHERE t.session_id = ANY ($2::text[]) AND {not_blacklisted}"
+            )),
             user_id,
         }
     }
@@ -157,11 +191,7 @@ impl Sql {
         self.user_id.kind.parse(id).map(parameter)
     }
 
-    async fn record(
-        &self,
-        client: &impl GenericClient,
-        token: &OutstandingToken,
-    ) -> PgResult<()> {
+    async fn record(&self, client: &impl GenericClient, token: &OutstandingToken) -> PgResult<()> {
         let statement = client.prepare_cached(&self.record).await?;
         let (created_at, expires_at) = (moment(token.created_at), moment(token.expires_at));
         let user = self.user(token);
@@ -199,7 +229,7 @@ impl Sql {
     ) -> PgResult<Rotation> {
         let statement = client.prepare_cached(&self.rotate).await?;
         let (now, expires_at, user) = (moment(at), moment(next.expires_at), self.user(next));
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+        let values: [&(dyn ToSql + Sync); 6] =
             [&now, &spent.jti, &next.token, &expires_at, &user, &next.jti];
         if client.query_opt(&statement, &values).await?.is_some() {
             return Ok(Rotation::Rotated);
@@ -243,10 +273,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
-    pub async fn open(
-        database: &PostgresDatabase,
-        users: &UserTable,
-    ) -> Result<Self, SchemaError> {
+    pub async fn open(database: &PostgresDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let client = database.attempts("open").client().await?;
         let check = async {
             let (user_id, _) = schema::check_users(&client, users).await?;
@@ -319,16 +346,9 @@ impl TokenStore for PostgresStore {
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
         let Some(user) = self.sql.user_id.kind.parse(user_id).map(parameter) else { return Ok(0) };
         let now = moment(at);
-        run!(self.database, "blacklist_all", |client| async {
-            let statement = client.prepare_cached(&self.sql.blacklist_all).await?;
-            let mut blacklisted = 0;
-            // A rotation that held a token up has a successor that only a new look shows.
-            loop {
-                match client.execute(&statement, &[&now, &user]).await? {
-                    0 => return Ok(blacklisted),
-                    some => blacklisted += some,
-                }
-            }
+        let values: [&(dyn ToSql + Sync); 2] = [&now, &user];
+        run!(self.database, "blacklist_all", |client| {
+            until_none(&client, &self.sql.blacklist_all, &values)
         })
     }
 

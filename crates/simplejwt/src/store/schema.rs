@@ -186,9 +186,8 @@ impl Table {
 
     fn is_djangos(&self, name: &str, wanted: &[&str], unique: &str) -> Result<(), SchemaError> {
         self.require(name, wanted.iter().copied())?;
-        let foreign = |column: &&Column| {
-            column.must_be_filled() && !wanted.contains(&column.name.as_str())
-        };
+        let foreign =
+            |column: &&Column| column.must_be_filled() && !wanted.contains(&column.name.as_str());
         if let Some(column) = self.columns.iter().find(foreign) {
             let column = column.name.clone();
             return Err(SchemaError::ForeignColumn { table: name.to_owned(), column });

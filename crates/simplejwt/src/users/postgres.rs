@@ -99,10 +99,9 @@ impl Sql {
                      WHERE $4::text IS NOT NULL AND $5::text IS NOT NULL AND $6::text IS NOT NULL"
                 ),
             },
-            last_login: table
-                .last_login
-                .as_deref()
-                .map(|column| format!("{} WHERE {id} = CAST($2::text AS {})", update(column), user_id.cast)),
+            last_login: table.last_login.as_deref().map(|column| {
+                format!("{} WHERE {id} = CAST($2::text AS {})", update(column), user_id.cast)
+            }),
             set_password: format!("{} WHERE {login} = $2", update(&table.password)),
             set_active: table
                 .is_active

@@ -112,7 +112,10 @@ impl PostgresDatabase {
             .post_create(Hook::async_fn(move |client, _| {
                 let settings = settings.clone();
                 Box::pin(async move {
-                    client.batch_execute(&settings).await.map_err(deadpool_postgres::HookError::Backend)
+                    client
+                        .batch_execute(&settings)
+                        .await
+                        .map_err(deadpool_postgres::HookError::Backend)
                 })
             }))
             .build()
@@ -133,7 +136,8 @@ impl PostgresDatabase {
         let (client, mut connection) = shared.target.config.connect(shared.tls.clone()).await?;
         tokio::spawn(async move {
             // Whoever uses the client is told of an error.
-            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
+            {
                 if let (AsyncMessage::Notification(_), Some(notices)) = (message, &notices)
                     && notices.send(()).is_err()
                 {
@@ -260,10 +264,7 @@ fn is_of_the_connection(state: Option<&SqlState>) -> bool {
 
 /// PostgreSQL's error as the contract has it. Its texts may hold values (`Key (jti)=(…)`), never
 /// a token or a hash.
-pub(crate) fn store_error(
-    operation: &'static str,
-    error: tokio_postgres::Error,
-) -> StoreError {
+pub(crate) fn store_error(operation: &'static str, error: tokio_postgres::Error) -> StoreError {
     let incompatible = error.code().is_some_and(|state| {
         // Syntax and names, data that doesn't fit, constraints: no passing trouble.
         ["42", "22", "23", "0A"].iter().any(|class| state.code().starts_with(class))

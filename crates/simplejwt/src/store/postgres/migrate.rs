@@ -8,9 +8,7 @@ use tokio_postgres::Client;
 use super::PostgresDatabase;
 use super::schema;
 use crate::clock::Timestamp;
-use crate::store::schema::{
-    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SchemaError, Step, Table,
-};
+use crate::store::schema::{BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SchemaError, Step, Table};
 use crate::users::table::{UserTable, quoted};
 
 const AUTH_USER_TABLE: &str = "auth_user";
@@ -19,8 +17,7 @@ const OUTSTANDING_TOKEN: &str =
     include_str!("../../../migrations/postgres/0002_outstanding_token.sql");
 const BLACKLISTED_TOKEN: &str =
     include_str!("../../../migrations/postgres/0003_blacklisted_token.sql");
-const AUTH_PERMISSION: &str =
-    include_str!("../../../migrations/postgres/0004_auth_permission.sql");
+const AUTH_PERMISSION: &str = include_str!("../../../migrations/postgres/0004_auth_permission.sql");
 const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 const SESSION: &str = include_str!("../../../migrations/postgres/0005_session.sql");
 const SESSION_TABLE: &str = "simplejwt_session";

@@ -58,8 +58,7 @@ pub(super) async fn after(
     at: Timestamp,
 ) -> PgResult<Revocations> {
     let statement = client.prepare_cached(AFTER).await?;
-    let rows =
-        client.query(&statement, &[&after, &at.as_micros(), &i64::from(limit)]).await?;
+    let rows = client.query(&statement, &[&after, &at.as_micros(), &i64::from(limit)]).await?;
     let mut found = Revocations { sequence: after, ..Revocations::default() };
     let (mut newest, mut read) = (after, 0);
     for row in &rows {
@@ -128,9 +127,11 @@ impl Listener {
     pub(super) async fn notice(&self, database: &PostgresDatabase) -> Result<(), StoreError> {
         let mut listening = self.listening.lock().await;
         let Some(open) = listening.as_mut() else {
-            *listening = Some(listen(database).await.map_err(|error| {
-                StoreError::unavailable("revocation_notice", error)
-            })?);
+            *listening = Some(
+                listen(database)
+                    .await
+                    .map_err(|error| StoreError::unavailable("revocation_notice", error))?,
+            );
             return Ok(());
         };
         match open.notices.recv().await {

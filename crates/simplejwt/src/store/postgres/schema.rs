@@ -109,8 +109,7 @@ pub(crate) async fn check_users(
     users.validate()?;
     let found = table(client, &users.table, &users.table).await?;
     found.require(&users.table, users.columns())?;
-    let declared =
-        |name: &str| found.column(name).map_or("", |column| column.declared.as_str());
+    let declared = |name: &str| found.column(name).map_or("", |column| column.declared.as_str());
     let user_id = declared(users.user_id_column());
     Ok((
         key_type(users.user_id_kind(user_id), user_id),

@@ -11,8 +11,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Object, Transaction};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
-use super::{PgResult, PostgresStore, Sql, moment, parameter, revocations, run};
+use super::{PgResult, PostgresStore, Sql, moment, parameter, revocations, run, until_none};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
@@ -72,12 +73,6 @@ const END: &str = "\
     UPDATE simplejwt_session SET ended_at = $2, end_reason = $3, \
     expires_at = greatest(expires_at, $4) WHERE ended_at IS NULL AND id IN (\
     SELECT id FROM simplejwt_session WHERE id = ANY ($1) ORDER BY id FOR UPDATE) RETURNING id";
-const BLACKLIST_SESSIONS: &str = "\
-    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-    SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o \
-    JOIN simplejwt_session_token AS t ON t.jti = o.jti WHERE t.session_id = ANY ($2) \
-    AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
-    ORDER BY o.id ON CONFLICT (token_id) DO NOTHING";
 const THEIRS: &str = "\
     SELECT id FROM simplejwt_session WHERE user_id = $1 AND ended_at IS NULL \
     AND id IS DISTINCT FROM $2 ORDER BY id LIMIT $3";
@@ -154,15 +149,18 @@ async fn insert_session(
 ) -> PgResult<()> {
     let statement = client.prepare_cached(INSERT_SESSION).await?;
     client
-        .execute(&statement, &[
-            &session.id,
-            &session.user_id.as_str(),
-            &now.as_micros(),
-            &kept_until.as_micros(),
-            &session.password,
-            &session.client.address,
-            &session.client.user_agent,
-        ])
+        .execute(
+            &statement,
+            &[
+                &session.id,
+                &session.user_id.as_str(),
+                &now.as_micros(),
+                &kept_until.as_micros(),
+                &session.password,
+                &session.client.address,
+                &session.client.user_agent,
+            ],
+        )
         .await?;
     Ok(())
 }
@@ -170,6 +168,7 @@ async fn insert_session(
 /// Ends sessions and blacklists their tokens; those that hadn't ended before. What is revoked is
 /// written by the caller, at the end of its transaction.
 async fn end(
+    sql: &Sql,
     transaction: &Transaction<'_>,
     ids: &[String],
     reason: EndReason,
@@ -178,17 +177,14 @@ async fn end(
 ) -> PgResult<Vec<String>> {
     let statement = transaction.prepare_cached(END).await?;
     let rows = transaction
-        .query(&statement, &[
-            &ids,
-            &now.as_micros(),
-            &reason.as_str(),
-            &horizon.refresh.as_micros(),
-        ])
+        .query(
+            &statement,
+            &[&ids, &now.as_micros(), &reason.as_str(), &horizon.refresh.as_micros()],
+        )
         .await?;
     let ended = rows.iter().map(|row| row.try_get(0)).collect::<PgResult<Vec<String>>>()?;
     if !ended.is_empty() {
-        let statement = transaction.prepare_cached(BLACKLIST_SESSIONS).await?;
-        while transaction.execute(&statement, &[&moment(now), &ended]).await? > 0 {}
+        until_none(transaction, &sql.blacklist_sessions, &[&moment(now), &ended]).await?;
     }
     Ok(ended)
 }
@@ -204,13 +200,14 @@ fn revoked(ids: Vec<String>, now: Timestamp, horizon: Horizon) -> Vec<Revocation
 
 /// Ends one session; whether it hadn't ended before.
 async fn end_one(
+    sql: &Sql,
     transaction: &Transaction<'_>,
     id: String,
     reason: EndReason,
     now: Timestamp,
     horizon: Horizon,
 ) -> PgResult<bool> {
-    let ended = end(transaction, &[id], reason, now, horizon).await?;
+    let ended = end(sql, transaction, &[id], reason, now, horizon).await?;
     let any = !ended.is_empty();
     revocations::insert(transaction, &revoked(ended, now, horizon)).await?;
     Ok(any)
@@ -236,13 +233,10 @@ impl Sql {
         self.record(client, token).await?;
         let statement = client.prepare_cached(JOIN).await?;
         client
-            .execute(&statement, &[
-                &token.jti,
-                &session,
-                &now.as_micros(),
-                &expires_at.as_micros(),
-                address,
-            ])
+            .execute(
+                &statement,
+                &[&token.jti, &session, &now.as_micros(), &expires_at.as_micros(), address],
+            )
             .await?;
         Ok(())
     }
@@ -274,7 +268,8 @@ impl Sql {
             return Ok(Opening::TooMany);
         }
         let oldest = live.get(..surplus.min(live.len())).unwrap_or_default();
-        let ended = end(&transaction, oldest, EndReason::Limit, open.at, open.horizon).await?;
+        let ended =
+            end(self, &transaction, oldest, EndReason::Limit, open.at, open.horizon).await?;
         let evicted = ended.len() as u64;
         self.insert_opened(&transaction, open).await?;
         revocations::insert(&transaction, &revoked(ended, open.at, open.horizon)).await?;
@@ -282,37 +277,32 @@ impl Sql {
         Ok(Opening::Opened { evicted })
     }
 
-    async fn insert_opened(
-        &self,
-        client: &impl GenericClient,
-        open: &OpenSession,
-    ) -> PgResult<()> {
+    async fn insert_opened(&self, client: &impl GenericClient, open: &OpenSession) -> PgResult<()> {
         let (session, token) = (&open.session, &open.token);
         let statement = client.prepare_cached(&self.open).await?;
         client
-            .execute(&statement, &[
-                &session.id,
-                &session.user_id.as_str(),
-                &open.at.as_micros(),
-                &open.expires_at.as_micros(),
-                &session.password,
-                &session.client.address,
-                &session.client.user_agent,
-                &token.token,
-                &moment(token.created_at),
-                &moment(token.expires_at),
-                &self.user(token),
-                &token.jti,
-            ])
+            .execute(
+                &statement,
+                &[
+                    &session.id,
+                    &session.user_id.as_str(),
+                    &open.at.as_micros(),
+                    &open.expires_at.as_micros(),
+                    &session.password,
+                    &session.client.address,
+                    &session.client.user_agent,
+                    &token.token,
+                    &moment(token.created_at),
+                    &moment(token.expires_at),
+                    &self.user(token),
+                    &token.jti,
+                ],
+            )
             .await?;
         Ok(())
     }
 
-    async fn refresh(
-        &self,
-        client: &mut Object,
-        refresh: &SessionRefresh,
-    ) -> PgResult<Refreshing> {
+    async fn refresh(&self, client: &mut Object, refresh: &SessionRefresh) -> PgResult<Refreshing> {
         loop {
             if let NextToken::Rotated { token, access_jti } = &refresh.next
                 && self.rotate_in_session(&*client, refresh, token, access_jti).await?
@@ -339,21 +329,24 @@ impl Sql {
         let now = refresh.at;
         let statement = client.prepare_cached(&self.refresh).await?;
         let row = client
-            .query_opt(&statement, &[
-                &moment(now),
-                &refresh.token.jti,
-                &since(now, refresh.lifetime),
-                &since(now, refresh.idle),
-                &refresh.session.password,
-                &next.token,
-                &moment(next.expires_at),
-                &self.user(next),
-                &next.jti,
-                &access_jti,
-                &now.as_micros(),
-                &next.expires_at.as_micros(),
-                &refresh.session.client.address,
-            ])
+            .query_opt(
+                &statement,
+                &[
+                    &moment(now),
+                    &refresh.token.jti,
+                    &since(now, refresh.lifetime),
+                    &since(now, refresh.idle),
+                    &refresh.session.password,
+                    &next.token,
+                    &moment(next.expires_at),
+                    &self.user(next),
+                    &next.jti,
+                    &access_jti,
+                    &now.as_micros(),
+                    &next.expires_at.as_micros(),
+                    &refresh.session.client.address,
+                ],
+            )
             .await?;
         Ok(row.is_some())
     }
@@ -385,7 +378,7 @@ impl Sql {
         };
         if passed(refresh.lifetime, state.created_at) || passed(refresh.idle, state.used_at) {
             let reason = EndReason::Expired;
-            end_one(transaction, state.session, reason, now, refresh.horizon).await?;
+            end_one(self, transaction, state.session, reason, now, refresh.horizon).await?;
             return Ok(Step::Done(Refreshing::Expired));
         }
         if let (Some(then), Some(current)) = (&state.password, &refresh.session.password)
@@ -407,8 +400,7 @@ impl Sql {
                 if row.map(|row| row.try_get(0)).transpose()?.unwrap_or(true) {
                     return Ok(Step::Done(Refreshing::Ended));
                 }
-                self.join(transaction, &state.session, next, next.expires_at, address, now)
-                    .await?;
+                self.join(transaction, &state.session, next, next.expires_at, address, now).await?;
             }
             // It was good in between: somebody else's transaction was undone.
             NextToken::Rotated { .. } => return Ok(Step::Again),
@@ -425,9 +417,8 @@ impl Sql {
     ) -> PgResult<Refreshing> {
         let now = refresh.at;
         let statement = transaction.prepare_cached(SUCCESSOR).await?;
-        let row = transaction
-            .query_opt(&statement, &[&refresh.token.jti, &now.as_micros()])
-            .await?;
+        let row =
+            transaction.query_opt(&statement, &[&refresh.token.jti, &now.as_micros()]).await?;
         let (reason, outcome) = match row {
             None => (EndReason::Blacklisted, Refreshing::Blacklisted),
             Some(row) => {
@@ -449,7 +440,7 @@ impl Sql {
                 (EndReason::Reuse, Refreshing::Reused)
             }
         };
-        match end_one(transaction, session, reason, now, refresh.horizon).await? {
+        match end_one(self, transaction, session, reason, now, refresh.horizon).await? {
             true => Ok(outcome),
             // Somebody else was quicker.
             false => Ok(Refreshing::Ended),
@@ -473,14 +464,13 @@ impl Sql {
             .map(|row| row.try_get(0))
             .collect::<PgResult<_>>()?;
         let is_last = ids.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let ended = end(&transaction, &ids, ending.reason, ending.at, ending.horizon).await?;
+        let ended = end(self, &transaction, &ids, ending.reason, ending.at, ending.horizon).await?;
         let count = ended.len() as u64;
         let mut revocations = revoked(ended, ending.at, ending.horizon);
         if is_last {
             if let Some(key) = self.user_id.kind.parse(user_id).map(parameter) {
-                let statement = transaction.prepare_cached(&self.blacklist_others).await?;
-                let now = moment(ending.at);
-                while transaction.execute(&statement, &[&now, &key, &except]).await? > 0 {}
+                let values: [&(dyn ToSql + Sync); 3] = [&moment(ending.at), &key, &except];
+                until_none(&transaction, &self.blacklist_others, &values).await?;
             }
             revocations.push(Revocation {
                 subject: Subject::User(user_id.clone()),
@@ -495,6 +485,7 @@ impl Sql {
 }
 
 async fn end_named(
+    sql: &Sql,
     client: &mut Object,
     id: &str,
     user_id: Option<&UserId>,
@@ -507,7 +498,7 @@ async fn end_named(
         return Ok(0);
     };
     let id = row.try_get(0)?;
-    let ended = end_one(&transaction, id, ending.reason, ending.at, ending.horizon).await?;
+    let ended = end_one(sql, &transaction, id, ending.reason, ending.at, ending.horizon).await?;
     transaction.commit().await?;
     Ok(u64::from(ended))
 }
@@ -567,7 +558,7 @@ impl SessionStore for PostgresStore {
         let (user_id, except) = match &ending.which {
             Which::One { id, user_id } => {
                 return run!(self.database, "end_sessions", |client| {
-                    end_named(&mut client, id, user_id.as_ref(), ending)
+                    end_named(&self.sql, &mut client, id, user_id.as_ref(), ending)
                 });
             }
             Which::All { user_id, except } => (user_id, except.as_deref()),
@@ -590,9 +581,7 @@ impl SessionStore for PostgresStore {
         old: &str,
         new: &str,
     ) -> Result<(), StoreError> {
-        run!(self.database, "password_rehashed", |client| {
-            rehashed(&client, user_id, old, new)
-        })
+        run!(self.database, "password_rehashed", |client| rehashed(&client, user_id, old, new))
     }
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {

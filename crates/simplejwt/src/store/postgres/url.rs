@@ -7,12 +7,14 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 
 use deadpool_postgres::PoolError;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -119,7 +121,8 @@ impl Target {
                 _ => rest.push(pair),
             }
         }
-        let url = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+        let url =
+            if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
         let mut config = tokio_postgres::Config::from_str(&url).map_err(|error| {
             // Its text names the parameter, not the value.
             let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
@@ -235,7 +238,9 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, ConnectError> {
         path: path.to_owned(),
         source,
     };
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.into()))? {
+    for certificate in
+        CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.into()))?
+    {
         let certificate = certificate.map_err(|error| unusable(error.into()))?;
         roots.add(certificate).map_err(|error| unusable(error.into()))?;
     }
@@ -303,9 +308,19 @@ mod tests {
     fn urls_are_taken_apart() {
         for (url, server, ssl, verify) in [
             ("postgres://u:p@h/db", "h:5432", SslMode::Prefer, Verify::Nothing),
-            ("postgres://u@h:1,i:2/db?sslmode=disable", "h:1, i:2", SslMode::Disable, Verify::Nothing),
+            (
+                "postgres://u@h:1,i:2/db?sslmode=disable",
+                "h:1, i:2",
+                SslMode::Disable,
+                Verify::Nothing,
+            ),
             ("postgres://u@h/db?sslmode=require", "h:5432", SslMode::Require, Verify::Nothing),
-            ("postgres://u@h/db?sslmode=require&sslrootcert=x", "h:5432", SslMode::Require, Verify::Issuer),
+            (
+                "postgres://u@h/db?sslmode=require&sslrootcert=x",
+                "h:5432",
+                SslMode::Require,
+                Verify::Issuer,
+            ),
             ("postgresql://u@h/db?sslmode=verify-full", "h:5432", SslMode::Require, Verify::Name),
             ("postgres://u@h/db?sslrootcert=x", "h:5432", SslMode::Require, Verify::Name),
             ("postgres://u@/db?host=/run/pg", "/run/pg", SslMode::Prefer, Verify::Nothing),

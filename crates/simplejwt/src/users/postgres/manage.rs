@@ -33,8 +33,7 @@ impl PostgresUsers {
         if bad {
             return Err(ManageError::BadUsername { max });
         }
-        let mut filled =
-            Filled { names: Vec::new(), values: Vec::new(), casts: Vec::new() };
+        let mut filled = Filled { names: Vec::new(), values: Vec::new(), casts: Vec::new() };
         let mut unknown = Vec::new();
         for column in &found.columns {
             match field_of(table, &column.name, user, at) {
@@ -49,10 +48,9 @@ impl PostgresUsers {
         }
         match unknown.is_empty() {
             true => Ok(filled),
-            false => Err(ManageError::UnknownColumns {
-                table: table.table.clone(),
-                columns: unknown,
-            }),
+            false => {
+                Err(ManageError::UnknownColumns { table: table.table.clone(), columns: unknown })
+            }
         }
     }
 

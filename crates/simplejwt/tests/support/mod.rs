@@ -1,0 +1,44 @@
+//! What the tests of stores share.
+
+#![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+pub(crate) mod postgres;
+
+use simplejwt::Timestamp;
+use simplejwt::store::conformance::Task;
+use simplejwt::users::manage::{ManageUsers, NewUser};
+use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
+
+/// When the tests take place.
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
+
+/// Runs a task on the test's runtime.
+pub(crate) fn spawn(task: Task) {
+    tokio::spawn(task);
+}
+
+/// A pool that hashes without work.
+pub(crate) fn hashing_pool() -> HashingPool {
+    let hashers = Hashers::from_setting(["md5"]).unwrap();
+    HashingPool::new(hashers, PoolOptions { threads: 1, waiting: 64 }).unwrap()
+}
+
+/// The users 1 and 2 of the conformance suites.
+pub(crate) async fn two_users(users: &impl ManageUsers) {
+    for (name, id) in [("one", "1"), ("two", "2")] {
+        let new =
+            NewUser { username: name.into(), password: unusable_password(), ..Default::default() };
+        assert_eq!(users.create_user(new, NOW).await.unwrap().id.as_str(), id);
+    }
+}
+
+/// The URL of a database server for tests.
+pub(crate) fn server(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!(
+            "{variable} isn't set: run `cargo xtask test`, or `cargo xtask services up` and then \
+             `eval \"$(cargo xtask services env)\"`"
+        )
+    })
+}

@@ -1,0 +1,107 @@
+//! Databases of their own on the PostgreSQL server for tests.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::users::manage::UserOptions;
+use simplejwt::users::postgres::PostgresUsers;
+use simplejwt::users::table::UserTable;
+use tokio::sync::OnceCell;
+use tokio_postgres::NoTls;
+
+use super::{NOW, hashing_pool, server, two_users};
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
+/// A database that is dropped with this.
+pub(crate) struct Database {
+    pub(crate) name: String,
+    pub(crate) url: String,
+}
+
+impl Database {
+    /// An empty one.
+    pub(crate) async fn empty() -> Self {
+        Self::new("template0").await
+    }
+
+    /// One with every table and the users 1 and 2.
+    pub(crate) async fn migrated() -> Self {
+        let template = TEMPLATE
+            .get_or_init(|| async {
+                let made = Self::empty().await;
+                let users = UserTable::default();
+                let database =
+                    PostgresDatabase::connect(&made.url, PostgresOptions::default()).await.unwrap();
+                migrate::apply(&database, &users, NOW).await.unwrap();
+                let options = UserOptions::default();
+                let users =
+                    PostgresUsers::open(&database, users, hashing_pool(), options).await.unwrap();
+                two_users(&users).await;
+                let name = made.name.clone();
+                // Kept for the copies.
+                std::mem::forget(made);
+                name
+            })
+            .await;
+        Self::new(template).await
+    }
+
+    async fn new(template: &str) -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{number}", std::process::id());
+        execute(&server(VARIABLE), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        // A template that somebody has just left may take a moment to be free.
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        let leave = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"
+        );
+        execute(&server(VARIABLE), &leave).await;
+        execute(&server(VARIABLE), &create).await;
+        let url = server(VARIABLE);
+        let (base, _) = url.rsplit_once('/').expect("a URL with a database in it");
+        let url = format!("{base}/{name}");
+        Self { name, url }
+    }
+
+    pub(crate) async fn connect(&self) -> PostgresDatabase {
+        PostgresDatabase::connect(&self.url, PostgresOptions::default()).await.unwrap()
+    }
+
+    pub(crate) async fn store(&self) -> PostgresStore {
+        PostgresStore::open(&self.connect().await, &UserTable::default()).await.unwrap()
+    }
+
+    /// A plain connection beside the store's.
+    pub(crate) async fn client(&self) -> tokio_postgres::Client {
+        client(&self.url).await
+    }
+}
+
+pub(crate) const VARIABLE: &str = "SIMPLEJWT_TEST_POSTGRES_URL";
+
+async fn client(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    client
+}
+
+pub(crate) async fn execute(url: &str, sql: &str) {
+    client(url).await.batch_execute(sql).await.unwrap();
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let url = server(VARIABLE);
+        let dropping = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(execute(&url, &sql));
+        });
+        let _ = dropping.join();
+    }
+}
