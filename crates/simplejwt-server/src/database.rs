@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use simplejwt::store::postgres::{self, PostgresDatabase, PostgresOptions, PostgresStore};
 use simplejwt::store::schema::SchemaError;
 use simplejwt::store::sqlite::{self, OpenError, SqliteDatabase, SqliteOptions, SqliteStore};
 use simplejwt::users::manage::{ManageUsers, UserOptions};
 use simplejwt::users::password::{Hashers, HashingPool};
+use simplejwt::users::postgres::PostgresUsers;
 use simplejwt::users::sqlite::SqliteUsers;
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock};
@@ -24,6 +26,7 @@ pub(crate) struct Database {
 #[derive(Debug)]
 enum Backend {
     Sqlite(SqliteDatabase),
+    Postgres(PostgresDatabase),
 }
 
 impl Database {
@@ -58,7 +61,17 @@ impl Database {
                 };
                 Backend::Sqlite(opened.map_err(|error| Failure::Database(unopened(&error)))?)
             }
-            DatabaseUrl::Postgres(_) | DatabaseUrl::Mysql(_) => {
+            DatabaseUrl::Postgres(url) => {
+                let options = PostgresOptions {
+                    max_connections: config.database.max_connections,
+                    connect_timeout: config.database.connect_timeout,
+                    wait_timeout: config.database.wait_timeout,
+                    operation_timeout: config.database.operation_timeout,
+                };
+                let opened = PostgresDatabase::connect(url, options).await;
+                Backend::Postgres(opened.map_err(|error| Failure::Database(chain(&error)))?)
+            }
+            DatabaseUrl::Mysql(_) => {
                 return Err(Failure::config("not in this version"));
             }
         };
@@ -70,6 +83,7 @@ impl Database {
     pub(crate) async fn missing(&self) -> Result<Vec<String>, Failure> {
         let steps = match &self.backend {
             Backend::Sqlite(database) => sqlite::migrate::plan(database, &self.table),
+            Backend::Postgres(database) => postgres::migrate::plan(database, &self.table).await,
         };
         Ok(names(steps.map_err(|error| schema(&error))?))
     }
@@ -79,6 +93,9 @@ impl Database {
         let now = SystemClock.now();
         let steps = match &self.backend {
             Backend::Sqlite(database) => sqlite::migrate::apply(database, &self.table, now).await,
+            Backend::Postgres(database) => {
+                postgres::migrate::apply(database, &self.table, now).await
+            }
         };
         Ok(names(steps.map_err(|error| schema(&error))?))
     }
@@ -97,6 +114,13 @@ impl Database {
                 }
                 Arc::new(store)
             }
+            Backend::Postgres(database) => {
+                let store = PostgresStore::open(database, &self.table).await?;
+                if self.wants_sessions {
+                    store.check_sessions().await?;
+                }
+                Arc::new(store)
+            }
         })
     }
 
@@ -110,6 +134,9 @@ impl Database {
         let table = self.table.clone();
         let users = match &self.backend {
             Backend::Sqlite(database) => SqliteUsers::open(database, table, pool, options)
+                .map(|users| Arc::new(users) as Arc<dyn ManageUsers>),
+            Backend::Postgres(database) => PostgresUsers::open(database, table, pool, options)
+                .await
                 .map(|users| Arc::new(users) as Arc<dyn ManageUsers>),
         };
         users.map_err(|error| schema(&error))

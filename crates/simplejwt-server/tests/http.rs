@@ -67,7 +67,7 @@ fn log_in(server: &Server) -> Response {
 fn quickstart_makes_everything_and_its_lines_work_as_they_are_printed() {
     let place = tempfile::tempdir().unwrap();
     let server = Server::start(&["quickstart"], &[ANY_PORT], place.path());
-    let printed = server.stdout_up_to("blacklist/");
+    let printed = server.stdout_up_to("logout/");
     let dir = place.path().join("simplejwt-data");
     modes(&dir, &[("", 0o700), ("signing.key", 0o600), ("simplejwt.toml", 0o600)]);
     assert!(dir.join("db.sqlite3").exists());
@@ -77,13 +77,14 @@ fn quickstart_makes_everything_and_its_lines_work_as_they_are_printed() {
     let output = Command::new("sh").args(["-euc", script]).output().unwrap();
     let (said, errors) = (stdout(&output), stderr(&output));
     let answers: Vec<&str> = said.lines().collect();
-    let [login, welcome, refreshed, logged_out] = answers[..] else {
-        panic!("four answers in: {said}\n{errors}");
+    let [login, welcome, refreshed, sessions, logged_out] = answers[..] else {
+        panic!("five answers in: {said}\n{errors}");
     };
     assert!(login.starts_with(r#"{"refresh":"#), "{login}");
     assert_eq!(welcome, r#"{"message":"Welcome, admin!"}"#);
     assert!(refreshed.starts_with(r#"{"access":"#) && refreshed.contains(r#""refresh":"#));
-    assert_eq!(logged_out, "{}");
+    assert!(sessions.contains(r#""current":true"#) && sessions.contains("127.0.0.1"), "{sessions}");
+    assert_eq!(logged_out, r#"{"ended":1}"#);
     assert!(server.stop().success());
 }
 
