@@ -71,6 +71,9 @@ struct Shared {
     options: PostgresOptions,
 }
 
+/// How long a connection may be silent before it is asked whether anybody is there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+
 /// Leaves the password out.
 impl fmt::Debug for PostgresDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,7 +93,21 @@ impl PostgresDatabase {
     /// [`ConnectError`], whose text says what to do.
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
         let mut target = Target::parse(url)?;
-        target.config.connect_timeout(options.connect_timeout);
+        if target.config.get_connect_timeout().is_none() {
+            target.config.connect_timeout(options.connect_timeout);
+        }
+        // One that doesn't answer mustn't use up the time of those after it.
+        let servers = target.config.get_hosts().len().max(1);
+        let per_server = target.config.get_connect_timeout().copied();
+        let create = per_server
+            .unwrap_or(options.connect_timeout)
+            .saturating_mul(u32::try_from(servers).unwrap_or(u32::MAX));
+        // A connection that only listens sends nothing by itself.
+        if target.config.get_keepalives_idle() > KEEPALIVE_IDLE {
+            target.config.keepalives_idle(KEEPALIVE_IDLE);
+            target.config.keepalives_interval(Duration::from_secs(10));
+            target.config.keepalives_retries(3);
+        }
         // What is gone without a word is noticed at last.
         target.config.tcp_user_timeout(options.operation_timeout.saturating_mul(2));
         let tls = url::connector(&target)?;
@@ -105,7 +122,7 @@ impl PostgresDatabase {
             .max_size(options.max_connections.max(1))
             .timeouts(Timeouts {
                 wait: Some(options.wait_timeout),
-                create: Some(options.connect_timeout),
+                create: Some(create),
                 recycle: Some(options.operation_timeout),
             })
             .runtime(deadpool_postgres::Runtime::Tokio1)
@@ -213,6 +230,9 @@ impl Attempts<'_> {
         }
         let lost = error.is_closed() || state.is_none() || is_of_the_connection(state);
         if lost {
+            // What has ended one has most likely ended those that were there with it.
+            let created = Object::metrics(&client).created;
+            let _ = self.shared.pool.retain(|_, metrics| metrics.created > created);
             drop(Object::take(client));
             if self.lost < MAX_LOST {
                 self.lost += 1;
@@ -251,13 +271,16 @@ fn is_conflict(state: Option<&SqlState>) -> bool {
     state.is_some_and(|state| CONFLICTS.contains(&state))
 }
 
-/// The server is going, or has become one that only reads.
+/// The server is going, or has become one that only reads; or a prepared statement is one of a
+/// table that has been changed since (0A000), or of another server behind a pooler (26000).
 fn is_of_the_connection(state: Option<&SqlState>) -> bool {
-    const GONE: [&SqlState; 4] = [
+    const GONE: [&SqlState; 6] = [
         &SqlState::ADMIN_SHUTDOWN,
         &SqlState::CRASH_SHUTDOWN,
         &SqlState::CANNOT_CONNECT_NOW,
         &SqlState::READ_ONLY_SQL_TRANSACTION,
+        &SqlState::FEATURE_NOT_SUPPORTED,
+        &SqlState::INVALID_SQL_STATEMENT_NAME,
     ];
     state.is_some_and(|state| GONE.contains(&state) || state.code().starts_with("08"))
 }

@@ -3,6 +3,8 @@
 //! What the tables are decides, not a list of what has been run: see
 //! [`sqlite::migrate`](crate::store::sqlite::migrate).
 
+use std::time::Duration;
+
 use tokio_postgres::Client;
 
 use super::PostgresDatabase;
@@ -31,7 +33,11 @@ const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migrations (\
 const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES ($1, $2) \
     ON CONFLICT (name) DO UPDATE SET applied_at = excluded.applied_at";
 /// Any number that nobody else locks: one migration at a time.
-const LOCK: &str = "SELECT pg_advisory_lock(7341653)";
+///
+/// Tried again and again instead of waited for: a statement that waits has a snapshot, which
+/// CREATE INDEX CONCURRENTLY of the other process would wait for in its turn.
+const LOCK: &str = "SELECT pg_try_advisory_lock(7341653)";
+const LOCK_INTERVAL: Duration = Duration::from_millis(50);
 const UNLOCK: &str = "SELECT pg_advisory_unlock(7341653)";
 
 /// What [`apply`] would do; nothing where everything is there.
@@ -60,7 +66,9 @@ pub async fn apply(
     at: Timestamp,
 ) -> Result<Vec<Step>, SchemaError> {
     let mut client = database.alone(None).await?;
-    client.batch_execute(LOCK).await?;
+    while !client.query_one(LOCK, &[]).await?.try_get::<_, bool>(0)? {
+        tokio::time::sleep(LOCK_INTERVAL).await;
+    }
     let applied = apply_locked(&mut client, users, at).await;
     // With the connection the lock is gone, too.
     let _ = client.batch_execute(UNLOCK).await;
