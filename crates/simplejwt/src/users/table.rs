@@ -3,8 +3,6 @@
 //! Says nothing about the database that holds it, but for the quoting of names: standard SQL's,
 //! and MySQL's.
 
-use std::fmt::Write as _;
-
 use super::UserId;
 
 /// What sort of value a user's key is, and so which texts in `USER_ID_CLAIM` can be one.
@@ -200,10 +198,7 @@ impl UserTable {
 /// A name as a quoted identifier of standard SQL.
 #[cfg(any(feature = "sqlite", feature = "postgres", test))]
 pub(crate) fn quoted(name: &str) -> String {
-    let mut text = String::with_capacity(name.len() + 2);
-    // Writing to a string can't fail.
-    let _ = write!(text, "\"{}\"", name.replace('"', "\"\""));
-    text
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A name as MySQL quotes identifiers.

@@ -1,8 +1,7 @@
-//! MySQL or MariaDB: the suites, users, migrations, failures.
+//! MySQL or MariaDB: the suites, users, migrations.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
-mod failures;
 mod migrations;
 mod stores;
 mod users;

@@ -64,7 +64,7 @@ async fn a_collation_never_passes_one_token_off_as_another() {
     for other in ["a", "A ", "Á"] {
         assert!(!store.is_blacklisted(other).await.unwrap(), "{other:?}");
         let error = store.rotate(&token(other), &token("next"), NOW).await.unwrap_err();
-        assert_eq!(error.kind(), simplejwt::StoreErrorKind::Incompatible, "{other:?}");
+        assert_eq!(error.kind(), simplejwt::error::StoreErrorKind::Incompatible, "{other:?}");
         assert!(store.record(&token(other)).await.is_err());
     }
     assert_eq!(world.one("SELECT COUNT(*) FROM token_blacklist_outstandingtoken").await, "1");

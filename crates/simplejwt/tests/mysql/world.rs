@@ -9,7 +9,8 @@ use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::mysql::MysqlUsers;
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
 use simplejwt::users::table::UserTable;
-use simplejwt::{OutstandingToken, Timestamp};
+use simplejwt::Timestamp;
+use simplejwt::store::OutstandingToken;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
 
