@@ -12,6 +12,8 @@ pub mod conformance;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 #[cfg(feature = "sql")]
 pub mod schema;
 pub mod session;

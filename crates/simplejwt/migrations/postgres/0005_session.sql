@@ -12,6 +12,7 @@ CREATE INDEX "simplejwt_session_token_session_id" ON "simplejwt_session_token" (
 CREATE INDEX "simplejwt_session_token_expires_at" ON "simplejwt_session_token" ("expires_at");
 CREATE TABLE "simplejwt_revocation" ("sequence" bigint NOT NULL PRIMARY KEY, "kind" varchar(8) NOT NULL, "subject" varchar(255) NOT NULL, "revoked_at" bigint NOT NULL, "expires_at" bigint NOT NULL);
 CREATE INDEX "simplejwt_revocation_expires_at" ON "simplejwt_revocation" ("expires_at");
+CREATE INDEX "simplejwt_revocation_subject" ON "simplejwt_revocation" ("subject");
 CREATE TABLE "simplejwt_sequence" ("name" varchar(32) NOT NULL PRIMARY KEY, "value" bigint NOT NULL);
 INSERT INTO "simplejwt_sequence" ("name", "value") VALUES ('revocation', 0);
 CREATE TABLE "simplejwt_lease" ("name" varchar(32) NOT NULL PRIMARY KEY, "holder" varchar(64) NOT NULL, "expires_at" bigint NOT NULL);

@@ -44,6 +44,11 @@ pub(crate) fn moment(at: Timestamp) -> Moment {
     Moment::from_microsecond(at.as_micros().clamp(FIRST, LAST)).unwrap_or(Moment::MAX)
 }
 
+/// Whether the text can be in the database at all: no text of PostgreSQL's holds a NUL.
+pub(crate) fn can_be_stored(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 /// A key as a parameter that is cast to its type.
 pub(crate) fn parameter(key: Key) -> String {
     match key {
@@ -64,9 +69,12 @@ struct Sql {
     blacklist_sessions: String,
 }
 
+// The unique keys decide. NOT EXISTS only saves what a conflict would cost: an id of the sequence,
+// and so a write to the log.
 const BLACKLIST: &str = "\
     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
     SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = $2 \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
     ON CONFLICT (token_id) DO NOTHING";
 const IS_BLACKLISTED: &str = "\
     SELECT 1 FROM token_blacklist_outstandingtoken AS o \
@@ -152,7 +160,7 @@ impl Sql {
                  WHERE o.jti = $2 AND s.ended_at IS NULL AND s.created_at > $3 \
                  AND t.used_at > $4 \
                  AND (s.password IS NULL OR $5::text IS NULL OR s.password = $5::text) \
-                 ON CONFLICT (token_id) DO NOTHING RETURNING token_id), \
+                 AND {not_blacklisted} ON CONFLICT (token_id) DO NOTHING RETURNING token_id), \
                  next AS ({REGISTER} SELECT $6, $1, $7, {}, $9 FROM spent), \
                  link AS (INSERT INTO simplejwt_session_token (jti, session_id, parent_jti, \
                  access_jti, created_at, used_at, expires_at, address) \
@@ -188,7 +196,7 @@ impl Sql {
 
     fn user(&self, token: &OutstandingToken) -> Option<String> {
         let id = token.user_id.as_ref()?;
-        self.user_id.kind.parse(id).map(parameter)
+        self.user_id.kind.parse(id).map(parameter).filter(|key| can_be_stored(key))
     }
 
     async fn record(&self, client: &impl GenericClient, token: &OutstandingToken) -> PgResult<()> {
@@ -344,15 +352,22 @@ impl TokenStore for PostgresStore {
     }
 
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
-        let Some(user) = self.sql.user_id.kind.parse(user_id).map(parameter) else { return Ok(0) };
+        let user = self.sql.user_id.kind.parse(user_id).map(parameter);
+        let Some(user) = user.filter(|user| can_be_stored(user)) else { return Ok(0) };
         let now = moment(at);
         let values: [&(dyn ToSql + Sync); 2] = [&now, &user];
-        run!(self.database, "blacklist_all", |client| {
-            until_none(&client, &self.sql.blacklist_all, &values)
+        run!(self.database, "blacklist_all", |client| async {
+            let transaction = client.transaction().await?;
+            let blacklisted = until_none(&transaction, &self.sql.blacklist_all, &values).await?;
+            transaction.commit().await?;
+            Ok(blacklisted)
         })
     }
 
     async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        if !can_be_stored(jti) {
+            return Ok(false);
+        }
         run!(self.database, "is_blacklisted", |client| async {
             let statement = client.prepare_cached(IS_BLACKLISTED).await?;
             Ok(client.query_opt(&statement, &[&jti]).await?.is_some())

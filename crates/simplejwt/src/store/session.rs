@@ -406,7 +406,8 @@ pub trait SessionStore: TokenStore {
     ///
     /// 1. A token that is in no session joins `session` (opened if it isn't there), and is
     ///    registered if it isn't.
-    /// 2. The session has ended: [`Refreshing::Ended`].
+    /// 2. The session has ended: [`Refreshing::Ended`]. A token that has only just joined it is
+    ///    blacklisted.
     /// 3. The token is blacklisted. If it has a successor in the session that is this call's own
     ///    `next`: [`Refreshing::Refreshed`] (an answer got lost on the way from the database). If
     ///    the successor was made after `at - grace`, has no successor itself and isn't

@@ -95,6 +95,7 @@ pub(super) async fn an_unknown_token_joins_a_session(store: &impl SessionStore) 
     late.session.id = "a".into();
     assert_eq!(good(store.refresh(&late).await), Refreshing::Ended);
     assert_eq!(good(store.session_of("e2").await), None);
+    assert!(is_blacklisted(store, "e").await, "it is good elsewhere");
 }
 
 pub(super) async fn a_token_is_added_or_kept(store: &impl SessionStore) {

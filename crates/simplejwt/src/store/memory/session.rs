@@ -161,6 +161,8 @@ impl State {
         };
         let Some(session) = self.sessions.sessions.get(&id) else { return Refreshing::Ended };
         if session.ended_at.is_some() {
+            // One that has only just joined.
+            let _ = self.blacklist(token, at);
             return Refreshing::Ended;
         }
         if self.is_blacklisted(&token.jti) {

@@ -115,8 +115,8 @@ impl PostgresDatabase {
         let manager = Manager::from_config(target.config.clone(), tls.clone(), config);
         let settings = format!(
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-             SET statement_timeout = {}",
-            options.operation_timeout.saturating_mul(2).as_millis()
+             SET statement_timeout = {time}; SET idle_in_transaction_session_timeout = {time}",
+            time = options.operation_timeout.saturating_mul(2).as_millis()
         );
         let pool = Pool::builder(manager)
             .max_size(options.max_connections.max(1))

@@ -12,7 +12,7 @@ const COLUMNS: &str = "\
 const UNIQUE: &str = "\
     SELECT a.attname::text FROM pg_index AS i \
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
-    WHERE i.indrelid = to_regclass($1::text) AND i.indisunique AND i.indisvalid \
+    WHERE i.indrelid = to_regclass($1::text) AND i.indisunique AND i.indisvalid AND i.indimmediate \
     AND i.indpred IS NULL AND i.indnkeyatts = 1";
 const REFERS: &str = "\
     SELECT a.attname::text, c.confrelid = to_regclass($2::text), c.confrelid::regclass::text \
@@ -95,6 +95,7 @@ fn key_type(kind: KeyKind, declared: &str) -> KeyType {
     let cast = match kind {
         KeyKind::Integer => "bigint",
         KeyKind::Uuid if declared == "uuid" => "uuid",
+        KeyKind::Text if declared == "citext" => "citext",
         KeyKind::Uuid | KeyKind::Text => "text",
     };
     KeyType { kind, cast }

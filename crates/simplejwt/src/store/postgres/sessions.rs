@@ -13,7 +13,9 @@ use deadpool_postgres::{GenericClient, Object, Transaction};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::{PgResult, PostgresStore, Sql, moment, parameter, revocations, run, until_none};
+use super::{
+    PgResult, PostgresStore, Sql, can_be_stored, moment, parameter, revocations, run, until_none,
+};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
@@ -114,6 +116,36 @@ struct State {
     used_at: Timestamp,
     password: Option<String>,
     blacklisted: bool,
+}
+
+impl State {
+    fn has_expired(&self, refresh: &SessionRefresh) -> bool {
+        let passed = |limit: Option<Duration>, then: Timestamp| {
+            limit.is_some_and(|limit| then + limit <= refresh.at)
+        };
+        passed(refresh.lifetime, self.created_at) || passed(refresh.idle, self.used_at)
+    }
+
+    fn has_other_password(&self, refresh: &SessionRefresh) -> bool {
+        match (&self.password, &refresh.session.password) {
+            (Some(then), Some(now)) => then != now,
+            _ => false,
+        }
+    }
+
+    fn is_good(&self, refresh: &SessionRefresh) -> bool {
+        let spent = self.ended || self.blacklisted;
+        !(spent || self.has_expired(refresh) || self.has_other_password(refresh))
+    }
+}
+
+/// Brings a token's time of use up to date.
+async fn note_use(client: &impl GenericClient, refresh: &SessionRefresh) -> PgResult<()> {
+    let statement = client.prepare_cached(USED).await?;
+    let before = (refresh.at - SessionRefresh::USE_INTERVAL).as_micros();
+    let (now, address) = (refresh.at.as_micros(), &refresh.session.client.address);
+    client.execute(&statement, &[&refresh.token.jti, &now, address, &before]).await?;
+    Ok(())
 }
 
 async fn state(client: &impl GenericClient, jti: &str) -> PgResult<Option<State>> {
@@ -304,6 +336,15 @@ impl Sql {
 
     async fn refresh(&self, client: &mut Object, refresh: &SessionRefresh) -> PgResult<Refreshing> {
         loop {
+            if refresh.next == NextToken::None
+                && let Some(state) = state(client, &refresh.token.jti).await?
+                && state.is_good(refresh)
+            {
+                if state.used_at + SessionRefresh::USE_INTERVAL < refresh.at {
+                    note_use(client, refresh).await?;
+                }
+                return Ok(Refreshing::Refreshed);
+            }
             if let NextToken::Rotated { token, access_jti } = &refresh.next
                 && self.rotate_in_session(&*client, refresh, token, access_jti).await?
             {
@@ -361,10 +402,15 @@ impl Sql {
         let Some(state) = state(transaction, &token.jti).await? else {
             let new = &refresh.session;
             insert_session(transaction, new, now, token.expires_at).await?;
+            self.join(transaction, &new.id, token, token.expires_at, address, now).await?;
             // Held until the token is known to be in it, to whoever ends it.
             let hold = transaction.prepare_cached(HOLD).await?;
-            transaction.query_opt(&hold, &[&new.id]).await?;
-            self.join(transaction, &new.id, token, token.expires_at, address, now).await?;
+            let row = transaction.query_opt(&hold, &[&new.id]).await?;
+            if row.map(|row| row.try_get(0)).transpose()?.unwrap_or(true) {
+                let blacklist = transaction.prepare_cached(super::BLACKLIST).await?;
+                transaction.execute(&blacklist, &[&moment(now), &token.jti]).await?;
+                return Ok(Step::Done(Refreshing::Ended));
+            }
             return Ok(Step::Again);
         };
         if state.ended {
@@ -373,27 +419,16 @@ impl Sql {
         if state.blacklisted {
             return self.spent(transaction, refresh, state.session).await.map(Step::Done);
         }
-        let passed = |limit: Option<Duration>, then: Timestamp| {
-            limit.is_some_and(|limit| then + limit <= now)
-        };
-        if passed(refresh.lifetime, state.created_at) || passed(refresh.idle, state.used_at) {
+        if state.has_expired(refresh) {
             let reason = EndReason::Expired;
             end_one(self, transaction, state.session, reason, now, refresh.horizon).await?;
             return Ok(Step::Done(Refreshing::Expired));
         }
-        if let (Some(then), Some(current)) = (&state.password, &refresh.session.password)
-            && then != current
-        {
+        if state.has_other_password(refresh) {
             return Ok(Step::Done(Refreshing::PasswordChanged));
         }
         match &refresh.next {
-            NextToken::None => {
-                let statement = transaction.prepare_cached(USED).await?;
-                let before = (now - SessionRefresh::USE_INTERVAL).as_micros();
-                transaction
-                    .execute(&statement, &[&token.jti, &now.as_micros(), address, &before])
-                    .await?;
-            }
+            NextToken::None => note_use(transaction, refresh).await?,
             NextToken::Added(next) => {
                 let hold = transaction.prepare_cached(HOLD).await?;
                 let row = transaction.query_opt(&hold, &[&state.session]).await?;
@@ -526,6 +561,9 @@ impl SessionStore for PostgresStore {
     }
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
+        if !can_be_stored(id) {
+            return Ok(None);
+        }
         run!(self.database, "session", |client| async {
             let statement = client.prepare_cached(&format!("{SHOW} WHERE s.id = $1")).await?;
             client.query_opt(&statement, &[&id]).await?.as_ref().map(shown).transpose()
@@ -533,6 +571,9 @@ impl SessionStore for PostgresStore {
     }
 
     async fn session_of(&self, jti: &str) -> Result<Option<Session>, StoreError> {
+        if !can_be_stored(jti) {
+            return Ok(None);
+        }
         run!(self.database, "session_of", |client| async {
             let sql = format!(
                 "{SHOW} WHERE s.id = (SELECT session_id FROM simplejwt_session_token \
@@ -544,6 +585,9 @@ impl SessionStore for PostgresStore {
     }
 
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        if !can_be_stored(user_id.as_str()) {
+            return Ok(Vec::new());
+        }
         run!(self.database, "sessions", |client| async {
             let sql = format!(
                 "{SHOW} WHERE s.user_id = $1 AND {IS_LIVE} ORDER BY refreshed_at DESC, s.id"
@@ -556,6 +600,8 @@ impl SessionStore for PostgresStore {
 
     async fn end_sessions(&self, ending: &EndSessions) -> Result<u64, StoreError> {
         let (user_id, except) = match &ending.which {
+            Which::One { id, .. } if !can_be_stored(id) => return Ok(0),
+            Which::All { user_id, .. } if !can_be_stored(user_id.as_str()) => return Ok(0),
             Which::One { id, user_id } => {
                 return run!(self.database, "end_sessions", |client| {
                     end_named(&self.sql, &mut client, id, user_id.as_ref(), ending)

@@ -105,10 +105,39 @@ pub(super) struct Target {
     roots: Option<PathBuf>,
 }
 
+/// What else can stand behind the question mark.
+const PARAMETERS: &[&str] = &[
+    "host",
+    "hostaddr",
+    "port",
+    "user",
+    "password",
+    "dbname",
+    "options",
+    "application_name",
+    "connect_timeout",
+    "tcp_user_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "target_session_attrs",
+    "channel_binding",
+    "load_balance_hosts",
+    "sslnegotiation",
+];
+
 impl Target {
     pub(super) fn parse(url: &str) -> Result<Self, ConnectError> {
         let wrong = |problem: &str| ConnectError::Url(problem.to_owned());
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let authority = base.split_once("://").map_or(base, |(_, rest)| rest);
+        if authority.split_once('/').is_some_and(|(_, path)| path.contains(['@', ':', '/', '#'])) {
+            return Err(wrong(
+                "has an @, :, / or # that isn't where it belongs: in a user's name or password \
+                 write %40, %3A, %2F or %23",
+            ));
+        }
         let (mut mode, mut roots) = (None, None);
         let mut rest = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -118,7 +147,14 @@ impl Target {
                 Some(("sslcert" | "sslkey" | "sslpassword", _)) => {
                     return Err(wrong("asks for a client's certificate, which isn't supported"));
                 }
-                _ => rest.push(pair),
+                Some((name, _)) if PARAMETERS.contains(&name) => rest.push(pair),
+                // What isn't known may be part of a password.
+                _ => {
+                    return Err(ConnectError::Url(format!(
+                        "has a parameter that isn't known: there are sslmode, sslrootcert, {}",
+                        PARAMETERS.join(", ")
+                    )));
+                }
             }
         }
         let url =
@@ -143,8 +179,13 @@ impl Target {
                 ));
             }
         };
-        config.ssl_mode(ssl);
-        config.application_name("simplejwt");
+        // Nobody listens in on a socket, and a server's certificate has no name for it.
+        let is_local = |host: &Host| !matches!(host, Host::Tcp(_));
+        let local = !config.get_hosts().is_empty() && config.get_hosts().iter().all(is_local);
+        config.ssl_mode(if local { SslMode::Disable } else { ssl });
+        if config.get_application_name().is_none() {
+            config.application_name("simplejwt");
+        }
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(wrong("names no host: write postgres://user:password@host/database"));
         }
@@ -323,8 +364,13 @@ mod tests {
             ),
             ("postgresql://u@h/db?sslmode=verify-full", "h:5432", SslMode::Require, Verify::Name),
             ("postgres://u@h/db?sslrootcert=x", "h:5432", SslMode::Require, Verify::Name),
-            ("postgres://u@/db?host=/run/pg", "/run/pg", SslMode::Prefer, Verify::Nothing),
-            ("postgres://u@%2Frun%2Fpg/db", "/run/pg", SslMode::Prefer, Verify::Nothing),
+            ("postgres://u@/db?host=/run/pg", "/run/pg", SslMode::Disable, Verify::Nothing),
+            (
+                "postgres://u@%2Frun%2Fpg/db?sslmode=require",
+                "/run/pg",
+                SslMode::Disable,
+                Verify::Nothing,
+            ),
         ] {
             let target = Target::parse(url).unwrap();
             assert_eq!((target.server().as_str(), target.verify), (server, verify), "{url}");
@@ -335,7 +381,10 @@ mod tests {
             ("postgres://h/db?sslcert=x&user=u", "certificate"),
             ("postgres:///db?user=u", "no host"),
             ("postgres://h/db", "no user"),
-            ("postgres://u:s3cret@h/db?colour=red", "colour"),
+            ("postgres://u:x@h/db?s3cret", "isn't known"),
+            ("postgres://u:x@h/db?s3cret=red", "isn't known"),
+            ("postgres://u:1234/s3cret@h/db", "%2F"),
+            ("postgres://u:s3cret@h:port/db", "can't be understood"),
         ] {
             let error = Target::parse(url).unwrap_err().to_string();
             assert!(error.contains(told) && !error.contains("s3cret"), "{url}: {error}");

@@ -251,6 +251,10 @@ impl Sql {
                 insert_session(connection, new, now, token.expires_at)?;
                 self.join(connection, &new.id, token, token.expires_at, &new.client, now)?;
                 match state(connection, &token.jti)? {
+                    Some(state) if state.ended => {
+                        self.blacklist(connection, token, now)?;
+                        state
+                    }
                     Some(state) => state,
                     None => return Err(rusqlite::Error::QueryReturnedNoRows),
                 }
