@@ -63,7 +63,7 @@ async fn outdated() -> Site {
 
 impl Site {
     async fn text(&self, column: &str, username: &str) -> Option<String> {
-        let sql = format!("SELECT {column}::text FROM auth_user WHERE username = $1");
+        let sql = format!("SELECT ({column})::text FROM auth_user WHERE username = $1");
         self.raw.query_one(&sql, &[&username]).await.unwrap().get(0)
     }
 
@@ -142,7 +142,6 @@ async fn an_outdated_hash_is_rewritten_and_the_new_one_returned() {
     let stored = site.text("password", "alice").await.unwrap();
     assert!(stored.starts_with("pbkdf2_sha256$10$"), "{stored}");
     assert_eq!(alice.password, stored);
-    assert_eq!(alice.rehashed_from, None, "there are no sessions to tell of it");
     assert_eq!(site.login("alice", "correct horse").await.unwrap().password, stored);
     // As in Django: the password was right, so an inactive user's hash is rewritten as well.
     assert!(site.login("bob", "battery staple").await.is_none());
@@ -193,7 +192,6 @@ async fn a_rehash_leaves_sessions_tied_to_the_password_and_a_change_does_not() {
 
     let alice = site.login("alice", "correct horse").await.unwrap();
     assert_ne!(alice.password, before);
-    assert_eq!(alice.rehashed_from, None, "the sessions know of it already");
     let refreshed = store.refresh(&refresh("second", "third", &alice.password)).await.unwrap();
     assert_eq!(refreshed, Refreshing::Refreshed);
 
@@ -201,7 +199,6 @@ async fn a_rehash_leaves_sessions_tied_to_the_password_and_a_change_does_not() {
     site.users.set_password("alice", &other).await.unwrap();
     let refused = store.refresh(&refresh("third", "fourth", &other)).await.unwrap();
     assert_eq!(refused, Refreshing::PasswordChanged);
-    // Another user's hash with the same fingerprint would be no tie to these.
     let fingerprint: String = site
         .raw
         .query_one("SELECT password FROM simplejwt_session WHERE id = 'first'", &[])
@@ -291,7 +288,8 @@ async fn a_new_users_row_is_as_django_makes_it() {
     assert!(site.login("carol", "s3cret").await.is_some());
 
     let error = site.users.create_user(new.clone(), NOW).await.unwrap_err();
-    assert!(matches!(error, ManageError::AlreadyExists { username } if username == "carol"));
+    let exists = matches!(&error, ManageError::AlreadyExists { username } if username == "carol");
+    assert!(exists, "{error:?}");
     for username in [String::new(), "x".repeat(151), "dan\0".into()] {
         let error = site.users.create_user(NewUser { username, ..new.clone() }, NOW).await;
         assert!(matches!(error, Err(ManageError::BadUsername { max: 150 })), "{error:?}");

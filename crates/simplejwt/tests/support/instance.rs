@@ -30,7 +30,7 @@ impl Instance {
         text(&done.stdout)
     }
 
-    fn read_variables(&mut self) {
+    pub(crate) fn read_variables(&mut self) {
         let printed = self.services(&["env"]);
         self.variables = printed
             .lines()
