@@ -10,10 +10,10 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod memory;
-#[cfg(feature = "postgres")]
-pub mod postgres;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sql")]
 pub mod schema;
 pub mod session;

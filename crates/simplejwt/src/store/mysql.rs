@@ -74,9 +74,8 @@ impl MysqlStore {
     /// # Errors
     /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
     pub async fn open(database: &MysqlDatabase, users: &UserTable) -> Result<Self, SchemaError> {
-        let sql = attempt!(database.attempts("open"), |conn| async {
-            Ok(prepare(conn, users).await)
-        })??;
+        let sql =
+            attempt!(database.attempts("open"), |conn| async { Ok(prepare(conn, users).await) })??;
         Ok(Self { database: database.clone(), sql: Arc::new(sql) })
     }
 
@@ -125,23 +124,45 @@ pub(crate) async fn changed(
 }
 
 impl Sql {
-    async fn record(&self, conn: &mut Conn, token: &OutstandingToken) -> Result<bool, Failure> {
+    /// Registers a token that isn't registered; whether it wasn't.
+    async fn insert(&self, conn: &mut Conn, token: &OutstandingToken) -> Result<bool, Failure> {
         let user = token.user_id.as_ref().and_then(|id| self.user_id.parse(id));
-        let values = params! {
-            "token" => &token.token,
-            "created_at" => datetime(token.created_at),
-            "expires_at" => datetime(token.expires_at),
-            "user" => user.as_ref().map_or(Value::NULL, Value::from),
-            "jti" => &token.jti,
+        let values = |user: Option<&Key>| {
+            params! {
+                "token" => &token.token,
+                "created_at" => datetime(token.created_at),
+                "expires_at" => datetime(token.expires_at),
+                "user" => user.map_or(Value::NULL, Value::from),
+                "jti" => &token.jti,
+            }
         };
-        Ok(changed(conn, &self.record, values).await? > 0)
+        match changed(conn, &self.insert, values(user.as_ref())).await {
+            // There is no such user, or no more.
+            Err(failure) if failure.is_of_the_user() => {
+                Ok(changed(conn, &self.insert, values(None)).await? > 0)
+            }
+            inserted => Ok(inserted? > 0),
+        }
     }
 
-    /// Registers a token of which something is going to be stored besides.
+    /// Registers a token, if it isn't registered.
     async fn register(&self, conn: &mut Conn, token: &OutstandingToken) -> Result<(), Failure> {
-        let registered = self.record(conn, token).await?
-            || exists(conn, &self.is_registered, params! { "jti" => &token.jti }).await?;
-        if registered { Ok(()) } else { Err(Failure::Collision) }
+        let is_registered = || params! { "jti" => &token.jti };
+        if exists(conn, &self.is_registered, is_registered()).await?
+            || self.insert(conn, token).await?
+            || exists(conn, &self.is_registered, is_registered()).await?
+        {
+            return Ok(());
+        }
+        Err(Failure::Collision)
+    }
+
+    /// Registers the successor of a token.
+    async fn succeed(&self, conn: &mut Conn, next: &OutstandingToken) -> Result<(), Failure> {
+        match self.insert(conn, next).await? {
+            true => Ok(()),
+            false => self.register(conn, next).await,
+        }
     }
 
     /// Whether it wasn't blacklisted before: the unique key says so.
@@ -166,7 +187,7 @@ impl Sql {
         begin(conn).await?;
         let rotated = self.blacklist(conn, spent, at).await?;
         if rotated {
-            self.register(conn, next).await?;
+            self.succeed(conn, next).await?;
         }
         commit(conn).await?;
         // The answer to an earlier attempt of this call may have been lost.
@@ -175,8 +196,6 @@ impl Sql {
         Ok(if rotated { Rotation::Rotated } else { Rotation::Replayed })
     }
 
-    /// In a loop with a fresh snapshot each time: a rotation that was under way made a conflict,
-    /// was waited for, and has left a successor.
     async fn blacklist_all(
         &self,
         conn: &mut Conn,
@@ -185,12 +204,40 @@ impl Sql {
     ) -> Result<u64, Failure> {
         let values = params! { "at" => datetime(at), "user" => Value::from(user) };
         begin(conn).await?;
-        let mut blacklisted = 0;
-        while exists(conn, &self.any_left, values.clone()).await? {
-            blacklisted += changed(conn, &self.blacklist_all, values.clone()).await?;
-        }
+        let blacklisted = until_none(conn, &self.theirs, values, at).await?;
         commit(conn).await?;
         Ok(blacklisted)
+    }
+}
+
+/// Blacklists the tokens that a statement finds, until it finds none; how many were. With a fresh
+/// snapshot each time: a rotation that was under way made a conflict, was waited for, and has
+/// left a successor.
+async fn until_none(
+    conn: &mut Conn,
+    select: &str,
+    values: impl Into<Params> + Clone + Send,
+    at: Timestamp,
+) -> Result<u64, Failure> {
+    const AT_A_TIME: usize = 500;
+    let statement = format!("{select} ORDER BY o.id LIMIT {AT_A_TIME}");
+    let mut blacklisted = 0;
+    loop {
+        let rows: Vec<Row> = conn.exec(&statement, values.clone()).await?;
+        if rows.is_empty() {
+            return Ok(blacklisted);
+        }
+        let insert = format!(
+            "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) VALUES {} {}",
+            vec!["(?, ?)"; rows.len()].join(", "),
+            sql::NOT_TWICE,
+        );
+        let mut tokens = Vec::with_capacity(rows.len() * 2);
+        for row in &rows {
+            tokens.push(datetime(at));
+            tokens.push(Value::from(database::column::<i64>(row, 0)?));
+        }
+        blacklisted += changed(conn, &insert, Params::Positional(tokens)).await?;
     }
 }
 

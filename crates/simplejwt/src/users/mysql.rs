@@ -76,8 +76,7 @@ impl Sql {
             flag(&table.is_staff, "0"),
             flag(&table.is_superuser, "0"),
         );
-        let update =
-            |column: &str| format!("UPDATE {name} SET {} = :value", backticked(column));
+        let update = |column: &str| format!("UPDATE {name} SET {} = :value", backticked(column));
         Self {
             by_login: format!("{select} WHERE {login} = :value"),
             by_user_id: format!("{select} WHERE {id} = :value"),

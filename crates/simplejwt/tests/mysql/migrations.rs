@@ -96,11 +96,15 @@ async fn other_users_and_other_tables_are_refused() {
     world.run("CREATE TABLE people LIKE auth_user").await;
     let people = UserTable { table: "people".into(), ..UserTable::default() };
     let error = MysqlStore::open(&database, &people).await.unwrap_err();
-    assert!(matches!(&error, SchemaError::OtherUsers { refers_to, .. } if refers_to == "auth_user"));
+    assert!(
+        matches!(&error, SchemaError::OtherUsers { refers_to, .. } if refers_to == "auth_user")
+    );
     let nobody = UserTable { login: "mail".into(), ..UserTable::default() };
     let error = MysqlStore::open(&database, &nobody).await.unwrap_err();
     assert!(matches!(error, SchemaError::MissingColumn { .. }), "{error}");
-    world.run("ALTER TABLE token_blacklist_blacklistedtoken ADD KEY k (token_id), DROP KEY token_id").await;
+    world
+        .run("ALTER TABLE token_blacklist_blacklistedtoken ADD KEY k (token_id), DROP KEY token_id")
+        .await;
     let error = MysqlStore::open(&database, &UserTable::default()).await.unwrap_err();
     assert!(matches!(error, SchemaError::NotUnique { .. }), "{error}");
 }

@@ -58,8 +58,7 @@ async fn a_collation_never_passes_one_token_off_as_another() {
         )
         .await;
     let users = simplejwt::users::table::UserTable::default();
-    let store =
-        simplejwt::store::mysql::MysqlStore::open(store.database(), &users).await.unwrap();
+    let store = simplejwt::store::mysql::MysqlStore::open(store.database(), &users).await.unwrap();
     assert_eq!(store.blacklist(&token("A"), NOW).await.unwrap(), Blacklisting::Blacklisted);
     for other in ["a", "A ", "Á"] {
         assert!(!store.is_blacklisted(other).await.unwrap(), "{other:?}");
@@ -114,8 +113,11 @@ async fn the_statements_of_a_rotation_are_counted() {
     assert_eq!(store.refresh(&refresh(0)).await.unwrap(), Refreshing::Refreshed);
     // Of this store's one connection only: other tests use the server, too.
     let id = world
-        .one(&format!("SELECT MAX(id) FROM information_schema.PROCESSLIST WHERE DB = '{}' AND \
-                       ID <> CONNECTION_ID()", world.name))
+        .one(&format!(
+            "SELECT MAX(id) FROM information_schema.PROCESSLIST WHERE DB = '{}' AND \
+                       ID <> CONNECTION_ID()",
+            world.name
+        ))
         .await;
     let mut conn = world.conn().await;
     let log_was: Option<(String, i64)> =
@@ -172,7 +174,9 @@ async fn a_deadlock_is_tried_again() {
     };
     // Until it waits for b, and has a.
     loop {
-        let waits = world.one("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'").await;
+        let waits = world
+            .one("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'")
+            .await;
         if waits != "0" {
             break;
         }

@@ -65,7 +65,8 @@ async fn users_are_made_found_and_changed() {
     assert_eq!(names(users.list(None, 10).await.unwrap()), ["ann", "bob"]);
     assert_eq!(names(users.list(Some("ann"), 10).await.unwrap()), ["bob"]);
     users.update_last_login(&"1".into(), Timestamp::from_micros(1_500_000)).await.unwrap();
-    let stored = "SELECT CONCAT(last_login, ' ', date_joined, ' ', email) FROM auth_user WHERE id=1";
+    let stored =
+        "SELECT CONCAT(last_login, ' ', date_joined, ' ', email) FROM auth_user WHERE id=1";
     assert_eq!(
         world.one(stored).await,
         "1970-01-01 00:00:01.500000 2026-01-02 03:04:05.000000 ann@example.com"
@@ -174,8 +175,7 @@ async fn native_uuids() {
 
 #[tokio::test]
 async fn uuids_as_digits() {
-    let digits =
-        ["0123456789abcdef0123456789abcdef", "1123456789abcdef0123456789abcdef"];
+    let digits = ["0123456789abcdef0123456789abcdef", "1123456789abcdef0123456789abcdef"];
     custom(KeyKind::Uuid, "char(32)", digits, UUIDS).await;
 }
 
@@ -185,5 +185,11 @@ async fn big_integers_and_texts() {
     custom(KeyKind::Integer, "bigint", numbers, numbers).await;
     custom(KeyKind::Text, "varchar(40) COLLATE utf8mb4_unicode_ci", ["Ann", "ü"], ["Ann", "ü"])
         .await;
-    custom(KeyKind::Text, "varchar(40) CHARACTER SET utf8mb4", ["x y", "'"].map(|t| if t == "'" { "q" } else { t }), ["x y", "q"]).await;
+    custom(
+        KeyKind::Text,
+        "varchar(40) CHARACTER SET utf8mb4",
+        ["x y", "'"].map(|t| if t == "'" { "q" } else { t }),
+        ["x y", "q"],
+    )
+    .await;
 }

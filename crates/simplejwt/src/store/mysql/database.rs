@@ -97,11 +97,7 @@ impl MysqlDatabase {
         self.attempts_within(operation, self.shared.options.operation_timeout)
     }
 
-    pub(crate) fn attempts_within(
-        &self,
-        operation: &'static str,
-        limit: Duration,
-    ) -> Attempts<'_> {
+    pub(crate) fn attempts_within(&self, operation: &'static str, limit: Duration) -> Attempts<'_> {
         let deadline = Instant::now() + limit;
         Attempts { shared: &self.shared, operation, deadline, lost: 0, conflicts: 0 }
     }
@@ -150,12 +146,23 @@ impl Failure {
         };
         match error {
             Error::Server(error) => match error.code {
-                // Deadlock, lock wait, a row that changed, and a foreign key whose row has
-                // only just come or gone.
-                1213 | 1205 | 1020 | 1451 | 1452 => Remedy::Repeat,
+                // Deadlock (also over the next number of AUTO_INCREMENT), lock wait, a row that
+                // changed, and a foreign key whose row has only just come or gone.
+                1213 | 1205 | 1020 | 1451 | 1452 | 1467 => Remedy::Repeat,
                 // Shutdown, killed, the server's limits of idleness; read-only.
-                1053 | 1077 | 1078 | 1079 | 1080 | 1152..=1161 | 1184 | 1927 | 4031 | 1290
-                | 1792 | 1836 | 1047 => Remedy::Reconnect,
+                1053
+                | 1077
+                | 1078
+                | 1079
+                | 1080
+                | 1152..=1161
+                | 1184
+                | 1927
+                | 4031
+                | 1290
+                | 1792
+                | 1836
+                | 1047 => Remedy::Reconnect,
                 // No such table or column, another number of values, a type that doesn't fit.
                 1054 | 1064 | 1109 | 1146 | 1136 | 1364 | 1366 | 1406 | 1264 | 1265 | 1292
                 | 1048 | 1062 | 1267 => Remedy::GiveUp(StoreErrorKind::Incompatible),
@@ -164,6 +171,11 @@ impl Failure {
             Error::Url(_) => Remedy::GiveUp(StoreErrorKind::Incompatible),
             _ => Remedy::Reconnect,
         }
+    }
+
+    /// Whether a foreign key refused a row, because the other table has none to refer to.
+    pub(crate) fn is_of_the_user(&self) -> bool {
+        matches!(self, Self::Mysql(Error::Server(error)) if error.code == 1452)
     }
 
     /// Whether a unique key refused a row.

@@ -88,11 +88,7 @@ async fn lock(conn: &mut Conn) -> Result<(), Failure> {
     }
 }
 
-async fn run(
-    conn: &mut Conn,
-    users: &UserTable,
-    at: Timestamp,
-) -> Result<Vec<Step>, SchemaError> {
+async fn run(conn: &mut Conn, users: &UserTable, at: Timestamp) -> Result<Vec<Step>, SchemaError> {
     // Planned with the lock held: another process may have been quicker.
     let steps = steps(conn, users).await?;
     if !steps.is_empty() {

@@ -22,23 +22,6 @@ const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > :at \
     AND subject IN (:jti, :user) AND kind IN ('token', 'user')";
 
-fn words(subject: &Subject) -> (&'static str, &str) {
-    match subject {
-        Subject::Session(id) => ("session", id),
-        Subject::Token(jti) => ("token", jti),
-        Subject::User(id) => ("user", id.as_str()),
-    }
-}
-
-fn subject(kind: &str, subject: String) -> Option<Subject> {
-    match kind {
-        "session" => Some(Subject::Session(subject)),
-        "token" => Some(Subject::Token(subject)),
-        "user" => Some(Subject::User(subject.into())),
-        _ => None,
-    }
-}
-
 /// To be called as late as possible in a transaction: whoever revokes something else waits.
 pub(super) async fn insert(conn: &mut Conn, revocations: &[Revocation]) -> Result<(), Failure> {
     if revocations.is_empty() {
@@ -49,7 +32,7 @@ pub(super) async fn insert(conn: &mut Conn, revocations: &[Revocation]) -> Resul
     let last = conn.last_insert_id().ok_or(Failure::Shape)?;
     let mut values = Vec::with_capacity(revocations.len() * 5);
     for (sequence, revocation) in ((last + 1).saturating_sub(count)..=last).zip(revocations) {
-        let (kind, subject) = words(&revocation.subject);
+        let (kind, subject) = revocation.subject.words();
         values.push(Value::from(sequence));
         values.push(Value::from(kind));
         values.push(Value::from(subject));
@@ -81,7 +64,7 @@ pub(super) async fn after(
         last = last.max(column(row, 0)?);
         let kind: String = column(row, 1)?;
         // Another kind would be of a later version, and doesn't concern this one.
-        if let Some(subject) = subject(&kind, column(row, 2)?) {
+        if let Some(subject) = Subject::from_words(&kind, column(row, 2)?) {
             entries.push(Revocation {
                 subject,
                 revoked_at: Timestamp::from_micros(column(row, 3)?),
@@ -110,7 +93,7 @@ pub(super) async fn is_revoked(
         let kind: String = column(row, 0)?;
         let revoked_at = Timestamp::from_micros(column(row, 2)?);
         let covers = |subject| access.is_covered_by(&subject, revoked_at);
-        if subject(&kind, column(row, 1)?).is_some_and(covers) {
+        if Subject::from_words(&kind, column(row, 1)?).is_some_and(covers) {
             return Ok(true);
         }
     }

@@ -8,24 +8,21 @@ use crate::users::table::{KeyKind, UserTable, backticked};
 
 pub(super) struct Sql {
     pub(super) user_id: KeyKind,
-    pub(super) record: String,
+    pub(super) insert: String,
     pub(super) is_registered: String,
     pub(super) blacklist: String,
     pub(super) is_blacklisted: String,
-    pub(super) blacklist_all: String,
-    /// Whether there is something left for `blacklist_all`.
-    pub(super) any_left: String,
-    /// Of a user, but for those in one session.
-    pub(super) blacklist_others: String,
-    pub(super) any_others_left: String,
+    /// A user's live tokens.
+    pub(super) theirs: String,
+    /// A user's live tokens, but for those in one session.
+    pub(super) others: String,
     pub(super) spend: String,
     pub(super) state: String,
     pub(super) successor: String,
     /// Conditions on a session `s`: one of its tokens can still be refreshed.
     pub(super) is_live: String,
-    /// With `{}` for the ids of sessions.
-    pub(super) blacklist_sessions: String,
-    pub(super) any_left_of_sessions: String,
+    /// The tokens of sessions, with `{}` for their ids.
+    pub(super) of_sessions: String,
 }
 
 pub(super) const FLUSH_BLACKLISTED: &str = "\
@@ -37,7 +34,7 @@ pub(super) const FLUSH_OUTSTANDING: &str = "\
     ORDER BY expires_at, id LIMIT :batch";
 
 // A duplicate key leaves the row as it is. `INSERT IGNORE` would hide other errors, too.
-const NOT_TWICE: &str = "ON DUPLICATE KEY UPDATE token_id = \
+pub(super) const NOT_TWICE: &str = "ON DUPLICATE KEY UPDATE token_id = \
     token_blacklist_blacklistedtoken.token_id";
 // Only saves what a conflict would cost: the number that AUTO_INCREMENT uses up.
 const NOT_BLACKLISTED: &str = "NOT EXISTS (\
@@ -47,12 +44,7 @@ const INSERT: &str = "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_
 
 impl Sql {
     /// `jti` is how Django's column is compared, `exact` how ours are.
-    pub(super) fn new(
-        users: &UserTable,
-        user_id: KeyKind,
-        jti: &Collation,
-        exact: &str,
-    ) -> Self {
+    pub(super) fn new(users: &UserTable, user_id: KeyKind, jti: &Collation, exact: &str) -> Self {
         let same = jti.name == exact;
         // The registered token whose id is `value`.
         let o_is = |value: &str| match same {
@@ -71,6 +63,7 @@ impl Sql {
             false => format!("t.jti = CONVERT(o.jti USING utf8mb4) COLLATE {exact}"),
         };
         let o_is_jti = o_is(":jti");
+        let is_key = users.user_id_column() == users.primary_key;
         let key = format!(
             "(SELECT u.{} FROM {} AS u WHERE u.{} = :user LIMIT 1)",
             backticked(&users.primary_key),
@@ -89,20 +82,16 @@ impl Sql {
             "{theirs} AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
              WHERE {t_is_o} AND t.session_id = :except)"
         );
-        let of_sessions = format!(
-            "simplejwt_session_token AS t JOIN token_blacklist_outstandingtoken AS o ON {} \
-             WHERE t.session_id IN ({{}}) AND {NOT_BLACKLISTED}",
-            o_is("t.jti")
-        );
         Self {
             user_id,
-            record: format!(
+            insert: format!(
                 "INSERT INTO token_blacklist_outstandingtoken \
                  (token, created_at, expires_at, user_id, jti) \
-                 SELECT :token, :created_at, :expires_at, {key}, :jti FROM DUAL \
-                 WHERE NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
-                 WHERE {o_is_jti}) ON DUPLICATE KEY UPDATE \
-                 id = token_blacklist_outstandingtoken.id"
+                 VALUES (:token, :created_at, :expires_at, {}, :jti) ON DUPLICATE KEY UPDATE \
+                 jti = token_blacklist_outstandingtoken.jti",
+                // A statement with a query in it keeps everybody else's waiting for the next
+                // number of AUTO_INCREMENT.
+                if is_key { ":user" } else { &key }
             ),
             is_registered: format!(
                 "SELECT 1 FROM token_blacklist_outstandingtoken AS o WHERE {o_is_jti}"
@@ -113,13 +102,11 @@ impl Sql {
                  JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id \
                  WHERE {o_is_jti}"
             ),
-            blacklist_all: format!("{INSERT} WHERE {theirs} {NOT_TWICE}"),
-            any_left: format!(
-                "SELECT 1 FROM token_blacklist_outstandingtoken AS o WHERE {theirs} LIMIT 1"
+            theirs: format!(
+                "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {theirs}"
             ),
-            blacklist_others: format!("{INSERT} WHERE {others} {NOT_TWICE}"),
-            any_others_left: format!(
-                "SELECT 1 FROM token_blacklist_outstandingtoken AS o WHERE {others} LIMIT 1"
+            others: format!(
+                "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {others}"
             ),
             spend: format!(
                 "{INSERT} JOIN simplejwt_session_token AS t ON {t_is_o} \
@@ -149,11 +136,12 @@ impl Sql {
                  WHERE c.parent_jti = t.jti) AND NOT {})",
                 is_blacklisted("t.jti")
             ),
-            blacklist_sessions: format!(
-                "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-                 SELECT ?, o.id FROM {of_sessions} {NOT_TWICE}"
+            of_sessions: format!(
+                "SELECT o.id FROM simplejwt_session_token AS t \
+                 JOIN token_blacklist_outstandingtoken AS o ON {} \
+                 WHERE t.session_id IN ({{}}) AND {NOT_BLACKLISTED}",
+                o_is("t.jti")
             ),
-            any_left_of_sessions: format!("SELECT 1 FROM {of_sessions} LIMIT 1"),
         }
     }
 }

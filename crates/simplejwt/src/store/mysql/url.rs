@@ -151,15 +151,13 @@ impl Target {
             None => SslMode::Preferred,
         });
         let addresses = match socket {
-            Some(path) => {
-                match ssl_mode {
-                    SslMode::VerifyCa => return Err(UrlError::SslOverSocket("verify_ca")),
-                    SslMode::VerifyIdentity => {
-                        return Err(UrlError::SslOverSocket("verify_identity"));
-                    }
-                    _ => vec![Address::Socket(path)],
+            Some(path) => match ssl_mode {
+                SslMode::VerifyCa => return Err(UrlError::SslOverSocket("verify_ca")),
+                SslMode::VerifyIdentity => {
+                    return Err(UrlError::SslOverSocket("verify_identity"));
                 }
-            }
+                _ => vec![Address::Socket(path)],
+            },
             None => hosts.split(',').map(address).collect::<Result<_, _>>()?,
         };
         Ok(Self {
@@ -226,7 +224,8 @@ mod tests {
     #[test]
     fn the_parts_are_found() {
         let target =
-            Target::parse("mysql://al%40ice:p%2F%3A%25x:y@db.example/app?ssl-mode=REQUIRED").unwrap();
+            Target::parse("mysql://al%40ice:p%2F%3A%25x:y@db.example/app?ssl-mode=REQUIRED")
+                .unwrap();
         assert_eq!(target.addresses, [Address::Host("db.example".into(), 3306)]);
         assert_eq!(target.user.as_deref(), Some("al@ice"));
         assert_eq!(target.password.as_ref().unwrap().as_str(), "p/:%x:y");

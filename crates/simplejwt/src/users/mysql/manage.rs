@@ -118,8 +118,7 @@ impl MysqlUsers {
         );
         begin(conn).await?;
         conn.exec_drop(insert, Params::Positional(values)).await?;
-        let found =
-            self.sql.one(conn, &self.sql.by_login, user.username.as_str().into()).await?;
+        let found = self.sql.one(conn, &self.sql.by_login, user.username.as_str().into()).await?;
         commit(conn).await?;
         Ok(match found {
             Some(found) => Ok(found.user),

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::store::mysql::database::{Failure, begin, column, commit};
 use crate::store::mysql::datetime::datetime;
 use crate::store::mysql::sql::Sql;
-use crate::store::mysql::{changed, exists, revocations};
+use crate::store::mysql::{changed, revocations, until_none};
 use crate::store::session::{EndReason, EndSessions, Horizon, Revocation, Subject, Which};
 use crate::users::UserId;
 
@@ -58,17 +58,10 @@ pub(super) async fn end(
         "UPDATE simplejwt_session SET ended_at = ?, end_reason = ?, \
          expires_at = greatest(expires_at, ?) WHERE id IN ({marks}) AND ended_at IS NULL"
     );
-    let values = vec![
-        now.as_micros().into(),
-        reason.as_str().into(),
-        horizon.refresh.as_micros().into(),
-    ];
+    let values =
+        vec![now.as_micros().into(), reason.as_str().into(), horizon.refresh.as_micros().into()];
     changed(conn, &update, with(values)).await?;
-    let any_left = sql.any_left_of_sessions.replace("{}", &marks);
-    let blacklist = sql.blacklist_sessions.replace("{}", &marks);
-    while exists(conn, &any_left, with(Vec::new())).await? {
-        changed(conn, &blacklist, with(vec![datetime(now)])).await?;
-    }
+    until_none(conn, &sql.of_sessions.replace("{}", &marks), with(Vec::new()), now).await?;
     let revocation = |id| Revocation {
         subject: Subject::Session(id),
         revoked_at: now,
@@ -128,8 +121,5 @@ async fn others(
 ) -> Result<(), Failure> {
     let Some(key) = sql.user_id.parse(user_id) else { return Ok(()) };
     let values = params! { "at" => datetime(now), "user" => Value::from(&key), "except" => except };
-    while exists(conn, &sql.any_others_left, values.clone()).await? {
-        changed(conn, &sql.blacklist_others, values.clone()).await?;
-    }
-    Ok(())
+    until_none(conn, &sql.others, values, now).await.map(drop)
 }

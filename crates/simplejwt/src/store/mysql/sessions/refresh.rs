@@ -82,7 +82,12 @@ impl Sql {
                 // This locks the session, and so its end comes before or after.
                 insert_session(conn, new, now, token.expires_at).await?;
                 self.join(conn, &new.id, token, token.expires_at, client, now).await?;
-                self.state(conn, &token.jti).await?.ok_or(Failure::Again)?
+                let state = self.state(conn, &token.jti).await?.ok_or(Failure::Again)?;
+                if state.ended {
+                    // It has only just joined.
+                    self.blacklist(conn, token, now).await?;
+                }
+                state
             }
         };
         if state.ended {
@@ -138,9 +143,8 @@ impl Sql {
         access_jti: &str,
     ) -> Result<bool, Failure> {
         let now = refresh.at;
-        let since = |limit: Option<Duration>| {
-            limit.map_or(i64::MIN, |limit| (now - limit).as_micros())
-        };
+        let since =
+            |limit: Option<Duration>| limit.map_or(i64::MIN, |limit| (now - limit).as_micros());
         let values = params! {
             "at" => datetime(now),
             "jti" => &refresh.token.jti,
@@ -151,7 +155,7 @@ impl Sql {
         if changed(conn, &self.spend, values).await? == 0 {
             return Ok(false);
         }
-        self.register(conn, next).await?;
+        self.succeed(conn, next).await?;
         let values = params! {
             "next" => &next.jti,
             "jti" => &refresh.token.jti,
