@@ -8,14 +8,15 @@ mod instance;
 #[path = "support/process.rs"]
 mod process;
 
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use instance::Instance;
-use process::{PATIENCE, Response, Server, run, run_with_input, stderr};
+use process::{PATIENCE, Response, Server, head, run, run_with_input, stderr};
 
 const CHAINS: usize = 8;
 const LOGIN: &str = r#"{"username":"alice","password":"wonderland"}"#;
@@ -52,18 +53,40 @@ fn prepare(environment: &[(&str, &str)]) {
     assert!(added.status.success(), "{}", stderr(&added));
 }
 
+/// A server for many threads at once.
+#[derive(Clone, Copy)]
+struct Peer(SocketAddr);
+
+impl Peer {
+    fn request(self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let mut stream = TcpStream::connect(self.0).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = head(method, path, headers, body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        Response::read(stream)
+    }
+
+    fn get(self, path: &str) -> Response {
+        self.request("GET", path, &[], "")
+    }
+
+    fn post(self, path: &str, json: &str) -> Response {
+        self.request("POST", path, &[("Content-Type", "application/json")], json)
+    }
+}
+
 /// An answer for want of the database.
 fn assert_unavailable(answer: &Response) {
     assert_eq!(answer.status, 503, "{answer:?}");
     assert!(answer.head.contains("\r\nretry-after: "), "{answer:?}");
 }
 
-fn refresh(server: &Server, token: &str) -> Response {
+fn refresh(server: Peer, token: &str) -> Response {
     server.post("/api/token/refresh/", &format!(r#"{{"refresh":"{token}"}}"#))
 }
 
 /// What needs no database: verified by the key alone.
-fn assert_stateless_goes_on(server: &Server, access: &str) {
+fn assert_stateless_goes_on(server: Peer, access: &str) {
     let bearer = format!("Bearer {access}");
     let path = "/api/protected-stateless/";
     let answer = server.request("GET", path, &[("Authorization", &bearer)], "");
@@ -78,7 +101,7 @@ fn jti(token: &str) -> String {
 }
 
 /// Asks for `/readyz` until it has this status.
-fn await_readiness(server: &Server, status: u16) -> Duration {
+fn await_readiness(server: Peer, status: u16) -> Duration {
     let begun = Instant::now();
     loop {
         let answer = server.get("/readyz");
@@ -106,15 +129,15 @@ fn without_a_database_it_does_not_start() {
 }
 
 /// Clients that refresh from token to token, and what was told them with a 200.
-struct Load<'a> {
-    server: &'a Server,
+struct Load {
+    server: Peer,
     going: AtomicBool,
     acknowledged: AtomicUsize,
     refused: AtomicUsize,
 }
 
-impl<'a> Load<'a> {
-    fn on(server: &'a Server) -> Self {
+impl Load {
+    fn on(server: Peer) -> Self {
         let (acknowledged, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { server, going: AtomicBool::new(true), acknowledged, refused }
     }
@@ -188,25 +211,26 @@ fn away_for_a_while_and_a_standby_promoted_under_load() {
     let alone = environment(&primary);
     prepare(&alone);
     {
-        let server = Server::start(&["serve"], &alone, directory.path());
+        let process = Server::start(&["serve"], &alone, directory.path());
+        let server = Peer(process.address);
         let pair = server.post("/api/token/", LOGIN);
         let access = pair.text("access");
         assert_eq!(server.get("/readyz").status, 200);
         instance.services(&["stop", "postgres"]);
-        await_readiness(&server, 503);
+        await_readiness(server, 503);
         for answer in [
             server.post("/api/token/", LOGIN),
-            refresh(&server, &pair.text("refresh")),
+            refresh(server, &pair.text("refresh")),
             server.post("/api/token/logout/", &pair.body),
             server.post("/api/token/blacklist/", &pair.body),
         ] {
             assert_unavailable(&answer);
         }
-        assert_stateless_goes_on(&server, &access);
+        assert_stateless_goes_on(server, &access);
         instance.services(&["start", "postgres"]);
-        await_readiness(&server, 200);
-        assert_eq!(refresh(&server, &pair.text("refresh")).status, 200);
-        assert!(server.stop().success());
+        await_readiness(server, 200);
+        assert_eq!(refresh(server, &pair.text("refresh")).status, 200);
+        assert!(process.stop().success());
     }
 
     instance.services(&["standby", "up"]);
@@ -222,14 +246,15 @@ fn away_for_a_while_and_a_standby_promoted_under_load() {
         host(&standby)
     );
     let both = environment(&url);
-    let server = Server::start(&["serve"], &both, directory.path());
+    let process = Server::start(&["serve"], &both, directory.path());
+    let server = Peer(process.address);
     let access = server.post("/api/token/", LOGIN).text("access");
-    let load = Load::on(&server);
+    let load = Load::on(server);
     let (chains, away) = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CHAINS).map(|_| scope.spawn(|| load.chain())).collect();
         let stateless = scope.spawn(|| {
             while load.going.load(Ordering::Relaxed) {
-                assert_stateless_goes_on(&server, &access);
+                assert_stateless_goes_on(server, &access);
             }
         });
         load.await_more(&load.acknowledged, 40 * CHAINS);
@@ -250,18 +275,18 @@ fn away_for_a_while_and_a_standby_promoted_under_load() {
         (chains, away)
     });
     println!("promoted after {:?}, and well under way again {:?} later", away.0, away.1);
-    await_readiness(&server, 200);
+    await_readiness(server, 200);
     assert_nothing_was_lost(&standby, &chains);
     for chain in &chains {
         assert!(chain.len() > 10, "{} steps", chain.len());
         // Each goes on from its last token.
-        let answer = refresh(&server, chain.last().unwrap());
+        let answer = refresh(server, chain.last().unwrap());
         assert_eq!(answer.status, 200, "{answer:?}");
     }
     // A token that was spent long ago still ends its session: the standby knows of it.
-    let answer = refresh(&server, &chains[0][0]);
+    let answer = refresh(server, &chains[0][0]);
     assert_eq!(answer.status, 401, "{answer:?}");
-    let answer = refresh(&server, chains[0].last().unwrap());
+    let answer = refresh(server, chains[0].last().unwrap());
     assert_eq!(answer.status, 401, "{answer:?}");
-    assert!(server.stop().success());
+    assert!(process.stop().success());
 }
