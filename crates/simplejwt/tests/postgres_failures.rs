@@ -276,12 +276,7 @@ async fn a_deadlock_is_tried_again() {
         let store = store.clone();
         tokio::spawn(async move {
             let which = Which::One { id: "first".into(), user_id: None };
-            let end = EndSessions {
-                which,
-                reason: EndReason::Logout,
-                at: NOW,
-                horizon: horizon(),
-            };
+            let end = EndSessions { which, reason: EndReason::Logout, at: NOW, horizon: horizon() };
             store.end_sessions(&end).await
         })
     };
@@ -296,8 +291,33 @@ async fn a_deadlock_is_tried_again() {
     let deadlocks = "SELECT pg_stat_force_next_flush(), deadlocks FROM pg_stat_database \
                      WHERE datname = current_database()";
     drop(store);
-    let told = async {
-        while watcher.query_one(deadlocks, &[]).await.unwrap().get::<_, i64>(1) == 0 {}
-    };
+    let told =
+        async { while watcher.query_one(deadlocks, &[]).await.unwrap().get::<_, i64>(1) == 0 {} };
     tokio::time::timeout(Duration::from_secs(20), told).await.expect("there was a deadlock");
+}
+
+/// The error that PostgreSQL reports for a full disk, from within the transaction.
+#[tokio::test]
+async fn a_full_disk_keeps_what_was_there_and_stores_no_half() {
+    let made = Database::migrated().await;
+    let store = made.store().await;
+    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), Refreshing::Refreshed);
+    let raw = made.client().await;
+    raw.batch_execute(
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE EXCEPTION 'could not extend file: No space left on device' \
+         USING ERRCODE = 'disk_full'; END $$; \
+         CREATE TRIGGER full_disk BEFORE INSERT ON simplejwt_session_token \
+         FOR EACH ROW EXECUTE FUNCTION full_disk()",
+    )
+    .await
+    .unwrap();
+    for _ in 0..3 {
+        assert_unavailable(&store.refresh(&step(0, 1)).await.unwrap_err());
+    }
+    assert!(!store.is_blacklisted("chain-0-1").await.unwrap(), "all or nothing");
+    store.ping().await.unwrap();
+    raw.batch_execute("DROP TRIGGER full_disk ON simplejwt_session_token").await.unwrap();
+    assert_eq!(store.refresh(&step(0, 1)).await.unwrap(), Refreshing::Refreshed);
+    assert!(store.is_blacklisted("chain-0-1").await.unwrap());
 }

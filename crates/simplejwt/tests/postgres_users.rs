@@ -43,8 +43,7 @@ async fn site(
 ) -> Site {
     let hashers = hashers(list);
     let pool = HashingPool::new(hashers.clone(), PoolOptions { threads: 1, waiting: 9 }).unwrap();
-    let users =
-        PostgresUsers::open(&database.connect().await, table, pool, options).await.unwrap();
+    let users = PostgresUsers::open(&database.connect().await, table, pool, options).await.unwrap();
     let raw = database.client().await;
     Site { users, hashers, raw, _database: database }
 }
@@ -102,8 +101,7 @@ async fn only_an_active_user_with_the_right_password_logs_in_and_all_cost_the_sa
 #[tokio::test]
 async fn inactive_users_log_in_where_that_is_allowed() {
     let options = UserOptions { allow_inactive_login: true };
-    let site =
-        site(Database::django().await, UserTable::default(), &[Hasher::Md5], options).await;
+    let site = site(Database::django().await, UserTable::default(), &[Hasher::Md5], options).await;
     assert!(!site.login("bob", "battery staple").await.unwrap().is_active);
     assert!(site.login("bob", "wrong").await.is_none());
 }
@@ -382,7 +380,8 @@ async fn keys_of_every_type_are_those_of_users_and_of_tokens() {
         let store = PostgresStore::open(&connected, &table).await.unwrap();
         let site = site(database, table, &[Hasher::Md5], UserOptions::default()).await;
         let hash = site.hashers.encode("pw").unwrap();
-        let insert = format!("INSERT INTO \"odd \"\"name\" VALUES ($1::text::{declared}, 'ann', $2)");
+        let insert =
+            format!("INSERT INTO \"odd \"\"name\" VALUES ($1::text::{declared}, 'ann', $2)");
         site.raw.execute(&insert, &[&key, &hash]).await.unwrap();
 
         let ann = site.login("ann", "pw").await.unwrap();
@@ -509,10 +508,7 @@ async fn a_nul_character_is_no_failure_of_the_database() {
         issued_at: Some(NOW),
     };
     assert!(!store.is_revoked(&claims, NOW).await.unwrap());
-    let claims = AccessClaims {
-        session: Some("a\0b".into()),
-        ..claims
-    };
+    let claims = AccessClaims { session: Some("a\0b".into()), ..claims };
     assert!(store.is_revoked(&claims, NOW).await.unwrap(), "there is no such session");
 }
 

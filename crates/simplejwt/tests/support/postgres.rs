@@ -89,8 +89,7 @@ impl Database {
 
     /// Has it take no writes, by connections made from now on; or writes again.
     pub(crate) async fn read_only(&self, on: bool) {
-        let sql =
-            format!("ALTER DATABASE {} SET default_transaction_read_only = {on}", self.name);
+        let sql = format!("ALTER DATABASE {} SET default_transaction_read_only = {on}", self.name);
         execute(&server(VARIABLE), &sql).await;
     }
 
