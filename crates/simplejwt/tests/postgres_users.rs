@@ -35,12 +35,7 @@ fn hashers(list: &[Hasher]) -> Hashers {
     Hashers::new(list.iter().copied()).unwrap().with_parameters(parameters).unwrap()
 }
 
-async fn site(
-    _database: Database,
-    table: UserTable,
-    list: &[Hasher],
-    options: UserOptions,
-) -> Site {
+async fn site(database: Database, table: UserTable, list: &[Hasher], options: UserOptions) -> Site {
     let hashers = hashers(list);
     let pool = HashingPool::new(hashers.clone(), PoolOptions { threads: 1, waiting: 9 }).unwrap();
     let users = PostgresUsers::open(&database.connect().await, table, pool, options).await.unwrap();

@@ -111,9 +111,10 @@ impl ManageUsers for PostgresUsers {
         );
         let values: Vec<&(dyn ToSql + Sync)> =
             filled.values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        // In a block of its own, out of which the error comes instead of out of this function.
         let inserted =
-            run!(self.database, "create_user", |client| client.execute(&insert, &values));
-        match inserted {
+            async { run!(self.database, "create_user", |client| client.execute(&insert, &values)) };
+        match inserted.await {
             Ok(_) => {}
             Err(error) if is_duplicate(&error) => {
                 return Err(ManageError::AlreadyExists { username: user.username });
