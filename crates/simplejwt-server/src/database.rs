@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use simplejwt::store::mysql::{self, MysqlDatabase, MysqlOptions, MysqlStore};
 use simplejwt::store::postgres::{self, PostgresDatabase, PostgresOptions, PostgresStore};
 use simplejwt::store::schema::SchemaError;
 use simplejwt::store::sqlite::{self, OpenError, SqliteDatabase, SqliteOptions, SqliteStore};
 use simplejwt::users::manage::{ManageUsers, UserOptions};
+use simplejwt::users::mysql::MysqlUsers;
 use simplejwt::users::password::{Hashers, HashingPool};
 use simplejwt::users::postgres::PostgresUsers;
 use simplejwt::users::sqlite::SqliteUsers;
@@ -27,6 +29,7 @@ pub(crate) struct Database {
 enum Backend {
     Sqlite(SqliteDatabase),
     Postgres(PostgresDatabase),
+    Mysql(MysqlDatabase),
 }
 
 impl Database {
@@ -71,8 +74,15 @@ impl Database {
                 let opened = PostgresDatabase::connect(url, options).await;
                 Backend::Postgres(opened.map_err(|error| Failure::Database(chain(&error)))?)
             }
-            DatabaseUrl::Mysql(_) => {
-                return Err(Failure::config("not in this version"));
+            DatabaseUrl::Mysql(url) => {
+                let options = MysqlOptions {
+                    max_connections: config.database.max_connections,
+                    connect_timeout: config.database.connect_timeout,
+                    wait_timeout: config.database.wait_timeout,
+                    operation_timeout: config.database.operation_timeout,
+                };
+                let opened = MysqlDatabase::connect(url, options).await;
+                Backend::Mysql(opened.map_err(|error| Failure::Database(chain(&error)))?)
             }
         };
         let wants_sessions = config.settings.has_sessions();
@@ -84,6 +94,7 @@ impl Database {
         let steps = match &self.backend {
             Backend::Sqlite(database) => sqlite::migrate::plan(database, &self.table),
             Backend::Postgres(database) => postgres::migrate::plan(database, &self.table).await,
+            Backend::Mysql(database) => mysql::migrate::plan(database, &self.table).await,
         };
         Ok(names(steps.map_err(|error| schema(&error))?))
     }
@@ -96,6 +107,7 @@ impl Database {
             Backend::Postgres(database) => {
                 postgres::migrate::apply(database, &self.table, now).await
             }
+            Backend::Mysql(database) => mysql::migrate::apply(database, &self.table, now).await,
         };
         Ok(names(steps.map_err(|error| schema(&error))?))
     }
@@ -121,6 +133,13 @@ impl Database {
                 }
                 Arc::new(store)
             }
+            Backend::Mysql(database) => {
+                let store = MysqlStore::open(database, &self.table).await?;
+                if self.wants_sessions {
+                    store.check_sessions().await?;
+                }
+                Arc::new(store)
+            }
         })
     }
 
@@ -136,6 +155,9 @@ impl Database {
             Backend::Sqlite(database) => SqliteUsers::open(database, table, pool, options)
                 .map(|users| Arc::new(users) as Arc<dyn ManageUsers>),
             Backend::Postgres(database) => PostgresUsers::open(database, table, pool, options)
+                .await
+                .map(|users| Arc::new(users) as Arc<dyn ManageUsers>),
+            Backend::Mysql(database) => MysqlUsers::open(database, table, pool, options)
                 .await
                 .map(|users| Arc::new(users) as Arc<dyn ManageUsers>),
         };

@@ -11,7 +11,7 @@
 //!                │
 //!              token                      pure and synchronous
 //!                │
-//!              claims      store/{memory,sqlite}, users/{memory,password,sqlite}
+//!              claims      store/{memory,sqlite,postgres,mysql}, users/{memory,password,…}
 //!                │                        implementations: on the contracts, named by no flow
 //!              store                      contract
 //!                │
@@ -49,12 +49,16 @@ const LAYERS: &[&[&str]] = &[
 const IMPLEMENTATIONS: &[&str] = &[
     "store/conformance",
     "store/memory",
+    "store/mysql",
+    "store/postgres",
     "store/schema",
     "store/sqlite",
     "users/login",
     "users/manage",
     "users/memory",
+    "users/mysql",
     "users/password",
+    "users/postgres",
     "users/sqlite",
     "users/table",
 ];
@@ -65,6 +69,8 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("SystemTime::now", &["clock"], "time comes from a `Clock`"),
     ("getrandom::", &["random"], "randomness has one source"),
     ("rusqlite", &["store/sqlite", "users/sqlite"], "only stores know a database"),
+    ("tokio_postgres", &["store/postgres", "users/postgres"], "only stores know a database"),
+    ("mysql_async", &["store/mysql", "users/mysql"], "only stores know a database"),
     ("http::", &["settings", "web"], "the flows know no HTTP"),
     ("axum::", &["web/axum"], "one adapter knows the framework"),
     ("tower_service::", &["web/layer", "web/axum"], "only the layer knows tower"),

@@ -175,7 +175,11 @@ async fn a_deadlock_is_tried_again() {
     // Until it waits for b, and has a.
     loop {
         let waits = world
-            .one("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'")
+            .one(&format!(
+                "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = '{}' \
+                 AND INFO LIKE 'INSERT INTO token_blacklist_blacklistedtoken%'",
+                world.name
+            ))
             .await;
         if waits != "0" {
             break;
