@@ -88,6 +88,16 @@ impl Server {
         expect(&self.stderr, part)
     }
 
+    /// How many lines of standard error, so far and not waited for, have `part` in them. What was
+    /// logged before an answer was sent is there soon after.
+    pub(crate) fn told(&self, part: &str) -> usize {
+        let mut told = 0;
+        while let Ok(line) = self.stderr.recv_timeout(Duration::from_millis(200)) {
+            told += usize::from(line.contains(part));
+        }
+        told
+    }
+
     /// What standard output has so far, up to a line with `part`.
     pub(crate) fn stdout_up_to(&self, part: &str) -> String {
         let mut text = String::new();

@@ -1,0 +1,163 @@
+//! An empty database of each kind, and questions to it past the servers.
+
+#![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+/// The databases that the tests run on.
+pub(crate) const ALL: &[Kind] = &[Kind::Sqlite, Kind::Postgres];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// Dropped at its end.
+pub(crate) struct Database {
+    pub(crate) kind: Kind,
+    pub(crate) url: String,
+    name: String,
+}
+
+impl Database {
+    /// SQLite's file is in `directory`; the others are on the servers for tests.
+    pub(crate) fn new(kind: Kind, directory: &Path) -> Self {
+        match kind {
+            Kind::Sqlite => {
+                let name = directory.join("db.sqlite3").to_str().unwrap().to_owned();
+                Self { kind, url: format!("sqlite://{name}"), name }
+            }
+            Kind::Postgres => Self::on(kind, &server(kind)),
+        }
+    }
+
+    /// On this server.
+    pub(crate) fn on(kind: Kind, server: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("served_{}_{number}", std::process::id());
+        rows(kind, server, &format!("DROP DATABASE IF EXISTS {name}")).unwrap();
+        rows(kind, server, &format!("CREATE DATABASE {name}")).unwrap();
+        let (base, _) = server.rsplit_once('/').expect("a URL with a database in it");
+        Self { kind, url: format!("{base}/{name}"), name }
+    }
+
+    /// Runs a statement; each row of the answer with its columns as texts.
+    pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        let target = if self.kind == Kind::Sqlite { &self.name } else { &self.url };
+        rows(self.kind, target, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// A query with a number for an answer.
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        self.rows(sql)[0][0].parse().unwrap()
+    }
+
+    /// Cuts every connection to the database, as an administrator or a failing network does.
+    pub(crate) fn cut_connections(&self) {
+        match self.kind {
+            Kind::Sqlite => {}
+            Kind::Postgres => {
+                let sql = format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = '{}' AND pid <> pg_backend_pid()",
+                    self.name
+                );
+                self.rows(&sql);
+            }
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.kind != Kind::Sqlite {
+            let (base, _) = self.url.rsplit_once('/').unwrap_or_default();
+            let force = if self.kind == Kind::Postgres { " WITH (FORCE)" } else { "" };
+            let sql = format!("DROP DATABASE IF EXISTS {}{force}", self.name);
+            // A server that a test has killed can't; its data are thrown away with it.
+            let _ = rows(self.kind, &format!("{base}/{}", admin_database(self.kind)), &sql);
+        }
+    }
+}
+
+const fn admin_database(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Sqlite => "",
+        Kind::Postgres => "postgres",
+    }
+}
+
+/// The URL of the server for tests.
+fn server(kind: Kind) -> String {
+    let variable = match kind {
+        Kind::Sqlite => panic!("a file has no server"),
+        Kind::Postgres => "SIMPLEJWT_TEST_POSTGRES_URL",
+    };
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!(
+            "{variable} isn't set: run `cargo xtask test`, or `cargo xtask services up` and then \
+             `eval \"$(cargo xtask services env)\"`"
+        )
+    })
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+fn rows(kind: Kind, target: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
+    match kind {
+        Kind::Sqlite => sqlite(target, sql),
+        Kind::Postgres => block_on(postgres(target, sql)),
+    }
+}
+
+fn sqlite(path: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
+    use rusqlite::types::Value;
+
+    let connection = rusqlite::Connection::open(path)?;
+    connection.busy_timeout(super::process::PATIENCE)?;
+    let mut statement = connection.prepare(sql)?;
+    let columns = statement.column_count();
+    let row = |row: &rusqlite::Row<'_>| {
+        let texts = (0..columns).map(|column| {
+            Ok(match row.get(column)? {
+                Value::Null => String::new(),
+                Value::Integer(number) => number.to_string(),
+                Value::Real(number) => number.to_string(),
+                Value::Text(text) => text,
+                Value::Blob(_) => panic!("no column is binary"),
+            })
+        });
+        texts.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    if columns == 0 {
+        statement.execute([])?;
+        return Ok(Vec::new());
+    }
+    Ok(statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?)
+}
+
+async fn postgres(url: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let found = client.simple_query(sql).await?;
+    Ok(found
+        .iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|column| text(row.get(column))).collect())
+            }
+            _ => None,
+        })
+        .collect())
+}
+
+fn block_on<T>(task: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(task)
+}
