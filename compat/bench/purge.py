@@ -15,7 +15,7 @@ FILL = (
     """,
     """
     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id)
-    SELECT now() - interval '2 days', id FROM token_blacklist_outstandingtoken WHERE expires_at < now() AND id % 2 = 0
+    SELECT now() - interval '2 days', id FROM token_blacklist_outstandingtoken WHERE expires_at < now() AND mod(id, 2) = 0
     """,
     """
     INSERT INTO simplejwt_session_token (jti, session_id, created_at, used_at, expires_at)
