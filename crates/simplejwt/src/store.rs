@@ -10,6 +10,8 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod memory;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "sql")]

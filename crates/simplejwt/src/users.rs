@@ -9,6 +9,8 @@ mod login;
 pub mod manage;
 #[cfg(feature = "passwords")]
 pub mod memory;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 #[cfg(feature = "passwords")]
 pub mod password;
 #[cfg(feature = "postgres")]

@@ -1,9 +1,7 @@
 //! Which table the users are in: Django's `auth_user`, or a custom user model's.
 //!
-//! Says nothing about the database that holds it, but for the quoting of names, which is
-//! standard SQL's.
-
-use std::fmt::Write as _;
+//! Says nothing about the database that holds it, but for the quoting of names: standard SQL's,
+//! and MySQL's.
 
 use super::UserId;
 
@@ -198,11 +196,15 @@ impl UserTable {
 }
 
 /// A name as a quoted identifier of standard SQL.
+#[cfg(any(feature = "sqlite", feature = "postgres", test))]
 pub(crate) fn quoted(name: &str) -> String {
-    let mut text = String::with_capacity(name.len() + 2);
-    // Writing to a string can't fail.
-    let _ = write!(text, "\"{}\"", name.replace('"', "\"\""));
-    text
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A name as MySQL quotes identifiers.
+#[cfg(feature = "mysql")]
+pub(crate) fn backticked(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
 }
 
 #[cfg(test)]

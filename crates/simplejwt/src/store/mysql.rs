@@ -1,0 +1,306 @@
+//! Tokens in MySQL or MariaDB, in the tables of upstream's `token_blacklist` app.
+//!
+//! [`MysqlDatabase`] is the database, [`MysqlStore`] the tokens in it and
+//! [`MysqlUsers`](crate::users::mysql::MysqlUsers) the users in it. Either side may have made
+//! the tables: Django's `migrate` or [`migrate::apply`].
+//!
+//! Every transaction is READ COMMITTED; the unique keys decide who wins.
+
+mod connect;
+pub(crate) mod database;
+pub(crate) mod datetime;
+pub mod migrate;
+mod revocations;
+pub(crate) mod schema;
+pub(crate) mod sessions;
+mod sql;
+mod url;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Params, Row, Value, params};
+
+use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::store::schema::{OUTSTANDING, SchemaError};
+use crate::users::UserId;
+use crate::users::table::{Key, UserTable};
+
+pub use connect::ConnectError;
+pub use database::{MysqlDatabase, MysqlOptions};
+pub use url::UrlError;
+
+use database::{Failure, attempt, begin, commit};
+use datetime::datetime;
+use sql::Sql;
+
+impl From<&Key> for Value {
+    fn from(key: &Key) -> Self {
+        match key {
+            Key::Integer(number) => Self::from(*number),
+            Key::Text(text) => Self::from(text),
+        }
+    }
+}
+
+/// The tokens in a [`MysqlDatabase`].
+///
+/// The user of a token is stored as the primary key of a row in the [`UserTable`], and as null
+/// where that has no such user: users that are kept elsewhere leave no trace here, and
+/// [`blacklist_all`](TokenStore::blacklist_all) finds no tokens of theirs.
+///
+/// A table that Django made can't hold two tokens whose ids differ in nothing but the case of
+/// letters or trailing spaces, as its unique key takes them for the same: the second is refused
+/// with an error. The ids that upstream or this library makes can't.
+#[derive(Clone)]
+pub struct MysqlStore {
+    database: MysqlDatabase,
+    sql: Arc<Sql>,
+}
+
+impl fmt::Debug for MysqlStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MysqlStore").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl MysqlStore {
+    /// The tokens of a database that has Django's tables.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
+    pub async fn open(database: &MysqlDatabase, users: &UserTable) -> Result<Self, SchemaError> {
+        let sql =
+            attempt!(database.attempts("open"), |conn| async { Ok(prepare(conn, users).await) })??;
+        Ok(Self { database: database.clone(), sql: Arc::new(sql) })
+    }
+
+    /// Whether the tables of the sessions are there: [`migrate::apply`] makes them.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where a table or column is missing; names it.
+    pub async fn check_sessions(&self) -> Result<(), SchemaError> {
+        attempt!(self.database.attempts("open"), |conn| async {
+            Ok(schema::check_sessions(conn).await)
+        })?
+    }
+
+    /// The database that holds the tokens.
+    pub fn database(&self) -> &MysqlDatabase {
+        &self.database
+    }
+}
+
+async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, SchemaError> {
+    let user_id = schema::check_users(conn, users).await?;
+    schema::check_outstanding(conn, users).await?;
+    schema::check_blacklisted(conn).await?;
+    let jti = schema::collation(conn, OUTSTANDING, "jti").await?.ok_or(Failure::Shape)?;
+    let exact = schema::exact_collation(conn).await?;
+    Ok(Sql::new(users, user_id, &jti, &exact))
+}
+
+/// Whether a statement that asks for `1` found something.
+pub(crate) async fn exists(
+    conn: &mut Conn,
+    statement: &str,
+    values: impl Into<Params> + Send,
+) -> Result<bool, Failure> {
+    Ok(conn.exec_first::<Row, _, _>(statement, values).await?.is_some())
+}
+
+/// How many rows a statement changed.
+pub(crate) async fn changed(
+    conn: &mut Conn,
+    statement: &str,
+    values: impl Into<Params> + Send,
+) -> Result<u64, Failure> {
+    conn.exec_drop(statement, values).await?;
+    Ok(conn.affected_rows())
+}
+
+impl Sql {
+    /// Registers a token that isn't registered; whether it wasn't.
+    async fn insert(&self, conn: &mut Conn, token: &OutstandingToken) -> Result<bool, Failure> {
+        let user = token.user_id.as_ref().and_then(|id| self.user_id.parse(id));
+        let values = |user: Option<&Key>| {
+            params! {
+                "token" => &token.token,
+                "created_at" => datetime(token.created_at),
+                "expires_at" => datetime(token.expires_at),
+                "user" => user.map_or(Value::NULL, Value::from),
+                "jti" => &token.jti,
+            }
+        };
+        match changed(conn, &self.insert, values(user.as_ref())).await {
+            // There is no such user, or no more.
+            Err(failure) if failure.is_of_the_user() => {
+                Ok(changed(conn, &self.insert, values(None)).await? > 0)
+            }
+            inserted => Ok(inserted? > 0),
+        }
+    }
+
+    /// Registers a token, if it isn't registered.
+    async fn register(&self, conn: &mut Conn, token: &OutstandingToken) -> Result<(), Failure> {
+        let is_registered = || params! { "jti" => &token.jti };
+        if exists(conn, &self.is_registered, is_registered()).await?
+            || self.insert(conn, token).await?
+            || exists(conn, &self.is_registered, is_registered()).await?
+        {
+            return Ok(());
+        }
+        Err(Failure::Collision)
+    }
+
+    /// Registers the successor of a token.
+    async fn succeed(&self, conn: &mut Conn, next: &OutstandingToken) -> Result<(), Failure> {
+        match self.insert(conn, next).await? {
+            true => Ok(()),
+            false => self.register(conn, next).await,
+        }
+    }
+
+    /// Whether it wasn't blacklisted before: the unique key says so.
+    async fn blacklist(
+        &self,
+        conn: &mut Conn,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<bool, Failure> {
+        self.register(conn, token).await?;
+        let values = params! { "at" => datetime(at), "jti" => &token.jti };
+        Ok(changed(conn, &self.blacklist, values).await? > 0)
+    }
+
+    async fn rotate(
+        &self,
+        conn: &mut Conn,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Rotation, Failure> {
+        begin(conn).await?;
+        let rotated = self.blacklist(conn, spent, at).await?;
+        if rotated {
+            self.succeed(conn, next).await?;
+        }
+        commit(conn).await?;
+        // The answer to an earlier attempt of this call may have been lost.
+        let rotated =
+            rotated || exists(conn, &self.is_registered, params! { "jti" => &next.jti }).await?;
+        Ok(if rotated { Rotation::Rotated } else { Rotation::Replayed })
+    }
+
+    async fn blacklist_all(
+        &self,
+        conn: &mut Conn,
+        user: &Key,
+        at: Timestamp,
+    ) -> Result<u64, Failure> {
+        let values = params! { "at" => datetime(at), "user" => Value::from(user) };
+        begin(conn).await?;
+        let blacklisted = until_none(conn, &self.theirs, values, at).await?;
+        commit(conn).await?;
+        Ok(blacklisted)
+    }
+}
+
+/// Blacklists the tokens that a statement finds, until it finds none; how many were. With a fresh
+/// snapshot each time: a rotation that was under way made a conflict, was waited for, and has
+/// left a successor.
+async fn until_none(
+    conn: &mut Conn,
+    select: &str,
+    values: impl Into<Params> + Clone + Send,
+    at: Timestamp,
+) -> Result<u64, Failure> {
+    const AT_A_TIME: usize = 500;
+    let statement = format!("{select} ORDER BY o.id LIMIT {AT_A_TIME}");
+    let mut blacklisted = 0;
+    loop {
+        let rows: Vec<Row> = conn.exec(&statement, values.clone()).await?;
+        if rows.is_empty() {
+            return Ok(blacklisted);
+        }
+        let insert = format!(
+            "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) VALUES {} {}",
+            vec!["(?, ?)"; rows.len()].join(", "),
+            sql::NOT_TWICE,
+        );
+        let mut tokens = Vec::with_capacity(rows.len() * 2);
+        for row in &rows {
+            tokens.push(datetime(at));
+            tokens.push(Value::from(database::column::<i64>(row, 0)?));
+        }
+        blacklisted += changed(conn, &insert, Params::Positional(tokens)).await?;
+    }
+}
+
+async fn flush_expired(conn: &mut Conn, before: Timestamp, batch: u32) -> Result<u64, Failure> {
+    let values = params! { "before" => datetime(before), "batch" => batch };
+    begin(conn).await?;
+    changed(conn, sql::FLUSH_BLACKLISTED, values.clone()).await?;
+    let flushed = changed(conn, sql::FLUSH_OUTSTANDING, values).await?;
+    commit(conn).await?;
+    Ok(flushed)
+}
+
+#[async_trait]
+impl TokenStore for MysqlStore {
+    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+        attempt!(self.database.attempts("record"), |conn| self.sql.register(conn, token))
+    }
+
+    async fn rotate(
+        &self,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let attempts = self.database.attempts("rotate");
+        attempt!(attempts, |conn| self.sql.rotate(conn, spent, next, at))
+    }
+
+    async fn blacklist(
+        &self,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Blacklisting, StoreError> {
+        let added = attempt!(self.database.attempts("blacklist"), |conn| async {
+            begin(conn).await?;
+            let added = self.sql.blacklist(conn, token, at).await?;
+            commit(conn).await?;
+            Ok(added)
+        })?;
+        Ok(if added { Blacklisting::Blacklisted } else { Blacklisting::AlreadyBlacklisted })
+    }
+
+    async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+        let Some(user) = self.sql.user_id.parse(user_id) else { return Ok(0) };
+        let attempts = self.database.attempts("blacklist_all");
+        attempt!(attempts, |conn| self.sql.blacklist_all(conn, &user, at))
+    }
+
+    async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        let attempts = self.database.attempts("is_blacklisted");
+        attempt!(attempts, |conn| exists(conn, &self.sql.is_blacklisted, params! { "jti" => jti }))
+    }
+
+    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let attempts = self.database.attempts("flush_expired");
+        attempt!(attempts, |conn| flush_expired(conn, before, batch))
+    }
+
+    /// Reads; writes nothing.
+    async fn ping(&self) -> Result<(), StoreError> {
+        attempt!(self.database.attempts("ping"), |conn| async {
+            let sql = "SELECT 1 FROM token_blacklist_blacklistedtoken LIMIT 1";
+            exists(conn, sql, ()).await.map(drop)
+        })
+    }
+}

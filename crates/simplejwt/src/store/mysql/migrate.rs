@@ -1,0 +1,222 @@
+//! Makes the tables that are missing, and leaves those that are there as they are.
+//!
+//! What a database's tables are decides, not a list of what has been run: tables that Django
+//! made are used as they are, and Django's own `django_migrations` is neither read nor written.
+//! A database in which something was made gets a table `simplejwt_migrations` that says what
+//! and when; Django takes no notice of it.
+//!
+//! MySQL commits with each statement that makes a table: what was interrupted is taken up where
+//! it stopped by the next run.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Row, params};
+
+use super::MysqlDatabase;
+use super::database::{Failure, attempt, column};
+use super::datetime::datetime;
+use super::schema::{self, exact_collation};
+use crate::clock::Timestamp;
+use crate::store::schema::{
+    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step,
+};
+use crate::users::table::{UserTable, backticked};
+
+const AUTH_USER_TABLE: &str = "auth_user";
+const AUTH_USER: &str = include_str!("../../../migrations/mysql/0001_auth_user.sql");
+const OUTSTANDING_TOKEN: &str =
+    include_str!("../../../migrations/mysql/0002_outstanding_token.sql");
+const BLACKLISTED_TOKEN: &str =
+    include_str!("../../../migrations/mysql/0003_blacklisted_token.sql");
+const AUTH_PERMISSION: &str = include_str!("../../../migrations/mysql/0004_auth_permission.sql");
+const AUTH_PERMISSION_TABLE: &str = "auth_permission";
+const SESSION: &str = include_str!("../../../migrations/mysql/0005_session.sql");
+const EXPIRES_AT: &str = include_str!("../../../migrations/mysql/0006_expires_at.sql");
+/// The clauses of 0002 that depend on the table of users.
+const USER_KEY: &str = "`user_id` integer NULL";
+const USER_REFERENCE: &str = "REFERENCES `auth_user` (`id`)";
+/// The collation in the files, which is MariaDB's.
+const EXACT: &str = "utf8mb4_nopad_bin";
+
+const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migrations (\
+    name varchar(64) NOT NULL PRIMARY KEY, applied_at datetime(6) NOT NULL) ENGINE=InnoDB";
+const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES (:name, :at) \
+    ON DUPLICATE KEY UPDATE applied_at = VALUES(applied_at)";
+
+/// An index on a big table takes its time.
+const LIMIT: Duration = Duration::from_secs(6 * 3600);
+
+/// What [`apply`] would do; nothing where all the tables are there.
+///
+/// # Errors
+/// [`SchemaError`] where a table has the name but not the columns of one that is needed, where
+/// a custom user table is missing, or where the database can't be read.
+pub async fn plan(database: &MysqlDatabase, users: &UserTable) -> Result<Vec<Step>, SchemaError> {
+    attempt!(database.attempts("plan"), |conn| async { Ok(steps(conn, users).await) })?
+}
+
+/// Makes the tables that are missing; what was done. `at` is the current time.
+///
+/// May be run by any number of processes at once.
+///
+/// # Errors
+/// As [`plan`], and where the database can't be written. What was made by then stays, and
+/// another call goes on from there.
+pub async fn apply(
+    database: &MysqlDatabase,
+    users: &UserTable,
+    at: Timestamp,
+) -> Result<Vec<Step>, SchemaError> {
+    attempt!(database.attempts_within("migrate", LIMIT), |conn| async {
+        lock(conn).await?;
+        let outcome = run(conn, users, at).await;
+        // The lock ends with the connection at the latest.
+        conn.query_drop("DO RELEASE_LOCK(CONCAT('simplejwt.', LEFT(MD5(DATABASE()), 32)))").await?;
+        Ok(outcome)
+    })?
+}
+
+/// One process at a time. Locks are the server's, not the database's, hence the name in it.
+async fn lock(conn: &mut Conn) -> Result<(), Failure> {
+    let row: Option<Row> = conn
+        .query_first("SELECT GET_LOCK(CONCAT('simplejwt.', LEFT(MD5(DATABASE()), 32)), 3600)")
+        .await?;
+    match row.map(|row| column::<Option<i64>>(&row, 0)).transpose()?.flatten() {
+        Some(1) => Ok(()),
+        _ => Err(Failure::Again),
+    }
+}
+
+async fn run(conn: &mut Conn, users: &UserTable, at: Timestamp) -> Result<Vec<Step>, SchemaError> {
+    // Planned with the lock held: another process may have been quicker.
+    let steps = steps(conn, users).await?;
+    if !steps.is_empty() {
+        conn.query_drop(RECORD_TABLE).await.map_err(Failure::from)?;
+    }
+    for step in &steps {
+        for statement in statements(&step.sql) {
+            conn.query_drop(statement).await.map_err(Failure::from)?;
+        }
+        conn.exec_drop(RECORD, params! { "name" => step.name, "at" => datetime(at) })
+            .await
+            .map_err(Failure::from)?;
+    }
+    Ok(steps)
+}
+
+/// The statements of a file, which end with the line.
+fn statements(sql: &str) -> impl Iterator<Item = &str> {
+    sql.lines().filter(|line| !line.is_empty() && !line.starts_with("--"))
+}
+
+async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaError> {
+    users.validate()?;
+    let exact = exact_collation(conn).await?;
+    let mut steps = Vec::new();
+    let mut step = |name, table, sql: String| {
+        steps.push(Step { name, table, sql: sql.replace(EXACT, &exact) });
+    };
+    let makes_users = is_missing(conn, &users.table).await? && users.table == AUTH_USER_TABLE;
+    let key_type = if makes_users {
+        check_django_columns(users)?;
+        step("0001_auth_user", AUTH_USER_TABLE, AUTH_USER.to_owned());
+        "integer".to_owned()
+    } else {
+        schema::check_users(conn, users).await?;
+        key_type(conn, users).await?
+    };
+    if is_missing(conn, OUTSTANDING).await? {
+        let (table, key) = (backticked(&users.table), backticked(&users.primary_key));
+        let sql = OUTSTANDING_TOKEN
+            .replace(USER_KEY, &format!("`user_id` {key_type} NULL"))
+            .replace(USER_REFERENCE, &format!("REFERENCES {table} ({key})"));
+        step("0002_outstanding_token", OUTSTANDING, sql);
+    } else {
+        schema::check_outstanding(conn, users).await?;
+    }
+    if is_missing(conn, BLACKLISTED).await? {
+        step("0003_blacklisted_token", BLACKLISTED, BLACKLISTED_TOKEN.to_owned());
+    } else {
+        schema::check_blacklisted(conn).await?;
+    }
+    if makes_users && is_missing(conn, AUTH_PERMISSION_TABLE).await? {
+        step("0004_auth_permission", AUTH_PERMISSION_TABLE, AUTH_PERMISSION.to_owned());
+    }
+    let mut missing = None;
+    for (table, wanted) in SESSION_TABLES {
+        match schema::table(conn, table, wanted).await {
+            Ok(_) => {}
+            Err(SchemaError::MissingTable { .. }) => missing = missing.or(Some(*table)),
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(table) = missing {
+        step("0005_session", table, SESSION.to_owned());
+    }
+    if !schema::has_index(conn, OUTSTANDING, EXPIRES_AT_INDEX).await? {
+        step("0006_expires_at", EXPIRES_AT_INDEX, EXPIRES_AT.to_owned());
+    }
+    Ok(steps)
+}
+
+async fn is_missing(conn: &mut Conn, table: &str) -> Result<bool, Failure> {
+    Ok(schema::columns(conn, table).await?.is_empty())
+}
+
+/// The type that a column has to have to refer to the users' primary key.
+async fn key_type(conn: &mut Conn, users: &UserTable) -> Result<String, Failure> {
+    let columns = schema::columns(conn, &users.table).await?;
+    let declared = schema::find(&columns, &users.primary_key).ok_or(Failure::Shape)?;
+    let declared = declared.declared.clone();
+    Ok(match schema::collation(conn, &users.table, &users.primary_key).await? {
+        Some(schema::Collation { charset, name }) => {
+            format!("{declared} CHARACTER SET {charset} COLLATE {name}")
+        }
+        None => declared,
+    })
+}
+
+/// Whether the columns that are named will be in the table that is going to be made.
+fn check_django_columns(users: &UserTable) -> Result<(), SchemaError> {
+    let names = AUTH_USER.split('`').skip(1).step_by(2).skip(1);
+    let django: Vec<String> = names.map(str::to_owned).collect();
+    match users.columns().find(|column| !django.iter().any(|name| name == column)) {
+        Some(column) => Err(SchemaError::MissingColumn {
+            table: users.table.clone(),
+            column: column.to_owned(),
+            found: django,
+        }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clauses_that_are_replaced_are_in_the_file() {
+        assert_eq!(OUTSTANDING_TOKEN.matches(USER_KEY).count(), 1);
+        assert_eq!(OUTSTANDING_TOKEN.matches(USER_REFERENCE).count(), 1);
+        assert_eq!(OUTSTANDING_TOKEN.matches(EXACT).count(), 1);
+    }
+
+    #[test]
+    fn each_statement_has_a_line_of_its_own() {
+        for (sql, count) in [(AUTH_USER, 1), (AUTH_PERMISSION, 7), (SESSION, 7), (EXPIRES_AT, 1)] {
+            assert_eq!(statements(sql).count(), count);
+            assert!(statements(sql).all(|statement| statement.ends_with(';')));
+        }
+    }
+
+    #[test]
+    fn the_columns_of_auth_user_are_read_out_of_its_statement() {
+        assert!(check_django_columns(&UserTable::default()).is_ok());
+        for wrong in ["mail", "auth_user", ""] {
+            let table = UserTable { login: wrong.into(), ..UserTable::default() };
+            let error = check_django_columns(&table).unwrap_err();
+            assert!(matches!(error, SchemaError::MissingColumn { column, .. } if column == wrong));
+        }
+    }
+}

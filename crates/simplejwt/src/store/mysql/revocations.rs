@@ -1,0 +1,101 @@
+//! What has been revoked, numbered in the order of the commits: the counter's row is locked
+//! from the moment a number is drawn to the commit.
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Params, Row, Value, params};
+
+use super::database::{Failure, column};
+use crate::clock::Timestamp;
+use crate::store::session::{AccessClaims, Revocation, Revocations, Subject};
+use crate::users::UserId;
+
+const DRAW: &str = "\
+    UPDATE simplejwt_sequence SET value = LAST_INSERT_ID(value + :count) \
+    WHERE name = 'revocation'";
+/// Read before the rows: whatever has a number up to this one was committed by then.
+const NEWEST: &str = "SELECT value FROM simplejwt_sequence WHERE name = 'revocation'";
+const AFTER: &str = "\
+    SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
+    WHERE sequence > :after AND expires_at > :at ORDER BY sequence LIMIT :limit";
+const ENDED: &str = "SELECT ended_at IS NOT NULL FROM simplejwt_session WHERE id = :id";
+const ABOUT: &str = "\
+    SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > :at \
+    AND subject IN (:jti, :user) AND kind IN ('token', 'user')";
+
+/// To be called as late as possible in a transaction: whoever revokes something else waits.
+pub(super) async fn insert(conn: &mut Conn, revocations: &[Revocation]) -> Result<(), Failure> {
+    if revocations.is_empty() {
+        return Ok(());
+    }
+    let count = revocations.len() as u64;
+    conn.exec_drop(DRAW, params! { "count" => count }).await?;
+    let last = conn.last_insert_id().ok_or(Failure::Shape)?;
+    let mut values = Vec::with_capacity(revocations.len() * 5);
+    for (sequence, revocation) in ((last + 1).saturating_sub(count)..=last).zip(revocations) {
+        let (kind, subject) = revocation.subject.words();
+        values.push(Value::from(sequence));
+        values.push(Value::from(kind));
+        values.push(Value::from(subject));
+        values.push(Value::from(revocation.revoked_at.as_micros()));
+        values.push(Value::from(revocation.expires_at.as_micros()));
+    }
+    let insert = format!(
+        "INSERT INTO simplejwt_revocation (sequence, kind, subject, revoked_at, expires_at) \
+         VALUES {}",
+        vec!["(?, ?, ?, ?, ?)"; revocations.len()].join(", ")
+    );
+    Ok(conn.exec_drop(insert, Params::Positional(values)).await?)
+}
+
+pub(super) async fn after(
+    conn: &mut Conn,
+    after: i64,
+    limit: u32,
+    at: Timestamp,
+) -> Result<Revocations, Failure> {
+    let newest: Option<Row> = conn.exec_first(NEWEST, ()).await?;
+    let newest: i64 = newest.map_or(Ok(after), |row| column(&row, 0))?;
+    let values = params! { "after" => after, "at" => at.as_micros(), "limit" => limit };
+    let rows: Vec<Row> = conn.exec(AFTER, values).await?;
+    let complete = rows.len() < limit as usize;
+    let mut last = if complete { newest } else { after };
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in &rows {
+        last = last.max(column(row, 0)?);
+        let kind: String = column(row, 1)?;
+        // Another kind would be of a later version, and doesn't concern this one.
+        if let Some(subject) = Subject::from_words(&kind, column(row, 2)?) {
+            entries.push(Revocation {
+                subject,
+                revoked_at: Timestamp::from_micros(column(row, 3)?),
+                expires_at: Timestamp::from_micros(column(row, 4)?),
+            });
+        }
+    }
+    Ok(Revocations { entries, sequence: last, complete })
+}
+
+pub(super) async fn is_revoked(
+    conn: &mut Conn,
+    access: &AccessClaims,
+    at: Timestamp,
+) -> Result<bool, Failure> {
+    if let Some(id) = &access.session {
+        let row: Option<Row> = conn.exec_first(ENDED, params! { "id" => id }).await?;
+        if row.map_or(Ok(true), |row| column(&row, 0))? {
+            return Ok(true);
+        }
+    }
+    let user = access.user_id.as_ref().map(UserId::as_str);
+    let values = params! { "at" => at.as_micros(), "jti" => &access.jti, "user" => user };
+    let rows: Vec<Row> = conn.exec(ABOUT, values).await?;
+    for row in &rows {
+        let kind: String = column(row, 0)?;
+        let revoked_at = Timestamp::from_micros(column(row, 2)?);
+        let covers = |subject| access.is_covered_by(&subject, revoked_at);
+        if Subject::from_words(&kind, column(row, 1)?).is_some_and(covers) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

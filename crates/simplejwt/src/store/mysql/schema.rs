@@ -1,0 +1,211 @@
+//! What tables a database has, and whether they are the ones that are needed.
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Row, params};
+
+use super::database::{Failure, column};
+use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SESSION_TABLES, SchemaError};
+use crate::users::table::{KeyKind, UserTable};
+
+impl From<Failure> for SchemaError {
+    fn from(failure: Failure) -> Self {
+        Self::Database(Box::new(failure))
+    }
+}
+
+const COLUMNS: &str = "\
+    SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE = 'NO', \
+    COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%auto_increment%' OR EXTRA LIKE '%GENERATED%', \
+    CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.COLUMNS \
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :table ORDER BY ORDINAL_POSITION";
+
+/// The charset and the collation of a column of text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Collation {
+    pub(crate) charset: String,
+    pub(crate) name: String,
+}
+
+async fn described(
+    conn: &mut Conn,
+    table: &str,
+) -> Result<Vec<(Column, Option<Collation>)>, Failure> {
+    let rows: Vec<Row> = conn.exec(COLUMNS, params! { "table" => table }).await?;
+    rows.iter()
+        .map(|row| {
+            let found = Column {
+                name: column(row, 0)?,
+                declared: column(row, 1)?,
+                not_null: column(row, 2)?,
+                has_default: column(row, 3)?,
+            };
+            let charset: Option<String> = column(row, 4)?;
+            let name: Option<String> = column(row, 5)?;
+            let collation = charset.zip(name).map(|(charset, name)| Collation { charset, name });
+            Ok((found, collation))
+        })
+        .collect()
+}
+
+/// The columns of a table; empty where there is none of that name.
+pub(crate) async fn columns(conn: &mut Conn, table: &str) -> Result<Vec<Column>, Failure> {
+    Ok(described(conn, table).await?.into_iter().map(|(column, _)| column).collect())
+}
+
+/// How the texts of a column are compared; `None` where it isn't there or holds no text.
+pub(crate) async fn collation(
+    conn: &mut Conn,
+    table: &str,
+    name: &str,
+) -> Result<Option<Collation>, Failure> {
+    let found = described(conn, table).await?;
+    Ok(found.into_iter().find(|(column, _)| is(column, name)).and_then(|(_, collation)| collation))
+}
+
+/// The collation that takes texts for equal only if their bytes are: MariaDB's, or MySQL's.
+pub(crate) async fn exact_collation(conn: &mut Conn) -> Result<String, Failure> {
+    let row: Option<Row> = conn
+        .query_first(
+            "SELECT COLLATION_NAME FROM information_schema.COLLATIONS WHERE COLLATION_NAME IN \
+             ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin') ORDER BY COLLATION_NAME DESC LIMIT 1",
+        )
+        .await?;
+    match row {
+        Some(row) => column(&row, 0),
+        None => Err(Failure::Shape),
+    }
+}
+
+/// MySQL's names of columns ignore case.
+fn is(column: &Column, name: &str) -> bool {
+    column.name.eq_ignore_ascii_case(name)
+}
+
+pub(crate) fn find<'a>(columns: &'a [Column], name: &str) -> Option<&'a Column> {
+    columns.iter().find(|column| is(column, name))
+}
+
+/// The columns of a table that has at least the wanted ones.
+pub(crate) async fn table(
+    conn: &mut Conn,
+    table: &str,
+    wanted: &[&str],
+) -> Result<Vec<Column>, SchemaError> {
+    let found = columns(conn, table).await?;
+    if found.is_empty() {
+        let rows: Vec<Row> = conn
+            .query(
+                "SELECT TABLE_NAME FROM information_schema.TABLES \
+                 WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME LIMIT 100",
+            )
+            .await
+            .map_err(Failure::from)?;
+        let near = rows.iter().map(|row| column(row, 0)).collect::<Result<_, _>>()?;
+        return Err(SchemaError::MissingTable { table: table.to_owned(), near });
+    }
+    match wanted.iter().find(|name| find(&found, name).is_none()) {
+        None => Ok(found),
+        Some(name) => Err(SchemaError::MissingColumn {
+            table: table.to_owned(),
+            column: (*name).to_owned(),
+            found: found.into_iter().map(|column| column.name).collect(),
+        }),
+    }
+}
+
+/// Whether a unique index is on the whole of this column alone, or it is the primary key.
+async fn is_unique(conn: &mut Conn, table: &str, name: &str) -> Result<bool, Failure> {
+    let row: Option<Row> = conn
+        .exec_first(
+            "SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() \
+             AND TABLE_NAME = :table AND NON_UNIQUE = 0 GROUP BY INDEX_NAME \
+             HAVING COUNT(*) = 1 AND MIN(COLUMN_NAME) = :name AND MIN(SUB_PART) IS NULL",
+            params! { "table" => table, "name" => name },
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+async fn token_table(
+    conn: &mut Conn,
+    name: &str,
+    wanted: &[&str],
+    unique: &str,
+) -> Result<(), SchemaError> {
+    let found = table(conn, name, wanted).await?;
+    if let Some(foreign) = found
+        .iter()
+        .find(|column| column.must_be_filled() && !wanted.iter().any(|name| is(column, name)))
+    {
+        return Err(SchemaError::ForeignColumn {
+            table: name.to_owned(),
+            column: foreign.name.clone(),
+        });
+    }
+    if !is_unique(conn, name, unique).await? {
+        return Err(SchemaError::NotUnique { table: name.to_owned(), column: unique.to_owned() });
+    }
+    Ok(())
+}
+
+/// Whether the table of registered tokens is Django's, for the users of this table.
+pub(crate) async fn check_outstanding(
+    conn: &mut Conn,
+    users: &UserTable,
+) -> Result<(), SchemaError> {
+    let wanted = ["token", "created_at", "expires_at", "user_id", "jti", "id"];
+    token_table(conn, OUTSTANDING, &wanted, "jti").await?;
+    let rows: Vec<Row> = conn
+        .exec(
+            "SELECT REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :table AND COLUMN_NAME = 'user_id' \
+             AND REFERENCED_TABLE_NAME IS NOT NULL",
+            params! { "table" => OUTSTANDING },
+        )
+        .await
+        .map_err(Failure::from)?;
+    for row in &rows {
+        let refers_to: String = column(row, 0)?;
+        if !refers_to.eq_ignore_ascii_case(&users.table) {
+            return Err(SchemaError::OtherUsers { refers_to, users: users.table.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the blacklist is Django's.
+pub(crate) async fn check_blacklisted(conn: &mut Conn) -> Result<(), SchemaError> {
+    token_table(conn, BLACKLISTED, &["blacklisted_at", "token_id", "id"], "token_id").await
+}
+
+/// Whether our own tables are there.
+pub(crate) async fn check_sessions(conn: &mut Conn) -> Result<(), SchemaError> {
+    for (name, wanted) in SESSION_TABLES {
+        table(conn, name, wanted).await?;
+    }
+    Ok(())
+}
+
+/// Whether a table has an index of this name.
+pub(crate) async fn has_index(conn: &mut Conn, table: &str, name: &str) -> Result<bool, Failure> {
+    let row: Option<Row> = conn
+        .exec_first(
+            "SELECT 1 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() \
+             AND TABLE_NAME = :table AND INDEX_NAME = :name",
+            params! { "table" => table, "name" => name },
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Whether the table of users has the columns that are named; what `USER_ID_FIELD` holds.
+pub(crate) async fn check_users(
+    conn: &mut Conn,
+    users: &UserTable,
+) -> Result<KeyKind, SchemaError> {
+    users.validate()?;
+    let wanted: Vec<&str> = users.columns().collect();
+    let found = table(conn, &users.table, &wanted).await?;
+    let declared = find(&found, users.user_id_column()).map_or("", |column| &column.declared);
+    Ok(users.user_id_kind(declared))
+}

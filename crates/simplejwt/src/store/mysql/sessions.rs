@@ -1,0 +1,307 @@
+//! Sessions in MySQL or MariaDB.
+//!
+//! A rotation locks no session. Whoever ends one sets `ended_at`, and then blacklists its
+//! tokens, looking anew each time, until none is left: a rotation that is under way makes a
+//! conflict, is waited for, and has left a successor; one that comes later makes a conflict
+//! itself. What joins a session otherwise than by a rotation locks the session's row.
+
+mod end;
+mod refresh;
+
+use async_trait::async_trait;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Row, params};
+
+use super::database::{Failure, attempt, begin, column, commit};
+use super::{MysqlStore, changed, exists, revocations, sql::Sql};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::store::OutstandingToken;
+use crate::store::session::{
+    AccessClaims, Client, EndReason, EndSessions, NewSession, OpenSession, Opening, Refreshing,
+    Revocation, Revocations, Session, SessionLimit, SessionRefresh, SessionStore,
+};
+use crate::users::UserId;
+
+// A session that is there stays as it is, and is locked.
+const INSERT_SESSION: &str = "\
+    INSERT INTO simplejwt_session \
+    (id, user_id, created_at, expires_at, password, address, user_agent) \
+    VALUES (:id, :user, :at, :expires_at, :password, :address, :user_agent) \
+    ON DUPLICATE KEY UPDATE id = simplejwt_session.id";
+const JOIN: &str = "\
+    INSERT INTO simplejwt_session_token \
+    (jti, session_id, created_at, used_at, expires_at, address) \
+    VALUES (:jti, :session, :at, :at, :expires_at, :address) \
+    ON DUPLICATE KEY UPDATE jti = simplejwt_session_token.jti";
+const SHOW: &str = "\
+    SELECT s.id, s.user_id, s.created_at, s.ended_at, s.user_agent, \
+    coalesce((SELECT max(used_at) FROM simplejwt_session_token WHERE session_id = s.id), \
+    s.created_at), \
+    coalesce((SELECT max(expires_at) FROM simplejwt_session_token WHERE session_id = s.id), \
+    s.expires_at), \
+    coalesce((SELECT address FROM simplejwt_session_token WHERE session_id = s.id \
+    ORDER BY used_at DESC LIMIT 1), s.address) \
+    FROM simplejwt_session AS s";
+const LOCK_USER: &str = "\
+    INSERT INTO simplejwt_user (user_id) VALUES (:user) \
+    ON DUPLICATE KEY UPDATE user_id = simplejwt_user.user_id";
+const REHASHED: &str = "\
+    UPDATE simplejwt_session SET password = :new WHERE user_id = :user AND password = :old";
+const FLUSH: [&str; 3] = [
+    "DELETE FROM simplejwt_session_token WHERE expires_at <= :before \
+     ORDER BY expires_at LIMIT :batch",
+    "DELETE FROM simplejwt_session WHERE expires_at <= :before AND NOT EXISTS (\
+     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = simplejwt_session.id) \
+     ORDER BY expires_at LIMIT :batch",
+    "DELETE FROM simplejwt_revocation WHERE expires_at <= :before \
+     ORDER BY expires_at LIMIT :batch",
+];
+// Assigned from left to right: the second condition sees who has the lease by then.
+const LEASE: &str = "\
+    INSERT INTO simplejwt_lease (name, holder, expires_at) VALUES (:name, :holder, :until) \
+    ON DUPLICATE KEY UPDATE \
+    holder = IF(simplejwt_lease.holder = :holder OR simplejwt_lease.expires_at <= :at, \
+    :holder, simplejwt_lease.holder), \
+    expires_at = IF(simplejwt_lease.holder = :holder, :until, simplejwt_lease.expires_at)";
+const HOLDS: &str = "\
+    SELECT 1 FROM simplejwt_lease WHERE name = :name AND holder = :holder";
+
+fn shown(row: &Row) -> Result<Session, Failure> {
+    let time = |at| column(row, at).map(Timestamp::from_micros);
+    Ok(Session {
+        id: column(row, 0)?,
+        user_id: column::<String>(row, 1)?.into(),
+        created_at: time(2)?,
+        ended_at: column::<Option<i64>>(row, 3)?.map(Timestamp::from_micros),
+        refreshed_at: time(5)?,
+        expires_at: time(6)?,
+        client: Client { address: column(row, 7)?, user_agent: column(row, 4)? },
+    })
+}
+
+async fn insert_session(
+    conn: &mut Conn,
+    session: &NewSession,
+    now: Timestamp,
+    kept_until: Timestamp,
+) -> Result<(), Failure> {
+    let values = params! {
+        "id" => &session.id,
+        "user" => session.user_id.as_str(),
+        "at" => now.as_micros(),
+        "expires_at" => kept_until.as_micros(),
+        "password" => &session.password,
+        "address" => &session.client.address,
+        "user_agent" => &session.client.user_agent,
+    };
+    changed(conn, INSERT_SESSION, values).await.map(drop)
+}
+
+/// The live sessions of a user but this one, by when they were opened.
+async fn live(
+    conn: &mut Conn,
+    sql: &Sql,
+    user_id: &UserId,
+    but: &str,
+    now: Timestamp,
+) -> Result<Vec<String>, Failure> {
+    let statement = format!(
+        "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = :user AND s.id <> :but AND {} \
+         ORDER BY s.created_at, s.id",
+        sql.is_live
+    );
+    let values = params! { "user" => user_id.as_str(), "but" => but, "at" => now.as_micros() };
+    let rows: Vec<Row> = conn.exec(statement, values).await?;
+    rows.iter().map(|row| column(row, 0)).collect()
+}
+
+impl Sql {
+    async fn join(
+        &self,
+        conn: &mut Conn,
+        session: &str,
+        token: &OutstandingToken,
+        expires_at: Timestamp,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        self.register(conn, token).await?;
+        let values = params! {
+            "jti" => &token.jti,
+            "session" => session,
+            "at" => now.as_micros(),
+            "expires_at" => expires_at.as_micros(),
+            "address" => &client.address,
+        };
+        changed(conn, JOIN, values).await.map(drop)
+    }
+
+    async fn open(&self, conn: &mut Conn, open: &OpenSession) -> Result<Opening, Failure> {
+        let session = &open.session;
+        begin(conn).await?;
+        let mut evicted = Vec::new();
+        if let Some(limit) = open.limit {
+            changed(conn, LOCK_USER, params! { "user" => session.user_id.as_str() }).await?;
+            let mut live = live(conn, self, &session.user_id, &session.id, open.at).await?;
+            let (SessionLimit::EvictOldest(places) | SessionLimit::Refuse(places)) = limit;
+            // One place is for the session that is opened.
+            let surplus = (live.len() + 1).saturating_sub(places as usize);
+            if surplus > 0 && matches!(limit, SessionLimit::Refuse(_)) {
+                commit(conn).await?;
+                return Ok(Opening::TooMany);
+            }
+            live.truncate(surplus);
+            evicted = end::end(self, conn, &live, EndReason::Limit, open.at, open.horizon).await?;
+        }
+        insert_session(conn, session, open.at, open.expires_at).await?;
+        let client = &session.client;
+        self.join(conn, &session.id, &open.token, open.expires_at, client, open.at).await?;
+        // The numbers of the revocations last: they are what everybody waits for.
+        let count = evicted.len() as u64;
+        revocations::insert(conn, &evicted).await?;
+        commit(conn).await?;
+        Ok(Opening::Opened { evicted: count })
+    }
+}
+
+/// Ties sessions to another fingerprint of the same password.
+pub(crate) async fn rehashed(
+    conn: &mut Conn,
+    user_id: &UserId,
+    old: &str,
+    new: &str,
+) -> Result<(), Failure> {
+    let values = params! { "user" => user_id.as_str(), "old" => old, "new" => new };
+    changed(conn, REHASHED, values).await.map(drop)
+}
+
+async fn one_session(
+    conn: &mut Conn,
+    condition: &str,
+    value: &str,
+) -> Result<Option<Session>, Failure> {
+    let statement = format!("{SHOW} WHERE {condition}");
+    let row: Option<Row> = conn.exec_first(statement, params! { "value" => value }).await?;
+    row.map(|row| shown(&row)).transpose()
+}
+
+#[async_trait]
+impl SessionStore for MysqlStore {
+    async fn open(&self, open: &OpenSession) -> Result<Opening, StoreError> {
+        attempt!(self.database.attempts("open"), |conn| self.sql.open(conn, open))
+    }
+
+    async fn refresh(&self, refresh: &SessionRefresh) -> Result<Refreshing, StoreError> {
+        attempt!(self.database.attempts("refresh"), |conn| self.sql.refresh(conn, refresh))
+    }
+
+    async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
+        let attempts = self.database.attempts("session");
+        attempt!(attempts, |conn| one_session(conn, "s.id = :value", id))
+    }
+
+    async fn session_of(&self, jti: &str) -> Result<Option<Session>, StoreError> {
+        let condition =
+            "s.id = (SELECT session_id FROM simplejwt_session_token WHERE jti = :value)";
+        let attempts = self.database.attempts("session_of");
+        attempt!(attempts, |conn| one_session(conn, condition, jti))
+    }
+
+    async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
+        attempt!(self.database.attempts("sessions"), |conn| async {
+            let statement = format!(
+                "{SHOW} WHERE s.user_id = :user AND {} ORDER BY 6 DESC, 1",
+                self.sql.is_live
+            );
+            let values = params! { "user" => user_id.as_str(), "at" => at.as_micros() };
+            let rows: Vec<Row> = conn.exec(statement, values).await?;
+            rows.iter().map(shown).collect()
+        })
+    }
+
+    async fn end_sessions(&self, ending: &EndSessions) -> Result<u64, StoreError> {
+        let mut ended = 0;
+        loop {
+            let attempts = self.database.attempts("end_sessions");
+            let batch = attempt!(attempts, |conn| end::batch(&self.sql, conn, ending))?;
+            ended += batch.ended;
+            if batch.last {
+                return Ok(ended);
+            }
+        }
+    }
+
+    async fn password_rehashed(
+        &self,
+        user_id: &UserId,
+        old: &str,
+        new: &str,
+    ) -> Result<(), StoreError> {
+        let attempts = self.database.attempts("password_rehashed");
+        attempt!(attempts, |conn| rehashed(conn, user_id, old, new))
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
+        attempt!(self.database.attempts("revoke"), |conn| async {
+            begin(conn).await?;
+            revocations::insert(conn, std::slice::from_ref(revocation)).await?;
+            commit(conn).await
+        })
+    }
+
+    async fn revocations(
+        &self,
+        after: i64,
+        limit: u32,
+        at: Timestamp,
+    ) -> Result<Revocations, StoreError> {
+        let attempts = self.database.attempts("revocations");
+        attempt!(attempts, |conn| revocations::after(conn, after, limit, at))
+    }
+
+    async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
+        let attempts = self.database.attempts("is_revoked");
+        attempt!(attempts, |conn| revocations::is_revoked(conn, access, at))
+    }
+
+    /// Never returns: MySQL tells nobody. It is asked often enough.
+    async fn revocation_notice(&self) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+
+    async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        attempt!(self.database.attempts("flush_sessions"), |conn| async {
+            let values = params! { "before" => before.as_micros(), "batch" => batch };
+            begin(conn).await?;
+            let mut deleted = 0;
+            for statement in FLUSH {
+                deleted += changed(conn, statement, values.clone()).await?;
+            }
+            commit(conn).await?;
+            Ok(deleted)
+        })
+    }
+
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        at: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        attempt!(self.database.attempts("lease"), |conn| async {
+            let values = params! {
+                "name" => name,
+                "holder" => holder,
+                "at" => at.as_micros(),
+                "until" => until.as_micros(),
+            };
+            begin(conn).await?;
+            changed(conn, LEASE, values).await?;
+            let holds = exists(conn, HOLDS, params! { "name" => name, "holder" => holder }).await?;
+            commit(conn).await?;
+            Ok(holds)
+        })
+    }
+}

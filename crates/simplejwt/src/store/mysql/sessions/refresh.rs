@@ -1,0 +1,216 @@
+//! Taking a refresh token.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Row, params};
+
+use super::{end, insert_session};
+use crate::clock::Timestamp;
+use crate::store::OutstandingToken;
+use crate::store::mysql::database::{Failure, begin, column, commit};
+use crate::store::mysql::datetime::datetime;
+use crate::store::mysql::sql::Sql;
+use crate::store::mysql::{changed, exists, revocations};
+use crate::store::session::{EndReason, NextToken, Refreshing, SessionRefresh, Successor};
+
+const SUCCEED: &str = "\
+    INSERT INTO simplejwt_session_token \
+    (jti, session_id, parent_jti, access_jti, created_at, used_at, expires_at, address) \
+    SELECT :next, session_id, :jti, :access, :at, :at, :expires_at, :address \
+    FROM simplejwt_session_token AS p WHERE p.jti = :jti";
+const USED: &str = "\
+    UPDATE simplejwt_session_token SET used_at = :at, address = :address \
+    WHERE jti = :jti AND used_at < :before";
+// The session can't be ended beside what holds this.
+const LOCK: &str = "\
+    SELECT 1 FROM simplejwt_session WHERE id = :id AND ended_at IS NULL LOCK IN SHARE MODE";
+
+/// A token of a session, as it stands.
+struct State {
+    session: String,
+    ended: bool,
+    created_at: Timestamp,
+    used_at: Timestamp,
+    password: Option<String>,
+    blacklisted: bool,
+}
+
+impl Sql {
+    async fn state(&self, conn: &mut Conn, jti: &str) -> Result<Option<State>, Failure> {
+        let row: Option<Row> = conn.exec_first(&self.state, params! { "jti" => jti }).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(State {
+            session: column(&row, 0)?,
+            ended: column::<Option<i64>>(&row, 1)?.is_some(),
+            created_at: Timestamp::from_micros(column(&row, 2)?),
+            used_at: Timestamp::from_micros(column(&row, 3)?),
+            password: column(&row, 4)?,
+            blacklisted: column(&row, 5)?,
+        }))
+    }
+
+    pub(super) async fn refresh(
+        &self,
+        conn: &mut Conn,
+        refresh: &SessionRefresh,
+    ) -> Result<Refreshing, Failure> {
+        begin(conn).await?;
+        if let NextToken::Rotated { token, access_jti } = &refresh.next
+            && self.rotate_in_session(conn, refresh, token, access_jti).await?
+        {
+            commit(conn).await?;
+            return Ok(Refreshing::Refreshed);
+        }
+        let outcome = self.refresh_slowly(conn, refresh).await?;
+        commit(conn).await?;
+        Ok(outcome)
+    }
+
+    /// Whatever the usual case isn't: reads why, and acts.
+    async fn refresh_slowly(
+        &self,
+        conn: &mut Conn,
+        refresh: &SessionRefresh,
+    ) -> Result<Refreshing, Failure> {
+        let (token, now) = (&refresh.token, refresh.at);
+        let client = &refresh.session.client;
+        let state = match self.state(conn, &token.jti).await? {
+            Some(state) => state,
+            None => {
+                let new = &refresh.session;
+                // This locks the session, and so its end comes before or after.
+                insert_session(conn, new, now, token.expires_at).await?;
+                self.join(conn, &new.id, token, token.expires_at, client, now).await?;
+                let state = self.state(conn, &token.jti).await?.ok_or(Failure::Again)?;
+                if state.ended {
+                    // It has only just joined.
+                    self.blacklist(conn, token, now).await?;
+                }
+                state
+            }
+        };
+        if state.ended {
+            return Ok(Refreshing::Ended);
+        }
+        if state.blacklisted {
+            return self.spent(conn, refresh, state.session).await;
+        }
+        let passed = |limit: Option<Duration>, since: Timestamp| {
+            limit.is_some_and(|limit| since + limit <= now)
+        };
+        if passed(refresh.lifetime, state.created_at) || passed(refresh.idle, state.used_at) {
+            let ended = self.end_one(conn, refresh, state.session, EndReason::Expired).await?;
+            return Ok(if ended { Refreshing::Expired } else { Refreshing::Ended });
+        }
+        if let (Some(then), Some(current)) = (&state.password, &refresh.session.password)
+            && then != current
+        {
+            return Ok(Refreshing::PasswordChanged);
+        }
+        match &refresh.next {
+            NextToken::None => {
+                let values = params! {
+                    "jti" => &token.jti,
+                    "at" => now.as_micros(),
+                    "address" => &client.address,
+                    "before" => (now - SessionRefresh::USE_INTERVAL).as_micros(),
+                };
+                changed(conn, USED, values).await?;
+            }
+            NextToken::Added(next) => {
+                if !exists(conn, LOCK, params! { "id" => &state.session }).await? {
+                    return Ok(Refreshing::Ended);
+                }
+                self.join(conn, &state.session, next, next.expires_at, client, now).await?;
+            }
+            NextToken::Rotated { token: next, access_jti } => {
+                // It has only just joined its session, or what was in the way is gone.
+                if !self.rotate_in_session(conn, refresh, next, access_jti).await? {
+                    return Err(Failure::Again);
+                }
+            }
+        }
+        Ok(Refreshing::Refreshed)
+    }
+
+    /// The usual case, in three statements; whether this was it.
+    async fn rotate_in_session(
+        &self,
+        conn: &mut Conn,
+        refresh: &SessionRefresh,
+        next: &OutstandingToken,
+        access_jti: &str,
+    ) -> Result<bool, Failure> {
+        let now = refresh.at;
+        let since =
+            |limit: Option<Duration>| limit.map_or(i64::MIN, |limit| (now - limit).as_micros());
+        let values = params! {
+            "at" => datetime(now),
+            "jti" => &refresh.token.jti,
+            "opened_after" => since(refresh.lifetime),
+            "used_after" => since(refresh.idle),
+            "password" => &refresh.session.password,
+        };
+        if changed(conn, &self.spend, values).await? == 0 {
+            return Ok(false);
+        }
+        self.succeed(conn, next).await?;
+        let values = params! {
+            "next" => &next.jti,
+            "jti" => &refresh.token.jti,
+            "access" => access_jti,
+            "at" => now.as_micros(),
+            "expires_at" => next.expires_at.as_micros(),
+            "address" => &refresh.session.client.address,
+        };
+        changed(conn, SUCCEED, values).await?;
+        Ok(true)
+    }
+
+    /// What a blacklisted token of a session that hasn't ended comes to.
+    async fn spent(
+        &self,
+        conn: &mut Conn,
+        refresh: &SessionRefresh,
+        session: String,
+    ) -> Result<Refreshing, Failure> {
+        let now = refresh.at;
+        let values = params! { "jti" => &refresh.token.jti, "at" => now.as_micros() };
+        let row: Option<Row> = conn.exec_first(&self.successor, values).await?;
+        let Some(row) = row else {
+            self.end_one(conn, refresh, session, EndReason::Blacklisted).await?;
+            return Ok(Refreshing::Blacklisted);
+        };
+        let address: Option<String> = column(&row, 3)?;
+        let successor = Successor {
+            jti: column(&row, 0)?,
+            access_jti: column::<Option<String>>(&row, 1)?.unwrap_or_default(),
+            created_at: Timestamp::from_micros(column(&row, 2)?),
+            same_address: address == refresh.session.client.address,
+        };
+        let live: bool = column(&row, 4)?;
+        if matches!(&refresh.next, NextToken::Rotated { token, .. } if token.jti == successor.jti) {
+            return Ok(Refreshing::Refreshed);
+        }
+        if live && successor.created_at + refresh.grace > now {
+            return Ok(Refreshing::Repeated(successor));
+        }
+        let ended = self.end_one(conn, refresh, session, EndReason::Reuse).await?;
+        Ok(if ended { Refreshing::Reused } else { Refreshing::Ended })
+    }
+
+    /// Whether it hadn't ended before.
+    async fn end_one(
+        &self,
+        conn: &mut Conn,
+        refresh: &SessionRefresh,
+        session: String,
+        reason: EndReason,
+    ) -> Result<bool, Failure> {
+        let ids = [session];
+        let revoked = end::end(self, conn, &ids, reason, refresh.at, refresh.horizon).await?;
+        revocations::insert(conn, &revoked).await?;
+        Ok(!revoked.is_empty())
+    }
+}

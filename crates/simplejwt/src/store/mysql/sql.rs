@@ -1,0 +1,147 @@
+//! The statements, with the names of the user table and the collations in them.
+//!
+//! Django's `jti` has the database's collation, which mostly ignores case and trailing spaces.
+//! The index is looked up in that collation, and then the bytes are compared.
+
+use super::schema::Collation;
+use crate::users::table::{KeyKind, UserTable, backticked};
+
+pub(super) struct Sql {
+    pub(super) user_id: KeyKind,
+    pub(super) insert: String,
+    pub(super) is_registered: String,
+    pub(super) blacklist: String,
+    pub(super) is_blacklisted: String,
+    /// A user's live tokens.
+    pub(super) theirs: String,
+    /// A user's live tokens, but for those in one session.
+    pub(super) others: String,
+    pub(super) spend: String,
+    pub(super) state: String,
+    pub(super) successor: String,
+    /// Conditions on a session `s`: one of its tokens can still be refreshed.
+    pub(super) is_live: String,
+    /// The tokens of sessions, with `{}` for their ids.
+    pub(super) of_sessions: String,
+}
+
+pub(super) const FLUSH_BLACKLISTED: &str = "\
+    DELETE b FROM token_blacklist_blacklistedtoken AS b JOIN (\
+    SELECT id FROM token_blacklist_outstandingtoken WHERE expires_at <= :before \
+    ORDER BY expires_at, id LIMIT :batch) AS o ON o.id = b.token_id";
+pub(super) const FLUSH_OUTSTANDING: &str = "\
+    DELETE FROM token_blacklist_outstandingtoken WHERE expires_at <= :before \
+    ORDER BY expires_at, id LIMIT :batch";
+
+// A duplicate key leaves the row as it is. `INSERT IGNORE` would hide other errors, too.
+pub(super) const NOT_TWICE: &str = "ON DUPLICATE KEY UPDATE token_id = \
+    token_blacklist_blacklistedtoken.token_id";
+// Only saves what a conflict would cost: the number that AUTO_INCREMENT uses up.
+const NOT_BLACKLISTED: &str = "NOT EXISTS (\
+    SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id)";
+const INSERT: &str = "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+    SELECT :at, o.id FROM token_blacklist_outstandingtoken AS o";
+
+impl Sql {
+    /// `jti` is how Django's column is compared, `exact` how ours are.
+    pub(super) fn new(users: &UserTable, user_id: KeyKind, jti: &Collation, exact: &str) -> Self {
+        let same = jti.name == exact;
+        // The registered token whose id is `value`.
+        let o_is = |value: &str| match same {
+            true => format!("o.jti = {value}"),
+            false => {
+                let Collation { charset, name } = jti;
+                format!(
+                    "o.jti = CONVERT({value} USING {charset}) COLLATE {name} \
+                     AND CAST(CONVERT(o.jti USING utf8mb4) AS BINARY) = CAST({value} AS BINARY)"
+                )
+            }
+        };
+        // The token in a session that the registered token `o` is.
+        let t_is_o = match same {
+            true => "t.jti = o.jti".to_owned(),
+            false => format!("t.jti = CONVERT(o.jti USING utf8mb4) COLLATE {exact}"),
+        };
+        let o_is_jti = o_is(":jti");
+        let is_key = users.user_id_column() == users.primary_key;
+        let key = format!(
+            "(SELECT u.{} FROM {} AS u WHERE u.{} = :user LIMIT 1)",
+            backticked(&users.primary_key),
+            backticked(&users.table),
+            backticked(users.user_id_column()),
+        );
+        let is_blacklisted = |value: &str| {
+            format!(
+                "EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+                 JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE {})",
+                o_is(value)
+            )
+        };
+        let theirs = format!("o.user_id = {key} AND o.expires_at > :at AND {NOT_BLACKLISTED}");
+        let others = format!(
+            "{theirs} AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+             WHERE {t_is_o} AND t.session_id = :except)"
+        );
+        Self {
+            user_id,
+            insert: format!(
+                "INSERT INTO token_blacklist_outstandingtoken \
+                 (token, created_at, expires_at, user_id, jti) \
+                 VALUES (:token, :created_at, :expires_at, {}, :jti) ON DUPLICATE KEY UPDATE \
+                 jti = token_blacklist_outstandingtoken.jti",
+                // A statement with a query in it keeps everybody else's waiting for the next
+                // number of AUTO_INCREMENT.
+                if is_key { ":user" } else { &key }
+            ),
+            is_registered: format!(
+                "SELECT 1 FROM token_blacklist_outstandingtoken AS o WHERE {o_is_jti}"
+            ),
+            blacklist: format!("{INSERT} WHERE {o_is_jti} AND {NOT_BLACKLISTED} {NOT_TWICE}"),
+            is_blacklisted: format!(
+                "SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+                 JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id \
+                 WHERE {o_is_jti}"
+            ),
+            theirs: format!(
+                "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {theirs}"
+            ),
+            others: format!(
+                "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {others}"
+            ),
+            spend: format!(
+                "{INSERT} JOIN simplejwt_session_token AS t ON {t_is_o} \
+                 JOIN simplejwt_session AS s ON s.id = t.session_id \
+                 WHERE {o_is_jti} AND s.ended_at IS NULL AND s.created_at > :opened_after \
+                 AND t.used_at > :used_after \
+                 AND (s.password IS NULL OR :password IS NULL OR s.password = :password) \
+                 AND {NOT_BLACKLISTED} {NOT_TWICE}"
+            ),
+            state: format!(
+                "SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, {} \
+                 FROM simplejwt_session_token AS t \
+                 JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti = :jti",
+                is_blacklisted("t.jti")
+            ),
+            successor: format!(
+                "SELECT c.jti, c.access_jti, c.created_at, c.address, c.expires_at > :at \
+                 AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS g \
+                 WHERE g.parent_jti = c.jti) AND NOT {} \
+                 FROM simplejwt_session_token AS c WHERE c.parent_jti = :jti",
+                is_blacklisted("c.jti")
+            ),
+            is_live: format!(
+                "s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+                 WHERE t.session_id = s.id AND t.expires_at > :at \
+                 AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS c \
+                 WHERE c.parent_jti = t.jti) AND NOT {})",
+                is_blacklisted("t.jti")
+            ),
+            of_sessions: format!(
+                "SELECT o.id FROM simplejwt_session_token AS t \
+                 JOIN token_blacklist_outstandingtoken AS o ON {} \
+                 WHERE t.session_id IN ({{}}) AND {NOT_BLACKLISTED}",
+                o_is("t.jti")
+            ),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Users in MySQL or MariaDB: Django's `auth_user` or the table of a custom user model.
+
+mod manage;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Row, Value, params};
+
+use super::login::{self, Found, LoginRows};
+use super::manage::UserOptions;
+use super::password::HashingPool;
+use super::table::{Key, KeyKind, UserTable, backticked};
+use super::{Credentials, User, UserId, UserStore, password_fingerprint};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::store::mysql::database::{Failure, attempt, begin, commit};
+use crate::store::mysql::datetime::datetime;
+use crate::store::mysql::{MysqlDatabase, changed, schema, sessions};
+use crate::store::schema::SchemaError;
+
+/// The users in a [`MysqlDatabase`].
+///
+/// The login name is compared as the column's collation has it, as Django does: with MySQL's
+/// usual ones `ALICE` logs in as `alice`. The tokens are those of the one user there is.
+#[derive(Clone)]
+pub struct MysqlUsers {
+    database: MysqlDatabase,
+    pool: HashingPool,
+    options: UserOptions,
+    /// Whether the database has sessions, which may be tied to passwords.
+    has_sessions: bool,
+    sql: Arc<Sql>,
+}
+
+impl fmt::Debug for MysqlUsers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MysqlUsers")
+            .field("database", &self.database)
+            .field("table", &self.sql.table.table)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The statements, with the names of the table in them.
+struct Sql {
+    table: UserTable,
+    user_id: KeyKind,
+    by_login: String,
+    by_user_id: String,
+    first_page: String,
+    next_page: String,
+    replace_hash: String,
+    last_login: Option<String>,
+    set_password: String,
+    set_active: Option<String>,
+}
+
+impl Sql {
+    fn new(table: UserTable, user_id: KeyKind) -> Self {
+        let name = backticked(&table.table);
+        let key = backticked(&table.primary_key);
+        let id = backticked(table.user_id_column());
+        let login = backticked(&table.login);
+        let password = backticked(&table.password);
+        let flag = |column: &Option<String>, without: &str| match column {
+            Some(column) => backticked(column),
+            None => without.to_owned(),
+        };
+        let select = format!(
+            "SELECT {key}, {id}, {login}, {}, {}, {}, {password} FROM {name}",
+            flag(&table.is_active, "1"),
+            flag(&table.is_staff, "0"),
+            flag(&table.is_superuser, "0"),
+        );
+        let update = |column: &str| format!("UPDATE {name} SET {} = :value", backticked(column));
+        Self {
+            by_login: format!("{select} WHERE {login} = :value"),
+            by_user_id: format!("{select} WHERE {id} = :value"),
+            first_page: format!("{select} ORDER BY {login} LIMIT :limit"),
+            next_page: format!("{select} WHERE {login} > :after ORDER BY {login} LIMIT :limit"),
+            replace_hash: format!(
+                "{} WHERE {key} = :key AND {password} = :old",
+                update(&table.password)
+            ),
+            last_login: table
+                .last_login
+                .as_deref()
+                .map(|column| format!("{} WHERE {id} = :key", update(column))),
+            set_password: format!("{} WHERE {login} = :key", update(&table.password)),
+            set_active: table
+                .is_active
+                .as_deref()
+                .map(|column| format!("{} WHERE {login} = :key", update(column))),
+            user_id,
+            table,
+        }
+    }
+
+    fn found(&self, row: &Row) -> Result<Found<Key>, Failure> {
+        let at = |at: usize| row.as_ref(at).ok_or(Failure::Shape);
+        let key = match at(0)? {
+            Value::Int(number) => Key::Integer(*number),
+            Value::UInt(number) => {
+                Key::Integer(i64::try_from(*number).map_err(|_| Failure::Shape)?)
+            }
+            other => Key::Text(shown(other)?),
+        };
+        let user = User {
+            id: self.user_id.id_of(shown(at(1)?)?),
+            username: shown(at(2)?)?,
+            is_active: is_true(at(3)?),
+            is_staff: is_true(at(4)?),
+            is_superuser: is_true(at(5)?),
+            password: shown(at(6)?)?,
+            rehashed_from: None,
+        };
+        Ok(Found { key, user })
+    }
+
+    async fn one(
+        &self,
+        conn: &mut Conn,
+        sql: &str,
+        value: Value,
+    ) -> Result<Option<Found<Key>>, Failure> {
+        let row: Option<Row> = conn.exec_first(sql, params! { "value" => value }).await?;
+        row.map(|row| self.found(&row)).transpose()
+    }
+}
+
+/// A value as text; null is empty.
+fn shown(value: &Value) -> Result<String, Failure> {
+    Ok(match value {
+        Value::NULL => String::new(),
+        Value::Int(number) => number.to_string(),
+        Value::UInt(number) => number.to_string(),
+        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => return Err(Failure::Shape),
+    })
+}
+
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Int(number) => *number != 0,
+        Value::UInt(number) => *number != 0,
+        // A constant of the statement, or a `bit(1)`.
+        Value::Bytes(bytes) => !matches!(bytes.as_slice(), b"" | b"0" | [0]),
+        _ => false,
+    }
+}
+
+impl MysqlUsers {
+    /// The users of a table. Passwords are compared by the threads of `pool`.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where the table or a column is missing; names it and says what there is.
+    pub async fn open(
+        database: &MysqlDatabase,
+        table: UserTable,
+        pool: HashingPool,
+        options: UserOptions,
+    ) -> Result<Self, SchemaError> {
+        let (user_id, has_sessions) = attempt!(database.attempts("open"), |conn| async {
+            let has_sessions = schema::check_sessions(conn).await.is_ok();
+            Ok((schema::check_users(conn, &table).await, has_sessions))
+        })?;
+        let sql = Arc::new(Sql::new(table, user_id?));
+        Ok(Self { database: database.clone(), pool, options, has_sessions, sql })
+    }
+
+    /// The table that the users are in.
+    pub fn table(&self) -> &UserTable {
+        &self.sql.table
+    }
+
+    async fn replace(
+        &self,
+        conn: &mut Conn,
+        found: &Found<Key>,
+        new: &str,
+    ) -> Result<bool, Failure> {
+        let old = &found.user.password;
+        let values = params! { "value" => new, "key" => Value::from(&found.key), "old" => old };
+        begin(conn).await?;
+        let replaced = changed(conn, &self.sql.replace_hash, values).await? > 0;
+        if replaced && self.has_sessions {
+            let (old, new) = (password_fingerprint(old), password_fingerprint(new));
+            sessions::rehashed(conn, &found.user.id, &old, &new).await?;
+        }
+        commit(conn).await?;
+        Ok(replaced)
+    }
+}
+
+#[async_trait]
+impl LoginRows for MysqlUsers {
+    type Key = Key;
+
+    async fn by_login(&self, name: &str) -> Result<Option<Found<Key>>, StoreError> {
+        let sql = &self.sql;
+        attempt!(self.database.attempts("authenticate"), |conn| sql.one(
+            conn,
+            &sql.by_login,
+            name.into()
+        ))
+    }
+
+    async fn replace_hash(&self, found: &Found<Key>, new: &str) -> Result<bool, StoreError> {
+        let attempts = self.database.attempts("authenticate");
+        attempt!(attempts, |conn| self.replace(conn, found, new))
+    }
+}
+
+#[async_trait]
+impl UserStore for MysqlUsers {
+    async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError> {
+        let allow_inactive = self.options.allow_inactive_login;
+        login::authenticate(self, &self.pool, allow_inactive, credentials).await
+    }
+
+    async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let sql = &self.sql;
+        let Some(key) = sql.user_id.parse(id) else { return Ok(None) };
+        let found = attempt!(self.database.attempts("find"), |conn| sql.one(
+            conn,
+            &sql.by_user_id,
+            Value::from(&key)
+        ))?;
+        // The collation may take another text for the same; the claim has to be the id itself.
+        let exact = |user: &User| sql.user_id != KeyKind::Text || user.id == *id;
+        Ok(found.map(|found| found.user).filter(exact))
+    }
+
+    async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {
+        let Some(key) = self.sql.user_id.parse(id) else { return Ok(()) };
+        let Some(statement) = &self.sql.last_login else { return Ok(()) };
+        attempt!(self.database.attempts("update_last_login"), |conn| async {
+            let values = params! { "value" => datetime(at), "key" => Value::from(&key) };
+            changed(conn, statement, values).await.map(drop)
+        })
+    }
+}

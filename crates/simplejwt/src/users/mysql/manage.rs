@@ -1,0 +1,142 @@
+//! Making and changing users: what the command line does.
+
+use async_trait::async_trait;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Params, Row, Value, params};
+
+use super::MysqlUsers;
+use crate::clock::Timestamp;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::store::mysql::database::{Failure, attempt, begin, commit};
+use crate::store::mysql::datetime::datetime;
+use crate::store::mysql::{changed, schema};
+use crate::users::User;
+use crate::users::login::LoginRows as _;
+use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest};
+use crate::users::table::backticked;
+
+#[async_trait]
+impl ManageUsers for MysqlUsers {
+    async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
+        let create = attempt!(self.database.attempts("create_user"), |conn| async {
+            match self.create(conn, &user, at).await {
+                Err(failure) if failure.is_duplicate() => {
+                    conn.query_drop("ROLLBACK").await?;
+                    Ok(Err(ManageError::AlreadyExists { username: user.username.clone() }))
+                }
+                other => other,
+            }
+        });
+        create?
+    }
+
+    async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError> {
+        self.change("set_password", &self.sql.set_password, username, hash.into()).await
+    }
+
+    async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError> {
+        let Some(statement) = &self.sql.set_active else {
+            let table = self.sql.table.table.clone();
+            return Err(ManageError::NoColumn { table, setting: "is_active" });
+        };
+        self.change("set_active", statement, username, active.into()).await
+    }
+
+    async fn by_username(&self, username: &str) -> Result<Option<User>, StoreError> {
+        Ok(self.by_login(username).await?.map(|found| found.user))
+    }
+
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
+        attempt!(self.database.attempts("list"), |conn| async {
+            let rows: Vec<Row> = match after {
+                None => conn.exec(&self.sql.first_page, params! { "limit" => limit }).await?,
+                Some(after) => {
+                    let values = params! { "after" => after, "limit" => limit };
+                    conn.exec(&self.sql.next_page, values).await?
+                }
+            };
+            rows.iter().map(|row| Ok(self.sql.found(row)?.user)).collect()
+        })
+    }
+}
+
+impl MysqlUsers {
+    async fn change(
+        &self,
+        operation: &'static str,
+        statement: &str,
+        username: &str,
+        value: Value,
+    ) -> Result<(), ManageError> {
+        let exists = attempt!(self.database.attempts(operation), |conn| async {
+            let values = params! { "value" => value.clone(), "key" => username };
+            // A row that had the value already counts as not changed.
+            Ok(changed(conn, statement, values).await? > 0
+                || self.sql.one(conn, &self.sql.by_login, username.into()).await?.is_some())
+        })?;
+        match exists {
+            true => Ok(()),
+            false => Err(ManageError::NoSuchUser { username: username.to_owned() }),
+        }
+    }
+
+    async fn create(
+        &self,
+        conn: &mut Conn,
+        user: &NewUser,
+        at: Timestamp,
+    ) -> Result<Result<User, ManageError>, Failure> {
+        let table = &self.sql.table;
+        let columns = schema::columns(conn, &table.table).await?;
+        let max = schema::find(&columns, &table.login)
+            .map_or(usize::MAX, |column| longest(&column.declared));
+        if user.username.is_empty() || user.username.chars().count() > max {
+            return Ok(Err(ManageError::BadUsername { max }));
+        }
+        let mut names = Vec::new();
+        let mut values = Vec::new();
+        let mut unknown = Vec::new();
+        for column in &columns {
+            match field_of(table, &column.name, user, at) {
+                Some(field) => {
+                    names.push(backticked(&column.name));
+                    values.push(stored(field));
+                }
+                None if column.must_be_filled() => unknown.push(column.name.clone()),
+                None => {}
+            }
+        }
+        if !unknown.is_empty() {
+            let table = table.table.clone();
+            return Ok(Err(ManageError::UnknownColumns { table, columns: unknown }));
+        }
+        let insert = format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            backticked(&table.table),
+            names.join(", "),
+            vec!["?"; names.len()].join(", "),
+        );
+        begin(conn).await?;
+        conn.exec_drop(insert, Params::Positional(values)).await?;
+        let found = self.sql.one(conn, &self.sql.by_login, user.username.as_str().into()).await?;
+        commit(conn).await?;
+        Ok(match found {
+            Some(found) => Ok(found.user),
+            None => {
+                let cause = "the new user isn't found by its name";
+                let kind = StoreErrorKind::Incompatible;
+                Err(StoreError::new("create_user", kind, cause).into())
+            }
+        })
+    }
+}
+
+/// As Django's MySQL backend stores it.
+fn stored(field: Field) -> Value {
+    match field {
+        Field::Text(text) => text.into(),
+        Field::Flag(flag) => flag.into(),
+        Field::Uuid(digits) => digits.into(),
+        Field::Time(at) => datetime(at),
+    }
+}

@@ -1,0 +1,8 @@
+//! MySQL or MariaDB: the suites, users, migrations.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+mod migrations;
+mod stores;
+mod users;
+mod world;

@@ -1,0 +1,189 @@
+//! The suites of what every store has to do, and what is MySQL's own.
+
+use std::sync::Arc;
+
+use mysql_async::prelude::Queryable as _;
+use simplejwt::store::conformance::{self, Task};
+use simplejwt::store::{Blacklisting, Rotation, TokenStore as _};
+use tokio::sync::Mutex;
+
+use crate::world::{NOW, World, token};
+
+fn spawn(task: Task) {
+    tokio::spawn(task);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 16)]
+async fn tokens() {
+    let worlds = Mutex::new(Vec::new());
+    conformance::all(
+        || async {
+            let world = World::new().await;
+            let store = world.store().await;
+            worlds.lock().await.push(world);
+            store
+        },
+        spawn,
+    )
+    .await;
+    assert!(worlds.lock().await.len() > 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 16)]
+async fn sessions() {
+    let worlds = Mutex::new(Vec::new());
+    conformance::sessions(
+        || async {
+            let world = World::new().await;
+            let store = world.store().await;
+            worlds.lock().await.push(world);
+            store
+        },
+        spawn,
+    )
+    .await;
+    assert!(worlds.lock().await.len() > 10);
+}
+
+/// A jti column with Django's collation: what differs in nothing but case is another token, and
+/// can't be registered.
+#[tokio::test]
+async fn a_collation_never_passes_one_token_off_as_another() {
+    let world = World::new().await;
+    let store = world.store().await;
+    world
+        .run(
+            "ALTER TABLE token_blacklist_outstandingtoken MODIFY jti varchar(255) \
+             COLLATE utf8mb4_general_ci NOT NULL",
+        )
+        .await;
+    let users = simplejwt::users::table::UserTable::default();
+    let store = simplejwt::store::mysql::MysqlStore::open(store.database(), &users).await.unwrap();
+    assert_eq!(store.blacklist(&token("A"), NOW).await.unwrap(), Blacklisting::Blacklisted);
+    for other in ["a", "A ", "Á"] {
+        assert!(!store.is_blacklisted(other).await.unwrap(), "{other:?}");
+        let error = store.rotate(&token(other), &token("next"), NOW).await.unwrap_err();
+        assert_eq!(error.kind(), simplejwt::error::StoreErrorKind::Incompatible, "{other:?}");
+        assert!(store.record(&token(other)).await.is_err());
+    }
+    assert_eq!(world.one("SELECT COUNT(*) FROM token_blacklist_outstandingtoken").await, "1");
+    let rotation = store.rotate(&token("b"), &token("c"), NOW).await.unwrap();
+    assert_eq!(rotation, Rotation::Rotated);
+}
+
+/// What a rotation costs the server, with everything prepared.
+#[tokio::test]
+async fn the_statements_of_a_rotation_are_counted() {
+    use simplejwt::store::session::{
+        Horizon, NewSession, NextToken, OpenSession, Refreshing, SessionRefresh, SessionStore as _,
+    };
+    let world = World::new().await;
+    let options =
+        simplejwt::store::mysql::MysqlOptions { max_connections: 1, ..Default::default() };
+    let store = world.store_with(options).await;
+    let horizon = Horizon { refresh: token("x").expires_at, access: token("x").expires_at };
+    let session = NewSession {
+        id: "0".into(),
+        user_id: "1".into(),
+        client: Default::default(),
+        password: None,
+    };
+    let open = OpenSession {
+        session: session.clone(),
+        token: token("0"),
+        expires_at: token("0").expires_at,
+        limit: None,
+        at: NOW,
+        horizon,
+    };
+    let _ = store.open(&open).await.unwrap();
+    let refresh = |from: u32| SessionRefresh {
+        token: token(&from.to_string()),
+        next: NextToken::Rotated {
+            token: token(&(from + 1).to_string()),
+            access_jti: "access".into(),
+        },
+        session: session.clone(),
+        grace: Default::default(),
+        idle: None,
+        lifetime: None,
+        at: NOW,
+        horizon,
+    };
+    assert_eq!(store.refresh(&refresh(0)).await.unwrap(), Refreshing::Refreshed);
+    // Of this store's one connection only: other tests use the server, too.
+    let id = world
+        .one(&format!(
+            "SELECT MAX(id) FROM information_schema.PROCESSLIST WHERE DB = '{}' AND \
+                       ID <> CONNECTION_ID()",
+            world.name
+        ))
+        .await;
+    let mut conn = world.conn().await;
+    let log_was: Option<(String, i64)> =
+        conn.query_first("SELECT @@log_output, @@general_log").await.unwrap();
+    conn.query_drop("SET GLOBAL log_output = 'TABLE'").await.unwrap();
+    conn.query_drop("SET GLOBAL general_log = 1").await.unwrap();
+    let outcome = store.refresh(&refresh(1)).await.unwrap();
+    let (output, on) = log_was.unwrap();
+    conn.query_drop(format!("SET GLOBAL general_log = {on}")).await.unwrap();
+    conn.query_drop(format!("SET GLOBAL log_output = '{output}'")).await.unwrap();
+    assert_eq!(outcome, Refreshing::Refreshed);
+    let log: Vec<(String, String)> = conn
+        .query(format!(
+            "SELECT command_type, CONVERT(argument USING utf8mb4) FROM mysql.general_log \
+             WHERE thread_id = {id} ORDER BY event_time"
+        ))
+        .await
+        .unwrap();
+    let kinds: Vec<&str> = log.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["Query", "Execute", "Execute", "Execute", "Query"], "{log:#?}");
+}
+
+/// The two that deadlock are begun again, and nobody hears of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_deadlock_is_tried_again() {
+    let world = World::new().await;
+    let store = Arc::new(world.store().await);
+    for jti in ["a", "b"] {
+        store.record(&token(jti)).await.unwrap();
+    }
+    let mut other = world.conn().await;
+    let lock = |jti: &str| {
+        format!(
+            "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) SELECT \
+             UTC_TIMESTAMP(6), id FROM token_blacklist_outstandingtoken WHERE jti = '{jti}' \
+             ON DUPLICATE KEY UPDATE token_id = token_blacklist_blacklistedtoken.token_id"
+        )
+    };
+    // Heavy, so that the other one is the victim.
+    other.query_drop("START TRANSACTION").await.unwrap();
+    other.query_drop("CREATE TEMPORARY TABLE big (n int) ENGINE=InnoDB").await.unwrap();
+    other
+        .query_drop(
+            "INSERT INTO big SELECT 1 FROM information_schema.COLLATIONS, \
+             information_schema.ENGINES LIMIT 2000",
+        )
+        .await
+        .unwrap();
+    // `blacklist_all` takes a and b in the order of their ids.
+    other.query_drop(lock("b")).await.unwrap();
+    let all = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.blacklist_all(&"1".into(), NOW).await })
+    };
+    // Until it waits for b, and has a.
+    loop {
+        let waits = world
+            .one("SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'")
+            .await;
+        if waits != "0" {
+            break;
+        }
+    }
+    other.query_drop(lock("a")).await.unwrap();
+    other.query_drop("COMMIT").await.unwrap();
+    let blacklisted = all.await.unwrap().unwrap();
+    assert_eq!(blacklisted, 0, "both were the other transaction's");
+    assert!(store.is_blacklisted("a").await.unwrap() && store.is_blacklisted("b").await.unwrap());
+}

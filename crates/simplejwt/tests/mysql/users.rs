@@ -1,0 +1,195 @@
+//! Users: logging in, rehashing, managing; custom tables.
+
+use simplejwt::Timestamp;
+use simplejwt::store::mysql::{MysqlStore, migrate};
+use simplejwt::store::session::{
+    Horizon, NewSession, NextToken, OpenSession, Refreshing, SessionRefresh, SessionStore as _,
+};
+use simplejwt::store::{OutstandingToken, TokenStore as _};
+use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser};
+use simplejwt::users::password::Hashers;
+use simplejwt::users::table::{KeyKind, UserTable};
+use simplejwt::users::{Credentials, UserStore as _, password_fingerprint};
+
+use crate::world::{NOW, World, token, users};
+
+fn new(name: &str, password: &str) -> NewUser {
+    let password = Hashers::default().encode(password).unwrap();
+    let email = format!("{name}@Example.COM");
+    NewUser { username: name.into(), email, password, ..Default::default() }
+}
+
+#[tokio::test]
+async fn users_are_made_found_and_changed() {
+    let world = World::new().await;
+    let database = world.database().await;
+    migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
+    let users = users(&database, UserTable::default()).await;
+    let ann = users.create_user(new("ann", "secret"), NOW).await.unwrap();
+    assert_eq!((ann.id.as_str(), ann.username.as_str(), ann.is_active), ("1", "ann", true));
+    let again = users.create_user(new("ann", "secret"), NOW).await.unwrap_err();
+    assert!(matches!(again, ManageError::AlreadyExists { .. }), "{again}");
+    let long = users.create_user(new(&"x".repeat(151), "secret"), NOW).await.unwrap_err();
+    assert!(matches!(long, ManageError::BadUsername { max: 150 }), "{long}");
+    users.create_user(new("bob", "secret"), NOW).await.unwrap();
+
+    let login = |name: &str, password: &str| {
+        let (users, credentials) = (users.clone(), Credentials::new(name, password));
+        async move { users.authenticate(&credentials).await.unwrap().map(|user| user.id) }
+    };
+    assert_eq!(login("ann", "secret").await, Some("1".into()));
+    // As Django on the same collation.
+    assert_eq!(login("ANN", "secret").await, Some("1".into()));
+    assert_eq!(login("ann", "wrong").await, None);
+    assert_eq!(login("nobody", "secret").await, None);
+    users.set_active("ann", false).await.unwrap();
+    users.set_active("ann", false).await.unwrap();
+    assert_eq!(login("ann", "secret").await, None);
+    assert!(!users.find(&"1".into()).await.unwrap().unwrap().is_active);
+    users.set_active("ann", true).await.unwrap();
+    let hash = Hashers::default().encode("other").unwrap();
+    users.set_password("ann", &hash).await.unwrap();
+    assert_eq!(login("ann", "other").await, Some("1".into()));
+    for error in [
+        users.set_password("nobody", &hash).await.unwrap_err(),
+        users.set_active("nobody", true).await.unwrap_err(),
+    ] {
+        assert!(matches!(error, ManageError::NoSuchUser { .. }), "{error}");
+    }
+    for id in ["abc", "3", "01", "", "99999999999999999999"] {
+        assert_eq!(users.find(&id.into()).await.unwrap(), None, "{id}");
+    }
+    let names = |users: Vec<simplejwt::users::User>| {
+        users.into_iter().map(|user| user.username).collect::<Vec<_>>()
+    };
+    assert_eq!(names(users.list(None, 10).await.unwrap()), ["ann", "bob"]);
+    assert_eq!(names(users.list(Some("ann"), 10).await.unwrap()), ["bob"]);
+    users.update_last_login(&"1".into(), Timestamp::from_micros(1_500_000)).await.unwrap();
+    let stored =
+        "SELECT CONCAT(last_login, ' ', date_joined, ' ', email) FROM auth_user WHERE id=1";
+    assert_eq!(
+        world.one(stored).await,
+        "1970-01-01 00:00:01.500000 2026-01-02 03:04:05.000000 ann@example.com"
+    );
+}
+
+#[tokio::test]
+async fn a_rehash_keeps_the_sessions() {
+    let world = World::new().await;
+    let store = world.store().await;
+    let users = users(store.database(), UserTable::default()).await;
+    let old = "pbkdf2_sha256$1000$seasalt$PUHRoyfcsqkFPM2NqVNUrNDpvSNTPfWGVD2QHpZw0vs=";
+    let old = {
+        // Of fewer iterations than today's.
+        let weak = simplejwt::users::password::Hashers::default();
+        let _ = (weak, old);
+        world
+            .run("UPDATE auth_user SET password = 'md5$salt$8c6976e5b5410415bde908bd4dee15df' WHERE id = 1")
+            .await;
+        use md5::Digest as _;
+        let digest: String =
+            md5::Md5::digest("saltsecret").iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("md5$salt${digest}")
+    };
+    users.set_password("one", &old).await.unwrap();
+    let horizon = Horizon { refresh: token("x").expires_at, access: token("x").expires_at };
+    let session = |password: &str| NewSession {
+        id: "s".into(),
+        user_id: "1".into(),
+        client: Default::default(),
+        password: Some(password_fingerprint(password)),
+    };
+    let open = OpenSession {
+        session: session(&old),
+        token: token("s"),
+        expires_at: token("s").expires_at,
+        limit: None,
+        at: NOW,
+        horizon,
+    };
+    let _ = store.open(&open).await.unwrap();
+    let user = users.authenticate(&Credentials::new("one", "secret")).await.unwrap().unwrap();
+    assert_ne!(user.password, old, "the hash is rewritten");
+    assert_eq!(world.one("SELECT password FROM auth_user WHERE id = 1").await, user.password);
+    let refresh = SessionRefresh {
+        token: token("s"),
+        next: NextToken::Rotated { token: token("t"), access_jti: "a".into() },
+        session: session(&user.password),
+        grace: Default::default(),
+        idle: None,
+        lifetime: None,
+        at: NOW,
+        horizon,
+    };
+    assert_eq!(store.refresh(&refresh).await.unwrap(), Refreshing::Refreshed);
+}
+
+async fn custom(key: KeyKind, column: &str, values: [&str; 2], ids: [&str; 2]) {
+    let world = World::new().await;
+    world
+        .run(&format!(
+            "CREATE TABLE `accounts user` (uid {column} NOT NULL PRIMARY KEY, email varchar(254) \
+             NOT NULL UNIQUE, password varchar(128) NOT NULL);\n\
+             INSERT INTO `accounts user` VALUES ('{}', 'a@x', ''), ('{}', 'b@x', '')",
+            values[0], values[1]
+        ))
+        .await;
+    let table = UserTable {
+        table: "accounts user".into(),
+        primary_key: "uid".into(),
+        key,
+        login: "email".into(),
+        is_active: None,
+        is_staff: None,
+        is_superuser: None,
+        last_login: None,
+        ..UserTable::default()
+    };
+    let database = world.database().await;
+    migrate::apply(&database, &table, NOW).await.unwrap();
+    assert!(migrate::plan(&database, &table).await.unwrap().is_empty());
+    let users = users(&database, table.clone()).await;
+    let store = MysqlStore::open(&database, &table).await.unwrap();
+    for (name, id) in [("a@x", ids[0]), ("b@x", ids[1])] {
+        let user = users.by_username(name).await.unwrap().unwrap();
+        assert_eq!(user.id.as_str(), id);
+        assert_eq!(users.find(&user.id).await.unwrap().unwrap().username, name);
+        let of_user = OutstandingToken { user_id: Some(user.id.clone()), ..token(name) };
+        store.record(&of_user).await.unwrap();
+    }
+    let unknown = "SELECT COUNT(*) FROM token_blacklist_outstandingtoken WHERE user_id IS NULL";
+    assert_eq!(world.one(unknown).await, "0", "a token's user wasn't found");
+    assert_eq!(store.blacklist_all(&ids[0].into(), NOW).await.unwrap(), 1);
+    assert!(store.is_blacklisted("a@x").await.unwrap());
+    assert!(!store.is_blacklisted("b@x").await.unwrap());
+}
+
+const UUIDS: [&str; 2] =
+    ["01234567-89ab-cdef-0123-456789abcdef", "11234567-89ab-cdef-0123-456789abcdef"];
+
+/// MariaDB has a type for it, which Django uses from 5.0 on.
+#[tokio::test]
+async fn native_uuids() {
+    custom(KeyKind::Uuid, "uuid", UUIDS, UUIDS).await;
+}
+
+#[tokio::test]
+async fn uuids_as_digits() {
+    let digits = ["0123456789abcdef0123456789abcdef", "1123456789abcdef0123456789abcdef"];
+    custom(KeyKind::Uuid, "char(32)", digits, UUIDS).await;
+}
+
+#[tokio::test]
+async fn big_integers_and_texts() {
+    let numbers = ["9007199254740993", "7"];
+    custom(KeyKind::Integer, "bigint", numbers, numbers).await;
+    custom(KeyKind::Text, "varchar(40) COLLATE utf8mb4_unicode_ci", ["Ann", "ü"], ["Ann", "ü"])
+        .await;
+    custom(
+        KeyKind::Text,
+        "varchar(40) CHARACTER SET utf8mb4",
+        ["x y", "'"].map(|t| if t == "'" { "q" } else { t }),
+        ["x y", "q"],
+    )
+    .await;
+}
