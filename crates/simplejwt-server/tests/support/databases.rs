@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 /// The databases that the tests run on.
-pub(crate) const ALL: &[Kind] = &[Kind::Sqlite, Kind::Postgres];
+pub(crate) const ALL: &[Kind] = &[Kind::Sqlite, Kind::Postgres, Kind::Mysql];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sqlite,
     Postgres,
+    Mysql,
 }
 
 /// Dropped at its end.
@@ -32,7 +33,7 @@ impl Database {
                 let name = directory.join("db.sqlite3").to_str().unwrap().to_owned();
                 Self { kind, url: format!("sqlite://{name}"), name }
             }
-            Kind::Postgres => Self::on(kind, &server(kind)),
+            Kind::Postgres | Kind::Mysql => Self::on(kind, &server(kind)),
         }
     }
 
@@ -70,6 +71,17 @@ impl Database {
                 );
                 self.rows(&sql);
             }
+            Kind::Mysql => {
+                let sql = format!(
+                    "SELECT id FROM information_schema.processlist \
+                     WHERE db = '{}' AND id <> connection_id()",
+                    self.name
+                );
+                for row in self.rows(&sql) {
+                    // It may have gone by itself.
+                    let _ = rows(self.kind, &self.url, &format!("KILL CONNECTION {}", row[0]));
+                }
+            }
         }
     }
 }
@@ -90,6 +102,7 @@ const fn admin_database(kind: Kind) -> &'static str {
     match kind {
         Kind::Sqlite => "",
         Kind::Postgres => "postgres",
+        Kind::Mysql => "information_schema",
     }
 }
 
@@ -98,6 +111,7 @@ fn server(kind: Kind) -> String {
     let variable = match kind {
         Kind::Sqlite => panic!("a file has no server"),
         Kind::Postgres => "SIMPLEJWT_TEST_POSTGRES_URL",
+        Kind::Mysql => "SIMPLEJWT_TEST_MYSQL_URL",
     };
     std::env::var(variable).unwrap_or_else(|_| {
         panic!(
@@ -113,6 +127,7 @@ fn rows(kind: Kind, target: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure
     match kind {
         Kind::Sqlite => sqlite(target, sql),
         Kind::Postgres => block_on(postgres(target, sql)),
+        Kind::Mysql => block_on(mysql(target, sql)),
     }
 }
 
@@ -156,6 +171,21 @@ async fn postgres(url: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
             _ => None,
         })
         .collect())
+}
+
+async fn mysql(url: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
+    use mysql_async::Value;
+    use mysql_async::prelude::Queryable as _;
+
+    let mut conn = mysql_async::Conn::new(mysql_async::Opts::from_url(url)?).await?;
+    let found: Vec<mysql_async::Row> = conn.query(sql).await?;
+    conn.disconnect().await?;
+    // The text protocol sends everything as text.
+    let text = |value: Value| match value {
+        Value::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        _ => String::new(),
+    };
+    Ok(found.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
 }
 
 fn block_on<T>(task: impl Future<Output = T>) -> T {

@@ -34,6 +34,28 @@ impl Site {
     pub(crate) fn new(kind: Kind, servers: usize, grace: u32, settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::new(kind, directory.path());
+        Self::with(database, directory, servers, grace, settings)
+    }
+
+    /// The same on this database server.
+    pub(crate) fn on(
+        kind: Kind,
+        url: &str,
+        servers: usize,
+        grace: u32,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let database = Database::on(kind, url);
+        Self::with(database, tempfile::tempdir().unwrap(), servers, grace, settings)
+    }
+
+    fn with(
+        database: Database,
+        directory: TempDir,
+        servers: usize,
+        grace: u32,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let grace = grace.to_string();
         let mut environment: Vec<(String, String)> = [
             ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256"),

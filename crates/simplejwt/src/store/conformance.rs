@@ -85,6 +85,7 @@ where
     session_rules::the_immediate_parent_is_answered_within_the_grace(&make().await).await;
     session_rules::a_lost_answer_of_the_database_is_found_again(&make().await).await;
     session_rules::reuse_ends_the_session(&make().await).await;
+    session_rules::without_grace_clocks_may_differ(&make().await).await;
     session_rules::a_used_successor_ends_the_grace(&make().await).await;
     session_rules::the_grace_never_outlives_the_session(&make().await).await;
     session_rules::what_others_blacklisted_ends_the_session(&make().await).await;

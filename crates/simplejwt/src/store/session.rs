@@ -184,6 +184,12 @@ pub struct SessionRefresh {
 impl SessionRefresh {
     /// How often the use of a token that isn't rotated is noted.
     pub const USE_INTERVAL: Duration = Duration::from_secs(60);
+
+    /// Whether a successor that was made at this time is handed out again. Never without a grace,
+    /// also where the clock of who made it is ahead.
+    pub fn is_within_grace(&self, created_at: Timestamp) -> bool {
+        !self.grace.is_zero() && created_at + self.grace > self.at
+    }
 }
 
 /// The successor that a token has already.
@@ -410,8 +416,8 @@ pub trait SessionStore: TokenStore {
     ///    blacklisted.
     /// 3. The token is blacklisted. If it has a successor in the session that is this call's own
     ///    `next`: [`Refreshing::Refreshed`] (an answer got lost on the way from the database). If
-    ///    the successor was made after `at - grace`, has no successor itself and isn't
-    ///    blacklisted: [`Refreshing::Repeated`]. If there is a successor:
+    ///    the successor was made [within the grace](SessionRefresh::is_within_grace), has no
+    ///    successor itself and isn't blacklisted: [`Refreshing::Repeated`]. If there is a successor:
     ///    [`Refreshing::Reused`]. Else [`Refreshing::Blacklisted`].
     /// 4. `lifetime` has passed since the session was opened, or `idle` since the token was made
     ///    or last used: [`Refreshing::Expired`].

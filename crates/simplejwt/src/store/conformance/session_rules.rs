@@ -170,6 +170,14 @@ pub(super) async fn reuse_ends_the_session(store: &impl SessionStore) {
     assert!(!has_ended(store, "other").await && !is_blacklisted(store, "other").await);
 }
 
+pub(super) async fn without_grace_clocks_may_differ(store: &impl SessionStore) {
+    let _ = good(store.open(&open("a")).await);
+    assert_eq!(good(store.refresh(&refresh_at("a", "b", 5, 0)).await), Refreshing::Refreshed);
+    // By somebody who looked at the clock before, or whose clock is behind.
+    assert_eq!(good(store.refresh(&refresh_at("a", "c", 0, 0)).await), Refreshing::Reused);
+    assert_eq!(good(store.refresh(&refresh_at("b", "d", 6, 0)).await), Refreshing::Ended);
+}
+
 pub(super) async fn a_used_successor_ends_the_grace(store: &impl SessionStore) {
     let _ = good(store.open(&open("a")).await);
     for (spent, next) in [("a", "b"), ("b", "c")] {

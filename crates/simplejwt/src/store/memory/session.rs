@@ -214,7 +214,7 @@ impl State {
         if matches!(&refresh.next, NextToken::Rotated { token, .. } if token.jti == *jti) {
             return Refreshing::Refreshed;
         }
-        if row.created_at + refresh.grace > refresh.at && self.is_live(jti, row, refresh.at) {
+        if refresh.is_within_grace(row.created_at) && self.is_live(jti, row, refresh.at) {
             return Refreshing::Repeated(Successor {
                 jti: jti.clone(),
                 access_jti: row.access_jti.clone().unwrap_or_default(),

@@ -469,7 +469,7 @@ impl Sql {
                 if own {
                     return Ok(Refreshing::Refreshed);
                 }
-                if row.try_get(4)? && successor.created_at + refresh.grace > now {
+                if row.try_get(4)? && refresh.is_within_grace(successor.created_at) {
                     return Ok(Refreshing::Repeated(successor));
                 }
                 (EndReason::Reuse, Refreshing::Reused)

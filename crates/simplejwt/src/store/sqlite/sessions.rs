@@ -398,7 +398,7 @@ fn spent(
             {
                 return Ok(Refreshing::Refreshed);
             }
-            if live && successor.created_at + refresh.grace > now {
+            if live && refresh.is_within_grace(successor.created_at) {
                 return Ok(Refreshing::Repeated(successor));
             }
             (EndReason::Reuse, Refreshing::Reused)

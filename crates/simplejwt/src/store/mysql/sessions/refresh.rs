@@ -191,7 +191,7 @@ impl Sql {
         if matches!(&refresh.next, NextToken::Rotated { token, .. } if token.jti == successor.jti) {
             return Ok(Refreshing::Refreshed);
         }
-        if live && successor.created_at + refresh.grace > now {
+        if live && refresh.is_within_grace(successor.created_at) {
             return Ok(Refreshing::Repeated(successor));
         }
         let ended = self.end_one(conn, refresh, session, EndReason::Reuse).await?;

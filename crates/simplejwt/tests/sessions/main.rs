@@ -1,0 +1,10 @@
+//! Sessions through `Auth`, with a clock that is moved by hand, in memory and in SQLite.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+mod ends;
+mod feed;
+mod limits;
+mod tokens;
+mod traps;
+mod world;
