@@ -19,7 +19,7 @@ HASHERS = "django.contrib.auth.hashers."
 SECRET = "a-secret-key-of-the-compatibility-tests-that-is-long-enough-for-hs512-too"
 PASSWORD = "correct horse battery staple"
 # Those that the tests run on.
-DATABASES = ["sqlite", "postgres"]
+DATABASES = ["sqlite", "postgres", "mysql"]
 EVERY_DATABASE = pytest.mark.parametrize("database", DATABASES)
 
 

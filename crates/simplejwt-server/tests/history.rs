@@ -48,10 +48,10 @@ impl Chance {
 }
 
 fn seed() -> u64 {
-    let seed = std::env::var("SIMPLEJWT_TEST_SEED")
-        .map_or_else(|_| SystemClock.now().as_micros().unsigned_abs(), |seed| {
-            seed.parse().expect("SIMPLEJWT_TEST_SEED is a number")
-        });
+    let seed = std::env::var("SIMPLEJWT_TEST_SEED").map_or_else(
+        |_| SystemClock.now().as_micros().unsigned_abs(),
+        |seed| seed.parse().expect("SIMPLEJWT_TEST_SEED is a number"),
+    );
     eprintln!("SIMPLEJWT_TEST_SEED={seed}");
     seed | 1
 }
@@ -79,8 +79,7 @@ impl Client<'_> {
             Asked::Logout => ("/api/token/logout/", json!({"refresh": token})),
         };
         let address = {
-            let addresses =
-                self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+            let addresses = self.shared.addresses.lock().unwrap_or_else(PoisonError::into_inner);
             addresses[self.chance.below(SERVERS as u64) as usize]
         };
         let start = SystemClock.now();
