@@ -30,7 +30,8 @@ pub(super) fn run(words: &[&str]) -> Result<()> {
     };
     let seconds: f64 = seconds.parse().context(USAGE)?;
     let file = Path::new(file);
-    let text = fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
+    let text =
+        fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
     let tokens: Vec<String> = text.lines().map(str::to_owned).collect();
     let count = u32::try_from(tokens.len())?.max(1);
     let interval = rate.map(|rate| Duration::from_secs_f64(f64::from(count) / rate));

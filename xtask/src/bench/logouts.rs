@@ -35,7 +35,8 @@ pub(super) fn run(words: &[&str]) -> Result<()> {
         bail!("{USAGE}");
     }
     let file = Path::new(file);
-    let text = fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
+    let text =
+        fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
     let mut pollers = Vec::new();
     let mut entrances: Vec<Connection> = Vec::new();
     for node in nodes {
