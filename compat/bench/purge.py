@@ -55,7 +55,7 @@ def one_round(site, rows, connections, rate, window, idle, purging):
     server = site.ours("idle")
     load = Load(site, server, connections)
     load.run(2, rate)
-    windows(load, 6, window, rate, idle)
+    windows(load, 4, window, rate, idle)
     switch(site, server)
 
     server = site.ours("purging", SIMPLEJWT_PURGE_INTERVAL="1h", SIMPLEJWT_LOG_FORMAT="json")
@@ -78,7 +78,7 @@ def one_round(site, rows, connections, rate, window, idle, purging):
     server = site.ours("idle")
     load.server = server
     load.run(2, rate)
-    windows(load, 6, window, rate, idle)
+    windows(load, 4, window, rate, idle)
     switch(site, server)
 
 

@@ -1,8 +1,10 @@
 """Django and `simplejwt serve` as they are compared, what they use of the machine, and load."""
 
+import contextlib
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -39,6 +41,7 @@ class BenchSite(Site):
     def __init__(self, profile, folder, database, users=1):
         folder.mkdir(parents=True)
         super().__init__(profile, folder, database)
+        self.database.kind = database
         self.manage("migrate", "--verbosity", "0")
         self.ours_command("migrate")
         self.shell(
@@ -97,13 +100,26 @@ def processes(server: Server):
     return found
 
 
-def cpu_seconds(server):
-    """User and system time of a server, of all its processes."""
-    ticks = 0
-    for pid in processes(server):
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / TICK
+def cpu_ticks(pids):
+    """User and system time of each of these processes that is still there."""
+    ticks = {}
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks[pid] = int(fields[11]) + int(fields[12])
+    return ticks
+
+
+def cpu_seconds(before, after):
+    """What they used in between; those that came meanwhile, all of it."""
+    return sum(ticks - before.get(pid, 0) for pid, ticks in after.items()) / TICK
+
+
+def database_processes(site):
+    """Those of the database server, if it has any; what asks for them is none of them."""
+    if site.database.kind != "postgres":
+        return []
+    return [pid for (pid,) in site.sql("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
 
 
 def rss_bytes(server):
@@ -124,19 +140,28 @@ class Load:
     """Connections to one server, each with its chain of refresh tokens."""
 
     def __init__(self, site, server, connections):
+        self.site = site
         self.server = server
         self.file = site.folder / f"{server.name}.tokens"
         self.file.write_text("".join(f"{refresh}\n" for refresh, _ in site.log_in(server, connections)))
 
     def run(self, seconds, *rate):
-        before = cpu_seconds(self.server)
+        watched = {
+            "cpu": lambda: cpu_ticks(processes(self.server)),
+            "database_cpu": lambda: cpu_ticks(database_processes(self.site)),
+        }
+        before = {name: ticks() for name, ticks in watched.items()}
+        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
         address = f"127.0.0.1:{self.server.port}"
         figures = generator("load", address, REFRESH, self.file, seconds, *rate)
-        figures["cpu"] = cpu_seconds(self.server) - before
+        done = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = {name: cpu_seconds(before[name], ticks()) for name, ticks in watched.items()}
+        used["load_cpu"] = done.ru_utime + done.ru_stime - spent.ru_utime - spent.ru_stime
         if figures["failures"]:
             print(f"  {self.server.name}: {figures['failures']} failures: {figures['failure']}")
         figures["rps"] = figures["requests"] / figures["seconds"]
-        figures["cpu_us"] = figures["cpu"] * 1e6 / max(figures["requests"], 1)
+        for name, seconds in used.items():
+            figures[f"{name}_us"] = seconds * 1e6 / max(figures["requests"], 1)
         return figures
 
 

@@ -22,6 +22,8 @@ commands:
   generate [--check]   docs/settings.md and the example configuration;
                        --check only says whether they are up to date
   bench [ARGS]         the benchmarks of the library
+  bench server [refresh|feed|purge] [NAME=NUMBER...]
+                       those of the running server, beside Django
   services ...         throw-away database servers; says how by itself";
 
 fn main() -> ExitCode {

@@ -99,6 +99,7 @@ where
     session_rules::revocations_come_in_order(&make().await).await;
     session_rules::revoked_tokens_are_known(&make().await).await;
     session_rules::what_has_expired_is_flushed(&make().await).await;
+    session_rules::sessions_that_go_on_are_not_in_the_way_of_the_flush(&make().await).await;
     session_rules::a_lease_has_one_holder(&make().await).await;
     session_rules::ids_are_compared_exactly(&make().await).await;
     session_races::one_refresh_wins(Arc::new(make().await), &spawn).await;

@@ -476,7 +476,8 @@ pub trait SessionStore: TokenStore {
     async fn revocation_notice(&self) -> Result<(), StoreError>;
 
     /// Deletes at most `batch` rows each of tokens in sessions, of sessions without tokens, and
-    /// of revocations that expired at `before` or earlier; how many in all.
+    /// of revocations that expired at `before` or earlier; how many in all. 0 means that there
+    /// are no more: a store may count what it has only looked at and put off.
     async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError>;
 
     /// Takes or renews a lease on a piece of work, until `until`; whether `holder` has it. Of

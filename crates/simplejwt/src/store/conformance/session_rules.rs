@@ -506,6 +506,33 @@ pub(super) async fn what_has_expired_is_flushed(store: &impl SessionStore) {
     assert_eq!(good(store.session_of("long").await).map(|s| s.id).as_deref(), Some("long"));
 }
 
+pub(super) async fn sessions_that_go_on_are_not_in_the_way_of_the_flush(store: &impl SessionStore) {
+    for number in 0..5 {
+        let id = format!("on{number}");
+        let _ = good(store.open(&open(&id)).await);
+        let mut refresh = refresh(&id, &format!("{id}-next"));
+        if let NextToken::Rotated { token, .. } = &mut refresh.next {
+            token.expires_at = after(600);
+        }
+        assert_eq!(good(store.refresh(&refresh).await), Refreshing::Refreshed);
+    }
+    let _ = good(store.open(&open("over")).await);
+    let mut batches = 0;
+    while good(store.flush_sessions(after(100), 2).await) > 0 {
+        batches += 1;
+        assert!(batches < 20, "there is no end to it");
+    }
+    assert_eq!(good(store.session("over").await), None);
+    for number in 0..5 {
+        let id = format!("on{number}");
+        assert!(good(store.session(&id).await).is_some());
+        let next = good(store.session_of(&format!("{id}-next")).await).map(|s| s.id);
+        assert_eq!(next, Some(id));
+    }
+    while good(store.flush_sessions(after(600), 2).await) > 0 {}
+    assert_eq!(good(store.session("on0").await), None);
+}
+
 pub(super) async fn a_lease_has_one_holder(store: &impl SessionStore) {
     for (holder, at, until, has) in [
         ("a", 0, 10, true),

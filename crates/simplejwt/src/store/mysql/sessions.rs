@@ -48,12 +48,21 @@ const LOCK_USER: &str = "\
     ON DUPLICATE KEY UPDATE user_id = simplejwt_user.user_id";
 const REHASHED: &str = "\
     UPDATE simplejwt_session SET password = :new WHERE user_id = :user AND password = :old";
-const FLUSH: [&str; 3] = [
-    "DELETE FROM simplejwt_session_token WHERE expires_at <= :before \
-     ORDER BY expires_at LIMIT :batch",
-    "DELETE FROM simplejwt_session WHERE expires_at <= :before AND NOT EXISTS (\
-     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = simplejwt_session.id) \
-     ORDER BY expires_at LIMIT :batch",
+const FLUSH_TOKENS: &str = "\
+    DELETE FROM simplejwt_session_token WHERE expires_at <= :before \
+    ORDER BY expires_at LIMIT :batch";
+/// Sessions that still have tokens are put off until those expire: left where they are, each
+/// batch would come upon all of them again.
+const FLUSH_SESSIONS: [&str; 3] = [
+    "UPDATE simplejwt_session AS s JOIN (SELECT id FROM simplejwt_session \
+     WHERE expires_at <= :before ORDER BY expires_at LIMIT :batch) AS due ON due.id = s.id \
+     SET s.expires_at = (SELECT max(t.expires_at) FROM simplejwt_session_token AS t \
+     WHERE t.session_id = s.id) WHERE s.expires_at <= :before AND EXISTS (\
+     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id)",
+    "DELETE s FROM simplejwt_session AS s JOIN (SELECT id FROM simplejwt_session \
+     WHERE expires_at <= :before ORDER BY expires_at LIMIT :batch) AS due ON due.id = s.id \
+     WHERE s.expires_at <= :before AND NOT EXISTS (\
+     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id)",
     "DELETE FROM simplejwt_revocation WHERE expires_at <= :before \
      ORDER BY expires_at LIMIT :batch",
 ];
@@ -274,12 +283,14 @@ impl SessionStore for MysqlStore {
         attempt!(self.database.attempts("flush_sessions"), |conn| async {
             let values = params! { "before" => before.as_micros(), "batch" => batch };
             begin(conn).await?;
-            let mut deleted = 0;
-            for statement in FLUSH {
-                deleted += changed(conn, statement, values.clone()).await?;
+            let mut flushed = changed(conn, FLUSH_TOKENS, values.clone()).await?;
+            if flushed < u64::from(batch) {
+                for statement in FLUSH_SESSIONS {
+                    flushed += changed(conn, statement, values.clone()).await?;
+                }
             }
             commit(conn).await?;
-            Ok(deleted)
+            Ok(flushed)
         })
     }
 

@@ -83,13 +83,21 @@ const ONE: &str = "\
     AND ($2::text IS NULL OR user_id = $2)";
 const REHASHED: &str = "\
     UPDATE simplejwt_session SET password = $3 WHERE user_id = $1 AND password = $2";
-const FLUSH: [&str; 3] = [
-    "DELETE FROM simplejwt_session_token WHERE jti = ANY (ARRAY(\
-     SELECT jti FROM simplejwt_session_token WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2))",
-    "DELETE FROM simplejwt_session WHERE id = ANY (ARRAY(\
-     SELECT id FROM simplejwt_session AS s WHERE s.expires_at <= $1 AND NOT EXISTS (\
-     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id) \
-     ORDER BY s.expires_at LIMIT $2))",
+const FLUSH_TOKENS: &str = "\
+    DELETE FROM simplejwt_session_token WHERE jti = ANY (ARRAY(\
+    SELECT jti FROM simplejwt_session_token WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2))";
+/// Sessions that still have tokens are put off until those expire: left where they are, each
+/// batch would come upon all of them again.
+const FLUSH_SESSIONS: [&str; 3] = [
+    "UPDATE simplejwt_session AS s SET expires_at = (SELECT max(t.expires_at) \
+     FROM simplejwt_session_token AS t WHERE t.session_id = s.id) WHERE s.id = ANY (ARRAY(\
+     SELECT id FROM simplejwt_session WHERE expires_at <= $1 \
+     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)) AND EXISTS (\
+     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id)",
+    "DELETE FROM simplejwt_session AS s WHERE s.id = ANY (ARRAY(\
+     SELECT id FROM simplejwt_session WHERE expires_at <= $1 \
+     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)) AND NOT EXISTS (\
+     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id)",
     "DELETE FROM simplejwt_revocation WHERE sequence = ANY (ARRAY(\
      SELECT sequence FROM simplejwt_revocation WHERE expires_at <= $1 \
      ORDER BY expires_at LIMIT $2))",
@@ -667,14 +675,20 @@ impl SessionStore for PostgresStore {
 
     async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
         let (before, batch) = (before.as_micros(), i64::from(batch));
-        let mut deleted = 0;
-        for sql in FLUSH {
-            deleted += run!(self.database, "flush_sessions", |client| async {
+        let flush = async |sql: &str| {
+            run!(self.database, "flush_sessions", |client| async {
                 let statement = client.prepare_cached(sql).await?;
                 client.execute(&statement, &[&before, &batch]).await
-            })?;
+            })
+        };
+        let mut flushed = flush(FLUSH_TOKENS).await?;
+        if flushed >= batch.unsigned_abs() {
+            return Ok(flushed);
         }
-        Ok(deleted)
+        for sql in FLUSH_SESSIONS {
+            flushed += flush(sql).await?;
+        }
+        Ok(flushed)
     }
 
     async fn lease(

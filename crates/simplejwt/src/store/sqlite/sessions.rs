@@ -88,12 +88,19 @@ const THEIRS: &str = "\
 const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = ?1";
 const REHASHED: &str = "\
     UPDATE simplejwt_session SET password = ?3 WHERE user_id = ?1 AND password = ?2";
-const FLUSH: [&str; 3] = [
-    "DELETE FROM simplejwt_session_token WHERE jti IN (\
-     SELECT jti FROM simplejwt_session_token WHERE expires_at <= ?1 LIMIT ?2)",
-    "DELETE FROM simplejwt_session WHERE id IN (\
-     SELECT id FROM simplejwt_session AS s WHERE s.expires_at <= ?1 AND NOT EXISTS (\
-     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id) LIMIT ?2)",
+const FLUSH_TOKENS: &str = "\
+    DELETE FROM simplejwt_session_token WHERE jti IN (\
+    SELECT jti FROM simplejwt_session_token WHERE expires_at <= ?1 LIMIT ?2)";
+/// Sessions that still have tokens are put off until those expire: left where they are, each
+/// batch would come upon all of them again.
+const FLUSH_SESSIONS: [&str; 3] = [
+    "UPDATE simplejwt_session AS s SET expires_at = (SELECT max(t.expires_at) \
+     FROM simplejwt_session_token AS t WHERE t.session_id = s.id) WHERE s.id IN (\
+     SELECT id FROM simplejwt_session WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2) \
+     AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id)",
+    "DELETE FROM simplejwt_session AS s WHERE s.id IN (\
+     SELECT id FROM simplejwt_session WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2) \
+     AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id)",
     "DELETE FROM simplejwt_revocation WHERE sequence IN (\
      SELECT sequence FROM simplejwt_revocation WHERE expires_at <= ?1 LIMIT ?2)",
 ];
@@ -535,12 +542,15 @@ impl SessionStore for SqliteStore {
 
     async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
         let flush = move |connection: &Connection| {
-            let mut deleted = 0;
-            for sql in FLUSH {
-                deleted +=
-                    connection.prepare_cached(sql)?.execute(params![before.as_micros(), batch])?;
+            let run =
+                |sql| connection.prepare_cached(sql)?.execute(params![before.as_micros(), batch]);
+            let mut flushed = run(FLUSH_TOKENS)?;
+            if flushed < batch as usize {
+                for sql in FLUSH_SESSIONS {
+                    flushed += run(sql)?;
+                }
             }
-            Ok(deleted as u64)
+            Ok(flushed as u64)
         };
         self.database.write("flush_sessions", flush).await
     }
