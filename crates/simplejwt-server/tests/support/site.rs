@@ -154,9 +154,7 @@ impl Site {
                     WHERE NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b \
                     WHERE b.token_id = o.id)";
         assert_eq!(count(&format!("SELECT count(*) {good}")), counts.live, "good tokens");
-        let sessions = count(&format!(
-            "SELECT count(DISTINCT s.id) {good} AND s.ended_at IS NULL"
-        ));
+        let sessions = count(&format!("SELECT count(DISTINCT s.id) {good} AND s.ended_at IS NULL"));
         assert_eq!(sessions, counts.live, "sessions with a good token");
         let tokens = count("SELECT count(*) FROM token_blacklist_outstandingtoken");
         assert_eq!(tokens, counts.successors + counts.live + counts.ended, "registered tokens");

@@ -2,8 +2,8 @@
 
 use simplejwt::service::Scope;
 use simplejwt::store::session::{EndReason, Which};
-use simplejwt::users::password::Hasher;
 use simplejwt::users::memory::MemoryUsers;
+use simplejwt::users::password::Hasher;
 use simplejwt::{Auth, Error, TokenError, Tokens, UserStore as _};
 
 use crate::world::{NOW, alice, credentials, pool, seconds, worlds};
@@ -94,10 +94,11 @@ async fn a_deleted_user_has_no_sessions() {
 async fn log_out_of_this_of_the_others_or_of_all() {
     for world in worlds(|settings| settings.sessions.session_claim = true).await {
         let bobs = world.auth.obtain_pair(&credentials("bob")).await.unwrap().refresh;
-        for (scope, ended, left) in
-            [(Scope::This, 1, [false, true, true]), (Scope::Others, 2, [true, false, false]),
-             (Scope::All, 3, [false; 3])]
-        {
+        for (scope, ended, left) in [
+            (Scope::This, 1, [false, true, true]),
+            (Scope::Others, 2, [true, false, false]),
+            (Scope::All, 3, [false; 3]),
+        ] {
             let mut pairs = Vec::new();
             for _ in 0..3 {
                 pairs.push(world.log_in().await);

@@ -9,9 +9,7 @@ use crate::world::{DAY, NOW, claims, credentials, jti, payload, seconds, worlds}
 /// The payload as upstream writes it: names, order and nothing else.
 fn upstream(kind: &str, lifetime: u64, at: i64, jti: &str) -> String {
     let exp = at + i64::try_from(lifetime).unwrap();
-    format!(
-        r#"{{"token_type":"{kind}","exp":{exp},"iat":{at},"jti":"{jti}","user_id":"1"}}"#
-    )
+    format!(r#"{{"token_type":"{kind}","exp":{exp},"iat":{at},"jti":"{jti}","user_id":"1"}}"#)
 }
 
 #[tokio::test]
@@ -25,7 +23,10 @@ async fn without_the_session_claim_tokens_are_upstreams_byte_by_byte() {
             assert_eq!(refresh, upstream("refresh", DAY.as_secs(), now, &id));
             let (access, id) = parts(&pair.access);
             let expected = upstream("access", 300, now, &id);
-            assert_eq!(claims(&pair.access), serde_json::from_str::<serde_json::Value>(&expected).unwrap());
+            assert_eq!(
+                claims(&pair.access),
+                serde_json::from_str::<serde_json::Value>(&expected).unwrap()
+            );
             assert_eq!(access.len(), expected.len());
             world.advance(seconds(30));
             pair = world.next(&pair.refresh).await;

@@ -37,10 +37,8 @@ pub(crate) struct World {
 
 /// Threads that hash in a moment: the first kind is the one of new hashes.
 pub(crate) fn pool(kinds: &[Hasher]) -> HashingPool {
-    let parameters = simplejwt::users::password::Parameters {
-        pbkdf2_iterations: 1,
-        ..Default::default()
-    };
+    let parameters =
+        simplejwt::users::password::Parameters { pbkdf2_iterations: 1, ..Default::default() };
     let hashers = Hashers::new(kinds.iter().copied()).unwrap().with_parameters(parameters).unwrap();
     HashingPool::new(hashers, PoolOptions { threads: 1, waiting: 64 }).unwrap()
 }
@@ -117,7 +115,8 @@ impl World {
     /// The pair that comes after a refresh token.
     pub(crate) async fn next(&self, refresh: &str) -> TokenPair {
         let refreshed = self.auth.refresh(refresh).await;
-        let Refreshed { access, refresh } = refreshed.unwrap_or_else(|e| panic!("{}: {e}", self.name()));
+        let Refreshed { access, refresh } =
+            refreshed.unwrap_or_else(|e| panic!("{}: {e}", self.name()));
         TokenPair { access, refresh: refresh.expect("rotation is on") }
     }
 
