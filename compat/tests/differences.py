@@ -11,6 +11,8 @@ import dataclasses
 class Difference:
     reason: str
     ours: dict
+    # Whether it is one with sessions only, and without rotation only.
+    sessions: bool = False
 
 
 DIFFERENCES = {}
@@ -38,10 +40,10 @@ def refusal(body):
     }
 
 
-def add(reason, ours, *ids):
+def add(reason, ours, *ids, sessions=False):
     for name in ids:
         assert name not in DIFFERENCES, name
-        DIFFERENCES[name] = Difference(reason, ours)
+        DIFFERENCES[name] = Difference(reason, ours, sessions)
 
 
 INVALID = refusal(detail("Token is invalid", "token_not_valid"))
@@ -107,3 +109,17 @@ SCHEME = "the authentication scheme is taken in any case (RFC 9110 section 11.1)
 for view, message in (("protected", "Welcome, alice!"), ("stateless", "Welcome, !")):
     welcome = {"status": 200, "body": f'{{"message":"{message}"}}', "WWW-Authenticate": None}
     add(SCHEME, welcome, f"{view}: authorization lower case", f"{view}: authorization upper case")
+
+# --- sessions ---
+JOINS = "a refresh token that is seen for the first time joins a session and is registered, without rotation too; upstream registers only what it issues"
+TYPES = ("application/json; charset=utf-8", "APPLICATION/JSON", "application/json;x=y", "application/*", "*/*")
+add(
+    JOINS,
+    {"rows": lambda rows: len(rows) == 1 and rows[0][1] == "jti of the token" and rows[0][5] == "None"},
+    *(f"refresh: {name}" for name in (
+        "good", "good with white space around", "without iat", "extra claims", "aud, iss, sub and nbf", "user_id 1",
+        "of the user unusable", "exp as a fraction", "latin-1", "utf-16", "form", "form, doubled field", "multipart",
+        "multipart, doubled field", *(f"content type {type!r}" for type in TYPES),
+    )),
+    sessions=True,
+)

@@ -19,7 +19,7 @@ HASHERS = "django.contrib.auth.hashers."
 SECRET = "a-secret-key-of-the-compatibility-tests-that-is-long-enough-for-hs512-too"
 PASSWORD = "correct horse battery staple"
 # Those that the tests run on.
-DATABASES = ["sqlite"]
+DATABASES = ["sqlite", "postgres", "mysql"]
 EVERY_DATABASE = pytest.mark.parametrize("database", DATABASES)
 
 
@@ -27,7 +27,6 @@ def every_database_with(name, values, few):
     """All the values on SQLite, and a few on each server: for what means little to a database."""
     pairs = [(kind, value) for kind in DATABASES for value in (values if kind == "sqlite" else few)]
     return pytest.mark.parametrize(("database", name), pairs)
-
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,6 +182,9 @@ class Site:
         return self.database.run(statement, *values)
 
     def start(self):
+        if not django_only():
+            # The tables of the sessions, beside those that Django made.
+            self.ours_command("migrate")
         self.theirs = self.start_django("django")
         self.ours = self.start_django("django-2") if django_only() else self.start_ours()
         for server in self.servers:

@@ -1,15 +1,66 @@
-//! `cargo xtask bench`: the library's benchmarks, each beside what it is compared with.
+//! `cargo xtask bench`: the library's benchmarks, each beside what it is compared with; and with
+//! `server`, those of the running server beside Django.
+
+mod http;
+mod load;
+mod logouts;
+
+use std::env;
+use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::process::{cargo, run as run_command};
+use crate::process::{cargo, command, root, run as run_command};
+use crate::python;
+use crate::services::Up;
 
-/// Runs them; `rest` goes to them.
+const POSTGRES: &str = "SIMPLEJWT_TEST_POSTGRES_URL";
+
+/// Runs them; `words` go to them.
 ///
 /// # Errors
 /// A benchmark failed.
-pub(crate) fn run(rest: &[&str]) -> Result<()> {
-    let mut arguments = vec!["bench", "-p", "simplejwt", "--all-features", "--benches", "--"];
+pub(crate) fn run(words: &[&str]) -> Result<()> {
+    match words {
+        ["server", rest @ ..] => server(rest),
+        // For `server`: what has to be quick.
+        ["load", rest @ ..] => load::run(rest),
+        ["logouts", rest @ ..] => logouts::run(rest),
+        rest => {
+            let mut arguments =
+                vec!["bench", "-p", "simplejwt", "--all-features", "--benches", "--"];
+            arguments.extend(rest);
+            run_command(cargo(&arguments))
+        }
+    }
+}
+
+/// The server, built for release, on a PostgreSQL that is made for it unless there is one.
+fn server(rest: &[&str]) -> Result<()> {
+    let python = python::environment()?;
+    run_command(cargo(&["build", "--release", "-p", "simplejwt-server"]))?;
+    let databases = match env::var_os(POSTGRES) {
+        Some(_) => None,
+        None => Some(Up::anew("bench")?),
+    };
+    let mut arguments = vec!["compat/bench"];
     arguments.extend(rest);
-    run_command(cargo(&arguments))
+    let mut benchmark = command(python, &arguments);
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    benchmark.env("SIMPLEJWT_BIN", target.join("release/simplejwt"));
+    benchmark.env("SIMPLEJWT_BENCH_LOAD", env::current_exe()?);
+    if let Some(databases) = &databases {
+        benchmark.envs(databases.variables()?);
+    }
+    run_command(benchmark)
+}
+
+#[expect(clippy::disallowed_methods, reason = "time is what is measured")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a load generator waits until a request is due")]
+fn sleep_until(due: Instant) {
+    std::thread::sleep(due.saturating_duration_since(now()));
 }

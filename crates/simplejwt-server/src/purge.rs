@@ -63,6 +63,16 @@ impl Purge {
     /// # Errors
     /// The store's. What was deleted is deleted.
     pub(crate) async fn once(&self) -> Result<Option<Purged>, StoreError> {
+        let purged = self.leased().await;
+        if self.with_sessions && !matches!(purged, Ok(None)) {
+            // Nobody has to wait for the lease of work that is done.
+            let now = SystemClock.now();
+            let _ = self.store.lease(NAME, &self.holder, now, now).await;
+        }
+        purged
+    }
+
+    async fn leased(&self) -> Result<Option<Purged>, StoreError> {
         let before = SystemClock.now();
         let mut purged = Purged::default();
         let mut renew_at = before;

@@ -239,8 +239,15 @@ impl Auth {
         if revocation != Revocation::Stateless && self.is_revoked(&token).await? {
             return Err(Error::VerifiedBlacklisted);
         }
-        if (self.settings().blacklist_after_rotation || revocation != Revocation::Stateless)
-            && self.settings().token_blacklist
+        let settings = self.settings();
+        // An access token can't be put on the blacklist: its verification needs no database.
+        let may_be_listed = settings
+            .token_type_claim
+            .as_deref()
+            .is_none_or(|claim| token.claims().str(claim).as_deref() != Some(Access::NAME));
+        if (settings.blacklist_after_rotation || revocation != Revocation::Stateless)
+            && settings.token_blacklist
+            && may_be_listed
             && let Some(jti) = self.tokens.jti(&token)
             && self.blacklist_store()?.is_blacklisted(&jti).await?
         {

@@ -173,8 +173,23 @@ impl Sql {
         at: Timestamp,
     ) -> Result<bool, Failure> {
         self.register(conn, token).await?;
-        let values = params! { "at" => datetime(at), "jti" => &token.jti };
-        Ok(changed(conn, &self.blacklist, values).await? > 0)
+        let values = params! { "jti" => &token.jti };
+        self.blacklist_found(conn, &self.unlisted, values, at).await
+    }
+
+    /// Blacklists the token that a statement finds; whether there was one, and this call did it.
+    async fn blacklist_found(
+        &self,
+        conn: &mut Conn,
+        select: &str,
+        values: Params,
+        at: Timestamp,
+    ) -> Result<bool, Failure> {
+        let row: Option<Row> = conn.exec_first(select, values).await?;
+        let Some(row) = row else { return Ok(false) };
+        let id: i64 = database::column(&row, 0)?;
+        let values = params! { "at" => datetime(at), "id" => id };
+        Ok(changed(conn, sql::BLACKLIST, values).await? > 0)
     }
 
     async fn rotate(

@@ -16,7 +16,7 @@ use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::postgres::schema::{self, KeyType};
-use crate::store::postgres::{PostgresDatabase, moment, parameter, run};
+use crate::store::postgres::{PostgresDatabase, can_be_stored, moment, parameter, run};
 use crate::store::schema::SchemaError;
 
 /// The users in a [`PostgresDatabase`].
@@ -160,8 +160,7 @@ impl LoginRows for PostgresUsers {
     type Key = String;
 
     async fn by_login(&self, name: &str) -> Result<Option<Found<String>>, StoreError> {
-        // No text of PostgreSQL's holds one.
-        if name.contains('\0') {
+        if !can_be_stored(name) {
             return Ok(None);
         }
         run!(self.database, "authenticate", |client| async {
@@ -193,7 +192,7 @@ impl UserStore for PostgresUsers {
 
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let Some(key) = self.sql.user_id.kind.parse(id).map(parameter) else { return Ok(None) };
-        if key.contains('\0') {
+        if !can_be_stored(&key) {
             return Ok(None);
         }
         run!(self.database, "find", |client| async {
@@ -205,7 +204,8 @@ impl UserStore for PostgresUsers {
 
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {
         let Some(sql) = &self.sql.last_login else { return Ok(()) };
-        let Some(key) = self.sql.user_id.kind.parse(id).map(parameter) else { return Ok(()) };
+        let key = self.sql.user_id.kind.parse(id).map(parameter);
+        let Some(key) = key.filter(|key| can_be_stored(key)) else { return Ok(()) };
         let at = moment(at);
         run!(self.database, "update_last_login", |client| async {
             let statement = client.prepare_cached(sql).await?;

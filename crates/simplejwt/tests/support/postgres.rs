@@ -11,6 +11,8 @@ use tokio_postgres::NoTls;
 
 use super::{NOW, hashing_pool, server, two_users};
 
+const DJANGO: &str = include_str!("../fixtures/django_postgres.sql");
+
 static NEXT: AtomicU64 = AtomicU64::new(0);
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 
@@ -24,6 +26,18 @@ impl Database {
     /// An empty one.
     pub(crate) async fn empty() -> Self {
         Self::new("template0").await
+    }
+
+    /// One with what these statements make.
+    pub(crate) async fn with(sql: &str) -> Self {
+        let made = Self::empty().await;
+        execute(&made.url, sql).await;
+        made
+    }
+
+    /// One as Django leaves it.
+    pub(crate) async fn django() -> Self {
+        Self::with(DJANGO).await
     }
 
     /// One with every table and the users 1 and 2.
@@ -71,6 +85,22 @@ impl Database {
 
     pub(crate) async fn store(&self) -> PostgresStore {
         PostgresStore::open(&self.connect().await, &UserTable::default()).await.unwrap()
+    }
+
+    /// Has it take no writes, by connections made from now on; or writes again.
+    pub(crate) async fn read_only(&self, on: bool) {
+        let sql = format!("ALTER DATABASE {} SET default_transaction_read_only = {on}", self.name);
+        execute(&server(VARIABLE), &sql).await;
+    }
+
+    /// Ends the connections of stores.
+    pub(crate) async fn disconnect(&self) {
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = '{}' AND application_name = 'simplejwt'",
+            self.name
+        );
+        execute(&server(VARIABLE), &sql).await;
     }
 
     /// A plain connection beside the store's.

@@ -10,13 +10,15 @@ pub(super) struct Sql {
     pub(super) user_id: KeyKind,
     pub(super) insert: String,
     pub(super) is_registered: String,
-    pub(super) blacklist: String,
+    /// The registered token that isn't blacklisted.
+    pub(super) unlisted: String,
     pub(super) is_blacklisted: String,
     /// A user's live tokens.
     pub(super) theirs: String,
     /// A user's live tokens, but for those in one session.
     pub(super) others: String,
-    pub(super) spend: String,
+    /// The same, if its session is good.
+    pub(super) spendable: String,
     pub(super) state: String,
     pub(super) successor: String,
     /// Conditions on a session `s`: one of its tokens can still be refreshed.
@@ -39,8 +41,12 @@ pub(super) const NOT_TWICE: &str = "ON DUPLICATE KEY UPDATE token_id = \
 // Only saves what a conflict would cost: the number that AUTO_INCREMENT uses up.
 const NOT_BLACKLISTED: &str = "NOT EXISTS (\
     SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id)";
-const INSERT: &str = "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-    SELECT :at, o.id FROM token_blacklist_outstandingtoken AS o";
+const SELECT: &str = "SELECT o.id FROM token_blacklist_outstandingtoken AS o";
+/// The unique key decides. It is no `INSERT … SELECT`, which keeps everybody else's insert
+/// waiting for as long as it waits itself: it holds the counter of AUTO_INCREMENT.
+pub(super) const BLACKLIST: &str = "\
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) VALUES (:at, :id) \
+    ON DUPLICATE KEY UPDATE token_id = token_blacklist_blacklistedtoken.token_id";
 
 impl Sql {
     /// `jti` is how Django's column is compared, `exact` how ours are.
@@ -96,7 +102,7 @@ impl Sql {
             is_registered: format!(
                 "SELECT 1 FROM token_blacklist_outstandingtoken AS o WHERE {o_is_jti}"
             ),
-            blacklist: format!("{INSERT} WHERE {o_is_jti} AND {NOT_BLACKLISTED} {NOT_TWICE}"),
+            unlisted: format!("{SELECT} WHERE {o_is_jti} AND {NOT_BLACKLISTED}"),
             is_blacklisted: format!(
                 "SELECT 1 FROM token_blacklist_outstandingtoken AS o \
                  JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id \
@@ -108,13 +114,13 @@ impl Sql {
             others: format!(
                 "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {others}"
             ),
-            spend: format!(
-                "{INSERT} JOIN simplejwt_session_token AS t ON {t_is_o} \
+            spendable: format!(
+                "{SELECT} JOIN simplejwt_session_token AS t ON {t_is_o} \
                  JOIN simplejwt_session AS s ON s.id = t.session_id \
                  WHERE {o_is_jti} AND s.ended_at IS NULL AND s.created_at > :opened_after \
                  AND t.used_at > :used_after \
                  AND (s.password IS NULL OR :password IS NULL OR s.password = :password) \
-                 AND {NOT_BLACKLISTED} {NOT_TWICE}"
+                 AND {NOT_BLACKLISTED}"
             ),
             state: format!(
                 "SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, {} \

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use super::PostgresUsers;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::postgres::{moment, run, schema};
+use crate::store::postgres::{can_be_stored, moment, run, schema};
 use crate::users::User;
 use crate::users::login::LoginRows as _;
 use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest};
@@ -29,7 +29,7 @@ impl PostgresUsers {
         let max = found.column(&table.login).map_or(usize::MAX, |c| longest(&c.declared));
         let bad = user.username.is_empty()
             || user.username.chars().count() > max
-            || user.username.contains('\0');
+            || !can_be_stored(&user.username);
         if bad {
             return Err(ManageError::BadUsername { max });
         }
@@ -61,6 +61,9 @@ impl PostgresUsers {
         username: &str,
         value: &(dyn ToSql + Sync),
     ) -> Result<(), ManageError> {
+        if !can_be_stored(username) {
+            return Err(ManageError::NoSuchUser { username: username.to_owned() });
+        }
         let changed = run!(self.database, operation, |client| async {
             let statement = client.prepare_cached(statement).await?;
             client.execute(&statement, &[value, &username]).await
@@ -108,9 +111,10 @@ impl ManageUsers for PostgresUsers {
         );
         let values: Vec<&(dyn ToSql + Sync)> =
             filled.values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        // In a block of its own, out of which the error comes instead of out of this function.
         let inserted =
-            run!(self.database, "create_user", |client| client.execute(&insert, &values));
-        match inserted {
+            async { run!(self.database, "create_user", |client| client.execute(&insert, &values)) };
+        match inserted.await {
             Ok(_) => {}
             Err(error) if is_duplicate(&error) => {
                 return Err(ManageError::AlreadyExists { username: user.username });

@@ -9,7 +9,6 @@ use super::{end, insert_session};
 use crate::clock::Timestamp;
 use crate::store::OutstandingToken;
 use crate::store::mysql::database::{Failure, begin, column, commit};
-use crate::store::mysql::datetime::datetime;
 use crate::store::mysql::sql::Sql;
 use crate::store::mysql::{changed, exists, revocations};
 use crate::store::session::{EndReason, NextToken, Refreshing, SessionRefresh, Successor};
@@ -134,7 +133,7 @@ impl Sql {
         Ok(Refreshing::Refreshed)
     }
 
-    /// The usual case, in three statements; whether this was it.
+    /// The usual case, a look and three inserts; whether this was it.
     async fn rotate_in_session(
         &self,
         conn: &mut Conn,
@@ -146,13 +145,12 @@ impl Sql {
         let since =
             |limit: Option<Duration>| limit.map_or(i64::MIN, |limit| (now - limit).as_micros());
         let values = params! {
-            "at" => datetime(now),
             "jti" => &refresh.token.jti,
             "opened_after" => since(refresh.lifetime),
             "used_after" => since(refresh.idle),
             "password" => &refresh.session.password,
         };
-        if changed(conn, &self.spend, values).await? == 0 {
+        if !self.blacklist_found(conn, &self.spendable, values, now).await? {
             return Ok(false);
         }
         self.succeed(conn, next).await?;

@@ -1,0 +1,313 @@
+//! A PostgreSQL that is away: at the start, for a while, and for good, with a standby promoted
+//! under load. What was acknowledged stays; what wasn't can be asked again.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+#[path = "../../simplejwt/tests/support/instance.rs"]
+mod instance;
+#[path = "support/process.rs"]
+mod process;
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use instance::Instance;
+use process::{PATIENCE, Response, Server, head, run, run_with_input, stderr};
+
+const CHAINS: usize = 8;
+const LOGIN: &str = r#"{"username":"alice","password":"wonderland"}"#;
+
+/// The value of a variable that `cargo xtask services env` prints.
+fn server(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!(
+            "{variable} isn't set: run `cargo xtask test`, or `cargo xtask services up` and then \
+             `eval \"$(cargo xtask services env)\"`"
+        )
+    })
+}
+
+fn environment(url: &str) -> Vec<(&str, &str)> {
+    vec![
+        ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256"),
+        ("SIMPLEJWT_BIND", "127.0.0.1:0"),
+        ("SIMPLEJWT_DEMO", "true"),
+        ("SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS", "1000"),
+        ("DATABASE_URL", url),
+        ("SIMPLEJWT_TOKEN_BLACKLIST", "true"),
+        ("SIMPLEJWT_ROTATION_GRACE", "5m"),
+        ("SIMPLE_JWT", r#"{"ROTATE_REFRESH_TOKENS":true,"BLACKLIST_AFTER_ROTATION":true}"#),
+    ]
+}
+
+/// Makes the tables and a user.
+fn prepare(environment: &[(&str, &str)]) {
+    let made = run(&["migrate"], environment);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let added =
+        run_with_input(&["user", "add", "alice", "--password-stdin"], environment, "wonderland\n");
+    assert!(added.status.success(), "{}", stderr(&added));
+}
+
+/// A server for many threads at once.
+#[derive(Clone, Copy)]
+struct Peer(SocketAddr);
+
+impl Peer {
+    fn request(self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let mut stream = TcpStream::connect(self.0).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = head(method, path, headers, body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        Response::read(stream)
+    }
+
+    fn get(self, path: &str) -> Response {
+        self.request("GET", path, &[], "")
+    }
+
+    fn post(self, path: &str, json: &str) -> Response {
+        self.request("POST", path, &[("Content-Type", "application/json")], json)
+    }
+}
+
+/// An answer for want of the database.
+fn assert_unavailable(answer: &Response) {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.head.contains("\r\nretry-after: "), "{answer:?}");
+}
+
+fn refresh(server: Peer, token: &str) -> Response {
+    server.post("/api/token/refresh/", &format!(r#"{{"refresh":"{token}"}}"#))
+}
+
+/// What needs no database: verified by the key alone.
+fn assert_stateless_goes_on(server: Peer, access: &str) {
+    let bearer = format!("Bearer {access}");
+    let path = "/api/protected-stateless/";
+    let answer = server.request("GET", path, &[("Authorization", &bearer)], "");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+fn jti(token: &str) -> String {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    payload["jti"].as_str().unwrap().to_owned()
+}
+
+/// Asks for `/readyz` until it has this status.
+fn await_readiness(server: Peer, status: u16) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let answer = server.get("/readyz");
+        if answer.status == status {
+            return begun.elapsed();
+        }
+        assert!(begun.elapsed() < PATIENCE, "{answer:?}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn without_a_database_it_does_not_start() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("postgres://simplejwt:s3cret-password@127.0.0.1:{free}/simplejwt");
+    for command in [&["serve"][..], &["migrate"], &["user", "list"]] {
+        let done = run(command, &environment(&url));
+        let text = stderr(&done);
+        assert!(!done.status.success(), "{command:?}");
+        assert!(text.contains(&format!("127.0.0.1:{free}")), "{command:?}: {text}");
+        assert!(text.contains("is it running"), "{command:?}: {text}");
+        assert!(!text.contains("s3cret-password"), "{command:?}: {text}");
+        assert!(text.lines().count() <= 3, "{command:?}: {text}");
+    }
+}
+
+/// Clients that refresh from token to token, and what was told them with a 200.
+struct Load {
+    server: Peer,
+    going: AtomicBool,
+    acknowledged: AtomicUsize,
+    refused: AtomicUsize,
+}
+
+/// Ends the load with whoever fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Load {
+    fn on(server: Peer) -> Self {
+        let (acknowledged, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { server, going: AtomicBool::new(true), acknowledged, refused }
+    }
+
+    /// One client: the tokens of its chain, each acknowledged.
+    fn chain(&self) -> Vec<String> {
+        let _stop = Stop(&self.going);
+        let mut tokens = vec![self.server.post("/api/token/", LOGIN).text("refresh")];
+        while self.going.load(Ordering::Relaxed) {
+            let answer = refresh(self.server, tokens.last().unwrap());
+            if answer.status == 200 {
+                tokens.push(answer.text("refresh"));
+                self.acknowledged.fetch_add(1, Ordering::Relaxed);
+            } else {
+                assert_unavailable(&answer);
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        tokens
+    }
+
+    fn await_more(&self, counter: &AtomicUsize, count: usize) {
+        let (until, begun) = (counter.load(Ordering::Relaxed) + count, Instant::now());
+        while counter.load(Ordering::Relaxed) < until {
+            assert!(begun.elapsed() < PATIENCE, "it doesn't go on");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Every step of every chain is in the database: the token spent, its successor the one that was
+/// acknowledged, and no other.
+fn assert_nothing_was_lost(url: &str, chains: &[Vec<String>]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) =
+            tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        for chain in chains {
+            let ids: Vec<String> = chain.iter().map(|token| jti(token)).collect();
+            let rows = client
+                .query(
+                    "SELECT t.jti, t.parent_jti, EXISTS (SELECT 1 \
+                     FROM token_blacklist_outstandingtoken AS o \
+                     JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id \
+                     WHERE o.jti = t.parent_jti), s.ended_at IS NULL \
+                     FROM simplejwt_session_token AS t \
+                     JOIN simplejwt_session AS s ON s.id = t.session_id \
+                     WHERE t.session_id = $1 AND t.parent_jti IS NOT NULL",
+                    &[&ids[0]],
+                )
+                .await
+                .unwrap();
+            for step in ids.windows(2) {
+                let row = rows.iter().find(|row| row.get::<_, String>(0) == step[1]);
+                let row = row.unwrap_or_else(|| panic!("{} is lost", step[1]));
+                assert_eq!(row.get::<_, String>(1), step[0]);
+                assert!(row.get::<_, bool>(2), "{} isn't spent", step[0]);
+                assert!(row.get::<_, bool>(3), "the session has ended");
+            }
+            // Nothing but what was acknowledged, and the answer that nobody waited for.
+            assert!(rows.len() < ids.len() + 1, "{} of {}", rows.len(), ids.len());
+        }
+    });
+}
+
+#[test]
+fn away_for_a_while_and_a_standby_promoted_under_load() {
+    let mut instance = Instance::up("failover");
+    let primary = instance.url().to_owned();
+    let directory = tempfile::tempdir().unwrap();
+    let alone = environment(&primary);
+    prepare(&alone);
+    {
+        let process = Server::start(&["serve"], &alone, directory.path());
+        let server = Peer(process.address);
+        // One that looks at no blacklist to verify a token.
+        let mut without = alone.clone();
+        without.retain(|(name, _)| !["SIMPLE_JWT", "SIMPLEJWT_ROTATION_GRACE"].contains(name));
+        let without = Server::start(&["serve"], &without, directory.path());
+        let plain = Peer(without.address);
+        let pair = server.post("/api/token/", LOGIN);
+        let access = pair.text("access");
+        assert_eq!(server.get("/readyz").status, 200);
+        instance.services(&["stop", "postgres"]);
+        await_readiness(server, 503);
+        for answer in [
+            server.post("/api/token/", LOGIN),
+            refresh(server, &pair.text("refresh")),
+            server.post("/api/token/logout/", &pair.body),
+            server.post("/api/token/blacklist/", &pair.body),
+        ] {
+            assert_unavailable(&answer);
+        }
+        assert_stateless_goes_on(server, &access);
+        let verified = format!(r#"{{"token":"{access}"}}"#);
+        assert_eq!(plain.post("/api/token/verify/", &verified).status, 200);
+        assert_stateless_goes_on(plain, &access);
+        instance.services(&["start", "postgres"]);
+        await_readiness(server, 200);
+        assert_eq!(refresh(server, &pair.text("refresh")).status, 200);
+        assert!(without.stop().success() && process.stop().success());
+    }
+
+    instance.services(&["standby", "up"]);
+    instance.read_variables();
+    let standby = instance.variable("SIMPLEJWT_TEST_POSTGRES_STANDBY_URL").to_owned();
+    let host = |url: &str| {
+        let (_, rest) = url.split_once('@').unwrap();
+        rest.split_once('/').unwrap().0.to_owned()
+    };
+    let url = format!(
+        "postgres://simplejwt:simplejwt@{},{}/simplejwt?target_session_attrs=read-write",
+        host(&primary),
+        host(&standby)
+    );
+    let both = environment(&url);
+    let process = Server::start(&["serve"], &both, directory.path());
+    let server = Peer(process.address);
+    let access = server.post("/api/token/", LOGIN).text("access");
+    let load = Load::on(server);
+    let (chains, away) = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CHAINS).map(|_| scope.spawn(|| load.chain())).collect();
+        let _stop = Stop(&load.going);
+        let stateless = scope.spawn(|| {
+            let _stop = Stop(&load.going);
+            while load.going.load(Ordering::Relaxed) {
+                assert_stateless_goes_on(server, &access);
+            }
+        });
+        load.await_more(&load.acknowledged, 40 * CHAINS);
+        instance.signal("-KILL");
+        let begun = Instant::now();
+        load.await_more(&load.refused, 2 * CHAINS);
+        assert_eq!(server.get("/readyz").status, 503);
+        let verified = format!(r#"{{"token":"{access}"}}"#);
+        let verify = server.post("/api/token/verify/", &verified);
+        instance.services(&["standby", "promote"]);
+        let promoted = Instant::now();
+        load.await_more(&load.acknowledged, 40 * CHAINS);
+        let away = (promoted - begun, promoted.elapsed());
+        load.going.store(false, Ordering::Relaxed);
+        stateless.join().unwrap();
+        let chains = clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>();
+        // An access token is never on the blacklist, which isn't asked.
+        assert_eq!(verify.status, 200);
+        (chains, away)
+    });
+    println!("promoted after {:?}, and well under way again {:?} later", away.0, away.1);
+    await_readiness(server, 200);
+    assert_nothing_was_lost(&standby, &chains);
+    for chain in &chains {
+        assert!(chain.len() > 10, "{} steps", chain.len());
+        // Each goes on from its last token.
+        let answer = refresh(server, chain.last().unwrap());
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    // A token that was spent long ago still ends its session: the standby knows of it.
+    let answer = refresh(server, &chains[0][0]);
+    assert_eq!(answer.status, 401, "{answer:?}");
+    let answer = refresh(server, chains[0].last().unwrap());
+    assert_eq!(answer.status, 401, "{answer:?}");
+    assert!(process.stop().success());
+}

@@ -1,0 +1,72 @@
+//! A PostgreSQL server of a test's own, to be killed and frozen.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::server;
+
+/// Gone when this is dropped.
+pub(crate) struct Instance {
+    name: String,
+    variables: HashMap<String, String>,
+}
+
+impl Instance {
+    pub(crate) fn up(name: &str) -> Self {
+        let mut made = Self { name: name.to_owned(), variables: HashMap::new() };
+        made.services(&["down"]);
+        made.services(&["up", "postgres"]);
+        made.read_variables();
+        made
+    }
+
+    /// What `cargo xtask services` does, with this instance.
+    pub(crate) fn services(&self, words: &[&str]) -> String {
+        let mut command = Command::new(server("SIMPLEJWT_TEST_XTASK"));
+        let done = command.args(["services", "--name", &self.name]).args(words).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(done.status.success(), "{words:?}: {}{}", text(&done.stdout), text(&done.stderr));
+        text(&done.stdout)
+    }
+
+    pub(crate) fn read_variables(&mut self) {
+        let printed = self.services(&["env"]);
+        self.variables = printed
+            .lines()
+            .filter_map(|line| line.strip_prefix("export ")?.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
+            .collect();
+    }
+
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        self.variables.get(name).unwrap_or_else(|| panic!("{name}: {:?}", self.variables))
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.variable("SIMPLEJWT_TEST_POSTGRES_URL")
+    }
+
+    /// Sends a signal to every process of the server.
+    pub(crate) fn signal(&self, signal: &str) {
+        let socket = PathBuf::from(self.variable("SIMPLEJWT_TEST_POSTGRES_SOCKET"));
+        let file = socket.parent().unwrap().join("data/postmaster.pid");
+        let file = std::fs::read_to_string(file).unwrap();
+        let first = file.lines().next().unwrap().trim().to_owned();
+        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children"));
+        let mut processes = vec![first];
+        processes.extend(children.unwrap().split_whitespace().map(str::to_owned));
+        // One that has just ended by itself is no failure.
+        let _ = Command::new("kill").arg(signal).args(&processes).output().unwrap();
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // Also after a failure, which is the one to be told of.
+        if let Ok(xtask) = std::env::var("SIMPLEJWT_TEST_XTASK") {
+            let words = ["services", "--name", &self.name, "down"];
+            let _ = Command::new(xtask).args(words).output();
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Load for a server: connections that refresh, each with a chain of tokens of its own.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+
+use super::http::{Connection, text_of};
+use super::{now, sleep_until};
+
+const USAGE: &str = "\
+usage: cargo xtask bench load ADDRESS PATH TOKENS SECONDS [RATE]
+
+Posts {\"refresh\": …} to PATH for each line of the file TOKENS on a connection of its own, each
+time with the token that was answered before, and writes the last tokens back. RATE: requests per
+second of all of them together; latency then counts from when a request was due. Without it each
+asks again as soon as it is answered.";
+
+/// One line of JSON on standard output says how it went.
+pub(super) fn run(words: &[&str]) -> Result<()> {
+    let (address, path, file, seconds, rate) = match words {
+        [address, path, file, seconds] => (address, path, file, seconds, None),
+        [address, path, file, seconds, rate] => {
+            (address, path, file, seconds, Some(rate.parse::<f64>().context(USAGE)?))
+        }
+        _ => bail!("{USAGE}"),
+    };
+    let seconds: f64 = seconds.parse().context(USAGE)?;
+    let file = Path::new(file);
+    let text =
+        fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
+    let tokens: Vec<String> = text.lines().map(str::to_owned).collect();
+    let count = u32::try_from(tokens.len())?.max(1);
+    let interval = rate.map(|rate| Duration::from_secs_f64(f64::from(count) / rate));
+
+    let started = now();
+    let until = started + Duration::from_secs_f64(seconds);
+    let mut chains = Vec::new();
+    for (number, token) in (0..count).zip(tokens) {
+        let mut chain = Chain::new(Connection::to(address), path, token);
+        // Spread over the interval, so that they don't all come at once.
+        let first = started + interval.map_or(Duration::ZERO, |i| i * number / count);
+        chains.push(thread::spawn(move || {
+            chain.run(first, until, interval);
+            chain
+        }));
+    }
+    let mut done = Vec::new();
+    for chain in chains {
+        done.push(chain.join().map_err(|_| anyhow::anyhow!("a connection's thread panicked"))?);
+    }
+    let elapsed = now() - started;
+
+    let last: String = done.iter().map(|chain| format!("{}\n", chain.token)).collect();
+    fs::write(file, last).with_context(|| format!("can't write {}", file.display()))?;
+    let mut micros: Vec<u64> = done.iter().flat_map(|chain| &chain.micros).copied().collect();
+    micros.sort_unstable();
+    let failures: usize = done.iter().map(|chain| chain.failures).sum();
+    println!(
+        "{}",
+        json!({
+            "requests": micros.len(),
+            "failures": failures,
+            "failure": done.iter().find_map(|chain| chain.failure.clone()),
+            "seconds": elapsed.as_secs_f64(),
+            "p50_us": quantile(&micros, 0.50),
+            "p99_us": quantile(&micros, 0.99),
+            "max_us": quantile(&micros, 1.0),
+        })
+    );
+    Ok(())
+}
+
+/// Of sorted values.
+pub(super) fn quantile(sorted: &[u64], share: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index is small and not negative"
+    )]
+    let index = ((sorted.len() as f64 * share).ceil() as usize).saturating_sub(1);
+    sorted.get(index).copied().unwrap_or_default()
+}
+
+struct Chain {
+    connection: Connection,
+    path: String,
+    token: String,
+    /// Latencies of the refreshes that worked.
+    micros: Vec<u64>,
+    failures: usize,
+    failure: Option<String>,
+}
+
+impl Chain {
+    fn new(connection: Connection, path: &str, token: String) -> Self {
+        let path = path.to_owned();
+        Self { connection, path, token, micros: Vec::new(), failures: 0, failure: None }
+    }
+
+    fn run(&mut self, first: Instant, until: Instant, interval: Option<Duration>) {
+        let mut due = first;
+        loop {
+            match interval {
+                Some(_) => sleep_until(due),
+                None => due = now(),
+            }
+            if due >= until {
+                return;
+            }
+            match self.refresh() {
+                Ok(()) => {
+                    let micros = (now() - due).as_micros();
+                    self.micros.push(u64::try_from(micros).unwrap_or(u64::MAX));
+                }
+                Err(error) => {
+                    self.failures += 1;
+                    self.failure.get_or_insert(format!("{error:#}"));
+                }
+            }
+            due += interval.unwrap_or_default();
+        }
+    }
+
+    fn refresh(&mut self) -> Result<()> {
+        let body = format!(r#"{{"refresh":"{}"}}"#, self.token);
+        let (status, answer) = self.connection.post(&self.path, &body)?;
+        if status != 200 {
+            bail!("{status} {answer}");
+        }
+        self.token = text_of(answer, "refresh").context("no refresh token")?.to_owned();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_occurred() {
+        let hundred: Vec<u64> = (1..=100).collect();
+        assert_eq!(quantile(&hundred, 0.5), 50);
+        assert_eq!(quantile(&hundred, 0.99), 99);
+        assert_eq!(quantile(&hundred, 1.0), 100);
+        assert_eq!(quantile(&[7], 0.5), 7);
+        assert_eq!(quantile(&[], 0.5), 0);
+    }
+}
