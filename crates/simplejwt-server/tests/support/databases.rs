@@ -59,17 +59,18 @@ impl Database {
         self.rows(sql)[0][0].parse().unwrap()
     }
 
-    /// Cuts every connection to the database, as an administrator or a failing network does.
-    pub(crate) fn cut_connections(&self) {
+    /// Cuts every connection to the database, as an administrator or a failing network does; how
+    /// many there were.
+    pub(crate) fn cut_connections(&self) -> usize {
         match self.kind {
-            Kind::Sqlite => {}
+            Kind::Sqlite => 0,
             Kind::Postgres => {
                 let sql = format!(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                      WHERE datname = '{}' AND pid <> pg_backend_pid()",
                     self.name
                 );
-                self.rows(&sql);
+                self.rows(&sql).len()
             }
             Kind::Mysql => {
                 let sql = format!(
@@ -77,10 +78,12 @@ impl Database {
                      WHERE db = '{}' AND id <> connection_id()",
                     self.name
                 );
-                for row in self.rows(&sql) {
-                    // It may have gone by itself.
-                    let _ = rows(self.kind, &self.url, &format!("KILL CONNECTION {}", row[0]));
-                }
+                let connections = self.rows(&sql);
+                // One may have gone by itself meanwhile.
+                let cut = connections.iter().filter(|row| {
+                    rows(self.kind, &self.url, &format!("KILL CONNECTION {}", row[0])).is_ok()
+                });
+                cut.count()
             }
         }
     }
