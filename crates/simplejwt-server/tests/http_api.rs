@@ -145,7 +145,8 @@ fn every_example_is_answered_as_the_page_says() {
             .collect();
         let headers: Vec<(&str, &str)> =
             headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let answer = server.request(method, path, &headers, &fill(&request.body, &names));
+        let answer =
+            server.request(method, &fill(path, &names), &headers, &fill(&request.body, &names));
 
         let context = format!("{} {}\n{answer:?}", request.first, request.body);
         assert_eq!(answer.status.to_string(), expected.first, "{context}");

@@ -94,6 +94,22 @@ impl Auth {
         self.end_sessions(which, EndReason::Logout).await
     }
 
+    /// Ends the session of a refresh token, also of one that hasn't been seen here before. Unlike
+    /// [`blacklist`](Self::blacklist), it is content when somebody else does so at the same time.
+    ///
+    /// # Errors
+    /// [`Error::Token`] for a token that isn't good, a blacklisted one included;
+    /// [`Error::SessionsDisabled`]; internal errors.
+    pub async fn log_out_with(&self, token: &str) -> Result<(), Error> {
+        let sessions = self.session_store()?;
+        let now = self.tokens.now();
+        let refresh = self.decode_listed::<Refresh>(token, now).await?;
+        let spent = self.outstanding(&refresh, token, now)?;
+        let _ = self.end_session_of(sessions, &refresh, &spent, now).await?;
+        tracing::info!(jti = ?spent.jti, user_id = ?spent.user_id, "logged out");
+        Ok(())
+    }
+
     /// A user's sessions that haven't ended; the one refreshed last comes first.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ pub(super) async fn log_out(auth: &Auth, parts: &Parts, data: &Data) -> Answer {
     };
     // The token's session, whether it has been seen here or not.
     if let (Scope::This, Some(refresh), None) = (scope, &refresh, &user) {
-        auth.blacklist(refresh).await?;
+        auth.log_out_with(refresh).await?;
         return Ok((StatusCode::OK, object([("ended", Json::Number(1))])));
     }
     let ended = match user.map(UserId::from).filter(|user| *user != caller.user_id) {
