@@ -133,7 +133,8 @@ pub struct Settings {
     pub token_blacklist: bool,
     /// Takes an HMAC secret shorter than its hash (RFC 7518 section 3.2). Default: off.
     pub allow_weak_key: bool,
-    /// Sessions, reuse detection and revocation.
+    /// Sessions, reuse detection and revocation; in the server's configuration a table of their
+    /// own. Default: as [`SessionSettings`] says.
     pub sessions: SessionSettings,
 }
 
