@@ -2,6 +2,10 @@
 //! under load. What was acknowledged stays; what wasn't can be asked again.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "how long a failing server keeps others waiting is measured by the real clock"
+)]
 
 #[path = "../../simplejwt/tests/support/instance.rs"]
 mod instance;

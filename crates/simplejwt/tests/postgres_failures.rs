@@ -2,6 +2,10 @@
 //! reads. What was acknowledged stays, what wasn't can be asked again, and it goes on by itself.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "how long a failing server keeps others waiting is measured by the real clock"
+)]
 
 mod support;
 

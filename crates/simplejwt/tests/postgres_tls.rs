@@ -2,6 +2,10 @@
 //! can't be.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "how long a failing server keeps others waiting is measured by the real clock"
+)]
 
 mod support;
 
