@@ -1,5 +1,7 @@
 """Tables: ours equal Django's, and Django's migrations take ours for their own."""
 
+import re
+
 import pytest
 
 import servers
@@ -20,7 +22,16 @@ def migrated_here(empty_site):
 @pytest.mark.parametrize("table", TABLES)
 def test_table_equals_djangos(site, migrated_here, table):
     django = site(Profile("default"))
-    assert migrated_here.database.described(table) == django.database.described(table)
+    assert exact_ids(migrated_here.database.described(table)) == django.database.described(table)
+
+
+def exact_ids(described):
+    """DIFFERENCE: on MySQL, a table that is made here compares the bytes of an id."""
+    if not isinstance(described, dict) or not described.get("options"):
+        return described
+    exact = re.compile(r"(`jti` varchar\(255\)) CHARACTER SET utf8mb4 COLLATE \w+_bin")
+    columns = [exact.sub(r"\1", column) for column in described["columns"]]
+    return {**described, "columns": columns}
 
 
 @EVERY_DATABASE

@@ -12,6 +12,9 @@ use crate::{generate, references, test};
 const NOT_IN_THE_CORE: &[&str] =
     &["axum", "axum-core", "hyper", "rusqlite", "tokio", "tower", "tower-layer", "tower-service"];
 
+/// Each has to compile without the others.
+const FEATURES: &[&str] = &["tower", "axum", "sqlite", "postgres", "mysql"];
+
 /// Pinned, so that a release of the tool can't break a build.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -34,6 +37,10 @@ pub(crate) fn run() -> Result<()> {
         "-D",
         "warnings",
     ]))?;
+    for feature in FEATURES {
+        let library = ["check", "-p", "simplejwt", "--no-default-features", "--features", feature];
+        run_command(cargo(&library))?;
+    }
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run_command(doc)?;
