@@ -13,7 +13,7 @@ const NOT_IN_THE_CORE: &[&str] =
     &["axum", "axum-core", "hyper", "rusqlite", "tokio", "tower", "tower-layer", "tower-service"];
 
 /// Each has to compile without the others.
-const FEATURES: &[&str] = &["tower", "axum", "sqlite", "postgres", "mysql"];
+const FEATURES: &[&str] = &["tower", "web", "axum", "sqlite", "postgres", "mysql"];
 
 /// Pinned, so that a release of the tool can't break a build.
 const CARGO_DENY: &str = "0.20.2";

@@ -4,24 +4,24 @@
 //! What goes over the wire is upstream's to the byte, with the differences that
 //! docs/django-compatibility.md lists.
 
-#[cfg(feature = "axum")]
+#[cfg(feature = "web")]
 mod accept;
 pub mod authorization;
 #[cfg(feature = "axum")]
 pub mod axum;
-#[cfg(feature = "axum")]
+#[cfg(feature = "web")]
 mod body;
 pub mod client;
-#[cfg(feature = "axum")]
+#[cfg(feature = "web")]
 pub mod endpoint;
-#[cfg(feature = "axum")]
+#[cfg(feature = "web")]
 mod form;
-#[cfg(feature = "axum")]
+#[cfg(feature = "web")]
 mod json;
 #[cfg(feature = "tower")]
 pub mod layer;
 mod object;
-#[cfg(feature = "axum")]
+#[cfg(feature = "web")]
 mod validate;
 
 use http::header::{self, HeaderName, HeaderValue};
