@@ -5,6 +5,7 @@
 
 mod key_set;
 mod sessions;
+mod transport;
 mod validate;
 mod values;
 
@@ -12,6 +13,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use sessions::{AtLimit, FeedLost, Revocation, SESSION_CLAIM, SessionSettings, TokenAtRest};
+pub use transport::{CookieSettings, SameSite, Transport};
 pub use values::{Audience, Secret, TokenClass};
 
 use crate::keys::Algorithm;
@@ -136,6 +138,16 @@ pub struct Settings {
     /// Sessions, reuse detection and revocation; in the server's configuration a table of their
     /// own. Default: as [`SessionSettings`] says.
     pub sessions: SessionSettings,
+    /// How tokens travel: in headers and bodies, or in cookies. Default: headers and bodies.
+    pub transport: Transport,
+    /// The cookies, where the transport has them.
+    pub cookies: CookieSettings,
+    /// The origins of single-page applications that are served from elsewhere, each as browsers
+    /// write it: `https://app.example.com`. They may read answers and send credentials (CORS),
+    /// and with cookies their unsafe requests count as one's own. Default: none.
+    #[doc(alias = "CORS_ALLOWED_ORIGINS")]
+    #[doc(alias = "CSRF_TRUSTED_ORIGINS")]
+    pub allowed_origins: Vec<String>,
 }
 
 impl Default for Settings {
@@ -171,6 +183,9 @@ impl Default for Settings {
             token_blacklist: false,
             allow_weak_key: false,
             sessions: SessionSettings::default(),
+            transport: Transport::Header,
+            cookies: CookieSettings::default(),
+            allowed_origins: Vec::new(),
         }
     }
 }
