@@ -13,6 +13,8 @@ use std::fmt;
 use std::time::Duration;
 
 pub use sessions::{AtLimit, FeedLost, Revocation, SESSION_CLAIM, SessionSettings, TokenAtRest};
+#[cfg(feature = "web")]
+pub(crate) use transport::is_cookie_path;
 pub use transport::{CookieSettings, SameSite, Transport};
 pub use values::{Audience, Secret, TokenClass};
 
