@@ -4,6 +4,7 @@
 //! function that reads it. The file, the environment, `config print` and `config example` all go
 //! by that list, so a setting that is on it is everywhere.
 
+mod cookies;
 mod database_url;
 mod duration;
 mod env;

@@ -142,13 +142,13 @@ pub struct Settings {
     pub sessions: SessionSettings,
     /// How tokens travel: in headers and bodies, or in cookies. Default: headers and bodies.
     pub transport: Transport,
-    /// The cookies, where the transport has them.
+    /// The cookies, where the transport has them; in the server's configuration a table of their
+    /// own. Default: as [`CookieSettings`] says.
     pub cookies: CookieSettings,
     /// The origins of single-page applications that are served from elsewhere, each as browsers
     /// write it: `https://app.example.com`. They may read answers and send credentials (CORS),
-    /// and with cookies their unsafe requests count as one's own. Default: none.
-    #[doc(alias = "CORS_ALLOWED_ORIGINS")]
-    #[doc(alias = "CSRF_TRUSTED_ORIGINS")]
+    /// and with cookies their unsafe requests count as one's own; django-cors-headers' `CORS_ALLOWED_ORIGINS` and
+    /// Django's `CSRF_TRUSTED_ORIGINS`. Default: none.
     pub allowed_origins: Vec<String>,
 }
 
