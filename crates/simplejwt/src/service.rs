@@ -343,6 +343,36 @@ impl Auth {
         Ok(user)
     }
 
+    /// Whether the user has this permission (`app_label.codename`), by Django's rule: an inactive
+    /// user has none and a superuser every one, be there one of that name or not; all others have
+    /// those that the user store knows of. Upstream: `user.has_perm`.
+    ///
+    /// ```
+    /// # async fn change(auth: &simplejwt::Auth, user: &simplejwt::User) -> Result<(), simplejwt::Error> {
+    /// if !auth.has_permission(user, "blog.change_post").await? {
+    ///     return Err(simplejwt::Error::PermissionDenied);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Internal errors.
+    pub async fn has_permission(&self, user: &User, permission: &str) -> Result<bool, Error> {
+        if !user.is_active || user.is_superuser {
+            return Ok(user.is_active);
+        }
+        Ok(self.user_store()?.permissions(&user.id).await?.contains(permission))
+    }
+
+    /// The names of the user's groups, sorted; none without a user store that has groups.
+    ///
+    /// # Errors
+    /// Internal errors.
+    pub async fn groups_of(&self, user: &User) -> Result<Vec<String>, Error> {
+        Ok(self.user_store()?.groups(&user.id).await?)
+    }
+
     async fn log_in(&self, credentials: &Credentials) -> Result<User, Error> {
         match self.user_store()?.authenticate(credentials).await? {
             Some(user) if self.hooks.may_authenticate(self.settings(), &user) => Ok(user),
