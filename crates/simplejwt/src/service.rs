@@ -1,5 +1,6 @@
 //! The flows: one method per view of upstream's. No HTTP, no SQL.
 
+mod claims;
 mod refresh;
 mod revocation;
 mod sessions;
@@ -184,7 +185,7 @@ impl Auth {
         let encoded = self.tokens.encode(&refresh)?;
         let access = self.tokens.access_from_at(&refresh, now, None);
         let access = self.tokens.encode(&self.within_lifetime(access, now, now))?;
-        self.begin(&refresh, &encoded, &user, now).await?;
+        self.begin_login(credentials, &refresh, &encoded, &user, now).await?;
         self.logged_in(&user, now).await?;
         Ok(TokenPair { refresh: encoded, access })
     }
@@ -200,7 +201,7 @@ impl Auth {
         let token = self.issue_for::<Sliding>(TokenClass::Sliding, &user, now).await?;
         let token = self.within_lifetime(token, now, now);
         let encoded = self.tokens.encode(&token)?;
-        self.begin(&token, &encoded, &user, now).await?;
+        self.begin_login(credentials, &token, &encoded, &user, now).await?;
         self.logged_in(&user, now).await?;
         Ok(encoded)
     }
@@ -218,7 +219,8 @@ impl Auth {
             now,
             settings.leeway,
         )?;
-        self.check_user(&token).await?;
+        let user = self.check_user(&token).await?;
+        let token = self.with_refreshed_claims(TokenClass::Sliding, &user, token).await?;
         let slid = self.tokens.slid(&token, now);
         let slid = match &self.sessions() {
             Some(sessions) => self.slide_in_session(*sessions, slid, now).await?,
@@ -385,6 +387,23 @@ impl Auth {
         }
     }
 
+    /// As [`begin`](Self::begin); a login that is one too many counts as refused.
+    async fn begin_login<T: TokenType>(
+        &self,
+        credentials: &Credentials,
+        token: &Token<T>,
+        encoded: &str,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let begun = self.begin(token, encoded, user, now).await;
+        if matches!(begun, Err(Error::TooManySessions)) {
+            tracing::warn!(user_id = ?user.id.as_str(), "login refused: too many sessions");
+            self.hooks.on_login_failed(credentials).await;
+        }
+        begun
+    }
+
     async fn logged_in(&self, user: &User, now: Timestamp) -> Result<(), Error> {
         if self.settings().update_last_login {
             self.user_store()?.update_last_login(&user.id, now).await?;
@@ -412,8 +431,7 @@ impl Auth {
         {
             claims.set_str(SESSION_CLAIM, &jti);
         }
-        self.hooks.extra_claims(class, user, &mut claims).await?;
-        Ok(self.tokens.mint(claims))
+        Ok(self.tokens.mint(self.with_extra_claims(class, user, claims).await?))
     }
 
     /// Fetches the verifying keys where `JWK_URL` says where from and they are due: for calling
