@@ -199,6 +199,28 @@ impl Settings {
         let name = self.auth_header_name.strip_prefix("HTTP_")?;
         name.to_ascii_lowercase().replace('_', "-").parse().ok()
     }
+
+    /// The claims that a token is known or checked by, with these settings: `exp`, `iat`, `jti`,
+    /// `aud` and `iss` where there are any, and those that the settings name. No
+    /// [hook](crate::Hooks) can change them.
+    ///
+    /// ```
+    /// let settings = simplejwt::Settings::default();
+    /// assert!(settings.reserved_claims().contains(&"user_id"));
+    /// assert!(!settings.reserved_claims().contains(&"email"));
+    /// ```
+    pub fn reserved_claims(&self) -> Vec<&str> {
+        let mut claims = vec!["exp", "iat", "jti", &self.user_id_claim];
+        claims.extend(self.token_type_claim.as_deref());
+        claims.extend(self.jti_claim.as_deref());
+        claims.push(&self.sliding_token_refresh_exp_claim);
+        claims.extend(self.check_revoke_token.then_some(self.revoke_token_claim.as_str()));
+        claims
+            .extend((self.has_sessions() && self.sessions.session_claim).then_some(SESSION_CLAIM));
+        claims.extend(self.audience.is_some().then_some("aud"));
+        claims.extend(self.issuer.is_some().then_some("iss"));
+        claims
+    }
 }
 
 /// Settings that contradict each other or can't be what was meant.

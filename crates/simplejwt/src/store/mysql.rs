@@ -96,7 +96,7 @@ impl MysqlStore {
 }
 
 async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, SchemaError> {
-    let user_id = schema::check_users(conn, users).await?;
+    let (user_id, _) = schema::check_users(conn, users).await?;
     schema::check_outstanding(conn, users).await?;
     schema::check_blacklisted(conn).await?;
     let jti = schema::collation(conn, OUTSTANDING, "jti").await?.ok_or(Failure::Shape)?;

@@ -284,7 +284,7 @@ impl PostgresStore {
     pub async fn open(database: &PostgresDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let client = database.attempts("open").client().await?;
         let check = async {
-            let (user_id, _) = schema::check_users(&client, users).await?;
+            let (user_id, _, _) = schema::check_users(&client, users).await?;
             schema::check_tokens(&client, users).await?;
             Ok(user_id)
         };
