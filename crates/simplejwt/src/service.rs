@@ -1,6 +1,7 @@
 //! The flows: one method per view of upstream's. No HTTP, no SQL.
 
 mod claims;
+mod oauth;
 mod refresh;
 mod revocation;
 mod sessions;
@@ -26,6 +27,7 @@ use crate::store::{Blacklisting, OutstandingToken, TokenStore};
 use crate::token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};
 use crate::users::{Credentials, User, UserId, UserStore, password_fingerprint, revoke_claim};
 
+pub use oauth::{Introspected, Revoking};
 pub use sessions::{Caller, Scope};
 
 /// What a login answers with.

@@ -230,7 +230,7 @@ pub struct SettingsError {
 }
 
 impl SettingsError {
-    fn one(problem: String) -> Self {
+    pub(crate) fn one(problem: String) -> Self {
         Self { problems: vec![problem] }
     }
 

@@ -126,7 +126,7 @@ impl Auth {
         }
     }
 
-    fn issued_at<T>(&self, token: &Token<T>) -> Option<Timestamp> {
+    pub(super) fn issued_at<T>(&self, token: &Token<T>) -> Option<Timestamp> {
         token.claims().numeric_date("iat").ok().flatten().map(Timestamp::from_secs)
     }
 }

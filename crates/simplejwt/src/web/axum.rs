@@ -3,6 +3,7 @@
 mod extract;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use ::axum::Router;
 use ::axum::body::Body;
@@ -13,7 +14,9 @@ use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 
 use super::cors::AllowedOriginsLayer;
-use super::endpoint::{self, Authentication, Endpoint, EndpointOptions, ReadError};
+use super::endpoint::{
+    self, Authentication, Endpoint, EndpointOptions, GatewayOptions, OAuthClients, ReadError,
+};
 use super::json_response;
 use crate::service::Auth;
 
@@ -42,6 +45,11 @@ pub struct RouterOptions {
     pub username_field: String,
     /// The longest body that is read, in bytes; a longer one is a 413. Default: 64 KiB.
     pub body_limit: usize,
+    /// What `authenticate/` looks at, and tells a gateway. Default: by the user's row, and
+    /// nothing but who it is.
+    pub gateway: GatewayOptions,
+    /// Who may use `revoke/` and `introspect/`. Default: nobody, so that they aren't there.
+    pub clients: OAuthClients,
 }
 
 impl Default for RouterOptions {
@@ -54,6 +62,8 @@ impl Default for RouterOptions {
             authentication: endpoint.authentication,
             username_field: endpoint.username_field,
             body_limit: 64 * 1024,
+            gateway: endpoint.gateway,
+            clients: endpoint.clients,
         }
     }
 }
@@ -109,6 +119,20 @@ where
         }
         router = router.route(&path, route(auth.clone(), endpoint, options));
     }
+    // A gateway takes a redirect for a failure, and OAuth's clients follow it with a GET.
+    let mut bare = vec![Endpoint::Authenticate];
+    if !options.clients.is_empty() {
+        bare.extend([Endpoint::Revoke, Endpoint::Introspect]);
+    }
+    for endpoint in bare {
+        let path = format!("{prefix}{}", endpoint.path());
+        let at = route(auth.clone(), endpoint, options);
+        router = router.route(path.trim_end_matches('/'), at.clone()).route(&path, at.clone());
+        if endpoint == Endpoint::Authenticate {
+            // Envoy puts the path of the request that it asks about behind this one.
+            router = router.route(&format!("{path}{{*rest}}"), at);
+        }
+    }
     if auth.settings().allowed_origins.is_empty() {
         return router;
     }
@@ -125,13 +149,15 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let limit = options.body_limit;
-    let options = EndpointOptions {
+    let options = Arc::new(EndpointOptions {
         authentication: options.authentication,
         username_field: options.username_field.clone(),
         prefix: options.normal_prefix(),
-    };
+        gateway: options.gateway.clone(),
+        clients: options.clients.clone(),
+    });
     any(move |request: Request| {
-        let (auth, options) = (auth.clone(), options.clone());
+        let (auth, options) = (auth.clone(), Arc::clone(&options));
         async move {
             let (mut parts, body) = request.into_parts();
             // The path as the client sees it, wherever the router is nested.

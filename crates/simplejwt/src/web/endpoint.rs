@@ -3,7 +3,9 @@
 //! The order of the checks is Django REST framework's: what the client accepts, who it is (where
 //! that matters), the method, the body's form, its fields, and only then the flow.
 
+mod authenticate;
 mod cookies;
+mod oauth;
 mod sessions;
 
 use std::borrow::Cow;
@@ -25,7 +27,9 @@ use crate::error::Error;
 use crate::service::Auth;
 use crate::token::{Access, Token};
 use crate::users::Credentials;
+pub use authenticate::GatewayOptions;
 use cookies::Source;
+pub use oauth::{OAuthClient, OAuthClients};
 
 /// An endpoint, named after upstream's view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +57,12 @@ pub enum Endpoint {
     Protected,
     /// The same, always by the token alone.
     ProtectedStateless,
+    /// Whether a gateway may let a request through: 204 and who it is, or 401.
+    Authenticate,
+    /// Revokes a token, for OAuth's clients (RFC 7009).
+    Revoke,
+    /// What a token is worth, for OAuth's clients (RFC 7662).
+    Introspect,
 }
 
 /// How [`Endpoint::Protected`] finds out who the user is.
@@ -74,6 +84,11 @@ pub struct EndpointOptions {
     pub username_field: String,
     /// What the token endpoints' paths begin with: where the refresh token's cookie is sent.
     pub prefix: String,
+    /// What [`Endpoint::Authenticate`] looks at, and tells.
+    pub gateway: GatewayOptions,
+    /// Who may use [`Endpoint::Revoke`] and [`Endpoint::Introspect`]; without any, they answer
+    /// with 404.
+    pub clients: OAuthClients,
 }
 
 impl Default for EndpointOptions {
@@ -82,6 +97,8 @@ impl Default for EndpointOptions {
             authentication: Authentication::User,
             username_field: "username".into(),
             prefix: "/api/token/".into(),
+            gateway: GatewayOptions::default(),
+            clients: OAuthClients::default(),
         }
     }
 }
@@ -123,6 +140,9 @@ impl Endpoint {
             Self::Session => "sessions/{id}/",
             Self::Protected => "protected/",
             Self::ProtectedStateless => "protected-stateless/",
+            Self::Authenticate => "authenticate/",
+            Self::Revoke => "revoke/",
+            Self::Introspect => "introspect/",
         }
     }
 
@@ -130,6 +150,7 @@ impl Endpoint {
         match self {
             Self::Protected | Self::ProtectedStateless | Self::Sessions => "GET, HEAD, OPTIONS",
             Self::Session => "DELETE, OPTIONS",
+            Self::Revoke | Self::Introspect => "POST",
             _ => "POST, OPTIONS",
         }
     }
@@ -175,6 +196,9 @@ impl Endpoint {
             Self::Session => ("Session", "One of the user's sessions."),
             Self::Protected => ("Protected", ""),
             Self::ProtectedStateless => ("Protected Stateless", ""),
+            Self::Authenticate => ("Authenticate", ""),
+            Self::Revoke => ("Revoke", ""),
+            Self::Introspect => ("Introspect", ""),
         }
     }
 
@@ -204,9 +228,13 @@ impl Endpoint {
                 .map(|name| (name.into(), optional_field(name)))
                 .into_iter()
                 .collect(),
-            Self::Protected | Self::ProtectedStateless | Self::Sessions | Self::Session => {
-                return Json::Object(metadata);
-            }
+            Self::Protected
+            | Self::ProtectedStateless
+            | Self::Sessions
+            | Self::Session
+            | Self::Authenticate
+            | Self::Revoke
+            | Self::Introspect => return Json::Object(metadata),
         };
         if self == Self::TokenRefresh {
             fields.push(field("access", false));
@@ -254,6 +282,14 @@ pub async fn respond<F>(
 where
     F: Future<Output = Result<Vec<u8>, ReadError>>,
 {
+    // What these answer is no matter of Accept, and no page of Django REST framework's.
+    match endpoint {
+        Endpoint::Authenticate => return authenticate::respond(auth, options, parts).await,
+        Endpoint::Revoke | Endpoint::Introspect => {
+            return oauth::respond(auth, endpoint, options, parts, read_body).await;
+        }
+        _ => {}
+    }
     let mut response = match accept::negotiate(parts) {
         Ok(rendering) => {
             let auth = auth.from_client(super::client::client(parts));
@@ -511,6 +547,9 @@ async fn flow(
         | Endpoint::ProtectedStateless
         | Endpoint::Logout
         | Endpoint::Sessions
-        | Endpoint::Session => (object([]), Source::Body),
+        | Endpoint::Session
+        | Endpoint::Authenticate
+        | Endpoint::Revoke
+        | Endpoint::Introspect => (object([]), Source::Body),
     })
 }

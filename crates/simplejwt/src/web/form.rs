@@ -15,7 +15,8 @@ pub(crate) fn unquote_path(text: &[u8]) -> String {
     resolve(text, b'+')
 }
 
-fn unquote(text: &[u8]) -> String {
+/// A name or value, with its percent signs and plus signs resolved.
+pub(crate) fn unquote(text: &[u8]) -> String {
     resolve(text, b' ')
 }
 

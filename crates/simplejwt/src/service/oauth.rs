@@ -1,0 +1,238 @@
+//! What OAuth's systems ask of tokens: to revoke one (RFC 7009), and what it is worth (RFC 7662).
+
+use super::Auth;
+use crate::clock::Timestamp;
+use crate::error::{Error, TokenError};
+use crate::settings::{Revocation as Checking, SESSION_CLAIM, TokenClass};
+use crate::store::session::{AccessClaims, Revocation, Session, SessionStore, Subject};
+use crate::token::{Refresh, Token, Untyped};
+use crate::users::{User, UserId};
+
+/// What [`Auth::introspect`] says of a token that is good.
+#[derive(Clone, Debug)]
+pub struct Introspected {
+    /// Its claims.
+    pub token: Token<Untyped>,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The user's login name, where there are users to ask.
+    pub username: Option<String>,
+    /// Whether protected routes take it as it is: whether its kind is one of
+    /// `AUTH_TOKEN_CLASSES`.
+    pub opens_routes: bool,
+}
+
+/// How [`Auth::revoke`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Revoking {
+    /// The token is good no longer.
+    Revoked,
+    /// It wasn't good before: nothing had to be done.
+    NotGood,
+    /// Tokens of its kind can't be revoked, as the settings are: an access token where
+    /// [`revocation`](crate::settings::SessionSettings::revocation) is stateless, any token
+    /// without a blacklist, and kinds of an application's own.
+    Unsupported,
+}
+
+/// What a token is, by the claim that `TOKEN_TYPE_CLAIM` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Known(TokenClass),
+    /// There is no such claim, by the settings: each token counts as any kind.
+    Any,
+    /// An application's own.
+    Other,
+}
+
+impl Kind {
+    /// Whether the blacklist is asked for it: an access token can't be on it.
+    fn may_be_listed(self) -> bool {
+        matches!(self, Self::Known(TokenClass::Refresh | TokenClass::Sliding) | Self::Any)
+    }
+
+    fn may_be_access(self) -> bool {
+        matches!(self, Self::Known(TokenClass::Access) | Self::Any)
+    }
+}
+
+impl Auth {
+    /// What a token is worth at this moment (RFC 7662); `None` if it isn't good, for whatever
+    /// reason: form, signature or times, blacklisted or revoked, its session has ended or its
+    /// user is inactive or gone, or it is of a kind of an application's own.
+    ///
+    /// Asks the database for sessions and the user also where `revocation` doesn't have each
+    /// request do so: an ended session shows at once.
+    ///
+    /// # Errors
+    /// Internal errors only.
+    pub async fn introspect(&self, token: &str) -> Result<Option<Introspected>, Error> {
+        let now = self.tokens.now();
+        let Some((token, kind)) = self.read_any(token, now).await else { return Ok(None) };
+        if kind == Kind::Other {
+            return Ok(None);
+        }
+        let Ok(user_id) = self.stateless_user_of(&token.clone().into_kind()) else {
+            return Ok(None);
+        };
+        let is_good = !(kind.may_be_listed() && self.is_spent(&token, now).await?)
+            && !(kind.may_be_access() && self.is_ended(&token, now).await?);
+        if !is_good {
+            return Ok(None);
+        }
+        let username = match self.holder(&token).await? {
+            Holder::Unknown => None,
+            Holder::Good(user) => Some(user.username),
+            Holder::Refused => return Ok(None),
+        };
+        let classes = &self.settings().auth_token_classes;
+        let opens_routes = match kind {
+            Kind::Known(class) => {
+                classes.contains(&class) || classes.contains(&TokenClass::Untyped)
+            }
+            Kind::Any | Kind::Other => true,
+        };
+        Ok(Some(Introspected { token, user_id, username, opens_routes }))
+    }
+
+    /// Revokes a token (RFC 7009). A refresh or sliding token is blacklisted and its session
+    /// ended, as by [`blacklist`](Self::blacklist); also by one that was rotated away, since its
+    /// holder means the session. An access token is revoked by itself, its session goes on.
+    ///
+    /// # Errors
+    /// Internal errors only.
+    pub async fn revoke(&self, token: &str) -> Result<Revoking, Error> {
+        let now = self.tokens.now();
+        let Some((untyped, kind)) = self.read_any(token, now).await else {
+            return Ok(Revoking::NotGood);
+        };
+        let mut outcome = Revoking::Unsupported;
+        if kind.may_be_listed() && self.settings().token_blacklist {
+            self.revoke_listed(token, untyped.clone().into_kind(), now).await?;
+            outcome = Revoking::Revoked;
+        }
+        if kind.may_be_access()
+            && self.settings().sessions.revocation != Checking::Stateless
+            && let Some(jti) = self.tokens.jti(&untyped)
+            && let Some(expires_at) = self.tokens.expires_at(&untyped)
+        {
+            tracing::info!(?jti, "access token revoked");
+            let revocation = Revocation {
+                subject: Subject::Token(jti),
+                revoked_at: now,
+                expires_at: expires_at + self.settings().leeway,
+            };
+            self.session_store()?.revoke(&revocation).await?;
+            outcome = Revoking::Revoked;
+        }
+        Ok(outcome)
+    }
+
+    async fn revoke_listed(
+        &self,
+        encoded: &str,
+        token: Token<Refresh>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let spent = self.outstanding(&token, encoded, now)?;
+        let _ = match self.sessions() {
+            Some(sessions) => self.end_session_of(sessions, &token, &spent, now).await?,
+            None => self.blacklist_store()?.blacklist(&spent, now).await?,
+        };
+        tracing::info!(jti = ?spent.jti, user_id = ?spent.user_id, "token revoked");
+        Ok(())
+    }
+
+    /// A token of any kind whose form, signature and times are good, and which can be found by
+    /// its id where that matters.
+    async fn read_any(&self, token: &str, now: Timestamp) -> Option<(Token<Untyped>, Kind)> {
+        let claims = self.decode_claims(token, now).await.ok()?;
+        let token = self.tokens.accept::<Untyped>(claims).ok()?;
+        let kind = match &self.settings().token_type_claim {
+            None => Kind::Any,
+            Some(claim) => {
+                let name = token.claims().str(claim)?;
+                let class = TokenClass::ALL.into_iter().find(|class| class.token_type() == name);
+                class.filter(|class| *class != TokenClass::Untyped).map_or(Kind::Other, Kind::Known)
+            }
+        };
+        let needs_id = kind.may_be_listed() && self.settings().token_blacklist;
+        (!needs_id || self.tokens.jti(&token).is_some()).then_some((token, kind))
+    }
+
+    /// Whether a refresh or sliding token is on the blacklist, or its session is over.
+    async fn is_spent(&self, token: &Token<Untyped>, now: Timestamp) -> Result<bool, Error> {
+        if !self.settings().token_blacklist {
+            return Ok(false);
+        }
+        let jti = self.tokens.jti(token).ok_or(TokenError::MissingId)?;
+        if self.blacklist_store()?.is_blacklisted(&jti).await? {
+            return Ok(true);
+        }
+        let Some(sessions) = self.sessions() else { return Ok(false) };
+        let session = match sessions.session_of(&jti).await? {
+            Some(session) => Some(session),
+            // It joins the session that it names once it is refreshed.
+            None => self.named_session(sessions, token).await?,
+        };
+        let settings = &self.settings().sessions;
+        Ok(session.is_some_and(|session| {
+            let is_over = |since: Timestamp, time| since + time <= now;
+            session.ended_at.is_some()
+                || settings.lifetime.is_some_and(|time| is_over(session.created_at, time))
+                || settings.idle_lifetime.is_some_and(|time| is_over(session.refreshed_at, time))
+        }))
+    }
+
+    async fn named_session(
+        &self,
+        sessions: &dyn SessionStore,
+        token: &Token<Untyped>,
+    ) -> Result<Option<Session>, Error> {
+        match self.session_claim(token) {
+            Some(id) => Ok(sessions.session(&id).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether an access token was revoked or its session has ended, as the database has it.
+    async fn is_ended(&self, token: &Token<Untyped>, now: Timestamp) -> Result<bool, Error> {
+        let Some(sessions) = self.sessions() else { return Ok(false) };
+        let access = AccessClaims {
+            session: self.session_claim(token),
+            jti: self.tokens.jti(token),
+            user_id: self.tokens.user_id(token),
+            issued_at: self.issued_at(token),
+        };
+        Ok(sessions.is_revoked(&access, now).await?)
+    }
+
+    /// The session that the token names, where it is we who write that claim.
+    fn session_claim(&self, token: &Token<Untyped>) -> Option<String> {
+        let claim =
+            token.claims().str(SESSION_CLAIM).filter(|_| self.settings().sessions.session_claim);
+        claim.map(std::borrow::Cow::into_owned)
+    }
+
+    async fn holder(&self, token: &Token<Untyped>) -> Result<Holder, Error> {
+        if self.users.is_none() {
+            return Ok(Holder::Unknown);
+        }
+        match self.check_user(token).await {
+            Ok(user) => Ok(Holder::Good(Box::new(user))),
+            Err(Error::NoActiveAccountForToken | Error::NoUserClaim | Error::PasswordChanged) => {
+                Ok(Holder::Refused)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+enum Holder {
+    /// There are no users here to ask.
+    Unknown,
+    Good(Box<User>),
+    /// Inactive, gone, or with another password.
+    Refused,
+}

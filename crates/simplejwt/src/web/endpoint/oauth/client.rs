@@ -1,0 +1,161 @@
+//! Who may ask about tokens: OAuth's clients with their secrets (RFC 6749 section 2.3.1).
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConstantTimeEq as _};
+
+use crate::settings::SettingsError;
+
+type Hash = [u8; 32];
+
+/// A system that may revoke and introspect tokens. Its secret is kept as a hash only.
+///
+/// ```
+/// use simplejwt::web::endpoint::OAuthClient;
+///
+/// let client = OAuthClient::new("billing", "0a9f27d4c1b84e6e9d51f3a6c27b8e40")?;
+/// # Ok::<_, simplejwt::settings::SettingsError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct OAuthClient {
+    id: String,
+    secret: Hash,
+}
+
+impl OAuthClient {
+    /// The shortest secret that is taken, in bytes: as `openssl rand -hex 16` makes one.
+    pub const SHORTEST_SECRET: usize = 32;
+
+    /// A client with its secret, which has to be random: it is hashed once.
+    ///
+    /// # Errors
+    /// The id isn't one, or the secret is too short.
+    pub fn new(id: &str, secret: &str) -> Result<Self, SettingsError> {
+        if secret.len() < Self::SHORTEST_SECRET {
+            return Err(SettingsError::one(format!(
+                "the secret of the client {id:?} is shorter than {} characters: make one with \
+                 `openssl rand -hex 32`",
+                Self::SHORTEST_SECRET
+            )));
+        }
+        Self::with_hash(id, Sha256::digest(secret).into())
+    }
+
+    /// A client with the SHA-256 of its secret.
+    ///
+    /// # Errors
+    /// The id isn't one.
+    pub fn with_hash(id: &str, secret: [u8; 32]) -> Result<Self, SettingsError> {
+        let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b':';
+        if id.is_empty() || !id.bytes().all(plain) {
+            return Err(SettingsError::one(format!(
+                "{id:?} is not the id of a client: write visible ASCII characters without a colon"
+            )));
+        }
+        Ok(Self { id: id.to_owned(), secret })
+    }
+
+    /// The client's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl fmt::Debug for OAuthClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuthClient").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Every client. Without any, the endpoints for them aren't there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OAuthClients(Arc<[OAuthClient]>);
+
+impl OAuthClients {
+    /// These clients.
+    ///
+    /// # Errors
+    /// An id is there twice.
+    pub fn new(clients: impl IntoIterator<Item = OAuthClient>) -> Result<Self, SettingsError> {
+        let clients: Arc<[OAuthClient]> = clients.into_iter().collect();
+        for (at, client) in clients.iter().enumerate() {
+            if clients.iter().take(at).any(|other| other.id == client.id) {
+                return Err(SettingsError::one(format!(
+                    "the client {:?} is there twice: give each an id of its own",
+                    client.id
+                )));
+            }
+        }
+        Ok(Self(clients))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The client whose id and secret these are. Takes as long for a wrong id as for a wrong
+    /// secret.
+    pub(super) fn find(&self, id: &str, secret: &str) -> Option<&OAuthClient> {
+        let (id, secret): (Hash, Hash) = (Sha256::digest(id).into(), Sha256::digest(secret).into());
+        let mut found = None;
+        for client in self.0.iter() {
+            let own: Hash = Sha256::digest(&client.id).into();
+            let same: Choice = own.ct_eq(&id) & client.secret.ct_eq(&secret);
+            if bool::from(same) {
+                found = Some(client);
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "a-secret-of-more-than-32-characters";
+
+    #[test]
+    fn ids_and_secrets() {
+        for id in ["", "a:b", "a\n", "Zoë"] {
+            assert!(OAuthClient::new(id, SECRET).is_err(), "{id:?}");
+        }
+        for secret in ["", "short", "thirty-one-characters-are-short"] {
+            let problem = OAuthClient::new("a", secret).unwrap_err().to_string();
+            assert!(secret.is_empty() || !problem.contains(secret), "{problem}");
+        }
+        assert_eq!(OAuthClient::new("a b", SECRET).unwrap().id(), "a b");
+    }
+
+    #[test]
+    fn only_both_together_are_a_client() {
+        let clients = OAuthClients::new([
+            OAuthClient::new("one", SECRET).unwrap(),
+            OAuthClient::with_hash("two", Sha256::digest("another").into()).unwrap(),
+        ])
+        .unwrap();
+        for (id, secret, expected) in [
+            ("one", SECRET, Some("one")),
+            ("two", "another", Some("two")),
+            ("two", SECRET, None),
+            ("one", "another", None),
+            ("One", SECRET, None),
+            ("", "", None),
+        ] {
+            assert_eq!(clients.find(id, secret).map(OAuthClient::id), expected, "{id} {secret}");
+        }
+        assert!(OAuthClients::default().find("one", SECRET).is_none());
+        let one = OAuthClient::new("one", SECRET).unwrap();
+        assert!(OAuthClients::new([one.clone(), one]).is_err());
+    }
+
+    #[test]
+    fn debug_shows_neither_secret_nor_hash() {
+        let client = OAuthClient::new("one", SECRET).unwrap();
+        let shown = format!("{:?}", OAuthClients::new([client]).unwrap());
+        assert_eq!(shown, r#"OAuthClients([OAuthClient { id: "one", .. }])"#);
+    }
+}

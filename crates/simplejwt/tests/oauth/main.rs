@@ -1,0 +1,12 @@
+//! What gateways and OAuth's clients ask, over the router, in memory and in SQLite.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+mod clients;
+mod gateway;
+mod introspect;
+mod revoke;
+mod web;
+#[path = "../sessions/world.rs"]
+#[allow(dead_code, reason = "another test's, of which this one uses a part")]
+mod world;
