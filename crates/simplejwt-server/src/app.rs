@@ -84,6 +84,7 @@ fn options(config: &Config) -> RouterOptions {
         },
         username_field: config.users.username_field.clone(),
         body_limit: server.body_limit,
+        ..RouterOptions::default()
     }
 }
 

@@ -408,6 +408,30 @@ async fn logging_out_without_sessions() {
     assert!(browser.jar.is_empty());
 }
 
+/// A gateway asks with a method of its own; that of the request decides.
+#[tokio::test]
+async fn a_gateway_lets_no_forged_request_through() {
+    let mut browser = Browser::of(settings(Transport::Cookie));
+    browser.log_in("alice").await;
+    const PATH: &str = "/api/token/authenticate/";
+    assert_eq!(browser.get(PATH).await.status, StatusCode::NO_CONTENT);
+    browser.foreign("https://evil.example", "cross-site");
+    assert_eq!(browser.get(PATH).await.status, StatusCode::NO_CONTENT, "a link leads here");
+    for name in ["x-forwarded-method", "x-original-method"] {
+        for (method, status) in [
+            ("POST", StatusCode::FORBIDDEN),
+            ("DELETE", StatusCode::FORBIDDEN),
+            ("not a method", StatusCode::FORBIDDEN),
+            ("GET", StatusCode::NO_CONTENT),
+        ] {
+            browser.foreign("https://evil.example", "cross-site");
+            browser.page.push((name, method));
+            assert_eq!(browser.get(PATH).await.status, status, "{name}: {method}");
+        }
+    }
+    assert_eq!(browser.post(PATH, json!({})).await.status, StatusCode::FORBIDDEN);
+}
+
 /// The access token has run out, and the refresh token still says whose session it is.
 #[tokio::test]
 async fn logging_out_late() {

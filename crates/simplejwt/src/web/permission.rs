@@ -181,6 +181,37 @@ impl Permission for HasScope {
     }
 }
 
+/// Users with this permission of Django's, their own or their groups', by the database. Django:
+/// `User.has_perm`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HasPermission(String);
+
+impl HasPermission {
+    /// The permission as Django names it: `polls.add_choice`.
+    ///
+    /// ```
+    /// use simplejwt::web::permission::HasPermission;
+    ///
+    /// let may_add = HasPermission::new("polls.add_choice");
+    /// ```
+    pub fn new(permission: impl Into<String>) -> Self {
+        Self(permission.into())
+    }
+}
+
+#[async_trait]
+impl Permission for HasPermission {
+    async fn has_permission(
+        &self,
+        auth: &Auth,
+        _: &Method,
+        token: Option<&Token<Access>>,
+    ) -> Result<bool, Error> {
+        let Some(token) = token else { return Ok(false) };
+        auth.has_permission(&auth.user_of(token).await?, &self.0).await
+    }
+}
+
 fn claim(claims: &Claims, name: &str) -> Option<serde_json::Value> {
     serde_json::from_str(claims.raw(name)?).ok()
 }
