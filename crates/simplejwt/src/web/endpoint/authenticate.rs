@@ -156,14 +156,15 @@ async fn identity(
 }
 
 /// The request that the gateway asks about. Its method says whether a cookie can be believed of a
-/// page of another origin.
+/// page of another origin; of several, the one that changes something does.
 fn asked(parts: &Parts) -> Cow<'_, Parts> {
-    let named = METHOD.iter().find_map(|name| parts.headers.get(name));
-    match named.map(|name| Method::from_bytes(name.as_bytes())) {
-        // What can't be told is taken for unsafe.
+    let named = METHOD.iter().flat_map(|name| parts.headers.get_all(name));
+    // What can't be told is taken for unsafe.
+    let named = named.map(|name| Method::from_bytes(name.as_bytes()).unwrap_or(Method::POST));
+    match named.into_iter().find(|method| !method.is_safe()) {
         Some(method) => {
             let mut asked = parts.clone();
-            asked.method = method.unwrap_or(Method::POST);
+            asked.method = method;
             Cow::Owned(asked)
         }
         None => Cow::Borrowed(parts),
