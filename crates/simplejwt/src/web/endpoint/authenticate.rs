@@ -24,7 +24,7 @@ use crate::web::error_response;
 const USER: HeaderName = HeaderName::from_static("x-auth-user");
 
 /// The method of the request behind the gateway: Traefik and Caddy send the first by themselves.
-const METHOD: [HeaderName; 2] =
+static METHOD: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-method"), HeaderName::from_static("x-original-method")];
 
 /// Headers that mean something to HTTP itself, or to whoever sits between.
