@@ -3,6 +3,7 @@
 mod bench;
 mod ci;
 mod generate;
+mod nginx;
 mod packages;
 mod process;
 mod python;

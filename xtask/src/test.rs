@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::nginx;
 use crate::process::{cargo, command, output, watch};
 use crate::python;
 use crate::services::Up;
@@ -22,6 +23,7 @@ const CARGO_RUNS: &[&[&str]] = &[
 /// A test failed or was skipped, a runner failed, or what the tests need can't be made.
 pub(crate) fn run() -> Result<()> {
     let python = python::environment()?;
+    nginx::require()?;
     let databases = Up::anew("test")?;
     let variables = databases.variables()?;
     let mut tally = Tally::default();

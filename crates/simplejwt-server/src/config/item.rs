@@ -8,7 +8,7 @@ use simplejwt::users::password::Hasher;
 use super::database_url::{DatabaseUrl, database_url};
 use super::duration::duration;
 use super::value::{boolean, choice, count, list, optional_text, parsed, text};
-use super::{Authentication, Config, KeyType, LogFormat, sessions, simple_jwt};
+use super::{Authentication, Config, KeyType, LogFormat, gateway, oauth, sessions, simple_jwt};
 
 /// One setting.
 pub(crate) struct Item {
@@ -62,6 +62,8 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
     ("database", "Where users and tokens are kept."),
     ("simple_jwt", "Django's SIMPLE_JWT: upstream's names in either case, and two of our own."),
     ("sessions", "Sessions, reuse detection and revocation: all of it needs token_blacklist."),
+    ("gateway", "What authenticate/ tells a gateway: nginx, Traefik, Caddy, Envoy."),
+    ("oauth", "Who may use revoke/ (RFC 7009) and introspect/ (RFC 7662)."),
     ("django", "What else of Django's settings counts."),
     ("users", "The table of users: Django's auth_user, or one of your own."),
     ("password", "How passwords are hashed."),
@@ -69,7 +71,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
 
 /// Every setting.
 pub(crate) fn all() -> impl Iterator<Item = &'static Item> + Clone {
-    ITEMS.iter().chain(simple_jwt::ITEMS).chain(sessions::ITEMS)
+    [ITEMS, simple_jwt::ITEMS, sessions::ITEMS, gateway::ITEMS, oauth::ITEMS].into_iter().flatten()
 }
 
 /// The settings of one table.
