@@ -4,6 +4,7 @@ mod bench;
 mod browser;
 mod ci;
 mod generate;
+mod nginx;
 mod packages;
 mod process;
 mod python;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 
 use crate::browser;
+use crate::nginx;
 use crate::process::{cargo, command, output, watch};
 use crate::python;
 use crate::services::Up;
@@ -24,6 +25,7 @@ const CARGO_RUNS: &[&[&str]] = &[
 pub(crate) fn run() -> Result<()> {
     let python = python::environment()?;
     browser::ensure()?;
+    nginx::require()?;
     let databases = Up::anew("test")?;
     let variables = databases.variables()?;
     let mut tally = Tally::default();

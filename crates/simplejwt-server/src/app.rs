@@ -88,7 +88,8 @@ fn options(config: &Config) -> RouterOptions {
         },
         username_field: config.users.username_field.clone(),
         body_limit: server.body_limit,
-        ..RouterOptions::default()
+        gateway: config.gateway.clone(),
+        clients: config.oauth_clients.clone(),
     }
 }
 

@@ -11,7 +11,9 @@ mod duration;
 mod env;
 pub(crate) mod example;
 mod file;
+mod gateway;
 mod item;
+mod oauth;
 mod sessions;
 mod simple_jwt;
 mod suggest;
@@ -26,6 +28,7 @@ use serde_json::Value;
 use simplejwt::Settings;
 use simplejwt::settings::Secret;
 use simplejwt::users::password::{Hasher, Parameters, PoolOptions};
+use simplejwt::web::endpoint::{GatewayOptions, OAuthClients};
 
 pub(crate) use claims::{Claims, OnRefresh, Source as ClaimSource};
 pub(crate) use database_url::DatabaseUrl;
@@ -43,6 +46,10 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     /// Django's `SECRET_KEY`: what signs with an HMAC where no signing key is named.
     pub(crate) secret_key: Option<Secret>,
+    /// What `authenticate/` looks at, and tells.
+    pub(crate) gateway: GatewayOptions,
+    /// Who may use `revoke/` and `introspect/`.
+    pub(crate) oauth_clients: OAuthClients,
 }
 
 /// How requests are answered.
@@ -185,6 +192,8 @@ impl Default for Config {
             },
             settings: Settings::default(),
             secret_key: None,
+            gateway: GatewayOptions::default(),
+            oauth_clients: OAuthClients::default(),
         }
     }
 }

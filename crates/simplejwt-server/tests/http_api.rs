@@ -12,13 +12,18 @@ use process::{Server, run_with_input, stderr};
 const PAGE: &str = include_str!("../../../docs/http-api.md");
 
 /// The settings that the page says its examples are made with.
-const ENVIRONMENT: [(&str, &str); 8] = [
+const ENVIRONMENT: [(&str, &str); 10] = [
     ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256"),
     ("SIMPLE_JWT", r#"{"ROTATE_REFRESH_TOKENS": true, "BLACKLIST_AFTER_ROTATION": true}"#),
     ("SIMPLEJWT_TOKEN_BLACKLIST", "true"),
     ("SIMPLEJWT_DEMO", "true"),
     ("SIMPLEJWT_ROTATION_GRACE", "60"),
     ("SIMPLEJWT_SESSION_CLAIM", "true"),
+    ("SIMPLEJWT_GATEWAY_HEADERS", r#"{"X-Auth-Session": "sid"}"#),
+    (
+        "SIMPLEJWT_OAUTH_CLIENTS",
+        r#"[{"id": "billing", "secret": "5d41402abc4b2a76b9719d911017c592"}]"#,
+    ),
     ("SIMPLEJWT_BIND", "127.0.0.1:0"),
     // Far too little work for anything but tests.
     ("SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS", "1000"),

@@ -42,7 +42,9 @@ impl Environment {
     pub(crate) fn serving_only(&self) -> Self {
         let mut kept = self.clone();
         kept.0.retain(|name, _| {
-            item::all().any(|item| item.env == name && matches!(item.table, "server" | "log"))
+            item::all().any(|item| {
+                item.env == name && matches!(item.table, "server" | "log" | "gateway" | "oauth")
+            })
         });
         kept
     }

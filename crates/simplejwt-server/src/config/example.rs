@@ -15,8 +15,8 @@ const HEAD: &str = "\
 #
 # Each value can come from the environment instead, by the variable named above it, which counts
 # for more than this file. Secrets can be kept in files of their own: `signing_key_file`,
-# `verifying_key_file`, `secret_key_file` (here relative to this file's directory) and the same
-# names as variables with _FILE at the end; the value or its file, never both.
+# `verifying_key_file`, `secret_key_file`, `clients_file` (here relative to this file's directory)
+# and the same names as variables with _FILE at the end; the value or its file, never both.
 #
 # The environment variable SIMPLE_JWT takes Django's whole SIMPLE_JWT dictionary as JSON, with
 # lifetimes in seconds and null for None. It counts for more than this file, and a single variable
@@ -207,6 +207,11 @@ mod tests {
     #[test]
     fn the_effective_configuration_is_toml_and_shows_no_secret() {
         let environment = Environment::of([
+            (
+                "SIMPLEJWT_OAUTH_CLIENTS",
+                r#"[{"id": "a", "secret": "a-client-secret-that-nobody-may-see"}]"#,
+            ),
+            ("SIMPLEJWT_GATEWAY_HEADERS", r#"{"X-Auth-Email": "e \"mail\""}"#),
             ("SECRET_KEY", "the-secret-key-that-nobody-may-see-printed"),
             ("SIMPLEJWT_BIND", "127.0.0.1:9"),
             (
@@ -217,6 +222,7 @@ mod tests {
         let loaded = load(None, &environment).unwrap();
         let text = effective(&loaded);
         assert!(!text.contains("nobody-may-see") && !text.contains("the-signing-key"), "{text}");
+        assert!(text.contains("clients = \"(secret)\" # environment variable"), "{text}");
         assert!(!format!("{loaded:?} {environment:?}").contains("nobody-may-see"));
         assert!(text.contains("bind = \"127.0.0.1:9\" # environment variable SIMPLEJWT_BIND"));
         assert!(text.contains("access_token_lifetime = \"5m\" # default"));

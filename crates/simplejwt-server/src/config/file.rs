@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::item::{self, Item, TABLES};
 use super::suggest::did_you_mean;
 use super::value::shown;
-use super::{ConfigError, Given, Layer, simple_jwt};
+use super::{ConfigError, Given, Layer, oauth, simple_jwt};
 
 /// Larger is not a configuration, and not a key.
 const LARGEST: u64 = 1024 * 1024;
@@ -27,7 +27,11 @@ pub(super) fn read(path: &Path, warnings: &mut Vec<String>) -> Result<Layer, Con
         ))
     })?;
     let layer = tables_of(tables, path, warnings)?;
-    if layer.iter().any(|(item, given)| item.secret && given.origin == origin(path)) {
+    let here = |item: &Item, given: &Given| match item.table {
+        "oauth" => oauth::holds_secret(&given.value),
+        _ => item.secret,
+    };
+    if layer.iter().any(|(item, given)| given.origin == origin(path) && here(item, given)) {
         warn_if_open(path, warnings);
     }
     Ok(layer)
@@ -83,6 +87,13 @@ fn tables_of(
             && let Some(relative) = given.value.as_str()
         {
             given.value = directory.join(relative).to_string_lossy().into();
+        }
+        if item.path() == "oauth.clients" {
+            for file in oauth::secret_files(&mut given.value) {
+                let path = directory.join(&*file);
+                warn_if_open(&path, warnings);
+                *file = path.to_string_lossy().into_owned();
+            }
         }
     }
     if problems.is_empty() { Ok(layer) } else { Err(ConfigError(problems)) }
@@ -151,14 +162,23 @@ pub(super) fn from_file(
     path: &Path,
     warnings: &mut Vec<String>,
 ) -> Result<Given, String> {
-    let text =
-        read_small(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    let value =
+        read_secret(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
     if item.secret {
         warn_if_open(path, warnings);
     }
-    let value = text.strip_suffix('\n').unwrap_or(&text);
-    let value = value.strip_suffix('\r').unwrap_or(value);
     Ok(Given { value: value.into(), origin: format!("file {}", path.display()) })
+}
+
+/// What a file holds, without the line break at its end.
+pub(super) fn read_secret(path: &Path) -> Result<String, String> {
+    let mut text = read_small(path)?;
+    for end in ['\n', '\r'] {
+        if text.ends_with(end) {
+            text.pop();
+        }
+    }
+    Ok(text)
 }
 
 fn read_small(path: &Path) -> Result<String, String> {

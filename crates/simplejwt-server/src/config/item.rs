@@ -8,7 +8,10 @@ use simplejwt::users::password::Hasher;
 use super::database_url::{DatabaseUrl, database_url};
 use super::duration::duration;
 use super::value::{boolean, choice, count, list, optional_text, parsed, text};
-use super::{Authentication, Config, KeyType, LogFormat, claims, cookies, sessions, simple_jwt};
+use super::{
+    Authentication, Config, KeyType, LogFormat, claims, cookies, gateway, oauth, sessions,
+    simple_jwt,
+};
 
 /// One setting.
 pub(crate) struct Item {
@@ -70,6 +73,8 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
     ("simple_jwt", "Django's SIMPLE_JWT: upstream's names in either case, and two of our own."),
     ("sessions", "Sessions, reuse detection and revocation: all of it needs token_blacklist."),
     ("cookies", "Tokens in cookies, for browsers."),
+    ("gateway", "What authenticate/ tells a gateway: nginx, Traefik, Caddy, Envoy."),
+    ("oauth", "Who may use revoke/ (RFC 7009) and introspect/ (RFC 7662)."),
     ("django", "What else of Django's settings counts."),
     ("users", "The table of users: Django's auth_user, or one of your own."),
     ("claims", "What goes into tokens beside the user's id; claims_on_refresh is in [users]."),
@@ -78,12 +83,17 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
 
 /// Every setting.
 pub(crate) fn all() -> impl Iterator<Item = &'static Item> + Clone {
-    ITEMS
-        .iter()
-        .chain(claims::ITEMS)
-        .chain(cookies::ITEMS)
-        .chain(simple_jwt::ITEMS)
-        .chain(sessions::ITEMS)
+    [
+        ITEMS,
+        simple_jwt::ITEMS,
+        sessions::ITEMS,
+        cookies::ITEMS,
+        claims::ITEMS,
+        gateway::ITEMS,
+        oauth::ITEMS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The settings of one table.

@@ -108,6 +108,11 @@ impl GatewayOptions {
         Ok(self)
     }
 
+    /// What decides.
+    pub fn authentication(&self) -> Authentication {
+        self.authentication
+    }
+
     /// The headers beside `X-Auth-User`, in lower case, and the claims that they hold.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.iter().map(|(name, claim)| (name.as_str(), claim.as_str()))

@@ -1,0 +1,63 @@
+//! The settings of `[gateway]`.
+
+use serde_json::Value;
+use simplejwt::web::endpoint::{Authentication, GatewayOptions};
+
+use super::item::Shown::Default as Def;
+use super::item::{Item, item};
+use super::value::{choice, shown};
+
+pub(super) static ITEMS: &[Item] = &[
+    item(
+        "gateway",
+        "authentication",
+        "SIMPLEJWT_GATEWAY_AUTHENTICATION",
+        Def("\"user\""),
+        "What authenticate/ goes by: \"user\" looks at the user's row with each request, so that \
+         inactive users are refused, \"stateless\" goes by the token alone.",
+        |c, v| {
+            let choices =
+                [("user", Authentication::User), ("stateless", Authentication::Stateless)];
+            c.gateway = std::mem::take(&mut c.gateway).with_authentication(choice(v, &choices)?);
+            Ok(())
+        },
+    ),
+    item(
+        "gateway",
+        "headers",
+        "SIMPLEJWT_GATEWAY_HEADERS",
+        Def("{}"),
+        "Claims in headers of authenticate/'s answer beside X-Auth-User, as in { \"X-Auth-Email\" \
+         = \"email\" }; percent-encoded where they aren't ASCII. As an environment variable: a JSON \
+         object.",
+        |c, v| {
+            // Those of another source are replaced, not added to.
+            let authentication = c.gateway.authentication();
+            let mut options = GatewayOptions::default().with_authentication(authentication);
+            for (header, claim) in pairs(v)? {
+                options =
+                    options.with_header(&header, &claim).map_err(|e| format!("is wrong: {e}"))?;
+            }
+            c.gateway = options;
+            Ok(())
+        },
+    ),
+];
+
+/// Header and claim: a table, or a JSON object as text.
+fn pairs(value: &Value) -> Result<Vec<(String, String)>, String> {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(header, claim)| match claim.as_str() {
+                Some(claim) if !claim.is_empty() => Ok((header.clone(), claim.to_owned())),
+                _ => Err(format!("has {} for {header}, not the name of a claim", shown(claim))),
+            })
+            .collect(),
+        Value::String(text) => match serde_json::from_str(text) {
+            Ok(object @ Value::Object(_)) => pairs(&object),
+            _ => Err("is not a JSON object: write {\"X-Auth-Email\": \"email\"}".into()),
+        },
+        _ => Err(format!("is {}: write {{ \"X-Auth-Email\" = \"email\" }}", shown(value))),
+    }
+}
