@@ -313,6 +313,10 @@ pub(crate) async fn commit(conn: &mut Conn) -> Result<(), Failure> {
     Ok(conn.query_drop("COMMIT").await?)
 }
 
+pub(crate) async fn rollback(conn: &mut Conn) -> Result<(), Failure> {
+    Ok(conn.query_drop("ROLLBACK").await?)
+}
+
 /// A column of a row, without the panic that the driver's own conversion ends in.
 pub(crate) fn column<T: FromValue>(row: &Row, at: usize) -> Result<T, Failure> {
     match row.get_opt(at) {
