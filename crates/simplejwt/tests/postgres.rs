@@ -83,7 +83,7 @@ async fn a_session_is_found_without_its_other_tokens() {
         "INSERT INTO simplejwt_session_token \
          (jti, session_id, parent_jti, created_at, used_at, expires_at) \
          SELECT n::text, '0', (n - 1)::text, $1 + n, $1 + n, $2 + n \
-         FROM generate_series(1, $3) AS n",
+         FROM generate_series(1, $3::bigint) AS n",
         &[&NOW.as_micros(), &later.as_micros(), &TOKENS],
     )
     .await
