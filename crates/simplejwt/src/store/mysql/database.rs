@@ -248,7 +248,13 @@ impl Attempts<'_> {
                 return ControlFlow::Break(Ok(value));
             }
             // Who knows what it would answer to the next question.
-            None => return ControlFlow::Break(Err(self.too_late())),
+            None => {
+                if self.shared.connector.target.addresses.len() > 1 {
+                    // The others that lead there needn't be waited for, too.
+                    self.shared.idle().clear();
+                }
+                return ControlFlow::Break(Err(self.too_late()));
+            }
             Some(Err(failure)) => failure,
         };
         let remedy = failure.remedy();
