@@ -21,7 +21,7 @@ use crate::settings::{
     AtLimit, Revocation, SESSION_CLAIM, Settings, SettingsError, TokenAtRest, TokenClass,
 };
 use crate::store::session::{
-    Client, Horizon, NewSession, OpenSession, Opening, SessionLimit, SessionStore,
+    Client, EndReason, Horizon, NewSession, OpenSession, Opening, SessionLimit, SessionStore,
 };
 use crate::store::{Blacklisting, OutstandingToken, TokenStore};
 use crate::token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};
@@ -270,7 +270,10 @@ impl Auth {
         let refresh = self.decode_listed::<Refresh>(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
         let blacklisting = match self.sessions() {
-            Some(sessions) => self.end_session_of(sessions, &refresh, &spent, now).await?,
+            Some(sessions) => {
+                let reason = EndReason::Blacklisted;
+                self.end_session_of(sessions, &refresh, &spent, reason, now).await?
+            }
             None => self.blacklist_store()?.blacklist(&spent, now).await?,
         };
         match blacklisting {

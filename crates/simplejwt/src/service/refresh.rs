@@ -319,15 +319,13 @@ impl Known {
         // Only what isn't in the token costs a look into the database.
         if settings.lifetime.is_some() || unnamed {
             let Some(jti) = auth.tokens.jti(refresh) else { return Ok(known) };
-            let mut session = sessions.session_of(&jti).await?;
-            if session.is_none()
-                && let Some(id) = &known.id
-            {
-                session = sessions.session(id).await?;
-            }
-            if let Some(session) = session {
+            if let Some(session) = sessions.session_of(&jti).await? {
                 known.created_at = session.created_at;
                 known.id = Some(session.id);
+            } else if let Some(id) = &known.id
+                && let Some(session) = sessions.session(id).await?
+            {
+                known.created_at = session.created_at;
             }
             if unnamed {
                 known.session_claim = Some(known.id.clone().unwrap_or(jti));

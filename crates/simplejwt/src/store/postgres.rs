@@ -7,6 +7,7 @@
 //! What decides is always a unique key, within one statement where that will do: no outcome
 //! depends on the isolation level being more than READ COMMITTED.
 
+mod connect;
 mod database;
 pub mod migrate;
 mod revocations;
