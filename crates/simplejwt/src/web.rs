@@ -21,6 +21,7 @@ mod json;
 #[cfg(feature = "tower")]
 pub mod layer;
 mod object;
+pub mod request;
 #[cfg(feature = "web")]
 mod validate;
 
