@@ -6,6 +6,10 @@
 #[cfg(feature = "passwords")]
 mod login;
 #[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
 pub mod manage;
 #[cfg(feature = "passwords")]
 pub mod memory;
@@ -18,6 +22,10 @@ pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
 pub mod table;
 
 use std::fmt;
