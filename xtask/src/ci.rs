@@ -1,19 +1,11 @@
 //! `cargo xtask ci`: each rule of CONTRIBUTING.md as a step that fails when it is broken.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::process::{announce, cargo, command, output, root, run as run_command};
-use crate::{generate, references, test};
-
-/// What the library without features must not pull in.
-const NOT_IN_THE_CORE: &[&str] =
-    &["axum", "axum-core", "hyper", "rusqlite", "tokio", "tower", "tower-layer", "tower-service"];
-
-/// Each has to compile without the others.
-const FEATURES: &[&str] = &["tower", "web", "axum", "sqlite", "postgres", "mysql"];
+use crate::{generate, outside, references, test};
 
 /// Pinned, so that a release of the tool can't break a build.
 const CARGO_DENY: &str = "0.20.2";
@@ -26,7 +18,7 @@ pub(crate) fn run() -> Result<()> {
     lock_file()?;
     run_command(cargo(&["fmt", "--all", "--check"]))?;
     references::check()?;
-    core_dependencies()?;
+    outside::table()?;
     deny()?;
     run_command(cargo(&[
         "clippy",
@@ -37,10 +29,7 @@ pub(crate) fn run() -> Result<()> {
         "-D",
         "warnings",
     ]))?;
-    for feature in FEATURES {
-        let library = ["check", "-p", "simplejwt", "--no-default-features", "--features", feature];
-        run_command(cargo(&library))?;
-    }
+    outside::compile()?;
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run_command(doc)?;
@@ -52,35 +41,6 @@ pub(crate) fn run() -> Result<()> {
 fn lock_file() -> Result<()> {
     announce("Cargo.lock fits the manifests");
     output(cargo(&["metadata", "--locked", "--format-version", "1"])).map(drop)
-}
-
-/// The library without features has neither a web framework, nor a runtime, nor a database.
-fn core_dependencies() -> Result<()> {
-    announce("the library without features has no framework, runtime or database");
-    let tree = output(cargo(&[
-        "tree",
-        "--package",
-        "simplejwt",
-        "--no-default-features",
-        "--edges",
-        "normal",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}",
-    ]))?;
-    let names: BTreeSet<&str> =
-        tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    if !names.contains("simplejwt") {
-        bail!("`cargo tree` does not show simplejwt itself:\n{tree}");
-    }
-    let unwanted: Vec<_> = NOT_IN_THE_CORE.iter().filter(|name| names.contains(*name)).collect();
-    if !unwanted.is_empty() {
-        bail!(
-            "simplejwt without features depends on {unwanted:?}: put the dependency behind a feature"
-        );
-    }
-    Ok(())
 }
 
 /// `deny.toml` holds. Advisories are left out: they need a database from outside.

@@ -5,6 +5,7 @@ mod browser;
 mod ci;
 mod generate;
 mod nginx;
+mod outside;
 mod packages;
 mod process;
 mod python;
@@ -23,6 +24,7 @@ commands:
   ci                   every rule of CONTRIBUTING.md, then `test`
   generate [--check]   docs/settings.md and the example configuration;
                        --check only says whether they are up to date
+  outside              the library's features, seen from a crate outside
   bench [ARGS]         the benchmarks of the library
   bench server [refresh|feed|purge] [NAME=NUMBER...]
                        those of the running server, beside Django
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["services", rest @ ..] => services::run(rest),
+        ["outside"] => outside::table().and_then(|()| outside::compile()),
         ["bench", rest @ ..] => bench::run(rest),
         ["help" | "-h" | "--help"] => {
             println!("{USAGE}");

@@ -15,6 +15,10 @@ pub mod mysql;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
 pub mod schema;
 pub mod session;
 #[cfg(feature = "sqlite")]

@@ -8,6 +8,10 @@ pub(crate) mod fields;
 #[cfg(feature = "passwords")]
 mod login;
 #[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
 pub mod manage;
 #[cfg(feature = "passwords")]
 pub mod memory;
@@ -22,6 +26,10 @@ mod rights;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
 pub mod table;
 
 use std::collections::{BTreeMap, BTreeSet};

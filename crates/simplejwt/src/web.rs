@@ -30,6 +30,8 @@ mod object;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod permission;
 #[cfg(any(feature = "tower", feature = "web"))]
+pub mod request;
+#[cfg(any(feature = "tower", feature = "web"))]
 pub mod transport;
 #[cfg(feature = "web")]
 mod validate;

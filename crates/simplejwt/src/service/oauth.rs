@@ -4,7 +4,7 @@ use super::Auth;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::settings::{Revocation as Checking, SESSION_CLAIM, TokenClass};
-use crate::store::session::{AccessClaims, Revocation, Session, SessionStore, Subject};
+use crate::store::session::{AccessClaims, EndReason, Revocation, Subject};
 use crate::token::{Refresh, Token, Untyped};
 use crate::users::{User, UserId};
 
@@ -137,7 +137,9 @@ impl Auth {
     ) -> Result<(), Error> {
         let spent = self.outstanding(&token, encoded, now)?;
         let _ = match self.sessions() {
-            Some(sessions) => self.end_session_of(sessions, &token, &spent, now).await?,
+            Some(sessions) => {
+                self.end_session_of(sessions, &token, &spent, EndReason::Logout, now).await?
+            }
             None => self.blacklist_store()?.blacklist(&spent, now).await?,
         };
         tracing::info!(jti = ?spent.jti, user_id = ?spent.user_id, "token revoked");
@@ -171,10 +173,14 @@ impl Auth {
             return Ok(true);
         }
         let Some(sessions) = self.sessions() else { return Ok(false) };
-        let session = match sessions.session_of(&jti).await? {
-            Some(session) => Some(session),
+        let named = match sessions.session_of(&jti).await? {
+            Some(head) => Some(head.id),
             // It joins the session that it names once it is refreshed.
-            None => self.named_session(sessions, token).await?,
+            None => self.session_claim(token),
+        };
+        let session = match named {
+            Some(id) => sessions.session(&id).await?,
+            None => None,
         };
         let settings = &self.settings().sessions;
         Ok(session.is_some_and(|session| {
@@ -183,17 +189,6 @@ impl Auth {
                 || settings.lifetime.is_some_and(|time| is_over(session.created_at, time))
                 || settings.idle_lifetime.is_some_and(|time| is_over(session.refreshed_at, time))
         }))
-    }
-
-    async fn named_session(
-        &self,
-        sessions: &dyn SessionStore,
-        token: &Token<Untyped>,
-    ) -> Result<Option<Session>, Error> {
-        match self.session_claim(token) {
-            Some(id) => Ok(sessions.session(&id).await?),
-            None => Ok(None),
-        }
     }
 
     /// Whether an access token was revoked or its session has ended, as the database has it.

@@ -10,14 +10,12 @@ use ::axum::body::Body;
 use ::axum::extract::{OriginalUri, Request};
 use ::axum::response::IntoResponse;
 use ::axum::routing::any;
-use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
-use http::{Response, StatusCode};
 
 use super::cors::AllowedOriginsLayer;
 use super::endpoint::{
     self, Authentication, Endpoint, EndpointOptions, GatewayOptions, OAuthClients, ReadError,
 };
-use super::json_response;
+use super::request;
 use crate::service::Auth;
 
 pub use extract::{CurrentUser, Lenient, Permitted, Rejection};
@@ -120,11 +118,7 @@ where
         router = router.route(&path, route(auth.clone(), endpoint, options));
     }
     // A gateway takes a redirect for a failure, and OAuth's clients follow it with a GET.
-    let mut bare = vec![Endpoint::Authenticate];
-    if !options.clients.is_empty() {
-        bare.extend([Endpoint::Revoke, Endpoint::Introspect]);
-    }
-    for endpoint in bare {
+    for &endpoint in Endpoint::without_redirect(!options.clients.is_empty()) {
         let path = format!("{prefix}{}", endpoint.path());
         let at = route(auth.clone(), endpoint, options);
         router = router.route(path.trim_end_matches('/'), at.clone()).route(&path, at.clone());
@@ -182,26 +176,9 @@ async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ReadError> {
 
 /// Answers what no route takes: 404 in JSON.
 pub async fn not_found() -> impl IntoResponse {
-    let body = super::object([("detail", "Not found.".into())]);
-    json_response(StatusCode::NOT_FOUND, &body, None).map(Body::from)
+    request::not_found().map(Body::from)
 }
 
-/// The path with a slash behind it and the same query, for every method.
-async fn redirect_to_slash(OriginalUri(uri): OriginalUri) -> Response<Body> {
-    // Two slashes in front would name another host.
-    let mut location = format!("/{}/", uri.path().trim_start_matches('/'));
-    if let Some(query) = uri.query() {
-        location.push('?');
-        location.push_str(query);
-    }
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
-    let headers = response.headers_mut();
-    // Django redirects before it comes to X-Frame-Options, the first of them.
-    headers.extend(super::SECURITY_HEADERS.into_iter().skip(1));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        headers.insert(LOCATION, location);
-    }
-    response
+async fn redirect_to_slash(OriginalUri(uri): OriginalUri) -> impl IntoResponse {
+    request::redirect_to_slash(&uri).map(Body::from)
 }

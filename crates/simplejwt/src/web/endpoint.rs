@@ -126,6 +126,17 @@ impl Endpoint {
         Self::Session,
     ];
 
+    /// Those beside them that answer with and without a slash at their end: a gateway takes a
+    /// redirect for a failure, and OAuth's clients follow one with a GET. The latter's are there
+    /// where there are clients.
+    pub const fn without_redirect(has_clients: bool) -> &'static [Self] {
+        if has_clients {
+            &[Self::Authenticate, Self::Revoke, Self::Introspect]
+        } else {
+            &[Self::Authenticate]
+        }
+    }
+
     /// Where the endpoint stands: below the prefix, or for the protected ones below `/api/`.
     pub const fn path(self) -> &'static str {
         match self {

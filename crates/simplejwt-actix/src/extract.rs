@@ -1,0 +1,140 @@
+//! Extractors: what a handler takes is what its requests must have.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use simplejwt::web::request;
+use simplejwt::{Access, Auth, Error, Token, User};
+
+use crate::convert;
+use crate::rejection::Rejection;
+
+/// The access token of the request, verified. Without a good one the handler isn't run.
+///
+/// The token alone decides, as with upstream's `JWTStatelessUserAuthentication`. `Option` of it
+/// takes a bad token for none, as actix-web's `Option` does with every error; use
+/// [`OptionalToken`] to refuse bad ones.
+#[derive(Clone, Debug)]
+pub struct AccessToken(pub Token<Access>);
+
+/// The user's row, loaded for the request's token: upstream's `request.user`. Without a good token,
+/// or if the user is gone or inactive, the handler isn't run.
+///
+/// `Option` of it takes all of that for nobody, an unreachable database too; use [`OptionalUser`]
+/// to refuse it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentUser(pub User);
+
+/// The access token of the request; `None` only if no credentials were sent. A bad one is refused.
+#[derive(Clone, Debug)]
+pub struct OptionalToken(pub Option<Token<Access>>);
+
+/// The user's row; `None` only if no credentials were sent. A bad token is refused, and one whose
+/// user is gone or inactive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionalUser(pub Option<User>);
+
+impl Deref for AccessToken {
+    type Target = Token<Access>;
+
+    fn deref(&self) -> &Token<Access> {
+        &self.0
+    }
+}
+
+impl Deref for CurrentUser {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.0
+    }
+}
+
+/// What an extractor answers with.
+type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>>>>;
+
+impl FromRequest for AccessToken {
+    type Error = Rejection;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        extract(request, async |request, auth| token_of(request, auth).await.map(Self))
+    }
+}
+
+impl FromRequest for CurrentUser {
+    type Error = Rejection;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        extract(request, async |request, auth| user_of(request, auth).await.map(Self))
+    }
+}
+
+impl FromRequest for OptionalToken {
+    type Error = Rejection;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        extract(request, async |request, auth| {
+            unless_anonymous(token_of(request, auth).await).map(Self)
+        })
+    }
+}
+
+impl FromRequest for OptionalUser {
+    type Error = Rejection;
+    type Future = Extracting<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        extract(request, async |request, auth| {
+            unless_anonymous(user_of(request, auth).await).map(Self)
+        })
+    }
+}
+
+fn extract<T: 'static>(
+    request: &HttpRequest,
+    ask: impl AsyncFnOnce(&HttpRequest, &Auth) -> Result<T, Error> + 'static,
+) -> Extracting<T> {
+    let request = request.clone();
+    Box::pin(async move {
+        let auth = auth_of(&request).ok_or_else(Rejection::not_configured)?;
+        ask(&request, &auth).await.map_err(|error| Rejection::new(error, &auth))
+    })
+}
+
+/// As `app_data(auth)` or as `app_data(web::Data::new(auth))`, the nearest scope's.
+fn auth_of(request: &HttpRequest) -> Option<Auth> {
+    let plain = || request.app_data::<Auth>();
+    let shared = || request.app_data::<web::Data<Auth>>().map(|auth| auth.get_ref());
+    plain().or_else(shared).cloned()
+}
+
+/// As [`RequireAuth`](crate::RequireAuth) or another extractor left it, or else verified now.
+pub(crate) async fn token_of(request: &HttpRequest, auth: &Auth) -> Result<Token<Access>, Error> {
+    let known = request.extensions().get::<Token<Access>>().cloned();
+    if let Some(token) = known {
+        return Ok(token);
+    }
+    let parts = convert::parts(request);
+    let token = request::authenticate(auth, &parts.method, &parts.uri, &parts.headers).await?;
+    request.extensions_mut().insert(token.clone());
+    Ok(token)
+}
+
+async fn user_of(request: &HttpRequest, auth: &Auth) -> Result<User, Error> {
+    let token = token_of(request, auth).await?;
+    auth.user_of(&token).await
+}
+
+fn unless_anonymous<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::NotAuthenticated) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

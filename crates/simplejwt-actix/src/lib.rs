@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod convert;
+mod endpoints;
+mod extract;
+mod middleware;
+mod rejection;
+
+pub use endpoints::{RouterOptions, configure, not_found, route};
+pub use extract::{AccessToken, CurrentUser, OptionalToken, OptionalUser};
+pub use middleware::{RequireAuth, RequireAuthService};
+pub use rejection::Rejection;

@@ -1,0 +1,110 @@
+//! A middleware that lets requests through only with a good token.
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use simplejwt::web::error_response;
+use simplejwt::{Auth, Error};
+
+use crate::convert;
+use crate::extract::token_of;
+
+/// Refuses requests without a good token, with upstream's answer; the handlers behind it find the
+/// token of the others with [`AccessToken`](crate::AccessToken), verified once.
+///
+/// The token alone decides: no user's row is loaded. The refusal is an answer and no error, so that
+/// middleware further out (CORS, logs) sees it as any other answer.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use simplejwt::{Auth, Settings, Tokens};
+/// use simplejwt_actix::{AccessToken, RequireAuth};
+///
+/// async fn claims(token: AccessToken) -> String {
+///     token.claims().to_json()
+/// }
+///
+/// # let settings = Settings {
+/// #     signing_key: Some("a secret of at least thirty-two bytes".into()),
+/// #     ..Settings::default()
+/// # };
+/// let auth = Auth::new(Tokens::new(settings)?);
+/// let private = web::scope("/private")
+///     .wrap(RequireAuth::new(auth.clone()))
+///     .route("/claims", web::get().to(claims));
+/// let app = App::new().app_data(auth).service(private);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RequireAuth {
+    auth: Auth,
+    optional: bool,
+}
+
+impl RequireAuth {
+    /// Demands a token.
+    pub fn new(auth: Auth) -> Self {
+        Self { auth, optional: false }
+    }
+
+    /// Lets requests through that send no credentials. A bad token is refused all the same.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for RequireAuth
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type InitError = ();
+    type Transform = RequireAuthService<S>;
+    type Future = Ready<Result<Self::Transform, Self::InitError>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(RequireAuthService { inner: Rc::new(service), rule: self.clone() }))
+    }
+}
+
+/// The service that [`RequireAuth`] makes.
+#[derive(Debug)]
+pub struct RequireAuthService<S> {
+    inner: Rc<S>,
+    rule: RequireAuth,
+}
+
+impl<S, B> Service<ServiceRequest> for RequireAuthService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
+
+    forward_ready!(inner);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let inner = Rc::clone(&self.inner);
+        let RequireAuth { auth, optional } = self.rule.clone();
+        Box::pin(async move {
+            match token_of(request.request(), &auth).await {
+                Ok(_) => {}
+                Err(Error::NotAuthenticated) if optional => {}
+                Err(error) => {
+                    let refusal = convert::response(error_response(&error, auth.settings()));
+                    return Ok(request.into_response(refusal).map_into_right_body());
+                }
+            }
+            inner.call(request).await.map(ServiceResponse::map_into_left_body)
+        })
+    }
+}

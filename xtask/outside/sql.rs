@@ -1,0 +1,15 @@
+//! A store of one's own that finds the users where Django has them.
+
+use simplejwt::users::manage::ManageUsers;
+use simplejwt::users::table::{NameError, UserTable};
+
+pub struct Store<U: ManageUsers> {
+    pub users: U,
+    pub table: UserTable,
+}
+
+impl<U: ManageUsers> Store<U> {
+    pub fn check(&self) -> Result<(), NameError> {
+        self.table.validate()
+    }
+}

@@ -1,0 +1,12 @@
+//! An adapter for a framework.
+// dependency: http
+
+use simplejwt::Auth;
+use simplejwt::web::endpoint::{self, Endpoint, EndpointOptions};
+
+pub async fn answered(auth: &Auth, request: http::Request<Vec<u8>>) -> http::Response<Vec<u8>> {
+    let (parts, body) = request.into_parts();
+    let options = EndpointOptions::default();
+    let read = async || Ok(body);
+    endpoint::respond(auth, Endpoint::TokenObtainPair, &options, &parts, read).await
+}
