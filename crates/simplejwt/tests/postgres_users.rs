@@ -20,6 +20,7 @@ use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Credentials, SessionStore as _, Timestamp, TokenStore as _, User, UserStore as _};
 use std::time::Duration;
 use support::postgres::{Database, execute};
+use support::rights;
 
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
@@ -557,4 +558,51 @@ async fn a_user_can_be_deleted_while_tokens_of_theirs_are_stored() {
     let blacklisted = store.blacklist(&token("one"), NOW).await.unwrap();
     assert_eq!(blacklisted, Blacklisting::Blacklisted);
     store.record(&token("two")).await.unwrap();
+}
+
+#[tokio::test]
+async fn groups_and_permissions_are_djangos() {
+    let site = django().await;
+    rights::people(&site.users).await;
+    site.raw.batch_execute(&rights::RIGHTS.join(";")).await.unwrap();
+    rights::check_rights(&site.users).await;
+}
+
+#[tokio::test]
+async fn further_columns_are_read_as_drf_writes_them() {
+    let database = Database::django().await;
+    let raw = database.client().await;
+    raw.batch_execute(
+        "ALTER TABLE auth_user ADD score numeric(10, 2), ADD public_id uuid, ADD seen timestamptz, \
+         ADD born date, ADD wakes time, ADD ratio double precision, ADD visits bigint, \
+         ADD vip boolean, ADD note text, ADD prefs jsonb, ADD address inet, ADD span interval",
+    )
+    .await
+    .unwrap();
+    let columns = rights::COLUMNS.map(str::to_owned).into();
+    let table = UserTable { columns, ..UserTable::default() };
+    let made = site(database, table, &[Hasher::Md5], UserOptions::default()).await;
+    rights::people(&made.users).await;
+    raw.batch_execute(&rights::values("2026-01-02 05:04:05.6+02", "true")).await.unwrap();
+    rights::check_fields(&made.users).await;
+
+    raw.batch_execute("UPDATE auth_user SET prefs = '{\"a\": [1]}', address = '::1'")
+        .await
+        .unwrap();
+    let of = |columns: &[&str]| UserTable {
+        columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+        ..UserTable::default()
+    };
+    let open = async |table| {
+        let pool =
+            HashingPool::new(hashers(&[Hasher::Md5]), PoolOptions { threads: 1, waiting: 9 });
+        let database = made._database.connect().await;
+        PostgresUsers::open(&database, table, pool.unwrap(), UserOptions::default()).await
+    };
+    let users = open(of(&["prefs", "address"])).await.unwrap();
+    let ann = users.by_username("ann").await.unwrap().unwrap();
+    assert_eq!(ann.fields["prefs"], serde_json::json!({"a": [1]}));
+    assert_eq!(ann.fields["address"], serde_json::json!("::1"));
+    let text = open(of(&["span"])).await.unwrap_err().to_string();
+    assert!(text.contains("has the type \"interval\""), "{text}");
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+#[path = "support/rights.rs"]
+mod rights;
+
 use rusqlite::Connection;
 use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions};
 use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser, UserOptions};
@@ -387,4 +390,90 @@ async fn concurrent_logins_that_rewrite_agree_on_what_is_stored() {
     }
     hashes.dedup();
     assert_eq!(hashes.len(), 1, "a token of a lost rewrite would be void at once");
+}
+
+#[tokio::test]
+async fn groups_and_permissions_are_djangos() {
+    let site = django();
+    rights::people(&site.users).await;
+    site.raw.execute_batch(&rights::RIGHTS.join(";")).unwrap();
+    rights::check_rights(&site.users).await;
+}
+
+#[tokio::test]
+async fn further_columns_are_read_as_drf_writes_them() {
+    let more = "ALTER TABLE auth_user ADD COLUMN score decimal NULL;\
+        ALTER TABLE auth_user ADD COLUMN public_id char(32) NULL;\
+        ALTER TABLE auth_user ADD COLUMN seen datetime NULL;\
+        ALTER TABLE auth_user ADD COLUMN born date NULL;\
+        ALTER TABLE auth_user ADD COLUMN wakes time NULL;\
+        ALTER TABLE auth_user ADD COLUMN ratio real NULL;\
+        ALTER TABLE auth_user ADD COLUMN visits bigint NULL;\
+        ALTER TABLE auth_user ADD COLUMN vip bool NULL;\
+        ALTER TABLE auth_user ADD COLUMN note text NULL;\
+        ALTER TABLE auth_user ADD COLUMN photo BLOB NULL;";
+    let columns = rights::COLUMNS.map(str::to_owned).into();
+    let table = UserTable { columns, ..UserTable::default() };
+    let sql = format!("{DJANGO};{more}");
+    let site = site(&sql, table, &[Hasher::Md5], UserOptions::default());
+    rights::people(&site.users).await;
+    site.raw.execute_batch(&rights::values("2026-01-02 03:04:05.600000", "1")).unwrap();
+    rights::check_fields(&site.users).await;
+
+    let database =
+        SqliteDatabase::open(site.raw.path().unwrap(), SqliteOptions::default()).unwrap();
+    for (column, told) in [
+        ("password", "holds a secret"),
+        ("PASSWORD", "holds a secret"),
+        ("nowhere", "no column \"nowhere\"; it has"),
+        ("photo", "has the type \"BLOB\""),
+        ("email\" FROM auth_user --", "no column"),
+        ("", "can't be the name"),
+    ] {
+        let table = UserTable { columns: vec![column.into()], ..UserTable::default() };
+        let pool =
+            HashingPool::new(hashers(&[Hasher::Md5]), PoolOptions { threads: 1, waiting: 9 });
+        let opened = SqliteUsers::open(&database, table, pool.unwrap(), UserOptions::default());
+        let text = opened.unwrap_err().to_string();
+        assert!(text.contains(told), "{column}: {text}");
+    }
+}
+
+/// The two tables between users and theirs are named after the users' table, and a column of
+/// each after the model.
+#[tokio::test]
+async fn a_custom_user_model_has_tables_of_its_own_or_none() {
+    let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
+    let uid = "0123456789abcdef0123456789abcdef";
+    let error = site.users.groups(&uid.into()).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("\"odd \"name_groups\", which Django makes"), "{source}");
+    assert_eq!(error.kind(), simplejwt::error::StoreErrorKind::Incompatible);
+    assert!(site.users.permissions(&uid.into()).await.is_err());
+
+    // Seen as soon as they are there.
+    site.raw
+        .execute_batch(
+            "CREATE TABLE auth_group (id integer PRIMARY KEY, name text);\
+             CREATE TABLE \"odd \"\"name_groups\" \
+             (id integer PRIMARY KEY, account_id char(32), group_id integer);\
+             INSERT INTO auth_group VALUES (1, 'writers');\
+             INSERT INTO \"odd \"\"name\" VALUES \
+             ('0123456789abcdef0123456789abcdef', 'a@example.com', '');\
+             INSERT INTO \"odd \"\"name_groups\" SELECT 1, uid, 1 FROM \"odd \"\"name\"",
+        )
+        .unwrap();
+    assert_eq!(site.users.groups(&uid.into()).await.unwrap(), ["writers"]);
+    assert!(site.users.permissions(&uid.into()).await.is_err(), "those have no table yet");
+}
+
+/// A database that was made here has no content types, which every permission belongs to.
+#[tokio::test]
+async fn without_content_types_nobody_has_permissions() {
+    let site = django();
+    site.raw
+        .execute_batch("DROP TABLE django_content_type; INSERT INTO auth_group VALUES (1, 'a')")
+        .unwrap();
+    assert!(site.users.permissions(&"1".into()).await.unwrap().is_empty());
+    assert!(site.users.groups(&"1".into()).await.unwrap().is_empty());
 }

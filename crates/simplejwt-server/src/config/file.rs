@@ -107,6 +107,10 @@ fn plain(
     problems: &mut Vec<String>,
 ) -> Layer {
     if let Some(item) = item::of_table(table).find(|item| item.whole_table) {
+        // Nothing in it says nothing, as in the example.
+        if values.is_empty() {
+            return Layer::new();
+        }
         return vec![(item, Given { value: values.into(), origin: origin.to_owned() })];
     }
     let mut layer = Layer::new();

@@ -11,6 +11,7 @@ use simplejwt::users::password::{Hashers, Parameters};
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::users::{Credentials, UserStore as _, password_fingerprint};
 
+use crate::rights;
 use crate::world::{NOW, World, token, users};
 
 fn new(name: &str, password: &str) -> NewUser {
@@ -182,4 +183,51 @@ async fn big_integers_and_texts() {
         ["x y", "q"],
     )
     .await;
+}
+
+#[tokio::test]
+async fn groups_and_permissions_are_djangos() {
+    let world = World::new().await;
+    world.run(include_str!("../fixtures/django_mariadb.sql")).await;
+    let database = world.database().await;
+    let users = users(&database, UserTable::default()).await;
+    rights::people(&users).await;
+    world.run(&rights::RIGHTS.join(";\n")).await;
+    rights::check_rights(&users).await;
+}
+
+#[tokio::test]
+async fn further_columns_are_read_as_drf_writes_them() {
+    let world = World::new().await;
+    world.run(include_str!("../fixtures/django_mariadb.sql")).await;
+    world
+        .run(
+            "ALTER TABLE auth_user ADD score decimal(10, 2), ADD public_id char(32), \
+             ADD seen datetime(6), ADD born date, ADD wakes time(6), ADD ratio double, \
+             ADD visits bigint, ADD vip tinyint(1), ADD note longtext",
+        )
+        .await;
+    let columns = rights::COLUMNS.map(str::to_owned).into();
+    let table = UserTable { columns, ..UserTable::default() };
+    let users = users(&world.database().await, table).await;
+    rights::people(&users).await;
+    world.run(&rights::values("2026-01-02 03:04:05.6", "1")).await;
+    rights::check_fields(&users).await;
+}
+
+/// The claim is the id itself, not another text that the collation takes for the same.
+#[tokio::test]
+async fn groups_are_of_exactly_this_user() {
+    let world = World::new().await;
+    world.run(include_str!("../fixtures/django_mariadb.sql")).await;
+    let table = UserTable { user_id_field: "username".into(), ..UserTable::default() };
+    let users = users(&world.database().await, table).await;
+    rights::people(&users).await;
+    world.run(&rights::RIGHTS.join(";\n")).await;
+    assert_eq!(users.groups(&"ann".into()).await.unwrap().len(), 2);
+    assert_eq!(users.permissions(&"ann".into()).await.unwrap().len(), 3);
+    for other in ["ANN", "ann ", "änn"] {
+        assert!(users.groups(&other.into()).await.unwrap().is_empty(), "{other:?}");
+        assert!(users.permissions(&other.into()).await.unwrap().is_empty(), "{other:?}");
+    }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod instance;
 pub(crate) mod postgres;
+pub(crate) mod rights;
 
 use simplejwt::Timestamp;
 use simplejwt::store::conformance::Task;
