@@ -76,9 +76,10 @@ impl Auth {
         let Ok(user_id) = self.stateless_user_of(&token.clone().into_kind()) else {
             return Ok(None);
         };
-        let is_good = !(kind.may_be_listed() && self.is_spent(&token, now).await?)
-            && !(kind.may_be_access() && self.is_ended(&token, now).await?);
-        if !is_good {
+        if kind.may_be_listed() && self.is_spent(&token, now).await? {
+            return Ok(None);
+        }
+        if kind.may_be_access() && self.is_ended(&token, now).await? {
             return Ok(None);
         }
         let username = match self.holder(&token).await? {

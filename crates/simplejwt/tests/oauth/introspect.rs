@@ -7,7 +7,7 @@ use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::session::{EndReason, Which};
 use simplejwt::{Access, Refresh, Settings, Sliding, TokenType};
 
-use crate::web::ask;
+use crate::web::{Unreachable, ask};
 use crate::world::{World, alice, claims, credentials, seconds, worlds};
 
 const PATH: &str = "/api/token/introspect/";
@@ -224,6 +224,14 @@ fn without_blacklist(world: &World) -> Auth {
 #[tokio::test]
 async fn a_store_that_fails_is_no_answer_about_the_token() {
     for world in worlds(|_| ()).await {
+        let lost = world.auth.clone().with_users(Unreachable);
+        let answer = ask(&lost, PATH, &world.log_in().await.access).await;
+        assert_eq!(
+            (answer.status, answer.json()),
+            (503, json!({"error": "temporarily_unavailable"}))
+        );
+        assert!(answer.header("retry-after").is_some());
+        assert_eq!(answer.header("www-authenticate"), None);
         let pair = world.log_in().await;
         let tokens = world.auth.tokens().clone();
         let missing = Auth::new(tokens.clone());
