@@ -119,6 +119,13 @@ async fn an_ended_session_shows_at_once_also_where_requests_go_by_the_token_alon
             assert_inactive(&world.auth, token, "logged out").await;
         }
         assert!(is_active(&world.auth, &other.access).await, "{}", world.name());
+        // One that was issued elsewhere, in that session, and hasn't been seen here.
+        let session = claims(&pair.refresh)["sid"].clone();
+        let unseen = world.auth.tokens().issue_with::<Refresh>("1", |claims| {
+            claims.set("sid", &session).unwrap();
+        });
+        let unseen = world.auth.tokens().encode(&unseen).unwrap();
+        assert_inactive(&world.auth, &unseen, "names an ended session").await;
         let which = Which::All { user_id: alice(), except: None };
         world.auth.end_sessions(which, EndReason::Staff).await.unwrap();
         assert_inactive(&world.auth, &other.access, "all ended").await;
