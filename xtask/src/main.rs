@@ -1,6 +1,7 @@
 //! What CI runs, under the same names: `cargo xtask test | ci | generate | bench | services`.
 
 mod bench;
+mod browser;
 mod ci;
 mod generate;
 mod nginx;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::browser;
 use crate::nginx;
 use crate::process::{cargo, command, output, watch};
 use crate::python;
@@ -23,6 +24,7 @@ const CARGO_RUNS: &[&[&str]] = &[
 /// A test failed or was skipped, a runner failed, or what the tests need can't be made.
 pub(crate) fn run() -> Result<()> {
     let python = python::environment()?;
+    browser::ensure()?;
     nginx::require()?;
     let databases = Up::anew("test")?;
     let variables = databases.variables()?;

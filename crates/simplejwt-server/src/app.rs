@@ -10,6 +10,7 @@ use simplejwt::web::axum::{RouterOptions, not_found, router_with};
 use simplejwt::web::endpoint::Authentication;
 use simplejwt::{Auth, Clock as _, KeySet, SessionStore, SystemClock, Tokens};
 
+use crate::claims::ConfiguredClaims;
 use crate::config::{self, Config};
 use crate::database::{Database, hashing_pool};
 use crate::failure::Failure;
@@ -32,6 +33,9 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let database = Database::open(config).await?;
     let users = database.users(config, hashing_pool(config)?).await?;
     let mut auth = Auth::new(tokens).with_shared_users(users.clone());
+    if !config.claims.added.is_empty() {
+        auth = auth.with_hooks(ConfiguredClaims::new(&config.claims, users.clone()).await?);
+    }
     let mut store = None;
     if config.settings.token_blacklist {
         let tokens = database.store().await?;

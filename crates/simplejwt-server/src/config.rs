@@ -4,6 +4,8 @@
 //! function that reads it. The file, the environment, `config print` and `config example` all go
 //! by that list, so a setting that is on it is everywhere.
 
+mod claims;
+mod cookies;
 mod database_url;
 mod duration;
 mod env;
@@ -28,6 +30,7 @@ use simplejwt::settings::Secret;
 use simplejwt::users::password::{Hasher, Parameters, PoolOptions};
 use simplejwt::web::endpoint::{GatewayOptions, OAuthClients};
 
+pub(crate) use claims::{Claims, OnRefresh, Source as ClaimSource};
 pub(crate) use database_url::DatabaseUrl;
 pub(crate) use env::{CONFIG_FILE, Environment};
 
@@ -38,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) database: Database,
     pub(crate) users: Users,
+    pub(crate) claims: Claims,
     pub(crate) password: Password,
     pub(crate) settings: Settings,
     /// Django's `SECRET_KEY`: what signs with an HMAC where no signing key is named.
@@ -180,6 +184,7 @@ impl Default for Config {
                 last_login: Some("last_login".into()),
                 allow_inactive_login: false,
             },
+            claims: Claims::default(),
             password: Password {
                 hashers: Hasher::DJANGO_DEFAULT.to_vec(),
                 parameters: Parameters::default(),
@@ -264,6 +269,7 @@ fn assemble(layers: Vec<Layer>, mut warnings: Vec<String>) -> Result<Loaded, Con
     if let Err(contradiction) = config.settings.validate() {
         problems.extend_from_slice(contradiction.problems());
     }
+    problems.extend(claims::problems(&config));
     if !problems.is_empty() {
         return Err(ConfigError(problems));
     }

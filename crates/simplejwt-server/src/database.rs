@@ -208,6 +208,7 @@ fn user_table(config: &Config) -> UserTable {
         is_staff: users.is_staff,
         is_superuser: users.is_superuser,
         last_login: users.last_login,
+        columns: config.claims.columns(),
     }
 }
 

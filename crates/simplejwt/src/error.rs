@@ -107,6 +107,9 @@ pub enum Error {
     /// What was asked for is for staff.
     #[error("permission denied")]
     PermissionDenied,
+    /// An unsafe request that counts by its cookies came from a page of another origin.
+    #[error("request from another origin")]
+    CrossOrigin,
     /// The feed of revocations is lost, so that a revoked token can't be told from a good one.
     #[error("the feed of revocations is lost")]
     FeedLost,
@@ -150,6 +153,7 @@ impl Error {
             Self::SessionUnknown => "session_unknown",
             Self::NoSuchSession => "not_found",
             Self::PermissionDenied => "permission_denied",
+            Self::CrossOrigin => "csrf_failed",
             Self::FeedLost => "unavailable",
             Self::NoUserStore => "login_disabled",
             Self::CannotSign => "signing_disabled",

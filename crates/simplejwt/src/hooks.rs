@@ -11,6 +11,18 @@ use crate::users::{Credentials, User};
 
 /// The places where an application has a say. Every method's default is Django's behaviour.
 ///
+/// # Claims
+/// [`extra_claims`](Self::extra_claims) and [`refreshed_claims`](Self::refreshed_claims) can set
+/// and remove any claim but those that a token is known or checked by
+/// ([`Settings::reserved_claims`]: type, id, user, times, session …). A hook that changes one of
+/// these fails, with the claim's name in the log: the lifetimes are settings, and who the user is
+/// is the user store's to say. (Upstream lets `get_token` overwrite them.)
+///
+/// # Errors
+/// A hook's error is the answer to the request. [`Error::Hook`] with a cause of your own is a 500
+/// without details, and a log line with the cause; [`Error::NoActiveAccount`] or
+/// [`Error::PermissionDenied`] refuse as they do anywhere else.
+///
 /// ```
 /// use simplejwt::{Claims, Error, Hooks, User};
 /// use simplejwt::settings::TokenClass;
@@ -38,11 +50,11 @@ pub trait Hooks: fmt::Debug + Send + Sync + 'static {
         !settings.check_user_is_active || user.is_active
     }
 
-    /// Adds claims to a token that a login issues; the access token copies them. Upstream: a
-    /// serializer's `get_token`.
+    /// Adds claims to a token that a login issues, which is the refresh or the sliding token; the
+    /// access token copies them. Upstream: a serializer's `get_token`.
     ///
     /// # Errors
-    /// An error refuses the login as this side's fault (500).
+    /// An error is the login's answer; nothing has been written then.
     async fn extra_claims(
         &self,
         _kind: TokenClass,
@@ -52,10 +64,32 @@ pub trait Hooks: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Told of every successful login, before its answer is sent.
+    /// Changes the claims that a refresh carries over: called with those of the refresh token, of
+    /// which then both the access token and, with rotation, the successor are made; or with those
+    /// of the sliding token that is renewed. The default leaves them as they were at login, as
+    /// upstream does. To compute them anew, do the same here as in
+    /// [`extra_claims`](Self::extra_claims).
+    ///
+    /// A refresh that is repeated within `rotation_grace` is answered with the same pair again as
+    /// long as this sets the same claims for it: go by the user, not by the time or by chance.
+    ///
+    /// # Errors
+    /// An error is the refresh's answer; the token isn't spent then.
+    async fn refreshed_claims(
+        &self,
+        _kind: TokenClass,
+        _user: &User,
+        _claims: &mut Claims,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Told of every successful login, when everything is written and before its answer is sent.
     async fn on_login_success(&self, _user: &User) {}
 
-    /// Told of every refused login.
+    /// Told of every refused login: wrong credentials, a user who may not have tokens
+    /// ([`may_authenticate`](Self::may_authenticate)), or one session too many. Not of one that
+    /// failed by this side's fault, or that was refused by a hook's error.
     async fn on_login_failed(&self, _credentials: &Credentials) {}
 }
 

@@ -1,5 +1,6 @@
 //! The flows: one method per view of upstream's. No HTTP, no SQL.
 
+mod claims;
 mod oauth;
 mod refresh;
 mod revocation;
@@ -20,7 +21,7 @@ use crate::settings::{
     AtLimit, Revocation, SESSION_CLAIM, Settings, SettingsError, TokenAtRest, TokenClass,
 };
 use crate::store::session::{
-    Client, Horizon, NewSession, OpenSession, Opening, SessionLimit, SessionStore,
+    Client, EndReason, Horizon, NewSession, OpenSession, Opening, SessionLimit, SessionStore,
 };
 use crate::store::{Blacklisting, OutstandingToken, TokenStore};
 use crate::token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};
@@ -186,7 +187,7 @@ impl Auth {
         let encoded = self.tokens.encode(&refresh)?;
         let access = self.tokens.access_from_at(&refresh, now, None);
         let access = self.tokens.encode(&self.within_lifetime(access, now, now))?;
-        self.begin(&refresh, &encoded, &user, now).await?;
+        self.begin_login(credentials, &refresh, &encoded, &user, now).await?;
         self.logged_in(&user, now).await?;
         Ok(TokenPair { refresh: encoded, access })
     }
@@ -202,7 +203,7 @@ impl Auth {
         let token = self.issue_for::<Sliding>(TokenClass::Sliding, &user, now).await?;
         let token = self.within_lifetime(token, now, now);
         let encoded = self.tokens.encode(&token)?;
-        self.begin(&token, &encoded, &user, now).await?;
+        self.begin_login(credentials, &token, &encoded, &user, now).await?;
         self.logged_in(&user, now).await?;
         Ok(encoded)
     }
@@ -220,7 +221,8 @@ impl Auth {
             now,
             settings.leeway,
         )?;
-        self.check_user(&token).await?;
+        let user = self.check_user(&token).await?;
+        let token = self.with_refreshed_claims(TokenClass::Sliding, &user, token).await?;
         let slid = self.tokens.slid(&token, now);
         let slid = match &self.sessions() {
             Some(sessions) => self.slide_in_session(*sessions, slid, now).await?,
@@ -268,7 +270,10 @@ impl Auth {
         let refresh = self.decode_listed::<Refresh>(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
         let blacklisting = match self.sessions() {
-            Some(sessions) => self.end_session_of(sessions, &refresh, &spent, now).await?,
+            Some(sessions) => {
+                let reason = EndReason::Blacklisted;
+                self.end_session_of(sessions, &refresh, &spent, reason, now).await?
+            }
             None => self.blacklist_store()?.blacklist(&spent, now).await?,
         };
         match blacklisting {
@@ -345,6 +350,36 @@ impl Auth {
         Ok(user)
     }
 
+    /// Whether the user has this permission (`app_label.codename`), by Django's rule: an inactive
+    /// user has none and a superuser every one, be there one of that name or not; all others have
+    /// those that the user store knows of. Upstream: `user.has_perm`.
+    ///
+    /// ```
+    /// # async fn change(auth: &simplejwt::Auth, user: &simplejwt::User) -> Result<(), simplejwt::Error> {
+    /// if !auth.has_permission(user, "blog.change_post").await? {
+    ///     return Err(simplejwt::Error::PermissionDenied);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Internal errors.
+    pub async fn has_permission(&self, user: &User, permission: &str) -> Result<bool, Error> {
+        if !user.is_active || user.is_superuser {
+            return Ok(user.is_active);
+        }
+        Ok(self.user_store()?.permissions(&user.id).await?.contains(permission))
+    }
+
+    /// The names of the user's groups, sorted; none without a user store that has groups.
+    ///
+    /// # Errors
+    /// Internal errors.
+    pub async fn groups_of(&self, user: &User) -> Result<Vec<String>, Error> {
+        Ok(self.user_store()?.groups(&user.id).await?)
+    }
+
     async fn log_in(&self, credentials: &Credentials) -> Result<User, Error> {
         match self.user_store()?.authenticate(credentials).await? {
             Some(user) if self.hooks.may_authenticate(self.settings(), &user) => Ok(user),
@@ -355,6 +390,23 @@ impl Auth {
                 Err(Error::NoActiveAccount)
             }
         }
+    }
+
+    /// As [`begin`](Self::begin); a login that is one too many counts as refused.
+    async fn begin_login<T: TokenType>(
+        &self,
+        credentials: &Credentials,
+        token: &Token<T>,
+        encoded: &str,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let begun = self.begin(token, encoded, user, now).await;
+        if matches!(begun, Err(Error::TooManySessions)) {
+            tracing::warn!(user_id = ?user.id.as_str(), "login refused: too many sessions");
+            self.hooks.on_login_failed(credentials).await;
+        }
+        begun
     }
 
     async fn logged_in(&self, user: &User, now: Timestamp) -> Result<(), Error> {
@@ -384,8 +436,7 @@ impl Auth {
         {
             claims.set_str(SESSION_CLAIM, &jti);
         }
-        self.hooks.extra_claims(class, user, &mut claims).await?;
-        Ok(self.tokens.mint(claims))
+        Ok(self.tokens.mint(self.with_extra_claims(class, user, claims).await?))
     }
 
     /// Fetches the verifying keys where `JWK_URL` says where from and they are due: for calling

@@ -5,6 +5,7 @@
 
 mod key_set;
 mod sessions;
+mod transport;
 mod validate;
 mod values;
 
@@ -12,6 +13,9 @@ use std::fmt;
 use std::time::Duration;
 
 pub use sessions::{AtLimit, FeedLost, Revocation, SESSION_CLAIM, SessionSettings, TokenAtRest};
+#[cfg(feature = "web")]
+pub(crate) use transport::is_cookie_path;
+pub use transport::{CookieSettings, SameSite, Transport};
 pub use values::{Audience, Secret, TokenClass};
 
 use crate::keys::Algorithm;
@@ -136,6 +140,16 @@ pub struct Settings {
     /// Sessions, reuse detection and revocation; in the server's configuration a table of their
     /// own. Default: as [`SessionSettings`] says.
     pub sessions: SessionSettings,
+    /// How tokens travel: in headers and bodies, or in cookies. Default: headers and bodies.
+    pub transport: Transport,
+    /// The cookies, where the transport has them; in the server's configuration a table of their
+    /// own. Default: as [`CookieSettings`] says.
+    pub cookies: CookieSettings,
+    /// The origins of single-page applications that are served from elsewhere, each as browsers
+    /// write it: `https://app.example.com`. They may read answers and send credentials (CORS),
+    /// and with cookies their unsafe requests count as one's own; django-cors-headers' `CORS_ALLOWED_ORIGINS` and
+    /// Django's `CSRF_TRUSTED_ORIGINS`. Default: none.
+    pub allowed_origins: Vec<String>,
 }
 
 impl Default for Settings {
@@ -171,6 +185,9 @@ impl Default for Settings {
             token_blacklist: false,
             allow_weak_key: false,
             sessions: SessionSettings::default(),
+            transport: Transport::Header,
+            cookies: CookieSettings::default(),
+            allowed_origins: Vec::new(),
         }
     }
 }
@@ -181,6 +198,28 @@ impl Settings {
     pub fn auth_header(&self) -> Option<http::HeaderName> {
         let name = self.auth_header_name.strip_prefix("HTTP_")?;
         name.to_ascii_lowercase().replace('_', "-").parse().ok()
+    }
+
+    /// The claims that a token is known or checked by, with these settings: `exp`, `iat`, `jti`,
+    /// `aud` and `iss` where there are any, and those that the settings name. No
+    /// [hook](crate::Hooks) can change them.
+    ///
+    /// ```
+    /// let settings = simplejwt::Settings::default();
+    /// assert!(settings.reserved_claims().contains(&"user_id"));
+    /// assert!(!settings.reserved_claims().contains(&"email"));
+    /// ```
+    pub fn reserved_claims(&self) -> Vec<&str> {
+        let mut claims = vec!["exp", "iat", "jti", &self.user_id_claim];
+        claims.extend(self.token_type_claim.as_deref());
+        claims.extend(self.jti_claim.as_deref());
+        claims.push(&self.sliding_token_refresh_exp_claim);
+        claims.extend(self.check_revoke_token.then_some(self.revoke_token_claim.as_str()));
+        claims
+            .extend((self.has_sessions() && self.sessions.session_claim).then_some(SESSION_CLAIM));
+        claims.extend(self.audience.is_some().then_some("aud"));
+        claims.extend(self.issuer.is_some().then_some("iss"));
+        claims
     }
 }
 

@@ -3,6 +3,8 @@
 //! [`UserStore`] is the contract. An application answers it from its own tables; on Django's
 //! `auth_user`, or a table that the settings name, the SQL user stores answer it.
 
+#[cfg(feature = "sql")]
+pub(crate) mod fields;
 #[cfg(feature = "passwords")]
 mod login;
 #[cfg(feature = "sql")]
@@ -15,11 +17,14 @@ pub mod mysql;
 pub mod password;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "sql")]
+mod rights;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "sql")]
 pub mod table;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use async_trait::async_trait;
@@ -72,6 +77,11 @@ pub struct User {
     /// The stored hash before this login rewrote it for the same password; `None` from anything
     /// but a login that did. Secret, too.
     pub rehashed_from: Option<String>,
+    /// Further columns of the row by their names, where the store was asked for them
+    /// (`UserTable::columns`). Text, whole numbers, booleans and null are what they are in JSON,
+    /// decimals and UUIDs are strings, and a date or time is a string in ISO 8601: as DRF's
+    /// fields write them. `Debug` leaves them out.
+    pub fields: BTreeMap<String, serde_json::Value>,
 }
 
 impl User {
@@ -85,6 +95,7 @@ impl User {
             is_superuser: false,
             password: String::new(),
             rehashed_from: None,
+            fields: BTreeMap::new(),
         }
     }
 }
@@ -123,7 +134,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Two questions, as in Django's authentication backends, and one note.
+/// Who is it, and may they: as Django's authentication backends are asked.
 ///
 /// # Contract
 /// - [`authenticate`](Self::authenticate) answers `None` for an unknown user, a wrong password,
@@ -142,6 +153,27 @@ pub trait UserStore: fmt::Debug + Send + Sync + 'static {
 
     /// Notes that the user has logged in (`UPDATE_LAST_LOGIN`).
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError>;
+
+    /// The names of the user's groups, sorted, whether the user is active or not. Unless a store
+    /// has groups, nobody is in any.
+    ///
+    /// On Django's tables: `user.groups`. Where the user model has none (no
+    /// `PermissionsMixin`), asking is an error
+    /// ([`Incompatible`](crate::error::StoreErrorKind::Incompatible)).
+    async fn groups(&self, _user: &UserId) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// The user's permissions as `app_label.codename`: the user's own and those of the groups;
+    /// every one there is for a superuser, and none for an inactive user. Unless a store has
+    /// permissions, nobody has any.
+    ///
+    /// On Django's tables: `user.get_all_permissions()`. Where the user model has none, asking
+    /// is an error. Where only the table of content types is missing, as in a database that
+    /// Django hasn't seen yet, there are no permissions.
+    async fn permissions(&self, _user: &UserId) -> Result<BTreeSet<String>, StoreError> {
+        Ok(BTreeSet::new())
+    }
 }
 
 /// What ties a session to the password it was opened with: a digest of the stored hash, which
@@ -195,9 +227,11 @@ mod tests {
     fn debug_shows_no_password_and_no_hash() {
         let mut user = User::new("1", "alice");
         user.password = "md5$salt$topsecrethash".into();
+        user.fields.insert("ssn".into(), "078-05-1120".into());
         let credentials = Credentials::new("alice", "hunter2");
         let shown = format!("{user:?} {credentials:?}");
         assert!(shown.contains("alice"));
         assert!(!shown.contains("topsecret") && !shown.contains("hunter2"), "{shown}");
+        assert!(!shown.contains("078-05"), "{shown}");
     }
 }

@@ -12,6 +12,12 @@ pub mod axum;
 #[cfg(feature = "web")]
 mod body;
 pub mod client;
+#[cfg(any(feature = "tower", feature = "web"))]
+pub mod cookies;
+#[cfg(feature = "axum")]
+pub mod cors;
+#[cfg(any(feature = "tower", feature = "web"))]
+mod csrf;
 #[cfg(feature = "web")]
 pub mod endpoint;
 #[cfg(feature = "web")]
@@ -21,6 +27,10 @@ mod json;
 #[cfg(feature = "tower")]
 pub mod layer;
 mod object;
+#[cfg(any(feature = "tower", feature = "web"))]
+pub mod permission;
+#[cfg(any(feature = "tower", feature = "web"))]
+pub mod transport;
 #[cfg(feature = "web")]
 mod validate;
 
@@ -58,7 +68,9 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::UserInactive
         | Error::PasswordChanged => StatusCode::UNAUTHORIZED,
         Error::SessionUnknown => StatusCode::BAD_REQUEST,
-        Error::TooManySessions | Error::PermissionDenied => StatusCode::FORBIDDEN,
+        Error::TooManySessions | Error::PermissionDenied | Error::CrossOrigin => {
+            StatusCode::FORBIDDEN
+        }
         Error::NoSuchSession => StatusCode::NOT_FOUND,
         Error::BlacklistDisabled
         | Error::SessionsDisabled
@@ -114,6 +126,7 @@ pub fn body(error: &Error) -> Json {
         }
         Error::NoSuchSession => detail("Not found."),
         Error::PermissionDenied => detail("You do not have permission to perform this action."),
+        Error::CrossOrigin => with_code("CSRF Failed: the request came from another origin."),
         Error::NoUserStore => with_code("Logging in is not enabled."),
         Error::CannotSign => with_code("This server verifies tokens and issues none."),
         Error::Store(_) | Error::FeedLost => {

@@ -53,12 +53,14 @@ const IMPLEMENTATIONS: &[&str] = &[
     "store/postgres",
     "store/schema",
     "store/sqlite",
+    "users/fields",
     "users/login",
     "users/manage",
     "users/memory",
     "users/mysql",
     "users/password",
     "users/postgres",
+    "users/rights",
     "users/sqlite",
     "users/table",
 ];
@@ -77,7 +79,11 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("mysql_async", &["store/mysql", "users/mysql"], "only stores know a database"),
     ("http::", &["settings", "web"], "the flows know no HTTP"),
     ("axum::", &["web/axum"], "one adapter knows the framework"),
-    ("tower_service::", &["web/layer", "web/axum"], "only the layer knows tower"),
+    (
+        "tower_service::",
+        &["web/axum", "web/cors", "web/csrf", "web/layer"],
+        "only what wraps a service knows tower",
+    ),
 ];
 
 /// Module path (`keys/pem`) to code without comments and unit tests.

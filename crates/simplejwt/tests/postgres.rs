@@ -6,9 +6,12 @@ mod support;
 
 use std::sync::Mutex;
 
+use simplejwt::SessionStore as _;
+use simplejwt::store::OutstandingToken;
 use simplejwt::store::conformance;
+use simplejwt::store::session::{Horizon, NewSession, OpenSession};
 use support::postgres::Database;
-use support::spawn;
+use support::{NOW, spawn};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn tokens() {
@@ -38,4 +41,77 @@ async fn sessions() {
         spawn,
     )
     .await;
+}
+
+/// The rows of sessions' tokens that were read, as counted by the server.
+async fn rows_read(raw: &tokio_postgres::Client) -> i64 {
+    let sql = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables \
+               WHERE relname = 'simplejwt_session_token'";
+    raw.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// The look that a refresh takes at its session costs the same after any number of rotations.
+#[tokio::test]
+async fn a_session_is_found_without_its_other_tokens() {
+    const TOKENS: i64 = 10_000;
+    const LOOKS: i64 = 20;
+    let made = Database::migrated().await;
+    let store = made.store().await;
+    let later = NOW + std::time::Duration::from_secs(3600);
+    let open = OpenSession {
+        session: NewSession {
+            id: "0".into(),
+            user_id: "1".into(),
+            client: Default::default(),
+            password: None,
+        },
+        token: OutstandingToken {
+            jti: "0".into(),
+            token: "0.token".into(),
+            user_id: Some("1".into()),
+            created_at: NOW,
+            expires_at: later,
+        },
+        expires_at: later,
+        limit: None,
+        at: NOW,
+        horizon: Horizon { refresh: later, access: later },
+    };
+    let _ = store.open(&open).await.unwrap();
+    let raw = made.client().await;
+    raw.execute(
+        "INSERT INTO simplejwt_session_token \
+         (jti, session_id, parent_jti, created_at, used_at, expires_at) \
+         SELECT n::text, '0', (n - 1)::text, $1 + n, $1 + n, $2 + n \
+         FROM generate_series(1, $3::bigint) AS n",
+        &[&NOW.as_micros(), &later.as_micros(), &TOKENS],
+    )
+    .await
+    .unwrap();
+    raw.batch_execute("ANALYZE simplejwt_session_token; SELECT pg_stat_force_next_flush()")
+        .await
+        .unwrap();
+    let listed = store.sessions(&"1".into(), NOW).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    let micros = u64::try_from(TOKENS).unwrap();
+    assert_eq!(listed[0].refreshed_at, NOW + std::time::Duration::from_micros(micros));
+    assert_eq!(listed[0].expires_at, later + std::time::Duration::from_micros(micros));
+    drop(store);
+
+    let store = made.store().await;
+    // What the connections before have read is counted when they have gone.
+    let gone = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                AND application_name = 'simplejwt'";
+    while raw.query_one(gone, &[]).await.unwrap().get::<_, i64>(0) > 1 {}
+    let before = rows_read(&raw).await;
+    assert!(before >= TOKENS, "the list reads them all, and it is counted: {before}");
+    for _ in 0..LOOKS {
+        let head = store.session_of(&TOKENS.to_string()).await.unwrap().unwrap();
+        assert_eq!((head.id.as_str(), head.created_at, head.ended_at), ("0", NOW, None));
+    }
+    drop(store);
+    while raw.query_one(gone, &[]).await.unwrap().get::<_, i64>(0) > 0 {}
+    let read = rows_read(&raw).await - before;
+    // Reading the user's key or the schema touches none of these rows.
+    assert_eq!(read, LOOKS, "one row a look");
 }

@@ -8,149 +8,20 @@
 )]
 
 mod support;
+#[path = "support/traffic.rs"]
+mod traffic;
 
 use std::error::Error as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use simplejwt::error::StoreErrorKind;
-use simplejwt::store::OutstandingToken;
 use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
-use simplejwt::store::session::{
-    EndReason, EndSessions, Horizon, NewSession, NextToken, Refreshing, SessionRefresh, Which,
-};
+use simplejwt::store::session::{EndReason, EndSessions, NextToken, Refreshing, Which};
 use simplejwt::users::table::UserTable;
-use simplejwt::{SessionStore as _, StoreError, TokenStore as _};
-use support::NOW;
+use simplejwt::{SessionStore as _, TokenStore as _};
 use support::instance::Instance;
 use support::postgres::Database;
-
-fn token(jti: &str) -> OutstandingToken {
-    OutstandingToken {
-        jti: jti.into(),
-        token: format!("{jti}.token"),
-        user_id: Some("1".into()),
-        created_at: NOW,
-        expires_at: NOW + Duration::from_secs(3600),
-    }
-}
-
-fn horizon() -> Horizon {
-    let later = NOW + Duration::from_secs(7200);
-    Horizon { refresh: later, access: later }
-}
-
-fn refresh(session: &str, jti: &str, next: NextToken) -> SessionRefresh {
-    SessionRefresh {
-        token: token(jti),
-        next,
-        session: NewSession {
-            id: session.into(),
-            user_id: "1".into(),
-            client: Default::default(),
-            password: None,
-        },
-        grace: Duration::ZERO,
-        idle: None,
-        lifetime: None,
-        at: NOW,
-        horizon: horizon(),
-    }
-}
-
-/// The step from one token of a chain to the next.
-fn step(chain: usize, number: usize) -> SessionRefresh {
-    let jti = |number: usize| format!("chain-{chain}-{number}");
-    let next = jti(number + 1);
-    let access_jti = format!("{next}-access");
-    let next = NextToken::Rotated { token: token(&next), access_jti };
-    refresh(&jti(0), &jti(number), next)
-}
-
-/// Clients that each go on from token to token, asking again where there was no answer.
-struct Traffic {
-    going: Arc<AtomicBool>,
-    acknowledged: Arc<AtomicUsize>,
-    failures: Arc<AtomicUsize>,
-    clients: Vec<tokio::task::JoinHandle<usize>>,
-}
-
-const CHAINS: usize = 8;
-
-impl Traffic {
-    fn start(store: &PostgresStore) -> Self {
-        let going = Arc::new(AtomicBool::new(true));
-        let (acknowledged, failures) = (Arc::new(AtomicUsize::new(0)), Arc::default());
-        let clients = (0..CHAINS)
-            .map(|chain| {
-                let (store, going) = (store.clone(), Arc::clone(&going));
-                let acknowledged = Arc::clone(&acknowledged);
-                let failures = Arc::clone(&failures);
-                tokio::spawn(async move {
-                    let mut at = 0;
-                    while going.load(Ordering::Relaxed) {
-                        match store.refresh(&step(chain, at)).await {
-                            Ok(outcome) => {
-                                assert_eq!(outcome, Refreshing::Refreshed, "{chain}-{at}");
-                                at += 1;
-                                acknowledged.fetch_add(1, Ordering::Relaxed);
-                            }
-                            Err(error) => {
-                                assert_unavailable(&error);
-                                AtomicUsize::fetch_add(&failures, 1, Ordering::Relaxed);
-                                tokio::task::yield_now().await;
-                            }
-                        }
-                    }
-                    at
-                })
-            })
-            .collect();
-        Self { going, acknowledged, failures, clients }
-    }
-
-    /// Waits until so many more have been acknowledged.
-    async fn more(&self, count: usize) {
-        let until = self.acknowledged.load(Ordering::Relaxed) + count;
-        let wait = async {
-            while self.acknowledged.load(Ordering::Relaxed) < until {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it goes on");
-    }
-
-    /// Ends it; how often there was no answer. Every step that was acknowledged is there, and
-    /// nothing else but the steps that were under way.
-    async fn end(self, store: &PostgresStore, raw: &tokio_postgres::Client) -> usize {
-        self.going.store(false, Ordering::Relaxed);
-        for (chain, client) in self.clients.into_iter().enumerate() {
-            let last = client.await.unwrap();
-            for number in 0..last {
-                let jti = format!("chain-{chain}-{number}");
-                assert!(store.is_blacklisted(&jti).await.unwrap(), "{jti} was spent");
-            }
-            // The last one is live: it can be spent once more.
-            assert_eq!(store.refresh(&step(chain, last)).await.unwrap(), Refreshing::Refreshed);
-            let rows: i64 = raw
-                .query_one(
-                    "SELECT count(*) FROM simplejwt_session_token WHERE session_id = $1",
-                    &[&format!("chain-{chain}-0")],
-                )
-                .await
-                .unwrap()
-                .get(0);
-            assert_eq!(usize::try_from(rows).unwrap(), last + 2, "one successor each");
-        }
-        self.failures.load(Ordering::Relaxed)
-    }
-}
-
-fn assert_unavailable(error: &StoreError) {
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
-    assert!(!format!("{error:?} {error}").contains("simplejwt:simplejwt"), "{error:?}");
-}
+use traffic::{CHAINS, NOW, Traffic, assert_unavailable, horizon, recovered, refresh, step, token};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn connections_that_are_cut_off_are_made_again() {
@@ -162,13 +33,22 @@ async fn connections_that_are_cut_off_are_made_again() {
         made.disconnect().await;
     }
     traffic.more(40).await;
-    let failures = traffic.end(&store, &made.client().await).await;
+    let failures = traffic.end(&store, counting(&made.client().await)).await;
     // One that is cut off is made again at once, and no caller hears of it, or hardly one.
     assert!(failures <= CHAINS, "{failures} failures");
 }
 
-async fn own_store(instance: &Instance, options: PostgresOptions) -> PostgresStore {
-    let database = PostgresDatabase::connect(instance.url(), options).await.unwrap();
+/// How many tokens a session has.
+fn counting(raw: &tokio_postgres::Client) -> impl AsyncFn(String) -> usize {
+    async move |session| {
+        let sql = "SELECT count(*) FROM simplejwt_session_token WHERE session_id = $1";
+        let count: i64 = raw.query_one(sql, &[&session]).await.unwrap().get(0);
+        usize::try_from(count).unwrap()
+    }
+}
+
+async fn own_store(url: &str, options: PostgresOptions) -> PostgresStore {
+    let database = PostgresDatabase::connect(url, options).await.unwrap();
     migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
     PostgresStore::open(&database, &UserTable::default()).await.unwrap()
 }
@@ -177,17 +57,6 @@ async fn client(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client
-}
-
-/// Repeats until it works; how long that took.
-async fn recovered(store: &PostgresStore) -> Duration {
-    let begun = Instant::now();
-    while let Err(error) = store.ping().await {
-        assert_unavailable(&error);
-        assert!(begun.elapsed() < Duration::from_secs(30), "{error:?}");
-        tokio::task::yield_now().await;
-    }
-    begun.elapsed()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -200,7 +69,7 @@ async fn a_server_that_is_killed_stopped_or_frozen() {
         operation_timeout: limit,
         ..PostgresOptions::default()
     };
-    let store = own_store(&instance, options).await;
+    let store = own_store(instance.url(), options).await;
     let traffic = Traffic::start(&store);
     for (down, signal) in [("kill", None), ("stop", None), ("freeze", Some(("-STOP", "-CONT")))] {
         traffic.more(200).await;
@@ -230,8 +99,78 @@ async fn a_server_that_is_killed_stopped_or_frozen() {
         assert!(took < Duration::from_secs(10), "{down}: {took:?}");
     }
     traffic.more(200).await;
-    let failures = traffic.end(&store, &client(instance.url()).await).await;
+    let failures = traffic.end(&store, counting(&client(instance.url()).await)).await;
     assert!(failures > 0, "it was away");
+}
+
+/// Lets the servers go on, whatever becomes of the test.
+struct Frozen<'a>(&'a Instance);
+
+impl<'a> Frozen<'a> {
+    fn new(instance: &'a Instance) -> Self {
+        instance.signal("-STOP");
+        Self(instance)
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.signal("-CONT");
+    }
+}
+
+/// Of the first of two servers nobody hears any more, though the kernel still accepts for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_frozen_first_server_is_passed_over() {
+    let mut instance = Instance::up("lib-frozen");
+    instance.services(&["standby", "up"]);
+    instance.read_variables();
+    let standby = instance.variable("SIMPLEJWT_TEST_POSTGRES_STANDBY_URL").to_owned();
+    let second = standby.split_once('@').unwrap().1.split('/').next().unwrap();
+    let (first, database) = instance.url().rsplit_once('/').unwrap();
+    let any = format!("{first},{second}/{database}");
+    let writable = format!("{any}?target_session_attrs=read-write");
+    let limit = Duration::from_secs(1);
+    let options = PostgresOptions {
+        connect_timeout: limit,
+        wait_timeout: limit,
+        operation_timeout: limit,
+        ..PostgresOptions::default()
+    };
+    let store = own_store(&writable, options).await;
+    let traffic = Traffic::start(&store);
+    traffic.more(200).await;
+
+    let frozen = Frozen::new(&instance);
+    // Nobody who can be written, but one who can be read.
+    let begun = Instant::now();
+    let error = PostgresDatabase::connect(&writable, options).await.unwrap_err();
+    assert!(format!("{error:?}").contains("does not allow writes"), "{error:?}");
+    PostgresDatabase::connect(&any, options).await.unwrap();
+    assert!(begun.elapsed() < 4 * limit, "{:?}", begun.elapsed());
+    let error = PostgresDatabase::connect(instance.url(), options).await.unwrap_err();
+    assert!(format!("{error:?}").contains("doesn't answer"), "{error:?}");
+
+    instance.services(&["standby", "promote"]);
+    let took = recovered(&store).await;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    traffic.more(200).await;
+    // The one that was good last is asked first.
+    let raw = client(&standby).await;
+    let begun = Instant::now();
+    for _ in 0..10 {
+        raw.batch_execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name = 'simplejwt'",
+        )
+        .await
+        .unwrap();
+        traffic.more(20).await;
+    }
+    assert!(begun.elapsed() < 5 * limit, "{:?}", begun.elapsed());
+    let failures = traffic.end(&store, counting(&raw)).await;
+    assert!(failures > 0, "it was away");
+    drop(frozen);
 }
 
 #[tokio::test]

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::Loaded;
 use super::database_url::redacted;
 use super::item::{self, Item, Shown, TABLES};
+use super::{Loaded, claims};
 
 const HEAD: &str = "\
 # Configuration of simplejwt. Every line that is commented out shows the default, or an example
@@ -49,7 +49,13 @@ fn entry(item: &Item) -> String {
     if item.from_file {
         let _ = writeln!(text, "#{}_file = \"{}\"", item.name, item.name.replace('_', "-"));
     }
-    let _ = writeln!(text, "#{} = {shown}", item.name);
+    if item.whole_table {
+        for line in shown.lines() {
+            let _ = writeln!(text, "#{line}");
+        }
+    } else {
+        let _ = writeln!(text, "#{} = {shown}", item.name);
+    }
     text
 }
 
@@ -76,6 +82,11 @@ pub(crate) fn effective(loaded: &Loaded) -> String {
         let _ = writeln!(text, "{}[{table}]", if text.is_empty() { "" } else { "\n" });
         for item in item::of_table(table) {
             let _ = match (loaded.given.get(&item.path()), item.shown) {
+                (Some(given), _) if item.whole_table => {
+                    let lines = claims::lines(&given.value);
+                    lines.iter().try_for_each(|line| writeln!(text, "{line} # {}", given.origin))
+                }
+                (None, _) if item.whole_table => writeln!(text, "# none"),
                 (Some(given), _) if item.secret => {
                     writeln!(text, "{} = \"(secret)\" # {}", item.name, given.origin)
                 }
@@ -98,8 +109,17 @@ pub(crate) fn effective(loaded: &Loaded) -> String {
     text
 }
 
+/// A name as the key of a line.
+pub(super) fn toml_key(name: &str) -> String {
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if !name.is_empty() && name.bytes().all(is_bare) {
+        return name.to_owned();
+    }
+    toml_of(&Value::String(name.to_owned()))
+}
+
 /// A value as TOML, on one line. TOML has no null: the empty text stands for it.
-fn toml_of(value: &Value) -> String {
+pub(super) fn toml_of(value: &Value) -> String {
     match value {
         Value::Null => "\"\"".to_owned(),
         Value::Array(items) => {
@@ -109,9 +129,7 @@ fn toml_of(value: &Value) -> String {
         Value::Object(members) => {
             let members: Vec<_> = members
                 .iter()
-                .map(|(name, value)| {
-                    format!("{} = {}", toml_of(&Value::String(name.clone())), toml_of(value))
-                })
+                .map(|(name, value)| format!("{} = {}", toml_key(name), toml_of(value)))
                 .collect();
             format!("{{ {} }}", members.join(", "))
         }

@@ -106,6 +106,9 @@ fn plain(
     origin: &str,
     problems: &mut Vec<String>,
 ) -> Layer {
+    if let Some(item) = item::of_table(table).find(|item| item.whole_table) {
+        return vec![(item, Given { value: values.into(), origin: origin.to_owned() })];
+    }
     let mut layer = Layer::new();
     for (name, value) in values {
         match item::of_table(table).find(|item| item.name == name) {

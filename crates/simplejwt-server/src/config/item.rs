@@ -8,7 +8,10 @@ use simplejwt::users::password::Hasher;
 use super::database_url::{DatabaseUrl, database_url};
 use super::duration::duration;
 use super::value::{boolean, choice, count, list, optional_text, parsed, text};
-use super::{Authentication, Config, KeyType, LogFormat, gateway, oauth, sessions, simple_jwt};
+use super::{
+    Authentication, Config, KeyType, LogFormat, claims, cookies, gateway, oauth, sessions,
+    simple_jwt,
+};
 
 /// One setting.
 pub(crate) struct Item {
@@ -25,6 +28,8 @@ pub(crate) struct Item {
     pub(crate) secret: bool,
     /// Whether `<name>_file` and `<ENV>_FILE` can name a file that holds the value.
     pub(crate) from_file: bool,
+    /// Whether this is a whole table, whose names are the user's: it has no name of its own.
+    pub(crate) whole_table: bool,
     pub(crate) set: fn(&mut Config, &Value) -> Result<(), String>,
 }
 
@@ -37,6 +42,9 @@ pub(crate) enum Shown {
 impl Item {
     /// `server.bind`
     pub(crate) fn path(&self) -> String {
+        if self.whole_table {
+            return self.table.to_owned();
+        }
         format!("{}.{}", self.table, self.name)
     }
 
@@ -49,6 +57,8 @@ impl Item {
     pub(crate) fn label(&self) -> String {
         if simple_jwt::is_upstream(self) {
             self.name.to_ascii_uppercase()
+        } else if self.whole_table {
+            format!("[{}]", self.table)
         } else {
             self.name.to_owned()
         }
@@ -62,16 +72,28 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
     ("database", "Where users and tokens are kept."),
     ("simple_jwt", "Django's SIMPLE_JWT: upstream's names in either case, and two of our own."),
     ("sessions", "Sessions, reuse detection and revocation: all of it needs token_blacklist."),
+    ("cookies", "Tokens in cookies, for browsers."),
     ("gateway", "What authenticate/ tells a gateway: nginx, Traefik, Caddy, Envoy."),
     ("oauth", "Who may use revoke/ (RFC 7009) and introspect/ (RFC 7662)."),
     ("django", "What else of Django's settings counts."),
     ("users", "The table of users: Django's auth_user, or one of your own."),
+    ("claims", "What goes into tokens beside the user's id; claims_on_refresh is in [users]."),
     ("password", "How passwords are hashed."),
 ];
 
 /// Every setting.
 pub(crate) fn all() -> impl Iterator<Item = &'static Item> + Clone {
-    [ITEMS, simple_jwt::ITEMS, sessions::ITEMS, gateway::ITEMS, oauth::ITEMS].into_iter().flatten()
+    [
+        ITEMS,
+        simple_jwt::ITEMS,
+        sessions::ITEMS,
+        cookies::ITEMS,
+        claims::ITEMS,
+        gateway::ITEMS,
+        oauth::ITEMS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The settings of one table.
@@ -87,7 +109,7 @@ pub(super) const fn item(
     doc: &'static str,
     set: fn(&mut Config, &Value) -> Result<(), String>,
 ) -> Item {
-    Item { table, name, env, shown, doc, secret: false, from_file: false, set }
+    Item { table, name, env, shown, doc, secret: false, from_file: false, whole_table: false, set }
 }
 
 use Shown::{Default as Def, Example};

@@ -116,7 +116,7 @@ pub(super) static ITEMS: &[Item] = &[
         "feed_max_entries",
         "SIMPLEJWT_FEED_MAX_ENTRIES",
         Def("1000000"),
-        "How many revocations are kept in memory, at about 150 bytes each; beyond them the \
+        "How many revocations are kept in memory, at about 100 bytes each; beyond them the \
          database is asked.",
         |c, v| count(v).map(|entries| c.settings.sessions.feed_max_entries = entries),
     ),

@@ -4,7 +4,7 @@ use super::{Auth, Refreshed};
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
-use crate::settings::SESSION_CLAIM;
+use crate::settings::{SESSION_CLAIM, TokenClass};
 use crate::store::session::{
     EndReason, EndSessions, NewSession, NextToken, Refreshing, SessionRefresh, SessionStore,
     Successor, Which,
@@ -34,7 +34,8 @@ impl Auth {
     async fn refresh_alone(&self, token: &str) -> Result<Refreshed, Error> {
         let now = self.tokens.now();
         let refresh = self.decode_listed::<Refresh>(token, now).await?;
-        self.check_user(&refresh).await?;
+        let user = self.check_user(&refresh).await?;
+        let refresh = self.with_refreshed_claims(TokenClass::Refresh, &user, refresh).await?;
         let access = self.tokens.encode(&self.tokens.access_from_at(&refresh, now, None))?;
         let settings = self.settings();
         if !settings.rotate_refresh_tokens {
@@ -86,6 +87,9 @@ impl Auth {
             Some(id) => self.tokens.in_session(refresh, id),
             None => refresh,
         };
+        // Before the store is asked: the pair that is made again comes of the same claims as the
+        // first one.
+        let refresh = self.with_refreshed_claims(TokenClass::Refresh, &user, refresh).await?;
         let mut attempt = self.attempt(&refresh, token, &user, &known, now)?;
         let mut outcome = sessions.refresh(&attempt.refresh).await?;
         if outcome == Refreshing::PasswordChanged
@@ -315,15 +319,13 @@ impl Known {
         // Only what isn't in the token costs a look into the database.
         if settings.lifetime.is_some() || unnamed {
             let Some(jti) = auth.tokens.jti(refresh) else { return Ok(known) };
-            let mut session = sessions.session_of(&jti).await?;
-            if session.is_none()
-                && let Some(id) = &known.id
-            {
-                session = sessions.session(id).await?;
-            }
-            if let Some(session) = session {
+            if let Some(session) = sessions.session_of(&jti).await? {
                 known.created_at = session.created_at;
                 known.id = Some(session.id);
+            } else if let Some(id) = &known.id
+                && let Some(session) = sessions.session(id).await?
+            {
+                known.created_at = session.created_at;
             }
             if unnamed {
                 known.session_claim = Some(known.id.clone().unwrap_or(jti));

@@ -105,7 +105,8 @@ impl Auth {
         let now = self.tokens.now();
         let refresh = self.decode_listed::<Refresh>(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
-        let _ = self.end_session_of(sessions, &refresh, &spent, now).await?;
+        let reason = EndReason::Logout;
+        let _ = self.end_session_of(sessions, &refresh, &spent, reason, now).await?;
         tracing::info!(jti = ?spent.jti, user_id = ?spent.user_id, "logged out");
         Ok(())
     }
@@ -144,9 +145,9 @@ impl Auth {
         sessions: &dyn SessionStore,
         refresh: &Token<Refresh>,
         spent: &OutstandingToken,
+        reason: EndReason,
         now: Timestamp,
     ) -> Result<Blacklisting, Error> {
-        let reason = EndReason::Blacklisted;
         let ended = self.end_session_for(sessions, refresh, spent, reason, now).await?;
         // Of a token that nobody has seen yet, or that is alone.
         let blacklisting = self.blacklist_store()?.blacklist(spent, now).await?;

@@ -36,7 +36,7 @@ pub struct SessionSettings {
     /// How old the news of the feed may be before it counts as lost. Default: 2 seconds.
     pub feed_max_age: Duration,
     /// How many revocations are kept in memory; beyond them the database is asked. Default:
-    /// 1,000,000, which takes about 150 bytes each.
+    /// 1,000,000, which takes about 100 bytes each.
     pub feed_max_entries: u32,
     /// What the table of registered tokens holds of a token. Default: all of it, as upstream.
     pub token_at_rest: TokenAtRest,

@@ -76,6 +76,7 @@ impl Settings {
         }
         self.check_claim_names(&mut problem);
         self.check_sessions(&mut problem);
+        self.check_transport(&mut problem);
 
         if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
     }
@@ -114,7 +115,7 @@ impl Settings {
 
 const LONGEST_LIFETIME: Duration = Duration::from_secs(1000 * 366 * 24 * 60 * 60);
 
-fn is_http_token(text: &str) -> bool {
+pub(super) fn is_http_token(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()

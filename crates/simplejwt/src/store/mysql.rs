@@ -96,7 +96,7 @@ impl MysqlStore {
 }
 
 async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, SchemaError> {
-    let user_id = schema::check_users(conn, users).await?;
+    let (user_id, _) = schema::check_users(conn, users).await?;
     schema::check_outstanding(conn, users).await?;
     schema::check_blacklisted(conn).await?;
     let jti = schema::collation(conn, OUTSTANDING, "jti").await?.ok_or(Failure::Shape)?;
@@ -174,22 +174,9 @@ impl Sql {
     ) -> Result<bool, Failure> {
         self.register(conn, token).await?;
         let values = params! { "jti" => &token.jti };
-        self.blacklist_found(conn, &self.unlisted, values, at).await
-    }
-
-    /// Blacklists the token that a statement finds; whether there was one, and this call did it.
-    async fn blacklist_found(
-        &self,
-        conn: &mut Conn,
-        select: &str,
-        values: Params,
-        at: Timestamp,
-    ) -> Result<bool, Failure> {
-        let row: Option<Row> = conn.exec_first(select, values).await?;
+        let row: Option<Row> = conn.exec_first(&self.unlisted, values).await?;
         let Some(row) = row else { return Ok(false) };
-        let id: i64 = database::column(&row, 0)?;
-        let values = params! { "at" => datetime(at), "id" => id };
-        Ok(changed(conn, sql::BLACKLIST, values).await? > 0)
+        blacklist_by_id(conn, database::column(&row, 0)?, at).await
     }
 
     async fn rotate(
@@ -223,6 +210,12 @@ impl Sql {
         commit(conn).await?;
         Ok(blacklisted)
     }
+}
+
+/// Blacklists the registered token with this number; whether this call did it.
+async fn blacklist_by_id(conn: &mut Conn, id: u64, at: Timestamp) -> Result<bool, Failure> {
+    let values = params! { "at" => datetime(at), "id" => id };
+    Ok(changed(conn, sql::BLACKLIST, values).await? > 0)
 }
 
 /// Blacklists the tokens that a statement finds, until it finds none; how many were. With a fresh

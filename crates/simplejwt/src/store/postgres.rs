@@ -7,6 +7,7 @@
 //! What decides is always a unique key, within one statement where that will do: no outcome
 //! depends on the isolation level being more than READ COMMITTED.
 
+mod connect;
 mod database;
 pub mod migrate;
 mod revocations;
@@ -284,7 +285,7 @@ impl PostgresStore {
     pub async fn open(database: &PostgresDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let client = database.attempts("open").client().await?;
         let check = async {
-            let (user_id, _) = schema::check_users(&client, users).await?;
+            let (user_id, _, _) = schema::check_users(&client, users).await?;
             schema::check_tokens(&client, users).await?;
             Ok(user_id)
         };

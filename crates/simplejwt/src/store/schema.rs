@@ -97,6 +97,34 @@ pub enum SchemaError {
         /// The table that the settings name.
         users: String,
     },
+    /// A table isn't there that Django makes for a user model with groups and permissions.
+    #[error(
+        "the database has no table \"{table}\", which Django makes for a user model with groups \
+         and permissions (PermissionsMixin)"
+    )]
+    MissingRights {
+        /// The table.
+        table: String,
+    },
+    /// A column that was asked for holds a secret.
+    #[error("the column \"{column}\" holds a secret by its name: it isn't read")]
+    SecretColumn {
+        /// The column.
+        column: String,
+    },
+    /// A column that was asked for is of a type that doesn't become JSON.
+    #[error(
+        "the column \"{column}\" of the table \"{table}\" has the type \"{declared}\": only \
+         text, numbers, booleans, dates and times, UUIDs and JSON can be read"
+    )]
+    UnreadableColumn {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        declared: String,
+    },
     /// A name in the settings that no table or column can have.
     #[error(transparent)]
     Name(#[from] NameError),

@@ -77,6 +77,19 @@ pub struct Session {
     pub client: Client,
 }
 
+/// What of a [`Session`] costs the same to look up, however many tokens it has had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionHead {
+    /// The session's id.
+    pub id: String,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it was ended, if it was.
+    pub ended_at: Option<Timestamp>,
+}
+
 /// How many sessions a user may have at once, and what happens to one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionLimit {
@@ -433,8 +446,9 @@ pub trait SessionStore: TokenStore {
     /// The session with this id, ended or not.
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError>;
 
-    /// The session that the refresh token with this id is in, ended or not.
-    async fn session_of(&self, jti: &str) -> Result<Option<Session>, StoreError>;
+    /// The session that the refresh token with this id is in, ended or not. Touches none of the
+    /// session's other tokens.
+    async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError>;
 
     /// The live sessions of a user: not ended, the newest token neither expired at `at` nor
     /// blacklisted. The one refreshed last comes first.

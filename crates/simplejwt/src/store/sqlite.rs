@@ -156,7 +156,7 @@ impl SqliteStore {
     /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
     pub fn open(database: &SqliteDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let check = |connection: &Connection| {
-            let user_id = schema::check_users(connection, users)?;
+            let (user_id, _) = schema::check_users(connection, users)?;
             schema::check_tokens(connection, users)?;
             Ok::<_, SchemaError>(user_id)
         };

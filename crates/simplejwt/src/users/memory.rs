@@ -1,6 +1,6 @@
 //! Users in memory: for tests, examples and small tools.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -43,6 +43,8 @@ pub struct MemoryUsers {
 struct Entry {
     user: User,
     last_login: Option<Timestamp>,
+    groups: BTreeSet<String>,
+    permissions: BTreeSet<String>,
 }
 
 impl fmt::Debug for MemoryUsers {
@@ -65,9 +67,34 @@ impl MemoryUsers {
     }
 
     /// Adds a user whose [`User::password`] is a hash, or puts it in the place of the one with
-    /// the same login name.
+    /// the same login name, who leaves groups and permissions to it.
     pub fn insert(&self, user: User) {
-        self.lock().insert(user.username.clone(), Entry { user, last_login: None });
+        let mut users = self.lock();
+        let (groups, permissions) = match users.remove(&user.username) {
+            Some(old) => (old.groups, old.permissions),
+            None => (BTreeSet::new(), BTreeSet::new()),
+        };
+        let entry = Entry { last_login: None, groups, permissions, user };
+        users.insert(entry.user.username.clone(), entry);
+    }
+
+    /// Puts the user with this login name into these groups and no others.
+    pub fn set_groups(&self, username: &str, groups: impl IntoIterator<Item = impl Into<String>>) {
+        if let Some(entry) = self.lock().get_mut(username) {
+            entry.groups = groups.into_iter().map(Into::into).collect();
+        }
+    }
+
+    /// Gives the user with this login name these permissions (`app_label.codename`) and no
+    /// others. A superuser has every permission that any user here has been given.
+    pub fn set_permissions(
+        &self,
+        username: &str,
+        permissions: impl IntoIterator<Item = impl Into<String>>,
+    ) {
+        if let Some(entry) = self.lock().get_mut(username) {
+            entry.permissions = permissions.into_iter().map(Into::into).collect();
+        }
     }
 
     /// Removes the user with this login name.
@@ -124,5 +151,22 @@ impl UserStore for MemoryUsers {
             entry.last_login = Some(at);
         }
         Ok(())
+    }
+
+    async fn groups(&self, id: &UserId) -> Result<Vec<String>, StoreError> {
+        let users = self.lock();
+        let found = users.values().find(|entry| entry.user.id == *id);
+        Ok(found.map(|entry| entry.groups.iter().cloned().collect()).unwrap_or_default())
+    }
+
+    async fn permissions(&self, id: &UserId) -> Result<BTreeSet<String>, StoreError> {
+        let users = self.lock();
+        Ok(match users.values().find(|entry| entry.user.id == *id) {
+            Some(Entry { user, .. }) if user.is_active && user.is_superuser => {
+                users.values().flat_map(|entry| entry.permissions.iter().cloned()).collect()
+            }
+            Some(Entry { user, permissions, .. }) if user.is_active => permissions.clone(),
+            _ => BTreeSet::new(),
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 mod manage;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,13 +10,15 @@ use async_trait::async_trait;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, Value, params};
 
+use super::fields::{Field, Kind};
 use super::login::{self, Found, LoginRows};
 use super::manage::UserOptions;
 use super::password::HashingPool;
+use super::rights::{self, Dialect, Right, Rights};
 use super::table::{Key, KeyKind, UserTable, backticked};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::store::mysql::database::{Failure, attempt, begin, commit};
 use crate::store::mysql::datetime::datetime;
 use crate::store::mysql::{MysqlDatabase, changed, schema, sessions};
@@ -49,6 +52,8 @@ impl fmt::Debug for MysqlUsers {
 struct Sql {
     table: UserTable,
     user_id: KeyKind,
+    fields: Vec<Field>,
+    rights: Rights,
     by_login: String,
     by_user_id: String,
     first_page: String,
@@ -59,8 +64,11 @@ struct Sql {
     set_active: Option<String>,
 }
 
+/// How many columns stand before the further ones.
+const FIXED: usize = 7;
+
 impl Sql {
-    fn new(table: UserTable, user_id: KeyKind) -> Self {
+    fn new(table: UserTable, user_id: KeyKind, fields: Vec<Field>) -> Self {
         let name = backticked(&table.table);
         let key = backticked(&table.primary_key);
         let id = backticked(table.user_id_column());
@@ -70,12 +78,27 @@ impl Sql {
             Some(column) => backticked(column),
             None => without.to_owned(),
         };
+        let further: String =
+            fields.iter().map(|field| format!(", {}", backticked(&field.name))).collect();
         let select = format!(
-            "SELECT {key}, {id}, {login}, {}, {}, {}, {password} FROM {name}",
+            "SELECT {key}, {id}, {login}, {}, {}, {}, {password}{further} FROM {name}",
             flag(&table.is_active, "1"),
             flag(&table.is_staff, "0"),
             flag(&table.is_superuser, "0"),
         );
+        let exactly = match user_id {
+            // The collation may take another text for the same.
+            KeyKind::Text => format!(
+                " AND HEX(CONVERT({id} USING utf8mb4)) = HEX(CONVERT(:value USING utf8mb4))"
+            ),
+            KeyKind::Integer | KeyKind::Uuid => String::new(),
+        };
+        let dialect = Dialect {
+            quote: backticked,
+            is_the_user: format!("{id} = :value{exactly}"),
+            is_active: flag(&table.is_active, "1"),
+            is_superuser: flag(&table.is_superuser, "0"),
+        };
         let update = |column: &str| format!("UPDATE {name} SET {} = :value", backticked(column));
         Self {
             by_login: format!("{select} WHERE {login} = :value"),
@@ -96,6 +119,8 @@ impl Sql {
                 .as_deref()
                 .map(|column| format!("{} WHERE {login} = :key", update(column))),
             user_id,
+            fields,
+            rights: Rights::new(&table, dialect),
             table,
         }
     }
@@ -117,8 +142,20 @@ impl Sql {
             is_superuser: is_true(at(5)?),
             password: shown(at(6)?)?,
             rehashed_from: None,
+            fields: self.further(row)?,
         };
         Ok(Found { key, user })
+    }
+
+    fn further(&self, row: &Row) -> Result<BTreeMap<String, serde_json::Value>, Failure> {
+        let json = |(at, field): (usize, &Field)| {
+            let value = match row.as_ref(FIXED + at).ok_or(Failure::Shape)? {
+                Value::NULL => serde_json::Value::Null,
+                value => field.kind.json(text_of(value, field.kind)?),
+            };
+            Ok((field.name.clone(), value))
+        };
+        self.fields.iter().enumerate().map(json).collect()
     }
 
     async fn one(
@@ -143,6 +180,25 @@ fn shown(value: &Value) -> Result<String, Failure> {
     })
 }
 
+/// A value of a further column as text of the form that [`Kind::json`] takes.
+fn text_of(value: &Value, kind: Kind) -> Result<String, Failure> {
+    Ok(match value {
+        Value::Float(number) => number.to_string(),
+        Value::Double(number) => number.to_string(),
+        Value::Date(year, month, day, ..) if kind == Kind::Date => {
+            format!("{year:04}-{month:02}-{day:02}")
+        }
+        Value::Date(year, month, day, hour, minute, second, micros) => {
+            format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}")
+        }
+        Value::Time(_, _, hour, minute, second, micros) => {
+            format!("{hour:02}:{minute:02}:{second:02}.{micros:06}")
+        }
+        Value::Bytes(_) if kind == Kind::Boolean => u8::from(is_true(value)).to_string(),
+        other => shown(other)?,
+    })
+}
+
 fn is_true(value: &Value) -> bool {
     match value {
         Value::Int(number) => *number != 0,
@@ -164,17 +220,53 @@ impl MysqlUsers {
         pool: HashingPool,
         options: UserOptions,
     ) -> Result<Self, SchemaError> {
-        let (user_id, has_sessions) = attempt!(database.attempts("open"), |conn| async {
+        let (checked, has_sessions) = attempt!(database.attempts("open"), |conn| async {
             let has_sessions = schema::check_sessions(conn).await.is_ok();
             Ok((schema::check_users(conn, &table).await, has_sessions))
         })?;
-        let sql = Arc::new(Sql::new(table, user_id?));
+        let (user_id, fields) = checked?;
+        let sql = Arc::new(Sql::new(table, user_id, fields));
         Ok(Self { database: database.clone(), pool, options, has_sessions, sql })
     }
 
     /// The table that the users are in.
     pub fn table(&self) -> &UserTable {
         &self.sql.table
+    }
+
+    async fn learn(&self, right: Right) -> Result<Option<&str>, StoreError> {
+        let operation = right.operation();
+        let tables = self.sql.rights.tables(right);
+        let found = attempt!(self.database.attempts(operation), |conn| async {
+            let mut found = Vec::new();
+            for name in &tables {
+                found.push(schema::columns(conn, name).await?);
+            }
+            Ok(found)
+        })?;
+        self.sql
+            .rights
+            .learn(right, &found)
+            .map_err(|error| StoreError::new(operation, StoreErrorKind::Incompatible, error))
+    }
+
+    /// The rows that a statement over the tables of groups and permissions finds.
+    async fn rights(&self, right: Right, user: &UserId) -> Result<Vec<Vec<String>>, StoreError> {
+        let known = match self.sql.rights.known(right) {
+            Some(statement) => Some(statement),
+            None => self.learn(right).await?,
+        };
+        let (Some(sql), Some(key)) = (known, self.sql.user_id.parse(user)) else {
+            return Ok(Vec::new());
+        };
+        attempt!(self.database.attempts(right.operation()), |conn| async {
+            let rows: Vec<Row> = conn.exec(sql, params! { "value" => Value::from(&key) }).await?;
+            let texts = |row: &Row| {
+                let text = |at| shown(row.as_ref(at).ok_or(Failure::Shape)?);
+                (0..row.len()).map(text).collect()
+            };
+            rows.iter().map(texts).collect()
+        })
     }
 
     async fn replace(
@@ -242,5 +334,13 @@ impl UserStore for MysqlUsers {
             let values = params! { "value" => datetime(at), "key" => Value::from(&key) };
             changed(conn, statement, values).await.map(drop)
         })
+    }
+
+    async fn groups(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
+        Ok(rights::groups(self.rights(Right::Groups, user).await?))
+    }
+
+    async fn permissions(&self, user: &UserId) -> Result<BTreeSet<String>, StoreError> {
+        Ok(rights::permissions(self.rights(Right::Permissions, user).await?))
     }
 }

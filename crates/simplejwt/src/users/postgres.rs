@@ -2,19 +2,22 @@
 
 mod manage;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
 
+use super::fields::{Field, Kind};
 use super::login::{self, Found, LoginRows};
 use super::manage::UserOptions;
 use super::password::HashingPool;
+use super::rights::{self, Dialect, Right, Rights};
 use super::table::{UserTable, quoted};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::store::postgres::schema::{self, KeyType};
 use crate::store::postgres::{PostgresDatabase, can_be_stored, moment, parameter, run};
 use crate::store::schema::SchemaError;
@@ -44,6 +47,8 @@ impl fmt::Debug for PostgresUsers {
 struct Sql {
     table: UserTable,
     user_id: KeyType,
+    fields: Vec<Field>,
+    rights: Rights,
     by_login: String,
     by_user_id: String,
     page: String,
@@ -53,8 +58,30 @@ struct Sql {
     set_active: Option<String>,
 }
 
+/// How many columns stand before the further ones.
+const FIXED: usize = 7;
+
+/// A further column as text of the form that [`Kind::json`] takes.
+fn further(field: &Field) -> String {
+    let column = quoted(&field.name);
+    match field.kind {
+        Kind::Moment => {
+            format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')")
+        }
+        Kind::Local => format!("to_char({column}, 'YYYY-MM-DD HH24:MI:SS.US')"),
+        Kind::Date => format!("to_char({column}, 'YYYY-MM-DD')"),
+        Kind::Time => format!("to_char({column}, 'HH24:MI:SS.US')"),
+        Kind::Text if field.declared == "inet" => format!("host({column})"),
+        _ => format!("{column}::text"),
+    }
+}
+
 impl Sql {
-    fn new(table: UserTable, user_id: KeyType, key_type: &KeyType, has_sessions: bool) -> Self {
+    fn new(
+        table: UserTable,
+        (user_id, key_type, fields): (KeyType, KeyType, Vec<Field>),
+        has_sessions: bool,
+    ) -> Self {
         let name = quoted(&table.table);
         let key = quoted(&table.primary_key);
         let id = quoted(table.user_id_column());
@@ -67,12 +94,20 @@ impl Sql {
             }
             None => without.to_owned(),
         };
+        let further: String = fields.iter().map(|field| format!(", {}", further(field))).collect();
         let select = format!(
-            "SELECT {key}::text, {id}::text, {login}::text, {}, {}, {}, {password}::text FROM {name}",
+            "SELECT {key}::text, {id}::text, {login}::text, {}, {}, {}, {password}::text{further} \
+             FROM {name}",
             flag(&table.is_active, "true"),
             flag(&table.is_staff, "false"),
             flag(&table.is_superuser, "false"),
         );
+        let dialect = Dialect {
+            quote: quoted,
+            is_the_user: format!("{id} = CAST($1::text AS {})", user_id.cast),
+            is_active: flag(&table.is_active, "true"),
+            is_superuser: flag(&table.is_superuser, "false"),
+        };
         let update = |column: &str| format!("UPDATE {name} SET {} = $1", quoted(column));
         let replace_hash = format!(
             "{} WHERE {key} = CAST($2::text AS {}) AND {password} = $3",
@@ -108,6 +143,8 @@ impl Sql {
                 .as_deref()
                 .map(|column| format!("{} WHERE {login} = $2", update(column))),
             user_id,
+            fields,
+            rights: Rights::new(&table, dialect),
             table,
         }
     }
@@ -122,8 +159,21 @@ impl Sql {
             is_superuser: row.try_get(5)?,
             password: text(6)?,
             rehashed_from: None,
+            fields: self.fields_of(row)?,
         };
         Ok(Found { key: text(0)?, user })
+    }
+
+    fn fields_of(
+        &self,
+        row: &Row,
+    ) -> Result<BTreeMap<String, serde_json::Value>, tokio_postgres::Error> {
+        let json = |(at, field): (usize, &Field)| {
+            let text: Option<String> = row.try_get(FIXED + at)?;
+            let value = text.map_or(serde_json::Value::Null, |text| field.kind.json(text));
+            Ok((field.name.clone(), value))
+        };
+        self.fields.iter().enumerate().map(json).collect()
     }
 }
 
@@ -141,8 +191,8 @@ impl PostgresUsers {
         let client = database.attempts("open").client().await?;
         let has_sessions = schema::check_sessions(&client).await.is_ok();
         match schema::check_users(&client, &table).await {
-            Ok((user_id, key)) => {
-                let sql = Arc::new(Sql::new(table, user_id, &key, has_sessions));
+            Ok(checked) => {
+                let sql = Arc::new(Sql::new(table, checked, has_sessions));
                 Ok(Self { database: database.clone(), pool, options, sql })
             }
             Err(error) => Err(schema::with_tables(&client, error).await),
@@ -152,6 +202,39 @@ impl PostgresUsers {
     /// The table that the users are in.
     pub fn table(&self) -> &UserTable {
         &self.sql.table
+    }
+
+    async fn learn(&self, right: Right) -> Result<Option<&str>, StoreError> {
+        let operation = right.operation();
+        let tables = self.sql.rights.tables(right);
+        let found = run!(self.database, operation, |client| async {
+            let mut found = Vec::new();
+            for name in &tables {
+                found.push(schema::table(&client, name, name).await?.columns);
+            }
+            Ok(found)
+        })?;
+        self.sql
+            .rights
+            .learn(right, &found)
+            .map_err(|error| StoreError::new(operation, StoreErrorKind::Incompatible, error))
+    }
+
+    /// The rows that a statement over the tables of groups and permissions finds.
+    async fn rights(&self, right: Right, user: &UserId) -> Result<Vec<Vec<String>>, StoreError> {
+        let known = match self.sql.rights.known(right) {
+            Some(statement) => Some(statement),
+            None => self.learn(right).await?,
+        };
+        let key = self.sql.user_id.kind.parse(user).map(parameter);
+        let (Some(sql), Some(key)) = (known, key.filter(|key| can_be_stored(key))) else {
+            return Ok(Vec::new());
+        };
+        run!(self.database, right.operation(), |client| async {
+            let statement = client.prepare_cached(sql).await?;
+            let rows = client.query(&statement, &[&key]).await?;
+            rows.iter().map(|row| (0..row.len()).map(|at| row.try_get(at)).collect()).collect()
+        })
     }
 }
 
@@ -211,5 +294,13 @@ impl UserStore for PostgresUsers {
             let statement = client.prepare_cached(sql).await?;
             client.execute(&statement, &[&at, &key]).await.map(drop)
         })
+    }
+
+    async fn groups(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
+        Ok(rights::groups(self.rights(Right::Groups, user).await?))
+    }
+
+    async fn permissions(&self, user: &UserId) -> Result<BTreeSet<String>, StoreError> {
+        Ok(rights::permissions(self.rights(Right::Permissions, user).await?))
     }
 }

@@ -2,6 +2,7 @@
 
 mod manage;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,13 +10,15 @@ use async_trait::async_trait;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
+use super::fields::Field;
 use super::login::{self, Found, LoginRows};
 use super::manage::UserOptions;
 use super::password::HashingPool;
+use super::rights::{self, Dialect, Right, Rights};
 use super::table::{Key, KeyKind, UserTable, quoted};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::store::schema::SchemaError;
 use crate::store::sqlite::SqliteDatabase;
 use crate::store::sqlite::datetime::text;
@@ -48,6 +51,8 @@ impl fmt::Debug for SqliteUsers {
 struct Sql {
     table: UserTable,
     user_id: KeyKind,
+    fields: Vec<Field>,
+    rights: Rights,
     by_login: String,
     by_user_id: String,
     page: String,
@@ -57,8 +62,11 @@ struct Sql {
     set_active: Option<String>,
 }
 
+/// How many columns stand before the further ones.
+const FIXED: usize = 7;
+
 impl Sql {
-    fn new(table: UserTable, user_id: KeyKind) -> Self {
+    fn new(table: UserTable, user_id: KeyKind, fields: Vec<Field>) -> Self {
         let name = quoted(&table.table);
         let key = quoted(&table.primary_key);
         let id = quoted(table.user_id_column());
@@ -68,12 +76,20 @@ impl Sql {
             Some(column) => quoted(column),
             None => without.to_owned(),
         };
+        let further: String =
+            fields.iter().map(|field| format!(", {}", quoted(&field.name))).collect();
         let select = format!(
-            "SELECT {key}, {id}, {login}, {}, {}, {}, {password} FROM {name}",
+            "SELECT {key}, {id}, {login}, {}, {}, {}, {password}{further} FROM {name}",
             flag(&table.is_active, "1"),
             flag(&table.is_staff, "0"),
             flag(&table.is_superuser, "0"),
         );
+        let dialect = Dialect {
+            quote: quoted,
+            is_the_user: format!("{id} = ?1"),
+            is_active: flag(&table.is_active, "1"),
+            is_superuser: flag(&table.is_superuser, "0"),
+        };
         let update = |column: &str| format!("UPDATE {name} SET {} = ?1", quoted(column));
         Self {
             by_login: format!("{select} WHERE {login} = ?1"),
@@ -93,6 +109,8 @@ impl Sql {
                 .as_deref()
                 .map(|column| format!("{} WHERE {login} = ?2", update(column))),
             user_id,
+            fields,
+            rights: Rights::new(&table, dialect),
             table,
         }
     }
@@ -110,8 +128,46 @@ impl Sql {
             is_superuser: is_true(row.get_ref(5)?),
             password: shown(row.get_ref(6)?),
             rehashed_from: None,
+            fields: self.further(row)?,
         };
         Ok(Found { key, user })
+    }
+
+    fn further(&self, row: &Row<'_>) -> rusqlite::Result<BTreeMap<String, serde_json::Value>> {
+        let json = |(at, field): (usize, &Field)| {
+            let value = match row.get_ref(FIXED + at)? {
+                ValueRef::Null => serde_json::Value::Null,
+                value => field.kind.json(shown(value)),
+            };
+            Ok((field.name.clone(), value))
+        };
+        self.fields.iter().enumerate().map(json).collect()
+    }
+
+    /// The rows that a statement over the tables of groups and permissions finds.
+    fn rights(
+        &self,
+        connection: &Connection,
+        right: Right,
+        user: &UserId,
+    ) -> rusqlite::Result<Result<Vec<Vec<String>>, SchemaError>> {
+        let statement = match self.rights.known(right) {
+            Some(statement) => statement,
+            None => {
+                let tables = self.rights.tables(right);
+                let found = tables.iter().map(|table| schema::columns(connection, table));
+                match self.rights.learn(right, &found.collect::<Result<Vec<_>, _>>()?) {
+                    Ok(Some(statement)) => statement,
+                    Ok(None) => return Ok(Ok(Vec::new())),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+        };
+        let Some(key) = self.user_id.parse(user) else { return Ok(Ok(Vec::new())) };
+        let mut statement = connection.prepare_cached(statement)?;
+        let columns = 0..statement.column_count();
+        let texts = |row: &Row<'_>| columns.clone().map(|at| Ok(shown(row.get_ref(at)?))).collect();
+        statement.query_map([key], texts)?.collect::<Result<_, _>>().map(Ok)
     }
 
     fn one(
@@ -153,16 +209,24 @@ impl SqliteUsers {
     ) -> Result<Self, SchemaError> {
         let check = |connection: &Connection| {
             let has_sessions = schema::check_sessions(connection).is_ok();
-            Ok(schema::check_users(connection, &table).map(|user_id| (user_id, has_sessions)))
+            Ok(schema::check_users(connection, &table).map(|checked| (checked, has_sessions)))
         };
-        let (user_id, has_sessions) = database.read("open", check)??;
-        let sql = Arc::new(Sql::new(table, user_id));
+        let ((user_id, fields), has_sessions) = database.read("open", check)??;
+        let sql = Arc::new(Sql::new(table, user_id, fields));
         Ok(Self { database: database.clone(), pool, options, has_sessions, sql })
     }
 
     /// The table that the users are in.
     pub fn table(&self) -> &UserTable {
         &self.sql.table
+    }
+
+    fn rights(&self, right: Right, user: &UserId) -> Result<Vec<Vec<String>>, StoreError> {
+        let operation = right.operation();
+        let read = |connection: &Connection| self.sql.rights(connection, right, user);
+        self.database
+            .read(operation, read)?
+            .map_err(|error| StoreError::new(operation, StoreErrorKind::Incompatible, error))
     }
 }
 
@@ -220,5 +284,13 @@ impl UserStore for SqliteUsers {
             None => Ok(()),
         };
         self.database.write("update_last_login", update).await
+    }
+
+    async fn groups(&self, user: &UserId) -> Result<Vec<String>, StoreError> {
+        Ok(rights::groups(self.rights(Right::Groups, user)?))
+    }
+
+    async fn permissions(&self, user: &UserId) -> Result<BTreeSet<String>, StoreError> {
+        Ok(rights::permissions(self.rights(Right::Permissions, user)?))
     }
 }

@@ -54,7 +54,7 @@ impl KeyKind {
 }
 
 /// The 32 lower-case digits of a UUID that is written with or without hyphens.
-fn uuid_digits(text: &str) -> Option<String> {
+pub(crate) fn uuid_digits(text: &str) -> Option<String> {
     let hyphens = [8, 13, 18, 23];
     let digits: String = match text.len() {
         32 => text.to_ascii_lowercase(),
@@ -69,7 +69,7 @@ fn uuid_digits(text: &str) -> Option<String> {
     (digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then_some(digits)
 }
 
-fn hyphenated(digits: &str) -> String {
+pub(crate) fn hyphenated(digits: &str) -> String {
     let mut text = String::with_capacity(36);
     for (at, digit) in digits.chars().enumerate() {
         if matches!(at, 8 | 12 | 16 | 20) {
@@ -117,6 +117,9 @@ pub struct UserTable {
     pub is_superuser: Option<String>,
     /// The column that `UPDATE_LAST_LOGIN` writes.
     pub last_login: Option<String>,
+    /// Further columns, which are read into [`User::fields`](super::User::fields). Text, numbers,
+    /// booleans, dates and times, UUIDs and JSON; a stored secret isn't read.
+    pub columns: Vec<String>,
 }
 
 impl Default for UserTable {
@@ -132,6 +135,7 @@ impl Default for UserTable {
             is_staff: Some("is_staff".into()),
             is_superuser: Some("is_superuser".into()),
             last_login: Some("last_login".into()),
+            columns: Vec::new(),
         }
     }
 }
@@ -157,7 +161,7 @@ impl UserTable {
         let bad = |name: &&str| {
             name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control)
         };
-        match std::iter::once(self.table.as_str()).chain(self.columns()).find(bad) {
+        match std::iter::once(self.table.as_str()).chain(self.every_column()).find(bad) {
             Some(name) => Err(NameError { name: name.to_owned() }),
             None => Ok(()),
         }
@@ -171,12 +175,35 @@ impl UserTable {
         }
     }
 
+    /// Whether a column of this name holds what must not get into a token: the password's hash,
+    /// or by its last words a secret of another kind (`totp_secret`, `api_key`).
+    pub fn is_secret(&self, column: &str) -> bool {
+        const LAST: [&str; 8] = [
+            "password",
+            "passwd",
+            "password_hash",
+            "passphrase",
+            "secret",
+            "token",
+            "api_key",
+            "private_key",
+        ];
+        let column = column.to_lowercase();
+        column == self.password.to_lowercase()
+            || LAST.iter().any(|last| {
+                column
+                    .strip_suffix(last)
+                    .is_some_and(|before| before.is_empty() || before.ends_with('_'))
+            })
+    }
+
     /// Every column that is named, in no particular order and perhaps twice.
-    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn every_column(&self) -> impl Iterator<Item = &str> {
         let optional = [&self.is_active, &self.is_staff, &self.is_superuser, &self.last_login];
         [self.primary_key.as_str(), &self.login, self.user_id_column(), &self.password]
             .into_iter()
             .chain(optional.into_iter().flatten().map(String::as_str))
+            .chain(self.columns.iter().map(String::as_str))
     }
 
     /// What the column of `USER_ID_FIELD` holds, given the type that it was declared with.
@@ -255,6 +282,17 @@ mod tests {
         assert_eq!(table.user_id_kind("varchar(150)"), KeyKind::Text);
         assert_eq!(table.user_id_kind("char(32)"), KeyKind::Uuid);
         assert_eq!(table.user_id_kind("bigint"), KeyKind::Integer);
+    }
+
+    #[test]
+    fn stored_secrets_are_known_by_their_names() {
+        let table = UserTable { password: "hash".into(), ..UserTable::default() };
+        for secret in ["hash", "Hash", "password", "old_password", "totp_secret", "API_KEY"] {
+            assert!(table.is_secret(secret), "{secret}");
+        }
+        for other in ["email", "password_changed_at", "secretary", "tokens", "rehash", "mytoken"] {
+            assert!(!table.is_secret(other), "{other}");
+        }
     }
 
     #[test]

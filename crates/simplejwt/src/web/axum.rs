@@ -1,26 +1,26 @@
 //! axum: the router with the token endpoints, and extractors for routes of one's own.
 
+mod extract;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use ::axum::Router;
 use ::axum::body::Body;
-use ::axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts, OriginalUri, Request};
+use ::axum::extract::{OriginalUri, Request};
 use ::axum::response::IntoResponse;
 use ::axum::routing::any;
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
-use http::request::Parts;
 use http::{Response, StatusCode};
 
-use super::authorization::raw_token;
+use super::cors::AllowedOriginsLayer;
 use super::endpoint::{
     self, Authentication, Endpoint, EndpointOptions, GatewayOptions, OAuthClients, ReadError,
 };
-use super::{error_response, json_response};
-use crate::error::Error;
+use super::json_response;
 use crate::service::Auth;
-use crate::token::{Access, Token};
-use crate::users::User;
+
+pub use extract::{CurrentUser, Lenient, Permitted, Rejection};
 
 /// Where the endpoints stand and how they behave.
 ///
@@ -68,6 +68,16 @@ impl Default for RouterOptions {
     }
 }
 
+impl RouterOptions {
+    /// The prefix, with a slash at either end.
+    fn normal_prefix(&self) -> String {
+        match self.prefix.trim_matches('/') {
+            "" => "/".to_owned(),
+            prefix => format!("/{prefix}/"),
+        }
+    }
+}
+
 /// The token endpoints under `/api/token/`, to be merged into or nested in any router.
 ///
 /// ```
@@ -94,8 +104,7 @@ pub fn router_with<S>(auth: Auth, options: &RouterOptions) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let prefix = options.prefix.trim_matches('/');
-    let prefix = if prefix.is_empty() { "/".to_owned() } else { format!("/{prefix}/") };
+    let prefix = options.normal_prefix();
     let mut paths: Vec<_> =
         Endpoint::TOKEN.iter().map(|&at| (at, format!("{prefix}{}", at.path()))).collect();
     if options.demo {
@@ -124,7 +133,10 @@ where
             router = router.route(&format!("{path}{{*rest}}"), at);
         }
     }
-    router
+    if auth.settings().allowed_origins.is_empty() {
+        return router;
+    }
+    router.layer(AllowedOriginsLayer::new(auth.settings()))
 }
 
 /// One endpoint, to be routed anywhere.
@@ -140,13 +152,18 @@ where
     let options = Arc::new(EndpointOptions {
         authentication: options.authentication,
         username_field: options.username_field.clone(),
+        prefix: options.normal_prefix(),
         gateway: options.gateway.clone(),
         clients: options.clients.clone(),
     });
     any(move |request: Request| {
         let (auth, options) = (auth.clone(), Arc::clone(&options));
         async move {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
+            // The path as the client sees it, wherever the router is nested.
+            if let Some(OriginalUri(uri)) = parts.extensions.get() {
+                parts.uri = uri.clone();
+            }
             let read = || read(body, limit);
             endpoint::respond(&auth, endpoint, &options, &parts, read).await.map(Body::from)
         }
@@ -187,112 +204,4 @@ async fn redirect_to_slash(OriginalUri(uri): OriginalUri) -> Response<Body> {
         headers.insert(LOCATION, location);
     }
     response
-}
-
-/// The user's row, loaded for the request's token: upstream's `request.user`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CurrentUser(pub User);
-
-/// An extractor's refusal: upstream's status, body and `WWW-Authenticate`.
-#[derive(Debug)]
-pub struct Rejection {
-    /// Why.
-    pub error: Error,
-    response: Box<Response<Vec<u8>>>,
-}
-
-impl Rejection {
-    fn new(error: Error, auth: &Auth) -> Self {
-        Self { response: Box::new(error_response(&error, auth.settings())), error }
-    }
-}
-
-impl IntoResponse for Rejection {
-    fn into_response(self) -> ::axum::response::Response {
-        self.response.map(Body::from)
-    }
-}
-
-/// The token of the request, verified: as [`RequireAuthLayer`](super::layer::RequireAuthLayer)
-/// left it, or else verified now.
-async fn token_of(parts: &mut Parts, auth: &Auth) -> Result<Token<Access>, Error> {
-    if let Some(token) = parts.extensions.get::<Token<Access>>() {
-        return Ok(token.clone());
-    }
-    let sent = raw_token(&parts.headers, auth.settings())?.ok_or(Error::NotAuthenticated)?;
-    let token = auth.authenticate(&sent).await?;
-    auth.stateless_user_of(&token)?;
-    parts.extensions.insert(token.clone());
-    Ok(token)
-}
-
-/// Refuses requests without a good access token. The token alone decides, as with upstream's
-/// `JWTStatelessUserAuthentication`.
-impl<S> FromRequestParts<S> for Token<Access>
-where
-    S: Send + Sync,
-    Auth: FromRef<S>,
-{
-    type Rejection = Rejection;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let auth = Auth::from_ref(state);
-        token_of(parts, &auth).await.map_err(|error| Rejection::new(error, &auth))
-    }
-}
-
-/// `None` only if no credentials were sent; a bad token is refused.
-impl<S> OptionalFromRequestParts<S> for Token<Access>
-where
-    S: Send + Sync,
-    Auth: FromRef<S>,
-{
-    type Rejection = Rejection;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
-        let auth = Auth::from_ref(state);
-        unless_anonymous(token_of(parts, &auth).await, &auth)
-    }
-}
-
-async fn user_of(parts: &mut Parts, auth: &Auth) -> Result<CurrentUser, Error> {
-    let token = token_of(parts, auth).await?;
-    auth.user_of(&token).await.map(CurrentUser)
-}
-
-/// Refuses requests without a good access token, and those whose user is gone or inactive, as
-/// upstream's `JWTAuthentication` does.
-impl<S> FromRequestParts<S> for CurrentUser
-where
-    S: Send + Sync,
-    Auth: FromRef<S>,
-{
-    type Rejection = Rejection;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let auth = Auth::from_ref(state);
-        user_of(parts, &auth).await.map_err(|error| Rejection::new(error, &auth))
-    }
-}
-
-/// `None` only if no credentials were sent; a bad token is refused.
-impl<S> OptionalFromRequestParts<S> for CurrentUser
-where
-    S: Send + Sync,
-    Auth: FromRef<S>,
-{
-    type Rejection = Rejection;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
-        let auth = Auth::from_ref(state);
-        unless_anonymous(user_of(parts, &auth).await, &auth)
-    }
-}
-
-fn unless_anonymous<T>(result: Result<T, Error>, auth: &Auth) -> Result<Option<T>, Rejection> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(Error::NotAuthenticated) => Ok(None),
-        Err(error) => Err(Rejection::new(error, auth)),
-    }
 }

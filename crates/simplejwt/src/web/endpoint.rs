@@ -4,20 +4,22 @@
 //! that matters), the method, the body's form, its fields, and only then the flow.
 
 mod authenticate;
+mod cookies;
 mod oauth;
 mod sessions;
 
 use std::borrow::Cow;
 use std::future::Future;
 
-use http::header::{ALLOW, HeaderValue, VARY};
+use http::header::{ALLOW, HeaderName, HeaderValue, VARY};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 
 use super::accept::{self, Rendering, Unacceptable};
-use super::authorization::raw_token;
 use super::body::{self, BodyError, Data};
+use super::csrf;
 use super::object::{Json, object, texts};
+use super::transport::access_token;
 use super::validate::{self, Kind};
 use super::{error_response, json_response};
 use crate::claims::Claims;
@@ -26,6 +28,7 @@ use crate::service::Auth;
 use crate::token::{Access, Token};
 use crate::users::Credentials;
 pub use authenticate::GatewayOptions;
+use cookies::Source;
 pub use oauth::{OAuthClient, OAuthClients};
 
 /// An endpoint, named after upstream's view.
@@ -79,6 +82,8 @@ pub struct EndpointOptions {
     pub authentication: Authentication,
     /// The name of the login field: the user model's `USERNAME_FIELD`.
     pub username_field: String,
+    /// What the token endpoints' paths begin with: where the refresh token's cookie is sent.
+    pub prefix: String,
     /// What [`Endpoint::Authenticate`] looks at, and tells.
     pub gateway: GatewayOptions,
     /// Who may use [`Endpoint::Revoke`] and [`Endpoint::Introspect`]; without any, they answer
@@ -91,6 +96,7 @@ impl Default for EndpointOptions {
         Self {
             authentication: Authentication::User,
             username_field: "username".into(),
+            prefix: "/api/token/".into(),
             gateway: GatewayOptions::default(),
             clients: OAuthClients::default(),
         }
@@ -289,8 +295,7 @@ where
             let auth = auth.from_client(super::client::client(parts));
             let answer = answer(&auth, endpoint, options, parts, read_body).await;
             match answer {
-                Ok((StatusCode::NO_CONTENT, _)) => no_content(),
-                Ok((status, body)) => json_response(status, &body, rendering.indent),
+                Ok(reply) => reply.response(rendering),
                 Err(Refusal::Flow(error)) => refuse(&error, &auth, rendering),
                 Err(Refusal::Other(status, body)) => json_response(status, &body, rendering.indent),
             }
@@ -308,6 +313,32 @@ where
     headers.insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
     headers.insert(VARY, HeaderValue::from_static("Accept"));
     response
+}
+
+/// What an endpoint answers with.
+struct Reply {
+    status: StatusCode,
+    body: Json,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl From<(StatusCode, Json)> for Reply {
+    fn from((status, body): (StatusCode, Json)) -> Self {
+        Self { status, body, headers: Vec::new() }
+    }
+}
+
+impl Reply {
+    fn response(self, rendering: Rendering) -> Response<Vec<u8>> {
+        let mut response = match self.status {
+            StatusCode::NO_CONTENT => no_content(),
+            status => json_response(status, &self.body, rendering.indent),
+        };
+        for (name, value) in self.headers {
+            response.headers_mut().append(name, value);
+        }
+        response
+    }
 }
 
 fn no_content() -> Response<Vec<u8>> {
@@ -346,10 +377,13 @@ async fn answer<F>(
     options: &EndpointOptions,
     parts: &Parts,
     read_body: impl FnOnce() -> F,
-) -> Answer
+) -> Result<Reply, Refusal>
 where
     F: Future<Output = Result<Vec<u8>, ReadError>>,
 {
+    if auth.settings().transport.has_cookies() {
+        csrf::check(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
+    }
     let username = match endpoint {
         Endpoint::Protected => Some(username(auth, options.authentication, parts).await?),
         Endpoint::ProtectedStateless => {
@@ -363,21 +397,28 @@ where
         _ => false,
     };
     if is_about_sessions && let Some(answer) = sessions::answer(auth, parts).await {
-        return answer;
+        return answer.map(Reply::from);
     }
     match (&parts.method, username) {
-        (&Method::OPTIONS, _) => Ok((StatusCode::OK, endpoint.metadata(options))),
+        (&Method::OPTIONS, _) => Ok((StatusCode::OK, endpoint.metadata(options)).into()),
         (&Method::GET | &Method::HEAD, Some(username)) => {
-            Ok((StatusCode::OK, object([("message", format!("Welcome, {username}!").into())])))
+            let message = format!("Welcome, {username}!");
+            Ok((StatusCode::OK, object([("message", message.into())])).into())
         }
         (&Method::POST, None) if !matches!(endpoint, Endpoint::Sessions | Endpoint::Session) => {
             let body = read_body().await.map_err(unread)?;
             let data = body::parse(parts, body).await.map_err(unparsed)?;
             if endpoint == Endpoint::Logout {
-                return sessions::log_out(auth, parts, &data).await;
+                return sessions::log_out(auth, options, parts, &data).await;
             }
-            let body = flow(auth, endpoint, options, &data).await?;
-            Ok((StatusCode::OK, body))
+            let (mut body, source) = flow(auth, endpoint, options, parts, &data).await?;
+            let headers = match endpoint {
+                Endpoint::TokenBlacklist if source == Source::Cookie => {
+                    cookies::remove(auth.settings(), parts, options)
+                }
+                _ => cookies::deliver(auth, endpoint, options, parts, source, &mut body),
+            };
+            Ok(Reply { status: StatusCode::OK, body, headers })
         }
         (method, _) => Err(Refusal::Other(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -388,8 +429,8 @@ where
 
 /// The access token of a request.
 async fn token_of(auth: &Auth, parts: &Parts) -> Result<Token<Access>, Error> {
-    let token = raw_token(&parts.headers, auth.settings())?.ok_or(Error::NotAuthenticated)?;
-    auth.authenticate(&token).await
+    let token = access_token(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
+    auth.authenticate(&token.ok_or(Error::NotAuthenticated)?).await
 }
 
 /// The name that a protected view greets.
@@ -443,12 +484,14 @@ fn invalid(errors: validate::Errors) -> Refusal {
     Refusal::Other(StatusCode::BAD_REQUEST, errors)
 }
 
+/// The body that upstream would answer with, and where the token was that it is about.
 async fn flow(
     auth: &Auth,
     endpoint: Endpoint,
     options: &EndpointOptions,
+    parts: &Parts,
     data: &Data,
-) -> Result<Json, Refusal> {
+) -> Result<(Json, Source), Refusal> {
     let credentials = || {
         let fields =
             [(options.username_field.as_str(), Kind::Trimmed), ("password", Kind::Password)];
@@ -456,36 +499,48 @@ async fn flow(
         Ok::<_, Refusal>(Credentials::new(username, password))
     };
     let token = |field: &'static str| {
+        if let Some(token) = cookies::standing_for(field, parts, auth.settings())
+            && let Ok(None) = validate::optional(data, field, Kind::Trimmed)
+        {
+            return Ok((token, Source::Cookie));
+        }
         let [token] = validate::fields(data, [(field, Kind::Trimmed)]).map_err(invalid)?;
-        Ok::<_, Refusal>(token)
+        Ok::<_, Refusal>((token, Source::Body))
     };
     Ok(match endpoint {
         Endpoint::TokenObtainPair => {
             let pair = auth.obtain_pair(&credentials()?).await?;
-            object([("refresh", pair.refresh.into()), ("access", pair.access.into())])
+            let body = object([("refresh", pair.refresh.into()), ("access", pair.access.into())]);
+            (body, Source::Body)
         }
         Endpoint::TokenRefresh => {
-            let refreshed = auth.refresh(&token("refresh")?).await?;
-            match refreshed.refresh {
+            let (token, source) = token("refresh")?;
+            let refreshed = auth.refresh(&token).await?;
+            let body = match refreshed.refresh {
                 Some(refresh) => {
                     object([("access", refreshed.access.into()), ("refresh", refresh.into())])
                 }
                 None => object([("access", refreshed.access.into())]),
-            }
+            };
+            (body, source)
         }
         Endpoint::TokenVerify => {
-            auth.verify(&token("token")?).await?;
-            object([])
+            let (token, source) = token("token")?;
+            auth.verify(&token).await?;
+            (object([]), source)
         }
         Endpoint::TokenBlacklist => {
-            auth.blacklist(&token("refresh")?).await?;
-            object([])
+            let (token, source) = token("refresh")?;
+            auth.blacklist(&token).await?;
+            (object([]), source)
         }
         Endpoint::TokenObtainSliding => {
-            object([("token", auth.obtain_sliding(&credentials()?).await?.into())])
+            let token = auth.obtain_sliding(&credentials()?).await?;
+            (object([("token", token.into())]), Source::Body)
         }
         Endpoint::TokenRefreshSliding => {
-            object([("token", auth.refresh_sliding(&token("token")?).await?.into())])
+            let (token, source) = token("token")?;
+            (object([("token", auth.refresh_sliding(&token).await?.into())]), source)
         }
         // Answered above.
         Endpoint::Protected
@@ -495,6 +550,6 @@ async fn flow(
         | Endpoint::Session
         | Endpoint::Authenticate
         | Endpoint::Revoke
-        | Endpoint::Introspect => object([]),
+        | Endpoint::Introspect => (object([]), Source::Body),
     })
 }

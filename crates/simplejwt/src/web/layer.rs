@@ -3,14 +3,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::authorization::raw_token;
 use super::error_response;
+use super::permission::{self, Permission};
+use super::transport::access_token;
 use crate::error::Error;
 use crate::service::Auth;
 use crate::token::{Access, Token};
@@ -36,18 +38,42 @@ use crate::token::{Access, Token};
 pub struct RequireAuthLayer {
     auth: Auth,
     optional: bool,
+    permissions: Vec<Arc<dyn Permission>>,
 }
 
 impl RequireAuthLayer {
     /// Demands a token.
     pub fn new(auth: Auth) -> Self {
-        Self { auth, optional: false }
+        Self { auth, optional: false, permissions: Vec::new() }
     }
 
     /// Lets requests through that send no credentials. A bad token is refused all the same.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;
+        self
+    }
+
+    /// Lets through only what this permission allows, and those before it: a refusal is 401
+    /// without credentials, 403 with them. The permission decides, too, whether credentials are
+    /// needed.
+    ///
+    /// ```
+    /// use simplejwt::web::layer::RequireAuthLayer;
+    /// use simplejwt::web::permission::HasClaim;
+    /// # use simplejwt::{Auth, Settings, Tokens};
+    /// # let settings = Settings {
+    /// #     signing_key: Some("a secret of at least thirty-two bytes".into()),
+    /// #     ..Settings::default()
+    /// # };
+    /// # let auth = Auth::new(Tokens::new(settings)?);
+    ///
+    /// let editors = RequireAuthLayer::new(auth).permission(HasClaim::new("role", "editor"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn permission(mut self, permission: impl Permission) -> Self {
+        self.permissions.push(Arc::new(permission));
         self
     }
 }
@@ -86,16 +112,18 @@ where
         // The service that was polled ready is the one to call; its clone waits for the next.
         let next = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, next);
-        let RequireAuthLayer { auth, optional } = self.layer.clone();
-        let sent = raw_token(request.headers(), auth.settings());
+        let layer = self.layer.clone();
+        let settings = layer.auth.settings();
+        let sent = access_token(request.method(), request.uri(), request.headers(), settings);
+        let method = request.method().clone();
         Box::pin(async move {
-            match authenticate(&auth, sent).await {
-                Ok(token) => {
+            match layer.authenticate(sent, &method).await {
+                Ok(Some(token)) => {
                     request.extensions_mut().insert(token);
                 }
-                Err(Error::NotAuthenticated) if optional => {}
+                Ok(None) => {}
                 Err(error) => {
-                    return Ok(error_response(&error, auth.settings()).map(R::from));
+                    return Ok(error_response(&error, layer.auth.settings()).map(R::from));
                 }
             }
             ready.call(request).await
@@ -103,12 +131,26 @@ where
     }
 }
 
-async fn authenticate(
-    auth: &Auth,
-    sent: Result<Option<String>, Error>,
-) -> Result<Token<Access>, Error> {
-    let token = sent?.ok_or(Error::NotAuthenticated)?;
-    let token = auth.authenticate(&token).await?;
-    auth.stateless_user_of(&token)?;
-    Ok(token)
+impl RequireAuthLayer {
+    /// The token of a request that may go on; `None` if it may do so without.
+    async fn authenticate(
+        &self,
+        sent: Result<Option<String>, Error>,
+        method: &Method,
+    ) -> Result<Option<Token<Access>>, Error> {
+        let auth = &self.auth;
+        let token = match sent? {
+            Some(token) => {
+                let token = auth.authenticate(&token).await?;
+                auth.stateless_user_of(&token)?;
+                Some(token)
+            }
+            None if self.optional || !self.permissions.is_empty() => None,
+            None => return Err(Error::NotAuthenticated),
+        };
+        for permission in &self.permissions {
+            permission::check(permission.as_ref(), auth, method, token.as_ref()).await?;
+        }
+        Ok(token)
+    }
 }

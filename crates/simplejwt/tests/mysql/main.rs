@@ -1,8 +1,19 @@
-//! MySQL or MariaDB: the suites, users, migrations.
+//! MySQL or MariaDB: the suites, users, migrations, and a server that fails.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+mod failures;
+#[path = "../support/instance.rs"]
+mod instance;
 mod migrations;
 mod stores;
+#[path = "../support/traffic.rs"]
+mod traffic;
 mod users;
 mod world;
+
+/// The value of a variable that `cargo xtask services env` prints.
+fn server(variable: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} isn't set: `cargo xtask test` sets it"))
+}

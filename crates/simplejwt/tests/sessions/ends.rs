@@ -242,3 +242,17 @@ async fn a_refused_token_is_no_oracle() {
         assert_eq!(world.live().await, 0, "a forged token opens no session");
     }
 }
+
+#[tokio::test]
+async fn a_logout_is_stored_as_one() {
+    for world in worlds(|_| ()).await {
+        world.auth.log_out_with(&world.log_in().await.refresh).await.unwrap();
+        let reason = world.end_reason();
+        assert_eq!(reason.as_deref().unwrap_or("logout"), "logout", "{}", world.name());
+    }
+    for world in worlds(|_| ()).await {
+        world.auth.blacklist(&world.log_in().await.refresh).await.unwrap();
+        let reason = world.end_reason();
+        assert_eq!(reason.as_deref().unwrap_or("blacklisted"), "blacklisted", "{}", world.name());
+    }
+}

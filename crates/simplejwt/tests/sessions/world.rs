@@ -134,6 +134,13 @@ impl World {
         self.auth.sessions_of(&alice()).await.unwrap().len()
     }
 
+    /// What the table says of why the one session that has ended did; `None` without a table.
+    pub(crate) fn end_reason(&self) -> Option<String> {
+        let path = self.directory.as_ref()?.path().join("db.sqlite3");
+        let sql = "SELECT end_reason FROM simplejwt_session WHERE ended_at IS NOT NULL";
+        rusqlite::Connection::open(path).unwrap().query_one(sql, [], |row| row.get(0)).unwrap()
+    }
+
     /// Changes a user's row, as somebody else does.
     pub(crate) async fn change(&self, name: &str, change: impl FnOnce(&mut User)) {
         let id = if name == "alice" { "1" } else { "2" };

@@ -1,22 +1,37 @@
-//! A PostgreSQL server of a test's own, to be killed and frozen.
+//! A server of a test's own, PostgreSQL or MariaDB, to be killed and frozen.
+
+#![allow(dead_code, reason = "each test uses its part")]
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use super::server;
 
 /// Gone when this is dropped.
 pub(crate) struct Instance {
     name: String,
+    kind: &'static str,
     variables: HashMap<String, String>,
 }
 
 impl Instance {
     pub(crate) fn up(name: &str) -> Self {
-        let mut made = Self { name: name.to_owned(), variables: HashMap::new() };
+        Self::of("postgres", name)
+    }
+
+    pub(crate) fn mariadb(name: &str) -> Self {
+        Self::of("mariadb", name)
+    }
+
+    fn of(kind: &'static str, name: &str) -> Self {
+        // Two that start at once may choose the same port.
+        static STARTING: Mutex<()> = Mutex::new(());
+        let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = Self { name: name.to_owned(), kind, variables: HashMap::new() };
         made.services(&["down"]);
-        made.services(&["up", "postgres"]);
+        made.services(&["up", kind]);
         made.read_variables();
         made
     }
@@ -44,13 +59,19 @@ impl Instance {
     }
 
     pub(crate) fn url(&self) -> &str {
-        self.variable("SIMPLEJWT_TEST_POSTGRES_URL")
+        self.variable(match self.kind {
+            "mariadb" => "SIMPLEJWT_TEST_MYSQL_URL",
+            _ => "SIMPLEJWT_TEST_POSTGRES_URL",
+        })
     }
 
     /// Sends a signal to every process of the server.
     pub(crate) fn signal(&self, signal: &str) {
-        let socket = PathBuf::from(self.variable("SIMPLEJWT_TEST_POSTGRES_SOCKET"));
-        let file = socket.parent().unwrap().join("data/postmaster.pid");
+        let (socket, file) = match self.kind {
+            "mariadb" => ("SIMPLEJWT_TEST_MYSQL_SOCKET", "pid"),
+            _ => ("SIMPLEJWT_TEST_POSTGRES_SOCKET", "data/postmaster.pid"),
+        };
+        let file = PathBuf::from(self.variable(socket)).parent().unwrap().join(file);
         let file = std::fs::read_to_string(file).unwrap();
         let first = file.lines().next().unwrap().trim().to_owned();
         let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children"));

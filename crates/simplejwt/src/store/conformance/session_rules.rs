@@ -6,7 +6,7 @@ use super::{NOW, after, good, horizon, open, refresh, refresh_at, token, token_o
 use crate::clock::Timestamp;
 use crate::store::session::{
     AccessClaims, Client, EndReason, EndSessions, NextToken, OpenSession, Opening, Refreshing,
-    Revocation, SessionLimit, SessionRefresh, SessionStore, Subject, Successor, Which,
+    Revocation, SessionHead, SessionLimit, SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::store::{Blacklisting, Rotation};
 
@@ -41,7 +41,9 @@ pub(super) async fn a_login_opens_a_session(store: &impl SessionStore) {
     assert_eq!((found.created_at, found.refreshed_at), (NOW, NOW));
     assert_eq!((found.expires_at, found.ended_at), (after(60), None));
     assert_eq!(found.client, Client::new(Some("192.0.2.1"), Some("suite")));
-    assert_eq!(good(store.session_of("a").await).as_ref(), Some(&found));
+    let head =
+        SessionHead { id: "a".into(), user_id: found.user_id, created_at: NOW, ended_at: None };
+    assert_eq!(good(store.session_of("a").await), Some(head));
     assert_eq!(good(store.session("b").await), None);
     assert_eq!(good(store.session_of("b").await), None);
     assert!(!is_blacklisted(store, "a").await);
@@ -63,7 +65,9 @@ pub(super) async fn a_rotation_stays_in_the_session(store: &impl SessionStore) {
     assert_eq!(good(store.refresh(&refresh_at("b", "c", 6, 0)).await), Refreshing::Refreshed);
     let found = good(store.session_of("c").await).expect("it is in the session");
     assert_eq!(found.id, "a");
-    assert_eq!((found.created_at, found.refreshed_at), (NOW, after(6)));
+    assert_eq!((found.created_at, found.user_id.as_str()), (NOW, "1"));
+    let refreshed = good(store.session("a").await).map(|session| session.refreshed_at);
+    assert_eq!(refreshed, Some(after(6)));
     for jti in ["a", "b"] {
         assert_eq!(good(store.session_of(jti).await).map(|s| s.id).as_deref(), Some("a"));
     }
@@ -91,6 +95,8 @@ pub(super) async fn an_unknown_token_joins_a_session(store: &impl SessionStore) 
     assert_eq!(good(store.session_of("d2").await), None);
     // Of a session that has ended.
     assert_eq!(good(store.end_sessions(&one("a")).await), 1);
+    let ended = good(store.session_of("c2").await).expect("it is still known");
+    assert_eq!((ended.created_at, ended.ended_at), (NOW, Some(NOW)));
     let mut late = refresh("e", "e2");
     late.session.id = "a".into();
     assert_eq!(good(store.refresh(&late).await), Refreshing::Ended);

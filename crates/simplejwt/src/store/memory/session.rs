@@ -10,8 +10,8 @@ use crate::error::StoreError;
 use crate::store::OutstandingToken;
 use crate::store::session::{
     AccessClaims, Client, EndSessions, Horizon, NewSession, NextToken, OpenSession, Opening,
-    Refreshing, Revocation, Revocations, Session, SessionLimit, SessionRefresh, SessionStore,
-    Subject, Successor, Which,
+    Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit, SessionRefresh,
+    SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;
 
@@ -258,9 +258,15 @@ impl SessionStore for MemoryStore {
         Ok(self.lock().shown(id))
     }
 
-    async fn session_of(&self, jti: &str) -> Result<Option<Session>, StoreError> {
+    async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
         let state = self.lock();
-        Ok(state.sessions.tokens.get(jti).and_then(|token| state.shown(&token.session)))
+        let Some(token) = state.sessions.tokens.get(jti) else { return Ok(None) };
+        Ok(state.sessions.sessions.get(&token.session).map(|row| SessionHead {
+            id: token.session.clone(),
+            user_id: row.user_id.clone(),
+            created_at: row.created_at,
+            ended_at: row.ended_at,
+        }))
     }
 
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {

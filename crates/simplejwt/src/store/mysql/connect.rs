@@ -125,15 +125,21 @@ impl Connector {
     async fn connect_to(&self, address: &Address) -> Result<(Conn, bool), ConnectError> {
         let explain = |error| self.explain(address, error);
         let mode = self.target.ssl_mode;
-        let mut conn = match Conn::new(self.opts(address, mode != SslMode::Disabled)).await {
-            Err(Error::Driver(DriverError::NoClientSslFlagFromServer))
-                if mode == SslMode::Preferred =>
-            {
-                Conn::new(self.opts(address, false)).await
-            }
-            other => other,
+        let mut opened = Conn::new(self.opts(address, mode != SslMode::Disabled, None)).await;
+        if mode == SslMode::Preferred
+            && let Err(Error::Driver(DriverError::NoClientSslFlagFromServer)) = opened
+        {
+            opened = Conn::new(self.opts(address, false, None)).await;
         }
-        .map_err(explain)?;
+        // The driver looks at the name even where it is told not to: it is given one that the
+        // certificate has, which is verified anew.
+        if mode == SslMode::VerifyCa
+            && let Err(error) = &opened
+            && let Some(name) = certified_name(error)
+        {
+            opened = Conn::new(self.opts(address, true, Some(name))).await;
+        }
+        let mut conn = opened.map_err(explain)?;
         // MariaDB and MySQL call the variable of the isolation level by different names.
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             .await
@@ -151,7 +157,7 @@ impl Connector {
         Ok((conn, read_only))
     }
 
-    fn opts(&self, address: &Address, tls: bool) -> Opts {
+    fn opts(&self, address: &Address, tls: bool, name: Option<String>) -> Opts {
         let target = &self.target;
         let mut opts = OptsBuilder::default()
             .user(target.user.clone())
@@ -171,7 +177,7 @@ impl Connector {
         };
         if tls && matches!(address, Address::Host(..)) {
             provide_crypto();
-            opts = opts.ssl_opts(self.ssl_opts());
+            opts = opts.ssl_opts(self.ssl_opts().with_danger_tls_hostname_override(name));
         }
         opts.into()
     }
@@ -216,6 +222,22 @@ impl Connector {
             source => ConnectError::Server { address, source: Box::new(source) },
         }
     }
+}
+
+/// A name in a certificate that is good but for being in another name than the URL's.
+fn certified_name(error: &Error) -> Option<String> {
+    let Error::Io(IoError::Io(source)) = error else { return None };
+    let Some(rustls::Error::InvalidCertificate(rustls::CertificateError::NotValidForNameContext {
+        presented,
+        ..
+    })) = source.get_ref().and_then(|inner| inner.downcast_ref())
+    else {
+        return None;
+    };
+    presented.iter().find_map(|name| {
+        let name = name.strip_prefix("DnsName(\"")?.strip_suffix("\")")?;
+        Some(name.replacen('*', "any", 1))
+    })
 }
 
 /// rustls takes the provider of the process; where there is none yet it gets ours.

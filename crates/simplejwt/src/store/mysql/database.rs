@@ -248,7 +248,13 @@ impl Attempts<'_> {
                 return ControlFlow::Break(Ok(value));
             }
             // Who knows what it would answer to the next question.
-            None => return ControlFlow::Break(Err(self.too_late())),
+            None => {
+                if self.shared.connector.target.addresses.len() > 1 {
+                    // The others that lead there needn't be waited for, too.
+                    self.shared.idle().clear();
+                }
+                return ControlFlow::Break(Err(self.too_late()));
+            }
             Some(Err(failure)) => failure,
         };
         let remedy = failure.remedy();
@@ -311,6 +317,10 @@ pub(crate) async fn begin(conn: &mut Conn) -> Result<(), Failure> {
 
 pub(crate) async fn commit(conn: &mut Conn) -> Result<(), Failure> {
     Ok(conn.query_drop("COMMIT").await?)
+}
+
+pub(crate) async fn rollback(conn: &mut Conn) -> Result<(), Failure> {
+    Ok(conn.query_drop("ROLLBACK").await?)
 }
 
 /// A column of a row, without the panic that the driver's own conversion ends in.

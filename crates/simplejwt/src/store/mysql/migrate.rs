@@ -181,7 +181,7 @@ async fn key_type(conn: &mut Conn, users: &UserTable) -> Result<String, Failure>
 fn check_django_columns(users: &UserTable) -> Result<(), SchemaError> {
     let names = AUTH_USER.split('`').skip(1).step_by(2).skip(1);
     let django: Vec<String> = names.map(str::to_owned).collect();
-    match users.columns().find(|column| !django.iter().any(|name| name == column)) {
+    match users.every_column().find(|column| !django.iter().any(|name| name == column)) {
         Some(column) => Err(SchemaError::MissingColumn {
             table: users.table.clone(),
             column: column.to_owned(),

@@ -5,6 +5,7 @@ use mysql_async::{Conn, Row, params};
 
 use super::database::{Failure, column};
 use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SESSION_TABLES, SchemaError};
+use crate::users::fields::{Field, fields};
 use crate::users::table::{KeyKind, UserTable};
 
 impl From<Failure> for SchemaError {
@@ -198,14 +199,15 @@ pub(crate) async fn has_index(conn: &mut Conn, table: &str, name: &str) -> Resul
     Ok(row.is_some())
 }
 
-/// Whether the table of users has the columns that are named; what `USER_ID_FIELD` holds.
+/// Whether the table of users has the columns that are named; what `USER_ID_FIELD` and the
+/// further columns hold.
 pub(crate) async fn check_users(
     conn: &mut Conn,
     users: &UserTable,
-) -> Result<KeyKind, SchemaError> {
+) -> Result<(KeyKind, Vec<Field>), SchemaError> {
     users.validate()?;
-    let wanted: Vec<&str> = users.columns().collect();
+    let wanted: Vec<&str> = users.every_column().collect();
     let found = table(conn, &users.table, &wanted).await?;
     let declared = find(&found, users.user_id_column()).map_or("", |column| &column.declared);
-    Ok(users.user_id_kind(declared))
+    Ok((users.user_id_kind(declared), fields(users, &found)?))
 }

@@ -19,7 +19,7 @@ use crate::error::StoreError;
 use crate::store::OutstandingToken;
 use crate::store::session::{
     AccessClaims, Client, EndReason, EndSessions, NewSession, OpenSession, Opening, Refreshing,
-    Revocation, Revocations, Session, SessionLimit, SessionRefresh, SessionStore,
+    Revocation, Revocations, Session, SessionHead, SessionLimit, SessionRefresh, SessionStore,
 };
 use crate::users::UserId;
 
@@ -43,6 +43,10 @@ const SHOW: &str = "\
     coalesce((SELECT address FROM simplejwt_session_token WHERE session_id = s.id \
     ORDER BY used_at DESC LIMIT 1), s.address) \
     FROM simplejwt_session AS s";
+/// Reads two rows, however many tokens the session has had.
+const HEAD_OF: &str = "\
+    SELECT s.id, s.user_id, s.created_at, s.ended_at FROM simplejwt_session_token AS t \
+    JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti = :jti";
 const LOCK_USER: &str = "\
     INSERT INTO simplejwt_user (user_id) VALUES (:user) \
     ON DUPLICATE KEY UPDATE user_id = simplejwt_user.user_id";
@@ -86,6 +90,15 @@ fn shown(row: &Row) -> Result<Session, Failure> {
         refreshed_at: time(5)?,
         expires_at: time(6)?,
         client: Client { address: column(row, 7)?, user_agent: column(row, 4)? },
+    })
+}
+
+fn head(row: &Row) -> Result<SessionHead, Failure> {
+    Ok(SessionHead {
+        id: column(row, 0)?,
+        user_id: column::<String>(row, 1)?.into(),
+        created_at: Timestamp::from_micros(column(row, 2)?),
+        ended_at: column::<Option<i64>>(row, 3)?.map(Timestamp::from_micros),
     })
 }
 
@@ -185,16 +198,6 @@ pub(crate) async fn rehashed(
     changed(conn, REHASHED, values).await.map(drop)
 }
 
-async fn one_session(
-    conn: &mut Conn,
-    condition: &str,
-    value: &str,
-) -> Result<Option<Session>, Failure> {
-    let statement = format!("{SHOW} WHERE {condition}");
-    let row: Option<Row> = conn.exec_first(statement, params! { "value" => value }).await?;
-    row.map(|row| shown(&row)).transpose()
-}
-
 #[async_trait]
 impl SessionStore for MysqlStore {
     async fn open(&self, open: &OpenSession) -> Result<Opening, StoreError> {
@@ -207,14 +210,18 @@ impl SessionStore for MysqlStore {
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
         let attempts = self.database.attempts("session");
-        attempt!(attempts, |conn| one_session(conn, "s.id = :value", id))
+        attempt!(attempts, |conn| async {
+            let statement = format!("{SHOW} WHERE s.id = :id");
+            let row: Option<Row> = conn.exec_first(statement, params! { "id" => id }).await?;
+            row.as_ref().map(shown).transpose()
+        })
     }
 
-    async fn session_of(&self, jti: &str) -> Result<Option<Session>, StoreError> {
-        let condition =
-            "s.id = (SELECT session_id FROM simplejwt_session_token WHERE jti = :value)";
-        let attempts = self.database.attempts("session_of");
-        attempt!(attempts, |conn| one_session(conn, condition, jti))
+    async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
+        attempt!(self.database.attempts("session_of"), |conn| async {
+            let row: Option<Row> = conn.exec_first(HEAD_OF, params! { "jti" => jti }).await?;
+            row.as_ref().map(head).transpose()
+        })
     }
 
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {

@@ -17,8 +17,9 @@ pub(super) struct Sql {
     pub(super) theirs: String,
     /// A user's live tokens, but for those in one session.
     pub(super) others: String,
-    /// The same, if its session is good.
-    pub(super) spendable: String,
+    /// Puts the successor of a live token into its session, if that is good; tells the number of
+    /// the registered token.
+    pub(super) succeed: String,
     pub(super) state: String,
     pub(super) successor: String,
     /// Conditions on a session `s`: one of its tokens can still be refreshed.
@@ -114,13 +115,21 @@ impl Sql {
             others: format!(
                 "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {others}"
             ),
-            spendable: format!(
-                "{SELECT} JOIN simplejwt_session_token AS t ON {t_is_o} \
+            // This table has no AUTO_INCREMENT whose counter the query could hold. What
+            // LAST_INSERT_ID is given comes back with the answer.
+            succeed: format!(
+                "INSERT INTO simplejwt_session_token \
+                 (jti, session_id, parent_jti, access_jti, created_at, used_at, expires_at, \
+                 address) SELECT :next, IF(LAST_INSERT_ID(o.id), t.session_id, NULL), :jti, \
+                 :access, :at, :at, :expires_at, :address \
+                 FROM token_blacklist_outstandingtoken AS o \
+                 JOIN simplejwt_session_token AS t ON {t_is_o} \
                  JOIN simplejwt_session AS s ON s.id = t.session_id \
                  WHERE {o_is_jti} AND s.ended_at IS NULL AND s.created_at > :opened_after \
                  AND t.used_at > :used_after \
                  AND (s.password IS NULL OR :password IS NULL OR s.password = :password) \
-                 AND {NOT_BLACKLISTED}"
+                 AND {NOT_BLACKLISTED} \
+                 ON DUPLICATE KEY UPDATE jti = simplejwt_session_token.jti"
             ),
             state: format!(
                 "SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, {} \

@@ -11,8 +11,8 @@ use deadpool_postgres::{
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::connect::Servers;
 use super::url::{self, ConnectError, Target};
 use crate::error::{StoreError, StoreErrorKind};
 
@@ -67,7 +67,7 @@ pub struct PostgresDatabase {
 struct Shared {
     pool: Pool,
     target: Target,
-    tls: MakeRustlsConnect,
+    servers: Servers,
     options: PostgresOptions,
 }
 
@@ -96,12 +96,8 @@ impl PostgresDatabase {
         if target.config.get_connect_timeout().is_none() {
             target.config.connect_timeout(options.connect_timeout);
         }
-        // One that doesn't answer mustn't use up the time of those after it.
-        let servers = target.config.get_hosts().len().max(1);
-        let per_server = target.config.get_connect_timeout().copied();
-        let create = per_server
-            .unwrap_or(options.connect_timeout)
-            .saturating_mul(u32::try_from(servers).unwrap_or(u32::MAX));
+        let per_server =
+            target.config.get_connect_timeout().copied().unwrap_or(options.connect_timeout);
         // A connection that only listens sends nothing by itself.
         if target.config.get_keepalives_idle() > KEEPALIVE_IDLE {
             target.config.keepalives_idle(KEEPALIVE_IDLE);
@@ -110,9 +106,12 @@ impl PostgresDatabase {
         }
         // What is gone without a word is noticed at last.
         target.config.tcp_user_timeout(options.operation_timeout.saturating_mul(2));
-        let tls = url::connector(&target)?;
+        let servers = Servers::new(&target.config, url::connector(&target)?, per_server);
+        let count = u32::try_from(servers.count()).unwrap_or(u32::MAX);
+        // The servers' own limits come first, and the settings after them.
+        let create = per_server.saturating_mul(count).saturating_add(options.operation_timeout);
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(target.config.clone(), tls.clone(), config);
+        let manager = Manager::from_connect(target.config.clone(), servers.clone(), config);
         let settings = format!(
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
              SET statement_timeout = {time}; SET idle_in_transaction_session_timeout = {time}",
@@ -137,7 +136,7 @@ impl PostgresDatabase {
             }))
             .build()
             .map_err(|error| ConnectError::Setup(error.into()))?;
-        let database = Self { shared: Arc::new(Shared { pool, target, tls, options }) };
+        let database = Self { shared: Arc::new(Shared { pool, target, servers, options }) };
         match database.shared.pool.get().await {
             Ok(_) => Ok(database),
             Err(error) => Err(ConnectError::of(&database.shared.target, error)),
@@ -149,8 +148,7 @@ impl PostgresDatabase {
         &self,
         notices: Option<UnboundedSender<()>>,
     ) -> Result<Client, tokio_postgres::Error> {
-        let shared = &self.shared;
-        let (client, mut connection) = shared.target.config.connect(shared.tls.clone()).await?;
+        let (client, mut connection) = self.shared.servers.connect().await?;
         tokio::spawn(async move {
             // Whoever uses the client is told of an error.
             while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
@@ -201,6 +199,12 @@ impl Attempts<'_> {
         })
     }
 
+    /// Closes the connections that were there before this one was made.
+    fn forget_older_than(&self, client: &Object) {
+        let created = Object::metrics(client).created;
+        let _ = self.shared.pool.retain(|_, metrics| metrics.created > created);
+    }
+
     pub(crate) async fn limited<T>(
         &self,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
@@ -215,6 +219,10 @@ impl Attempts<'_> {
         outcome: Option<Result<T, tokio_postgres::Error>>,
     ) -> Result<Option<T>, StoreError> {
         let Some(outcome) = outcome else {
+            if self.shared.servers.count() > 1 {
+                // The others that lead there needn't be waited for, too.
+                self.forget_older_than(&client);
+            }
             // The answer may still come; nobody must take it for that of another question.
             drop(Object::take(client));
             return Err(StoreError::unavailable(self.operation, "the database doesn't answer"));
@@ -231,8 +239,7 @@ impl Attempts<'_> {
         let lost = error.is_closed() || state.is_none() || is_of_the_connection(state);
         if lost {
             // What has ended one has most likely ended those that were there with it.
-            let created = Object::metrics(&client).created;
-            let _ = self.shared.pool.retain(|_, metrics| metrics.created > created);
+            self.forget_older_than(&client);
             drop(Object::take(client));
             if self.lost < MAX_LOST {
                 self.lost += 1;

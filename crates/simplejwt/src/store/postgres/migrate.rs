@@ -167,7 +167,7 @@ fn check_django_columns(users: &UserTable) -> Result<(), SchemaError> {
         has_default: false,
     };
     let django = Table { columns: names.map(column).collect(), ..Table::default() };
-    django.require(&users.table, users.columns())
+    django.require(&users.table, users.every_column())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use tokio_postgres::Client;
 
 use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SESSION_TABLES, SchemaError, Table};
+use crate::users::fields::{Field, fields};
 use crate::users::table::{KeyKind, UserTable, quoted};
 
 const COLUMNS: &str = "\
@@ -101,20 +102,21 @@ fn key_type(kind: KeyKind, declared: &str) -> KeyType {
     KeyType { kind, cast }
 }
 
-/// Whether the table of users has the columns that are named; what `USER_ID_FIELD` and the
-/// primary key hold.
+/// Whether the table of users has the columns that are named; what `USER_ID_FIELD`, the primary
+/// key and the further columns hold.
 pub(crate) async fn check_users(
     client: &Client,
     users: &UserTable,
-) -> Result<(KeyType, KeyType), SchemaError> {
+) -> Result<(KeyType, KeyType, Vec<Field>), SchemaError> {
     users.validate()?;
     let found = table(client, &users.table, &users.table).await?;
-    found.require(&users.table, users.columns())?;
+    found.require(&users.table, users.every_column())?;
     let declared = |name: &str| found.column(name).map_or("", |column| column.declared.as_str());
     let user_id = declared(users.user_id_column());
     Ok((
         key_type(users.user_id_kind(user_id), user_id),
         key_type(users.key, declared(&users.primary_key)),
+        fields(users, &found.columns)?,
     ))
 }
 

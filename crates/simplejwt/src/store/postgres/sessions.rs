@@ -21,8 +21,8 @@ use crate::error::StoreError;
 use crate::store::OutstandingToken;
 use crate::store::session::{
     AccessClaims, Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession,
-    Opening, Refreshing, Revocation, Revocations, Session, SessionLimit, SessionRefresh,
-    SessionStore, Subject, Successor, Which,
+    Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
+    SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;
 
@@ -60,6 +60,10 @@ const SHOW: &str = "\
     SELECT used_at, max(expires_at) OVER () AS expires_at, address \
     FROM simplejwt_session_token WHERE session_id = s.id ORDER BY used_at DESC LIMIT 1) AS n \
     ON true";
+/// Reads two rows, however many tokens the session has had.
+const HEAD_OF: &str = "\
+    SELECT s.id, s.user_id, s.created_at, s.ended_at FROM simplejwt_session_token AS t \
+    JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti = $1";
 /// A token of the session `s` can still be refreshed.
 const IS_LIVE: &str = "\
     s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
@@ -178,6 +182,15 @@ fn shown(row: &Row) -> PgResult<Session> {
         refreshed_at: at(row.try_get(5)?),
         expires_at: at(row.try_get(6)?),
         client: Client { address: row.try_get(7)?, user_agent: row.try_get(4)? },
+    })
+}
+
+fn head(row: &Row) -> PgResult<SessionHead> {
+    Ok(SessionHead {
+        id: row.try_get(0)?,
+        user_id: row.try_get::<_, String>(1)?.into(),
+        created_at: at(row.try_get(2)?),
+        ended_at: row.try_get::<_, Option<i64>>(3)?.map(at),
     })
 }
 
@@ -578,17 +591,13 @@ impl SessionStore for PostgresStore {
         })
     }
 
-    async fn session_of(&self, jti: &str) -> Result<Option<Session>, StoreError> {
+    async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
         if !can_be_stored(jti) {
             return Ok(None);
         }
         run!(self.database, "session_of", |client| async {
-            let sql = format!(
-                "{SHOW} WHERE s.id = (SELECT session_id FROM simplejwt_session_token \
-                 WHERE jti = $1)"
-            );
-            let statement = client.prepare_cached(&sql).await?;
-            client.query_opt(&statement, &[&jti]).await?.as_ref().map(shown).transpose()
+            let statement = client.prepare_cached(HEAD_OF).await?;
+            client.query_opt(&statement, &[&jti]).await?.as_ref().map(head).transpose()
         })
     }
 

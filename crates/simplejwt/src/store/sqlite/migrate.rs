@@ -139,7 +139,7 @@ fn is_missing(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
 fn check_django_columns(users: &UserTable) -> Result<(), SchemaError> {
     let quoted_names = AUTH_USER.split('"').skip(1).step_by(2).skip(1);
     let django: Vec<String> = quoted_names.map(str::to_owned).collect();
-    match users.columns().find(|column| !django.iter().any(|name| name == column)) {
+    match users.every_column().find(|column| !django.iter().any(|name| name == column)) {
         Some(column) => Err(SchemaError::MissingColumn {
             table: users.table.clone(),
             column: column.to_owned(),

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SESSION_TABLES, SchemaError};
+use crate::users::fields::{Field, fields};
 use crate::users::table::{KeyKind, UserTable};
 
 impl From<rusqlite::Error> for SchemaError {
@@ -142,13 +143,14 @@ pub(crate) fn has_index(connection: &Connection, name: &str) -> rusqlite::Result
         .exists([name])
 }
 
-/// Whether the table of users has the columns that are named; what `USER_ID_FIELD` holds.
+/// Whether the table of users has the columns that are named; what `USER_ID_FIELD` and the
+/// further columns hold.
 pub(crate) fn check_users(
     connection: &Connection,
     users: &UserTable,
-) -> Result<KeyKind, SchemaError> {
+) -> Result<(KeyKind, Vec<Field>), SchemaError> {
     users.validate()?;
-    let found = table(connection, &users.table, users.columns())?;
+    let found = table(connection, &users.table, users.every_column())?;
     let declared = column(&found, users.user_id_column()).map_or("", |column| &column.declared);
-    Ok(users.user_id_kind(declared))
+    Ok((users.user_id_kind(declared), fields(users, &found)?))
 }

@@ -13,8 +13,8 @@ use crate::error::StoreError;
 use crate::store::OutstandingToken;
 use crate::store::session::{
     AccessClaims, Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession,
-    Opening, Refreshing, Revocation, Revocations, Session, SessionLimit, SessionRefresh,
-    SessionStore, Subject, Successor, Which,
+    Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
+    SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;
 
@@ -66,6 +66,10 @@ const SHOW: &str = "\
     coalesce((SELECT address FROM simplejwt_session_token WHERE session_id = s.id \
     ORDER BY used_at DESC LIMIT 1), s.address) \
     FROM simplejwt_session AS s";
+/// Reads two rows, however many tokens the session has had.
+const HEAD_OF: &str = "\
+    SELECT s.id, s.user_id, s.created_at, s.ended_at FROM simplejwt_session_token AS t \
+    JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti = ?1";
 /// A token of the session `s` can still be refreshed.
 const IS_LIVE: &str = "\
     s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
@@ -146,6 +150,15 @@ fn shown(row: &Row<'_>) -> rusqlite::Result<Session> {
         refreshed_at: at(row.get(5)?),
         expires_at: at(row.get(6)?),
         client: Client { address: row.get(7)?, user_agent: row.get(4)? },
+    })
+}
+
+fn head(row: &Row<'_>) -> rusqlite::Result<SessionHead> {
+    Ok(SessionHead {
+        id: row.get(0)?,
+        user_id: row.get::<_, String>(1)?.into(),
+        created_at: at(row.get(2)?),
+        ended_at: row.get::<_, Option<i64>>(3)?.map(at),
     })
 }
 
@@ -450,13 +463,9 @@ impl SessionStore for SqliteStore {
         })
     }
 
-    async fn session_of(&self, jti: &str) -> Result<Option<Session>, StoreError> {
+    async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
         self.database.read("session_of", |connection| {
-            let sql = format!(
-                "{SHOW} WHERE s.id = (SELECT session_id FROM simplejwt_session_token \
-                 WHERE jti = ?1)"
-            );
-            connection.prepare_cached(&sql)?.query_row([jti], shown).optional()
+            connection.prepare_cached(HEAD_OF)?.query_row([jti], head).optional()
         })
     }
 
@@ -580,4 +589,45 @@ pub(crate) fn rehashed(
 ) -> rusqlite::Result<()> {
     connection.prepare_cached(REHASHED)?.execute(params![user_id.as_str(), old, new])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// What SQLite does for a query, in instructions of its machine.
+    fn steps(connection: &Connection, sql: &str, value: &str) -> i32 {
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_row([value], |_| Ok(())).unwrap();
+        statement.get_status(StatementStatus::VmStep)
+    }
+
+    #[test]
+    fn a_session_is_found_without_its_other_tokens() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(include_str!("../../../migrations/sqlite/0005_session.sql"))
+            .unwrap();
+        let sql = "INSERT INTO simplejwt_session (id, user_id, created_at, expires_at) \
+                   VALUES ('0', '1', 0, 1)";
+        connection.execute(sql, []).unwrap();
+        let measure = |tokens: u32| {
+            let sql = "WITH RECURSIVE n (n) AS (VALUES (coalesce(\
+                       (SELECT max(rowid) FROM simplejwt_session_token), 0)) \
+                       UNION ALL SELECT n + 1 FROM n WHERE n < ?1 - 1) \
+                       INSERT INTO simplejwt_session_token \
+                       (jti, session_id, parent_jti, created_at, used_at, expires_at) \
+                       SELECT n, '0', nullif(n - 1, -1), n, n, n FROM n";
+            connection.execute(sql, [tokens]).unwrap();
+            let newest = (tokens - 1).to_string();
+            let list = format!("{SHOW} WHERE s.id = ?1");
+            (steps(&connection, HEAD_OF, &newest), steps(&connection, &list, "0"))
+        };
+        let (head_before, list_before) = measure(10);
+        let (head_after, list_after) = measure(10_000);
+        assert_eq!(head_before, head_after);
+        assert!(list_after > 100 * list_before, "the measure tells: {list_before} {list_after}");
+    }
 }

@@ -1,14 +1,16 @@
 //! What a gateway asks before it lets a request through: nginx's `auth_request`, forward-auth of
 //! Traefik and Caddy, Envoy's `ext_authz`.
 //!
-//! Only the request's credentials count. Its method, path, query, `Accept` and body are those of
-//! the request behind the gateway, or the gateway's own, and say nothing here.
+//! Only the request's credentials count, and of a cookie's the method and where the page is from.
+//! Path, query, `Accept` and body are those of the request behind the gateway, or the gateway's
+//! own, and say nothing here.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 use super::{Authentication, EndpointOptions, no_content, token_of};
 use crate::claims::Claims;
@@ -20,6 +22,10 @@ use crate::web::error_response;
 
 /// Who the user is: the value of the user claim.
 const USER: HeaderName = HeaderName::from_static("x-auth-user");
+
+/// The method of the request behind the gateway: Traefik and Caddy send the first by themselves.
+static METHOD: [HeaderName; 2] =
+    [HeaderName::from_static("x-forwarded-method"), HeaderName::from_static("x-original-method")];
 
 /// Headers that mean something to HTTP itself, or to whoever sits between.
 const TAKEN: [HeaderName; 26] = [
@@ -142,7 +148,7 @@ async fn identity(
     options: &GatewayOptions,
     parts: &Parts,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
-    let token = token_of(auth, parts).await?;
+    let token = token_of(auth, &asked(parts)).await?;
     let user = match options.authentication {
         Authentication::User => auth.user_of(&token).await?.id,
         Authentication::Stateless => auth.stateless_user_of(&token)?,
@@ -152,6 +158,22 @@ async fn identity(
         headers.push((name.clone(), value(token.claims(), claim)));
     }
     Ok(headers)
+}
+
+/// The request that the gateway asks about. Its method says whether a cookie can be believed of a
+/// page of another origin; of several, the one that changes something does.
+fn asked(parts: &Parts) -> Cow<'_, Parts> {
+    let named = METHOD.iter().flat_map(|name| parts.headers.get_all(name));
+    // What can't be told is taken for unsafe.
+    let named = named.map(|name| Method::from_bytes(name.as_bytes()).unwrap_or(Method::POST));
+    match named.into_iter().find(|method| !method.is_safe()) {
+        Some(method) => {
+            let mut asked = parts.clone();
+            asked.method = method;
+            Cow::Owned(asked)
+        }
+        None => Cow::Borrowed(parts),
+    }
 }
 
 /// An id that would be an empty header is nobody to what stands behind the gateway.

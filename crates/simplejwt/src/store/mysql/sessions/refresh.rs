@@ -8,16 +8,11 @@ use mysql_async::{Conn, Row, params};
 use super::{end, insert_session};
 use crate::clock::Timestamp;
 use crate::store::OutstandingToken;
-use crate::store::mysql::database::{Failure, begin, column, commit};
+use crate::store::mysql::database::{Failure, begin, column, commit, rollback};
 use crate::store::mysql::sql::Sql;
-use crate::store::mysql::{changed, exists, revocations};
+use crate::store::mysql::{blacklist_by_id, changed, exists, revocations};
 use crate::store::session::{EndReason, NextToken, Refreshing, SessionRefresh, Successor};
 
-const SUCCEED: &str = "\
-    INSERT INTO simplejwt_session_token \
-    (jti, session_id, parent_jti, access_jti, created_at, used_at, expires_at, address) \
-    SELECT :next, session_id, :jti, :access, :at, :at, :expires_at, :address \
-    FROM simplejwt_session_token AS p WHERE p.jti = :jti";
 const USED: &str = "\
     UPDATE simplejwt_session_token SET used_at = :at, address = :address \
     WHERE jti = :jti AND used_at < :before";
@@ -133,7 +128,8 @@ impl Sql {
         Ok(Refreshing::Refreshed)
     }
 
-    /// The usual case, a look and three inserts; whether this was it.
+    /// The usual case, three inserts; whether this was it. Otherwise the transaction is as good as
+    /// new.
     async fn rotate_in_session(
         &self,
         conn: &mut Conn,
@@ -145,24 +141,27 @@ impl Sql {
         let since =
             |limit: Option<Duration>| limit.map_or(i64::MIN, |limit| (now - limit).as_micros());
         let values = params! {
-            "jti" => &refresh.token.jti,
-            "opened_after" => since(refresh.lifetime),
-            "used_after" => since(refresh.idle),
-            "password" => &refresh.session.password,
-        };
-        if !self.blacklist_found(conn, &self.spendable, values, now).await? {
-            return Ok(false);
-        }
-        self.succeed(conn, next).await?;
-        let values = params! {
             "next" => &next.jti,
             "jti" => &refresh.token.jti,
             "access" => access_jti,
             "at" => now.as_micros(),
             "expires_at" => next.expires_at.as_micros(),
             "address" => &refresh.session.client.address,
+            "opened_after" => since(refresh.lifetime),
+            "used_after" => since(refresh.idle),
+            "password" => &refresh.session.password,
         };
-        changed(conn, SUCCEED, values).await?;
+        if changed(conn, &self.succeed, values).await? == 0 {
+            return Ok(false);
+        }
+        let id = conn.last_insert_id().ok_or(Failure::Shape)?;
+        // Whoever ends the session may have been quicker than this.
+        if !blacklist_by_id(conn, id, now).await? {
+            rollback(conn).await?;
+            begin(conn).await?;
+            return Ok(false);
+        }
+        self.succeed(conn, next).await?;
         Ok(true)
     }
 

@@ -1,0 +1,203 @@
+"""Tokens in cookies, in a real browser: Chromium, driven over WebDriver.
+
+The site is at localhost. A page at another port of it is another origin of the same site, which
+the browser sends cookies for; a page at 127.0.0.1 is another site.
+"""
+
+import functools
+import http.server
+import json
+import shutil
+import threading
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.support.wait import WebDriverWait
+
+from servers import PASSWORD, Profile
+
+COOKIES = Profile(
+    "cookies",
+    {"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True},
+    extra={"SIMPLEJWT_TRANSPORT": "cookie", "SIMPLEJWT_SESSION_CLAIM": "true"},
+)
+
+# Sends a request as a page does, and returns status and text, or why there is no answer.
+FETCH = """
+const [url, options, done] = arguments;
+fetch(url, {credentials: 'include', ...options})
+    .then(async answer => done({status: answer.status, type: answer.type, text: await answer.text()}))
+    .catch(error => done({error: String(error)}));
+"""
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """A server of pages that are not ours."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "page.html").write_text("<!doctype html><title>elsewhere</title><body>")
+    handler = functools.partial(Quiet, directory=folder)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    profile = tmp_path_factory.mktemp("chromium")
+    for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={profile}"]:
+        options.add_argument(argument)
+    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+    browser = webdriver.Chrome(options=options, service=service)
+    browser.set_script_timeout(20)
+    yield browser
+    browser.quit()
+
+
+class Browser:
+    """A browser without cookies, and the site that it looks at."""
+
+    def __init__(self, chromium, ours):
+        self.chromium = chromium
+        self.site = f"http://localhost:{ours.port}"
+        chromium.get(f"{self.site}/healthz")
+        chromium.execute_cdp_cmd("Network.clearBrowserCookies", {})
+
+    def at(self, url):
+        self.chromium.get(url)
+        return self
+
+    def at_home(self):
+        return self.at(f"{self.site}/healthz")
+
+    def fetch(self, path, value=None, method=None, **options):
+        options["method"] = method or ("GET" if value is None else "POST")
+        if value is not None:
+            options.setdefault("headers", {"Content-Type": "application/json"})
+            options["body"] = value if isinstance(value, str) else json.dumps(value)
+        return self.chromium.execute_async_script(FETCH, self.site + path, options)
+
+    def log_in(self):
+        answer = self.fetch("/api/token/", {"username": "alice", "password": PASSWORD})
+        assert answer["status"] == 200, answer
+        return answer
+
+    def cookies(self):
+        """What the browser keeps, which no page sees."""
+        all_of_them = self.chromium.execute_cdp_cmd("Storage.getCookies", {})["cookies"]
+        return {cookie["name"]: cookie for cookie in all_of_them}
+
+
+@pytest.fixture
+def browser(chromium, site):
+    return Browser(chromium, site(COOKIES).ours)
+
+
+def test_log_in_call_refresh_log_out(browser):
+    assert browser.fetch("/api/protected/")["status"] == 401
+    browser.log_in()
+    assert browser.fetch("/api/protected/")["text"] == '{"message":"Welcome, alice!"}'
+    before = browser.cookies()
+    assert browser.fetch("/api/token/refresh/", {})["status"] == 200
+    after = browser.cookies()
+    assert before.keys() == after.keys() == {"__Host-access", "__Secure-refresh"}
+    assert all(before[name]["value"] != after[name]["value"] for name in before)
+    assert browser.fetch("/api/protected/")["status"] == 200
+    assert browser.fetch("/api/token/sessions/")["status"] == 200
+    assert browser.fetch("/api/token/logout/", {})["text"] == '{"ended":1}'
+    assert browser.cookies() == {}
+    assert browser.fetch("/api/protected/")["status"] == 401
+    assert browser.fetch("/api/token/refresh/", {})["status"] == 400
+
+
+def test_no_script_can_read_a_token(browser):
+    answers = [browser.log_in(), browser.fetch("/api/token/refresh/", {}), browser.fetch("/api/protected/")]
+    kept = browser.cookies()
+    assert all(cookie["httpOnly"] and cookie["secure"] for cookie in kept.values())
+    assert kept["__Host-access"]["path"] == "/"
+    assert kept["__Secure-refresh"]["path"] == "/api/token/"
+    tokens = [cookie["value"] for cookie in kept.values()]
+    # Also where the refresh token's cookie is sent to.
+    for page in ["/healthz", "/api/token/verify/"]:
+        browser.at(browser.site + page)
+        seen = browser.chromium.execute_script(
+            "return document.cookie + JSON.stringify(localStorage) + JSON.stringify(sessionStorage)"
+            " + document.documentElement.outerHTML"
+        )
+        seen += "".join(answer["text"] for answer in answers)
+        assert not any(token in seen or "eyJ" in seen for token in tokens)
+    store = browser.chromium.execute_async_script(
+        "const done = arguments[0]; cookieStore.getAll().then(all => done(all.map(c => c.name)))"
+    )
+    assert store == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_page_of_another_origin_can_neither_refresh_nor_log_out(browser, elsewhere, host):
+    browser.log_in()
+    before = browser.cookies()
+    browser.at(f"http://{host}:{elsewhere}/page.html")
+    for path in ["/api/token/refresh/", "/api/token/logout/", "/api/token/blacklist/"]:
+        # As a form could, as JSON (with a preflight), and without wanting to see the answer.
+        plain = {"Content-Type": "text/plain"}
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        for answer in [
+            browser.fetch(path, {}),
+            browser.fetch(path, "scope=all", headers=form),
+            browser.fetch(path, "{}", headers=plain),
+        ]:
+            assert "error" in answer, (path, answer)
+        assert browser.fetch(path, "scope=all", headers=form, mode="no-cors")["type"] == "opaque"
+        submit(browser, path)
+        browser.at(f"http://{host}:{elsewhere}/page.html")
+    # Reading isn't possible, either.
+    assert "error" in browser.fetch("/api/protected/")
+    assert "error" in browser.fetch("/api/token/sessions/")
+    assert browser.cookies() == before
+    browser.at_home()
+    assert browser.fetch("/api/token/refresh/", {})["status"] == 200
+    assert len(json.loads(browser.fetch("/api/token/sessions/")["text"])) >= 1
+
+
+def submit(browser, path):
+    """Posts a form there, as the page itself goes there."""
+    browser.chromium.execute_script(
+        "const form = document.createElement('form'); form.method = 'POST'; form.action = arguments[0];"
+        "form.innerHTML = '<input name=scope value=all>'; document.body.append(form); form.submit();",
+        browser.site + path,
+    )
+    shown = WebDriverWait(browser.chromium, 10).until(
+        lambda page: page.current_url.endswith(path) and page.execute_script("return document.body.innerText")
+    )
+    assert "csrf_failed" in shown
+
+
+def test_nobody_is_logged_in_by_a_page_of_another_origin(browser, elsewhere):
+    browser.at(f"http://localhost:{elsewhere}/page.html")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    browser.fetch("/api/token/", f"username=alice&password={PASSWORD}", headers=form, mode="no-cors")
+    assert browser.cookies() == {}
+
+
+def test_an_allowed_origin_may(chromium, site, elsewhere):
+    origin = f"http://localhost:{elsewhere}"
+    extra = {**COOKIES.extra, "SIMPLEJWT_ALLOWED_ORIGINS": origin}
+    profile = Profile("cookies-cors", COOKIES.simple_jwt, extra=extra)
+    browser = Browser(chromium, site(profile).ours)
+    browser.at(f"{origin}/page.html")
+    assert browser.log_in()["text"] == "{}"
+    assert browser.fetch("/api/token/refresh/", {})["status"] == 200
+    assert browser.fetch("/api/protected/")["text"] == '{"message":"Welcome, alice!"}'
+    # Another site isn't this origin, whatever it is called.
+    browser.at(f"http://127.0.0.1:{elsewhere}/page.html")
+    assert "error" in browser.fetch("/api/protected/")
+    browser.at(f"{origin}/page.html")
+    assert browser.fetch("/api/token/logout/", {})["text"] == '{"ended":1}'

@@ -1,0 +1,111 @@
+//! Issued and blacklisted tokens in a store of one's own, held to the suite that every store here
+//! passes. This one is a map behind a lock: put your database in its place.
+//!
+//! ```sh
+//! cargo run --example custom_store --features testing
+//! ```
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use simplejwt::store::{Blacklisting, OutstandingToken, Rotation, conformance};
+use simplejwt::{Auth, Settings, StoreError, Timestamp, TokenStore, Tokens, UserId};
+
+/// Every registered token by its id, and whether it is blacklisted.
+#[derive(Debug, Default)]
+struct MapStore(Mutex<BTreeMap<String, (OutstandingToken, bool)>>);
+
+type Rows<'a> = MutexGuard<'a, BTreeMap<String, (OutstandingToken, bool)>>;
+
+impl MapStore {
+    /// The lock is this store's transaction.
+    fn begin(&self) -> Rows<'_> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether it wasn't blacklisted before.
+fn blacklist(rows: &mut Rows<'_>, token: &OutstandingToken) -> bool {
+    let (_, blacklisted) = rows.entry(token.jti.clone()).or_insert_with(|| (token.clone(), false));
+    !std::mem::replace(blacklisted, true)
+}
+
+#[async_trait]
+impl TokenStore for MapStore {
+    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+        self.begin().entry(token.jti.clone()).or_insert_with(|| (token.clone(), false));
+        Ok(())
+    }
+
+    async fn rotate(
+        &self,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        _: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let mut rows = self.begin();
+        if !blacklist(&mut rows, spent) {
+            return Ok(Rotation::Replayed);
+        }
+        rows.insert(next.jti.clone(), (next.clone(), false));
+        Ok(Rotation::Rotated)
+    }
+
+    async fn blacklist(
+        &self,
+        token: &OutstandingToken,
+        _: Timestamp,
+    ) -> Result<Blacklisting, StoreError> {
+        Ok(match blacklist(&mut self.begin(), token) {
+            true => Blacklisting::Blacklisted,
+            false => Blacklisting::AlreadyBlacklisted,
+        })
+    }
+
+    async fn blacklist_all(&self, user: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for (token, blacklisted) in self.begin().values_mut() {
+            if token.user_id.as_ref() == Some(user) && token.expires_at > at && !*blacklisted {
+                *blacklisted = true;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        Ok(self.begin().get(jti).is_some_and(|(_, blacklisted)| *blacklisted))
+    }
+
+    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let mut rows = self.begin();
+        let expired = rows.values().filter(|(token, _)| token.expires_at <= before);
+        let expired: Vec<_> =
+            expired.take(batch as usize).map(|(token, _)| token.jti.clone()).collect();
+        rows.retain(|jti, _| !expired.contains(jti));
+        Ok(expired.len() as u64)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // In a project of yours this is a test.
+    let spawn = |task| drop(tokio::spawn(task));
+    conformance::all(|| async { MapStore::default() }, spawn).await;
+    println!("the store keeps the contract");
+
+    let settings = Settings {
+        signing_key: Some("the key of an example, which everybody knows".into()),
+        token_blacklist: true,
+        ..Settings::default()
+    };
+    let auth = Auth::new(Tokens::new(settings)?).with_store(MapStore::default());
+    auth.check()?;
+    Ok(())
+}

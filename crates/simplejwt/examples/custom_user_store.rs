@@ -1,0 +1,114 @@
+//! Users in a table of one's own, through a connection that the application has anyway: here
+//! `members` in SQLite, with e-mail addresses to log in by and argon2id hashes.
+//!
+//! ```sh
+//! cargo run --example custom_user_store --features axum,sqlite
+//! curl -d email=alice@example.com -d password=wonderland http://127.0.0.1:8000/api/token/
+//! curl -H "Authorization: Bearer …" http://127.0.0.1:8000/me
+//! ```
+
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::routing::get;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use simplejwt::users::password::{Hasher, Hashers, HashingPool, PoolOptions};
+use simplejwt::web::axum::{CurrentUser, RouterOptions, router_with};
+use simplejwt::{
+    Auth, Credentials, Settings, StoreError, Timestamp, Tokens, User, UserId, UserStore,
+};
+use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
+
+/// The application's members, and the threads that compute their hashes.
+#[derive(Clone)]
+struct Members {
+    connection: Arc<Mutex<Connection>>,
+    pool: HashingPool,
+}
+
+impl fmt::Debug for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Members").finish_non_exhaustive()
+    }
+}
+
+impl Members {
+    /// The member whose `column` has this value.
+    async fn by(
+        &self,
+        column: &'static str,
+        value: String,
+    ) -> Result<Option<User>, rusqlite::Error> {
+        let connection = Arc::clone(&self.connection);
+        let look = move || {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let query = format!("SELECT id, email, hash, active FROM members WHERE {column} = ?");
+            connection
+                .query_row(&query, params![value], |row| {
+                    let mut user =
+                        User::new(row.get::<_, i64>(0)?.to_string(), row.get::<_, String>(1)?);
+                    user.password = row.get(2)?;
+                    user.is_active = row.get(3)?;
+                    Ok(user)
+                })
+                .optional()
+        };
+        spawn_blocking(look).await.unwrap_or(Err(rusqlite::Error::InvalidQuery))
+    }
+}
+
+#[async_trait]
+impl UserStore for Members {
+    async fn authenticate(&self, sent: &Credentials) -> Result<Option<User>, StoreError> {
+        let failed = |error| StoreError::unavailable("authenticate", error);
+        let member = self.by("email", sent.username.clone()).await.map_err(failed)?;
+        // Without a member it computes a hash all the same, so that nobody learns who there is.
+        let stored = member.as_ref().map(|member| member.password.clone());
+        let checked = self.pool.verify(sent.password.clone(), stored).await;
+        let checked = checked.map_err(|error| StoreError::unavailable("authenticate", error))?;
+        Ok(member.filter(|member| checked.is_correct() && member.is_active))
+    }
+
+    async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let found = self.by("id", id.as_str().to_owned()).await;
+        found.map_err(|error| StoreError::unavailable("find", error))
+    }
+
+    async fn update_last_login(&self, _: &UserId, _: Timestamp) -> Result<(), StoreError> {
+        Ok(()) // `UPDATE_LAST_LOGIN` is off, and the table has no such column
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let hashers = Hashers::new([Hasher::Argon2])?;
+    let pool = HashingPool::new(hashers, PoolOptions::default())?;
+    let connection = Connection::open_in_memory()?;
+    connection.execute_batch(
+        "CREATE TABLE members (id INTEGER PRIMARY KEY, email TEXT UNIQUE COLLATE NOCASE,
+                               hash TEXT NOT NULL, active INTEGER NOT NULL DEFAULT 1)",
+    )?;
+    let hash = pool.encode("wonderland".to_owned().into()).await?;
+    let insert = "INSERT INTO members (email, hash) VALUES ('alice@example.com', ?)";
+    connection.execute(insert, [hash])?;
+    let members = Members { connection: Arc::new(Mutex::new(connection)), pool };
+
+    let settings = Settings {
+        signing_key: Some("the key of an example, which everybody knows".into()),
+        ..Settings::default()
+    };
+    let auth = Auth::new(Tokens::new(settings)?).with_users(members);
+    let options = RouterOptions { username_field: "email".into(), ..RouterOptions::default() };
+    let app = Router::new()
+        .route("/me", get(|CurrentUser(user): CurrentUser| async move { user.username }))
+        .merge(router_with(auth.clone(), &options))
+        .with_state(auth);
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8000".into());
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    Ok(axum::serve(listener, app).await?)
+}

@@ -1,0 +1,278 @@
+//! How tokens travel between client and server: headers and bodies as upstream, or cookies.
+
+use super::Settings;
+
+/// Where a request's tokens are looked for and an answer's tokens are put.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// The access token in the authorization header, issued tokens in the body: upstream's way.
+    #[default]
+    Header,
+    /// Cookies that no script can read, and no token in any body.
+    Cookie,
+    /// Either. A request with an authorization header goes by the header. A login sets cookies;
+    /// its body holds the tokens too unless a browser sent it. A refresh answers in the way in
+    /// which the refresh token came.
+    Both,
+}
+
+impl Transport {
+    /// Whether cookies are read and set.
+    pub fn has_cookies(self) -> bool {
+        self != Self::Header
+    }
+
+    /// Whether the authorization header is read.
+    pub fn has_header(self) -> bool {
+        self != Self::Cookie
+    }
+}
+
+/// The `SameSite` attribute of the cookies (RFC 6265bis section 5.6.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SameSite {
+    /// Sent from pages of the same site alone, not even when a link leads here.
+    Strict,
+    /// Sent from pages of the same site, and when a link leads here.
+    #[default]
+    Lax,
+    /// Sent from everywhere: for a page on another site that is in
+    /// [`allowed_origins`](Settings::allowed_origins). Needs `secure`.
+    None,
+}
+
+/// The cookies of [`Transport::Cookie`] and [`Transport::Both`]. They are always `HttpOnly`.
+///
+/// ```
+/// use simplejwt::Settings;
+/// use simplejwt::settings::{CookieSettings, SameSite, Transport};
+///
+/// let settings = Settings {
+///     transport: Transport::Cookie,
+///     cookies: CookieSettings { same_site: SameSite::Strict, ..CookieSettings::default() },
+///     ..Settings::default()
+/// };
+/// assert_eq!(settings.access_cookie(), "__Host-access");
+/// assert_eq!(settings.refresh_cookie(), "__Secure-refresh");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CookieSettings {
+    /// The name of the access token's cookie, and of the sliding token's. Default: `access`, with
+    /// the prefix `__Host-` (RFC 6265bis section 4.1.3), or `__Secure-` where there is a
+    /// `domain`; without `secure` no prefix.
+    pub access_name: Option<String>,
+    /// The name of the refresh token's cookie. Default: `refresh`, with the prefix `__Secure-`
+    /// unless `secure` is off.
+    pub refresh_name: Option<String>,
+    /// Whether they are sent over HTTPS alone. Browsers take localhost for that. Default: on.
+    pub secure: bool,
+    /// Which pages they are sent from. Default: those of the same site.
+    pub same_site: SameSite,
+    /// The domain whose hosts they are sent to. Default: this host alone.
+    pub domain: Option<String>,
+    /// The path that the refresh token's cookie is sent to. Default: the token endpoints' common
+    /// prefix, as the client sees it; `/` for an endpoint outside it.
+    pub refresh_path: Option<String>,
+}
+
+impl Default for CookieSettings {
+    fn default() -> Self {
+        Self {
+            access_name: None,
+            refresh_name: None,
+            secure: true,
+            same_site: SameSite::Lax,
+            domain: None,
+            refresh_path: None,
+        }
+    }
+}
+
+impl Settings {
+    /// The name of the access token's cookie.
+    pub fn access_cookie(&self) -> &str {
+        let cookies = &self.cookies;
+        match (&cookies.access_name, cookies.secure, &cookies.domain) {
+            (Some(name), _, _) => name,
+            (None, true, None) => "__Host-access",
+            (None, true, Some(_)) => "__Secure-access",
+            (None, false, _) => "access",
+        }
+    }
+
+    /// The name of the refresh token's cookie.
+    pub fn refresh_cookie(&self) -> &str {
+        match (&self.cookies.refresh_name, self.cookies.secure) {
+            (Some(name), _) => name,
+            (None, true) => "__Secure-refresh",
+            (None, false) => "refresh",
+        }
+    }
+
+    pub(super) fn check_transport(&self, problem: &mut impl FnMut(bool, &str)) {
+        let cookies = &self.cookies;
+        problem(
+            !self.transport.has_cookies() && *cookies != CookieSettings::default(),
+            "cookies are configured, but no cookie is used: set transport = \"cookie\" or \
+             \"both\", or remove what is set of them",
+        );
+        let names =
+            [("access_name", self.access_cookie()), ("refresh_name", self.refresh_cookie())];
+        for (setting, name) in names {
+            problem(
+                !super::validate::is_http_token(name),
+                &format!(
+                    "{setting} is no name for a cookie (RFC 6265 section 4.1.1): use letters, digits, - and _"
+                ),
+            );
+            problem(
+                has_prefix(name, "__Host-") && (!cookies.secure || cookies.domain.is_some()),
+                &format!(
+                    "{setting} begins with __Host-, which browsers refuse without secure and with a domain: choose another name, or remove those"
+                ),
+            );
+            problem(
+                has_prefix(name, "__Secure-") && !cookies.secure,
+                &format!(
+                    "{setting} begins with __Secure-, which browsers refuse without secure: choose another name, or set secure = true"
+                ),
+            );
+        }
+        problem(
+            has_prefix(self.refresh_cookie(), "__Host-")
+                && cookies.refresh_path.as_deref() != Some("/"),
+            "refresh_name begins with __Host-, which browsers refuse with a path: use __Secure-, \
+             or set refresh_path = \"/\"",
+        );
+        problem(
+            self.access_cookie() == self.refresh_cookie(),
+            "access_name and refresh_name are the same: give them different names",
+        );
+        problem(
+            cookies.same_site == SameSite::None && !cookies.secure,
+            "same_site is \"none\", which browsers refuse without secure: set secure = true",
+        );
+        problem(
+            cookies.domain.as_deref().is_some_and(|domain| !is_domain(domain)),
+            "domain is not the name of a domain: write \"example.com\"",
+        );
+        problem(
+            cookies.refresh_path.as_deref().is_some_and(|path| !is_cookie_path(path)),
+            "refresh_path is not a path: write \"/api/token/\"",
+        );
+        for origin in &self.allowed_origins {
+            problem(
+                !is_origin(origin),
+                &format!(
+                    "allowed_origins holds {origin:?}, which no browser sends as Origin: write \
+                     scheme and host in lower case, and the port unless it is the scheme's own, \
+                     as in \"https://app.example.com\""
+                ),
+            );
+        }
+    }
+}
+
+/// Browsers compare the prefixes without regard to case.
+fn has_prefix(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+fn is_domain(text: &str) -> bool {
+    !text.trim_start_matches('.').is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+}
+
+/// Whether a path can be an attribute of a cookie.
+pub(crate) fn is_cookie_path(path: &str) -> bool {
+    path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';')
+}
+
+/// Whether a text is an origin as browsers write it (RFC 6454 section 6.2).
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<http::Uri>() else { return false };
+    let own_port = match uri.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        _ => return false,
+    };
+    let Some(authority) = uri.authority() else { return false };
+    let written = format!("{}://{authority}", uri.scheme_str().unwrap_or_default());
+    written == text
+        && text.bytes().all(|byte| !byte.is_ascii_uppercase())
+        && !authority.as_str().contains('@')
+        && authority.port_u16() != Some(own_port)
+        && (authority.port().is_some() || !authority.as_str().ends_with(':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(settings: Settings) -> usize {
+        settings.validate().err().map_or(0, |error| error.problems().len())
+    }
+
+    fn with(cookies: CookieSettings) -> Settings {
+        Settings { transport: Transport::Cookie, cookies, ..Settings::default() }
+    }
+
+    #[test]
+    fn the_defaults_are_what_browsers_take() {
+        assert_eq!(problems(with(CookieSettings::default())), 0);
+        let insecure = with(CookieSettings { secure: false, ..CookieSettings::default() });
+        assert_eq!(insecure.access_cookie(), "access");
+        assert_eq!(insecure.refresh_cookie(), "refresh");
+        assert_eq!(problems(insecure), 0);
+        let domain = CookieSettings { domain: Some("example.com".into()), ..Default::default() };
+        assert_eq!(with(domain.clone()).access_cookie(), "__Secure-access");
+        assert_eq!(problems(with(domain)), 0);
+    }
+
+    #[test]
+    fn what_browsers_would_drop_refuses_to_start() {
+        let cookies = CookieSettings::default;
+        let named = |name: &str| Some(name.to_owned());
+        for wrong in [
+            CookieSettings { access_name: named("__host-x"), secure: false, ..cookies() },
+            CookieSettings { access_name: named("a b"), ..cookies() },
+            CookieSettings { access_name: named("__Secure-refresh"), ..cookies() },
+            CookieSettings { refresh_name: named("__Host-refresh"), ..cookies() },
+            CookieSettings { refresh_name: named("__SECURE-r"), secure: false, ..cookies() },
+            CookieSettings { same_site: SameSite::None, secure: false, ..cookies() },
+            CookieSettings { domain: named("a;b"), ..cookies() },
+            CookieSettings { refresh_path: named("api"), ..cookies() },
+            CookieSettings { refresh_path: named("/;Domain=x"), ..cookies() },
+        ] {
+            assert_eq!(problems(with(wrong.clone())), 1, "{wrong:?}");
+        }
+        let unused = CookieSettings { same_site: SameSite::Strict, ..cookies() };
+        assert_eq!(problems(Settings { cookies: unused, ..Settings::default() }), 1);
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_send_them() {
+        let allowed = |origin: &str| {
+            problems(Settings { allowed_origins: vec![origin.into()], ..Settings::default() }) == 0
+        };
+        for origin in ["https://app.example.com", "http://localhost:3000", "http://[::1]:8080"] {
+            assert!(allowed(origin), "{origin}");
+        }
+        for origin in [
+            "*",
+            "null",
+            "",
+            "app.example.com",
+            "https://app.example.com/",
+            "https://app.example.com:443",
+            "http://app.example.com:80",
+            "https://App.example.com",
+            "https://a@app.example.com",
+            "https://app.example.com:",
+            "https://app.example.com?x",
+            "ftp://app.example.com",
+        ] {
+            assert!(!allowed(origin), "{origin}");
+        }
+    }
+}

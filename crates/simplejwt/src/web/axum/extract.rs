@@ -1,0 +1,214 @@
+//! Extractors: who sent a request, and whether they may.
+
+use std::marker::PhantomData;
+
+use ::axum::body::Body;
+use ::axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
+use ::axum::response::IntoResponse;
+use http::request::Parts;
+use http::{Response, StatusCode};
+
+use crate::error::Error;
+use crate::service::Auth;
+use crate::token::{Access, Token};
+use crate::users::User;
+use crate::web::permission::{self, Permission};
+use crate::web::transport::access_token;
+use crate::web::{error_response, status};
+
+/// The user's row, loaded for the request's token: upstream's `request.user`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentUser(pub User);
+
+/// An extractor's refusal: upstream's status, body and `WWW-Authenticate`.
+#[derive(Debug)]
+pub struct Rejection {
+    /// Why.
+    pub error: Error,
+    response: Box<Response<Vec<u8>>>,
+}
+
+impl Rejection {
+    fn new(error: Error, auth: &Auth) -> Self {
+        Self { response: Box::new(error_response(&error, auth.settings())), error }
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> ::axum::response::Response {
+        self.response.map(Body::from)
+    }
+}
+
+/// The token of the request, verified: as [`RequireAuthLayer`](crate::web::layer::RequireAuthLayer)
+/// left it, or else verified now.
+async fn token_of(parts: &mut Parts, auth: &Auth) -> Result<Token<Access>, Error> {
+    if let Some(token) = parts.extensions.get::<Token<Access>>() {
+        return Ok(token.clone());
+    }
+    let sent = access_token(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
+    let token = auth.authenticate(&sent.ok_or(Error::NotAuthenticated)?).await?;
+    auth.stateless_user_of(&token)?;
+    parts.extensions.insert(token.clone());
+    Ok(token)
+}
+
+/// Refuses requests without a good access token. The token alone decides, as with upstream's
+/// `JWTStatelessUserAuthentication`.
+impl<S> FromRequestParts<S> for Token<Access>
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let auth = Auth::from_ref(state);
+        token_of(parts, &auth).await.map_err(|error| Rejection::new(error, &auth))
+    }
+}
+
+/// `None` only if no credentials were sent; a bad token is refused.
+impl<S> OptionalFromRequestParts<S> for Token<Access>
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
+        let auth = Auth::from_ref(state);
+        unless_anonymous(token_of(parts, &auth).await, &auth)
+    }
+}
+
+async fn user_of(parts: &mut Parts, auth: &Auth) -> Result<CurrentUser, Error> {
+    let token = token_of(parts, auth).await?;
+    auth.user_of(&token).await.map(CurrentUser)
+}
+
+/// Refuses requests without a good access token, and those whose user is gone or inactive, as
+/// upstream's `JWTAuthentication` does.
+impl<S> FromRequestParts<S> for CurrentUser
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let auth = Auth::from_ref(state);
+        user_of(parts, &auth).await.map_err(|error| Rejection::new(error, &auth))
+    }
+}
+
+/// `None` only if no credentials were sent; a bad token is refused.
+impl<S> OptionalFromRequestParts<S> for CurrentUser
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
+        let auth = Auth::from_ref(state);
+        unless_anonymous(user_of(parts, &auth).await, &auth)
+    }
+}
+
+/// The same, with a bad token counting as none: for pages that greet whoever is known and serve
+/// everybody. What isn't the client's fault is refused all the same (503).
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use simplejwt::Auth;
+/// use simplejwt::web::axum::{CurrentUser, Lenient};
+///
+/// async fn front_page(Lenient(user): Lenient<CurrentUser>) -> String {
+///     match user {
+///         Some(CurrentUser(user)) => format!("Hello, {}!", user.username),
+///         None => "Hello!".into(),
+///     }
+/// }
+///
+/// fn app(auth: Auth) -> Router {
+///     Router::new().route("/", get(front_page)).with_state(auth)
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lenient<T>(pub Option<T>);
+
+impl<S, T> FromRequestParts<S> for Lenient<T>
+where
+    S: Send + Sync,
+    T: FromRequestParts<S, Rejection = Rejection>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        match T::from_request_parts(parts, state).await {
+            Ok(found) => Ok(Self(Some(found))),
+            Err(rejection) if status(&rejection.error) == StatusCode::UNAUTHORIZED => {
+                Ok(Self(None))
+            }
+            Err(rejection) => Err(rejection),
+        }
+    }
+}
+
+/// Refuses requests that a permission doesn't allow: 401 without credentials, 403 with them.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use simplejwt::Auth;
+/// use simplejwt::web::axum::{CurrentUser, Permitted};
+/// use simplejwt::web::permission::IsAdminUser;
+///
+/// async fn figures(_: Permitted<IsAdminUser>, CurrentUser(user): CurrentUser) -> String {
+///     format!("For {}'s eyes only", user.username)
+/// }
+///
+/// fn app(auth: Auth) -> Router {
+///     Router::new().route("/figures", get(figures)).with_state(auth)
+/// }
+/// ```
+///
+/// Permissions with values, such as [`HasClaim`](crate::web::permission::HasClaim), go into
+/// [`RequireAuthLayer::permission`](crate::web::layer::RequireAuthLayer::permission).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permitted<P>(PhantomData<fn() -> P>);
+
+impl<S, P> FromRequestParts<S> for Permitted<P>
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+    P: Permission + Default,
+{
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let auth = Auth::from_ref(state);
+        let permitted = async {
+            let token = match token_of(parts, &auth).await {
+                Ok(token) => Some(token),
+                Err(Error::NotAuthenticated) => None,
+                Err(error) => return Err(error),
+            };
+            permission::check(&P::default(), &auth, &parts.method, token.as_ref()).await
+        };
+        match permitted.await {
+            Ok(()) => Ok(Self(PhantomData)),
+            Err(error) => Err(Rejection::new(error, &auth)),
+        }
+    }
+}
+
+fn unless_anonymous<T>(result: Result<T, Error>, auth: &Auth) -> Result<Option<T>, Rejection> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::NotAuthenticated) => Ok(None),
+        Err(error) => Err(Rejection::new(error, auth)),
+    }
+}

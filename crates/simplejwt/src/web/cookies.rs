@@ -1,0 +1,115 @@
+//! Cookies that hold tokens: set, and removed with the same attributes.
+
+use ::cookie::time::{Duration, OffsetDateTime};
+use ::cookie::{Cookie, SameSite as Attribute};
+use http::HeaderValue;
+
+use crate::settings::{SameSite, Settings};
+
+/// The `Set-Cookie` header that gives a browser its access token, or its sliding token, for this
+/// many seconds.
+///
+/// ```
+/// use simplejwt::Settings;
+/// use simplejwt::web::cookies::set_access;
+///
+/// let header = set_access(&Settings::default(), "e30.e30.MAC", 300);
+/// assert_eq!(
+///     header.unwrap(),
+///     "__Host-access=e30.e30.MAC; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=300",
+/// );
+/// ```
+pub fn set_access(settings: &Settings, token: &str, max_age: i64) -> Option<HeaderValue> {
+    written(settings, settings.access_cookie(), "/", Some((token, max_age)))
+}
+
+/// The `Set-Cookie` header that gives a browser its refresh token for this many seconds, to be
+/// sent to paths below `path` unless the settings name another.
+pub fn set_refresh(
+    settings: &Settings,
+    path: &str,
+    token: &str,
+    max_age: i64,
+) -> Option<HeaderValue> {
+    let path = settings.cookies.refresh_path.as_deref().unwrap_or(path);
+    written(settings, settings.refresh_cookie(), path, Some((token, max_age)))
+}
+
+/// The `Set-Cookie` headers that remove both cookies.
+///
+/// ```
+/// use simplejwt::Settings;
+/// use simplejwt::web::cookies::removal;
+///
+/// for header in removal(&Settings::default(), "/api/token/") {
+///     assert!(header.to_str()?.contains("Max-Age=0"));
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub fn removal(settings: &Settings, path: &str) -> Vec<HeaderValue> {
+    let path = settings.cookies.refresh_path.as_deref().unwrap_or(path);
+    let access = written(settings, settings.access_cookie(), "/", None);
+    let refresh = written(settings, settings.refresh_cookie(), path, None);
+    access.into_iter().chain(refresh).collect()
+}
+
+/// A cookie with this value for so many seconds, or its removal. `None` can't come of settings
+/// that are valid and of tokens.
+fn written(
+    settings: &Settings,
+    name: &str,
+    path: &str,
+    value: Option<(&str, i64)>,
+) -> Option<HeaderValue> {
+    let (value, max_age) = value.unwrap_or_default();
+    let mut cookie = Cookie::new(name, value);
+    cookie.set_http_only(true);
+    cookie.set_secure(settings.cookies.secure);
+    cookie.set_path(path);
+    cookie.set_max_age(Duration::seconds(max_age));
+    if value.is_empty() {
+        cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
+    }
+    cookie.set_same_site(match settings.cookies.same_site {
+        SameSite::Strict => Attribute::Strict,
+        SameSite::Lax => Attribute::Lax,
+        SameSite::None => Attribute::None,
+    });
+    if let Some(domain) = &settings.cookies.domain {
+        cookie.set_domain(domain);
+    }
+    HeaderValue::from_str(&cookie.to_string()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::CookieSettings;
+
+    #[test]
+    fn removal_has_the_attributes_of_what_it_removes() {
+        let settings = Settings {
+            cookies: CookieSettings {
+                domain: Some("example.com".into()),
+                same_site: SameSite::Strict,
+                ..CookieSettings::default()
+            },
+            ..Settings::default()
+        };
+        let set = [
+            set_access(&settings, "a", 1).unwrap(),
+            set_refresh(&settings, "/auth/", "r", 1).unwrap(),
+        ];
+        for (set, removed) in set.iter().zip(removal(&settings, "/auth/")) {
+            let set = Cookie::parse(set.to_str().unwrap()).unwrap();
+            let removed = Cookie::parse(removed.to_str().unwrap()).unwrap();
+            assert_eq!(set.name(), removed.name());
+            assert_eq!(set.path(), removed.path());
+            assert_eq!(set.domain(), removed.domain());
+            assert_eq!(set.secure(), removed.secure());
+            assert_eq!(set.http_only(), Some(true));
+            assert_eq!(set.same_site(), removed.same_site());
+            assert_eq!(removed.max_age(), Some(Duration::ZERO));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Protection against requests that pages of other origins make a browser send with its cookies.
+//! The rules are those of tower-http's layer: by `Sec-Fetch-Site`, or else by `Origin`.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
+use tower_http::csrf::CsrfLayer;
+use tower_layer::Layer as _;
+use tower_service::Service;
+
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// What the rules look at.
+const LOOKED_AT: [HeaderName; 3] = [HeaderName::from_static("sec-fetch-site"), ORIGIN, HOST];
+
+/// Refuses an unsafe request that a browser sent for a page of another origin than this one and
+/// the allowed ones. A request that no browser sent has neither header, and passes.
+///
+/// # Errors
+/// [`Error::CrossOrigin`]
+pub(super) fn check(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    settings: &Settings,
+) -> Result<(), Error> {
+    let mut request = Request::new(());
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = uri.clone();
+    for name in LOOKED_AT {
+        for value in headers.get_all(&name) {
+            request.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    let mut layer = CsrfLayer::new();
+    for origin in &settings.allowed_origins {
+        layer = layer.add_trusted_origin(origin).map_err(|_| Error::CrossOrigin)?;
+    }
+    let answer = pin!(layer.layer(Passed).call(request));
+    match answer.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(answer)) if answer.status() == StatusCode::OK => Ok(()),
+        _ => Err(Error::CrossOrigin),
+    }
+}
+
+/// Answers what the layer lets pass, at once.
+struct Passed;
+
+impl Service<Request<()>> for Passed {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        ready(Ok(Response::new(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn passes(method: Method, sent: &[(&'static str, &'static str)]) -> bool {
+        let settings = Settings {
+            allowed_origins: vec!["https://app.example.com".into()],
+            ..Settings::default()
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("api.example.com"));
+        for (name, value) in sent {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        check(&method, &Uri::from_static("/api/token/refresh/"), &headers, &settings).is_ok()
+    }
+
+    #[test]
+    fn pages_of_other_origins_are_refused() {
+        let site = "sec-fetch-site";
+        assert!(passes(Method::POST, &[]));
+        assert!(passes(Method::POST, &[(site, "same-origin")]));
+        assert!(passes(Method::POST, &[(site, "none")]));
+        assert!(passes(Method::POST, &[("origin", "https://api.example.com")]));
+        let app = ("origin", "https://app.example.com");
+        assert!(passes(Method::POST, &[app]));
+        assert!(passes(Method::POST, &[(site, "same-site"), app]));
+        assert!(passes(Method::GET, &[(site, "cross-site")]));
+        for refused in [
+            [(site, "cross-site"), ("origin", "https://evil.example.com")],
+            [(site, "same-site"), ("origin", "https://evil.example.com")],
+            [(site, "cross-site"), ("origin", "null")],
+            [("origin", "null"), ("x", "y")],
+            [("origin", "https://api.example.com.evil.example"), ("x", "y")],
+            [("origin", "https://evil.example.com"), ("x-forwarded-host", "evil.example.com")],
+        ] {
+            for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+                assert!(!passes(method, &refused), "{refused:?}");
+            }
+        }
+    }
+}

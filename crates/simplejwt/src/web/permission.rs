@@ -1,0 +1,217 @@
+//! Permissions in the manner of Django REST framework: who may do what, beyond having a token.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use http::Method;
+
+use crate::claims::Claims;
+use crate::error::Error;
+use crate::service::Auth;
+use crate::token::{Access, Token};
+
+/// Whether a request may go on: Django REST framework's `BasePermission`.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use http::Method;
+/// use simplejwt::web::permission::Permission;
+/// use simplejwt::{Access, Auth, Error, Token};
+///
+/// /// Lets everybody read, and Alice write.
+/// #[derive(Debug, Default)]
+/// struct AliceWrites;
+///
+/// #[async_trait]
+/// impl Permission for AliceWrites {
+///     async fn has_permission(
+///         &self,
+///         auth: &Auth,
+///         method: &Method,
+///         token: Option<&Token<Access>>,
+///     ) -> Result<bool, Error> {
+///         let Some(token) = token else { return Ok(method.is_safe()) };
+///         Ok(method.is_safe() || auth.user_of(token).await?.username == "alice")
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait Permission: fmt::Debug + Send + Sync + 'static {
+    /// Whether a request with this method and this token, `None` if it has no credentials, may go
+    /// on. `false` is answered with 401 where there is no token, with 403 otherwise.
+    ///
+    /// # Errors
+    /// Refuses the request with the error's own status.
+    async fn has_permission(
+        &self,
+        auth: &Auth,
+        method: &Method,
+        token: Option<&Token<Access>>,
+    ) -> Result<bool, Error>;
+}
+
+/// Asks a permission; a refusal is 401 or 403 (RFC 9110 sections 15.5.2 and 15.5.4).
+///
+/// # Errors
+/// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], and what the permission itself has.
+pub async fn check(
+    permission: &dyn Permission,
+    auth: &Auth,
+    method: &Method,
+    token: Option<&Token<Access>>,
+) -> Result<(), Error> {
+    match permission.has_permission(auth, method, token).await? {
+        true => Ok(()),
+        false if token.is_none() => Err(Error::NotAuthenticated),
+        false => Err(Error::PermissionDenied),
+    }
+}
+
+/// Whoever has a good token. Django REST framework's permission of that name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IsAuthenticated;
+
+#[async_trait]
+impl Permission for IsAuthenticated {
+    async fn has_permission(
+        &self,
+        _: &Auth,
+        _: &Method,
+        token: Option<&Token<Access>>,
+    ) -> Result<bool, Error> {
+        Ok(token.is_some())
+    }
+}
+
+/// Whoever has a good token, and for GET, HEAD and OPTIONS everybody. Django REST framework's
+/// permission of that name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IsAuthenticatedOrReadOnly;
+
+#[async_trait]
+impl Permission for IsAuthenticatedOrReadOnly {
+    async fn has_permission(
+        &self,
+        _: &Auth,
+        method: &Method,
+        token: Option<&Token<Access>>,
+    ) -> Result<bool, Error> {
+        Ok(token.is_some() || matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS))
+    }
+}
+
+/// Active users with `is_staff`, by their row. Django REST framework's permission of that name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IsAdminUser;
+
+#[async_trait]
+impl Permission for IsAdminUser {
+    async fn has_permission(
+        &self,
+        auth: &Auth,
+        _: &Method,
+        token: Option<&Token<Access>>,
+    ) -> Result<bool, Error> {
+        let Some(token) = token else { return Ok(false) };
+        Ok(auth.user_of(token).await?.is_staff)
+    }
+}
+
+/// Tokens with a claim of this value, or with a list that holds it. Asks no database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HasClaim {
+    name: String,
+    value: serde_json::Value,
+}
+
+impl HasClaim {
+    /// The claim's name, and the value it must have or hold.
+    ///
+    /// ```
+    /// use simplejwt::web::permission::HasClaim;
+    ///
+    /// let editors = HasClaim::new("roles", "editor");
+    /// let grown_up = HasClaim::new("adult", true);
+    /// ```
+    pub fn new(name: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+        Self { name: name.into(), value: value.into() }
+    }
+}
+
+#[async_trait]
+impl Permission for HasClaim {
+    async fn has_permission(
+        &self,
+        _: &Auth,
+        _: &Method,
+        token: Option<&Token<Access>>,
+    ) -> Result<bool, Error> {
+        let sent = token.and_then(|token| claim(token.claims(), &self.name));
+        Ok(match sent {
+            Some(serde_json::Value::Array(values)) if !self.value.is_array() => {
+                values.contains(&self.value)
+            }
+            Some(value) => value == self.value,
+            None => false,
+        })
+    }
+}
+
+/// Tokens whose `scope` claim (RFC 8693 section 4.2) holds this scope among its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HasScope(String);
+
+impl HasScope {
+    /// The scope.
+    pub fn new(scope: impl Into<String>) -> Self {
+        Self(scope.into())
+    }
+}
+
+#[async_trait]
+impl Permission for HasScope {
+    async fn has_permission(
+        &self,
+        _: &Auth,
+        _: &Method,
+        token: Option<&Token<Access>>,
+    ) -> Result<bool, Error> {
+        let scope = token.and_then(|token| token.claims().str("scope"));
+        Ok(scope.is_some_and(|scope| scope.split(' ').any(|word| word == self.0)))
+    }
+}
+
+/// Users with this permission of Django's, their own or their groups', by the database. Django:
+/// `User.has_perm`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HasPermission(String);
+
+impl HasPermission {
+    /// The permission as Django names it: `polls.add_choice`.
+    ///
+    /// ```
+    /// use simplejwt::web::permission::HasPermission;
+    ///
+    /// let may_add = HasPermission::new("polls.add_choice");
+    /// ```
+    pub fn new(permission: impl Into<String>) -> Self {
+        Self(permission.into())
+    }
+}
+
+#[async_trait]
+impl Permission for HasPermission {
+    async fn has_permission(
+        &self,
+        auth: &Auth,
+        _: &Method,
+        token: Option<&Token<Access>>,
+    ) -> Result<bool, Error> {
+        let Some(token) = token else { return Ok(false) };
+        auth.has_permission(&auth.user_of(token).await?, &self.0).await
+    }
+}
+
+fn claim(claims: &Claims, name: &str) -> Option<serde_json::Value> {
+    serde_json::from_str(claims.raw(name)?).ok()
+}

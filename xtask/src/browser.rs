@@ -1,0 +1,33 @@
+//! The browser that the tests of cookies look at pages with.
+
+use anyhow::{Result, bail};
+
+use crate::packages;
+use crate::process::{announce, quiet};
+
+/// Each program, and Debian's package that has it.
+const PROGRAMS: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+
+/// Installs Chromium and its driver where they are missing.
+///
+/// # Errors
+/// They are missing and can't be installed from here.
+pub(crate) fn ensure() -> Result<()> {
+    let missing = || -> Vec<&str> {
+        let missing = PROGRAMS.iter().filter(|(program, _)| !quiet(program, &["--version"]));
+        missing.map(|(_, package)| *package).collect()
+    };
+    let packages = missing();
+    if packages.is_empty() {
+        announce("chromium and chromedriver are there");
+        return Ok(());
+    }
+    if packages::install("the tests need a browser", &packages)? && missing().is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "the tests need Chromium and its driver: install them (on Debian: sudo apt-get install {}) \
+         and run this again",
+        packages.join(" ")
+    )
+}
