@@ -4,7 +4,7 @@ use super::Auth;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::settings::{Revocation as Checking, SESSION_CLAIM, TokenClass};
-use crate::store::session::{AccessClaims, Revocation, Session, SessionStore, Subject};
+use crate::store::session::{AccessClaims, EndReason, Revocation, Subject};
 use crate::token::{Refresh, Token, Untyped};
 use crate::users::{User, UserId};
 
@@ -138,7 +138,10 @@ impl Auth {
     ) -> Result<(), Error> {
         let spent = self.outstanding(&token, encoded, now)?;
         let _ = match self.sessions() {
-            Some(sessions) => self.end_session_of(sessions, &token, &spent, now).await?,
+            Some(sessions) => {
+                let reason = EndReason::Logout;
+                self.end_session_of(sessions, &token, &spent, reason, now).await?
+            }
             None => self.blacklist_store()?.blacklist(&spent, now).await?,
         };
         tracing::info!(jti = ?spent.jti, user_id = ?spent.user_id, "token revoked");
@@ -172,11 +175,13 @@ impl Auth {
             return Ok(true);
         }
         let Some(sessions) = self.sessions() else { return Ok(false) };
-        let session = match sessions.session_of(&jti).await? {
-            Some(session) => Some(session),
+        let id = match sessions.session_of(&jti).await? {
+            Some(session) => Some(session.id),
             // It joins the session that it names once it is refreshed.
-            None => self.named_session(sessions, token).await?,
+            None => self.session_claim(token),
         };
+        let Some(id) = id else { return Ok(false) };
+        let session = sessions.session(&id).await?;
         let settings = &self.settings().sessions;
         Ok(session.is_some_and(|session| {
             let is_over = |since: Timestamp, time| since + time <= now;
@@ -184,17 +189,6 @@ impl Auth {
                 || settings.lifetime.is_some_and(|time| is_over(session.created_at, time))
                 || settings.idle_lifetime.is_some_and(|time| is_over(session.refreshed_at, time))
         }))
-    }
-
-    async fn named_session(
-        &self,
-        sessions: &dyn SessionStore,
-        token: &Token<Untyped>,
-    ) -> Result<Option<Session>, Error> {
-        match self.session_claim(token) {
-            Some(id) => Ok(sessions.session(&id).await?),
-            None => Ok(None),
-        }
     }
 
     /// Whether an access token was revoked or its session has ended, as the database has it.
