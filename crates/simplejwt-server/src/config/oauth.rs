@@ -50,7 +50,7 @@ fn client(value: &Value) -> Result<OAuthClient, String> {
     let table = value.as_object().ok_or_else(|| format!("is not {FORM}"))?;
     for name in table.keys() {
         if !NAMES.contains(&name.as_str()) {
-            let hint = did_you_mean(name, NAMES.into_iter());
+            let hint = did_you_mean(name, NAMES);
             return Err(format!("has a client with {name}, which means nothing{hint}"));
         }
     }

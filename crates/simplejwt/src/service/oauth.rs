@@ -76,9 +76,10 @@ impl Auth {
         let Ok(user_id) = self.stateless_user_of(&token.clone().into_kind()) else {
             return Ok(None);
         };
-        let is_good = !(kind.may_be_listed() && self.is_spent(&token, now).await?)
-            && !(kind.may_be_access() && self.is_ended(&token, now).await?);
-        if !is_good {
+        if kind.may_be_listed() && self.is_spent(&token, now).await? {
+            return Ok(None);
+        }
+        if kind.may_be_access() && self.is_ended(&token, now).await? {
             return Ok(None);
         }
         let username = match self.holder(&token).await? {
@@ -138,7 +139,8 @@ impl Auth {
         let spent = self.outstanding(&token, encoded, now)?;
         let _ = match self.sessions() {
             Some(sessions) => {
-                self.end_session_of(sessions, &token, &spent, EndReason::Logout, now).await?
+                let reason = EndReason::Logout;
+                self.end_session_of(sessions, &token, &spent, reason, now).await?
             }
             None => self.blacklist_store()?.blacklist(&spent, now).await?,
         };
@@ -173,15 +175,13 @@ impl Auth {
             return Ok(true);
         }
         let Some(sessions) = self.sessions() else { return Ok(false) };
-        let named = match sessions.session_of(&jti).await? {
-            Some(head) => Some(head.id),
+        let id = match sessions.session_of(&jti).await? {
+            Some(session) => Some(session.id),
             // It joins the session that it names once it is refreshed.
             None => self.session_claim(token),
         };
-        let session = match named {
-            Some(id) => sessions.session(&id).await?,
-            None => None,
-        };
+        let Some(id) = id else { return Ok(false) };
+        let session = sessions.session(&id).await?;
         let settings = &self.settings().sessions;
         Ok(session.is_some_and(|session| {
             let is_over = |since: Timestamp, time| since + time <= now;

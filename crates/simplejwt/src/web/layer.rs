@@ -1,5 +1,6 @@
 //! A tower layer that lets requests through only with a good token. Needs nothing but `http` and
-//! tower's traits, so it serves axum, tonic, hyper and whatever else speaks tower.
+//! tower's traits, so it serves axum, hyper and whatever else speaks tower with bodies that can be
+//! made of bytes; tonic by way of its axum router.
 
 use std::future::Future;
 use std::pin::Pin;

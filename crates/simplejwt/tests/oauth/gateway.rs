@@ -5,7 +5,7 @@ use simplejwt::web::axum::RouterOptions;
 use simplejwt::web::endpoint::{Authentication, GatewayOptions};
 use simplejwt::{Access, Auth, Settings};
 
-use crate::web::{Answer, send};
+use crate::web::{Answer, Unreachable, send};
 use crate::world::{World, seconds, worlds};
 
 const PATH: &str = "/api/token/authenticate/";
@@ -117,6 +117,10 @@ async fn the_users_row_counts_unless_the_token_alone_does() {
         world.change("alice", |user| user.is_active = false).await;
         assert_eq!(ask(&world.auth, Authentication::User, &access).await.status, 401);
         assert_eq!(ask(&world.auth, Authentication::Stateless, &access).await.status, 204);
+        let lost = world.auth.clone().with_users(Unreachable);
+        let answer = ask(&lost, Authentication::User, &access).await;
+        assert_eq!((answer.status, answer.header("x-auth-user")), (503, None));
+        assert_eq!(ask(&lost, Authentication::Stateless, &access).await.status, 204);
         world.users.remove("alice");
         assert_eq!(ask(&world.auth, Authentication::User, &access).await.status, 401);
         let without = Auth::new(world.auth.tokens().clone());

@@ -7,7 +7,7 @@ use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::session::{EndReason, Which};
 use simplejwt::{Access, Refresh, Settings, Sliding, TokenType};
 
-use crate::web::ask;
+use crate::web::{Unreachable, ask};
 use crate::world::{World, alice, claims, credentials, seconds, worlds};
 
 const PATH: &str = "/api/token/introspect/";
@@ -119,6 +119,13 @@ async fn an_ended_session_shows_at_once_also_where_requests_go_by_the_token_alon
             assert_inactive(&world.auth, token, "logged out").await;
         }
         assert!(is_active(&world.auth, &other.access).await, "{}", world.name());
+        // One that was issued elsewhere, in that session, and hasn't been seen here.
+        let session = claims(&pair.refresh)["sid"].clone();
+        let unseen = world.auth.tokens().issue_with::<Refresh>("1", |claims| {
+            claims.set("sid", &session).unwrap();
+        });
+        let unseen = world.auth.tokens().encode(&unseen).unwrap();
+        assert_inactive(&world.auth, &unseen, "names an ended session").await;
         let which = Which::All { user_id: alice(), except: None };
         world.auth.end_sessions(which, EndReason::Staff).await.unwrap();
         assert_inactive(&world.auth, &other.access, "all ended").await;
@@ -224,6 +231,14 @@ fn without_blacklist(world: &World) -> Auth {
 #[tokio::test]
 async fn a_store_that_fails_is_no_answer_about_the_token() {
     for world in worlds(|_| ()).await {
+        let lost = world.auth.clone().with_users(Unreachable);
+        let answer = ask(&lost, PATH, &world.log_in().await.access).await;
+        assert_eq!(
+            (answer.status, answer.json()),
+            (503, json!({"error": "temporarily_unavailable"}))
+        );
+        assert!(answer.header("retry-after").is_some());
+        assert_eq!(answer.header("www-authenticate"), None);
         let pair = world.log_in().await;
         let tokens = world.auth.tokens().clone();
         let missing = Auth::new(tokens.clone());

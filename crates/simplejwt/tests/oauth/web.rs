@@ -4,12 +4,35 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
-use simplejwt::Auth;
 use simplejwt::web::axum::{RouterOptions, router_with};
 use simplejwt::web::endpoint::{OAuthClient, OAuthClients};
+use simplejwt::{Auth, Credentials, StoreError, Timestamp, User, UserId, UserStore};
 use tower::ServiceExt as _;
 
 pub(crate) const SECRET: &str = "the+secret of%41 the client, long enough";
+
+/// Users in a database that can't be reached.
+#[derive(Debug)]
+pub(crate) struct Unreachable;
+
+fn unreachable<T>() -> Result<T, StoreError> {
+    Err(StoreError::unavailable("find", "connection refused"))
+}
+
+#[async_trait::async_trait]
+impl UserStore for Unreachable {
+    async fn authenticate(&self, _: &Credentials) -> Result<Option<User>, StoreError> {
+        unreachable()
+    }
+
+    async fn find(&self, _: &UserId) -> Result<Option<User>, StoreError> {
+        unreachable()
+    }
+
+    async fn update_last_login(&self, _: &UserId, _: Timestamp) -> Result<(), StoreError> {
+        unreachable()
+    }
+}
 
 pub(crate) struct Answer {
     pub(crate) status: u16,

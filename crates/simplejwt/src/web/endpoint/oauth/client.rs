@@ -123,7 +123,7 @@ mod tests {
         for id in ["", "a:b", "a\n", "Zoë"] {
             assert!(OAuthClient::new(id, SECRET).is_err(), "{id:?}");
         }
-        for secret in ["", "short", "thirty-one-characters-are-short"] {
+        for secret in ["", "brief", "thirty-one-characters-are-short"] {
             let problem = OAuthClient::new("a", secret).unwrap_err().to_string();
             assert!(secret.is_empty() || !problem.contains(secret), "{problem}");
         }
