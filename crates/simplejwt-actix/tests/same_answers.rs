@@ -99,6 +99,9 @@ fn the_examples_of_the_page() {
     assert!(as_documented >= 15, "only {as_documented} answers are the page's");
 }
 
+/// A status, headers and a body.
+type Case<'a> = (u16, &'a [(&'a str, &'a str)], &'a str);
+
 #[test]
 fn bodies_good_and_bad() {
     let both = Both::start();
@@ -111,7 +114,7 @@ fn bodies_good_and_bad() {
          content-disposition: form-data; name=\"password\"\r\n\r\n{PASSWORD}\r\n--x--\r\n"
     );
     let chunked = ("transfer-encoding", "chunked");
-    let cases: [(u16, &[(&str, &str)], &str); 17] = [
+    let cases: [Case<'_>; 17] = [
         (200, &[JSON], &login),
         (200, &[JSON, chunked], &login),
         (200, &[FORM], &form),

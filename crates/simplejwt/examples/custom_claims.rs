@@ -21,7 +21,7 @@ struct Departments(BTreeMap<&'static str, &'static str>);
 impl Departments {
     fn set(&self, user: &User, claims: &mut Claims) -> Result<(), Error> {
         let department = self.0.get(user.username.as_str());
-        claims.set("department", &department).map_err(|error| Error::Hook(error.into()))
+        claims.set("department", department).map_err(|error| Error::Hook(error.into()))
     }
 }
 

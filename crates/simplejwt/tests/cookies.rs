@@ -93,7 +93,7 @@ impl Answer {
 
 impl Browser {
     fn of(settings: Settings) -> Self {
-        Self::with(settings, |auth| router(auth))
+        Self::with(settings, router)
     }
 
     fn with(settings: Settings, endpoints: impl FnOnce(Auth) -> Router<Auth>) -> Self {

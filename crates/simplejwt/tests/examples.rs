@@ -4,7 +4,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use simplejwt::{Access, Algorithm, Settings, SigningKey, Tokens};
@@ -14,7 +13,7 @@ const KEY: &str = "the key of an example, which everybody knows";
 const ANY_PORT: &str = "127.0.0.1:0";
 
 fn example(name: &str) -> Command {
-    let mut path = PathBuf::from(std::env::current_exe().unwrap());
+    let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
     let path = path.join("examples").join(name);
@@ -61,16 +60,19 @@ impl Server {
     fn start(mut command: Command) -> Self {
         let mut process = command.arg(ANY_PORT).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut printed = Vec::new();
-        loop {
+        let mut printed: Vec<String> = Vec::new();
+        let address = loop {
             let mut line = String::new();
-            assert_ne!(output.read_line(&mut line).unwrap(), 0, "it ended: {printed:?}");
-            if let Some(address) = line.trim().strip_prefix("listening on http://") {
-                let address = address.to_owned();
-                return Self { process, address, printed, _output: output };
+            output.read_line(&mut line).unwrap();
+            match line.trim().strip_prefix("listening on http://") {
+                Some(address) => break address.to_owned(),
+                None if line.is_empty() => break String::new(),
+                None => printed.push(line.trim().to_owned()),
             }
-            printed.push(line.trim().to_owned());
-        }
+        };
+        let server = Self { process, address, printed, _output: output };
+        assert_ne!(server.address, "", "it ended: {:?}", server.printed);
+        server
     }
 
     fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {

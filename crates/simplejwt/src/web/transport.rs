@@ -61,15 +61,13 @@ mod tests {
     use super::*;
     use crate::settings::Transport;
 
-    const URI: Uri = Uri::from_static("/api/");
-
     fn token(transport: Transport, method: Method, sent: &[(HeaderName, &str)]) -> Option<String> {
         let settings = Settings { transport, ..Settings::default() };
         let mut headers = HeaderMap::new();
         for (name, value) in sent {
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
-        access_token(&method, &URI, &headers, &settings).ok().flatten()
+        access_token(&method, &Uri::from_static("/api/"), &headers, &settings).ok().flatten()
     }
 
     #[test]

@@ -109,7 +109,9 @@ async fn requests_of_another_form_are_invalid() {
     let who = ("authorization", credentials.as_str());
     let long = format!("token={}", "x".repeat(70_000));
     let in_body = format!("token=x&client_id=billing&client_secret={}", encoded(SECRET));
-    let cases: [(&str, &[(&str, &str)], &str, u16); 12] = [
+    /// A name, headers, a body and the status.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, u16);
+    let cases: [Case<'_>; 12] = [
         ("POST", &[FORM, who], "", 400),
         ("POST", &[FORM, who], "token=", 400),
         ("POST", &[FORM, who], "token=x&token=y", 400),
