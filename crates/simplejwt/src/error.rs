@@ -122,6 +122,10 @@ pub enum Error {
     /// The signing operation itself failed.
     #[error("signing failed")]
     Signing(#[source] Box<dyn StdError + Send + Sync>),
+    /// A token is too long for a cookie: browsers drop one of more than 4096 bytes without a word
+    /// (RFC 6265 section 6.1). It has too many claims, or too long ones.
+    #[error("a token doesn't fit into a cookie: it has more than {0} bytes")]
+    CookieTooLong(usize),
     /// The database couldn't do what was asked; nothing was changed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -157,7 +161,7 @@ impl Error {
             Self::FeedLost => "unavailable",
             Self::NoUserStore => "login_disabled",
             Self::CannotSign => "signing_disabled",
-            Self::Signing(_) | Self::Hook(_) => "error",
+            Self::Signing(_) | Self::Hook(_) | Self::CookieTooLong(_) => "error",
             Self::Store(error) => match error.kind() {
                 StoreErrorKind::Busy => "busy",
                 _ => "unavailable",
@@ -170,7 +174,12 @@ impl Error {
     pub fn is_internal(&self) -> bool {
         matches!(
             self,
-            Self::Store(_) | Self::Signing(_) | Self::Hook(_) | Self::CannotSign | Self::FeedLost
+            Self::Store(_)
+                | Self::Signing(_)
+                | Self::Hook(_)
+                | Self::CookieTooLong(_)
+                | Self::CannotSign
+                | Self::FeedLost
         )
     }
 }

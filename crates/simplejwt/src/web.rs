@@ -79,7 +79,9 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::NoUserStore
         | Error::CannotSign => StatusCode::NOT_IMPLEMENTED,
         Error::Store(_) | Error::FeedLost => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Signing(_) | Error::Hook(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Error::Signing(_) | Error::Hook(_) | Error::CookieTooLong(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     }
 }
 
@@ -134,7 +136,9 @@ pub fn body(error: &Error) -> Json {
         Error::Store(_) | Error::FeedLost => {
             with_code("The service is unavailable for the moment.")
         }
-        Error::Signing(_) | Error::Hook(_) => with_code("Internal server error."),
+        Error::Signing(_) | Error::Hook(_) | Error::CookieTooLong(_) => {
+            with_code("Internal server error.")
+        }
     }
 }
 

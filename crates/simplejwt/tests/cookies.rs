@@ -432,6 +432,18 @@ async fn a_gateway_lets_no_forged_request_through() {
     assert_eq!(browser.post(PATH, json!({})).await.status, StatusCode::FORBIDDEN);
 }
 
+/// Browsers drop a cookie that is too long, and say nothing.
+#[tokio::test]
+async fn a_token_that_no_cookie_can_hold_is_our_fault() {
+    let mut settings = settings(Transport::Cookie);
+    settings.issuer = Some("x".repeat(4000));
+    let mut browser = Browser::of(settings);
+    let body = json!({"username": "alice", "password": "wonderland"});
+    let answer = browser.post(LOGIN, body).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(answer.set().is_empty() && !answer.text.contains("xxx"), "{}", answer.text);
+}
+
 /// The access token has run out, and the refresh token still says whose session it is.
 #[tokio::test]
 async fn logging_out_late() {

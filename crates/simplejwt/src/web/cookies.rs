@@ -4,7 +4,11 @@ use ::cookie::time::{Duration, OffsetDateTime};
 use ::cookie::{Cookie, SameSite as Attribute};
 use http::HeaderValue;
 
+use crate::error::Error;
 use crate::settings::{SameSite, Settings};
+
+/// What every browser keeps, in bytes: name, value and attributes (RFC 6265 section 6.1).
+const LONGEST: usize = 4096;
 
 /// The `Set-Cookie` header that gives a browser its access token, or its sliding token, for this
 /// many seconds.
@@ -15,24 +19,42 @@ use crate::settings::{SameSite, Settings};
 ///
 /// let header = set_access(&Settings::default(), "e30.e30.MAC", 300);
 /// assert_eq!(
-///     header.unwrap(),
+///     header?,
 ///     "__Host-access=e30.e30.MAC; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=300",
 /// );
+/// # Ok::<_, simplejwt::Error>(())
 /// ```
-pub fn set_access(settings: &Settings, token: &str, max_age: i64) -> Option<HeaderValue> {
-    written(settings, settings.access_cookie(), "/", Some((token, max_age)))
+///
+/// # Errors
+/// [`Error::CookieTooLong`]
+pub fn set_access(settings: &Settings, token: &str, max_age: i64) -> Result<HeaderValue, Error> {
+    set(settings, settings.access_cookie(), "/", token, max_age)
 }
 
 /// The `Set-Cookie` header that gives a browser its refresh token for this many seconds, to be
 /// sent to paths below `path` unless the settings name another.
+///
+/// # Errors
+/// [`Error::CookieTooLong`]
 pub fn set_refresh(
     settings: &Settings,
     path: &str,
     token: &str,
     max_age: i64,
-) -> Option<HeaderValue> {
+) -> Result<HeaderValue, Error> {
     let path = settings.cookies.refresh_path.as_deref().unwrap_or(path);
-    written(settings, settings.refresh_cookie(), path, Some((token, max_age)))
+    set(settings, settings.refresh_cookie(), path, token, max_age)
+}
+
+fn set(
+    settings: &Settings,
+    name: &str,
+    path: &str,
+    token: &str,
+    max_age: i64,
+) -> Result<HeaderValue, Error> {
+    let header = written(settings, name, path, Some((token, max_age)));
+    header.filter(|header| header.len() <= LONGEST).ok_or(Error::CookieTooLong(LONGEST))
 }
 
 /// The `Set-Cookie` headers that remove both cookies.

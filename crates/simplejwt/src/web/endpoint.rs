@@ -427,7 +427,7 @@ where
                 Endpoint::TokenBlacklist if source == Source::Cookie => {
                     cookies::remove(auth.settings(), parts, options)
                 }
-                _ => cookies::deliver(auth, endpoint, options, parts, source, &mut body),
+                _ => cookies::deliver(auth, endpoint, options, parts, source, &mut body)?,
             };
             Ok(Reply { status: StatusCode::OK, body, headers })
         }

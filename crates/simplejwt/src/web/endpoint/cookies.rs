@@ -4,6 +4,7 @@ use http::header::{HeaderName, HeaderValue, SET_COOKIE};
 use http::request::Parts;
 
 use super::{Endpoint, EndpointOptions};
+use crate::error::Error;
 use crate::service::Auth;
 use crate::settings::{Settings, Transport};
 use crate::token::Untyped;
@@ -37,6 +38,9 @@ pub(super) fn has_any(parts: &Parts, settings: &Settings) -> bool {
 }
 
 /// Takes the tokens out of a body that a script may read, and gives them as cookies.
+///
+/// # Errors
+/// [`Error::CookieTooLong`]
 pub(super) fn deliver(
     auth: &Auth,
     endpoint: Endpoint,
@@ -44,7 +48,7 @@ pub(super) fn deliver(
     parts: &Parts,
     source: Source,
     body: &mut Json,
-) -> Vec<(HeaderName, HeaderValue)> {
+) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
     let settings = auth.settings();
     let is_login = matches!(endpoint, Endpoint::TokenObtainPair | Endpoint::TokenObtainSliding);
     let is_refresh = matches!(endpoint, Endpoint::TokenRefresh | Endpoint::TokenRefreshSliding);
@@ -54,24 +58,24 @@ pub(super) fn deliver(
         Transport::Both => is_login || is_refresh && source == Source::Cookie,
     };
     if !as_cookies {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let in_body =
         settings.transport == Transport::Both && is_login && !is_from_browser(&parts.headers);
-    let Json::Object(members) = body else { return Vec::new() };
+    let Json::Object(members) = body else { return Ok(Vec::new()) };
     let mut headers = Vec::new();
     for (name, value) in members.iter() {
         let Json::Text(token) = value else { continue };
         let max_age = remaining(auth, token);
-        headers.extend(match name.as_ref() {
-            "refresh" => set_refresh(settings, &path(parts, options), token, max_age),
-            _ => set_access(settings, token, max_age),
+        headers.push(match name.as_ref() {
+            "refresh" => set_refresh(settings, &path(parts, options), token, max_age)?,
+            _ => set_access(settings, token, max_age)?,
         });
     }
     if !in_body {
         members.clear();
     }
-    headers.into_iter().map(|header| (SET_COOKIE, header)).collect()
+    Ok(headers.into_iter().map(|header| (SET_COOKIE, header)).collect())
 }
 
 /// Takes both cookies away.
