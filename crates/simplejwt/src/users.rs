@@ -4,6 +4,10 @@
 //! `auth_user`, or a table that the settings name, the SQL user stores answer it.
 
 #[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
 pub(crate) mod fields;
 #[cfg(feature = "passwords")]
 mod login;
@@ -22,6 +26,10 @@ pub mod password;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
 mod rights;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

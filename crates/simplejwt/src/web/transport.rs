@@ -1,14 +1,12 @@
 //! Where a request's tokens are: the authorization header, or cookies.
 
-use http::header::{COOKIE, HeaderName, ORIGIN};
+use http::header::COOKIE;
 use http::{HeaderMap, Method, Uri};
 
 use super::authorization::raw_token;
 use super::csrf;
 use crate::error::Error;
 use crate::settings::Settings;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The access token of a request, not verified yet; `None` if no credentials were sent.
 ///
@@ -47,15 +45,10 @@ pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         .map(|cookie| cookie.value_trimmed().to_owned())
 }
 
-/// Whether a browser sent the request for a page: others send none of these headers.
-pub(super) fn is_from_browser(headers: &HeaderMap) -> bool {
-    headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE)
-}
-
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-    use http::header::AUTHORIZATION;
+    use http::header::{AUTHORIZATION, ORIGIN};
+    use http::{HeaderName, HeaderValue};
     use proptest::prelude::*;
 
     use super::*;

@@ -1,6 +1,7 @@
 //! The endpoints with cookies: where a request's token is, and where an answer's go.
 
-use http::header::{HeaderName, HeaderValue, SET_COOKIE};
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 
 use super::{Endpoint, EndpointOptions};
@@ -10,7 +11,7 @@ use crate::settings::{Settings, Transport};
 use crate::token::Untyped;
 use crate::web::cookies::{removal, set_access, set_refresh};
 use crate::web::object::Json;
-use crate::web::transport::{cookie, is_from_browser};
+use crate::web::transport::cookie;
 
 /// Where the token was that a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,11 @@ pub(super) fn deliver(
         members.clear();
     }
     Ok(headers.into_iter().map(|header| (SET_COOKIE, header)).collect())
+}
+
+/// Whether a browser sent the request for a page: others send none of these headers.
+fn is_from_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 
 /// Takes both cookies away.
