@@ -7,14 +7,16 @@ the browser sends cookies for; a page at 127.0.0.1 is another site.
 import functools
 import http.server
 import json
+import pathlib
 import shutil
+import subprocess
 import threading
 
 import pytest
 from selenium import webdriver
 from selenium.webdriver.support.wait import WebDriverWait
 
-from servers import PASSWORD, Profile
+from servers import PASSWORD, Profile, binary
 
 COOKIES = Profile(
     "cookies",
@@ -201,3 +203,32 @@ def test_an_allowed_origin_may(chromium, site, elsewhere):
     assert "error" in browser.fetch("/api/protected/")
     browser.at(f"{origin}/page.html")
     assert browser.fetch("/api/token/logout/", {})["text"] == '{"ended":1}'
+
+
+def test_the_examples_page(chromium):
+    example = pathlib.Path(binary()).parent / "examples" / "cookies"
+    assert example.exists(), f"{example} isn't built: cargo build --examples --all-features"
+    process = subprocess.Popen([example, "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(process.stdout.readline().rsplit(":", 1)[1])
+        chromium.get(f"http://localhost:{port}/")
+
+        def click(selector, shown):
+            chromium.find_element("css selector", selector).click()
+            output = chromium.find_element("id", "output")
+            WebDriverWait(chromium, 10).until(lambda _: output.text.startswith(shown), output.text)
+
+        click("#call", "401")
+        chromium.find_element("name", "password").send_keys("wonderland")
+        click("#login button", "200 {}")
+        click("#call", "200 Hello, alice!")
+        click("#refresh", "200 {}")
+        # The access token is lost: the page gets another by itself.
+        chromium.execute_cdp_cmd("Network.deleteCookies", {"name": "__Host-access", "url": f"https://localhost:{port}/"})
+        chromium.execute_cdp_cmd("Network.deleteCookies", {"name": "__Host-access", "domain": "localhost", "path": "/"})
+        click("#call", "200 Hello, alice!")
+        click("#logout", '200 {"ended":1}')
+        click("#call", "401")
+    finally:
+        process.kill()
+        process.wait()

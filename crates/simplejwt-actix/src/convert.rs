@@ -22,7 +22,7 @@ pub(crate) fn parts(request: &HttpRequest) -> Parts {
     parts
 }
 
-fn method(method: &ActixMethod) -> Method {
+pub(crate) fn method(method: &ActixMethod) -> Method {
     // Both versions take the same methods: RFC 9110's tokens.
     Method::from_bytes(method.as_str().as_bytes()).unwrap_or_default()
 }

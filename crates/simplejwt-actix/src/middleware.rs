@@ -3,10 +3,13 @@
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use simplejwt::web::error_response;
+use simplejwt::web::permission::{self, Permission};
 use simplejwt::{Auth, Error};
 
 use crate::convert;
@@ -42,12 +45,13 @@ use crate::extract::token_of;
 pub struct RequireAuth {
     auth: Auth,
     optional: bool,
+    permissions: Vec<Arc<dyn Permission>>,
 }
 
 impl RequireAuth {
     /// Demands a token.
     pub fn new(auth: Auth) -> Self {
-        Self { auth, optional: false }
+        Self { auth, optional: false, permissions: Vec::new() }
     }
 
     /// Lets requests through that send no credentials. A bad token is refused all the same.
@@ -55,6 +59,28 @@ impl RequireAuth {
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
+    }
+
+    /// Lets through only what this permission allows, and those before it: a refusal is 401
+    /// without credentials, 403 with them. The permission decides, too, whether credentials are
+    /// needed.
+    #[must_use]
+    pub fn permission(mut self, permission: impl Permission) -> Self {
+        self.permissions.push(Arc::new(permission));
+        self
+    }
+
+    async fn check(&self, request: &HttpRequest) -> Result<(), Error> {
+        let token = match token_of(request, &self.auth).await {
+            Ok(token) => Some(token),
+            Err(Error::NotAuthenticated) if self.optional || !self.permissions.is_empty() => None,
+            Err(error) => return Err(error),
+        };
+        let method = convert::method(request.method());
+        for permission in &self.permissions {
+            permission::check(permission.as_ref(), &self.auth, &method, token.as_ref()).await?;
+        }
+        Ok(())
     }
 }
 
@@ -94,15 +120,11 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let inner = Rc::clone(&self.inner);
-        let RequireAuth { auth, optional } = self.rule.clone();
+        let rule = self.rule.clone();
         Box::pin(async move {
-            match token_of(request.request(), &auth).await {
-                Ok(_) => {}
-                Err(Error::NotAuthenticated) if optional => {}
-                Err(error) => {
-                    let refusal = convert::response(error_response(&error, auth.settings()));
-                    return Ok(request.into_response(refusal).map_into_right_body());
-                }
+            if let Err(error) = rule.check(request.request()).await {
+                let refusal = convert::response(error_response(&error, rule.auth.settings()));
+                return Ok(request.into_response(refusal).map_into_right_body());
             }
             inner.call(request).await.map(ServiceResponse::map_into_left_body)
         })

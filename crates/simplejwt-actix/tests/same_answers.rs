@@ -243,6 +243,11 @@ fn credentials_good_and_bad() {
         by_row += u32::from(answer.status == 401);
     }
     assert_eq!(by_row, 3, "/user, /optional/user and /api/protected/ ask for the row");
+    // Alice isn't staff.
+    let alices = format!("Bearer {access}");
+    assert_eq!(both.same(&request("GET", "/staff/", &[], "")).status, 401);
+    let answer = both.same(&request("GET", "/staff/", &[("authorization", &alices)], ""));
+    assert_eq!(answer.status, 403);
     // Two headers are no token.
     let twice = [("authorization", bearer.as_str()), ("Authorization", bearer.as_str())];
     assert_eq!(both.same(&request("GET", "/token", &twice, "")).status, 401);

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use simplejwt::SessionStore as _;
 use simplejwt::store::OutstandingToken;
 use simplejwt::store::conformance;
+use simplejwt::store::postgres::{PostgresDatabase, PostgresStore};
 use simplejwt::store::session::{Horizon, NewSession, OpenSession};
 use support::postgres::Database;
 use support::{NOW, spawn};
@@ -36,6 +37,27 @@ async fn sessions() {
             let database = Database::migrated().await;
             let store = database.store().await;
             databases.lock().unwrap().push(database);
+            store
+        },
+        spawn,
+    )
+    .await;
+}
+
+/// The same through a pool that the application has made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_the_applications_pool() {
+    let databases = Mutex::new(Vec::new());
+    conformance::sessions(
+        || async {
+            let made = Database::migrated().await;
+            let config = made.url.parse().unwrap();
+            let manager = deadpool_postgres::Manager::new(config, tokio_postgres::NoTls);
+            let pool = deadpool_postgres::Pool::builder(manager).max_size(4).build().unwrap();
+            let database =
+                PostgresDatabase::with_pool(pool, &made.url, Default::default()).unwrap();
+            let store = PostgresStore::open(&database, &Default::default()).await.unwrap();
+            databases.lock().unwrap().push(made);
             store
         },
         spawn,

@@ -15,6 +15,7 @@ use simplejwt::store::memory::MemoryStore;
 use simplejwt::users::memory::MemoryUsers;
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
 use simplejwt::web::client::ClientAddress;
+use simplejwt::web::permission::IsAdminUser;
 use simplejwt::{Access, Auth, ManualClock, Settings, Timestamp, Token, Tokens, User};
 use simplejwt_actix::{AccessToken, CurrentUser, OptionalToken, OptionalUser, RequireAuth};
 
@@ -67,7 +68,11 @@ pub(crate) fn axum() -> SocketAddr {
             get(async |left: Option<Left>| name(left.map(|Extension(token)| token).as_ref())),
         )
         .layer(RequireAuthLayer::new(auth.clone()).optional());
+    let staff = axum::Router::new()
+        .route("/staff/", get(async || "staff"))
+        .layer(RequireAuthLayer::new(auth.clone()).permission(IsAdminUser));
     let router = axum::Router::new()
+        .merge(staff)
         .route("/token", get(async |token: Token<Access>| name(Some(&token))))
         .route("/user", get(async |CurrentUser(user): CurrentUser| user.username))
         .route("/optional/token", get(async |token: Option<Token<Access>>| name(token.as_ref())))
@@ -135,6 +140,11 @@ pub(crate) fn actix() -> SocketAddr {
                                 "/token",
                                 web::get().to(async |left: Option<Left>| name(left.as_deref())),
                             ),
+                    )
+                    .service(
+                        web::scope("/staff")
+                            .wrap(RequireAuth::new(auth.clone()).permission(IsAdminUser))
+                            .route("/", web::get().to(async || "staff")),
                     )
                     .default_service(web::to(not_found))
             };

@@ -92,21 +92,7 @@ impl PostgresDatabase {
     /// # Errors
     /// [`ConnectError`], whose text says what to do.
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
-        let mut target = Target::parse(url)?;
-        if target.config.get_connect_timeout().is_none() {
-            target.config.connect_timeout(options.connect_timeout);
-        }
-        let per_server =
-            target.config.get_connect_timeout().copied().unwrap_or(options.connect_timeout);
-        // A connection that only listens sends nothing by itself.
-        if target.config.get_keepalives_idle() > KEEPALIVE_IDLE {
-            target.config.keepalives_idle(KEEPALIVE_IDLE);
-            target.config.keepalives_interval(Duration::from_secs(10));
-            target.config.keepalives_retries(3);
-        }
-        // What is gone without a word is noticed at last.
-        target.config.tcp_user_timeout(options.operation_timeout.saturating_mul(2));
-        let servers = Servers::new(&target.config, url::connector(&target)?, per_server);
+        let (target, servers, per_server) = servers_of(url, &options)?;
         let count = u32::try_from(servers.count()).unwrap_or(u32::MAX);
         // The servers' own limits come first, and the settings after them.
         let create = per_server.saturating_mul(count).saturating_add(options.operation_timeout);
@@ -143,6 +129,35 @@ impl PostgresDatabase {
         }
     }
 
+    /// Uses a pool that the application has already. The URL is that of the same database: for the
+    /// connection that listens for revocations, which no pool lends out for good. Of the options,
+    /// `operation_timeout` and `connect_timeout` count; the pool has its own for the rest, and its
+    /// transactions should be at READ COMMITTED, PostgreSQL's default.
+    ///
+    /// ```no_run
+    /// use deadpool_postgres::{Manager, Pool};
+    /// use simplejwt::store::postgres::PostgresDatabase;
+    /// use tokio_postgres::NoTls;
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let url = "postgres://app:secret@localhost/app";
+    /// let pool = Pool::builder(Manager::new(url.parse()?, NoTls)).build()?;
+    /// let database = PostgresDatabase::with_pool(pool.clone(), url, Default::default())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConnectError`] if the URL isn't one, or its certificates can't be read.
+    pub fn with_pool(
+        pool: Pool,
+        url: &str,
+        options: PostgresOptions,
+    ) -> Result<Self, ConnectError> {
+        let (target, servers, _) = servers_of(url, &options)?;
+        Ok(Self { shared: Arc::new(Shared { pool, target, servers, options }) })
+    }
+
     /// A connection of its own, without time limits; what it is notified of is told by `notices`.
     pub(super) async fn alone(
         &self,
@@ -166,6 +181,29 @@ impl PostgresDatabase {
     pub(crate) fn attempts(&self, operation: &'static str) -> Attempts<'_> {
         Attempts { shared: &self.shared, operation, lost: 0, conflicts: 0 }
     }
+}
+
+/// The servers of a URL, and how long each may take to be connected to.
+fn servers_of(
+    url: &str,
+    options: &PostgresOptions,
+) -> Result<(Target, Servers, Duration), ConnectError> {
+    let mut target = Target::parse(url)?;
+    if target.config.get_connect_timeout().is_none() {
+        target.config.connect_timeout(options.connect_timeout);
+    }
+    let per_server =
+        target.config.get_connect_timeout().copied().unwrap_or(options.connect_timeout);
+    // A connection that only listens sends nothing by itself.
+    if target.config.get_keepalives_idle() > KEEPALIVE_IDLE {
+        target.config.keepalives_idle(KEEPALIVE_IDLE);
+        target.config.keepalives_interval(Duration::from_secs(10));
+        target.config.keepalives_retries(3);
+    }
+    // What is gone without a word is noticed at last.
+    target.config.tcp_user_timeout(options.operation_timeout.saturating_mul(2));
+    let servers = Servers::new(&target.config, url::connector(&target)?, per_server);
+    Ok((target, servers, per_server))
 }
 
 /// Tries an operation until it has worked, or can't.
