@@ -155,7 +155,7 @@ fn the_secret_is_neither_printed_nor_too_short() {
     let printed = run(&["config", "print", "--config", &site.file], &[]);
     let text = stdout(&printed);
     assert!(printed.status.success() && text.contains(r#"clients = "(secret)""#), "{text}");
-    assert!(text.contains(r#""X-Auth-Email" = "email""#), "{text}");
+    assert!(text.contains(r#"X-Auth-Email = "email""#), "{text}");
     assert!(!text.contains(SECRET) && !text.contains("billing-secret"), "{text}");
     fs::write(site.directory.path().join("billing-secret"), "too-short\n").unwrap();
     let refused = run(&["serve", "--config", &site.file], &[]);
