@@ -5,7 +5,8 @@ use std::fs;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{announce, cargo, output, root};
+use crate::process::{announce, command, output, root};
+use crate::server;
 
 mod settings;
 
@@ -53,15 +54,7 @@ fn files() -> Result<Vec<Generated>> {
         Generated { path: "docs/settings.md", text: settings::page(&source)? },
         Generated {
             path: "crates/simplejwt-server/config.example.toml",
-            text: output(cargo(&[
-                "run",
-                "--quiet",
-                "--package",
-                "simplejwt-server",
-                "--",
-                "config",
-                "example",
-            ]))?,
+            text: output(command(server::binary()?, &["config", "example"]))?,
         },
     ])
 }

@@ -10,6 +10,7 @@ mod packages;
 mod process;
 mod python;
 mod references;
+mod server;
 mod services;
 mod tally;
 mod test;

@@ -1,13 +1,12 @@
 //! `cargo xtask test`: everything that can fail, and nothing left out.
 
-use std::path::PathBuf;
-
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::browser;
 use crate::nginx;
-use crate::process::{cargo, command, output, watch};
+use crate::process::{cargo, command, watch};
 use crate::python;
+use crate::server;
 use crate::services::Up;
 use crate::tally::Tally;
 
@@ -37,7 +36,7 @@ pub(crate) fn run() -> Result<()> {
             broken.push(format!("cargo {}", arguments.join(" ")));
         }
     }
-    match server_binary() {
+    match server::binary() {
         Ok(server) => {
             let mut pytest = command(python, &["-m", "pytest", "--color=no", "compat"]);
             pytest.env("SIMPLEJWT_BIN", server).env_remove("PYTEST_ADDOPTS");
@@ -64,22 +63,4 @@ pub(crate) fn run() -> Result<()> {
         bail!("not everything passed");
     }
     Ok(())
-}
-
-/// Builds the server, with the features that the tests were built with, and finds it.
-fn server_binary() -> Result<PathBuf> {
-    let messages = output(cargo(&[
-        "build",
-        "--workspace",
-        "--all-features",
-        "--bin",
-        "simplejwt",
-        "--message-format=json-render-diagnostics",
-    ]))?;
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "simplejwt")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .context("cargo names no executable `simplejwt`")
 }
