@@ -68,6 +68,7 @@ impl MariaDb {
     /// Makes its folder and data, and starts it.
     pub(super) fn make(&self, tls: &Tls) -> Result<()> {
         new_folder(&self.folder, &self.account)?;
+        new_folder(&self.folder.join("tmp"), &self.account)?;
         let port = free_port(13306)?;
         write_port(&self.folder, port)?;
         tls.give(&self.folder, &self.account)?;
@@ -84,12 +85,15 @@ impl MariaDb {
         self.start()
     }
 
-    /// As durable as in production; character set and collation as in Debian's package.
+    /// As durable as in production; character set and collation as in Debian's package. A server
+    /// that starts deletes what is left in its folder for temporary tables: one in common would
+    /// be another's, too.
     fn config(&self, port: u16) -> String {
         let folder = self.folder.display();
         format!(
             "[mariadbd]
 datadir = {folder}/data
+tmpdir = {folder}/tmp
 socket = {folder}/socket
 pid-file = {folder}/pid
 init-file = {folder}/init.sql
