@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::process::{cargo, command, root, run as run_command};
+use crate::process::{cargo, command, root, run as run_command, this_program};
 use crate::python;
 use crate::services::Up;
 
@@ -48,7 +48,7 @@ fn server(rest: &[&str]) -> Result<()> {
     let mut benchmark = command(python, &arguments);
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     benchmark.env("SIMPLEJWT_BIN", target.join("release/simplejwt"));
-    benchmark.env("SIMPLEJWT_BENCH_LOAD", env::current_exe()?);
+    benchmark.env("SIMPLEJWT_BENCH_LOAD", this_program()?);
     if let Some(databases) = &databases {
         benchmark.envs(databases.variables()?);
     }

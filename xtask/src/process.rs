@@ -13,6 +13,17 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
+/// This program's file. Cargo may have replaced it meanwhile by one that was built with the whole
+/// workspace; Linux then calls the old one `xtask (deleted)`, and the new one is meant.
+///
+/// # Errors
+/// The operating system doesn't say.
+pub(crate) fn this_program() -> Result<PathBuf> {
+    let path = std::env::current_exe().context("can't tell this program's file")?;
+    let replaced = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
+    Ok(replaced.map_or_else(|| path.clone(), PathBuf::from))
+}
+
 /// Says what is about to be done.
 pub(crate) fn announce(what: &str) {
     println!("\n==> {what}");

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::packages;
-use crate::process::{announce, root};
+use crate::process::{announce, root, this_program};
 
 mod account;
 mod daemon;
@@ -210,7 +210,7 @@ impl Instance {
         }
         found.push(("SIMPLEJWT_TEST_CA_FILE", shown(Tls::new(&self.folder).authority())));
         // For tests that need servers of their own.
-        found.push(("SIMPLEJWT_TEST_XTASK", shown(std::env::current_exe()?)));
+        found.push(("SIMPLEJWT_TEST_XTASK", shown(this_program()?)));
         Ok(found)
     }
 
