@@ -7,10 +7,12 @@
 //! What decides is always a unique key, within one statement where that will do: no outcome
 //! depends on the isolation level being more than READ COMMITTED.
 
+mod batch;
 mod connect;
 mod database;
 pub mod migrate;
 mod revocations;
+mod rotations;
 pub(crate) mod schema;
 mod sessions;
 mod url;
@@ -34,6 +36,8 @@ pub(crate) use database::run;
 pub use database::{PostgresDatabase, PostgresOptions};
 pub use url::ConnectError;
 
+use batch::Batches;
+use rotations::{Rotating, Rotations};
 use schema::KeyType;
 
 type PgResult<T> = Result<T, tokio_postgres::Error>;
@@ -62,8 +66,7 @@ pub(crate) fn parameter(key: Key) -> String {
 struct Sql {
     user_id: KeyType,
     record: String,
-    rotate: String,
-    refresh: String,
+    rotations: rotations::Statements,
     open: String,
     blacklist_all: String,
     blacklist_others: String,
@@ -146,30 +149,7 @@ impl Sql {
                 "{REGISTER} VALUES ($1, $2, $3, {}, $5) ON CONFLICT (jti) DO NOTHING",
                 key("$4")
             ),
-            rotate: format!(
-                "WITH spent AS ({BLACKLIST} RETURNING token_id), \
-                 next AS ({REGISTER} SELECT $3, $1, $4, {}, $6 FROM spent) \
-                 SELECT 1 FROM spent",
-                key("$5")
-            ),
-            refresh: format!(
-                "WITH spent AS (INSERT INTO token_blacklist_blacklistedtoken \
-                 (blacklisted_at, token_id) \
-                 SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o \
-                 JOIN simplejwt_session_token AS t ON t.jti = o.jti \
-                 JOIN simplejwt_session AS s ON s.id = t.session_id \
-                 WHERE o.jti = $2 AND s.ended_at IS NULL AND s.created_at > $3 \
-                 AND t.used_at > $4 \
-                 AND (s.password IS NULL OR $5::text IS NULL OR s.password = $5::text) \
-                 AND {not_blacklisted} ON CONFLICT (token_id) DO NOTHING RETURNING token_id), \
-                 next AS ({REGISTER} SELECT $6, $1, $7, {}, $9 FROM spent), \
-                 link AS (INSERT INTO simplejwt_session_token (jti, session_id, parent_jti, \
-                 access_jti, created_at, used_at, expires_at, address) \
-                 SELECT $9, t.session_id, t.jti, $10, $11, $11, $12, $13 \
-                 FROM spent, simplejwt_session_token AS t WHERE t.jti = $2) \
-                 SELECT 1 FROM spent",
-                key("$8")
-            ),
+            rotations: rotations::Statements::new(key),
             open: format!(
                 "WITH session AS (INSERT INTO simplejwt_session \
                  (id, user_id, created_at, expires_at, password, address, user_agent) \
@@ -228,34 +208,21 @@ impl Sql {
         Ok(added > 0)
     }
 
-    async fn rotate(
-        &self,
-        client: &mut Object,
-        spent: &OutstandingToken,
-        next: &OutstandingToken,
-        at: Timestamp,
-        may_have_committed: bool,
-    ) -> PgResult<Rotation> {
-        let statement = client.prepare_cached(&self.rotate).await?;
-        let (now, expires_at, user) = (moment(at), moment(next.expires_at), self.user(next));
-        let values: [&(dyn ToSql + Sync); 6] =
-            [&now, &spent.jti, &next.token, &expires_at, &user, &next.jti];
-        if client.query_opt(&statement, &values).await?.is_some() {
+    async fn rotate(&self, client: &mut Object, rotating: &Rotating) -> PgResult<Rotation> {
+        if self.rotations.rotate(&*client, rotating).await? {
             return Ok(Rotation::Rotated);
         }
         // Not registered, or blacklisted already.
         let transaction = client.transaction().await?;
-        self.record(&transaction, spent).await?;
-        let rotated = transaction.query_opt(&statement, &values).await?.is_some();
+        self.record(&transaction, rotating.spent()).await?;
+        let rotated = self.rotations.rotate(&transaction, rotating).await?;
         transaction.commit().await?;
         if rotated {
             return Ok(Rotation::Rotated);
         }
         // The answer to the attempt before may have been lost, and not its work.
-        let ours = may_have_committed && {
-            let statement = client.prepare_cached(IS_REGISTERED).await?;
-            client.query_opt(&statement, &[&next.jti]).await?.is_some()
-        };
+        let statement = client.prepare_cached(IS_REGISTERED).await?;
+        let ours = client.query_opt(&statement, &[&rotating.next().jti]).await?.is_some();
         Ok(if ours { Rotation::Rotated } else { Rotation::Replayed })
     }
 }
@@ -268,6 +235,8 @@ impl Sql {
 pub struct PostgresStore {
     database: PostgresDatabase,
     sql: Arc<Sql>,
+    rotations: Batches<Rotations>,
+    rotations_in_sessions: Batches<Rotations>,
     listener: Arc<revocations::Listener>,
 }
 
@@ -293,9 +262,13 @@ impl PostgresStore {
             Ok(user_id) => user_id,
             Err(error) => return Err(schema::with_tables(&client, error).await),
         };
+        let sql = Arc::new(Sql::new(users, user_id));
+        let rotations = || Rotations::new(database.clone(), Arc::clone(&sql));
         Ok(Self {
             database: database.clone(),
-            sql: Arc::new(Sql::new(users, user_id)),
+            rotations: Batches::new(rotations(), database.patience()),
+            rotations_in_sessions: Batches::new(rotations(), database.patience()),
+            sql: Arc::clone(&sql),
             listener: Arc::default(),
         })
     }
@@ -330,16 +303,11 @@ impl TokenStore for PostgresStore {
         next: &OutstandingToken,
         at: Timestamp,
     ) -> Result<Rotation, StoreError> {
-        let mut attempts = self.database.attempts("rotate");
-        loop {
-            let mut client = attempts.client().await?;
-            let again = attempts.may_have_committed();
-            let work = self.sql.rotate(&mut client, spent, next, at, again);
-            let outcome = attempts.limited(work).await;
-            if let Some(rotation) = attempts.settle(client, outcome)? {
-                return Ok(rotation);
-            }
+        let rotating = Rotating::new(&self.sql, spent, next, at);
+        if self.rotations.run(rotating.clone()).await? {
+            return Ok(Rotation::Rotated);
         }
+        run!(self.database, "rotate", |client| self.sql.rotate(&mut client, &rotating))
     }
 
     async fn blacklist(

@@ -1,5 +1,6 @@
 //! Clients that rotate from token to token while something fails.
 
+#![allow(dead_code, reason = "each test uses its part")]
 #![allow(
     clippy::disallowed_methods,
     reason = "how long a failing server keeps others waiting is measured by the real clock"

@@ -178,6 +178,11 @@ impl PostgresDatabase {
         Ok(client)
     }
 
+    /// How long anybody waits: for a connection, and for an answer.
+    pub(super) fn patience(&self) -> Duration {
+        self.shared.options.wait_timeout.saturating_add(self.shared.options.operation_timeout)
+    }
+
     pub(crate) fn attempts(&self, operation: &'static str) -> Attempts<'_> {
         Attempts { shared: &self.shared, operation, lost: 0, conflicts: 0 }
     }
@@ -222,11 +227,6 @@ const MAX_LOST: u32 = 2;
 const MAX_CONFLICTS: u32 = 8;
 
 impl Attempts<'_> {
-    /// Whether an earlier attempt may have come to something without our hearing of it.
-    pub(crate) fn may_have_committed(&self) -> bool {
-        self.lost > 0
-    }
-
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
         self.shared.pool.get().await.map_err(|error| {
             let kind = match error {
@@ -306,7 +306,7 @@ pub(crate) use run;
 
 /// Transactions that can't both be: the one that was given up is begun again. So is one whose
 /// user was deleted in the meantime, which then has none.
-fn is_conflict(state: Option<&SqlState>) -> bool {
+pub(super) fn is_conflict(state: Option<&SqlState>) -> bool {
     const CONFLICTS: [&SqlState; 4] = [
         &SqlState::T_R_DEADLOCK_DETECTED,
         &SqlState::T_R_SERIALIZATION_FAILURE,

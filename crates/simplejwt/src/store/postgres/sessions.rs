@@ -1,6 +1,6 @@
 //! Sessions in PostgreSQL.
 //!
-//! A refresh is one statement, and one round trip, if nothing is unusual about it. It needs no
+//! A rotation is part of one statement if nothing is unusual about it (`rotations.rs`). It needs no
 //! lock on the session: whoever ends one sets `ended_at` first and then blacklists its tokens,
 //! looking anew until none is left. A rotation that came before has its row in the blacklist,
 //! which the other has to wait for, and a successor, which the next look shows; one that comes
@@ -13,6 +13,7 @@ use deadpool_postgres::{GenericClient, Object, Transaction};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::rotations::Rotating;
 use super::{
     PgResult, PostgresStore, Sql, can_be_stored, moment, parameter, revocations, run, until_none,
 };
@@ -113,11 +114,6 @@ const LEASE: &str = "\
 
 fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
-}
-
-/// The moment before which something is too old.
-fn since(now: Timestamp, limit: Option<Duration>) -> i64 {
-    limit.map_or(i64::MIN, |limit| (now - limit).as_micros())
 }
 
 /// A token of a session, as it stands.
@@ -366,10 +362,11 @@ impl Sql {
                 }
                 return Ok(Refreshing::Refreshed);
             }
-            if let NextToken::Rotated { token, access_jti } = &refresh.next
-                && self.rotate_in_session(&*client, refresh, token, access_jti).await?
-            {
-                return Ok(Refreshing::Refreshed);
+            if let NextToken::Rotated { token, access_jti } = &refresh.next {
+                let rotating = Rotating::in_session(self, refresh, token, access_jti);
+                if self.rotations.rotate(&*client, &rotating).await? {
+                    return Ok(Refreshing::Refreshed);
+                }
             }
             let transaction = client.transaction().await?;
             let step = self.unusual(&transaction, refresh).await?;
@@ -378,39 +375,6 @@ impl Sql {
                 return Ok(outcome);
             }
         }
-    }
-
-    /// The usual case, in one statement; whether this was it.
-    async fn rotate_in_session(
-        &self,
-        client: &impl GenericClient,
-        refresh: &SessionRefresh,
-        next: &OutstandingToken,
-        access_jti: &str,
-    ) -> PgResult<bool> {
-        let now = refresh.at;
-        let statement = client.prepare_cached(&self.refresh).await?;
-        let row = client
-            .query_opt(
-                &statement,
-                &[
-                    &moment(now),
-                    &refresh.token.jti,
-                    &since(now, refresh.lifetime),
-                    &since(now, refresh.idle),
-                    &refresh.session.password,
-                    &next.token,
-                    &moment(next.expires_at),
-                    &self.user(next),
-                    &next.jti,
-                    &access_jti,
-                    &now.as_micros(),
-                    &next.expires_at.as_micros(),
-                    &refresh.session.client.address,
-                ],
-            )
-            .await?;
-        Ok(row.is_some())
     }
 
     async fn unusual(
@@ -578,6 +542,12 @@ impl SessionStore for PostgresStore {
     }
 
     async fn refresh(&self, refresh: &SessionRefresh) -> Result<Refreshing, StoreError> {
+        if let NextToken::Rotated { token, access_jti } = &refresh.next {
+            let rotating = Rotating::in_session(&self.sql, refresh, token, access_jti);
+            if self.rotations_in_sessions.run(rotating).await? {
+                return Ok(Refreshing::Refreshed);
+            }
+        }
         run!(self.database, "refresh", |client| self.sql.refresh(&mut client, refresh))
     }
 
