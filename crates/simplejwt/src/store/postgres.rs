@@ -7,9 +7,10 @@
 //! What decides is always a unique key, within one statement where that will do: no outcome
 //! depends on the isolation level being more than READ COMMITTED.
 
-mod batch;
+pub(crate) mod batch;
 mod connect;
 mod database;
+pub(crate) mod lookup;
 pub mod migrate;
 mod revocations;
 mod rotations;
@@ -26,6 +27,7 @@ use jiff::Timestamp as Moment;
 use tokio_postgres::types::ToSql;
 
 use super::schema::SchemaError;
+use super::session::SessionHead;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
@@ -37,6 +39,7 @@ pub use database::{PostgresDatabase, PostgresOptions};
 pub use url::ConnectError;
 
 use batch::Batches;
+use lookup::Lookup;
 use rotations::{Rotating, Rotations};
 use schema::KeyType;
 
@@ -237,6 +240,7 @@ pub struct PostgresStore {
     sql: Arc<Sql>,
     rotations: Batches<Rotations>,
     rotations_in_sessions: Batches<Rotations>,
+    heads: Batches<Lookup<SessionHead>>,
     listener: Arc<revocations::Listener>,
 }
 
@@ -268,6 +272,7 @@ impl PostgresStore {
             database: database.clone(),
             rotations: Batches::new(rotations(), database.patience()),
             rotations_in_sessions: Batches::new(rotations(), database.patience()),
+            heads: Batches::new(sessions::heads(database), database.patience()),
             sql: Arc::clone(&sql),
             listener: Arc::default(),
         })

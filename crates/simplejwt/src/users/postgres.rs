@@ -18,6 +18,8 @@ use super::table::{UserTable, quoted};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::store::postgres::batch::Batches;
+use crate::store::postgres::lookup::Lookup;
 use crate::store::postgres::schema::{self, KeyType};
 use crate::store::postgres::{PostgresDatabase, can_be_stored, moment, parameter, run};
 use crate::store::schema::SchemaError;
@@ -31,6 +33,7 @@ pub struct PostgresUsers {
     pool: HashingPool,
     options: UserOptions,
     sql: Arc<Sql>,
+    by_user_id: Batches<Lookup<User>>,
 }
 
 impl fmt::Debug for PostgresUsers {
@@ -116,7 +119,7 @@ impl Sql {
         );
         Self {
             by_login: format!("{select} WHERE {login} = $1"),
-            by_user_id: format!("{select} WHERE {id} = CAST($1::text AS {})", user_id.cast),
+            by_user_id: format!("{select} WHERE {id} = CAST(asked.key AS {})", user_id.cast),
             page: format!(
                 "{select} WHERE $1::text IS NULL OR {login} > $1 ORDER BY {login} LIMIT $2"
             ),
@@ -193,7 +196,12 @@ impl PostgresUsers {
         match schema::check_users(&client, &table).await {
             Ok(checked) => {
                 let sql = Arc::new(Sql::new(table, checked, has_sessions));
-                Ok(Self { database: database.clone(), pool, options, sql })
+                let reading = Arc::clone(&sql);
+                let by_user_id = Lookup::new(database, "find", &sql.by_user_id, move |row| {
+                    Ok(reading.found(row)?.user)
+                });
+                let by_user_id = Batches::new(by_user_id, database.patience());
+                Ok(Self { database: database.clone(), pool, options, sql, by_user_id })
             }
             Err(error) => Err(schema::with_tables(&client, error).await),
         }
@@ -278,11 +286,7 @@ impl UserStore for PostgresUsers {
         if !can_be_stored(&key) {
             return Ok(None);
         }
-        run!(self.database, "find", |client| async {
-            let statement = client.prepare_cached(&self.sql.by_user_id).await?;
-            let row = client.query_opt(&statement, &[&key]).await?;
-            row.map(|row| Ok(self.sql.found(&row)?.user)).transpose()
-        })
+        self.by_user_id.find(key).await
     }
 
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {

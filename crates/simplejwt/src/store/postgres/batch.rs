@@ -22,17 +22,17 @@ const WAITING: usize = 10_000;
 
 /// What a batch does.
 #[async_trait]
-pub(super) trait Work: Send + Sync + 'static {
+pub(crate) trait Work: Send + Sync + 'static {
     /// What is asked.
     type Item: Send + Sync + 'static;
     /// What is answered.
     type Answer: Send + 'static;
 
     /// The verb, for errors.
-    const OPERATION: &'static str;
+    fn operation(&self) -> &'static str;
 
     /// Two with the same key are never in one batch.
-    fn key(item: &Self::Item) -> &str;
+    fn key(item: &Self::Item) -> Option<&str>;
 
     /// The answers, in the order of the items. An error is everybody's.
     async fn run(&self, items: &[Self::Item]) -> Result<Vec<Self::Answer>, StoreError>;
@@ -51,7 +51,7 @@ struct Queue<W: Work> {
 }
 
 /// Gathers what is asked. Clones share what waits.
-pub(super) struct Batches<W: Work>(Arc<Shared<W>>);
+pub(crate) struct Batches<W: Work>(Arc<Shared<W>>);
 
 struct Shared<W: Work> {
     work: W,
@@ -67,9 +67,13 @@ impl<W: Work> Clone for Batches<W> {
 
 impl<W: Work> Batches<W> {
     /// `patience` is how long anybody waits for an answer.
-    pub(super) fn new(work: W, patience: Duration) -> Self {
+    pub(crate) fn new(work: W, patience: Duration) -> Self {
         let queue = Mutex::new(Queue { waiting: VecDeque::new(), running: 0 });
         Self(Arc::new(Shared { work, patience, queue }))
+    }
+
+    pub(crate) fn work(&self) -> &W {
+        &self.0.work
     }
 
     /// The item's answer. It is given even where nobody waits for it any more, once it is on its
@@ -77,13 +81,13 @@ impl<W: Work> Batches<W> {
     ///
     /// # Errors
     /// That of the whole batch; `Busy` where too many wait, `Unavailable` after too long a wait.
-    pub(super) async fn run(&self, item: W::Item) -> Result<W::Answer, StoreError> {
+    pub(crate) async fn run(&self, item: W::Item) -> Result<W::Answer, StoreError> {
         let (answer, answered) = oneshot::channel();
         {
             let mut queue = self.0.queue();
             if queue.waiting.len() >= WAITING {
                 let reason = "too many wait for the database";
-                return Err(StoreError::new(W::OPERATION, StoreErrorKind::Busy, reason));
+                return Err(StoreError::new(self.0.work.operation(), StoreErrorKind::Busy, reason));
             }
             queue.waiting.push_back(Waiting { item, answer });
             if queue.running < CONCURRENT {
@@ -96,9 +100,11 @@ impl<W: Work> Batches<W> {
             Ok(Ok(outcome)) => outcome
                 .map_err(|error| StoreError::new(error.operation(), error.kind(), Box::new(error))),
             Ok(Err(oneshot::Canceled)) => {
-                Err(StoreError::unavailable(W::OPERATION, "the batch was given up"))
+                Err(StoreError::unavailable(self.0.work.operation(), "the batch was given up"))
             }
-            Err(_) => Err(StoreError::unavailable(W::OPERATION, "the database took too long")),
+            Err(_) => {
+                Err(StoreError::unavailable(self.0.work.operation(), "the database took too long"))
+            }
         }
     }
 }
@@ -120,10 +126,9 @@ impl<W: Work> Shared<W> {
             if waiting.answer.is_canceled() {
                 continue;
             }
-            match keys.insert(W::key(&waiting.item).to_owned()) {
-                true => batch.push(waiting),
-                false => later.push(waiting),
-            }
+            let meets_itself =
+                W::key(&waiting.item).is_some_and(|key| !keys.insert(key.to_owned()));
+            if meets_itself { &mut later } else { &mut batch }.push(waiting);
         }
         for waiting in later.into_iter().rev() {
             queue.waiting.push_front(waiting);
@@ -196,10 +201,12 @@ mod tests {
         type Item = String;
         type Answer = usize;
 
-        const OPERATION: &'static str = "size";
+        fn operation(&self) -> &'static str {
+            "size"
+        }
 
-        fn key(item: &String) -> &str {
-            item
+        fn key(item: &String) -> Option<&str> {
+            Some(item)
         }
 
         async fn run(&self, items: &[String]) -> Result<Vec<usize>, StoreError> {

@@ -179,7 +179,7 @@ impl PostgresDatabase {
     }
 
     /// How long anybody waits: for a connection, and for an answer.
-    pub(super) fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         self.shared.options.wait_timeout.saturating_add(self.shared.options.operation_timeout)
     }
 

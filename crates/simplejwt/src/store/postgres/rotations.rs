@@ -224,14 +224,16 @@ impl Work for Rotations {
     type Item = Rotating;
     type Answer = bool;
 
-    const OPERATION: &'static str = "refresh";
+    fn operation(&self) -> &'static str {
+        "refresh"
+    }
 
-    fn key(item: &Rotating) -> &str {
-        &item.spent.jti
+    fn key(item: &Rotating) -> Option<&str> {
+        Some(&item.spent.jti)
     }
 
     async fn run(&self, items: &[Rotating]) -> Result<Vec<bool>, StoreError> {
-        let mut attempts = self.database.attempts(Self::OPERATION);
+        let mut attempts = self.database.attempts(self.operation());
         let none = vec![false; items.len()];
         loop {
             let client = attempts.client().await?;

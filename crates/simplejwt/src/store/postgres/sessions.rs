@@ -13,9 +13,11 @@ use deadpool_postgres::{GenericClient, Object, Transaction};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::lookup::Lookup;
 use super::rotations::Rotating;
 use super::{
-    PgResult, PostgresStore, Sql, can_be_stored, moment, parameter, revocations, run, until_none,
+    PgResult, PostgresDatabase, PostgresStore, Sql, can_be_stored, moment, parameter, revocations,
+    run, until_none,
 };
 use crate::clock::Timestamp;
 use crate::error::StoreError;
@@ -64,7 +66,7 @@ const SHOW: &str = "\
 /// Reads two rows, however many tokens the session has had.
 const HEAD_OF: &str = "\
     SELECT s.id, s.user_id, s.created_at, s.ended_at FROM simplejwt_session_token AS t \
-    JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti = $1";
+    JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti = asked.key";
 /// A token of the session `s` can still be refreshed.
 const IS_LIVE: &str = "\
     s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
@@ -188,6 +190,11 @@ fn head(row: &Row) -> PgResult<SessionHead> {
         created_at: at(row.try_get(2)?),
         ended_at: row.try_get::<_, Option<i64>>(3)?.map(at),
     })
+}
+
+/// The sessions that tokens are in.
+pub(super) fn heads(database: &PostgresDatabase) -> Lookup<SessionHead> {
+    Lookup::new(database, "session_of", HEAD_OF, head)
 }
 
 async fn insert_session(
@@ -565,10 +572,7 @@ impl SessionStore for PostgresStore {
         if !can_be_stored(jti) {
             return Ok(None);
         }
-        run!(self.database, "session_of", |client| async {
-            let statement = client.prepare_cached(HEAD_OF).await?;
-            client.query_opt(&statement, &[&jti]).await?.as_ref().map(head).transpose()
-        })
+        self.heads.find(jti.to_owned()).await
     }
 
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
