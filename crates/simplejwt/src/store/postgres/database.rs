@@ -100,7 +100,8 @@ impl PostgresDatabase {
         let manager = Manager::from_connect(target.config.clone(), servers.clone(), config);
         let settings = format!(
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-             SET statement_timeout = {time}; SET idle_in_transaction_session_timeout = {time}",
+             SET plan_cache_mode = force_generic_plan; SET statement_timeout = {time}; \
+             SET idle_in_transaction_session_timeout = {time}",
             time = options.operation_timeout.saturating_mul(2).as_millis()
         );
         let pool = Pool::builder(manager)
