@@ -85,7 +85,7 @@ const BLACKLIST: &str = "\
     ON CONFLICT (token_id) DO NOTHING";
 const IS_BLACKLISTED: &str = "\
     SELECT 1 FROM token_blacklist_outstandingtoken AS o \
-    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = $1";
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = asked.key";
 const IS_REGISTERED: &str = "SELECT 1 FROM token_blacklist_outstandingtoken WHERE jti = $1";
 const FLUSH: &str = "\
     WITH expired AS (SELECT id FROM token_blacklist_outstandingtoken \
@@ -240,6 +240,7 @@ pub struct PostgresStore {
     sql: Arc<Sql>,
     rotations: Batches<Rotations>,
     rotations_in_sessions: Batches<Rotations>,
+    blacklisted: Batches<Lookup<()>>,
     heads: Batches<Lookup<SessionHead>>,
     listener: Arc<revocations::Listener>,
 }
@@ -272,6 +273,10 @@ impl PostgresStore {
             database: database.clone(),
             rotations: Batches::new(rotations(), database.patience()),
             rotations_in_sessions: Batches::new(rotations(), database.patience()),
+            blacklisted: Batches::new(
+                Lookup::new(database, "is_blacklisted", IS_BLACKLISTED, |_| Ok(())),
+                database.patience(),
+            ),
             heads: Batches::new(sessions::heads(database), database.patience()),
             sql: Arc::clone(&sql),
             listener: Arc::default(),
@@ -342,10 +347,7 @@ impl TokenStore for PostgresStore {
         if !can_be_stored(jti) {
             return Ok(false);
         }
-        run!(self.database, "is_blacklisted", |client| async {
-            let statement = client.prepare_cached(IS_BLACKLISTED).await?;
-            Ok(client.query_opt(&statement, &[&jti]).await?.is_some())
-        })
+        Ok(self.blacklisted.find(jti.to_owned()).await?.is_some())
     }
 
     async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {

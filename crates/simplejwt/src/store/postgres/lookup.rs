@@ -7,12 +7,14 @@ use super::batch::{Batches, Work};
 use super::{PgResult, PostgresDatabase};
 use crate::error::{StoreError, StoreErrorKind};
 
+type Read<T> = Box<dyn Fn(&Row) -> PgResult<T> + Send + Sync>;
+
 /// A statement that finds at most one row for a key.
 pub(crate) struct Lookup<T> {
     database: PostgresDatabase,
     operation: &'static str,
     sql: String,
-    read: Box<dyn Fn(&Row) -> PgResult<T> + Send + Sync>,
+    read: Read<T>,
 }
 
 impl<T> Lookup<T> {

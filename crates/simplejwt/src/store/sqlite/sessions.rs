@@ -595,7 +595,9 @@ pub(crate) fn rehashed(
 mod tests {
     use rusqlite::StatementStatus;
 
+    use super::super::{SqliteDatabase, migrate};
     use super::*;
+    use crate::users::table::UserTable;
 
     /// What SQLite does for a query, in instructions of its machine.
     fn steps(connection: &Connection, sql: &str, value: &str) -> i32 {
@@ -629,5 +631,53 @@ mod tests {
         let (head_after, list_after) = measure(10_000);
         assert_eq!(head_before, head_after);
         assert!(list_after > 100 * list_before, "the measure tells: {list_before} {list_after}");
+    }
+
+    #[tokio::test]
+    async fn a_rotation_compiles_nothing_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(path, Default::default()).unwrap();
+        let users = UserTable::default();
+        let now = Timestamp::from_secs(1_767_323_045);
+        migrate::apply(&database, &users, now).await.unwrap();
+        let store = SqliteStore::open(&database, &users).unwrap();
+        let later = now + std::time::Duration::from_secs(3600);
+        let token = |n: u8| OutstandingToken {
+            jti: n.to_string(),
+            token: format!("{n}.token"),
+            user_id: Some("1".into()),
+            created_at: now,
+            expires_at: later,
+        };
+        for n in 0..5 {
+            let refresh = SessionRefresh {
+                token: token(n),
+                next: NextToken::Rotated { token: token(n + 1), access_jti: format!("{n}-access") },
+                session: NewSession {
+                    id: "0".into(),
+                    user_id: "1".into(),
+                    client: Client::default(),
+                    password: None,
+                },
+                grace: std::time::Duration::ZERO,
+                idle: None,
+                lifetime: None,
+                at: now + std::time::Duration::from_secs(n.into()),
+                horizon: Horizon { refresh: later, access: later },
+            };
+            assert_eq!(store.refresh(&refresh).await.unwrap(), Refreshing::Refreshed);
+        }
+        let record = store.sql.record.clone();
+        let compiled_anew = database.write("count", move |connection| {
+            let mut counts = Vec::new();
+            for sql in [SPEND, SUCCEED, &record] {
+                let statement = connection.prepare_cached(sql)?;
+                assert!(statement.get_status(StatementStatus::Run) > 4, "{sql}");
+                counts.push(statement.get_status(StatementStatus::RePrepare));
+            }
+            Ok(counts)
+        });
+        assert_eq!(compiled_anew.await.unwrap(), [0, 0, 0]);
     }
 }
