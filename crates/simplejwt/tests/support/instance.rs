@@ -79,7 +79,23 @@ impl Instance {
         processes.extend(children.unwrap().split_whitespace().map(str::to_owned));
         // One that has just ended by itself is no failure.
         let _ = Command::new("kill").arg(signal).args(&processes).output().unwrap();
+        if signal == "-STOP" {
+            // A thread on the other processor may have gone on for a moment, and answered.
+            while processes.iter().any(|process| is_running(process)) {
+                std::thread::yield_now();
+            }
+        }
     }
+}
+
+/// Whether a thread of the process is neither stopped nor gone.
+fn is_running(process: &str) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else { return false };
+    threads.flatten().any(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        !matches!(state, None | Some('T' | 't' | 'Z' | 'X'))
+    })
 }
 
 impl Drop for Instance {
