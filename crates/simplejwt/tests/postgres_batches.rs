@@ -9,7 +9,7 @@ mod traffic;
 use simplejwt::store::OutstandingToken;
 use simplejwt::store::postgres::PostgresStore;
 use simplejwt::store::session::{NextToken, Refreshing};
-use simplejwt::{SessionStore as _, TokenStore as _};
+use simplejwt::{SessionStore as _, StoreError, TokenStore as _};
 use support::postgres::Database;
 use traffic::{NOW, refresh, step, token};
 
@@ -31,15 +31,15 @@ async fn known(store: &PostgresStore) {
 /// All of them at once, from their second token to the third; how they ended.
 async fn all_at_once(
     store: &PostgresStore,
-    other: impl Fn(usize) -> OutstandingToken,
-) -> Vec<Refreshing> {
+    next: impl Fn(usize) -> OutstandingToken,
+) -> Vec<Result<Refreshing, StoreError>> {
     let tasks: Vec<_> = (0..MANY)
         .map(|chain| {
             let mut asked = step(chain, 1);
             let access_jti = format!("{chain}-access");
-            asked.next = NextToken::Rotated { token: other(chain), access_jti };
+            asked.next = NextToken::Rotated { token: next(chain), access_jti };
             let store = store.clone();
-            tokio::spawn(async move { store.refresh(&asked).await.unwrap() })
+            tokio::spawn(async move { store.refresh(&asked).await })
         })
         .collect();
     let mut outcomes = Vec::new();
@@ -60,7 +60,9 @@ async fn many_need_few_transactions() {
     known(&store).await;
     let before = transactions(&raw).await;
     let outcomes = all_at_once(&store, next).await;
-    assert!(outcomes.iter().all(|outcome| *outcome == Refreshing::Refreshed));
+    for outcome in outcomes {
+        assert_eq!(outcome.unwrap(), Refreshing::Refreshed);
+    }
     // Other tests write to the same server, and count.
     let written = transactions(&raw).await - before;
     assert!(written < 150, "{written} transactions for {MANY} rotations");
@@ -89,17 +91,7 @@ async fn one_that_cannot_be_done_stops_no_other() {
         _ if chain == taken => token("chain-0-0"),
         _ => next(chain),
     };
-    let tasks: Vec<_> = (0..MANY)
-        .map(|chain| {
-            let mut asked = step(chain, 1);
-            let access_jti = format!("{chain}-access");
-            asked.next = NextToken::Rotated { token: spoilt(chain), access_jti };
-            let store = store.clone();
-            tokio::spawn(async move { store.refresh(&asked).await })
-        })
-        .collect();
-    for (chain, task) in tasks.into_iter().enumerate() {
-        let outcome = task.await.unwrap();
+    for (chain, outcome) in all_at_once(&store, spoilt).await.into_iter().enumerate() {
         match chain == 3 || chain == taken {
             true => assert!(outcome.is_err(), "{chain}: {outcome:?}"),
             false => assert_eq!(outcome.unwrap(), Refreshing::Refreshed, "{chain}"),
@@ -141,7 +133,7 @@ async fn one_that_waits_for_a_lock_holds_up_no_other() {
     }
 }
 
-/// The same token twice in a batch, and tokens of a session that ends meanwhile.
+/// Many times in one process's queue, and in that of another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_token_is_spent_once_however_it_meets_itself() {
     let made = Database::migrated().await;
