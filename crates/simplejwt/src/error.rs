@@ -77,6 +77,13 @@ pub enum Error {
     /// A protected route was given a token that none of `AUTH_TOKEN_CLASSES` takes.
     #[error("token not valid for any token type: {}", messages(.0))]
     TokenNotValid(Vec<TokenMessage>),
+    /// The access token came by cookie and has expired. Browsers send a cookie by themselves: what
+    /// can do without credentials does so.
+    #[error("the access token of the cookie has expired")]
+    CookieExpired(Vec<TokenMessage>),
+    /// The request has good cookies of two users, one of which another host may have set.
+    #[error("the request has the cookies of two users")]
+    AmbiguousCookies,
     /// The token has no claim that names its user.
     #[error("token has no user claim")]
     NoUserClaim,
@@ -143,7 +150,11 @@ impl Error {
     /// A stable code: upstream's where upstream has one.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Token(_) | Self::TokenNotValid(_) | Self::NoUserClaim => "token_not_valid",
+            Self::Token(_)
+            | Self::TokenNotValid(_)
+            | Self::CookieExpired(_)
+            | Self::NoUserClaim => "token_not_valid",
+            Self::AmbiguousCookies => "ambiguous_cookies",
             Self::VerifiedBlacklisted => "invalid",
             Self::NoActiveAccount | Self::NoActiveAccountForToken => "no_active_account",
             Self::NotAuthenticated => "not_authenticated",

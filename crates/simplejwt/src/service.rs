@@ -2,6 +2,7 @@
 
 mod claims;
 mod oauth;
+mod presented;
 mod refresh;
 mod revocation;
 mod sessions;
