@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::{HttpMessage as _, HttpRequest};
 use http::request::Parts;
 use http::{HeaderMap, Response};
 use simplejwt::Settings;
@@ -43,6 +44,11 @@ impl AllowedOrigins {
         (!settings.allowed_origins.is_empty()).then(|| Self::new(settings))
     }
 
+    /// The same, unless a middleware further out sees to the answer to this request.
+    pub(crate) fn unless_seen_to(cors: Option<&Self>, request: &HttpRequest) -> Option<Self> {
+        cors.filter(|_| !request.extensions().contains::<SeenTo>()).cloned()
+    }
+
     pub(crate) fn preflight(&self, request: &Parts) -> Option<Response<Vec<u8>>> {
         self.0.preflight(&request.method, &request.headers)
     }
@@ -51,6 +57,9 @@ impl AllowedOrigins {
         self.0.permit(&request.headers, answer.headers_mut());
     }
 }
+
+/// That a middleware further out sees to the answer.
+struct SeenTo;
 
 impl<S, B> Transform<S, ServiceRequest> for AllowedOrigins
 where
@@ -94,12 +103,13 @@ where
                 let answer = convert::response(answer);
                 return Ok(request.into_response(answer).map_into_right_body());
             }
+            let is_seen_to = request.extensions_mut().insert(SeenTo).is_some();
             let mut answer = inner.call(request).await?;
-            let mut headers = HeaderMap::new();
-            if !answer.headers().contains_key("access-control-allow-origin") {
+            if !is_seen_to {
+                let mut headers = HeaderMap::new();
                 cors.0.permit(&parts.headers, &mut headers);
+                convert::append(&headers, answer.headers_mut());
             }
-            convert::append(&headers, answer.headers_mut());
             Ok(answer.map_into_left_body())
         })
     }

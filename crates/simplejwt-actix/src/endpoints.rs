@@ -136,6 +136,7 @@ pub fn route(auth: Auth, endpoint: Endpoint, options: &RouterOptions) -> Route {
         let (auth, options, cors) = (auth.clone(), options.clone(), cors.clone());
         async move {
             let parts = convert::parts(&request);
+            let cors = AllowedOrigins::unless_seen_to(cors.as_ref(), &request);
             if let Some(cors) = &cors
                 && let Some(answer) = cors.preflight(&parts)
             {
@@ -173,7 +174,7 @@ pub async fn not_found() -> HttpResponse {
 fn redirect_to_slash(request: HttpRequest, cors: Option<&AllowedOrigins>) -> HttpResponse {
     let parts = convert::parts(&request);
     let mut answer = request::redirect_to_slash(&parts.uri);
-    if let Some(cors) = cors {
+    if let Some(cors) = AllowedOrigins::unless_seen_to(cors, &request) {
         if let Some(answer) = cors.preflight(&parts) {
             return convert::response(answer);
         }
