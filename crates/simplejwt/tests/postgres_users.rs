@@ -165,6 +165,7 @@ fn refresh(jti: &str, next: &str, password: &str) -> SessionRefresh {
             password: Some(password_fingerprint(password)),
         },
         grace: Duration::ZERO,
+        tolerance: Duration::ZERO,
         idle: None,
         lifetime: None,
         at: NOW,

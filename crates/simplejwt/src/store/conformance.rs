@@ -161,6 +161,7 @@ fn refresh(spent: &str, next: &str) -> SessionRefresh {
         next: NextToken::Rotated { token: token(next), access_jti: format!("access of {next}") },
         session: session(spent),
         grace: std::time::Duration::ZERO,
+        tolerance: std::time::Duration::ZERO,
         idle: None,
         lifetime: None,
         at: NOW,

@@ -107,6 +107,7 @@ async fn a_rehash_keeps_the_sessions() {
         next: NextToken::Rotated { token: token("t"), access_jti: "a".into() },
         session: session(&user.password),
         grace: Default::default(),
+        tolerance: Default::default(),
         idle: None,
         lifetime: None,
         at: NOW,

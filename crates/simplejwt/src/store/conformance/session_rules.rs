@@ -41,8 +41,13 @@ pub(super) async fn a_login_opens_a_session(store: &impl SessionStore) {
     assert_eq!((found.created_at, found.refreshed_at), (NOW, NOW));
     assert_eq!((found.expires_at, found.ended_at), (after(60), None));
     assert_eq!(found.client, Client::new(Some("192.0.2.1"), Some("suite")));
-    let head =
-        SessionHead { id: "a".into(), user_id: found.user_id, created_at: NOW, ended_at: None };
+    let head = SessionHead {
+        id: "a".into(),
+        user_id: found.user_id,
+        created_at: NOW,
+        ended_at: None,
+        spent_at: None,
+    };
     assert_eq!(good(store.session_of("a").await), Some(head));
     assert_eq!(good(store.session("b").await), None);
     assert_eq!(good(store.session_of("b").await), None);

@@ -90,7 +90,7 @@ async fn end_asked(auth: &Auth, parts: &Parts, asked: Asked) -> Result<u64, Refu
                     if holder.user_id != caller.user_id {
                         return Err(Error::PermissionDenied.into());
                     }
-                    holder
+                    Caller { session: holder.session, ..caller }
                 }
                 None => caller,
             }
@@ -110,13 +110,13 @@ async fn end_asked(auth: &Auth, parts: &Parts, asked: Asked) -> Result<u64, Refu
     };
     // The token's session, whether it has been seen here or not.
     if let (Scope::This, Some(refresh), None) = (scope, &refresh, &user) {
-        auth.log_out_with(refresh).await?;
-        return Ok(1);
+        return Ok(auth.log_out_with(refresh).await?);
     }
     Ok(match user.map(UserId::from).filter(|user| *user != caller.user_id) {
         None => auth.log_out(&caller, scope).await?,
         Some(user_id) => {
             staff(auth, parts).await?;
+            let user_id = auth.known_user(&user_id).await?;
             if scope != Scope::All {
                 return Err(invalid(object([(
                     "scope",
@@ -175,7 +175,7 @@ async fn whose(auth: &Auth, parts: &Parts, caller: &Caller) -> Result<UserId, Er
     match asked.map(|(_, user)| UserId::from(user)) {
         Some(user) if user != caller.user_id => {
             staff(auth, parts).await?;
-            Ok(user)
+            auth.known_user(&user).await
         }
         _ => Ok(caller.user_id.clone()),
     }
