@@ -189,22 +189,6 @@ pub(super) async fn without_grace_clocks_may_differ(store: &impl SessionStore) {
     assert_eq!(good(store.refresh(&refresh_at("b", "d", 6, 0)).await), Refreshing::Ended);
 }
 
-pub(super) async fn a_used_successor_ends_the_grace(store: &impl SessionStore) {
-    let _ = good(store.open(&open("a")).await);
-    for (spent, next) in [("a", "b"), ("b", "c")] {
-        let refresh = refresh_at(spent, next, 0, 60);
-        assert_eq!(good(store.refresh(&refresh).await), Refreshing::Refreshed);
-    }
-    assert_eq!(good(store.refresh(&refresh_at("a", "x", 1, 60)).await), Refreshing::Reused);
-    assert!(is_blacklisted(store, "c").await);
-
-    // Its successor was blacklisted by somebody else.
-    let _ = good(store.open(&open("p")).await);
-    assert_eq!(good(store.refresh(&refresh_at("p", "q", 0, 60)).await), Refreshing::Refreshed);
-    let _ = good(store.blacklist(&token("q"), NOW).await);
-    assert_eq!(good(store.refresh(&refresh_at("p", "x", 1, 60)).await), Refreshing::Reused);
-}
-
 pub(super) async fn the_grace_never_outlives_the_session(store: &impl SessionStore) {
     let _ = good(store.open(&open("a")).await);
     assert_eq!(good(store.refresh(&refresh_at("a", "b", 0, 60)).await), Refreshing::Refreshed);
