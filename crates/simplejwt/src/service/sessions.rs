@@ -6,8 +6,10 @@ use super::Auth;
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
-use crate::settings::SESSION_CLAIM;
-use crate::store::session::{EndReason, EndSessions, Session, SessionStore, Which};
+use crate::settings::{Revocation as Checking, SESSION_CLAIM};
+use crate::store::session::{
+    EndReason, EndSessions, Revocation, Session, SessionStore, Subject, Which,
+};
 use crate::store::{Blacklisting, OutstandingToken};
 use crate::token::{Access, Refresh, Token};
 use crate::users::UserId;
@@ -222,32 +224,44 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::NoSuchUser`] where all sessions of a user were to be ended who isn't there, and
-    /// there were none; [`Error::SessionsDisabled`]; internal errors.
+    /// has none; [`Error::SessionsDisabled`]; internal errors.
     pub async fn end_sessions(&self, which: Which, reason: EndReason) -> Result<u64, Error> {
         let sessions = self.session_store()?;
-        let mut is_known = true;
+        let at = self.tokens.now();
         let which = match which {
             Which::One { id, user_id: Some(user_id) } => {
                 Which::One { id, user_id: Some(self.canonical(&user_id).await?) }
             }
-            Which::All { user_id, except } => {
-                let found = self.found(&user_id).await?;
-                is_known = found.is_some();
-                Which::All { user_id: found.unwrap_or(user_id), except }
-            }
+            Which::All { user_id, except } => match self.known_user(&user_id).await {
+                Ok(user_id) => Which::All { user_id, except },
+                Err(Error::NoSuchUser) => {
+                    self.forget_user(sessions, user_id, at).await?;
+                    return Err(Error::NoSuchUser);
+                }
+                Err(error) => return Err(error),
+            },
             which => which,
         };
-        let at = self.tokens.now();
         let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
         let ended = sessions.end_sessions(&end).await?;
-        tracing::info!(
-            which = ?end.which,
-            %reason,
-            ended,
-            address = self.address(),
-            "sessions ended"
-        );
-        if ended == 0 && !is_known { Err(Error::NoSuchUser) } else { Ok(ended) }
+        let address = self.address();
+        tracing::info!(which = ?end.which, %reason, ended, address, "sessions ended");
+        Ok(ended)
+    }
+
+    /// Revokes the access tokens without a session of a user who isn't there any more.
+    async fn forget_user(
+        &self,
+        sessions: &dyn SessionStore,
+        user_id: UserId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if self.settings().sessions.revocation != Checking::Stateless {
+            let subject = Subject::User(user_id);
+            let expires_at = self.horizon(now).access;
+            sessions.revoke(&Revocation { subject, revoked_at: now, expires_at }).await?;
+        }
+        Ok(())
     }
 
     /// The id of a user who is there, as the user's row has it; the given one where there are no
