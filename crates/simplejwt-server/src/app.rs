@@ -66,6 +66,9 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
 impl App {
     /// What goes on beside the requests, for as long as the process lives.
     pub(crate) async fn start(&self, config: &Config) {
+        for warning in config.settings.warnings() {
+            tracing::warn!("{warning}");
+        }
         if config.settings.sessions.revocation == Revocation::Feed {
             // A process that has just started knows what was revoked before it answers.
             if let Err(error) = self.auth.poll_revocations().await {

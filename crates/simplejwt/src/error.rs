@@ -111,6 +111,9 @@ pub enum Error {
     /// There is no such session, or it is somebody else's.
     #[error("no such session")]
     NoSuchSession,
+    /// There is no such user, nor any session of a user who was deleted.
+    #[error("no such user")]
+    NoSuchUser,
     /// What was asked for is for staff.
     #[error("permission denied")]
     PermissionDenied,
@@ -167,6 +170,7 @@ impl Error {
             Self::TooManySessions => "too_many_sessions",
             Self::SessionUnknown => "session_unknown",
             Self::NoSuchSession => "not_found",
+            Self::NoSuchUser => "user_not_found",
             Self::PermissionDenied => "permission_denied",
             Self::CrossOrigin => "csrf_failed",
             Self::FeedLost => "unavailable",

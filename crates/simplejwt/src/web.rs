@@ -79,7 +79,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::TooManySessions | Error::PermissionDenied | Error::CrossOrigin => {
             StatusCode::FORBIDDEN
         }
-        Error::NoSuchSession => StatusCode::NOT_FOUND,
+        Error::NoSuchSession | Error::NoSuchUser => StatusCode::NOT_FOUND,
         Error::BlacklistDisabled
         | Error::SessionsDisabled
         | Error::NoUserStore
@@ -138,6 +138,7 @@ pub fn body(error: &Error) -> Json {
             with_code("The token names no session: send its refresh token in \"refresh\".")
         }
         Error::NoSuchSession => detail("Not found."),
+        Error::NoSuchUser => with_code("User not found"),
         Error::PermissionDenied => detail("You do not have permission to perform this action."),
         Error::CrossOrigin => with_code("CSRF Failed: the request came from another origin."),
         Error::NoUserStore => with_code("Logging in is not enabled."),

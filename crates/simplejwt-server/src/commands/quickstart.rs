@@ -53,7 +53,7 @@ signing_key_file = "signing.key"
 [sessions]
 # Tokens say which session they belong to, so that ending it ends them all.
 session_claim = true
-# An answer that got lost, or twenty tabs that refresh at once, get the same tokens again.
+# An answer that got lost, or twenty tabs that refresh at once, get the newest tokens again.
 rotation_grace = 10
 # However often it is refreshed, after this somebody has to log in again.
 lifetime = "90d"

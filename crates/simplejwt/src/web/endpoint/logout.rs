@@ -6,7 +6,7 @@ use http::request::Parts;
 use super::cookies::{self, RefreshCookies};
 use super::sessions::staff;
 use super::{EndpointOptions, Refusal, Reply, invalid};
-use crate::error::{Error, TokenError};
+use crate::error::Error;
 use crate::service::{Auth, Caller, Scope};
 use crate::store::session::{EndReason, Which};
 use crate::token::Refresh;
@@ -142,12 +142,17 @@ async fn end_asked(
         Some(user) => end_by_staff(auth, parts, asked.scope, user).await.map(Some),
         None if asked.scope == Scope::This => Ok(end_each(auth, presented).await?),
         None => {
-            let mut ended = None;
+            let (mut ended, mut refusal) = (None, None);
             for caller in everybody(auth, presented).await? {
-                let count = auth.log_out(&caller, asked.scope).await?;
-                ended = Some(ended.unwrap_or(0) + count);
+                match auth.log_out(&caller, asked.scope).await {
+                    Ok(count) => ended = Some(ended.unwrap_or(0) + count),
+                    Err(error) => refusal = Some(refused(refusal, error)?),
+                }
             }
-            Ok(ended)
+            match (ended, refusal) {
+                (None, Some(error)) => Err(error.into()),
+                (ended, _) => Ok(ended),
+            }
         }
     }
 }
@@ -157,16 +162,14 @@ async fn end_each(auth: &Auth, presented: &Presented) -> Result<Option<u64>, Err
     let (mut ended, mut refusal) = (0, None);
     for token in &presented.refresh {
         match auth.log_out_with(token).await {
-            Ok(()) => ended += 1,
+            Ok(count) => ended += count,
             Err(error) => refusal = Some(refused(refusal, error)?),
         }
     }
     for caller in &presented.callers {
         match auth.log_out(caller, Scope::This).await {
-            Ok(0) => refusal = refusal.or(Some(TokenError::Blacklisted.into())),
             Ok(count) => ended += count,
-            Err(Error::SessionUnknown) => refusal = refusal.or(Some(Error::SessionUnknown)),
-            Err(error) => return Err(error),
+            Err(error) => refusal = Some(refused(refusal, error)?),
         }
     }
     match (ended, refusal) {
@@ -176,9 +179,10 @@ async fn end_each(auth: &Auth, presented: &Presented) -> Result<Option<u64>, Err
     }
 }
 
-/// The first refusal, unless the error is another than that a token is no good.
+/// The first refusal, unless the error is another than that a token is no good, or doesn't tell.
 fn refused(first: Option<Error>, error: Error) -> Result<Error, Error> {
-    if crate::web::status(&error) == StatusCode::UNAUTHORIZED {
+    let is_refusal = crate::web::status(&error) == StatusCode::UNAUTHORIZED;
+    if is_refusal || matches!(error, Error::SessionUnknown) {
         Ok(first.unwrap_or(error))
     } else {
         Err(error)
@@ -198,7 +202,10 @@ async fn everybody(auth: &Auth, presented: &Presented) -> Result<Vec<Caller>, Er
     let mut users = Vec::<Caller>::new();
     for caller in found {
         match users.iter_mut().find(|known| known.user_id == caller.user_id) {
-            Some(known) => known.session = known.session.take().or(caller.session),
+            Some(known) => {
+                known.session = known.session.take().or(caller.session);
+                known.is_spent &= caller.is_spent;
+            }
             None => users.push(caller),
         }
     }
@@ -216,6 +223,7 @@ async fn end_by_staff(
     user_id: UserId,
 ) -> Result<u64, Refusal> {
     staff(auth, parts).await?;
+    let user_id = auth.known_user(&user_id).await?;
     if scope != Scope::All {
         return Err(invalid(object([(
             "scope",

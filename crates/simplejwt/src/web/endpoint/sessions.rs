@@ -59,7 +59,7 @@ async fn whose(auth: &Auth, parts: &Parts, caller: &Caller) -> Result<UserId, Er
     match asked.map(|(_, user)| UserId::from(user)) {
         Some(user) if user != caller.user_id => {
             staff(auth, parts).await?;
-            Ok(user)
+            auth.known_user(&user).await
         }
         _ => Ok(caller.user_id.clone()),
     }
