@@ -203,9 +203,9 @@ impl Auth {
         };
         Ok(match (session, is_blacklisted) {
             (Some(session), _) if session.ended_at.is_some() => Worth::Dead,
-            (Some(_), true) => Worth::Spent,
+            (Some(session), _) if is_blacklisted || session.spent_at.is_some() => Worth::Spent,
             (None, true) => Worth::Dead,
-            (_, false) => Worth::Good,
+            (Some(_) | None, _) => Worth::Good,
         })
     }
 

@@ -132,7 +132,7 @@ mod tests {
             (None, &[("host", "api.example.com")]),
             (None, &[("host", "api.example.com"), ("origin", "https://api.example.com")]),
             (None, &[("host", "localhost:8000"), ("origin", "http://localhost:3000")]),
-            (None, &[("host", "a.localhost:8000"), ("origin", "http://b.localhost:3000")]),
+            (None, &[("host", "a.b.localhost:8000"), ("origin", "http://c.b.localhost:3000")]),
             (None, &[("host", "127.0.0.1:8000"), ("origin", "http://127.0.0.1:3000")]),
             (None, &[("host", "[::1]:8000"), ("origin", "http://[::1]:3000")]),
             (Some(Insecure), &[("host", "box.lan:8000"), ("origin", "http://box.lan:8000")]),
