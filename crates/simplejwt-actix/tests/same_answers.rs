@@ -336,11 +336,18 @@ fn pages_of_an_allowed_origin_may_read_every_answer() {
         }
         let asks = ("access-control-request-method", "POST");
         let names = ("access-control-request-headers", "content-type");
-        let preflight = both.same(&request("OPTIONS", path, &[origin, asks, names], ""));
-        assert_eq!(preflight.status, 200, "{path}");
-        assert_eq!(preflight.headers["access-control-allow-origin"], [ORIGIN]);
-        assert_eq!(preflight.headers["access-control-allow-methods"], ["POST"]);
-        assert_eq!(preflight.headers["access-control-allow-headers"], ["content-type"]);
+        let bytes = request("OPTIONS", path, &[origin, asks, names], "");
+        let preflights = match OWN.contains(&path) {
+            // axum adds what its route allows.
+            true => vec![send(both.axum, &bytes, false), send(both.actix, &bytes, false)],
+            false => vec![both.same(&bytes)],
+        };
+        for preflight in preflights {
+            assert_eq!(preflight.status, 200, "{path}");
+            assert_eq!(preflight.headers["access-control-allow-origin"], [ORIGIN]);
+            assert_eq!(preflight.headers["access-control-allow-methods"], ["POST"]);
+            assert_eq!(preflight.headers["access-control-allow-headers"], ["content-type"]);
+        }
 
         let other = ("origin", "https://evil.example");
         let method = if OWN.contains(&path) { "GET" } else { "POST" };
