@@ -254,10 +254,10 @@ class Way:
     shares: bool = True
 
 
-RECIPES = "recipes for axios, fetch and Angular's HttpInterceptor without a flag"
+NONE = "ky 1.14.3 (readme), refresh-token-util-for-rtk-query 1.3.0, RTK Query's baseQueryWithReauth without a mutex"
 PROMISE = "axios-auth-refresh 5.0.2, @nuxtjs/auth-next 5.0.0, Angular's HttpInterceptor with share()"
 WAYS = [
-    Way("each 401 refreshes", f"ky 1.14 (readme), refresh-token-util-for-rtk-query 1.3, {RECIPES}", each),
+    Way("each 401 refreshes", NONE, each),
     Way("each, going on with a newer pair", "the same where the application looks into its storage", each_tolerant),
     Way("each, with the token of its start", "React state in a closure", captured),
     Way("a shared promise", PROMISE, shared),
