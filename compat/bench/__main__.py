@@ -1,4 +1,4 @@
-"""Benchmarks of the running server: `cargo xtask bench server [refresh|feed|purge] [NAME=VALUE...]`."""
+"""Benchmarks of the running server: `cargo xtask bench server [refresh|feed|purge|clients] [NAME=VALUE...]`."""
 
 import pathlib
 import sys
@@ -6,12 +6,13 @@ import tempfile
 
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
 
+import clients
 import feed
 import purge
 import refresh
 from sides import ROOT
 
-PARTS = {"refresh": refresh.run, "feed": feed.run, "purge": purge.run}
+PARTS = {"refresh": refresh.run, "feed": feed.run, "purge": purge.run, "clients": clients.run}
 
 
 def main(words):

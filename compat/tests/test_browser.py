@@ -11,6 +11,8 @@ import pathlib
 import shutil
 import subprocess
 import threading
+import time
+import urllib.parse
 
 import pytest
 from selenium import webdriver
@@ -46,8 +48,16 @@ def elsewhere(tmp_path_factory):
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Pages; `/page.html?COOKIE` answers with that Set-Cookie."""
+
     def log_message(self, *_):
         pass
+
+    def end_headers(self):
+        path, _, cookie = self.path.partition("?")
+        if path == "/page.html" and cookie:
+            self.send_header("Set-Cookie", urllib.parse.unquote(cookie))
+        super().end_headers()
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +65,7 @@ def chromium(tmp_path_factory):
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     profile = tmp_path_factory.mktemp("chromium")
-    for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={profile}"]:
+    for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--host-resolver-rules=MAP *.lan 127.0.0.1", f"--user-data-dir={profile}"]:
         options.add_argument(argument)
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
     browser = webdriver.Chrome(options=options, service=service)
@@ -67,9 +77,9 @@ def chromium(tmp_path_factory):
 class Browser:
     """A browser without cookies, and the site that it looks at."""
 
-    def __init__(self, chromium, ours):
+    def __init__(self, chromium, ours, host="localhost"):
         self.chromium = chromium
-        self.site = f"http://localhost:{ours.port}"
+        self.site = f"http://{host}:{ours.port}"
         chromium.get(f"{self.site}/healthz")
         chromium.execute_cdp_cmd("Network.clearBrowserCookies", {})
 
@@ -117,7 +127,8 @@ def test_log_in_call_refresh_log_out(browser):
     assert browser.fetch("/api/token/logout/", {})["text"] == '{"ended":1}'
     assert browser.cookies() == {}
     assert browser.fetch("/api/protected/")["status"] == 401
-    assert browser.fetch("/api/token/refresh/", {})["status"] == 400
+    answer = browser.fetch("/api/token/refresh/", {})
+    assert (answer["status"], json.loads(answer["text"])["code"]) == (401, "not_authenticated")
 
 
 def test_no_script_can_read_a_token(browser):
@@ -203,6 +214,111 @@ def test_an_allowed_origin_may(chromium, site, elsewhere):
     assert "error" in browser.fetch("/api/protected/")
     browser.at(f"{origin}/page.html")
     assert browser.fetch("/api/token/logout/", {})["text"] == '{"ended":1}'
+
+
+def test_an_expired_access_token_is_told_from_none(chromium, site):
+    profile = Profile("cookies-short", {**COOKIES.simple_jwt, "ACCESS_TOKEN_LIFETIME": 1}, extra=COOKIES.extra)
+    browser = Browser(chromium, site(profile).ours)
+
+    def code():
+        answer = browser.fetch("/api/protected/")
+        return answer["status"], json.loads(answer["text"]).get("code")
+
+    assert code() == (401, "not_authenticated")
+    browser.log_in()
+    until = time.monotonic() + 10
+    while code()[0] == 200 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert code() == (401, "token_not_valid")
+    assert browser.cookies().keys() == {"__Host-access", "__Secure-refresh"}
+    assert browser.fetch("/api/token/refresh/", {})["status"] == 200
+
+
+def test_the_cookie_of_a_neighbour_changes_nothing(chromium, site, elsewhere):
+    """A host beside ours sets a cookie of the same name, of a login of its own, that is sent first."""
+    ours = site(COOKIES).ours
+    browser = Browser(chromium, ours, "api.shop.localhost")
+    browser.at_home().log_in()
+    own = browser.cookies()["__Secure-refresh"]["value"]
+    login = ours.post("/api/token/", {"username": "root", "password": PASSWORD})
+    theirs = next(part for part in login.header("set-cookie").split(", ") if part.startswith("__Secure-refresh="))
+    theirs = theirs.partition("=")[2].partition(";")[0]
+    for token in [theirs, "junk", "a.b.c"]:
+        cookie = f"__Secure-refresh={token}; Domain=shop.localhost; Path=/api/token/refresh/; Secure"
+        browser.at(f"http://evil.shop.localhost:{elsewhere}/page.html?{urllib.parse.quote(cookie)}")
+        kept = chromium.execute_cdp_cmd("Storage.getCookies", {})["cookies"]
+        sent = sorted(kept, key=lambda cookie: -len(cookie["path"]))
+        assert [c["value"] for c in sent if c["name"] == "__Secure-refresh"] == [token, own]
+        # What another host can't set.
+        browser.at(f"http://evil.shop.localhost:{elsewhere}/page.html?" + urllib.parse.quote("__Host-access=x; Domain=shop.localhost; Path=/; Secure"))
+        browser.at_home()
+        assert browser.fetch("/api/token/refresh/", {})["status"] == 200
+        assert browser.fetch("/api/protected/")["text"] == '{"message":"Welcome, alice!"}'
+        own = next(c["value"] for c in chromium.execute_cdp_cmd("Storage.getCookies", {})["cookies"]
+                   if c["name"] == "__Secure-refresh" and c["domain"] == "api.shop.localhost")
+    assert browser.fetch("/api/token/logout/", {})["text"] == '{"ended":1}'
+    assert browser.fetch("/api/token/refresh/", {})["status"] == 401
+    assert ours.post("/api/token/refresh/", {"refresh": own}).status == 401
+    assert ours.post("/api/token/refresh/", {"refresh": theirs}).status == 200, "the neighbour's wasn't used up"
+
+
+GRACE = Profile("cookies-grace", COOKIES.simple_jwt, extra={**COOKIES.extra, "SIMPLEJWT_ROTATION_GRACE": "10"})
+
+
+@pytest.mark.parametrize("profile", [COOKIES, GRACE], ids=["defaults", "quickstart"])
+def test_two_tabs_refresh_at_once(chromium, site, profile):
+    browser = Browser(chromium, site(profile).ours)
+    browser.log_in()
+    first = chromium.current_window_handle
+    chromium.switch_to.new_window("tab")
+    second = chromium.current_window_handle
+    start = """
+        window.answers = [];
+        for (let call = 0; call < 5; call++)
+            fetch('/api/token/refresh/', {method: 'POST', body: '{}', headers: {'Content-Type': 'application/json'}})
+                .then(answer => window.answers.push(answer.status));
+    """
+    try:
+        browser.at_home()
+        for _ in range(3):
+            for tab in [first, second]:
+                chromium.switch_to.window(tab)
+                chromium.execute_script(start)
+            statuses = []
+            for tab in [first, second]:
+                chromium.switch_to.window(tab)
+                statuses += WebDriverWait(chromium, 10).until(
+                    lambda page: (answers := page.execute_script("return window.answers")) and len(answers) == 5 and answers
+                )
+            if profile is GRACE:
+                assert statuses == [200] * 10
+            else:
+                assert 200 in statuses and set(statuses) <= {200, 401}
+            # Whoever lost goes on with the winner's cookies.
+            assert browser.fetch("/api/protected/")["status"] == 200
+            assert browser.fetch("/api/token/refresh/", {})["status"] == 200
+    finally:
+        chromium.switch_to.window(second)
+        chromium.close()
+        chromium.switch_to.window(first)
+
+
+def test_cookies_that_are_dropped_are_told_in_the_log(chromium, site, elsewhere):
+    extra = {**COOKIES.extra, "SIMPLEJWT_ALLOWED_ORIGINS": f"http://localhost:{elsewhere}"}
+    ours = site(Profile("cookies-dropped", COOKIES.simple_jwt, extra=extra)).ours
+    # Secure, over plain HTTP and not localhost.
+    browser = Browser(chromium, ours, "box.lan")
+    browser.log_in()
+    assert browser.cookies() == {}
+    assert ours.log.read_text().count("a login over plain HTTP") == 1
+    # SameSite, for a page of another site.
+    browser = Browser(chromium, ours, "127.0.0.1")
+    browser.log_in()
+    assert browser.cookies().keys() == {"__Host-access", "__Secure-refresh"}
+    browser = Browser(chromium, ours, "127.0.0.1")
+    browser.at(f"http://localhost:{elsewhere}/page.html").log_in()
+    assert browser.cookies() == {}
+    assert ours.log.read_text().count("a page of another site") == 1
 
 
 def test_the_examples_page(chromium):

@@ -1,6 +1,9 @@
 //! Between the two versions of the crate `http`: actix-web has 0.2, the library 1. The one file
 //! that names both.
 
+use actix_web::http::header::{
+    HeaderMap as ActixHeaders, HeaderName as ActixName, HeaderValue as ActixValue,
+};
 use actix_web::http::{Method as ActixMethod, StatusCode as ActixStatus, Uri as ActixUri};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use http::request::Parts;
@@ -53,6 +56,16 @@ pub(crate) fn response(response: http::Response<Vec<u8>>) -> HttpResponse {
         builder.append_header((name.as_str(), value.as_bytes()));
     }
     builder.body(body)
+}
+
+/// Adds headers to an answer of actix-web's.
+pub(crate) fn append(headers: &HeaderMap, answer: &mut ActixHeaders) {
+    for (name, value) in headers {
+        let name = ActixName::from_bytes(name.as_str().as_bytes());
+        if let (Ok(name), Ok(value)) = (name, ActixValue::from_bytes(value.as_bytes())) {
+            answer.append(name, value);
+        }
+    }
 }
 
 pub(crate) fn status(status: http::StatusCode) -> ActixStatus {

@@ -1,5 +1,7 @@
 //! The endpoints as routes of actix-web.
 
+use std::future::ready;
+
 use actix_web::web::{Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route, web};
 use simplejwt::Auth;
@@ -7,6 +9,7 @@ use simplejwt::web::endpoint::{self, Endpoint, EndpointOptions, ReadError};
 use simplejwt::web::request;
 
 use crate::convert;
+use crate::cors::AllowedOrigins;
 
 /// Where the endpoints stand and how they behave.
 ///
@@ -66,10 +69,13 @@ impl Default for RouterOptions {
 pub fn configure(auth: Auth, options: &RouterOptions) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let options = options.clone();
     move |config| {
+        let cors = AllowedOrigins::of(auth.settings());
         for (endpoint, path) in paths(&options) {
             let without_slash = path.trim_end_matches('/');
             if options.append_slash && !without_slash.is_empty() {
-                config.route(without_slash, web::to(redirect_to_slash));
+                let cors = cors.clone();
+                let redirect = move |request| ready(redirect_to_slash(request, cors.as_ref()));
+                config.route(without_slash, web::to(redirect));
             }
             config.route(&path, route(auth.clone(), endpoint, &options));
         }
@@ -125,12 +131,23 @@ fn paths(options: &RouterOptions) -> Vec<(Endpoint, String)> {
 pub fn route(auth: Auth, endpoint: Endpoint, options: &RouterOptions) -> Route {
     let limit = options.body_limit;
     let options = EndpointOptions { prefix: prefix(options), ..options.endpoint.clone() };
+    let cors = AllowedOrigins::of(auth.settings());
     web::to(move |request: HttpRequest, body: Payload| {
-        let (auth, options) = (auth.clone(), options.clone());
+        let (auth, options, cors) = (auth.clone(), options.clone(), cors.clone());
         async move {
             let parts = convert::parts(&request);
+            let cors = AllowedOrigins::unless_seen_to(cors.as_ref(), &request);
+            if let Some(cors) = &cors
+                && let Some(answer) = cors.preflight(&parts)
+            {
+                return convert::response(answer);
+            }
             let read = || read(body, limit);
-            convert::response(endpoint::respond(&auth, endpoint, &options, &parts, read).await)
+            let mut answer = endpoint::respond(&auth, endpoint, &options, &parts, read).await;
+            if let Some(cors) = &cors {
+                cors.permit(&parts, &mut answer);
+            }
+            convert::response(answer)
         }
     })
 }
@@ -154,6 +171,14 @@ pub async fn not_found() -> HttpResponse {
     convert::response(request::not_found())
 }
 
-async fn redirect_to_slash(request: HttpRequest) -> HttpResponse {
-    convert::response(request::redirect_to_slash(&convert::uri(request.uri())))
+fn redirect_to_slash(request: HttpRequest, cors: Option<&AllowedOrigins>) -> HttpResponse {
+    let parts = convert::parts(&request);
+    let mut answer = request::redirect_to_slash(&parts.uri);
+    if let Some(cors) = AllowedOrigins::unless_seen_to(cors, &request) {
+        if let Some(answer) = cors.preflight(&parts) {
+            return convert::response(answer);
+        }
+        cors.permit(&parts, &mut answer);
+    }
+    convert::response(answer)
 }

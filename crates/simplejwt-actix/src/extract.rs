@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
-use simplejwt::web::request;
+use simplejwt::web::request::{self, unless_anonymous};
 use simplejwt::{Access, Auth, Error, Token, User};
 
 use crate::convert;
@@ -28,11 +28,12 @@ pub struct AccessToken(pub Token<Access>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurrentUser(pub User);
 
-/// The access token of the request; `None` only if no credentials were sent. A bad one is refused.
+/// The access token of the request; `None` only if no credentials were sent, or in a cookie that
+/// has expired. A bad one is refused.
 #[derive(Clone, Debug)]
 pub struct OptionalToken(pub Option<Token<Access>>);
 
-/// The user's row; `None` only if no credentials were sent. A bad token is refused, and one whose
+/// The user's row; `None` only if no credentials were sent, or in a cookie that has expired. A bad token is refused, and one whose
 /// user is gone or inactive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionalUser(pub Option<User>);
@@ -129,12 +130,4 @@ pub(crate) async fn token_of(request: &HttpRequest, auth: &Auth) -> Result<Token
 async fn user_of(request: &HttpRequest, auth: &Auth) -> Result<User, Error> {
     let token = token_of(request, auth).await?;
     auth.user_of(&token).await
-}
-
-fn unless_anonymous<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(Error::NotAuthenticated) => Ok(None),
-        Err(error) => Err(error),
-    }
 }

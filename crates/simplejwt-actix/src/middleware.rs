@@ -10,6 +10,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use simplejwt::web::error_response;
 use simplejwt::web::permission::{self, Permission};
+use simplejwt::web::request::unless_anonymous;
 use simplejwt::{Auth, Error};
 
 use crate::convert;
@@ -71,16 +72,12 @@ impl RequireAuth {
     }
 
     async fn check(&self, request: &HttpRequest) -> Result<(), Error> {
-        let token = match token_of(request, &self.auth).await {
-            Ok(token) => Some(token),
-            Err(Error::NotAuthenticated) if self.optional || !self.permissions.is_empty() => None,
-            Err(error) => return Err(error),
-        };
-        let method = convert::method(request.method());
-        for permission in &self.permissions {
-            permission::check(permission.as_ref(), &self.auth, &method, token.as_ref()).await?;
+        let found = token_of(request, &self.auth).await;
+        if self.permissions.is_empty() {
+            return if self.optional { unless_anonymous(found).map(drop) } else { found.map(drop) };
         }
-        Ok(())
+        let method = convert::method(request.method());
+        permission::check_all(&self.permissions, &self.auth, &method, found).await.map(drop)
     }
 }
 

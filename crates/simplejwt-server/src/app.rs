@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use simplejwt::settings::Revocation;
 use simplejwt::web::axum::{RouterOptions, not_found, router_with};
+use simplejwt::web::cors::AllowedOriginsLayer;
 use simplejwt::web::endpoint::Authentication;
 use simplejwt::{Auth, Clock as _, KeySet, SessionStore, SystemClock, Tokens};
 
@@ -20,6 +21,8 @@ use crate::purge::Purge;
 /// What is served.
 pub(crate) struct App {
     pub(crate) router: Router,
+    /// For answers that don't come from the router.
+    pub(crate) cors: Option<AllowedOriginsLayer>,
     auth: Auth,
     store: Option<Arc<dyn SessionStore>>,
 }
@@ -50,12 +53,22 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let router = router_with(auth.clone(), &options(config))
         .merge(health::router(health))
         .fallback(not_found);
-    Ok(App { router, auth, store })
+    let has_origins = !config.settings.allowed_origins.is_empty();
+    let cors = has_origins.then(|| AllowedOriginsLayer::new(&config.settings));
+    let router = match &cors {
+        // Health and what no route takes, too.
+        Some(cors) => router.layer(cors.clone()),
+        None => router,
+    };
+    Ok(App { router, cors, auth, store })
 }
 
 impl App {
     /// What goes on beside the requests, for as long as the process lives.
     pub(crate) async fn start(&self, config: &Config) {
+        for warning in config.settings.warnings() {
+            tracing::warn!("{warning}");
+        }
         if config.settings.sessions.revocation == Revocation::Feed {
             // A process that has just started knows what was revoked before it answers.
             if let Err(error) = self.auth.poll_revocations().await {

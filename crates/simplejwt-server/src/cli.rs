@@ -164,7 +164,7 @@ pub(crate) enum Session {
     /// List a user's sessions, the one refreshed last first.
     #[command(after_help = "Example:\n  simplejwt session list alice")]
     List {
-        /// The name to log in with.
+        /// The name to log in with; of a user who was deleted, the id.
         #[arg(value_name = "NAME")]
         name: String,
     },
@@ -178,7 +178,7 @@ pub(crate) enum Session {
     /// End all sessions of a user.
     #[command(after_help = "Example:\n  simplejwt session end-all alice")]
     EndAll {
-        /// The name to log in with.
+        /// The name to log in with; of a user who was deleted, the id.
         #[arg(value_name = "NAME")]
         name: String,
     },

@@ -55,7 +55,8 @@ fn run_serve(loaded: &Loaded) -> Result<ExitCode, Failure> {
         let app = app::build(&loaded.config).await?;
         let listener = serve::listen(&loaded.config.server.bind).await?;
         app.start(&loaded.config).await;
-        serve::serve(listener, app.router, &loaded.config.server, &loaded.config.log).await
+        serve::serve(listener, app.router, app.cors, &loaded.config.server, &loaded.config.log)
+            .await
     })?;
     Ok(ExitCode::SUCCESS)
 }

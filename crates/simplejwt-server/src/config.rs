@@ -274,6 +274,7 @@ fn assemble(layers: Vec<Layer>, mut warnings: Vec<String>) -> Result<Loaded, Con
         return Err(ConfigError(problems));
     }
     warnings.extend(weak_key(&config.settings));
+    warnings.extend(cookies::warnings(&config));
     Ok(Loaded { config, given, warnings })
 }
 

@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use simplejwt::web::client::ClientAddress;
+use simplejwt::web::cors::AllowedOriginsLayer;
 use simplejwt::{Clock as _, SystemClock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -57,6 +58,7 @@ pub(crate) async fn listen(bind: &str) -> Result<TcpListener, Failure> {
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
+    cors: Option<AllowedOriginsLayer>,
     server: &Server,
     log: &Log,
 ) -> Result<(), Failure> {
@@ -77,7 +79,8 @@ pub(crate) async fn serve(
         log_requests: log.requests,
         num_proxies: server.num_proxies,
     };
-    accept(listener, &router, limits, server.max_connections, &connections, stop).await;
+    let site = Site { router, cors: cors.map(Arc::new) };
+    accept(listener, &site, limits, server.max_connections, &connections, stop).await;
 
     tracing::info!("stopping: finishing the requests in flight");
     let again =
@@ -90,6 +93,14 @@ pub(crate) async fn serve(
         () = again => tracing::warn!("stopped at once, because the signal came again"),
     }
     Ok(())
+}
+
+/// What answers.
+#[derive(Clone)]
+struct Site {
+    router: Router,
+    /// For what is refused before it comes to the router.
+    cors: Option<Arc<AllowedOriginsLayer>>,
 }
 
 #[derive(Clone, Copy)]
@@ -105,7 +116,7 @@ struct Limits {
 /// Takes connections until `stop`; the listening socket is closed then.
 async fn accept(
     listener: TcpListener,
-    router: &Router,
+    site: &Site,
     limits: Limits,
     max_connections: usize,
     connections: &GracefulShutdown,
@@ -132,7 +143,7 @@ async fn accept(
         };
         // Answers are small: nothing is gained by waiting for more to send.
         let _ = stream.set_nodelay(true);
-        let connection = connection(stream, peer, router.clone(), limits);
+        let connection = connection(stream, peer, site.clone(), limits);
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             // A connection that breaks is the client's affair.
@@ -147,7 +158,7 @@ async fn accept(
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    site: Site,
     limits: Limits,
 ) -> http1::Connection<
     TokioIo<TcpStream>,
@@ -164,14 +175,14 @@ fn connection(
         .max_buf_size(limits.header)
         .serve_connection(
             TokioIo::new(stream),
-            service_fn(move |request| answer(request, peer, router.clone(), limits)),
+            service_fn(move |request| answer(request, peer, site.clone(), limits)),
         )
 }
 
 async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,
-    router: Router,
+    site: Site,
     limits: Limits,
 ) -> Result<Response<Body>, Infallible> {
     let line = limits
@@ -181,8 +192,14 @@ async fn answer(
     let client = client::address(&head.headers, peer, limits.num_proxies);
     head.extensions.insert(ClientAddress(client));
     let response = match limits::read(body, limits.body, limits.body_time).await {
-        Ok(body) => router.oneshot(Request::from_parts(head, Body::from(body))).await?,
-        Err(refused) => refused.response(),
+        Ok(body) => site.router.oneshot(Request::from_parts(head, Body::from(body))).await?,
+        Err(refused) => {
+            let mut response = refused.response();
+            if let Some(cors) = &site.cors {
+                cors.permit(&head.headers, response.headers_mut());
+            }
+            response
+        }
     };
     if let Some((method, path, start)) = line {
         let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());

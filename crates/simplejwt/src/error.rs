@@ -77,6 +77,13 @@ pub enum Error {
     /// A protected route was given a token that none of `AUTH_TOKEN_CLASSES` takes.
     #[error("token not valid for any token type: {}", messages(.0))]
     TokenNotValid(Vec<TokenMessage>),
+    /// The access token came by cookie and has expired. Browsers send a cookie by themselves: what
+    /// can do without credentials does so.
+    #[error("the access token of the cookie has expired")]
+    CookieExpired(Vec<TokenMessage>),
+    /// The request has good cookies of two users, one of which another host may have set.
+    #[error("the request has the cookies of two users")]
+    AmbiguousCookies,
     /// The token has no claim that names its user.
     #[error("token has no user claim")]
     NoUserClaim,
@@ -104,6 +111,9 @@ pub enum Error {
     /// There is no such session, or it is somebody else's.
     #[error("no such session")]
     NoSuchSession,
+    /// There is no such user, nor any session of a user who was deleted.
+    #[error("no such user")]
+    NoSuchUser,
     /// What was asked for is for staff.
     #[error("permission denied")]
     PermissionDenied,
@@ -143,7 +153,11 @@ impl Error {
     /// A stable code: upstream's where upstream has one.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Token(_) | Self::TokenNotValid(_) | Self::NoUserClaim => "token_not_valid",
+            Self::Token(_)
+            | Self::TokenNotValid(_)
+            | Self::CookieExpired(_)
+            | Self::NoUserClaim => "token_not_valid",
+            Self::AmbiguousCookies => "ambiguous_cookies",
             Self::VerifiedBlacklisted => "invalid",
             Self::NoActiveAccount | Self::NoActiveAccountForToken => "no_active_account",
             Self::NotAuthenticated => "not_authenticated",
@@ -156,6 +170,7 @@ impl Error {
             Self::TooManySessions => "too_many_sessions",
             Self::SessionUnknown => "session_unknown",
             Self::NoSuchSession => "not_found",
+            Self::NoSuchUser => "user_not_found",
             Self::PermissionDenied => "permission_denied",
             Self::CrossOrigin => "csrf_failed",
             Self::FeedLost => "unavailable",

@@ -2,6 +2,7 @@
 
 mod claims;
 mod oauth;
+mod presented;
 mod refresh;
 mod revocation;
 mod sessions;
@@ -262,26 +263,38 @@ impl Auth {
 
     /// Puts a refresh token on the blacklist. Upstream: `TokenBlacklistView`.
     ///
+    /// With sessions, the token's session ends; also by a spent token, for as long as the session
+    /// goes on.
+    ///
     /// # Errors
-    /// [`Error::Token`] for a token that isn't good, a blacklisted one included;
-    /// [`Error::BlacklistDisabled`]; internal errors.
+    /// [`Error::Token`] for a token that isn't good, also where it is blacklisted and there is no
+    /// session left to end; [`Error::BlacklistDisabled`]; internal errors.
     pub async fn blacklist(&self, token: &str) -> Result<(), Error> {
         let now = self.tokens.now();
-        let refresh = self.decode_listed::<Refresh>(token, now).await?;
-        let spent = self.outstanding(&refresh, token, now)?;
-        let blacklisting = match self.sessions() {
-            Some(sessions) => {
-                let reason = EndReason::Blacklisted;
-                self.end_session_of(sessions, &refresh, &spent, reason, now).await?
-            }
-            None => self.blacklist_store()?.blacklist(&spent, now).await?,
+        let Some(sessions) = self.sessions() else {
+            let refresh = self.decode_listed::<Refresh>(token, now).await?;
+            let spent = self.outstanding(&refresh, token, now)?;
+            let outcome = self.blacklist_store()?.blacklist(&spent, now).await?;
+            return self.blacklisted(&spent, outcome);
         };
-        match blacklisting {
+        let (refresh, _) = self.decode_spent_too(token, now).await?;
+        let spent = self.outstanding(&refresh, token, now)?;
+        let reason = EndReason::Blacklisted;
+        let outcome = self.end_session_of(sessions, &refresh, &spent, reason, now).await?;
+        self.blacklisted(&spent, outcome)
+    }
+
+    fn blacklisted(&self, spent: &OutstandingToken, outcome: Blacklisting) -> Result<(), Error> {
+        let (jti, user_id) = (&spent.jti, spent.user_id.as_ref().map_or("", |id| id.as_str()));
+        match outcome {
             Blacklisting::Blacklisted => {
-                tracing::info!(jti = ?spent.jti, user_id = ?spent.user_id, "token blacklisted");
+                tracing::info!(?jti, ?user_id, address = self.address(), "token blacklisted");
                 Ok(())
             }
-            Blacklisting::AlreadyBlacklisted => Err(TokenError::Blacklisted.into()),
+            Blacklisting::AlreadyBlacklisted => {
+                tracing::warn!(?jti, address = self.address(), "blacklisted token presented");
+                Err(TokenError::Blacklisted.into())
+            }
         }
     }
 
@@ -480,7 +493,7 @@ impl Auth {
         if self.settings().token_blacklist {
             let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
             if self.blacklist_store()?.is_blacklisted(&jti).await? {
-                tracing::warn!(?jti, "blacklisted token presented");
+                tracing::warn!(?jti, address = self.address(), "blacklisted token presented");
                 return Err(TokenError::Blacklisted.into());
             }
         }
@@ -583,6 +596,11 @@ impl Auth {
 
     fn client(&self) -> Client {
         self.client.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// The client's address for the log; empty where it isn't known.
+    fn address(&self) -> &str {
+        self.client.as_deref().and_then(|client| client.address.as_deref()).unwrap_or_default()
     }
 
     /// How long the end of a session that ends now has to be remembered.

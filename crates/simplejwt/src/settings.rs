@@ -13,9 +13,10 @@ use std::fmt;
 use std::time::Duration;
 
 pub use sessions::{AtLimit, FeedLost, Revocation, SESSION_CLAIM, SessionSettings, TokenAtRest};
-#[cfg(feature = "web")]
-pub(crate) use transport::is_cookie_path;
 pub use transport::{CookieSettings, SameSite, Transport};
+#[cfg(feature = "web")]
+#[cfg(feature = "web")]
+pub(crate) use transport::{has_prefix, is_cookie_path};
 pub use values::{Audience, Secret, TokenClass};
 
 use crate::keys::Algorithm;

@@ -6,6 +6,8 @@
 
 #[cfg(feature = "web")]
 mod accept;
+#[cfg(any(feature = "tower", feature = "web"))]
+mod at_once;
 pub mod authorization;
 #[cfg(feature = "axum")]
 pub mod axum;
@@ -14,7 +16,7 @@ mod body;
 pub mod client;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod cookies;
-#[cfg(feature = "axum")]
+#[cfg(feature = "web")]
 pub mod cors;
 #[cfg(any(feature = "tower", feature = "web"))]
 mod csrf;
@@ -24,6 +26,8 @@ pub mod endpoint;
 mod form;
 #[cfg(feature = "web")]
 mod json;
+#[cfg(feature = "web")]
+mod kept;
 #[cfg(feature = "tower")]
 pub mod layer;
 mod object;
@@ -65,6 +69,8 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::NotAuthenticated
         | Error::BadAuthorizationHeader
         | Error::TokenNotValid(_)
+        | Error::CookieExpired(_)
+        | Error::AmbiguousCookies
         | Error::NoUserClaim
         | Error::UserNotFound
         | Error::UserInactive
@@ -73,7 +79,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::TooManySessions | Error::PermissionDenied | Error::CrossOrigin => {
             StatusCode::FORBIDDEN
         }
-        Error::NoSuchSession => StatusCode::NOT_FOUND,
+        Error::NoSuchSession | Error::NoSuchUser => StatusCode::NOT_FOUND,
         Error::BlacklistDisabled
         | Error::SessionsDisabled
         | Error::NoUserStore
@@ -104,7 +110,10 @@ pub fn body(error: &Error) -> Json {
         Error::BadAuthorizationHeader => {
             with_code("Authorization header must contain two space-delimited values")
         }
-        Error::TokenNotValid(messages) => {
+        Error::AmbiguousCookies => {
+            with_code("The request has the cookies of two users: log in again.")
+        }
+        Error::TokenNotValid(messages) | Error::CookieExpired(messages) => {
             let messages = messages.iter().map(|message| {
                 object([
                     ("token_class", message.token_class.into()),
@@ -129,6 +138,7 @@ pub fn body(error: &Error) -> Json {
             with_code("The token names no session: send its refresh token in \"refresh\".")
         }
         Error::NoSuchSession => detail("Not found."),
+        Error::NoSuchUser => with_code("User not found"),
         Error::PermissionDenied => detail("You do not have permission to perform this action."),
         Error::CrossOrigin => with_code("CSRF Failed: the request came from another origin."),
         Error::NoUserStore => with_code("Logging in is not enabled."),
@@ -142,12 +152,26 @@ pub fn body(error: &Error) -> Json {
     }
 }
 
+/// The same, with a code also where upstream has none and cookies are read: upstream reads none,
+/// and a page has to tell a cookie that isn't there from one that has expired.
+pub(crate) fn body_under(error: &Error, settings: &Settings) -> Json {
+    match (error, body(error)) {
+        (Error::NotAuthenticated, Json::Object(mut members))
+            if settings.transport.has_cookies() =>
+        {
+            members.push(("code".into(), error.code().into()));
+            Json::Object(members)
+        }
+        (_, body) => body,
+    }
+}
+
 /// An error as a complete answer, logged where the fault is on this side.
 pub fn error_response(error: &Error, settings: &Settings) -> Response<Vec<u8>> {
     if error.is_internal() {
         log_internal(error);
     }
-    let mut response = json_response(status(error), &body(error), None);
+    let mut response = json_response(status(error), &body_under(error, settings), None);
     let headers = response.headers_mut();
     if status(error) == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, challenge(settings));

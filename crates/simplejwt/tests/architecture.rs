@@ -81,7 +81,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("axum::", &["web/axum"], "one adapter knows the framework"),
     (
         "tower_service::",
-        &["web/axum", "web/cors", "web/csrf", "web/layer"],
+        &["web/at_once", "web/axum", "web/cors", "web/layer"],
         "only what wraps a service knows tower",
     ),
 ];

@@ -2,6 +2,11 @@
 #![cfg(feature = "axum")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail loudly")]
 
+#[path = "cookies/foreign.rs"]
+mod foreign;
+#[path = "cookies/refused.rs"]
+mod refused;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +21,7 @@ use serde_json::{Value, json};
 use simplejwt::settings::{CookieSettings, SameSite, Transport};
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::web::axum::{CurrentUser, Lenient, Permitted, RouterOptions, router, router_with};
-use simplejwt::web::permission::IsAdminUser;
+use simplejwt::web::permission::{IsAdminUser, IsAuthenticatedOrReadOnly};
 use simplejwt::{
     Access, Auth, Credentials, ManualClock, Settings, StoreError, Timestamp, Token, Tokens, User,
     UserId, UserStore,
@@ -104,6 +109,14 @@ impl Browser {
         let app = Router::new()
             .route("/me", get(|CurrentUser(user): CurrentUser| async move { user.username }))
             .route("/write", post(|_: Token<Access>| async { "written" }))
+            .route(
+                "/optional",
+                get(|user: Option<CurrentUser>| async move {
+                    user.map_or_else(|| "nobody".to_owned(), |CurrentUser(user)| user.username)
+                }),
+            )
+            .route("/read", get(|_: Permitted<IsAuthenticatedOrReadOnly>| async { "read" }))
+            .route("/read", post(|_: Permitted<IsAuthenticatedOrReadOnly>| async { "written" }))
             .route("/staff", get(|_: Permitted<IsAdminUser>| async { "staff" }))
             .route(
                 "/greet",
@@ -150,6 +163,24 @@ impl Browser {
         answer
     }
 
+    /// Another browser at the same site.
+    fn another(&self) -> Self {
+        let page = vec![("origin", ORIGIN), ("sec-fetch-site", "same-origin")];
+        let (clock, app) = (Arc::clone(&self.clock), self.app.clone());
+        Self { clock, app, jar: BTreeMap::new(), page }
+    }
+
+    /// Sends these cookies with the next requests, whatever it keeps.
+    fn sending(&mut self, cookies: &[(&str, &str)]) -> &mut Self {
+        self.jar.clear();
+        self.page = vec![("origin", ORIGIN), ("sec-fetch-site", "same-origin")];
+        let sent: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if !sent.is_empty() {
+            self.page.push(("cookie", sent.join("; ").leak()));
+        }
+        self
+    }
+
     async fn post(&mut self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, body).await
     }
@@ -185,7 +216,8 @@ async fn a_browser_logs_in_calls_refreshes_and_logs_out() {
     }
     assert_eq!((access.name(), access.path()), ("__Host-access", Some("/")));
     assert_eq!((refresh.name(), refresh.path()), ("__Secure-refresh", Some("/api/token/")));
-    assert_eq!(access.max_age().unwrap().whole_seconds(), 300);
+    // The token is good for five minutes; its cookie tells afterwards that it has expired.
+    assert_eq!(access.max_age().unwrap().whole_seconds(), 86400);
     assert_eq!(refresh.max_age().unwrap().whole_seconds(), 86400);
 
     assert_eq!(browser.get("/me").await.text, "alice");
@@ -207,7 +239,9 @@ async fn a_browser_logs_in_calls_refreshes_and_logs_out() {
     assert_eq!(browser.get("/me").await.status, StatusCode::UNAUTHORIZED);
     let dead = browser.post(REFRESH, json!({"refresh": last})).await;
     assert_eq!(dead.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(browser.post(LOGOUT, json!({})).await.json(), json!({"ended": 0}));
+    let nothing = browser.post(LOGOUT, json!({})).await;
+    assert_eq!(nothing.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(nothing.json()["code"], "not_authenticated");
 }
 
 #[tokio::test]

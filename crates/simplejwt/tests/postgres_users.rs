@@ -165,6 +165,7 @@ fn refresh(jti: &str, next: &str, password: &str) -> SessionRefresh {
             password: Some(password_fingerprint(password)),
         },
         grace: Duration::ZERO,
+        tolerance: Duration::ZERO,
         idle: None,
         lifetime: None,
         at: NOW,
@@ -418,6 +419,26 @@ async fn a_custom_user_model_with_a_uuid() {
     assert!(site.users.find(&"1".into()).await.unwrap().is_none());
     let error = site.users.set_active("Ann@Example.com", false).await.unwrap_err();
     assert!(error.to_string().contains("is_active"), "{error}");
+}
+
+#[tokio::test]
+async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
+    let database = Database::with(&keyed("uuid")).await;
+    let connected = database.connect().await;
+    migrate::apply(&connected, &custom(KeyKind::Uuid), NOW).await.unwrap();
+    let store = PostgresStore::open(&connected, &custom(KeyKind::Uuid)).await.unwrap();
+    let site = site(database, custom(KeyKind::Uuid), &[Hasher::Md5], UserOptions::default()).await;
+    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let id = made.id.as_str();
+    let (upper, digits) = (id.to_uppercase(), id.replace('-', ""));
+    support::spelling::every_spelling_or_none(
+        std::sync::Arc::new(site.users.clone()),
+        std::sync::Arc::new(store),
+        &Credentials::new("Ann@Example.com", "pw"),
+        &[id, &upper, &digits],
+        &["11234567-89ab-4def-8123-456789abcdef", "ann", "1"],
+    )
+    .await;
 }
 
 #[tokio::test]

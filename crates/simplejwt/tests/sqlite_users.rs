@@ -4,9 +4,11 @@
 
 #[path = "support/rights.rs"]
 mod rights;
+#[path = "support/spelling.rs"]
+mod spelling;
 
 use rusqlite::Connection;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions};
+use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
@@ -23,7 +25,7 @@ struct Site {
     users: SqliteUsers,
     hashers: Hashers,
     raw: Connection,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 fn hashers(list: &[Hasher]) -> Hashers {
@@ -40,7 +42,7 @@ fn site(sql: &str, table: UserTable, list: &[Hasher], options: UserOptions) -> S
     let hashers = hashers(list);
     let pool = HashingPool::new(hashers.clone(), PoolOptions { threads: 1, waiting: 9 }).unwrap();
     let users = SqliteUsers::open(&database, table, pool, options).unwrap();
-    Site { users, hashers, raw, _directory: directory }
+    Site { users, hashers, raw, directory }
 }
 
 /// Django's database, whose hashes are of the preferred kind.
@@ -307,6 +309,26 @@ async fn a_custom_user_model_with_a_uuid() {
     assert!(site.users.find(&"1".into()).await.unwrap().is_none());
     let error = site.users.set_active("Ann@Example.com", false).await.unwrap_err();
     assert!(error.to_string().contains("is_active"), "{error}");
+}
+
+#[tokio::test]
+async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
+    let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
+    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let path = site.directory.path().join("db.sqlite3");
+    let database = SqliteDatabase::open(path, SqliteOptions::default()).unwrap();
+    migrate::apply(&database, &custom(), NOW).await.unwrap();
+    let store = SqliteStore::open(&database, &custom()).unwrap();
+    let id = made.id.as_str();
+    let (upper, digits) = (id.to_uppercase(), id.replace('-', ""));
+    spelling::every_spelling_or_none(
+        std::sync::Arc::new(site.users.clone()),
+        std::sync::Arc::new(store),
+        &Credentials::new("Ann@Example.com", "pw"),
+        &[id, &upper, &digits],
+        &["11234567-89ab-4def-8123-456789abcdef", "ann", "1"],
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -25,6 +25,16 @@ const NOW: i64 = 1_700_000_000;
 
 /// The settings that docs/http-api.md says its examples are made with.
 pub(crate) fn tokens() -> Tokens {
+    tokens_of(settings())
+}
+
+/// At the moment that the tests' clock shows.
+pub(crate) fn tokens_of(settings: Settings) -> Tokens {
+    let keys = settings.key_set().unwrap();
+    Tokens::with(settings, keys, Arc::new(ManualClock::at(Timestamp::from_secs(NOW)))).unwrap()
+}
+
+pub(crate) fn settings() -> Settings {
     let mut settings = Settings {
         signing_key: Some("a-secret-key-that-is-long-enough-for-hs256".into()),
         rotate_refresh_tokens: true,
@@ -34,12 +44,11 @@ pub(crate) fn tokens() -> Tokens {
     };
     settings.sessions.session_claim = true;
     settings.sessions.rotation_grace = Duration::from_secs(60);
-    let keys = settings.key_set().unwrap();
-    Tokens::with(settings, keys, Arc::new(ManualClock::at(Timestamp::from_secs(NOW)))).unwrap()
+    settings
 }
 
 /// With Alice, whose rows are this instance's own.
-pub(crate) fn auth() -> Auth {
+pub(crate) fn auth(tokens: Tokens) -> Auth {
     let hashers = Hashers::from_setting(["md5"]).unwrap();
     let pool = HashingPool::new(hashers, PoolOptions::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -47,17 +56,18 @@ pub(crate) fn auth() -> Auth {
     alice.password = runtime.block_on(pool.encode(PASSWORD.to_owned().into())).unwrap();
     let users = MemoryUsers::new(pool);
     users.insert(alice);
-    Auth::new(tokens()).with_users(users).with_sessions(MemoryStore::default())
+    Auth::new(tokens).with_users(users).with_sessions(MemoryStore::default())
 }
 
-pub(crate) fn axum() -> SocketAddr {
+pub(crate) fn axum(tokens: Tokens) -> SocketAddr {
     use simplejwt::web::axum::{CurrentUser, RouterOptions, not_found, router_with};
+    use simplejwt::web::cors::AllowedOriginsLayer;
     use simplejwt::web::layer::RequireAuthLayer;
 
     // What the layer has left.
     type Left = Extension<Token<Access>>;
 
-    let auth = auth();
+    let auth = auth(tokens);
     let options = RouterOptions { demo: true, body_limit: BODY_LIMIT, ..RouterOptions::default() };
     let layered = axum::Router::new()
         .route("/required/token", get(async |Extension(token): Left| name(Some(&token))))
@@ -85,6 +95,7 @@ pub(crate) fn axum() -> SocketAddr {
         .merge(router_with(auth.clone(), &options))
         .fallback(not_found)
         .layer(Extension(ClientAddress(Ipv4Addr::LOCALHOST.into())))
+        .layer(AllowedOriginsLayer::new(auth.settings()))
         .with_state(auth);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -99,13 +110,13 @@ pub(crate) fn axum() -> SocketAddr {
     address
 }
 
-pub(crate) fn actix() -> SocketAddr {
-    use simplejwt_actix::{RouterOptions, configure, not_found};
+pub(crate) fn actix(tokens: Tokens) -> SocketAddr {
+    use simplejwt_actix::{AllowedOrigins, RouterOptions, configure, not_found};
 
     // What the middleware has left.
     type Left = web::ReqData<Token<Access>>;
 
-    let auth = auth();
+    let auth = auth(tokens);
     let options = RouterOptions { demo: true, body_limit: BODY_LIMIT, ..RouterOptions::default() };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -147,6 +158,7 @@ pub(crate) fn actix() -> SocketAddr {
                             .route("/", web::get().to(async || "staff")),
                     )
                     .default_service(web::to(not_found))
+                    .wrap(AllowedOrigins::new(auth.settings()))
             };
             let server = HttpServer::new(app).workers(1).disable_signals();
             server.listen(listener).unwrap().run().await.unwrap();

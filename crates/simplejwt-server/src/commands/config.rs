@@ -15,6 +15,9 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
         cli::Config::Check => {
             let loaded = super::load(file)?;
             super::block_on(app::build(&loaded.config))?;
+            for warning in loaded.config.settings.warnings() {
+                output::print(&format!("warning: {warning}\n"))?;
+            }
             output::print("the configuration, the keys and the database are fine\n")?;
         }
     }

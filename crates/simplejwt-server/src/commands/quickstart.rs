@@ -53,7 +53,7 @@ signing_key_file = "signing.key"
 [sessions]
 # Tokens say which session they belong to, so that ending it ends them all.
 session_claim = true
-# An answer that got lost, or twenty tabs that refresh at once, get the same tokens again.
+# An answer that got lost, or twenty tabs that refresh at once, get the newest tokens again.
 rotation_grace = 10
 # However often it is refreshed, after this somebody has to log in again.
 lifetime = "90d"
@@ -117,7 +117,7 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
         .local_addr()
         .map_err(|error| Failure::Listen(format!("the listening socket is unusable: {error}")))?;
     output::print(&walkthrough(address, loaded, password.as_deref().map(String::as_str)))?;
-    serve::serve(listener, app.router, &config.server, &config.log).await
+    serve::serve(listener, app.router, app.cors, &config.server, &config.log).await
 }
 
 /// Adds the first user if there is none at all, and gives the password that nobody will see

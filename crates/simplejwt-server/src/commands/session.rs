@@ -49,8 +49,18 @@ impl Sessions {
 
     async fn user(&self, name: &str) -> Result<UserId, Failure> {
         let user = self.users.by_username(name).await.map_err(|error| database::failed(&error))?;
-        let user = user.ok_or_else(|| Failure::Failed(format!("there is no user \"{name}\"")))?;
-        Ok(user.id)
+        if let Some(user) = user {
+            return Ok(user.id);
+        }
+        // Who was deleted has no name any more, but perhaps sessions.
+        let id = UserId::from(name);
+        let sessions = self.store.sessions(&id, SystemClock.now()).await;
+        match sessions.map_err(|error| database::failed(&error))?.is_empty() {
+            false => Ok(id),
+            true => Err(Failure::Failed(format!(
+                "there is no user \"{name}\", nor any session of a deleted user with this id"
+            ))),
+        }
     }
 
     async fn list(&self, name: &str) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use simplejwt::keys::MAX_TOKEN_BYTES;
+use simplejwt::settings::SESSION_CLAIM;
 use simplejwt::store::session::{EndReason, Which};
 use simplejwt::store::{Blacklisting, OutstandingToken};
 use simplejwt::{Clock as _, SystemClock, TokenError, Tokens, Untyped};
@@ -139,20 +140,26 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
             .expires_at(&verified)
             .ok_or_else(|| refused(TokenError::MissingClaim("exp".into())))?,
     };
+    let named = verified.claims().str(SESSION_CLAIM).map(std::borrow::Cow::into_owned);
     let outcome = block_on(async {
+        let failed = |error| crate::database::failed(&error);
         let store = Database::open(config).await?.store().await?;
+        let mut ended = 0;
         if config.settings.has_sessions() {
-            let session = store.session_of(&token.jti).await;
-            if let Some(session) = session.map_err(|error| crate::database::failed(&error))? {
-                let which = Which::One { id: session.id, user_id: None };
-                super::session::end(&store, config, which, EndReason::Blacklisted).await?;
-                return Ok(match session.ended_at {
-                    None => Blacklisting::Blacklisted,
-                    Some(_) => Blacklisting::AlreadyBlacklisted,
-                });
+            // The one it is in, or the one that it names, if that is the user's own.
+            let which = match (store.session_of(&token.jti).await.map_err(failed)?, named) {
+                (Some(session), _) => Some(Which::One { id: session.id, user_id: None }),
+                (None, Some(id)) => {
+                    token.user_id.clone().map(|user| Which::One { id, user_id: Some(user) })
+                }
+                (None, None) => None,
+            };
+            if let Some(which) = which {
+                ended = super::session::end(&store, config, which, EndReason::Blacklisted).await?;
             }
         }
-        store.blacklist(&token, now).await.map_err(|error| crate::database::failed(&error))
+        let blacklisting = store.blacklist(&token, now).await.map_err(failed)?;
+        Ok(if ended > 0 { Blacklisting::Blacklisted } else { blacklisting })
     })?;
     output::print(match outcome {
         Blacklisting::Blacklisted => "blacklisted\n",

@@ -1,7 +1,11 @@
 //! How tokens travel: the settings of `[cookies]`, and who may ask from another origin.
 
+use std::net::IpAddr;
+
+use http::Uri;
 use simplejwt::settings::{SameSite, Transport};
 
+use super::Config;
 use super::item::Shown::{Default as Def, Example};
 use super::item::{Item, item};
 use super::value::{boolean, choice, list, text};
@@ -48,7 +52,8 @@ pub(super) static ITEMS: &[Item] = &[
         "refresh_name",
         "SIMPLEJWT_COOKIE_REFRESH_NAME",
         Example("\"__Secure-refresh\""),
-        "The name of the refresh token's cookie. Default: \"refresh\" with the prefix that fits.",
+        "The name of the refresh token's cookie. Default: \"refresh\" with the prefix that fits: \
+         __Host- with refresh_path = \"/\", which no other host can set.",
         |c, v| text(v).map(|name| c.settings.cookies.refresh_name = Some(name)),
     ),
     item(
@@ -91,3 +96,153 @@ pub(super) static ITEMS: &[Item] = &[
         |c, v| text(v).map(|path| c.settings.cookies.refresh_path = Some(path)),
     ),
 ];
+
+/// What of the cookies browsers won't keep, as far as the configuration tells.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let (settings, bind) = (&config.settings, config.server.bind.as_str());
+    let cookies = &settings.cookies;
+    if !settings.transport.has_cookies() {
+        return Vec::new();
+    }
+    let mut warnings = Vec::new();
+    let address = bind.rsplit_once(':').map_or(bind, |(host, _)| host);
+    let bound = unbracketed(address).parse::<IpAddr>().ok();
+    let is_local = bound.map_or(address == "localhost", |address| address.is_loopback());
+    if cookies.secure && !is_local && config.server.num_proxies == 0 {
+        warnings.push(format!(
+            "the cookies are Secure and {bind} is reached over plain HTTP unless a proxy is in \
+             front: browsers keep them from https:// and from localhost alone. Put a proxy with a \
+             certificate in front and set num_proxies in [server], or for development set secure = \
+             false in [cookies]"
+        ));
+    }
+    if cookies.same_site == SameSite::None {
+        return warnings;
+    }
+    let origins: Vec<(&str, Uri)> = settings
+        .allowed_origins
+        .iter()
+        .filter_map(|origin| Some((origin.as_str(), origin.parse().ok()?)))
+        .collect();
+    for (origin, uri) in &origins {
+        let host = uri.host().unwrap_or_default();
+        let page_is_local = is_this_machine(host);
+        if cookies.secure && uri.scheme_str() == Some("http") && !page_is_local {
+            warnings.push(format!(
+                "allowed_origins holds {origin}: the cookies are Secure, and no browser keeps them \
+                 for a page over plain HTTP. Serve it over HTTPS, or for development set secure = \
+                 false in [cookies]"
+            ));
+        }
+        if page_is_local && is_local && unbracketed(host) != unbracketed(address) {
+            let port = bind.rsplit_once(':').map_or("", |(_, port)| port);
+            warnings.push(format!(
+                "allowed_origins holds {origin}, and {bind} is another site to browsers, which \
+                 drop its cookies: have that page call http://{host}:{port}"
+            ));
+        }
+    }
+    let mut sites = origins.iter().map(|(_, uri)| site_at_most(uri.host().unwrap_or_default()));
+    let first = sites.next();
+    if sites.any(|other| Some(other) != first) {
+        let same_site = match cookies.same_site {
+            SameSite::Strict => "strict",
+            SameSite::Lax | SameSite::None => "lax",
+        };
+        warnings.push(format!(
+            "allowed_origins are of several sites, and with same_site = \"{same_site}\" in [cookies] \
+             browsers keep and send cookies for pages of this server's own site alone: set \
+             same_site = \"none\", which needs HTTPS"
+        ));
+    }
+    warnings
+}
+
+fn unbracketed(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || unbracketed(host).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What the site of a host ends with: hosts that differ in it are of different sites.
+fn site_at_most(host: &str) -> &str {
+    if unbracketed(host).parse::<IpAddr>().is_ok() {
+        return host;
+    }
+    host.rmatch_indices('.').nth(1).and_then(|(at, _)| host.get(at + 1..)).unwrap_or(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use simplejwt::settings::CookieSettings;
+
+    use super::*;
+
+    fn warned(
+        bind: &str,
+        proxies: usize,
+        origins: &[&str],
+        cookies: CookieSettings,
+    ) -> Vec<String> {
+        let mut config = Config::default();
+        config.server.bind = bind.into();
+        config.server.num_proxies = proxies;
+        config.settings.transport = Transport::Cookie;
+        config.settings.cookies = cookies;
+        config.settings.allowed_origins = origins.iter().map(|&origin| origin.into()).collect();
+        warnings(&config)
+    }
+
+    #[test]
+    fn what_browsers_will_not_keep_is_named() {
+        let default = CookieSettings::default;
+        let insecure = || CookieSettings { secure: false, ..default() };
+        let none = || CookieSettings { same_site: SameSite::None, ..default() };
+        const LOCAL: &str = "127.0.0.1:8000";
+        for (bind, proxies, origins, cookies, expected) in [
+            (LOCAL, 0, &[][..], default(), &[][..]),
+            ("localhost:8000", 0, &["http://localhost:3000"], default(), &[]),
+            (LOCAL, 0, &["http://localhost:3000"], default(), &["call http://localhost:8000"]),
+            ("[::1]:8000", 0, &["http://[::1]:3000"], default(), &[]),
+            ("0.0.0.0:8000", 0, &[], default(), &["num_proxies"]),
+            ("[::]:8000", 0, &[], default(), &["num_proxies"]),
+            ("0.0.0.0:8000", 1, &["https://app.example.com"], default(), &[]),
+            ("0.0.0.0:8000", 0, &["http://app.lan"], insecure(), &[]),
+            ("0.0.0.0:8000", 1, &["http://app.lan"], default(), &["over plain HTTP"]),
+            (
+                "0.0.0.0:8000",
+                1,
+                &["https://app.example.com", "https://app.example.org"],
+                default(),
+                &["several sites"],
+            ),
+            (
+                "0.0.0.0:8000",
+                1,
+                &["https://app.example.com", "https://example.com"],
+                default(),
+                &[],
+            ),
+            (
+                "0.0.0.0:8000",
+                1,
+                &["https://app.example.com", "https://app.example.org"],
+                none(),
+                &[],
+            ),
+        ] {
+            let found = warned(bind, proxies, origins, cookies);
+            assert_eq!(found.len(), expected.len(), "{bind} {origins:?}: {found:?}");
+            for (warning, part) in found.iter().zip(expected) {
+                assert!(warning.contains(part), "{warning}");
+            }
+        }
+        let mut header = Config::default();
+        header.server.bind = "0.0.0.0:8000".into();
+        assert!(warnings(&header).is_empty());
+    }
+}

@@ -30,10 +30,19 @@ pub(super) static ITEMS: &[Item] = &[
         "rotation_grace",
         "SIMPLEJWT_ROTATION_GRACE",
         Def("\"0\""),
-        "How long a spent refresh token is answered with the same successor again, if that hasn't \
-         been used: for answers that got lost, and tabs that refresh at once. 0: never; then two \
-         such refreshes end the session.",
+        "How long a spent refresh token is answered with the newest pair of its session: for \
+         answers that got lost, and tabs that refresh at once. At most 5 minutes. 0: never.",
         |c, v| duration(v).map(|time| c.settings.sessions.rotation_grace = time),
+    ),
+    item(
+        "sessions",
+        "reuse_tolerance",
+        "SIMPLEJWT_REUSE_TOLERANCE",
+        Def("\"10s\""),
+        "How long a spent refresh token that comes again is refused and nothing else, as upstream \
+         has it: for clients that refresh several times at once. Later it is taken for theft and \
+         ends the session. At most 5 minutes. 0: the first such token is taken for theft.",
+        |c, v| duration(v).map(|time| c.settings.sessions.reuse_tolerance = time),
     ),
     item(
         "sessions",

@@ -4,6 +4,7 @@ use super::Auth;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::settings::{Revocation as Checking, SESSION_CLAIM, TokenClass};
+use crate::store::Blacklisting;
 use crate::store::session::{AccessClaims, EndReason, Revocation, Subject};
 use crate::token::{Refresh, Token, Untyped};
 use crate::users::{User, UserId};
@@ -110,8 +111,7 @@ impl Auth {
         };
         let mut outcome = Revoking::Unsupported;
         if kind.may_be_listed() && self.settings().token_blacklist {
-            self.revoke_listed(token, untyped.clone().into_kind(), now).await?;
-            outcome = Revoking::Revoked;
+            outcome = self.revoke_listed(token, untyped.clone().into_kind(), now).await?;
         }
         if kind.may_be_access()
             && self.settings().sessions.revocation != Checking::Stateless
@@ -135,17 +135,27 @@ impl Auth {
         encoded: &str,
         token: Token<Refresh>,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Revoking, Error> {
         let spent = self.outstanding(&token, encoded, now)?;
-        let _ = match self.sessions() {
+        let outcome = match self.sessions() {
             Some(sessions) => {
                 let reason = EndReason::Logout;
-                self.end_session_of(sessions, &token, &spent, reason, now).await?
+                match self.end_session_of(sessions, &token, &spent, reason, now).await {
+                    // It names another user's session: no good anywhere.
+                    Err(Error::Token(_)) => return Ok(Revoking::NotGood),
+                    outcome => outcome?,
+                }
             }
             None => self.blacklist_store()?.blacklist(&spent, now).await?,
         };
-        tracing::info!(jti = ?spent.jti, user_id = ?spent.user_id, "token revoked");
-        Ok(())
+        let (jti, user_id) = (&spent.jti, spent.user_id.as_ref().map_or("", UserId::as_str));
+        match outcome {
+            Blacklisting::Blacklisted => {
+                tracing::info!(?jti, ?user_id, address = self.address(), "token revoked");
+                Ok(Revoking::Revoked)
+            }
+            Blacklisting::AlreadyBlacklisted => Ok(Revoking::NotGood),
+        }
     }
 
     /// A token of any kind whose form, signature and times are good, and which can be found by
@@ -175,29 +185,41 @@ impl Auth {
             return Ok(true);
         }
         let Some(sessions) = self.sessions() else { return Ok(false) };
-        let id = match sessions.session_of(&jti).await? {
-            Some(session) => Some(session.id),
+        let (id, is_in_it) = match sessions.session_of(&jti).await? {
+            Some(session) if session.spent_at.is_some() => return Ok(true),
+            Some(session) => (session.id, true),
             // It joins the session that it names once it is refreshed.
-            None => self.session_claim(token),
+            None => match self.session_claim(token) {
+                Some(id) => (id, false),
+                None => return Ok(false),
+            },
         };
-        let Some(id) = id else { return Ok(false) };
-        let session = sessions.session(&id).await?;
+        let Some(session) = sessions.session(&id).await? else { return Ok(false) };
+        if !is_in_it
+            && let Some(user_id) = self.tokens.user_id(token)
+            && self.canonical(&user_id).await? != session.user_id
+        {
+            self.foreign(&jti, &id, user_id.as_str());
+            return Ok(true);
+        }
         let settings = &self.settings().sessions;
-        Ok(session.is_some_and(|session| {
-            let is_over = |since: Timestamp, time| since + time <= now;
-            session.ended_at.is_some()
-                || settings.lifetime.is_some_and(|time| is_over(session.created_at, time))
-                || settings.idle_lifetime.is_some_and(|time| is_over(session.refreshed_at, time))
-        }))
+        let is_over = |since: Timestamp, time| since + time <= now;
+        Ok(session.ended_at.is_some()
+            || settings.lifetime.is_some_and(|time| is_over(session.created_at, time))
+            || settings.idle_lifetime.is_some_and(|time| is_over(session.refreshed_at, time)))
     }
 
     /// Whether an access token was revoked or its session has ended, as the database has it.
     async fn is_ended(&self, token: &Token<Untyped>, now: Timestamp) -> Result<bool, Error> {
         let Some(sessions) = self.sessions() else { return Ok(false) };
+        let user_id = match self.tokens.user_id(token) {
+            Some(user_id) => Some(self.canonical(&user_id).await?),
+            None => None,
+        };
         let access = AccessClaims {
             session: self.session_claim(token),
             jti: self.tokens.jti(token),
-            user_id: self.tokens.user_id(token),
+            user_id,
             issued_at: self.issued_at(token),
         };
         Ok(sessions.is_revoked(&access, now).await?)

@@ -18,8 +18,9 @@ impl Auth {
     /// Upstream: `TokenRefreshView`.
     ///
     /// Of any number of concurrent calls with one token, exactly one rotates it where
-    /// `BLACKLIST_AFTER_ROTATION` is on. With sessions, the others get the same pair within
-    /// `rotation_grace`, if the successor hasn't been used; otherwise the whole session is ended.
+    /// `BLACKLIST_AFTER_ROTATION` is on. With sessions, the others get the newest pair of the
+    /// session within `rotation_grace` of the rotation, are refused and nothing else within
+    /// `reuse_tolerance` of it, and end the whole session later.
     ///
     /// # Errors
     /// [`Error::Token`] for a token that isn't good; [`Error::NoActiveAccountForToken`],
@@ -49,7 +50,8 @@ impl Auth {
             match self.blacklist_store()?.rotate(&spent, &next, now).await? {
                 Rotation::Rotated => {}
                 Rotation::Replayed => {
-                    tracing::warn!(jti = ?spent.jti, "refresh token presented again");
+                    let address = self.address();
+                    tracing::warn!(jti = ?spent.jti, address, "spent refresh token presented again");
                     return Err(TokenError::Blacklisted.into());
                 }
             }
@@ -99,39 +101,106 @@ impl Auth {
             attempt.refresh.session.password = fingerprint(&user);
             outcome = sessions.refresh(&attempt.refresh).await?;
         }
-        let session = attempt.refresh.session.id.as_str();
-        let user_id = user.id.as_str();
+        self.outcome(sessions, outcome, attempt, &refresh, &known, now).await
+    }
+
+    /// What the client is told, and the log.
+    async fn outcome(
+        &self,
+        sessions: &dyn SessionStore,
+        outcome: Refreshing,
+        attempt: Attempt,
+        refresh: &Token<Refresh>,
+        known: &Known,
+        now: Timestamp,
+    ) -> Result<Refreshed, Error> {
+        let Attempt { refresh: asked, answer } = attempt;
+        let (jti, session) = (asked.token.jti.as_str(), asked.session.id.as_str());
+        let (user_id, address) = (asked.session.user_id.as_str(), self.address());
         match outcome {
             Refreshing::Refreshed => {
                 tracing::debug!(?jti, ?session, ?user_id, "refreshed");
-                Ok(attempt.answer)
+                Ok(answer)
             }
             Refreshing::Repeated(successor) => {
                 let suspicious = !successor.same_address;
-                tracing::info!(?jti, ?session, ?user_id, suspicious, "refresh token repeated");
-                self.again(&refresh, &successor, &known)
+                tracing::info!(
+                    ?jti,
+                    ?session,
+                    ?user_id,
+                    address,
+                    suspicious,
+                    "refresh token repeated: answered with the newest pair of its session"
+                );
+                self.again(refresh, &successor, known, now)
+            }
+            Refreshing::Replayed => {
+                tracing::warn!(
+                    ?jti,
+                    ?session,
+                    ?user_id,
+                    address,
+                    "spent refresh token presented again shortly after: refused, its session goes \
+                     on"
+                );
+                Err(TokenError::Blacklisted.into())
             }
             Refreshing::Reused => {
                 tracing::warn!(
                     ?jti,
                     ?session,
                     ?user_id,
+                    address,
                     "spent refresh token presented again: its session was ended"
                 );
                 Err(TokenError::Blacklisted.into())
             }
-            Refreshing::Blacklisted | Refreshing::Ended => {
-                tracing::warn!(?jti, ?session, ?user_id, "token of an ended session presented");
+            Refreshing::Blacklisted => {
+                tracing::warn!(
+                    ?jti,
+                    ?session,
+                    ?user_id,
+                    address,
+                    "token that was blacklisted elsewhere presented: its session is over"
+                );
                 Err(TokenError::Blacklisted.into())
             }
+            Refreshing::Ended => {
+                tracing::warn!(
+                    ?jti,
+                    ?session,
+                    ?user_id,
+                    address,
+                    "token of an ended session presented"
+                );
+                Err(TokenError::Blacklisted.into())
+            }
+            Refreshing::Forgotten => {
+                tracing::warn!(
+                    ?jti,
+                    ?session,
+                    ?user_id,
+                    address,
+                    "token past its expiry presented that isn't registered any more: refused, \
+                     since it may have been blacklisted"
+                );
+                Err(TokenError::Expired.into())
+            }
+            Refreshing::Foreign => Err(self.foreign(jti, session, user_id)),
             Refreshing::Expired => {
-                tracing::info!(?session, ?user_id, "session has expired");
+                tracing::info!(?session, ?user_id, address, "session has expired");
                 Err(TokenError::Expired.into())
             }
             Refreshing::PasswordChanged => {
-                tracing::info!(?session, ?user_id, "password changed: session was ended");
-                let spent = &attempt.refresh.token;
-                self.end_session_for(sessions, &refresh, spent, EndReason::Password, now).await?;
+                tracing::warn!(
+                    ?jti,
+                    ?session,
+                    ?user_id,
+                    address,
+                    "refresh refused: the password was changed, and the session was ended"
+                );
+                let reason = EndReason::Password;
+                self.end_session_for(sessions, refresh, &asked.token, reason, now).await?;
                 Err(Error::PasswordChanged)
             }
         }
@@ -175,6 +244,7 @@ impl Auth {
             token: spent,
             next,
             grace: settings.sessions.rotation_grace,
+            tolerance: settings.sessions.reuse_tolerance,
             idle: settings.sessions.idle_lifetime,
             lifetime: settings.sessions.lifetime,
             at: now,
@@ -183,24 +253,26 @@ impl Auth {
         Ok(Attempt { refresh, answer })
     }
 
-    /// The pair that the first call with this token was answered with, made again.
+    /// The newest pair of the session as it was first handed out, made again; with another access
+    /// token where that one has expired.
     fn again(
         &self,
         refresh: &Token<Refresh>,
         successor: &Successor,
         known: &Known,
+        now: Timestamp,
     ) -> Result<Refreshed, Error> {
         let then = successor.created_at;
         let access = self.tokens.access_from_at(refresh, then, Some(&successor.access_jti));
+        let mut access = self.within_lifetime(access, known.created_at, then);
+        if self.tokens.expires_at(&access).is_none_or(|expires_at| expires_at <= now) {
+            let fresh = self.tokens.access_from_at(refresh, now, None);
+            access = self.within_lifetime(fresh, known.created_at, now);
+        }
         let next = self.tokens.rotated(refresh, then, Some(&successor.jti));
-        Ok(Refreshed {
-            access: self.tokens.encode(&self.within_lifetime(access, known.created_at, then))?,
-            refresh: Some(self.tokens.encode(&self.within_lifetime(
-                next,
-                known.created_at,
-                then,
-            ))?),
-        })
+        let next = self.within_lifetime(next, known.created_at, then);
+        let (access, next) = (self.tokens.encode(&access)?, self.tokens.encode(&next)?);
+        Ok(Refreshed { access, refresh: Some(next) })
     }
 
     /// The token, expiring with its session at the latest.
@@ -233,12 +305,21 @@ impl Auth {
         if error.is_internal() {
             return Ok(error);
         }
-        let error = self.blacklisted_or(error, &spent.jti).await?;
+        // A spent token, too, says whose session it is that has to end.
         let reason = match &error {
-            Error::PasswordChanged => EndReason::Password,
-            Error::NoActiveAccountForToken if self.is_gone(refresh).await? => EndReason::User,
-            _ => return Ok(error),
+            Error::PasswordChanged => Some(EndReason::Password),
+            Error::NoActiveAccountForToken if self.is_gone(refresh).await? => Some(EndReason::User),
+            _ => None,
         };
+        let error = self.blacklisted_or(error, &spent.jti).await?;
+        let Some(reason) = reason else { return Ok(error) };
+        tracing::warn!(
+            jti = ?spent.jti,
+            user_id = ?spent.user_id.as_ref().map_or("", |id| id.as_str()),
+            address = self.address(),
+            %reason,
+            "refresh refused: the session was ended"
+        );
         self.end_session_for(sessions, refresh, spent, reason, now).await?;
         if reason == EndReason::User
             && let UserClaim::Id(user_id) = self.tokens.user_claim(refresh)
@@ -258,9 +339,9 @@ impl Auth {
     }
 
     /// This error, unless the token is blacklisted, too: that comes first.
-    async fn blacklisted_or(&self, error: Error, jti: &str) -> Result<Error, Error> {
+    pub(super) async fn blacklisted_or(&self, error: Error, jti: &str) -> Result<Error, Error> {
         if self.blacklist_store()?.is_blacklisted(jti).await? {
-            tracing::warn!(?jti, "blacklisted token presented");
+            tracing::warn!(?jti, address = self.address(), "blacklisted token presented");
             return Ok(TokenError::Blacklisted.into());
         }
         Ok(error)
@@ -290,6 +371,7 @@ fn fingerprint(user: &User) -> Option<String> {
     (!user.password.is_empty()).then(|| password_fingerprint(&user.password))
 }
 
+/// A refresh that is asked of the store, and the answer if it agrees.
 struct Attempt {
     refresh: SessionRefresh,
     answer: Refreshed,

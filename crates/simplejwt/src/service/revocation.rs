@@ -12,7 +12,7 @@ use crate::revocation::Known;
 use crate::settings::{FeedLost, Revocation, SESSION_CLAIM};
 use crate::store::session::AccessClaims;
 use crate::token::Token;
-use crate::users::UserId;
+use crate::users::{User, UserId};
 
 /// How often the database is asked for news, where it doesn't tell by itself.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -108,22 +108,23 @@ impl Auth {
         and_user: bool,
     ) -> Result<bool, Error> {
         let user_id = self.tokens.user_id(token);
+        let user = match (&self.users, &user_id) {
+            (Some(users), Some(id)) => Some(users.find(id).await?),
+            _ => None,
+        };
+        let found = user.as_ref().and_then(Option::as_ref);
         let access = AccessClaims {
             session: token.claims().str(SESSION_CLAIM).map(std::borrow::Cow::into_owned),
             jti: self.tokens.jti(token),
-            user_id: user_id.clone(),
+            // As sessions and revocations have it.
+            user_id: found.map(|user| user.id.clone()).or(user_id),
             issued_at: self.issued_at(token),
         };
         if self.session_store()?.is_revoked(&access, self.tokens.now()).await? {
             return Ok(true);
         }
-        match (&self.users, user_id) {
-            (Some(users), Some(id)) if and_user => {
-                let user = users.find(&id).await?;
-                Ok(!user.is_some_and(|user| self.hooks.may_authenticate(self.settings(), &user)))
-            }
-            _ => Ok(false),
-        }
+        let may = |user: &User| self.hooks.may_authenticate(self.settings(), user);
+        Ok(and_user && user.is_some_and(|user| !user.as_ref().is_some_and(may)))
     }
 
     pub(super) fn issued_at<T>(&self, token: &Token<T>) -> Option<Timestamp> {

@@ -1,11 +1,15 @@
 //! Logging out, and what a user sees of their sessions.
 
+use std::borrow::Cow;
+
 use super::Auth;
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
-use crate::settings::SESSION_CLAIM;
-use crate::store::session::{EndReason, EndSessions, Session, SessionStore, Which};
+use crate::settings::{Revocation as Checking, SESSION_CLAIM};
+use crate::store::session::{
+    EndReason, EndSessions, Revocation, Session, SessionStore, Subject, Which,
+};
 use crate::store::{Blacklisting, OutstandingToken};
 use crate::token::{Access, Refresh, Token};
 use crate::users::UserId;
@@ -48,6 +52,27 @@ pub struct Caller {
     pub user_id: UserId,
     /// The session that asks, as far as the token tells.
     pub session: Option<String>,
+    /// Whether the refresh token that they hold is spent, longer than `rotation_grace` ago: its
+    /// session can be ended by it, and nothing else.
+    pub is_spent: bool,
+}
+
+/// Which session a refresh token belongs to.
+enum Belonging {
+    /// It is in this one, or names it.
+    Session(Held),
+    /// It is in none that is known here.
+    None,
+    /// It names one that is another user's.
+    Foreign(String),
+}
+
+/// A session that a token belongs to.
+struct Held {
+    id: String,
+    has_ended: bool,
+    /// When the token was spent in it, if it was.
+    spent_at: Option<Timestamp>,
 }
 
 impl Auth {
@@ -57,36 +82,60 @@ impl Auth {
     /// [`Error::NoUserClaim`]
     pub fn caller(&self, token: &Token<Access>) -> Result<Caller, Error> {
         let user_id = self.stateless_user_of(token)?;
-        let session = token.claims().str(SESSION_CLAIM).map(std::borrow::Cow::into_owned);
-        Ok(Caller { user_id, session })
+        let session = token.claims().str(SESSION_CLAIM).map(Cow::into_owned);
+        Ok(Caller { user_id, session, is_spent: false })
     }
 
-    /// Who holds this refresh token.
+    /// Who holds this refresh token. A spent one tells, too, for as long as its session goes on.
     ///
     /// # Errors
     /// [`Error::Token`] for a token that isn't good; [`Error::SessionsDisabled`],
     /// [`Error::NoUserClaim`]; internal errors.
     pub async fn caller_of_refresh(&self, token: &str) -> Result<Caller, Error> {
         let sessions = self.session_store()?;
-        let refresh = self.decode_listed::<Refresh>(token, self.tokens.now()).await?;
+        let now = self.tokens.now();
+        let (refresh, jti) = self.decode_spent_too(token, now).await?;
+        let is_listed = self.blacklist_store()?.is_blacklisted(&jti).await?;
+        let belonging = self.belonging(sessions, &refresh, &jti).await?;
         let UserClaim::Id(user_id) = self.tokens.user_claim(&refresh) else {
             return Err(Error::NoUserClaim);
         };
-        let jti = self.tokens.jti(&refresh).ok_or(TokenError::MissingId)?;
-        let known = sessions.session_of(&jti).await?.map(|session| session.id);
-        let named = refresh.claims().str(SESSION_CLAIM).map(std::borrow::Cow::into_owned);
-        Ok(Caller { user_id, session: known.or(named) })
+        let session = match belonging {
+            Belonging::Session(session) if !session.has_ended => session,
+            Belonging::None if !is_listed => {
+                let named = refresh.claims().str(SESSION_CLAIM).map(Cow::into_owned);
+                return Ok(Caller { user_id, session: named, is_spent: false });
+            }
+            Belonging::Foreign(id) => return Err(self.foreign(&jti, &id, user_id.as_str())),
+            Belonging::Session(_) | Belonging::None => {
+                tracing::warn!(?jti, address = self.address(), "blacklisted token presented");
+                return Err(TokenError::Blacklisted.into());
+            }
+        };
+        let grace = self.settings().sessions.rotation_grace;
+        let is_spent = match session.spent_at {
+            // Refreshing would be answered.
+            Some(spent_at) => grace.is_zero() || spent_at + grace <= now,
+            None => is_listed,
+        };
+        Ok(Caller { user_id, session: Some(session.id), is_spent })
     }
 
-    /// Ends the caller's sessions; how many.
+    /// Ends the caller's sessions; how many. None is an answer only where there may be none:
+    /// with [`Scope::Others`] and [`Scope::All`].
     ///
     /// # Errors
     /// [`Error::SessionUnknown`] where the scope needs the caller's session and the token doesn't
-    /// tell; [`Error::SessionsDisabled`]; internal errors.
+    /// tell, or names one that isn't there; [`Error::Token`] where that has ended already, is
+    /// another user's, or where the caller's token is spent and more than its session is asked
+    /// for; [`Error::SessionsDisabled`]; internal errors.
     pub async fn log_out(&self, caller: &Caller, scope: Scope) -> Result<u64, Error> {
         let user_id = caller.user_id.clone();
+        if caller.is_spent && scope != Scope::This {
+            return Err(TokenError::Blacklisted.into());
+        }
         let which = match (scope, &caller.session) {
-            (Scope::This, Some(id)) => Which::One { id: id.clone(), user_id: Some(user_id) },
+            (Scope::This, Some(id)) => return self.log_out_of(id, user_id).await,
             (Scope::Others, Some(id)) => Which::All { user_id, except: Some(id.clone()) },
             (Scope::All, _) => Which::All { user_id, except: None },
             (Scope::This | Scope::Others, None) => return Err(Error::SessionUnknown),
@@ -94,21 +143,50 @@ impl Auth {
         self.end_sessions(which, EndReason::Logout).await
     }
 
-    /// Ends the session of a refresh token, also of one that hasn't been seen here before. Unlike
-    /// [`blacklist`](Self::blacklist), it is content when somebody else does so at the same time.
+    /// Ends one session of this user, which has to be there.
+    async fn log_out_of(&self, id: &str, user_id: UserId) -> Result<u64, Error> {
+        let which = Which::One { id: id.to_owned(), user_id: Some(user_id.clone()) };
+        let ended = self.end_sessions(which, EndReason::Logout).await?;
+        if ended > 0 {
+            return Ok(ended);
+        }
+        match self.session_store()?.session(id).await? {
+            None => Err(Error::SessionUnknown),
+            Some(session) if session.user_id == self.canonical(&user_id).await? => {
+                Err(TokenError::Blacklisted.into())
+            }
+            Some(_) => Err(self.foreign("", id, user_id.as_str())),
+        }
+    }
+
+    /// Ends the session of a refresh token, also of one that hasn't been seen here before, and of
+    /// a spent one for as long as its session goes on; how many sessions, which is 1.
     ///
     /// # Errors
-    /// [`Error::Token`] for a token that isn't good, a blacklisted one included;
-    /// [`Error::SessionsDisabled`]; internal errors.
-    pub async fn log_out_with(&self, token: &str) -> Result<(), Error> {
+    /// [`Error::Token`] for a token that isn't good, also where it is blacklisted and there is no
+    /// session left to end; [`Error::SessionsDisabled`]; internal errors.
+    pub async fn log_out_with(&self, token: &str) -> Result<u64, Error> {
         let sessions = self.session_store()?;
         let now = self.tokens.now();
-        let refresh = self.decode_listed::<Refresh>(token, now).await?;
+        let (refresh, jti) = self.decode_spent_too(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
+        let user_id = spent.user_id.as_ref().map_or("", UserId::as_str);
         let reason = EndReason::Logout;
-        let _ = self.end_session_of(sessions, &refresh, &spent, reason, now).await?;
-        tracing::info!(jti = ?spent.jti, user_id = ?spent.user_id, "logged out");
-        Ok(())
+        match self.end_session_of(sessions, &refresh, &spent, reason, now).await? {
+            Blacklisting::Blacklisted => {
+                tracing::info!(?jti, ?user_id, address = self.address(), "logged out");
+                Ok(1)
+            }
+            Blacklisting::AlreadyBlacklisted => {
+                tracing::warn!(
+                    ?jti,
+                    ?user_id,
+                    address = self.address(),
+                    "token of an ended session presented"
+                );
+                Err(TokenError::Blacklisted.into())
+            }
+        }
     }
 
     /// A user's sessions that haven't ended; the one refreshed last comes first.
@@ -116,30 +194,154 @@ impl Auth {
     /// # Errors
     /// [`Error::SessionsDisabled`]; internal errors.
     pub async fn sessions_of(&self, user_id: &UserId) -> Result<Vec<Session>, Error> {
-        Ok(self.session_store()?.sessions(user_id, self.tokens.now()).await?)
+        let sessions = self.session_store()?;
+        let user_id = self.canonical(user_id).await?;
+        Ok(sessions.sessions(&user_id, self.tokens.now()).await?)
+    }
+
+    /// The id of a user as tokens and sessions have it, whichever way the database takes for equal
+    /// it is written in: a UUID with capital letters or without hyphens, a text in another case.
+    /// For a user who was deleted the id as given, where it has sessions.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchUser`]; [`Error::SessionsDisabled`]; internal errors.
+    pub async fn known_user(&self, user_id: &UserId) -> Result<UserId, Error> {
+        let sessions = self.session_store()?;
+        if let Some(found) = self.found(user_id).await? {
+            return Ok(found);
+        }
+        match sessions.sessions(user_id, self.tokens.now()).await?.is_empty() {
+            true => Err(Error::NoSuchUser),
+            false => Ok(user_id.clone()),
+        }
     }
 
     /// Ends sessions, and with them their refresh tokens; their access tokens too, where the
     /// setting `revocation` has them looked at. How many sessions there were.
     ///
-    /// For a changed password, a user that was deactivated or deleted, or by staff.
+    /// For a changed password, a user that was deactivated or deleted, or by staff. The user's id
+    /// may be written in any way that [`known_user`](Self::known_user) knows.
     ///
     /// # Errors
-    /// [`Error::SessionsDisabled`]; internal errors.
+    /// [`Error::NoSuchUser`] where all sessions of a user were to be ended who isn't there, and
+    /// has none; [`Error::SessionsDisabled`]; internal errors.
     pub async fn end_sessions(&self, which: Which, reason: EndReason) -> Result<u64, Error> {
         let sessions = self.session_store()?;
         let at = self.tokens.now();
+        let which = match which {
+            Which::One { id, user_id: Some(user_id) } => {
+                Which::One { id, user_id: Some(self.canonical(&user_id).await?) }
+            }
+            Which::All { user_id, except } => match self.known_user(&user_id).await {
+                Ok(user_id) => Which::All { user_id, except },
+                Err(Error::NoSuchUser) => {
+                    self.forget_user(sessions, user_id, at).await?;
+                    return Err(Error::NoSuchUser);
+                }
+                Err(error) => return Err(error),
+            },
+            which => which,
+        };
         let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
         let ended = sessions.end_sessions(&end).await?;
-        tracing::info!(which = ?end.which, %reason, ended, "sessions ended");
+        let address = self.address();
+        tracing::info!(which = ?end.which, %reason, ended, address, "sessions ended");
         Ok(ended)
+    }
+
+    /// Revokes the access tokens without a session of a user who isn't there any more.
+    async fn forget_user(
+        &self,
+        sessions: &dyn SessionStore,
+        user_id: UserId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if self.settings().sessions.revocation != Checking::Stateless {
+            let subject = Subject::User(user_id);
+            let expires_at = self.horizon(now).access;
+            sessions.revoke(&Revocation { subject, revoked_at: now, expires_at }).await?;
+        }
+        Ok(())
+    }
+
+    /// The id of a user who is there, as the user's row has it; the given one where there are no
+    /// users to ask.
+    async fn found(&self, user_id: &UserId) -> Result<Option<UserId>, Error> {
+        match &self.users {
+            Some(users) => Ok(users.find(user_id).await?.map(|user| user.id)),
+            None => Ok(Some(user_id.clone())),
+        }
+    }
+
+    /// The id as the user's row has it, or as given where there is none.
+    pub(super) async fn canonical(&self, user_id: &UserId) -> Result<UserId, Error> {
+        Ok(self.found(user_id).await?.unwrap_or_else(|| user_id.clone()))
     }
 
     pub(super) fn session_store(&self) -> Result<&dyn SessionStore, Error> {
         self.sessions().ok_or(Error::SessionsDisabled)
     }
 
-    /// Ends the session of a refresh token that is put on the blacklist.
+    /// A refresh token whose form, signature, times and kind are good, blacklisted or not; and
+    /// its id.
+    pub(super) async fn decode_spent_too(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(Token<Refresh>, String), Error> {
+        let claims = self.decode_claims(token, now).await?;
+        let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
+        match self.tokens.accept::<Refresh>(claims) {
+            Ok(refresh) => Ok((refresh, jti)),
+            Err(error) => Err(self.blacklisted_or(error.into(), &jti).await?),
+        }
+    }
+
+    /// The session that a refresh token is in, or names.
+    async fn belonging(
+        &self,
+        sessions: &dyn SessionStore,
+        refresh: &Token<Refresh>,
+        jti: &str,
+    ) -> Result<Belonging, Error> {
+        if let Some(head) = sessions.session_of(jti).await? {
+            let has_ended = head.ended_at.is_some();
+            return Ok(Belonging::Session(Held {
+                id: head.id,
+                has_ended,
+                spent_at: head.spent_at,
+            }));
+        }
+        let Some(id) = refresh.claims().str(SESSION_CLAIM).map(Cow::into_owned) else {
+            return Ok(Belonging::None);
+        };
+        let Some(session) = sessions.session(&id).await? else { return Ok(Belonging::None) };
+        let owner = match self.tokens.user_claim(refresh) {
+            UserClaim::Id(user_id) => Some(self.canonical(&user_id).await?),
+            UserClaim::Missing | UserClaim::Malformed => None,
+        };
+        if owner.as_ref() != Some(&session.user_id) {
+            return Ok(Belonging::Foreign(id));
+        }
+        let has_ended = session.ended_at.is_some();
+        Ok(Belonging::Session(Held { id, has_ended, spent_at: None }))
+    }
+
+    /// The refusal of a token that names another user's session; it is told to nobody but the log.
+    pub(super) fn foreign(&self, jti: &str, session: &str, user_id: &str) -> Error {
+        let address = self.address();
+        tracing::warn!(
+            ?jti,
+            ?session,
+            ?user_id,
+            address,
+            "token presented that names a session of another user: refused"
+        );
+        TokenError::Invalid.into()
+    }
+
+    /// Ends the session of a refresh token that is put on the blacklist. The outcome is that of
+    /// the token, unless a session was ended by it.
     pub(super) async fn end_session_of(
         &self,
         sessions: &dyn SessionStore,
@@ -155,6 +357,9 @@ impl Auth {
     }
 
     /// Ends the session that the token is in or names; whether it hadn't ended before.
+    ///
+    /// # Errors
+    /// [`TokenError::Invalid`] where that is another user's; internal errors.
     pub(super) async fn end_session_for(
         &self,
         sessions: &dyn SessionStore,
@@ -163,11 +368,14 @@ impl Auth {
         reason: EndReason,
         at: Timestamp,
     ) -> Result<bool, Error> {
-        let id = match sessions.session_of(&spent.jti).await? {
-            Some(session) => Some(session.id),
-            None => refresh.claims().str(SESSION_CLAIM).map(std::borrow::Cow::into_owned),
+        let id = match self.belonging(sessions, refresh, &spent.jti).await? {
+            Belonging::Session(session) if !session.has_ended => session.id,
+            Belonging::Session(_) | Belonging::None => return Ok(false),
+            Belonging::Foreign(id) => {
+                let user_id = spent.user_id.as_ref().map_or("", UserId::as_str);
+                return Err(self.foreign(&spent.jti, &id, user_id));
+            }
         };
-        let Some(id) = id else { return Ok(false) };
         let which = Which::One { id, user_id: None };
         let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
         Ok(sessions.end_sessions(&end).await? > 0)

@@ -16,10 +16,16 @@ pub struct SessionSettings {
     /// Whether tokens carry their session's id in the registered claim `sid` (OpenID Connect
     /// Front-Channel Logout section 3). Default: off, so that tokens are upstream's.
     pub session_claim: bool,
-    /// How long the immediate parent of a refresh token that hasn't been used yet is answered
-    /// with the same pair again, in place of ending the session: for lost responses and for
-    /// tabs that refresh at once. Default: 0, strict.
+    /// How long a spent refresh token is answered with the newest pair of its session, in place
+    /// of being refused: for lost responses and for tabs that refresh at once. A pair that was
+    /// handed out before is the same again; only an access token that has expired is replaced.
+    /// At most 5 minutes. Default: 0, never.
     pub rotation_grace: Duration,
+    /// How long a spent refresh token that comes again is refused and nothing else, as upstream
+    /// has it; later it is taken for theft and ends the session. Clients that refresh several
+    /// times at once need it. At most 5 minutes; 0 takes the first such token for theft.
+    /// Default: 10 seconds.
+    pub reuse_tolerance: Duration,
     /// How long a session lasts, however often it is refreshed. No token of it is issued for
     /// longer. Default: without end.
     pub lifetime: Option<Duration>,
@@ -90,6 +96,7 @@ impl Default for SessionSettings {
             enabled: true,
             session_claim: false,
             rotation_grace: Duration::ZERO,
+            reuse_tolerance: REUSE_TOLERANCE,
             lifetime: None,
             idle_lifetime: None,
             max_per_user: None,
@@ -102,6 +109,10 @@ impl Default for SessionSettings {
         }
     }
 }
+
+const REUSE_TOLERANCE: Duration = Duration::from_secs(10);
+/// Of grace and tolerance: for so long a stolen token may be used unnoticed.
+const LONGEST_WINDOW: Duration = Duration::from_secs(300);
 
 /// The claim that holds the session's id.
 pub const SESSION_CLAIM: &str = "sid";
@@ -124,6 +135,7 @@ impl Settings {
         for (asked, name) in [
             (sessions.session_claim, "session_claim"),
             (sessions.rotation_grace > Duration::ZERO, "rotation_grace"),
+            (sessions.reuse_tolerance != REUSE_TOLERANCE, "reuse_tolerance"),
             (sessions.lifetime.is_some(), "lifetime"),
             (sessions.idle_lifetime.is_some(), "idle_lifetime"),
             (sessions.max_per_user.is_some(), "max_per_user"),
@@ -141,9 +153,14 @@ impl Settings {
              and BLACKLIST_AFTER_ROTATION, or remove rotation_grace",
         );
         problem(
-            sessions.rotation_grace > Duration::from_secs(300),
+            sessions.rotation_grace > LONGEST_WINDOW,
             "rotation_grace is longer than 5 minutes, which is how long a stolen token would go \
              unnoticed: write some seconds",
+        );
+        problem(
+            sessions.reuse_tolerance > LONGEST_WINDOW,
+            "reuse_tolerance is longer than 5 minutes, for which a stolen token that comes again \
+             would end nothing: write some seconds",
         );
         problem(
             sessions.revocation != Revocation::Stateless && on && !sessions.session_claim,

@@ -120,3 +120,44 @@ fn debug_shows_no_signing_key() {
         Settings { signing_key: Some("this-is-the-secret".into()), ..Settings::default() };
     assert!(!format!("{settings:?}").contains("this-is-the-secret"));
 }
+
+#[test]
+fn windows_for_spent_tokens_are_short_and_need_sessions() {
+    let with = |grace: u64, tolerance: u64| {
+        let mut settings = Settings {
+            token_blacklist: true,
+            rotate_refresh_tokens: true,
+            blacklist_after_rotation: true,
+            ..Settings::default()
+        };
+        settings.sessions.rotation_grace = Duration::from_secs(grace);
+        settings.sessions.reuse_tolerance = Duration::from_secs(tolerance);
+        settings
+    };
+    assert_eq!(Settings::default().sessions.reuse_tolerance, Duration::from_secs(10));
+    for (grace, tolerance) in [(0, 0), (0, 10), (10, 0), (300, 300)] {
+        assert_eq!(problems(&with(grace, tolerance)), "");
+    }
+    assert!(problems(&with(301, 10)).contains("rotation_grace is longer than 5 minutes"));
+    assert!(problems(&with(0, 301)).contains("reuse_tolerance is longer than 5 minutes"));
+    for tolerance in [0, 11] {
+        let off = Settings { token_blacklist: false, ..with(0, tolerance) };
+        assert!(problems(&off).contains("reuse_tolerance is set, but there are no sessions"));
+        let mut off = with(0, tolerance);
+        off.sessions.enabled = false;
+        assert!(problems(&off).contains("reuse_tolerance is set, but sessions are switched off"));
+    }
+    let mut off = with(0, 10);
+    off.sessions.enabled = false;
+    assert_eq!(problems(&off), "", "the default");
+}
+
+#[test]
+fn a_grace_that_outlasts_the_access_token_is_warned_of() {
+    let mut settings = Settings::default();
+    settings.sessions.rotation_grace = settings.access_token_lifetime;
+    assert_eq!(settings.warnings(), [""; 0]);
+    settings.sessions.rotation_grace += Duration::from_secs(1);
+    let warnings = settings.warnings();
+    assert!(warnings.len() == 1 && warnings[0].contains("301 s"), "{warnings:?}");
+}

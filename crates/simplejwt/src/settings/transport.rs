@@ -61,8 +61,8 @@ pub struct CookieSettings {
     /// the prefix `__Host-` (RFC 6265bis section 4.1.3), or `__Secure-` where there is a
     /// `domain`; without `secure` no prefix.
     pub access_name: Option<String>,
-    /// The name of the refresh token's cookie. Default: `refresh`, with the prefix `__Secure-`
-    /// unless `secure` is off.
+    /// The name of the refresh token's cookie. Default: `refresh`, with the prefix `__Host-` where
+    /// its path is `/` and there is no `domain`, else `__Secure-`; without `secure` no prefix.
     pub refresh_name: Option<String>,
     /// Whether they are sent over HTTPS alone. Browsers take localhost for that. Default: on.
     pub secure: bool,
@@ -88,6 +88,9 @@ impl Default for CookieSettings {
     }
 }
 
+const HOST_REFRESH: &str = "__Host-refresh";
+const SECURE_REFRESH: &str = "__Secure-refresh";
+
 impl Settings {
     /// The name of the access token's cookie.
     pub fn access_cookie(&self) -> &str {
@@ -100,12 +103,39 @@ impl Settings {
         }
     }
 
-    /// The name of the refresh token's cookie.
+    /// The name of the refresh token's cookie, as far as the settings tell its path: without a
+    /// `refresh_path` that of an endpoint below a prefix.
     pub fn refresh_cookie(&self) -> &str {
-        match (&self.cookies.refresh_name, self.cookies.secure) {
-            (Some(name), _) => name,
-            (None, true) => "__Secure-refresh",
-            (None, false) => "refresh",
+        self.refresh_cookie_at(self.cookies.refresh_path.as_deref().unwrap_or("/api/token/"))
+    }
+
+    /// The name of the refresh token's cookie with this path: `__Host-` where browsers take it
+    /// (RFC 6265bis section 4.1.3.2), so that no other host can set one of the same name.
+    ///
+    /// ```
+    /// let settings = simplejwt::Settings::default();
+    /// assert_eq!(settings.refresh_cookie_at("/"), "__Host-refresh");
+    /// assert_eq!(settings.refresh_cookie_at("/api/token/"), "__Secure-refresh");
+    /// ```
+    pub fn refresh_cookie_at(&self, path: &str) -> &str {
+        let cookies = &self.cookies;
+        match (&cookies.refresh_name, cookies.secure, &cookies.domain) {
+            (Some(name), _, _) => name,
+            (None, true, None) if path == "/" => HOST_REFRESH,
+            (None, true, _) => SECURE_REFRESH,
+            (None, false, _) => "refresh",
+        }
+    }
+
+    /// The name by which a refresh token's cookie may have been set under another `refresh_path`
+    /// or `domain`, where the name isn't chosen: it is read for as long as browsers keep it, after
+    /// the other.
+    pub fn former_refresh_cookie_at(&self, path: &str) -> Option<&'static str> {
+        match self.refresh_cookie_at(path) {
+            _ if self.cookies.refresh_name.is_some() => None,
+            HOST_REFRESH => Some(SECURE_REFRESH),
+            SECURE_REFRESH => Some(HOST_REFRESH),
+            _ => None,
         }
     }
 
@@ -174,7 +204,7 @@ impl Settings {
 }
 
 /// Browsers compare the prefixes without regard to case.
-fn has_prefix(name: &str, prefix: &str) -> bool {
+pub(crate) fn has_prefix(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 

@@ -81,6 +81,33 @@ impl Settings {
         if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
     }
 
+    /// What the settings may hold and yet is hardly meant, each with what to do about it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let mut settings = simplejwt::Settings::default();
+    /// assert!(settings.warnings().is_empty());
+    /// settings.access_token_lifetime = Duration::from_secs(30);
+    /// settings.sessions.rotation_grace = Duration::from_secs(60);
+    /// assert!(settings.warnings()[0].contains("rotation_grace"));
+    /// ```
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let (grace, lifetime) = (self.sessions.rotation_grace, self.access_token_lifetime);
+        if grace > lifetime {
+            warnings.push(format!(
+                "rotation_grace ({} s) outlasts the access token ({} s): a refresh that is \
+                 repeated later than that gets an access token of its own in place of the one \
+                 that was handed out first. Write a rotation_grace of some seconds, or a longer \
+                 ACCESS_TOKEN_LIFETIME",
+                grace.as_secs(),
+                lifetime.as_secs()
+            ));
+        }
+        warnings
+    }
+
     /// Two settings that write into one claim would silently overwrite each other.
     fn check_claim_names(&self, problem: &mut impl FnMut(bool, &str)) {
         let mut named = vec![("USER_ID_CLAIM", self.user_id_claim.as_str())];

@@ -19,6 +19,7 @@ mod races;
 mod rules;
 mod session_races;
 mod session_rules;
+mod spent_rules;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -86,7 +87,6 @@ where
     session_rules::a_lost_answer_of_the_database_is_found_again(&make().await).await;
     session_rules::reuse_ends_the_session(&make().await).await;
     session_rules::without_grace_clocks_may_differ(&make().await).await;
-    session_rules::a_used_successor_ends_the_grace(&make().await).await;
     session_rules::the_grace_never_outlives_the_session(&make().await).await;
     session_rules::what_others_blacklisted_ends_the_session(&make().await).await;
     session_rules::sessions_expire(&make().await).await;
@@ -102,7 +102,21 @@ where
     session_rules::sessions_that_go_on_are_not_in_the_way_of_the_flush(&make().await).await;
     session_rules::a_lease_has_one_holder(&make().await).await;
     session_rules::ids_are_compared_exactly(&make().await).await;
+    spent_rules::within_the_tolerance_a_spent_token_ends_nothing(&make().await).await;
+    spent_rules::what_others_blacklist_is_tolerated_as_long(&make().await).await;
+    spent_rules::any_ancestor_is_answered_with_the_newest(&make().await).await;
+    spent_rules::the_newest_has_to_be_good(&make().await).await;
+    spent_rules::the_session_is_looked_at_before_a_pair_is_repeated(&make().await).await;
+    spent_rules::a_clock_that_is_ahead_lengthens_what_there_is(&make().await).await;
+    spent_rules::a_descent_is_followed_so_far(&make().await).await;
+    spent_rules::another_users_session_is_left_alone(&make().await).await;
+    spent_rules::a_row_that_is_gone_is_made_anew(&make().await).await;
+    spent_rules::a_spent_token_stays_so_without_its_row(&make().await).await;
+    spent_rules::what_nobody_remembers_is_refused(&make().await).await;
     session_races::one_refresh_wins(Arc::new(make().await), &spawn).await;
+    session_races::those_that_lose_end_nothing(Arc::new(make().await), &spawn).await;
+    session_races::ancestors_beside_the_newest(Arc::new(make().await), &spawn).await;
+    session_races::a_row_that_is_gone_is_made_once(Arc::new(make().await), &spawn).await;
     session_races::all_get_the_same_successor(Arc::new(make().await), &spawn).await;
     session_races::an_unknown_token_joins_once(Arc::new(make().await), &spawn).await;
     session_races::nothing_slips_past_the_end(Arc::new(make().await), &spawn).await;
@@ -161,6 +175,7 @@ fn refresh(spent: &str, next: &str) -> SessionRefresh {
         next: NextToken::Rotated { token: token(next), access_jti: format!("access of {next}") },
         session: session(spent),
         grace: std::time::Duration::ZERO,
+        tolerance: std::time::Duration::ZERO,
         idle: None,
         lifetime: None,
         at: NOW,

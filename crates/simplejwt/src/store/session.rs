@@ -88,6 +88,9 @@ pub struct SessionHead {
     pub created_at: Timestamp,
     /// When it was ended, if it was.
     pub ended_at: Option<Timestamp>,
+    /// When the token that was asked for got a successor in the session, if it has one: it is
+    /// spent since then, whatever the blacklist says.
+    pub spent_at: Option<Timestamp>,
 }
 
 /// How many sessions a user may have at once, and what happens to one more.
@@ -182,8 +185,10 @@ pub struct SessionRefresh {
     /// this id: as named by its `sid`, or by its own id. Its password is also what the password
     /// of a session seen before is compared with.
     pub session: NewSession,
-    /// How long the immediate parent of a token that hasn't been used is still answered.
+    /// How long a spent token is answered with the newest pair of its session.
     pub grace: Duration,
+    /// How long a spent token that comes again is refused and ends nothing.
+    pub tolerance: Duration,
     /// How long a session may go without a refresh.
     pub idle: Option<Duration>,
     /// How long a session may last.
@@ -198,14 +203,42 @@ impl SessionRefresh {
     /// How often the use of a token that isn't rotated is noted.
     pub const USE_INTERVAL: Duration = Duration::from_secs(60);
 
-    /// Whether a successor that was made at this time is handed out again. Never without a grace,
-    /// also where the clock of who made it is ahead.
-    pub fn is_within_grace(&self, created_at: Timestamp) -> bool {
-        !self.grace.is_zero() && created_at + self.grace > self.at
+    /// Whether a token that was spent at this time is answered again. Never without a grace, also
+    /// where the clock of who spent it is ahead.
+    pub fn is_within_grace(&self, spent_at: Timestamp) -> bool {
+        !self.grace.is_zero() && spent_at + self.grace > self.at
+    }
+
+    /// Whether a token that was spent at this time is refused without ending anything. Never
+    /// without a tolerance, also where the clock of who spent it is ahead.
+    pub fn is_within_tolerance(&self, spent_at: Timestamp) -> bool {
+        !self.tolerance.is_zero() && spent_at + self.tolerance > self.at
+    }
+
+    /// Whether a session that was opened at one time, and whose token was made or last used at
+    /// the other, has lasted too long or was idle too long.
+    pub(crate) fn is_over(&self, opened_at: Timestamp, used_at: Timestamp) -> bool {
+        let passed = |limit: Option<Duration>, since: Timestamp| {
+            limit.is_some_and(|limit| since + limit <= self.at)
+        };
+        passed(self.lifetime, opened_at) || passed(self.idle, used_at)
+    }
+
+    /// Whether the session was opened with another password than the user's of now.
+    pub(crate) fn has_other_password(&self, opened_with: Option<&str>) -> bool {
+        match (opened_with, self.session.password.as_deref()) {
+            (Some(then), Some(now)) => then != now,
+            _ => false,
+        }
+    }
+
+    /// Whether this is the id of the successor that this very call wants to store.
+    pub(crate) fn is_own(&self, jti: &str) -> bool {
+        matches!(&self.next, NextToken::Rotated { token, .. } if token.jti == jti)
     }
 }
 
-/// The successor that a token has already.
+/// The newest token of a session that comes of a spent one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Successor {
     /// Its id.
@@ -218,20 +251,68 @@ pub struct Successor {
     pub same_address: bool,
 }
 
+/// A token that comes of a spent one, as a store finds it.
+#[derive(Debug)]
+pub(crate) struct Descendant {
+    /// What would be answered.
+    pub(crate) successor: Successor,
+    /// When it was made or last used.
+    pub(crate) used_at: Timestamp,
+    /// Whether it is spent in its turn: it has a successor in the session.
+    pub(crate) is_spent: bool,
+    /// Whether it is neither blacklisted nor expired.
+    pub(crate) is_good: bool,
+}
+
+impl Descendant {
+    /// How many rotations are followed from a spent token to the newest one.
+    pub(crate) const FARTHEST: usize = 100;
+
+    /// What a token that was spent within the grace comes to, this being the last of its
+    /// descendants that was looked at; `None` where it counts as one that was spent before.
+    pub(crate) fn answer(
+        self,
+        refresh: &SessionRefresh,
+        opened_at: Timestamp,
+        opened_with: Option<&str>,
+    ) -> Option<Refreshing> {
+        if self.is_spent {
+            return Some(Refreshing::Replayed);
+        }
+        if !self.is_good {
+            return None;
+        }
+        Some(if refresh.is_over(opened_at, self.used_at) {
+            Refreshing::Expired
+        } else if refresh.has_other_password(opened_with) {
+            Refreshing::PasswordChanged
+        } else {
+            Refreshing::Repeated(self.successor)
+        })
+    }
+}
+
 /// How [`SessionStore::refresh`] ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Refreshing {
     /// The token was good, and what comes after it is stored.
     Refreshed,
-    /// The token's successor was made less than `grace` ago and hasn't been used: nothing was
-    /// changed.
+    /// The token was spent less than `grace` ago, and this is the newest one that comes of it:
+    /// nothing was changed.
     Repeated(Successor),
+    /// The token was spent less than `tolerance` ago: it is refused, and nothing was changed.
+    Replayed,
     /// The token was spent before: a theft or a fault. This call has ended the session.
     Reused,
-    /// The token is blacklisted and has no successor in the session: somebody else did it. The
-    /// session has ended, by this call or before.
+    /// The token is blacklisted and has no successor in the session: somebody else did it, longer
+    /// than `tolerance` ago. The session has ended, by this call or before.
     Blacklisted,
+    /// The token's `exp` has passed and it isn't registered any more, so that nobody can tell
+    /// whether it was blacklisted: nothing was changed.
+    Forgotten,
+    /// The session that the token names is another user's: nothing was changed.
+    Foreign,
     /// The session had ended before: nothing was changed.
     Ended,
     /// The session was idle too long or has lasted too long. This call has ended it.
@@ -424,19 +505,30 @@ pub trait SessionStore: TokenStore {
     /// Takes a refresh token. What is looked at, in this order:
     ///
     /// 1. A token that is in no session joins `session` (opened if it isn't there), and is
-    ///    registered if it isn't.
+    ///    registered if it isn't. Where that session is another user's: [`Refreshing::Foreign`].
+    ///    Where the token isn't registered and its `expires_at` has passed:
+    ///    [`Refreshing::Forgotten`].
     /// 2. The session has ended: [`Refreshing::Ended`]. A token that has only just joined it is
     ///    blacklisted.
-    /// 3. The token is blacklisted. If it has a successor in the session that is this call's own
-    ///    `next`: [`Refreshing::Refreshed`] (an answer got lost on the way from the database). If
-    ///    the successor was made [within the grace](SessionRefresh::is_within_grace), has no
-    ///    successor itself and isn't blacklisted: [`Refreshing::Repeated`]. If there is a successor:
-    ///    [`Refreshing::Reused`]. Else [`Refreshing::Blacklisted`].
+    /// 3. The token is spent: it has a successor in the session, whatever the blacklist says, or
+    ///    it is blacklisted. It was spent when the successor was made, or else when it was
+    ///    blacklisted.
+    ///    - The successor is this call's own `next`: [`Refreshing::Refreshed`] (an answer got lost
+    ///      on the way from the database).
+    ///    - It was replaced [within the grace](SessionRefresh::is_within_grace), and the newest
+    ///      token that comes of it is neither blacklisted nor expired: what 4 and 5 say of that
+    ///      one, or [`Refreshing::Repeated`]. A store may give up looking for the newest after
+    ///      100 rotations: [`Refreshing::Replayed`].
+    ///    - It was spent [within the tolerance](SessionRefresh::is_within_tolerance):
+    ///      [`Refreshing::Replayed`].
+    ///    - Otherwise [`Refreshing::Reused`] with a successor, [`Refreshing::Blacklisted`] without.
     /// 4. `lifetime` has passed since the session was opened, or `idle` since the token was made
     ///    or last used: [`Refreshing::Expired`].
     /// 5. Both the session and `session` have a password and they differ:
     ///    [`Refreshing::PasswordChanged`].
-    /// 6. `next` is registered and joins the session; where it takes the token's place, that
+    /// 6. The token isn't registered any more: where its `expires_at` has passed,
+    ///    [`Refreshing::Forgotten`]; otherwise it is registered anew.
+    /// 7. `next` is registered and joins the session; where it takes the token's place, that
     ///    is blacklisted. Where there is no `next`, the token's time of use is brought up to
     ///    date, if it is more than a minute old.
     ///
@@ -482,7 +574,7 @@ pub trait SessionStore: TokenStore {
     ) -> Result<Revocations, StoreError>;
 
     /// Whether an access token that says this of itself is revoked at `at`; also true where it
-    /// names a session that has ended or isn't there.
+    /// names a session that has ended, isn't there or is another user's.
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError>;
 
     /// Returns when there may be new revocations; never, where the database doesn't tell.

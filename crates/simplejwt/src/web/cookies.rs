@@ -43,7 +43,7 @@ pub fn set_refresh(
     max_age: i64,
 ) -> Result<HeaderValue, Error> {
     let path = settings.cookies.refresh_path.as_deref().unwrap_or(path);
-    set(settings, settings.refresh_cookie(), path, token, max_age)
+    set(settings, settings.refresh_cookie_at(path), path, token, max_age)
 }
 
 fn set(
@@ -71,8 +71,19 @@ fn set(
 pub fn removal(settings: &Settings, path: &str) -> Vec<HeaderValue> {
     let path = settings.cookies.refresh_path.as_deref().unwrap_or(path);
     let access = written(settings, settings.access_cookie(), "/", None);
-    let refresh = written(settings, settings.refresh_cookie(), path, None);
+    let refresh = written(settings, settings.refresh_cookie_at(path), path, None);
     access.into_iter().chain(refresh).collect()
+}
+
+/// The `Set-Cookie` header that removes a refresh token's cookie under the name that it had with
+/// another path, where there is such a name.
+#[cfg(feature = "web")]
+pub(super) fn removal_of_former(settings: &Settings, path: &str) -> Option<HeaderValue> {
+    let set_at = settings.cookies.refresh_path.as_deref().unwrap_or(path);
+    let former = settings.former_refresh_cookie_at(set_at)?;
+    // A name that begins with __Host- is taken with this path alone.
+    let former_path = if set_at == "/" { path } else { "/" };
+    written(settings, former, former_path, None)
 }
 
 /// A cookie with this value for so many seconds, or its removal. `None` can't come of settings

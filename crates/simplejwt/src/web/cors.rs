@@ -3,17 +3,24 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{Method, Request, Response};
-use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, Cors, CorsLayer};
+use futures_util::TryFutureExt as _;
+use futures_util::future::{Either, MapOk, Ready, ready};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, DATE, HeaderValue,
+    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, Method, Request, Response};
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::at_once::at_once;
 use crate::settings::Settings;
 
 /// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers and send
-/// credentials. The router of the token endpoints has it already; for an application's own routes
-/// it is added with `Router::layer`.
+/// credentials, refusals too. The router of the token endpoints has it already; for an
+/// application's own routes, and for what no route takes, it is added with `Router::layer` at the
+/// end. Added twice it counts once.
 ///
 /// ```
 /// use axum::Router;
@@ -39,52 +46,115 @@ impl AllowedOriginsLayer {
             .allow_credentials(true)
             .allow_methods(AllowMethods::mirror_request())
             .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER])
+            .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, DATE, ALLOW])
             .max_age(Duration::from_secs(600));
         Self(cors)
     }
+
+    /// The answer to a request that asks whether another may be sent (a CORS preflight); `None`
+    /// for every other request. For adapters to frameworks that know no tower.
+    pub fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response<Vec<u8>>> {
+        if !is_preflight(method, headers) {
+            return None;
+        }
+        Some(self.said(method, headers)?.map(|()| Vec::new()))
+    }
+
+    /// Adds to the headers of an answer what lets a page of an allowed origin read it, by the
+    /// headers of its request. An answer that has them already stays as it is.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use simplejwt::Settings;
+    /// use simplejwt::web::cors::AllowedOriginsLayer;
+    ///
+    /// let settings = Settings {
+    ///     allowed_origins: vec!["https://app.example.com".into()],
+    ///     ..Settings::default()
+    /// };
+    /// let (mut request, mut answer) = (HeaderMap::new(), HeaderMap::new());
+    /// request.insert("origin", "https://app.example.com".parse()?);
+    /// AllowedOriginsLayer::new(&settings).permit(&request, &mut answer);
+    /// assert_eq!(answer["access-control-allow-origin"], "https://app.example.com");
+    /// # Ok::<_, http::header::InvalidHeaderValue>(())
+    /// ```
+    pub fn permit(&self, request: &HeaderMap, answer: &mut HeaderMap) {
+        if answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            return;
+        }
+        // Of a request that isn't a preflight, the method says nothing.
+        let Some(mut said) = self.said(&Method::GET, request) else { return };
+        if let Some(vary) = said.headers_mut().remove(VARY) {
+            answer.append(VARY, vary);
+        }
+        answer.extend(std::mem::take(said.headers_mut()));
+    }
+
+    fn said(&self, method: &Method, headers: &HeaderMap) -> Option<Response<()>> {
+        let mut request = Request::new(());
+        *request.method_mut() = method.clone();
+        *request.headers_mut() = headers.clone();
+        let mut said = at_once(&self.0, request)?;
+        if !said.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            // Nobody is allowed anything: what is left is that the answer depends on who asks.
+            let vary = said.headers_mut().remove(VARY);
+            said.headers_mut().clear();
+            said.headers_mut().extend(vary.map(|vary| (VARY, vary)));
+        }
+        Some(said)
+    }
 }
 
-impl<S: Clone> Layer<S> for AllowedOriginsLayer {
+/// An `OPTIONS` request that asks for no method is no preflight: the endpoints answer it.
+fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// That a layer further out sees to the answer.
+#[derive(Clone, Copy, Debug)]
+struct SeenTo;
+
+impl<S> Layer<S> for AllowedOriginsLayer {
     type Service = AllowedOrigins<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AllowedOrigins { cors: self.0.layer(inner.clone()), inner }
+        AllowedOrigins { cors: self.clone(), inner }
     }
 }
 
 /// The service that [`AllowedOriginsLayer`] makes.
 #[derive(Clone, Debug)]
 pub struct AllowedOrigins<S> {
-    cors: Cors<S>,
+    cors: AllowedOriginsLayer,
     inner: S,
 }
 
+type Permitting<R> = Box<dyn FnOnce(Response<R>) -> Response<R> + Send>;
+
 impl<S, B, R> Service<Request<B>> for AllowedOrigins<S>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone,
-    R: Default,
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default + 'static,
 {
-    type Response = S::Response;
+    type Response = Response<R>;
     type Error = S::Error;
-    type Future = futures_util::future::Either<<Cors<S> as Service<Request<B>>>::Future, S::Future>;
+    type Future = Either<Ready<Result<Response<R>, S::Error>>, MapOk<S::Future, Permitting<R>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        match self.inner.poll_ready(cx) {
-            Poll::Ready(Ok(())) => self.cors.poll_ready(cx),
-            other => other,
-        }
+        self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        use futures_util::future::Either;
-
-        // An OPTIONS request that asks for no method is no preflight: the endpoints answer it.
-        let asks = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        if request.method() == Method::OPTIONS && !asks {
-            Either::Right(self.inner.call(request))
-        } else {
-            Either::Left(self.cors.call(request))
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if let Some(answer) = self.cors.preflight(request.method(), request.headers()) {
+            return Either::Left(ready(Ok(answer.map(|_| R::default()))));
         }
+        let is_seen_to = request.extensions_mut().insert(SeenTo).is_some();
+        let (cors, headers) = (self.cors.clone(), request.headers().clone());
+        Either::Right(self.inner.call(request).map_ok(Box::new(move |mut answer| {
+            if !is_seen_to {
+                cors.permit(&headers, answer.headers_mut());
+            }
+            answer
+        })))
     }
 }

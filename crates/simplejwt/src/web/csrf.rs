@@ -1,17 +1,11 @@
 //! Protection against requests that pages of other origins make a browser send with its cookies.
 //! The rules are those of tower-http's layer: by `Sec-Fetch-Site`, or else by `Origin`.
 
-use std::convert::Infallible;
-use std::future::{Ready, ready};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use http::header::{HOST, ORIGIN};
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode, Uri};
 use tower_http::csrf::CsrfLayer;
-use tower_layer::Layer as _;
-use tower_service::Service;
 
+use super::at_once::at_once;
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -41,27 +35,9 @@ pub(super) fn check(
     for origin in &settings.allowed_origins {
         layer = layer.add_trusted_origin(origin).map_err(|_| Error::CrossOrigin)?;
     }
-    let answer = pin!(layer.layer(Passed).call(request));
-    match answer.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(answer)) if answer.status() == StatusCode::OK => Ok(()),
+    match at_once(&layer, request) {
+        Some(answer) if answer.status() == StatusCode::OK => Ok(()),
         _ => Err(Error::CrossOrigin),
-    }
-}
-
-/// Answers what the layer lets pass, at once.
-struct Passed;
-
-impl Service<Request<()>> for Passed {
-    type Response = Response<()>;
-    type Error = Infallible;
-    type Future = Ready<Result<Response<()>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<()>) -> Self::Future {
-        ready(Ok(Response::new(())))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod authenticate;
 mod cookies;
+mod logout;
 mod oauth;
 mod sessions;
 
@@ -19,7 +20,8 @@ use super::accept::{self, Rendering, Unacceptable};
 use super::body::{self, BodyError, Data};
 use super::csrf;
 use super::object::{Json, object, texts};
-use super::transport::access_token;
+use super::request;
+use super::transport::access_tokens;
 use super::validate::{self, Kind};
 use super::{error_response, json_response};
 use crate::claims::Claims;
@@ -28,7 +30,7 @@ use crate::service::Auth;
 use crate::token::{Access, Token};
 use crate::users::Credentials;
 pub use authenticate::GatewayOptions;
-use cookies::Source;
+use cookies::Presented;
 pub use oauth::{OAuthClient, OAuthClients};
 
 /// An endpoint, named after upstream's view.
@@ -308,6 +310,11 @@ where
             match answer {
                 Ok(reply) => reply.response(rendering),
                 Err(Refusal::Flow(error)) => refuse(&error, &auth, rendering),
+                Err(Refusal::Parting(error, cookies)) => {
+                    let mut response = refuse(&error, &auth, rendering);
+                    response.headers_mut().extend(cookies);
+                    response
+                }
                 Err(Refusal::Other(status, body)) => json_response(status, &body, rendering.indent),
             }
         }
@@ -363,7 +370,10 @@ fn no_content() -> Response<Vec<u8>> {
 fn refuse(error: &Error, auth: &Auth, rendering: Rendering) -> Response<Vec<u8>> {
     let mut response = error_response(error, auth.settings());
     if rendering.indent.is_some() {
-        let indented = json_response(response.status(), &super::body(error), rendering.indent);
+        let indented = {
+            let body = super::body_under(error, auth.settings());
+            json_response(response.status(), &body, rendering.indent)
+        };
         *response.body_mut() = indented.into_body();
     }
     response
@@ -371,6 +381,8 @@ fn refuse(error: &Error, auth: &Auth, rendering: Rendering) -> Response<Vec<u8>>
 
 enum Refusal {
     Flow(Error),
+    /// With headers that remove cookies.
+    Parting(Error, Vec<(HeaderName, HeaderValue)>),
     Other(StatusCode, Json),
 }
 
@@ -420,14 +432,27 @@ where
             let body = read_body().await.map_err(unread)?;
             let data = body::parse(parts, body).await.map_err(unparsed)?;
             if endpoint == Endpoint::Logout {
-                return sessions::log_out(auth, options, parts, &data).await;
+                return logout::log_out(auth, options, parts, &data).await;
             }
-            let (mut body, source) = flow(auth, endpoint, options, parts, &data).await?;
-            let headers = match endpoint {
-                Endpoint::TokenBlacklist if source == Source::Cookie => {
-                    cookies::remove(auth.settings(), parts, options)
+            let presented = Presented::of(auth, endpoint, options, parts, &data).await?;
+            let by_cookie = matches!(presented, Some(Presented::Cookie(_)));
+            let mut body = match flow(auth, endpoint, options, presented.as_ref(), &data).await {
+                Err(Refusal::Flow(error))
+                    if by_cookie
+                        && endpoint != Endpoint::TokenVerify
+                        && super::status(&error) == StatusCode::UNAUTHORIZED =>
+                {
+                    let cookies = cookies::remove_dead(auth, options, parts).await;
+                    return Err(Refusal::Parting(error, cookies));
                 }
-                _ => cookies::deliver(auth, endpoint, options, parts, source, &mut body)?,
+                answer => answer?,
+            };
+            let headers = match endpoint {
+                Endpoint::TokenBlacklist if by_cookie => cookies::remove(auth, options, parts),
+                _ => {
+                    let presented = presented.as_ref();
+                    cookies::deliver(auth, endpoint, options, parts, presented, &mut body)?
+                }
             };
             Ok(Reply { status: StatusCode::OK, body, headers })
         }
@@ -440,8 +465,8 @@ where
 
 /// The access token of a request.
 async fn token_of(auth: &Auth, parts: &Parts) -> Result<Token<Access>, Error> {
-    let token = access_token(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
-    auth.authenticate(&token.ok_or(Error::NotAuthenticated)?).await
+    let sent = access_tokens(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
+    request::verify(auth, &sent).await
 }
 
 /// The name that a protected view greets.
@@ -495,63 +520,48 @@ fn invalid(errors: validate::Errors) -> Refusal {
     Refusal::Other(StatusCode::BAD_REQUEST, errors)
 }
 
-/// The body that upstream would answer with, and where the token was that it is about.
+/// The body that upstream would answer with.
 async fn flow(
     auth: &Auth,
     endpoint: Endpoint,
     options: &EndpointOptions,
-    parts: &Parts,
+    presented: Option<&Presented>,
     data: &Data,
-) -> Result<(Json, Source), Refusal> {
+) -> Result<Json, Refusal> {
     let credentials = || {
         let fields =
             [(options.username_field.as_str(), Kind::Trimmed), ("password", Kind::Password)];
         let [username, password] = validate::fields(data, fields).map_err(invalid)?;
         Ok::<_, Refusal>(Credentials::new(username, password))
     };
-    let token = |field: &'static str| {
-        if let Some(token) = cookies::standing_for(field, parts, auth.settings())
-            && let Ok(None) = validate::optional(data, field, Kind::Trimmed)
-        {
-            return Ok((token, Source::Cookie));
-        }
-        let [token] = validate::fields(data, [(field, Kind::Trimmed)]).map_err(invalid)?;
-        Ok::<_, Refusal>((token, Source::Body))
-    };
+    let token = presented.map(Presented::token).unwrap_or_default();
     Ok(match endpoint {
         Endpoint::TokenObtainPair => {
             let pair = auth.obtain_pair(&credentials()?).await?;
-            let body = object([("refresh", pair.refresh.into()), ("access", pair.access.into())]);
-            (body, Source::Body)
+            object([("refresh", pair.refresh.into()), ("access", pair.access.into())])
         }
         Endpoint::TokenRefresh => {
-            let (token, source) = token("refresh")?;
-            let refreshed = auth.refresh(&token).await?;
-            let body = match refreshed.refresh {
+            let refreshed = auth.refresh(token).await?;
+            match refreshed.refresh {
                 Some(refresh) => {
                     object([("access", refreshed.access.into()), ("refresh", refresh.into())])
                 }
                 None => object([("access", refreshed.access.into())]),
-            };
-            (body, source)
+            }
         }
         Endpoint::TokenVerify => {
-            let (token, source) = token("token")?;
-            auth.verify(&token).await?;
-            (object([]), source)
+            auth.verify(token).await?;
+            object([])
         }
         Endpoint::TokenBlacklist => {
-            let (token, source) = token("refresh")?;
-            auth.blacklist(&token).await?;
-            (object([]), source)
+            auth.blacklist(token).await?;
+            object([])
         }
         Endpoint::TokenObtainSliding => {
-            let token = auth.obtain_sliding(&credentials()?).await?;
-            (object([("token", token.into())]), Source::Body)
+            object([("token", auth.obtain_sliding(&credentials()?).await?.into())])
         }
         Endpoint::TokenRefreshSliding => {
-            let (token, source) = token("token")?;
-            (object([("token", auth.refresh_sliding(&token).await?.into())]), source)
+            object([("token", auth.refresh_sliding(token).await?.into())])
         }
         // Answered above.
         Endpoint::Protected
@@ -561,6 +571,6 @@ async fn flow(
         | Endpoint::Session
         | Endpoint::Authenticate
         | Endpoint::Revoke
-        | Endpoint::Introspect => (object([]), Source::Body),
+        | Endpoint::Introspect => object([]),
     })
 }

@@ -13,7 +13,8 @@ use tower_service::Service;
 
 use super::error_response;
 use super::permission::{self, Permission};
-use super::transport::access_token;
+use super::request;
+use super::transport::{AccessTokens, access_tokens};
 use crate::error::Error;
 use crate::service::Auth;
 use crate::token::{Access, Token};
@@ -115,7 +116,7 @@ where
         let mut ready = std::mem::replace(&mut self.inner, next);
         let layer = self.layer.clone();
         let settings = layer.auth.settings();
-        let sent = access_token(request.method(), request.uri(), request.headers(), settings);
+        let sent = access_tokens(request.method(), request.uri(), request.headers(), settings);
         let method = request.method().clone();
         Box::pin(async move {
             match layer.authenticate(sent, &method).await {
@@ -136,22 +137,18 @@ impl RequireAuthLayer {
     /// The token of a request that may go on; `None` if it may do so without.
     async fn authenticate(
         &self,
-        sent: Result<Option<String>, Error>,
+        sent: Result<AccessTokens, Error>,
         method: &Method,
     ) -> Result<Option<Token<Access>>, Error> {
         let auth = &self.auth;
-        let token = match sent? {
-            Some(token) => {
-                let token = auth.authenticate(&token).await?;
-                auth.stateless_user_of(&token)?;
-                Some(token)
-            }
-            None if self.optional || !self.permissions.is_empty() => None,
-            None => return Err(Error::NotAuthenticated),
+        let found = match sent {
+            Ok(sent) => request::verify(auth, &sent).await,
+            Err(error) => Err(error),
         };
-        for permission in &self.permissions {
-            permission::check(permission.as_ref(), auth, method, token.as_ref()).await?;
+        let found = found.and_then(|token| auth.stateless_user_of(&token).map(|_| token));
+        if self.permissions.is_empty() && !self.optional {
+            return found.map(Some);
         }
-        Ok(token)
+        permission::check_all(&self.permissions, auth, method, found).await
     }
 }

@@ -1,6 +1,7 @@
 //! Permissions in the manner of Django REST framework: who may do what, beyond having a token.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Method;
@@ -65,6 +66,32 @@ pub async fn check(
         false if token.is_none() => Err(Error::NotAuthenticated),
         false => Err(Error::PermissionDenied),
     }
+}
+
+/// As [`check`] with each of these permissions, in a request whose token was `found` or not:
+/// they decide, too, whether credentials are needed.
+///
+/// # Errors
+/// Those of [`check`], and why the credentials that were sent are no good. A cookie that has
+/// expired counts as none, and is named where one is needed.
+pub async fn check_all(
+    permissions: &[Arc<dyn Permission>],
+    auth: &Auth,
+    method: &Method,
+    found: Result<Token<Access>, Error>,
+) -> Result<Option<Token<Access>>, Error> {
+    let (token, missing) = match found {
+        Ok(token) => (Some(token), None),
+        Err(error @ (Error::NotAuthenticated | Error::CookieExpired(_))) => (None, Some(error)),
+        Err(error) => return Err(error),
+    };
+    for permission in permissions {
+        match check(permission.as_ref(), auth, method, token.as_ref()).await {
+            Err(Error::NotAuthenticated) => return Err(missing.unwrap_or(Error::NotAuthenticated)),
+            other => other?,
+        }
+    }
+    Ok(token)
 }
 
 /// Whoever has a good token. Django REST framework's permission of that name.

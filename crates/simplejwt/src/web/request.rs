@@ -6,15 +6,15 @@
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
 
-use super::transport::access_token;
+use super::transport::{AccessTokens, access_tokens};
 use super::{SECURITY_HEADERS, json_response};
-use crate::error::Error;
+use crate::error::{Error, TokenError};
 use crate::service::Auth;
 use crate::token::{Access, Token};
 use crate::users::User;
 
-/// The access token of a request, from header or cookie as the settings say, verified. The token alone decides, as with upstream's
-/// `JWTStatelessUserAuthentication`.
+/// The access token of a request, from header or cookie as the settings say, verified. The token
+/// alone decides, as with upstream's `JWTStatelessUserAuthentication`.
 ///
 /// ```
 /// use http::{HeaderMap, Method, Uri};
@@ -42,7 +42,8 @@ use crate::users::User;
 /// ```
 ///
 /// # Errors
-/// [`Error::NotAuthenticated`] if no credentials were sent; else why they are refused, or that the
+/// [`Error::NotAuthenticated`] if no credentials were sent, [`Error::CookieExpired`] and
+/// [`Error::AmbiguousCookies`] of cookies; else why they are refused, or that the
 /// store can't be asked.
 pub async fn authenticate(
     auth: &Auth,
@@ -50,11 +51,43 @@ pub async fn authenticate(
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Result<Token<Access>, Error> {
-    let sent = access_token(method, uri, headers, auth.settings())?;
-    let sent = sent.ok_or(Error::NotAuthenticated)?;
-    let token = auth.authenticate(&sent).await?;
+    let sent = access_tokens(method, uri, headers, auth.settings())?;
+    let token = verify(auth, &sent).await?;
     auth.stateless_user_of(&token)?;
     Ok(token)
+}
+
+/// The one token that counts of those that a request presents, verified. Of several cookies that
+/// is the good one; what another host has set beside it changes nothing.
+///
+/// # Errors
+/// Those of [`authenticate`].
+pub async fn verify(auth: &Auth, sent: &AccessTokens) -> Result<Token<Access>, Error> {
+    match sent {
+        AccessTokens::None => Err(Error::NotAuthenticated),
+        AccessTokens::Header(token) => auth.authenticate(token).await,
+        AccessTokens::Cookies(tokens) => match auth.authenticate_any(tokens).await {
+            Err(Error::TokenNotValid(messages))
+                if messages.iter().any(|message| message.error == TokenError::Expired) =>
+            {
+                Err(Error::CookieExpired(messages))
+            }
+            other => other,
+        },
+    }
+}
+
+/// For what can do without credentials: `None` if none were sent, or if a cookie has expired that
+/// the browser sends by itself. What else is no good is refused.
+///
+/// # Errors
+/// The others that it is given.
+pub fn unless_anonymous<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::NotAuthenticated | Error::CookieExpired(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The user's row for a request: upstream's `JWTAuthentication`.

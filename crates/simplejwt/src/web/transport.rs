@@ -1,5 +1,7 @@
 //! Where a request's tokens are: the authorization header, or cookies.
 
+use std::fmt;
+
 use http::header::COOKIE;
 use http::{HeaderMap, Method, Uri};
 
@@ -8,41 +10,82 @@ use super::csrf;
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// The access token of a request, not verified yet; `None` if no credentials were sent.
+/// How many cookies of one name are looked at. Another host may set as many as it likes.
+const MOST: usize = 16;
+
+/// The access tokens that a request presents, not verified yet.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AccessTokens {
+    /// No credentials were sent.
+    None,
+    /// The authorization header's.
+    Header(String),
+    /// Those of the cookies of the one name, in the order in which the browser sent them: one of
+    /// ours, and perhaps others that another host has set.
+    Cookies(Vec<String>),
+}
+
+impl fmt::Debug for AccessTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the tokens.
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Header(_) => "Header",
+            Self::Cookies(_) => "Cookies",
+        })
+    }
+}
+
+/// The access tokens of a request.
 ///
 /// With [`Transport::Both`](crate::settings::Transport::Both) the header comes first. A cookie
 /// counts for an unsafe request only if it comes from this origin or an allowed one.
 ///
 /// # Errors
 /// [`Error::BadAuthorizationHeader`], [`Error::CrossOrigin`]
-pub fn access_token(
+pub fn access_tokens(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
     settings: &Settings,
-) -> Result<Option<String>, Error> {
+) -> Result<AccessTokens, Error> {
     if settings.transport.has_header()
         && let Some(token) = raw_token(headers, settings)?
     {
-        return Ok(Some(token));
+        return Ok(AccessTokens::Header(token));
     }
-    if settings.transport.has_cookies()
-        && let Some(token) = cookie(headers, settings.access_cookie())
-    {
-        csrf::check(method, uri, headers, settings)?;
-        return Ok(Some(token));
+    if settings.transport.has_cookies() {
+        let sent = cookies(headers, settings.access_cookie());
+        if !sent.is_empty() {
+            csrf::check(method, uri, headers, settings)?;
+            return Ok(AccessTokens::Cookies(sent));
+        }
     }
-    Ok(None)
+    Ok(AccessTokens::None)
 }
 
-/// The value of the first cookie of this name that isn't empty (RFC 6265 section 5.4: the one
-/// with the longest path comes first).
-pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+/// The values of the cookies of this name, in their order and each once: of at most [`MOST`] that
+/// look like tokens, or else of the first that isn't empty.
+pub(super) fn cookies(headers: &HeaderMap, name: &str) -> Vec<String> {
     let sent = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    sent.flat_map(cookie::Cookie::split_parse)
-        .filter_map(Result::ok)
-        .find(|cookie| cookie.name() == name && !cookie.value_trimmed().is_empty())
-        .map(|cookie| cookie.value_trimmed().to_owned())
+    let sent = sent.flat_map(cookie::Cookie::split_parse).filter_map(Result::ok);
+    let (mut tokens, mut other) = (Vec::<String>::new(), None);
+    for cookie in sent.filter(|cookie| cookie.name() == name) {
+        let value = cookie.value_trimmed();
+        if value.is_empty() || tokens.iter().any(|token| token == value) {
+            continue;
+        }
+        if value.split('.').count() == 3 {
+            tokens.push(value.to_owned());
+        } else if other.is_none() {
+            other = Some(value.to_owned());
+        }
+        if tokens.len() == MOST {
+            break;
+        }
+    }
+    if tokens.is_empty() { other.into_iter().collect() } else { tokens }
 }
 
 #[cfg(test)]
@@ -60,7 +103,11 @@ mod tests {
         for (name, value) in sent {
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
-        access_token(&method, &Uri::from_static("/api/"), &headers, &settings).ok().flatten()
+        match access_tokens(&method, &Uri::from_static("/api/"), &headers, &settings) {
+            Ok(AccessTokens::Header(token)) => Some(token),
+            Ok(AccessTokens::Cookies(tokens)) => tokens.into_iter().next(),
+            Ok(AccessTokens::None) | Err(_) => None,
+        }
     }
 
     #[test]
@@ -92,13 +139,31 @@ mod tests {
         assert_eq!(token(Transport::Both, Method::POST, &sent).as_deref(), Some("y"));
     }
 
+    #[test]
+    fn every_cookie_of_the_name_is_looked_at_within_bounds() {
+        let read = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(COOKIE, HeaderValue::from_str(value).unwrap());
+            }
+            cookies(&headers, "a")
+        };
+        assert_eq!(read(&["a=x.y.z; b=1; a=junk; a=; a=1.2.3", "a=x.y.z"]), ["x.y.z", "1.2.3"]);
+        assert_eq!(read(&["a=; a=junk; a=rubbish"]), ["junk"], "it is refused, not missing");
+        let junk = (0..100).map(|n| format!("a=junk{n}; ")).collect::<String>();
+        assert_eq!(read(&[&format!("{junk}a=x.y.z")]), ["x.y.z"], "junk crowds nothing out");
+        let many = (0..100).map(|n| format!("a=x.y.{n}; ")).collect::<String>();
+        assert_eq!(read(&[&many]).len(), MOST);
+        assert!(!format!("{:?}", AccessTokens::Cookies(read(&["a=x.y.z"]))).contains("x.y"));
+    }
+
     proptest! {
         #[test]
         fn any_cookie_header_is_read(value: Vec<u8>) {
             if let Ok(value) = HeaderValue::from_bytes(&value) {
                 let mut headers = HeaderMap::new();
                 headers.append(COOKIE, value);
-                let _ = cookie(&headers, "__Host-access");
+                let _ = cookies(&headers, "__Host-access");
             }
         }
     }

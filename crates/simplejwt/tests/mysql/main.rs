@@ -8,6 +8,8 @@ mod instance;
 mod migrations;
 #[path = "../support/rights.rs"]
 mod rights;
+#[path = "../support/spelling.rs"]
+mod spelling;
 mod stores;
 #[path = "../support/traffic.rs"]
 mod traffic;

@@ -105,6 +105,7 @@ async fn the_statements_of_a_rotation_are_counted() {
         },
         session: session.clone(),
         grace: Default::default(),
+        tolerance: Default::default(),
         idle: None,
         lifetime: None,
         at: NOW,

@@ -1,17 +1,22 @@
 //! Users: logging in, rehashing, managing; custom tables.
 
+use std::sync::Arc;
+
 use simplejwt::Timestamp;
 use simplejwt::store::mysql::{MysqlStore, migrate};
 use simplejwt::store::session::{
     Horizon, NewSession, NextToken, OpenSession, Refreshing, SessionRefresh, SessionStore as _,
 };
 use simplejwt::store::{OutstandingToken, TokenStore as _};
+use simplejwt::users::manage::UserOptions;
 use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser};
-use simplejwt::users::password::{Hashers, Parameters};
+use simplejwt::users::mysql::MysqlUsers;
+use simplejwt::users::password::{Hashers, HashingPool, Parameters, PoolOptions};
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::users::{Credentials, UserStore as _, password_fingerprint};
 
 use crate::rights;
+use crate::spelling::every_spelling_or_none;
 use crate::world::{NOW, World, token, users};
 
 fn new(name: &str, password: &str) -> NewUser {
@@ -107,6 +112,7 @@ async fn a_rehash_keeps_the_sessions() {
         next: NextToken::Rotated { token: token("t"), access_jti: "a".into() },
         session: session(&user.password),
         grace: Default::default(),
+        tolerance: Default::default(),
         idle: None,
         lifetime: None,
         at: NOW,
@@ -153,6 +159,51 @@ async fn custom(key: KeyKind, column: &str, values: [&str; 2], ids: [&str; 2]) {
     assert_eq!(store.blacklist_all(&ids[0].into(), NOW).await.unwrap(), 1);
     assert!(store.is_blacklisted("a@x").await.unwrap());
     assert!(!store.is_blacklisted("b@x").await.unwrap());
+}
+
+/// Of the first user, whose id the texts are other spellings of, or nobody's.
+async fn spelled(key: KeyKind, column: &str, value: &str, same: &[&str], other: &[&str]) {
+    let world = World::new().await;
+    let hash = Hashers::from_setting(["md5"]).unwrap().encode("secret").unwrap();
+    world
+        .run(&format!(
+            "CREATE TABLE accounts (uid {column} NOT NULL PRIMARY KEY, email varchar(254) \
+             NOT NULL UNIQUE, password varchar(128) NOT NULL);\n\
+             INSERT INTO accounts VALUES ('{value}', 'a@x', '{hash}')"
+        ))
+        .await;
+    let table = UserTable {
+        table: "accounts".into(),
+        primary_key: "uid".into(),
+        key,
+        login: "email".into(),
+        is_active: None,
+        is_staff: None,
+        is_superuser: None,
+        last_login: None,
+        ..UserTable::default()
+    };
+    let database = world.database().await;
+    migrate::apply(&database, &table, NOW).await.unwrap();
+    let hashers = Hashers::from_setting(["md5"]).unwrap();
+    let pool = HashingPool::new(hashers, PoolOptions { threads: 1, waiting: 16 }).unwrap();
+    let users =
+        MysqlUsers::open(&database, table.clone(), pool, UserOptions::default()).await.unwrap();
+    let store = MysqlStore::open(&database, &table).await.unwrap();
+    let login = Credentials::new("a@x", "secret");
+    every_spelling_or_none(Arc::new(users), Arc::new(store), &login, same, other).await;
+}
+
+#[tokio::test]
+async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
+    let upper = UUIDS[0].to_uppercase();
+    let digits = UUIDS[0].replace('-', "");
+    let same = [UUIDS[0], &upper, &digits];
+    spelled(KeyKind::Uuid, "char(32)", &digits, &same, &[UUIDS[1], "x"]).await;
+    spelled(KeyKind::Uuid, "uuid", UUIDS[0], &same, &[UUIDS[1], "x"]).await;
+    // What the collation takes for equal isn't what tokens say.
+    let column = "varchar(40) COLLATE utf8mb4_unicode_ci";
+    spelled(KeyKind::Text, column, "Ann", &["Ann"], &["ann", "ANN", "Ann ", "Änn"]).await;
 }
 
 const UUIDS: [&str; 2] =

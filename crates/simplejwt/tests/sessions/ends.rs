@@ -175,6 +175,7 @@ async fn tokens_of_others_join_a_session_when_they_are_first_seen() {
         assert_eq!(world.live().await, 0);
         let second = world.next(&first).await.refresh;
         assert_eq!(world.live().await, 1);
+        world.advance(seconds(10));
         world.assert_blacklisted(&first, "reuse is noticed from there on").await;
         world.assert_blacklisted(&second, "and ends it").await;
     }

@@ -91,6 +91,7 @@ async fn whatever_ends_a_session_ends_its_access_tokens() {
             match way {
                 "reuse" => {
                     world.next(&pair.refresh).await;
+                    world.advance(seconds(10));
                     world.assert_blacklisted(&pair.refresh, way).await;
                 }
                 "blacklist" => world.auth.blacklist(&pair.refresh).await.unwrap(),

@@ -6,6 +6,8 @@ mod claims;
 mod ends;
 mod feed;
 mod limits;
+mod owners;
+mod spent;
 mod tokens;
 mod traps;
 mod world;

@@ -6,6 +6,7 @@
 pub(crate) mod instance;
 pub(crate) mod postgres;
 pub(crate) mod rights;
+pub(crate) mod spelling;
 
 use simplejwt::Timestamp;
 use simplejwt::store::conformance::Task;

@@ -43,6 +43,7 @@ pub(crate) fn refresh(session: &str, jti: &str, next: NextToken) -> SessionRefre
             password: None,
         },
         grace: Duration::ZERO,
+        tolerance: Duration::ZERO,
         idle: None,
         lifetime: None,
         at: NOW,

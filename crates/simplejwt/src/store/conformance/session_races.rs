@@ -16,7 +16,8 @@ async fn registered(store: &impl SessionStore) -> u64 {
     good(store.flush_expired(after(60), u32::MAX / 2).await)
 }
 
-/// Without grace all but one find a spent token: the session is over, and there is one successor.
+/// Without grace and tolerance all but one find a spent token: the session is over, and there is
+/// one successor.
 pub(super) async fn one_refresh_wins<S: SessionStore>(store: Arc<S>, spawn: &impl Fn(Task)) {
     for round in 0..ROUNDS {
         let spent = format!("spent {round}");
@@ -38,6 +39,104 @@ pub(super) async fn one_refresh_wins<S: SessionStore>(store: Arc<S>, spawn: &imp
         assert_eq!(good(store.sessions(&"1".into(), NOW).await), []);
     }
     assert_eq!(registered(&*store).await, 2 * ROUNDS as u64, "a refresh that lost left a row");
+}
+
+/// Within the tolerance the losers are refused, and the winner goes on.
+pub(super) async fn those_that_lose_end_nothing<S: SessionStore>(
+    store: Arc<S>,
+    spawn: &impl Fn(Task),
+) {
+    for round in 0..ROUNDS {
+        let spent = format!("spent {round}");
+        let _ = good(store.open(&open(&spent)).await);
+        let outcomes = together(
+            spawn,
+            (0..TASKS).map(|task| {
+                let (store, spent) = (Arc::clone(&store), spent.clone());
+                async move {
+                    let next = format!("next {round} {task}");
+                    let mut refresh = refresh(&spent, &next);
+                    refresh.tolerance = Duration::from_secs(10);
+                    (good(store.refresh(&refresh).await), next)
+                }
+            }),
+        )
+        .await;
+        let count = |wanted: Refreshing| outcomes.iter().filter(|(o, _)| *o == wanted).count();
+        assert_eq!(count(Refreshing::Refreshed), 1, "so many refreshes won: {outcomes:?}");
+        assert_eq!(count(Refreshing::Replayed), TASKS - 1, "{outcomes:?}");
+        let won = outcomes.iter().find(|(outcome, _)| *outcome == Refreshing::Refreshed);
+        let (_, won) = won.expect("one has won");
+        let later = refresh(won, &format!("later {round}"));
+        assert_eq!(good(store.refresh(&later).await), Refreshing::Refreshed, "the winner's");
+    }
+    assert_eq!(registered(&*store).await, 3 * ROUNDS as u64, "a refresh that lost left a row");
+}
+
+/// Tabs that are behind, and one that goes on: within the grace nobody is turned away.
+pub(super) async fn ancestors_beside_the_newest<S: SessionStore>(
+    store: Arc<S>,
+    spawn: &impl Fn(Task),
+) {
+    for round in 0..ROUNDS {
+        let (first, second) = (format!("first {round}"), format!("second {round}"));
+        let _ = good(store.open(&open(&first)).await);
+        let _ = good(store.refresh(&refresh_at(&first, &second, 0, 10)).await);
+        let outcomes = together(
+            spawn,
+            (0..TASKS).map(|task| {
+                let spent = if task % 2 == 0 { first.clone() } else { second.clone() };
+                let store = Arc::clone(&store);
+                async move {
+                    let next = format!("third {round} {task}");
+                    (good(store.refresh(&refresh_at(&spent, &next, 0, 10)).await), next)
+                }
+            }),
+        )
+        .await;
+        let won: Vec<_> =
+            outcomes.iter().filter(|(outcome, _)| *outcome == Refreshing::Refreshed).collect();
+        assert_eq!(won.len(), 1, "so many refreshes won: {outcomes:?}");
+        for (outcome, next) in &outcomes {
+            match outcome {
+                Refreshing::Refreshed => {}
+                Refreshing::Repeated(successor) => {
+                    let newest = won.iter().any(|(_, won)| *won == successor.jti);
+                    // Of those that presented the first, some came before the third was there.
+                    assert!(newest || successor.jti == second, "{next}: {successor:?}");
+                }
+                other => super::broken(&format!("within the grace: {other:?}")),
+            }
+        }
+    }
+}
+
+/// The registered row was deleted: whoever is first makes it anew, and one wins.
+pub(super) async fn a_row_that_is_gone_is_made_once<S: SessionStore>(
+    store: Arc<S>,
+    spawn: &impl Fn(Task),
+) {
+    for round in 0..ROUNDS {
+        let spent = format!("spent {round}");
+        let _ = good(store.open(&open(&spent)).await);
+        let _ = registered(&*store).await;
+        let outcomes = together(
+            spawn,
+            (0..TASKS).map(|task| {
+                let (store, spent) = (Arc::clone(&store), spent.clone());
+                async move {
+                    let mut refresh = refresh(&spent, &format!("next {round} {task}"));
+                    refresh.tolerance = Duration::from_secs(10);
+                    good(store.refresh(&refresh).await)
+                }
+            }),
+        )
+        .await;
+        let count = |wanted: Refreshing| outcomes.iter().filter(|o| **o == wanted).count();
+        assert_eq!(count(Refreshing::Refreshed), 1, "so many refreshes won: {outcomes:?}");
+        assert_eq!(count(Refreshing::Replayed), TASKS - 1, "{outcomes:?}");
+        assert_eq!(registered(&*store).await, 2, "the token and its successor");
+    }
 }
 
 /// Within the grace everybody gets the one successor.

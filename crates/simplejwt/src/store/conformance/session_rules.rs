@@ -41,8 +41,13 @@ pub(super) async fn a_login_opens_a_session(store: &impl SessionStore) {
     assert_eq!((found.created_at, found.refreshed_at), (NOW, NOW));
     assert_eq!((found.expires_at, found.ended_at), (after(60), None));
     assert_eq!(found.client, Client::new(Some("192.0.2.1"), Some("suite")));
-    let head =
-        SessionHead { id: "a".into(), user_id: found.user_id, created_at: NOW, ended_at: None };
+    let head = SessionHead {
+        id: "a".into(),
+        user_id: found.user_id,
+        created_at: NOW,
+        ended_at: None,
+        spent_at: None,
+    };
     assert_eq!(good(store.session_of("a").await), Some(head));
     assert_eq!(good(store.session("b").await), None);
     assert_eq!(good(store.session_of("b").await), None);
@@ -182,22 +187,6 @@ pub(super) async fn without_grace_clocks_may_differ(store: &impl SessionStore) {
     // By somebody who looked at the clock before, or whose clock is behind.
     assert_eq!(good(store.refresh(&refresh_at("a", "c", 0, 0)).await), Refreshing::Reused);
     assert_eq!(good(store.refresh(&refresh_at("b", "d", 6, 0)).await), Refreshing::Ended);
-}
-
-pub(super) async fn a_used_successor_ends_the_grace(store: &impl SessionStore) {
-    let _ = good(store.open(&open("a")).await);
-    for (spent, next) in [("a", "b"), ("b", "c")] {
-        let refresh = refresh_at(spent, next, 0, 60);
-        assert_eq!(good(store.refresh(&refresh).await), Refreshing::Refreshed);
-    }
-    assert_eq!(good(store.refresh(&refresh_at("a", "x", 1, 60)).await), Refreshing::Reused);
-    assert!(is_blacklisted(store, "c").await);
-
-    // Its successor was blacklisted by somebody else.
-    let _ = good(store.open(&open("p")).await);
-    assert_eq!(good(store.refresh(&refresh_at("p", "q", 0, 60)).await), Refreshing::Refreshed);
-    let _ = good(store.blacklist(&token("q"), NOW).await);
-    assert_eq!(good(store.refresh(&refresh_at("p", "x", 1, 60)).await), Refreshing::Reused);
 }
 
 pub(super) async fn the_grace_never_outlives_the_session(store: &impl SessionStore) {

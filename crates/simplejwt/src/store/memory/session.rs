@@ -9,9 +9,9 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
 use crate::store::session::{
-    AccessClaims, Client, EndSessions, Horizon, NewSession, NextToken, OpenSession, Opening,
-    Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit, SessionRefresh,
-    SessionStore, Subject, Successor, Which,
+    AccessClaims, Client, Descendant, EndSessions, Horizon, NewSession, NextToken, OpenSession,
+    Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
+    SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;
 
@@ -149,8 +149,15 @@ impl State {
 
     fn refresh(&mut self, refresh: &SessionRefresh) -> Refreshing {
         let (token, at) = (&refresh.token, refresh.at);
+        let is_forgotten = !self.tokens.contains_key(&token.jti) && token.expires_at <= at;
         if !self.sessions.tokens.contains_key(&token.jti) {
             let new = &refresh.session;
+            if self.sessions.sessions.get(&new.id).is_some_and(|row| row.user_id != new.user_id) {
+                return Refreshing::Foreign;
+            }
+            if is_forgotten {
+                return Refreshing::Forgotten;
+            }
             self.insert_session(new, at, token.expires_at);
             self.join(&new.id, token, token.expires_at, &new.client, at);
         }
@@ -165,21 +172,21 @@ impl State {
             let _ = self.blacklist(token, at);
             return Refreshing::Ended;
         }
-        if self.is_blacklisted(&token.jti) {
-            return self.spent(refresh, &id);
+        let (opened_at, password) = (session.created_at, session.password.clone());
+        if self.is_blacklisted(&token.jti) || self.successor_of(&token.jti).is_some() {
+            return self.spent(refresh, &id, opened_at, password.as_deref());
         }
-        let passed = |limit: Option<std::time::Duration>, since: Timestamp| {
-            limit.is_some_and(|limit| since + limit <= at)
-        };
-        if passed(refresh.lifetime, session.created_at) || passed(refresh.idle, used_at) {
+        if refresh.is_over(opened_at, used_at) {
             self.end(&id, at, refresh.horizon);
             return Refreshing::Expired;
         }
-        if let (Some(then), Some(now)) = (&session.password, &refresh.session.password)
-            && then != now
-        {
+        if refresh.has_other_password(password.as_deref()) {
             return Refreshing::PasswordChanged;
         }
+        if is_forgotten {
+            return Refreshing::Forgotten;
+        }
+        self.entry(token);
         match &refresh.next {
             NextToken::None => {
                 if let Some(row) = self.sessions.tokens.get_mut(&token.jti)
@@ -205,25 +212,63 @@ impl State {
         Refreshing::Refreshed
     }
 
-    /// What a blacklisted token of a session that hasn't ended comes to.
-    fn spent(&mut self, refresh: &SessionRefresh, id: &str) -> Refreshing {
-        let Some((jti, row)) = self.successor_of(&refresh.token.jti) else {
+    /// What a spent token of a session that hasn't ended comes to.
+    fn spent(
+        &mut self,
+        refresh: &SessionRefresh,
+        id: &str,
+        opened_at: Timestamp,
+        opened_with: Option<&str>,
+    ) -> Refreshing {
+        let jti = &refresh.token.jti;
+        let Some(child) = self.descendant(jti, refresh) else {
+            let since = self.tokens.get(jti).and_then(|entry| entry.blacklisted_at);
+            if since.is_some_and(|spent_at| refresh.is_within_tolerance(spent_at)) {
+                return Refreshing::Replayed;
+            }
             self.end(id, refresh.at, refresh.horizon);
             return Refreshing::Blacklisted;
         };
-        if matches!(&refresh.next, NextToken::Rotated { token, .. } if token.jti == *jti) {
+        if refresh.is_own(&child.successor.jti) {
             return Refreshing::Refreshed;
         }
-        if refresh.is_within_grace(row.created_at) && self.is_live(jti, row, refresh.at) {
-            return Refreshing::Repeated(Successor {
+        let spent_at = child.successor.created_at;
+        if refresh.is_within_grace(spent_at) {
+            let mut newest = child;
+            for _ in 1..Descendant::FARTHEST {
+                match self.descendant(&newest.successor.jti, refresh) {
+                    Some(next) => newest = next,
+                    None => break,
+                }
+            }
+            if let Some(outcome) = newest.answer(refresh, opened_at, opened_with) {
+                if outcome == Refreshing::Expired {
+                    self.end(id, refresh.at, refresh.horizon);
+                }
+                return outcome;
+            }
+        }
+        if refresh.is_within_tolerance(spent_at) {
+            return Refreshing::Replayed;
+        }
+        self.end(id, refresh.at, refresh.horizon);
+        Refreshing::Reused
+    }
+
+    /// The immediate successor of a token.
+    fn descendant(&self, jti: &str, refresh: &SessionRefresh) -> Option<Descendant> {
+        let (jti, row) = self.successor_of(jti)?;
+        Some(Descendant {
+            successor: Successor {
                 jti: jti.clone(),
                 access_jti: row.access_jti.clone().unwrap_or_default(),
                 created_at: row.created_at,
                 same_address: row.address == refresh.session.client.address,
-            });
-        }
-        self.end(id, refresh.at, refresh.horizon);
-        Refreshing::Reused
+            },
+            used_at: row.used_at,
+            is_spent: self.successor_of(jti).is_some(),
+            is_good: row.expires_at > refresh.at && !self.is_blacklisted(jti),
+        })
     }
 }
 
@@ -266,6 +311,7 @@ impl SessionStore for MemoryStore {
             user_id: row.user_id.clone(),
             created_at: row.created_at,
             ended_at: row.ended_at,
+            spent_at: state.successor_of(jti).map(|(_, successor)| successor.created_at),
         }))
     }
 
@@ -362,7 +408,10 @@ impl SessionStore for MemoryStore {
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
         let state = self.lock();
         if let Some(id) = &access.session
-            && state.sessions.sessions.get(id).is_none_or(|row| row.ended_at.is_some())
+            && state.sessions.sessions.get(id).is_none_or(|row| {
+                let is_foreign = access.user_id.as_ref().is_some_and(|user| *user != row.user_id);
+                row.ended_at.is_some() || is_foreign
+            })
         {
             return Ok(true);
         }

@@ -17,7 +17,10 @@ const NEWEST: &str = "SELECT value FROM simplejwt_sequence WHERE name = 'revocat
 const AFTER: &str = "\
     SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
     WHERE sequence > :after AND expires_at > :at ORDER BY sequence LIMIT :limit";
-const ENDED: &str = "SELECT ended_at IS NOT NULL FROM simplejwt_session WHERE id = :id";
+/// Or another user's.
+const ENDED: &str = "\
+    SELECT ended_at IS NOT NULL OR user_id <> coalesce(:user, user_id) FROM simplejwt_session \
+    WHERE id = :id";
 const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > :at \
     AND subject IN (:jti, :user) AND kind IN ('token', 'user')";
@@ -80,13 +83,14 @@ pub(super) async fn is_revoked(
     access: &AccessClaims,
     at: Timestamp,
 ) -> Result<bool, Failure> {
+    let user = access.user_id.as_ref().map(UserId::as_str);
     if let Some(id) = &access.session {
-        let row: Option<Row> = conn.exec_first(ENDED, params! { "id" => id }).await?;
+        let values = params! { "id" => id, "user" => user };
+        let row: Option<Row> = conn.exec_first(ENDED, values).await?;
         if row.map_or(Ok(true), |row| column(&row, 0))? {
             return Ok(true);
         }
     }
-    let user = access.user_id.as_ref().map(UserId::as_str);
     let values = params! { "at" => at.as_micros(), "jti" => &access.jti, "user" => user };
     let rows: Vec<Row> = conn.exec(ABOUT, values).await?;
     for row in &rows {

@@ -43,10 +43,12 @@ const SHOW: &str = "\
     coalesce((SELECT address FROM simplejwt_session_token WHERE session_id = s.id \
     ORDER BY used_at DESC LIMIT 1), s.address) \
     FROM simplejwt_session AS s";
-/// Reads two rows, however many tokens the session has had.
+/// Reads three rows, however many tokens the session has had.
 const HEAD_OF: &str = "\
-    SELECT s.id, s.user_id, s.created_at, s.ended_at FROM simplejwt_session_token AS t \
-    JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti = :jti";
+    SELECT s.id, s.user_id, s.created_at, s.ended_at, (\
+    SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
+    FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
+    WHERE t.jti = :jti";
 const LOCK_USER: &str = "\
     INSERT INTO simplejwt_user (user_id) VALUES (:user) \
     ON DUPLICATE KEY UPDATE user_id = simplejwt_user.user_id";
@@ -99,6 +101,7 @@ fn head(row: &Row) -> Result<SessionHead, Failure> {
         user_id: column::<String>(row, 1)?.into(),
         created_at: Timestamp::from_micros(column(row, 2)?),
         ended_at: column::<Option<i64>>(row, 3)?.map(Timestamp::from_micros),
+        spent_at: column::<Option<i64>>(row, 4)?.map(Timestamp::from_micros),
     })
 }
 

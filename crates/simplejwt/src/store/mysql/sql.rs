@@ -132,15 +132,21 @@ impl Sql {
                  ON DUPLICATE KEY UPDATE jti = simplejwt_session_token.jti"
             ),
             state: format!(
-                "SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, {} \
+                "SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, \
+                 o.id IS NOT NULL, \
+                 TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', b.blacklisted_at), EXISTS (\
+                 SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
                  FROM simplejwt_session_token AS t \
-                 JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti = :jti",
-                is_blacklisted("t.jti")
+                 JOIN simplejwt_session AS s ON s.id = t.session_id \
+                 LEFT JOIN token_blacklist_outstandingtoken AS o ON {} \
+                 LEFT JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id \
+                 WHERE t.jti = :jti",
+                o_is("t.jti")
             ),
             successor: format!(
-                "SELECT c.jti, c.access_jti, c.created_at, c.address, c.expires_at > :at \
-                 AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS g \
-                 WHERE g.parent_jti = c.jti) AND NOT {} \
+                "SELECT c.jti, c.access_jti, c.created_at, c.address, c.used_at, EXISTS (\
+                 SELECT 1 FROM simplejwt_session_token AS g WHERE g.parent_jti = c.jti), \
+                 c.expires_at > :at AND NOT {} \
                  FROM simplejwt_session_token AS c WHERE c.parent_jti = :jti",
                 is_blacklisted("c.jti")
             ),

@@ -24,7 +24,10 @@ const AFTER: &str = "\
     FROM simplejwt_sequence AS q LEFT JOIN (SELECT * FROM simplejwt_revocation \
     WHERE sequence > $1 AND expires_at > $2 ORDER BY sequence LIMIT $3) AS r ON true \
     WHERE q.name = 'revocation' ORDER BY r.sequence";
-const ENDED: &str = "SELECT ended_at IS NOT NULL FROM simplejwt_session WHERE id = $1";
+/// Or another user's.
+const ENDED: &str = "\
+    SELECT ended_at IS NOT NULL OR user_id <> coalesce($2, user_id) FROM simplejwt_session \
+    WHERE id = $1";
 const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > $1 \
     AND ((kind = 'token' AND subject = $2) OR (kind = 'user' AND subject = $3))";
@@ -88,15 +91,15 @@ pub(super) async fn is_revoked(
     access: &AccessClaims,
     at: Timestamp,
 ) -> PgResult<bool> {
+    let user_id = access.user_id.as_ref().map(UserId::as_str);
     if let Some(id) = &access.session {
         let statement = client.prepare_cached(ENDED).await?;
-        let row = client.query_opt(&statement, &[id]).await?;
+        let row = client.query_opt(&statement, &[id, &user_id]).await?;
         if row.map(|row| row.try_get(0)).transpose()?.unwrap_or(true) {
             return Ok(true);
         }
     }
     let statement = client.prepare_cached(ABOUT).await?;
-    let user_id = access.user_id.as_ref().map(UserId::as_str);
     for row in client.query(&statement, &[&at.as_micros(), &access.jti, &user_id]).await? {
         let kind: String = row.try_get(0)?;
         let revoked_at = Timestamp::from_micros(row.try_get(2)?);

@@ -142,7 +142,9 @@ impl Statements {
                  JOIN simplejwt_session AS s ON s.id = t.session_id \
                  WHERE o.jti = g.spent AND s.ended_at IS NULL \
                  AND s.created_at > g.created_after AND t.used_at > g.used_after \
-                 AND (s.password IS NULL OR g.password IS NULL OR s.password = g.password)",
+                 AND (s.password IS NULL OR g.password IS NULL OR s.password = g.password) \
+                 AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS c \
+                 WHERE c.parent_jti = g.spent)",
                 ", link AS (INSERT INTO simplejwt_session_token (jti, session_id, parent_jti, \
                  access_jti, created_at, used_at, expires_at, address) \
                  SELECT jti, (SELECT t.session_id FROM simplejwt_session_token AS t \

@@ -6,10 +6,9 @@
 //! which the other has to wait for, and a successor, which the next look shows; one that comes
 //! later finds the row of the other.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Object, Transaction};
+use jiff::Timestamp as Moment;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -23,35 +22,41 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
 use crate::store::session::{
-    AccessClaims, Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession,
-    Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
+    AccessClaims, Client, Descendant, EndReason, EndSessions, Horizon, NewSession, NextToken,
+    OpenSession, Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
     SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;
 
 /// Sessions that are ended by one transaction at most.
 const BATCH: i64 = 1000;
+/// How often a token is looked at again that has just joined a session, was registered anew, or
+/// was let go by somebody else.
+const MAX_STEPS: u32 = 5;
 
 const INSERT_SESSION: &str = "\
     INSERT INTO simplejwt_session \
     (id, user_id, created_at, expires_at, password, address, user_agent) \
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING";
-/// Whether the session has ended; keeps it from being ended until the transaction is over.
-const HOLD: &str = "SELECT ended_at IS NOT NULL FROM simplejwt_session WHERE id = $1 FOR SHARE";
+/// Whether the session has ended, and whose it is; keeps it from being ended until the transaction
+/// is over.
+const HOLD: &str = "\
+    SELECT ended_at IS NOT NULL, user_id FROM simplejwt_session WHERE id = $1 FOR SHARE";
 const JOIN: &str = "\
     INSERT INTO simplejwt_session_token \
     (jti, session_id, created_at, used_at, expires_at, address) \
     VALUES ($1, $2, $3, $3, $4, $5) ON CONFLICT (jti) DO NOTHING";
 const STATE: &str = "\
-    SELECT t.session_id, s.ended_at IS NOT NULL, s.created_at, t.used_at, s.password, EXISTS (\
-    SELECT 1 FROM token_blacklist_outstandingtoken AS o \
-    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = t.jti) \
+    SELECT t.session_id, s.ended_at IS NOT NULL, s.created_at, t.used_at, s.password, \
+    o.id IS NOT NULL, b.blacklisted_at, EXISTS (\
+    SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
     FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
-    WHERE t.jti = $1";
+    LEFT JOIN token_blacklist_outstandingtoken AS o ON o.jti = t.jti \
+    LEFT JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE t.jti = $1";
 const SUCCESSOR: &str = "\
-    SELECT c.jti, c.access_jti, c.created_at, c.address, c.expires_at > $2 \
-    AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS g WHERE g.parent_jti = c.jti) \
-    AND NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    SELECT c.jti, c.access_jti, c.created_at, c.address, c.used_at, \
+    EXISTS (SELECT 1 FROM simplejwt_session_token AS g WHERE g.parent_jti = c.jti), \
+    c.expires_at > $2 AND NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
     JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = c.jti) \
     FROM simplejwt_session_token AS c WHERE c.parent_jti = $1";
 const USED: &str = "\
@@ -63,10 +68,12 @@ const SHOW: &str = "\
     SELECT used_at, max(expires_at) OVER () AS expires_at, address \
     FROM simplejwt_session_token WHERE session_id = s.id ORDER BY used_at DESC LIMIT 1) AS n \
     ON true";
-/// Reads two rows, however many tokens the session has had.
+/// Reads three rows, however many tokens the session has had.
 const HEAD_OF: &str = "\
-    SELECT s.id, s.user_id, s.created_at, s.ended_at FROM simplejwt_session_token AS t \
-    JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti = asked.key";
+    SELECT s.id, s.user_id, s.created_at, s.ended_at, (\
+    SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) AS spent_at \
+    FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
+    WHERE t.jti = asked.key";
 /// A token of the session `s` can still be refreshed.
 const IS_LIVE: &str = "\
     s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
@@ -125,27 +132,27 @@ struct State {
     created_at: Timestamp,
     used_at: Timestamp,
     password: Option<String>,
-    blacklisted: bool,
+    is_registered: bool,
+    blacklisted_at: Option<Timestamp>,
+    has_successor: bool,
 }
 
 impl State {
-    fn has_expired(&self, refresh: &SessionRefresh) -> bool {
-        let passed = |limit: Option<Duration>, then: Timestamp| {
-            limit.is_some_and(|limit| then + limit <= refresh.at)
-        };
-        passed(refresh.lifetime, self.created_at) || passed(refresh.idle, self.used_at)
+    fn is_spent(&self) -> bool {
+        self.has_successor || self.blacklisted_at.is_some()
+    }
+
+    fn is_over(&self, refresh: &SessionRefresh) -> bool {
+        refresh.is_over(self.created_at, self.used_at)
     }
 
     fn has_other_password(&self, refresh: &SessionRefresh) -> bool {
-        match (&self.password, &refresh.session.password) {
-            (Some(then), Some(now)) => then != now,
-            _ => false,
-        }
+        refresh.has_other_password(self.password.as_deref())
     }
 
     fn is_good(&self, refresh: &SessionRefresh) -> bool {
-        let spent = self.ended || self.blacklisted;
-        !(spent || self.has_expired(refresh) || self.has_other_password(refresh))
+        let refused = self.ended || self.is_spent() || self.is_over(refresh);
+        self.is_registered && !(refused || self.has_other_password(refresh))
     }
 }
 
@@ -167,8 +174,60 @@ async fn state(client: &impl GenericClient, jti: &str) -> PgResult<Option<State>
         created_at: at(row.try_get(2)?),
         used_at: at(row.try_get(3)?),
         password: row.try_get(4)?,
-        blacklisted: row.try_get(5)?,
+        is_registered: row.try_get(5)?,
+        blacklisted_at: row
+            .try_get::<_, Option<Moment>>(6)?
+            .map(|moment| at(moment.as_microsecond())),
+        has_successor: row.try_get(7)?,
     }))
+}
+
+/// Keeps a session from being ended; whether it has ended, and whose it is.
+async fn hold(transaction: &Transaction<'_>, id: &str) -> PgResult<Option<(bool, String)>> {
+    let statement = transaction.prepare_cached(HOLD).await?;
+    let Some(row) = transaction.query_opt(&statement, &[&id]).await? else { return Ok(None) };
+    Ok(Some((row.try_get(0)?, row.try_get(1)?)))
+}
+
+/// The immediate successor of a token.
+async fn descendant(
+    client: &impl GenericClient,
+    jti: &str,
+    refresh: &SessionRefresh,
+) -> PgResult<Option<Descendant>> {
+    let statement = client.prepare_cached(SUCCESSOR).await?;
+    let row = client.query_opt(&statement, &[&jti, &refresh.at.as_micros()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Descendant {
+        successor: Successor {
+            jti: row.try_get(0)?,
+            access_jti: row.try_get::<_, Option<String>>(1)?.unwrap_or_default(),
+            created_at: at(row.try_get(2)?),
+            same_address: row.try_get::<_, Option<String>>(3)? == refresh.session.client.address,
+        },
+        used_at: at(row.try_get(4)?),
+        is_spent: row.try_get(5)?,
+        is_good: row.try_get(6)?,
+    }))
+}
+
+/// The newest token that comes of a spent one, whose successor is `child`.
+async fn newest(
+    client: &impl GenericClient,
+    child: Descendant,
+    refresh: &SessionRefresh,
+) -> PgResult<Descendant> {
+    let mut newest = child;
+    for _ in 1..Descendant::FARTHEST {
+        if !newest.is_spent {
+            break;
+        }
+        match descendant(client, &newest.successor.jti, refresh).await? {
+            Some(next) => newest = next,
+            None => break,
+        }
+    }
+    Ok(newest)
 }
 
 fn shown(row: &Row) -> PgResult<Session> {
@@ -189,6 +248,7 @@ fn head(row: &Row) -> PgResult<SessionHead> {
         user_id: row.try_get::<_, String>(1)?.into(),
         created_at: at(row.try_get(2)?),
         ended_at: row.try_get::<_, Option<i64>>(3)?.map(at),
+        spent_at: row.try_get::<_, Option<i64>>(4)?.map(at),
     })
 }
 
@@ -358,8 +418,13 @@ impl Sql {
         Ok(())
     }
 
-    async fn refresh(&self, client: &mut Object, refresh: &SessionRefresh) -> PgResult<Refreshing> {
-        loop {
+    /// `None` where others came between, again and again.
+    async fn refresh(
+        &self,
+        client: &mut Object,
+        refresh: &SessionRefresh,
+    ) -> PgResult<Option<Refreshing>> {
+        for _ in 0..MAX_STEPS {
             if refresh.next == NextToken::None
                 && let Some(state) = state(client, &refresh.token.jti).await?
                 && state.is_good(refresh)
@@ -367,21 +432,22 @@ impl Sql {
                 if state.used_at + SessionRefresh::USE_INTERVAL < refresh.at {
                     note_use(client, refresh).await?;
                 }
-                return Ok(Refreshing::Refreshed);
+                return Ok(Some(Refreshing::Refreshed));
             }
             if let NextToken::Rotated { token, access_jti } = &refresh.next {
                 let rotating = Rotating::in_session(self, refresh, token, access_jti);
                 if self.rotations.rotate(&*client, &rotating).await? {
-                    return Ok(Refreshing::Refreshed);
+                    return Ok(Some(Refreshing::Refreshed));
                 }
             }
             let transaction = client.transaction().await?;
             let step = self.unusual(&transaction, refresh).await?;
             transaction.commit().await?;
             if let Step::Done(outcome) = step {
-                return Ok(outcome);
+                return Ok(Some(outcome));
             }
         }
+        Ok(None)
     }
 
     async fn unusual(
@@ -393,12 +459,23 @@ impl Sql {
         let address = &refresh.session.client.address;
         let Some(state) = state(transaction, &token.jti).await? else {
             let new = &refresh.session;
+            if token.expires_at <= now {
+                let registered = transaction.prepare_cached(super::IS_REGISTERED).await?;
+                if transaction.query_opt(&registered, &[&token.jti]).await?.is_none() {
+                    return Ok(Step::Done(Refreshing::Forgotten));
+                }
+            }
             insert_session(transaction, new, now, token.expires_at).await?;
-            self.join(transaction, &new.id, token, token.expires_at, address, now).await?;
             // Held until the token is known to be in it, to whoever ends it.
-            let hold = transaction.prepare_cached(HOLD).await?;
-            let row = transaction.query_opt(&hold, &[&new.id]).await?;
-            if row.map(|row| row.try_get(0)).transpose()?.unwrap_or(true) {
+            let (ended, owner) = match hold(transaction, &new.id).await? {
+                Some((ended, owner)) => (ended, Some(owner)),
+                None => (true, None),
+            };
+            if owner.is_some_and(|owner| owner != new.user_id.as_str()) {
+                return Ok(Step::Done(Refreshing::Foreign));
+            }
+            self.join(transaction, &new.id, token, token.expires_at, address, now).await?;
+            if ended {
                 let blacklist = transaction.prepare_cached(super::BLACKLIST).await?;
                 transaction.execute(&blacklist, &[&moment(now), &token.jti]).await?;
                 return Ok(Step::Done(Refreshing::Ended));
@@ -408,10 +485,10 @@ impl Sql {
         if state.ended {
             return Ok(Step::Done(Refreshing::Ended));
         }
-        if state.blacklisted {
-            return self.spent(transaction, refresh, state.session).await.map(Step::Done);
+        if state.is_spent() {
+            return self.spent(transaction, refresh, state).await.map(Step::Done);
         }
-        if state.has_expired(refresh) {
+        if state.is_over(refresh) {
             let reason = EndReason::Expired;
             end_one(self, transaction, state.session, reason, now, refresh.horizon).await?;
             return Ok(Step::Done(Refreshing::Expired));
@@ -419,55 +496,68 @@ impl Sql {
         if state.has_other_password(refresh) {
             return Ok(Step::Done(Refreshing::PasswordChanged));
         }
+        if !state.is_registered {
+            if token.expires_at <= now {
+                return Ok(Step::Done(Refreshing::Forgotten));
+            }
+            self.record(transaction, token).await?;
+        }
         match &refresh.next {
             NextToken::None => note_use(transaction, refresh).await?,
             NextToken::Added(next) => {
-                let hold = transaction.prepare_cached(HOLD).await?;
-                let row = transaction.query_opt(&hold, &[&state.session]).await?;
-                if row.map(|row| row.try_get(0)).transpose()?.unwrap_or(true) {
+                if hold(transaction, &state.session).await?.is_none_or(|(ended, _)| ended) {
                     return Ok(Step::Done(Refreshing::Ended));
                 }
                 self.join(transaction, &state.session, next, next.expires_at, address, now).await?;
             }
-            // It was good in between: somebody else's transaction was undone.
+            // It has been registered anew, or was good in between: somebody else's transaction was
+            // undone.
             NextToken::Rotated { .. } => return Ok(Step::Again),
         }
         Ok(Step::Done(Refreshing::Refreshed))
     }
 
-    /// What a blacklisted token of a session that hasn't ended comes to.
+    /// What a spent token of a session that hasn't ended comes to.
     async fn spent(
         &self,
         transaction: &Transaction<'_>,
         refresh: &SessionRefresh,
-        session: String,
+        state: State,
     ) -> PgResult<Refreshing> {
-        let now = refresh.at;
-        let statement = transaction.prepare_cached(SUCCESSOR).await?;
-        let row =
-            transaction.query_opt(&statement, &[&refresh.token.jti, &now.as_micros()]).await?;
-        let (reason, outcome) = match row {
-            None => (EndReason::Blacklisted, Refreshing::Blacklisted),
-            Some(row) => {
-                let successor = Successor {
-                    jti: row.try_get(0)?,
-                    access_jti: row.try_get::<_, Option<String>>(1)?.unwrap_or_default(),
-                    created_at: at(row.try_get(2)?),
-                    same_address: row.try_get::<_, Option<String>>(3)?
-                        == refresh.session.client.address,
+        let child = descendant(transaction, &refresh.token.jti, refresh).await?;
+        let (reason, outcome) = match child {
+            None => {
+                let since = state.blacklisted_at;
+                if since.is_some_and(|spent_at| refresh.is_within_tolerance(spent_at)) {
+                    return Ok(Refreshing::Replayed);
+                }
+                (EndReason::Blacklisted, Refreshing::Blacklisted)
+            }
+            Some(child) if refresh.is_own(&child.successor.jti) => {
+                return Ok(Refreshing::Refreshed);
+            }
+            Some(child) => {
+                let spent_at = child.successor.created_at;
+                let answer = match refresh.is_within_grace(spent_at) {
+                    true => newest(transaction, child, refresh).await?.answer(
+                        refresh,
+                        state.created_at,
+                        state.password.as_deref(),
+                    ),
+                    false => None,
                 };
-                let own = matches!(&refresh.next, NextToken::Rotated { token, .. }
-                    if token.jti == successor.jti);
-                if own {
-                    return Ok(Refreshing::Refreshed);
+                match answer {
+                    Some(Refreshing::Expired) => (EndReason::Expired, Refreshing::Expired),
+                    Some(outcome) => return Ok(outcome),
+                    None if refresh.is_within_tolerance(spent_at) => {
+                        return Ok(Refreshing::Replayed);
+                    }
+                    None => (EndReason::Reuse, Refreshing::Reused),
                 }
-                if row.try_get(4)? && refresh.is_within_grace(successor.created_at) {
-                    return Ok(Refreshing::Repeated(successor));
-                }
-                (EndReason::Reuse, Refreshing::Reused)
             }
         };
-        match end_one(self, transaction, session, reason, now, refresh.horizon).await? {
+        let (now, horizon) = (refresh.at, refresh.horizon);
+        match end_one(self, transaction, state.session, reason, now, horizon).await? {
             true => Ok(outcome),
             // Somebody else was quicker.
             false => Ok(Refreshing::Ended),
@@ -555,7 +645,11 @@ impl SessionStore for PostgresStore {
                 return Ok(Refreshing::Refreshed);
             }
         }
-        run!(self.database, "refresh", |client| self.sql.refresh(&mut client, refresh))
+        let outcome =
+            run!(self.database, "refresh", |client| self.sql.refresh(&mut client, refresh))?;
+        outcome.ok_or_else(|| {
+            StoreError::unavailable("refresh", "other transactions came between, again and again")
+        })
     }
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {

@@ -20,6 +20,13 @@ pub(crate) fn text(at: Timestamp) -> String {
     civil.strftime(format).to_string()
 }
 
+/// The moment that such a text says; `None` for any other.
+pub(crate) fn moment(text: &str) -> Option<Timestamp> {
+    let civil: jiff::civil::DateTime = text.parse().ok()?;
+    let moment = Offset::UTC.to_timestamp(civil).ok()?;
+    Some(Timestamp::from_micros(moment.as_microsecond()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +43,17 @@ mod tests {
             (i64::MAX, "9999-12-30 22:00:00"),
         ] {
             assert_eq!(text(Timestamp::from_micros(micros)), expected);
+        }
+    }
+
+    #[test]
+    fn they_are_read_as_they_are_written() {
+        for micros in [0, 1, 1_767_323_045_678_901, 1_767_323_045_500_000, -1] {
+            let at = Timestamp::from_micros(micros);
+            assert_eq!(moment(&text(at)), Some(at));
+        }
+        for text in ["", "yesterday", "2026-13-01 00:00:00", "1767323045"] {
+            assert_eq!(moment(text), None, "{text:?}");
         }
     }
 

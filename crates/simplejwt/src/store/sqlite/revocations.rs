@@ -16,7 +16,10 @@ const AFTER: &str = "\
     FROM simplejwt_sequence AS q LEFT JOIN (SELECT * FROM simplejwt_revocation \
     WHERE sequence > ?1 AND expires_at > ?2 ORDER BY sequence LIMIT ?3) AS r \
     WHERE q.name = 'revocation' ORDER BY r.sequence";
-const ENDED: &str = "SELECT ended_at IS NOT NULL FROM simplejwt_session WHERE id = ?1";
+/// Or another user's.
+const ENDED: &str = "\
+    SELECT ended_at IS NOT NULL OR user_id <> coalesce(?2, user_id) FROM simplejwt_session \
+    WHERE id = ?1";
 const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > ?1 \
     AND ((kind = 'token' AND subject = ?2) OR (kind = 'user' AND subject = ?3))";
@@ -74,14 +77,16 @@ pub(super) fn is_revoked(
     access: &AccessClaims,
     at: Timestamp,
 ) -> rusqlite::Result<bool> {
+    let user_id = access.user_id.as_ref().map(crate::users::UserId::as_str);
     if let Some(id) = &access.session {
-        let ended =
-            connection.prepare_cached(ENDED)?.query_row([id], |row| row.get(0)).optional()?;
+        let ended = connection
+            .prepare_cached(ENDED)?
+            .query_row(params![id, user_id], |row| row.get(0))
+            .optional()?;
         if ended.unwrap_or(true) {
             return Ok(true);
         }
     }
-    let user_id = access.user_id.as_ref().map(crate::users::UserId::as_str);
     let mut statement = connection.prepare_cached(ABOUT)?;
     let mut rows = statement.query(params![at.as_micros(), access.jti, user_id])?;
     while let Some(row) = rows.next()? {

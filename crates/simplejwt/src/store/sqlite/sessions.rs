@@ -12,8 +12,8 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
 use crate::store::session::{
-    AccessClaims, Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession,
-    Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
+    AccessClaims, Client, Descendant, EndReason, EndSessions, Horizon, NewSession, NextToken,
+    OpenSession, Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
     SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;
@@ -38,21 +38,23 @@ const SPEND: &str = "\
     WHERE o.jti = ?2 AND s.ended_at IS NULL AND s.created_at > ?3 AND t.used_at > ?4 \
     AND (s.password IS NULL OR ?5 IS NULL OR s.password = ?5) \
     AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
+    AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
     ON CONFLICT (token_id) DO NOTHING";
 const SUCCEED: &str = "\
     INSERT INTO simplejwt_session_token \
     (jti, session_id, parent_jti, access_jti, created_at, used_at, expires_at, address) \
     SELECT ?1, session_id, ?2, ?3, ?4, ?4, ?5, ?6 FROM simplejwt_session_token WHERE jti = ?2";
 const STATE: &str = "\
-    SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, EXISTS (\
-    SELECT 1 FROM token_blacklist_outstandingtoken AS o \
-    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = t.jti) \
+    SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, o.id IS NOT NULL, \
+    b.blacklisted_at, EXISTS (\
+    SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
     FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
-    WHERE t.jti = ?1";
+    LEFT JOIN token_blacklist_outstandingtoken AS o ON o.jti = t.jti \
+    LEFT JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE t.jti = ?1";
 const SUCCESSOR: &str = "\
-    SELECT c.jti, c.access_jti, c.created_at, c.address, c.expires_at > ?2 \
-    AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS g WHERE g.parent_jti = c.jti) \
-    AND NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    SELECT c.jti, c.access_jti, c.created_at, c.address, c.used_at, \
+    EXISTS (SELECT 1 FROM simplejwt_session_token AS g WHERE g.parent_jti = c.jti), \
+    c.expires_at > ?2 AND NOT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
     JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = c.jti) \
     FROM simplejwt_session_token AS c WHERE c.parent_jti = ?1";
 const USED: &str = "\
@@ -66,10 +68,12 @@ const SHOW: &str = "\
     coalesce((SELECT address FROM simplejwt_session_token WHERE session_id = s.id \
     ORDER BY used_at DESC LIMIT 1), s.address) \
     FROM simplejwt_session AS s";
-/// Reads two rows, however many tokens the session has had.
+/// Reads three rows, however many tokens the session has had.
 const HEAD_OF: &str = "\
-    SELECT s.id, s.user_id, s.created_at, s.ended_at FROM simplejwt_session_token AS t \
-    JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti = ?1";
+    SELECT s.id, s.user_id, s.created_at, s.ended_at, (\
+    SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
+    FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
+    WHERE t.jti = ?1";
 /// A token of the session `s` can still be refreshed.
 const IS_LIVE: &str = "\
     s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
@@ -90,6 +94,7 @@ const THEIRS: &str = "\
     SELECT id FROM simplejwt_session WHERE user_id = ?1 AND ended_at IS NULL \
     AND id <> coalesce(?2, '') LIMIT ?3";
 const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = ?1";
+const IS_REGISTERED: &str = "SELECT 1 FROM token_blacklist_outstandingtoken WHERE jti = ?1";
 const REHASHED: &str = "\
     UPDATE simplejwt_session SET password = ?3 WHERE user_id = ?1 AND password = ?2";
 const FLUSH_TOKENS: &str = "\
@@ -124,7 +129,10 @@ struct State {
     created_at: Timestamp,
     used_at: Timestamp,
     password: Option<String>,
-    blacklisted: bool,
+    is_registered: bool,
+    /// As Django wrote it.
+    blacklisted_at: Option<String>,
+    has_successor: bool,
 }
 
 fn state(connection: &Connection, jti: &str) -> rusqlite::Result<Option<State>> {
@@ -135,7 +143,9 @@ fn state(connection: &Connection, jti: &str) -> rusqlite::Result<Option<State>> 
             created_at: at(row.get(2)?),
             used_at: at(row.get(3)?),
             password: row.get(4)?,
-            blacklisted: row.get(5)?,
+            is_registered: row.get(5)?,
+            blacklisted_at: row.get(6)?,
+            has_successor: row.get(7)?,
         })
     };
     connection.prepare_cached(STATE)?.query_row([jti], read).optional()
@@ -159,6 +169,7 @@ fn head(row: &Row<'_>) -> rusqlite::Result<SessionHead> {
         user_id: row.get::<_, String>(1)?.into(),
         created_at: at(row.get(2)?),
         ended_at: row.get::<_, Option<i64>>(3)?.map(at),
+        spent_at: row.get::<_, Option<i64>>(4)?.map(at),
     })
 }
 
@@ -268,6 +279,13 @@ impl Sql {
             Some(state) => state,
             None => {
                 let new = &refresh.session;
+                let owner = owner(connection, &new.id)?;
+                if owner.is_some_and(|owner| owner != new.user_id.as_str()) {
+                    return Ok(Refreshing::Foreign);
+                }
+                if token.expires_at <= now && !is_registered(connection, &token.jti)? {
+                    return Ok(Refreshing::Forgotten);
+                }
                 insert_session(connection, new, now, token.expires_at)?;
                 self.join(connection, &new.id, token, token.expires_at, &new.client, now)?;
                 match state(connection, &token.jti)? {
@@ -283,20 +301,21 @@ impl Sql {
         if state.ended {
             return Ok(Refreshing::Ended);
         }
-        if state.blacklisted {
-            return spent(connection, refresh, &state.session);
+        if state.has_successor || state.blacklisted_at.is_some() {
+            return spent(connection, refresh, &state);
         }
-        let passed = |limit: Option<std::time::Duration>, since: Timestamp| {
-            limit.is_some_and(|limit| since + limit <= now)
-        };
-        if passed(refresh.lifetime, state.created_at) || passed(refresh.idle, state.used_at) {
+        if refresh.is_over(state.created_at, state.used_at) {
             end(connection, &state.session, EndReason::Expired, now, refresh.horizon)?;
             return Ok(Refreshing::Expired);
         }
-        if let (Some(then), Some(current)) = (&state.password, &refresh.session.password)
-            && then != current
-        {
+        if refresh.has_other_password(state.password.as_deref()) {
             return Ok(Refreshing::PasswordChanged);
+        }
+        if !state.is_registered {
+            if token.expires_at <= now {
+                return Ok(Refreshing::Forgotten);
+            }
+            self.record(connection, token)?;
         }
         let client = &refresh.session.client;
         match &refresh.next {
@@ -312,7 +331,7 @@ impl Sql {
                 self.join(connection, &state.session, next, next.expires_at, client, now)?;
             }
             NextToken::Rotated { token: next, access_jti } => {
-                // It has only just joined its session.
+                // It has only just joined its session, or was registered anew.
                 if !self.rotate_in_session(connection, refresh, next, access_jti)? {
                     return Err(rusqlite::Error::StatementChangedRows(0));
                 }
@@ -391,41 +410,77 @@ impl Sql {
     }
 }
 
-/// What a blacklisted token of a session that hasn't ended comes to.
+/// What a spent token of a session that hasn't ended comes to.
 fn spent(
     connection: &Connection,
     refresh: &SessionRefresh,
-    session: &str,
+    state: &State,
 ) -> rusqlite::Result<Refreshing> {
-    let read = |row: &Row<'_>| {
-        let successor = Successor {
-            jti: row.get(0)?,
-            access_jti: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
-            created_at: at(row.get(2)?),
-            same_address: row.get::<_, Option<String>>(3)? == refresh.session.client.address,
-        };
-        Ok((successor, row.get::<_, bool>(4)?))
-    };
-    let now = refresh.at;
-    let successor = connection
-        .prepare_cached(SUCCESSOR)?
-        .query_row(params![refresh.token.jti, now.as_micros()], read)
-        .optional()?;
-    let (reason, outcome) = match successor {
-        None => (EndReason::Blacklisted, Refreshing::Blacklisted),
-        Some((successor, live)) => {
-            if matches!(&refresh.next, NextToken::Rotated { token, .. } if token.jti == successor.jti)
-            {
-                return Ok(Refreshing::Refreshed);
-            }
-            if live && refresh.is_within_grace(successor.created_at) {
-                return Ok(Refreshing::Repeated(successor));
-            }
-            (EndReason::Reuse, Refreshing::Reused)
+    let end = |reason| end(connection, &state.session, reason, refresh.at, refresh.horizon);
+    let Some(child) = descendant(connection, &refresh.token.jti, refresh)? else {
+        let since = state.blacklisted_at.as_deref().and_then(super::datetime::moment);
+        if since.is_some_and(|spent_at| refresh.is_within_tolerance(spent_at)) {
+            return Ok(Refreshing::Replayed);
         }
+        end(EndReason::Blacklisted)?;
+        return Ok(Refreshing::Blacklisted);
     };
-    end(connection, session, reason, now, refresh.horizon)?;
-    Ok(outcome)
+    if refresh.is_own(&child.successor.jti) {
+        return Ok(Refreshing::Refreshed);
+    }
+    let spent_at = child.successor.created_at;
+    if refresh.is_within_grace(spent_at) {
+        let mut newest = child;
+        for _ in 1..Descendant::FARTHEST {
+            match descendant(connection, &newest.successor.jti, refresh)? {
+                Some(next) => newest = next,
+                None => break,
+            }
+        }
+        if let Some(outcome) = newest.answer(refresh, state.created_at, state.password.as_deref()) {
+            if outcome == Refreshing::Expired {
+                end(EndReason::Expired)?;
+            }
+            return Ok(outcome);
+        }
+    }
+    if refresh.is_within_tolerance(spent_at) {
+        return Ok(Refreshing::Replayed);
+    }
+    end(EndReason::Reuse)?;
+    Ok(Refreshing::Reused)
+}
+
+/// The immediate successor of a token.
+fn descendant(
+    connection: &Connection,
+    jti: &str,
+    refresh: &SessionRefresh,
+) -> rusqlite::Result<Option<Descendant>> {
+    let read = |row: &Row<'_>| {
+        Ok(Descendant {
+            successor: Successor {
+                jti: row.get(0)?,
+                access_jti: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
+                created_at: at(row.get(2)?),
+                same_address: row.get::<_, Option<String>>(3)? == refresh.session.client.address,
+            },
+            used_at: at(row.get(4)?),
+            is_spent: row.get(5)?,
+            is_good: row.get(6)?,
+        })
+    };
+    let values = params![jti, refresh.at.as_micros()];
+    connection.prepare_cached(SUCCESSOR)?.query_row(values, read).optional()
+}
+
+/// Whose a session is.
+fn owner(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
+    connection.prepare_cached(OWNER)?.query_row([id], |row| row.get(0)).optional()
+}
+
+fn is_registered(connection: &Connection, jti: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached(IS_REGISTERED)?.exists([jti])
 }
 
 /// The live sessions of a user, by when they were opened.
@@ -485,11 +540,7 @@ impl SessionStore for SqliteStore {
             let (sql, ending) = (Arc::clone(&self.sql), ending.clone());
             let batch = move |connection: &Connection| match &ending.which {
                 Which::One { id, user_id } => {
-                    let owner: Option<String> = connection
-                        .prepare_cached(OWNER)?
-                        .query_row([id], |r| r.get(0))
-                        .optional()?;
-                    let theirs = owner.is_some_and(|owner| {
+                    let theirs = owner(connection, id)?.is_some_and(|owner| {
                         user_id.as_ref().is_none_or(|user_id| user_id.as_str() == owner)
                     });
                     let ended =
@@ -661,6 +712,7 @@ mod tests {
                     password: None,
                 },
                 grace: std::time::Duration::ZERO,
+                tolerance: std::time::Duration::ZERO,
                 idle: None,
                 lifetime: None,
                 at: now + std::time::Duration::from_secs(n.into()),

@@ -1,6 +1,7 @@
 //! Extractors: who sent a request, and whether they may.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use ::axum::body::Body;
 use ::axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
@@ -13,7 +14,7 @@ use crate::service::Auth;
 use crate::token::{Access, Token};
 use crate::users::User;
 use crate::web::permission::{self, Permission};
-use crate::web::transport::access_token;
+use crate::web::request::{self, unless_anonymous};
 use crate::web::{error_response, status};
 
 /// The user's row, loaded for the request's token: upstream's `request.user`.
@@ -46,9 +47,7 @@ async fn token_of(parts: &mut Parts, auth: &Auth) -> Result<Token<Access>, Error
     if let Some(token) = parts.extensions.get::<Token<Access>>() {
         return Ok(token.clone());
     }
-    let sent = access_token(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
-    let token = auth.authenticate(&sent.ok_or(Error::NotAuthenticated)?).await?;
-    auth.stateless_user_of(&token)?;
+    let token = request::authenticate(auth, &parts.method, &parts.uri, &parts.headers).await?;
     parts.extensions.insert(token.clone());
     Ok(token)
 }
@@ -68,7 +67,8 @@ where
     }
 }
 
-/// `None` only if no credentials were sent; a bad token is refused.
+/// `None` only if no credentials were sent, or in a cookie that has expired; a bad token is
+/// refused.
 impl<S> OptionalFromRequestParts<S> for Token<Access>
 where
     S: Send + Sync,
@@ -78,7 +78,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
         let auth = Auth::from_ref(state);
-        unless_anonymous(token_of(parts, &auth).await, &auth)
+        let found = unless_anonymous(token_of(parts, &auth).await);
+        found.map_err(|error| Rejection::new(error, &auth))
     }
 }
 
@@ -102,7 +103,8 @@ where
     }
 }
 
-/// `None` only if no credentials were sent; a bad token is refused.
+/// `None` only if no credentials were sent, or in a cookie that has expired; a bad token is
+/// refused.
 impl<S> OptionalFromRequestParts<S> for CurrentUser
 where
     S: Send + Sync,
@@ -112,7 +114,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
         let auth = Auth::from_ref(state);
-        unless_anonymous(user_of(parts, &auth).await, &auth)
+        let found = unless_anonymous(user_of(parts, &auth).await);
+        found.map_err(|error| Rejection::new(error, &auth))
     }
 }
 
@@ -190,25 +193,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let auth = Auth::from_ref(state);
-        let permitted = async {
-            let token = match token_of(parts, &auth).await {
-                Ok(token) => Some(token),
-                Err(Error::NotAuthenticated) => None,
-                Err(error) => return Err(error),
-            };
-            permission::check(&P::default(), &auth, &parts.method, token.as_ref()).await
-        };
-        match permitted.await {
-            Ok(()) => Ok(Self(PhantomData)),
+        let found = token_of(parts, &auth).await;
+        let permissions: [Arc<dyn Permission>; 1] = [Arc::new(P::default())];
+        match permission::check_all(&permissions, &auth, &parts.method, found).await {
+            Ok(_) => Ok(Self(PhantomData)),
             Err(error) => Err(Rejection::new(error, &auth)),
         }
-    }
-}
-
-fn unless_anonymous<T>(result: Result<T, Error>, auth: &Auth) -> Result<Option<T>, Rejection> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(Error::NotAuthenticated) => Ok(None),
-        Err(error) => Err(Rejection::new(error, auth)),
     }
 }

@@ -11,11 +11,14 @@ use crate::store::OutstandingToken;
 use crate::store::mysql::database::{Failure, begin, column, commit, rollback};
 use crate::store::mysql::sql::Sql;
 use crate::store::mysql::{blacklist_by_id, changed, exists, revocations};
-use crate::store::session::{EndReason, NextToken, Refreshing, SessionRefresh, Successor};
+use crate::store::session::{
+    Descendant, EndReason, NextToken, Refreshing, SessionRefresh, Successor,
+};
 
 const USED: &str = "\
     UPDATE simplejwt_session_token SET used_at = :at, address = :address \
     WHERE jti = :jti AND used_at < :before";
+const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = :id";
 // The session can't be ended beside what holds this.
 const LOCK: &str = "\
     SELECT 1 FROM simplejwt_session WHERE id = :id AND ended_at IS NULL LOCK IN SHARE MODE";
@@ -27,7 +30,9 @@ struct State {
     created_at: Timestamp,
     used_at: Timestamp,
     password: Option<String>,
-    blacklisted: bool,
+    is_registered: bool,
+    blacklisted_at: Option<Timestamp>,
+    has_successor: bool,
 }
 
 impl Sql {
@@ -40,7 +45,9 @@ impl Sql {
             created_at: Timestamp::from_micros(column(&row, 2)?),
             used_at: Timestamp::from_micros(column(&row, 3)?),
             password: column(&row, 4)?,
-            blacklisted: column(&row, 5)?,
+            is_registered: column(&row, 5)?,
+            blacklisted_at: column::<Option<i64>>(&row, 6)?.map(Timestamp::from_micros),
+            has_successor: column(&row, 7)?,
         }))
     }
 
@@ -73,6 +80,17 @@ impl Sql {
             Some(state) => state,
             None => {
                 let new = &refresh.session;
+                let owner: Option<Row> =
+                    conn.exec_first(OWNER, params! { "id" => &new.id }).await?;
+                let owner: Option<String> = owner.map(|row| column(&row, 0)).transpose()?;
+                if owner.is_some_and(|owner| owner != new.user_id.as_str()) {
+                    return Ok(Refreshing::Foreign);
+                }
+                if token.expires_at <= now
+                    && !exists(conn, &self.is_registered, params! { "jti" => &token.jti }).await?
+                {
+                    return Ok(Refreshing::Forgotten);
+                }
                 // This locks the session, and so its end comes before or after.
                 insert_session(conn, new, now, token.expires_at).await?;
                 self.join(conn, &new.id, token, token.expires_at, client, now).await?;
@@ -87,20 +105,21 @@ impl Sql {
         if state.ended {
             return Ok(Refreshing::Ended);
         }
-        if state.blacklisted {
-            return self.spent(conn, refresh, state.session).await;
+        if state.has_successor || state.blacklisted_at.is_some() {
+            return self.spent(conn, refresh, state).await;
         }
-        let passed = |limit: Option<Duration>, since: Timestamp| {
-            limit.is_some_and(|limit| since + limit <= now)
-        };
-        if passed(refresh.lifetime, state.created_at) || passed(refresh.idle, state.used_at) {
+        if refresh.is_over(state.created_at, state.used_at) {
             let ended = self.end_one(conn, refresh, state.session, EndReason::Expired).await?;
             return Ok(if ended { Refreshing::Expired } else { Refreshing::Ended });
         }
-        if let (Some(then), Some(current)) = (&state.password, &refresh.session.password)
-            && then != current
-        {
+        if refresh.has_other_password(state.password.as_deref()) {
             return Ok(Refreshing::PasswordChanged);
+        }
+        if !state.is_registered {
+            if token.expires_at <= now {
+                return Ok(Refreshing::Forgotten);
+            }
+            self.register(conn, token).await?;
         }
         match &refresh.next {
             NextToken::None => {
@@ -119,7 +138,8 @@ impl Sql {
                 self.join(conn, &state.session, next, next.expires_at, client, now).await?;
             }
             NextToken::Rotated { token: next, access_jti } => {
-                // It has only just joined its session, or what was in the way is gone.
+                // It has only just joined its session or was registered anew, or what was in
+                // the way is gone.
                 if !self.rotate_in_session(conn, refresh, next, access_jti).await? {
                     return Err(Failure::Again);
                 }
@@ -165,36 +185,89 @@ impl Sql {
         Ok(true)
     }
 
-    /// What a blacklisted token of a session that hasn't ended comes to.
+    /// What a spent token of a session that hasn't ended comes to.
     async fn spent(
         &self,
         conn: &mut Conn,
         refresh: &SessionRefresh,
-        session: String,
+        state: State,
     ) -> Result<Refreshing, Failure> {
-        let now = refresh.at;
-        let values = params! { "jti" => &refresh.token.jti, "at" => now.as_micros() };
+        let (reason, outcome) = match self.descendant(conn, &refresh.token.jti, refresh).await? {
+            None => {
+                let since = state.blacklisted_at;
+                if since.is_some_and(|spent_at| refresh.is_within_tolerance(spent_at)) {
+                    return Ok(Refreshing::Replayed);
+                }
+                (EndReason::Blacklisted, Refreshing::Blacklisted)
+            }
+            Some(child) if refresh.is_own(&child.successor.jti) => {
+                return Ok(Refreshing::Refreshed);
+            }
+            Some(child) => {
+                let spent_at = child.successor.created_at;
+                let answer = match refresh.is_within_grace(spent_at) {
+                    true => {
+                        let newest = self.newest(conn, child, refresh).await?;
+                        newest.answer(refresh, state.created_at, state.password.as_deref())
+                    }
+                    false => None,
+                };
+                match answer {
+                    Some(Refreshing::Expired) => (EndReason::Expired, Refreshing::Expired),
+                    Some(outcome) => return Ok(outcome),
+                    None if refresh.is_within_tolerance(spent_at) => {
+                        return Ok(Refreshing::Replayed);
+                    }
+                    None => (EndReason::Reuse, Refreshing::Reused),
+                }
+            }
+        };
+        // Somebody else may have been quicker.
+        let ended = self.end_one(conn, refresh, state.session, reason).await?;
+        Ok(if ended { outcome } else { Refreshing::Ended })
+    }
+
+    /// The immediate successor of a token.
+    async fn descendant(
+        &self,
+        conn: &mut Conn,
+        jti: &str,
+        refresh: &SessionRefresh,
+    ) -> Result<Option<Descendant>, Failure> {
+        let values = params! { "jti" => jti, "at" => refresh.at.as_micros() };
         let row: Option<Row> = conn.exec_first(&self.successor, values).await?;
-        let Some(row) = row else {
-            self.end_one(conn, refresh, session, EndReason::Blacklisted).await?;
-            return Ok(Refreshing::Blacklisted);
-        };
-        let address: Option<String> = column(&row, 3)?;
-        let successor = Successor {
-            jti: column(&row, 0)?,
-            access_jti: column::<Option<String>>(&row, 1)?.unwrap_or_default(),
-            created_at: Timestamp::from_micros(column(&row, 2)?),
-            same_address: address == refresh.session.client.address,
-        };
-        let live: bool = column(&row, 4)?;
-        if matches!(&refresh.next, NextToken::Rotated { token, .. } if token.jti == successor.jti) {
-            return Ok(Refreshing::Refreshed);
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Descendant {
+            successor: Successor {
+                jti: column(&row, 0)?,
+                access_jti: column::<Option<String>>(&row, 1)?.unwrap_or_default(),
+                created_at: Timestamp::from_micros(column(&row, 2)?),
+                same_address: column::<Option<String>>(&row, 3)? == refresh.session.client.address,
+            },
+            used_at: Timestamp::from_micros(column(&row, 4)?),
+            is_spent: column(&row, 5)?,
+            is_good: column(&row, 6)?,
+        }))
+    }
+
+    /// The newest token that comes of a spent one, whose successor is `child`.
+    async fn newest(
+        &self,
+        conn: &mut Conn,
+        child: Descendant,
+        refresh: &SessionRefresh,
+    ) -> Result<Descendant, Failure> {
+        let mut newest = child;
+        for _ in 1..Descendant::FARTHEST {
+            if !newest.is_spent {
+                break;
+            }
+            match self.descendant(conn, &newest.successor.jti, refresh).await? {
+                Some(next) => newest = next,
+                None => break,
+            }
         }
-        if live && refresh.is_within_grace(successor.created_at) {
-            return Ok(Refreshing::Repeated(successor));
-        }
-        let ended = self.end_one(conn, refresh, session, EndReason::Reuse).await?;
-        Ok(if ended { Refreshing::Reused } else { Refreshing::Ended })
+        Ok(newest)
     }
 
     /// Whether it hadn't ended before.

@@ -1,0 +1,116 @@
+//! Single-page applications that are served from another origin (the Fetch standard's CORS).
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::{HttpMessage as _, HttpRequest};
+use http::request::Parts;
+use http::{HeaderMap, Response};
+use simplejwt::Settings;
+use simplejwt::web::cors::AllowedOriginsLayer;
+
+use crate::convert;
+
+/// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers and send
+/// credentials, refusals too. The token endpoints have it already; this is for an application's
+/// own routes, and for what no route takes.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use simplejwt::Settings;
+/// use simplejwt_actix::{AllowedOrigins, not_found};
+///
+/// let settings = Settings {
+///     allowed_origins: vec!["https://app.example.com".into()],
+///     ..Settings::default()
+/// };
+/// let app = App::new().default_service(web::to(not_found)).wrap(AllowedOrigins::new(&settings));
+/// ```
+#[derive(Clone, Debug)]
+pub struct AllowedOrigins(Arc<AllowedOriginsLayer>);
+
+impl AllowedOrigins {
+    /// For the origins that these settings allow.
+    pub fn new(settings: &Settings) -> Self {
+        Self(Arc::new(AllowedOriginsLayer::new(settings)))
+    }
+
+    /// The same, if any are allowed.
+    pub(crate) fn of(settings: &Settings) -> Option<Self> {
+        (!settings.allowed_origins.is_empty()).then(|| Self::new(settings))
+    }
+
+    /// The same, unless a middleware further out sees to the answer to this request.
+    pub(crate) fn unless_seen_to(cors: Option<&Self>, request: &HttpRequest) -> Option<Self> {
+        cors.filter(|_| !request.extensions().contains::<SeenTo>()).cloned()
+    }
+
+    pub(crate) fn preflight(&self, request: &Parts) -> Option<Response<Vec<u8>>> {
+        self.0.preflight(&request.method, &request.headers)
+    }
+
+    pub(crate) fn permit(&self, request: &Parts, answer: &mut Response<Vec<u8>>) {
+        self.0.permit(&request.headers, answer.headers_mut());
+    }
+}
+
+/// That a middleware further out sees to the answer.
+struct SeenTo;
+
+impl<S, B> Transform<S, ServiceRequest> for AllowedOrigins
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type InitError = ();
+    type Transform = AllowedOriginsService<S>;
+    type Future = Ready<Result<Self::Transform, Self::InitError>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(AllowedOriginsService { inner: Rc::new(service), cors: self.clone() }))
+    }
+}
+
+/// The service that [`AllowedOrigins`] makes.
+#[derive(Debug)]
+pub struct AllowedOriginsService<S> {
+    inner: Rc<S>,
+    cors: AllowedOrigins,
+}
+
+impl<S, B> Service<ServiceRequest> for AllowedOriginsService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
+
+    forward_ready!(inner);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let (inner, cors) = (Rc::clone(&self.inner), self.cors.clone());
+        Box::pin(async move {
+            let parts = convert::parts(request.request());
+            if let Some(answer) = cors.preflight(&parts) {
+                let answer = convert::response(answer);
+                return Ok(request.into_response(answer).map_into_right_body());
+            }
+            let is_seen_to = request.extensions_mut().insert(SeenTo).is_some();
+            let mut answer = inner.call(request).await?;
+            if !is_seen_to {
+                let mut headers = HeaderMap::new();
+                cors.0.permit(&parts.headers, &mut headers);
+                convert::append(&headers, answer.headers_mut());
+            }
+            Ok(answer.map_into_left_body())
+        })
+    }
+}

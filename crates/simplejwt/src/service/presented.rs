@@ -1,0 +1,264 @@
+//! Several tokens where one is meant: cookies of one name, of which a host beside ours may have
+//! set some (RFC 6265bis section 8.6).
+
+use std::time::Duration;
+
+use super::Auth;
+use crate::claims::{Claims, UserClaim};
+use crate::clock::Timestamp;
+use crate::error::{Error, TokenError};
+use crate::jws::Compact;
+use crate::settings::SESSION_CLAIM;
+use crate::token::{Access, Token, TokenType};
+use crate::users::UserId;
+
+/// How long an answer can be under way that replaces a token which expires meanwhile.
+const UNDER_WAY: Duration = Duration::from_secs(60);
+
+/// What a token that was signed here says, whether it has expired or not.
+struct Recognized<'a> {
+    token: &'a str,
+    claims: Claims,
+    has_expired: bool,
+    issued_at: i64,
+}
+
+/// What a token is worth beside others, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// It has expired, its session has ended, or it is of another kind.
+    Dead,
+    /// It was spent, and its session goes on.
+    Spent,
+    /// It is good, as far as can be told without using it.
+    Good,
+}
+
+impl Auth {
+    /// The token that counts of several that were sent by cookie, verified as by
+    /// [`authenticate`](Self::authenticate): the good one, of several of one user the newest. What
+    /// isn't good changes nothing beside it.
+    ///
+    /// # Errors
+    /// [`Error::AmbiguousCookies`] for good tokens of two users, [`Error::NotAuthenticated`] for no
+    /// token; else those of [`authenticate`](Self::authenticate).
+    pub async fn authenticate_any(&self, sent: &[String]) -> Result<Token<Access>, Error> {
+        let mut good: Vec<Token<Access>> = Vec::new();
+        let mut refusal = Error::NotAuthenticated;
+        for token in sent {
+            match self.authenticate(token).await {
+                Ok(token) => good.push(token),
+                Err(error) if error.is_internal() => return Err(error),
+                // A token of ours that has expired tells more than one that isn't ours.
+                Err(error) if says_more(&error, &refusal) => refusal = error,
+                Err(_) => {}
+            }
+        }
+        let mut of = good.iter().map(|token| self.tokens.user_id(token));
+        let first = of.next();
+        if of.any(|user| Some(&user) != first.as_ref()) {
+            return Err(Error::AmbiguousCookies);
+        }
+        let newest = good.into_iter().reduce(|a, b| match issued_at(b.claims()) {
+            of_b if of_b > issued_at(a.claims()) => b,
+            _ => a,
+        });
+        newest.ok_or(refusal)
+    }
+
+    /// The token of this kind that counts of several that were sent by cookie; `None` if there is
+    /// none. Nothing is used up by the choice. Tokens that weren't signed here count for nothing
+    /// beside one that was, and dead ones for nothing beside a live one; of several of one user it
+    /// is the newest. Where two users have a live one, the access tokens that came `beside` them
+    /// decide, expired ones too: they are the cookie that a host beside ours can't set by default.
+    ///
+    /// # Errors
+    /// [`Error::AmbiguousCookies`] if that leaves two users; internal errors.
+    pub async fn choose<T: TokenType>(
+        &self,
+        sent: &[String],
+        beside: &[String],
+    ) -> Result<Option<String>, Error> {
+        if sent.len() < 2 {
+            return Ok(sent.first().cloned());
+        }
+        let now = self.tokens.now();
+        let mut best = Worth::Dead;
+        let mut rivals: Vec<Recognized<'_>> = Vec::new();
+        for token in sent {
+            let Some(token) = self.recognize(token, now).await? else { continue };
+            let worth = self.worth::<T>(&token).await?;
+            if worth > best || rivals.is_empty() {
+                best = worth;
+                rivals.clear();
+            }
+            if worth == best {
+                rivals.push(token);
+            }
+        }
+        if best != Worth::Dead {
+            self.keep_those_beside(&mut rivals, beside, now).await?;
+            let mut users = rivals.iter().map(|token| self.named_user(token));
+            let user = users.next();
+            if users.any(|other| Some(&other) != user.as_ref()) {
+                return Err(Error::AmbiguousCookies);
+            }
+        }
+        let newest =
+            rivals.into_iter().reduce(|a, b| if b.issued_at > a.issued_at { b } else { a });
+        Ok(newest.map(|token| token.token.to_owned()).or_else(|| sent.first().cloned()))
+    }
+
+    /// Whether refresh tokens that were sent by cookie are dead, and any that might have replaced
+    /// them too: they are no tokens at all, their sessions have ended or run out, or they expired
+    /// and nothing came after them. The cookies can be removed then without taking a newer one of
+    /// another tab.
+    ///
+    /// A token that was signed elsewhere says nothing: another server may know the key.
+    ///
+    /// # Errors
+    /// Internal errors.
+    pub async fn are_over(&self, sent: &[String]) -> Result<bool, Error> {
+        let now = self.tokens.now();
+        let mut are_over = false;
+        for token in sent {
+            if Compact::split(token).and_then(|token| token.parse_header()).is_err() {
+                are_over = true;
+            } else if let Some(token) = self.recognize(token, now).await? {
+                if !self.is_over(&token, now).await? {
+                    return Ok(false);
+                }
+                are_over = true;
+            }
+        }
+        Ok(are_over)
+    }
+
+    async fn is_over(&self, token: &Recognized<'_>, now: Timestamp) -> Result<bool, Error> {
+        let settings = self.settings();
+        let Some(sessions) = self.sessions() else {
+            let expiry = token.claims.numeric_date("exp").ok().flatten();
+            let past = expiry.is_some_and(|at| Timestamp::from_secs(at) + UNDER_WAY <= now);
+            return Ok(token.has_expired && (past || !settings.rotate_refresh_tokens));
+        };
+        let Some(jti) = self.tokens.jti_of(&token.claims) else { return Ok(token.has_expired) };
+        let Some(head) = sessions.session_of(&jti).await? else {
+            // Django may have rotated it.
+            return Ok(token.has_expired && !self.blacklist_store()?.is_blacklisted(&jti).await?);
+        };
+        if head.ended_at.is_some() {
+            return Ok(true);
+        }
+        let limits = &settings.sessions;
+        if limits.lifetime.is_some_and(|lifetime| head.created_at + lifetime <= now) {
+            return Ok(true);
+        }
+        let Some(session) = sessions.session(&head.id).await? else { return Ok(token.has_expired) };
+        let idle = limits.idle_lifetime.is_some_and(|idle| session.refreshed_at + idle <= now);
+        Ok(idle || token.has_expired && session.expires_at + settings.leeway <= now)
+    }
+
+    /// What a token says that was signed here and is meant for here, expired or not.
+    async fn recognize<'a>(
+        &self,
+        token: &'a str,
+        now: Timestamp,
+    ) -> Result<Option<Recognized<'a>>, Error> {
+        let (claims, has_expired) = match self.decode_claims(token, now).await.map_err(Error::from)
+        {
+            Ok(claims) => (claims, false),
+            Err(Error::Token(TokenError::Expired)) => match self.expired_claims(token, now) {
+                Some(claims) => (claims, true),
+                None => return Ok(None),
+            },
+            Err(Error::Token(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let issued_at = issued_at(&claims);
+        Ok(Some(Recognized { token, claims, has_expired, issued_at }))
+    }
+
+    /// Of a token that has expired, if nothing else is wrong with it.
+    fn expired_claims(&self, token: &str, now: Timestamp) -> Option<Claims> {
+        let payload = self.tokens.keys().verify_compact(token).ok()?;
+        let claims = Claims::parse(payload).ok()?;
+        let mut without_expiry = claims.clone();
+        without_expiry.remove("exp");
+        without_expiry.check_registered(self.settings(), now).ok()?;
+        Some(claims)
+    }
+
+    async fn worth<T: TokenType>(&self, token: &Recognized<'_>) -> Result<Worth, Error> {
+        if token.has_expired || self.tokens.accept::<T>(token.claims.clone()).is_err() {
+            return Ok(Worth::Dead);
+        }
+        let Some(jti) = self.tokens.jti_of(&token.claims) else { return Ok(Worth::Good) };
+        if !self.settings().token_blacklist {
+            return Ok(Worth::Good);
+        }
+        let is_blacklisted = self.blacklist_store()?.is_blacklisted(&jti).await?;
+        let session = match self.sessions() {
+            Some(sessions) => sessions.session_of(&jti).await?,
+            None => None,
+        };
+        Ok(match (session, is_blacklisted) {
+            (Some(session), _) if session.ended_at.is_some() => Worth::Dead,
+            (Some(session), _) if is_blacklisted || session.spent_at.is_some() => Worth::Spent,
+            (None, true) => Worth::Dead,
+            (Some(_) | None, _) => Worth::Good,
+        })
+    }
+
+    /// Drops the tokens of other users and sessions than the access tokens name, if one is left.
+    async fn keep_those_beside(
+        &self,
+        rivals: &mut Vec<Recognized<'_>>,
+        beside: &[String],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut known = Vec::new();
+        for token in beside {
+            known.extend(self.recognize(token, now).await?);
+        }
+        let users: Vec<_> = known.iter().filter_map(|token| self.named_user(token)).collect();
+        let is_beside = |token: &Recognized<'_>| {
+            self.named_user(token).is_some_and(|user| users.contains(&user))
+        };
+        if rivals.iter().any(is_beside) {
+            rivals.retain(is_beside);
+        }
+        let sessions: Vec<_> = known.iter().filter_map(session).collect();
+        let is_beside =
+            |token: &Recognized<'_>| session(token).is_some_and(|id| sessions.contains(&id));
+        if rivals.iter().any(is_beside) {
+            rivals.retain(is_beside);
+        }
+        Ok(())
+    }
+
+    fn named_user(&self, token: &Recognized<'_>) -> Option<UserId> {
+        match token.claims.user_id(&self.settings().user_id_claim) {
+            UserClaim::Id(id) => Some(id),
+            UserClaim::Missing | UserClaim::Malformed => None,
+        }
+    }
+}
+
+fn session(token: &Recognized<'_>) -> Option<String> {
+    token.claims.str(SESSION_CLAIM).map(std::borrow::Cow::into_owned)
+}
+
+fn issued_at(claims: &Claims) -> i64 {
+    claims.numeric_date("iat").ok().flatten().unwrap_or(i64::MIN)
+}
+
+/// Whether a refusal is about a token of ours where the other isn't, or is the first.
+fn says_more(error: &Error, other: &Error) -> bool {
+    let is_ours = |error: &Error| match error {
+        Error::TokenNotValid(messages) => {
+            messages.iter().any(|message| message.error != TokenError::Invalid)
+        }
+        _ => true,
+    };
+    matches!(other, Error::NotAuthenticated) || is_ours(error) && !is_ours(other)
+}

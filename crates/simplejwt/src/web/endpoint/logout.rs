@@ -1,0 +1,260 @@
+//! Logging out, which upstream has no view for: ends what the presented tokens name.
+
+use http::StatusCode;
+use http::request::Parts;
+
+use super::cookies::{self, RefreshCookies};
+use super::sessions::staff;
+use super::{EndpointOptions, Refusal, Reply, invalid};
+use crate::error::Error;
+use crate::service::{Auth, Caller, Scope};
+use crate::store::session::{EndReason, Which};
+use crate::token::Refresh;
+use crate::users::UserId;
+use crate::web::body::Data;
+use crate::web::object::{Json, object, texts};
+use crate::web::request;
+use crate::web::transport::{AccessTokens, access_tokens};
+use crate::web::validate::{self, Kind};
+
+/// `POST logout/`: by access tokens and refresh tokens, from wherever they are presented. Each
+/// that is good proves whose session it means, and that one is ended; those beside it that are no
+/// good change nothing. What ended nothing is no success.
+///
+/// With cookies, both are removed if the session that asks is among the ended ones.
+pub(super) async fn log_out(
+    auth: &Auth,
+    options: &EndpointOptions,
+    parts: &Parts,
+    data: &Data,
+) -> Result<Reply, Refusal> {
+    let asked = Asked::of(data)?;
+    let by_cookie = cookies::has_any(auth, options, parts);
+    let removes = by_cookie && asked.user.is_none() && asked.scope != Scope::Others;
+    let presented = Presented::of(auth, options, parts, asked.refresh.clone()).await?;
+    let ended = match end_asked(auth, parts, &asked, &presented).await {
+        // The blacklist is what there is without sessions.
+        Err(Refusal::Flow(Error::SessionsDisabled)) if removes => {
+            blacklist_each(auth, presented).await.map_err(Refusal::Flow)
+        }
+        // What the tokens are refused for.
+        Ok(None) => Err(presented.refusal.into()),
+        Ok(Some(ended)) => Ok(ended),
+        Err(refusal) => Err(refusal),
+    };
+    match ended {
+        Ok(ended) => {
+            let headers = if removes { cookies::remove(auth, options, parts) } else { Vec::new() };
+            let body = object([("ended", Json::Number(ended))]);
+            Ok(Reply { status: StatusCode::OK, body, headers })
+        }
+        Err(Refusal::Flow(error))
+            if removes && crate::web::status(&error) == StatusCode::UNAUTHORIZED =>
+        {
+            let headers = match RefreshCookies::of(auth, options, parts).all.is_empty() {
+                // Nothing is left that a refresh could go on with.
+                true => cookies::remove(auth, options, parts),
+                false => cookies::remove_dead(auth, options, parts).await,
+            };
+            Err(Refusal::Parting(error, headers))
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// What a request asks to be logged out of.
+struct Asked {
+    scope: Scope,
+    refresh: Option<String>,
+    user: Option<String>,
+}
+
+impl Asked {
+    fn of(data: &Data) -> Result<Self, Refusal> {
+        let text = |name| validate::optional(data, name, Kind::Trimmed).map_err(invalid);
+        let scope = match text("scope")? {
+            None => Scope::This,
+            Some(scope) => Scope::parse(&scope).ok_or_else(|| bad_choice("scope", &scope))?,
+        };
+        Ok(Self { scope, refresh: text("refresh")?, user: text("user")? })
+    }
+}
+
+/// The tokens of a request.
+struct Presented {
+    /// Whom the good access tokens name.
+    callers: Vec<Caller>,
+    /// The refresh tokens, not verified yet: the body's, then those of cookies.
+    refresh: Vec<String>,
+    /// Why no access token is good.
+    refusal: Error,
+}
+
+impl Presented {
+    async fn of(
+        auth: &Auth,
+        options: &EndpointOptions,
+        parts: &Parts,
+        in_body: Option<String>,
+    ) -> Result<Self, Error> {
+        let sent = access_tokens(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
+        let each = match sent {
+            AccessTokens::Cookies(tokens) => {
+                tokens.into_iter().map(|token| AccessTokens::Cookies(vec![token])).collect()
+            }
+            other => vec![other],
+        };
+        let (mut callers, mut refusal) = (Vec::new(), Error::NotAuthenticated);
+        for sent in each {
+            let caller = request::verify(auth, &sent).await.and_then(|token| auth.caller(&token));
+            match caller {
+                Ok(caller) => callers.push(caller),
+                Err(error) if error.is_internal() => return Err(error),
+                Err(error) => refusal = error,
+            }
+        }
+        let in_cookies = RefreshCookies::of(auth, options, parts).all;
+        let mut refresh: Vec<String> = in_body.into_iter().collect();
+        for token in in_cookies {
+            if !refresh.contains(&token) {
+                refresh.push(token);
+            }
+        }
+        Ok(Self { callers, refresh, refusal })
+    }
+}
+
+/// Ends what is asked for; how many sessions there were. `None` if no token was good.
+async fn end_asked(
+    auth: &Auth,
+    parts: &Parts,
+    asked: &Asked,
+    presented: &Presented,
+) -> Result<Option<u64>, Refusal> {
+    let other = match asked.user.clone().map(UserId::from) {
+        Some(user) => {
+            let everybody = everybody(auth, presented).await?;
+            Some(user).filter(|user| everybody.iter().all(|caller| caller.user_id != *user))
+        }
+        None => None,
+    };
+    match other {
+        Some(user) => end_by_staff(auth, parts, asked.scope, user).await.map(Some),
+        None if asked.scope == Scope::This => Ok(end_each(auth, presented).await?),
+        None => {
+            let (mut ended, mut refusal) = (None, None);
+            for caller in everybody(auth, presented).await? {
+                match auth.log_out(&caller, asked.scope).await {
+                    Ok(count) => ended = Some(ended.unwrap_or(0) + count),
+                    Err(error) => refusal = Some(refused(refusal, error)?),
+                }
+            }
+            match (ended, refusal) {
+                (None, Some(error)) => Err(error.into()),
+                (ended, _) => Ok(ended),
+            }
+        }
+    }
+}
+
+/// Ends the session of each token, whether it has been seen here or not.
+async fn end_each(auth: &Auth, presented: &Presented) -> Result<Option<u64>, Error> {
+    let (mut ended, mut refusal) = (0, None);
+    for token in &presented.refresh {
+        match auth.log_out_with(token).await {
+            Ok(count) => ended += count,
+            Err(error) => refusal = Some(refused(refusal, error)?),
+        }
+    }
+    for caller in &presented.callers {
+        match auth.log_out(caller, Scope::This).await {
+            Ok(count) => ended += count,
+            Err(error) => refusal = Some(refused(refusal, error)?),
+        }
+    }
+    match (ended, refusal) {
+        (0, None) => Ok(None),
+        (0, Some(error)) => Err(error),
+        (ended, _) => Ok(Some(ended)),
+    }
+}
+
+/// The first refusal, unless the error is another than that a token is no good, or doesn't tell.
+fn refused(first: Option<Error>, error: Error) -> Result<Error, Error> {
+    let is_refusal = crate::web::status(&error) == StatusCode::UNAUTHORIZED;
+    if is_refusal || matches!(error, Error::SessionUnknown) {
+        Ok(first.unwrap_or(error))
+    } else {
+        Err(error)
+    }
+}
+
+/// The users whom the good tokens name, each once, with the session that asks where one tells.
+async fn everybody(auth: &Auth, presented: &Presented) -> Result<Vec<Caller>, Error> {
+    let (mut found, mut refusal) = (Vec::<Caller>::new(), None);
+    for token in &presented.refresh {
+        match auth.caller_of_refresh(token).await {
+            Ok(caller) => found.push(caller),
+            Err(error) => refusal = Some(refused(refusal, error)?),
+        }
+    }
+    found.extend(presented.callers.iter().cloned());
+    let mut users = Vec::<Caller>::new();
+    for caller in found {
+        match users.iter_mut().find(|known| known.user_id == caller.user_id) {
+            Some(known) => {
+                known.session = known.session.take().or(caller.session);
+                known.is_spent &= caller.is_spent;
+            }
+            None => users.push(caller),
+        }
+    }
+    match refusal {
+        Some(error) if users.is_empty() => Err(error),
+        _ => Ok(users),
+    }
+}
+
+/// Ends another user's sessions.
+async fn end_by_staff(
+    auth: &Auth,
+    parts: &Parts,
+    scope: Scope,
+    user_id: UserId,
+) -> Result<u64, Refusal> {
+    staff(auth, parts).await?;
+    let user_id = auth.known_user(&user_id).await?;
+    if scope != Scope::All {
+        return Err(invalid(object([(
+            "scope",
+            texts(["Of another user, only \"all\" can be ended."]),
+        )])));
+    }
+    Ok(auth.end_sessions(Which::All { user_id, except: None }, EndReason::Staff).await?)
+}
+
+/// Without sessions: puts the refresh tokens on the blacklist; how many. Without that, too, all
+/// that can be done is that the browser forgets them.
+async fn blacklist_each(auth: &Auth, presented: Presented) -> Result<u64, Error> {
+    let is_good = |token: &String| auth.tokens().decode::<Refresh>(token).is_ok();
+    if !auth.settings().token_blacklist
+        && (!presented.callers.is_empty() || presented.refresh.iter().any(is_good))
+    {
+        return Ok(0);
+    }
+    let (mut count, mut refusal) = (0, None);
+    for token in presented.refresh.iter().filter(|_| auth.settings().token_blacklist) {
+        match auth.blacklist(token).await {
+            Ok(()) => count += 1,
+            Err(error) => refusal = Some(refused(refusal, error)?),
+        }
+    }
+    match (count, refusal) {
+        (0, refusal) => Err(refusal.unwrap_or(presented.refusal)),
+        (count, _) => Ok(count),
+    }
+}
+
+fn bad_choice(field: &'static str, value: &str) -> Refusal {
+    invalid(object([(field, texts([format!("\"{value}\" is not a valid choice.")]))]))
+}

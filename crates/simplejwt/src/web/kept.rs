@@ -1,0 +1,184 @@
+//! Whether a browser can keep the cookies that it is given: it drops those that it can't, and the
+//! page sees a login that went well.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::header::{HOST, HeaderMap, ORIGIN};
+use http::{HeaderName, Uri};
+
+use crate::settings::{SameSite, Settings};
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Why a browser drops the cookies of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dropped {
+    /// They are `Secure`, and came over plain HTTP from another host than this machine
+    /// (RFC 6265bis section 5.7 step 8).
+    Insecure,
+    /// They are `SameSite`, and a page of another site asked for them (the same, step 21).
+    OtherSite,
+}
+
+static TOLD: [AtomicBool; 2] = [AtomicBool::new(false), AtomicBool::new(false)];
+
+/// Says in the log why the cookies of this login will be dropped, once for each reason.
+pub(super) fn warn_if_dropped(headers: &HeaderMap, settings: &Settings) {
+    let Some(reason) = dropped(headers, settings) else { return };
+    let [insecure, other_site] = &TOLD;
+    let told = match reason {
+        Dropped::Insecure => insecure,
+        Dropped::OtherSite => other_site,
+    };
+    if told.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let (host, origin) = (text(headers, &HOST), text(headers, &ORIGIN));
+    match reason {
+        Dropped::Insecure => tracing::warn!(
+            ?host,
+            ?origin,
+            "a login over plain HTTP: browsers drop cookies that are Secure, so nobody stays \
+             logged in. Serve it over HTTPS, call it localhost, or for development set secure = \
+             false in [cookies]"
+        ),
+        Dropped::OtherSite => tracing::warn!(
+            ?host,
+            ?origin,
+            "a login by a page of another site: browsers drop its cookies, so nobody stays logged \
+             in. Use one host name for both (localhost and 127.0.0.1 are two), or set same_site = \
+             \"none\" in [cookies]"
+        ),
+    }
+}
+
+/// Why the cookies of an answer to this request will be dropped, where that is sure: what only
+/// might be so is passed over.
+fn dropped(headers: &HeaderMap, settings: &Settings) -> Option<Dropped> {
+    let cookies = &settings.cookies;
+    let origin = text(headers, &ORIGIN)?.parse::<Uri>().ok()?;
+    let page = origin.host()?;
+    let authority = text(headers, &HOST)?.parse::<http::uri::Authority>().ok()?;
+    let host = authority.host();
+    let fetch_site = text(headers, &FETCH_SITE);
+    if cookies.secure && !is_this_machine(host) && fetch_site.is_none() {
+        // Browsers say where a page is from to hosts that they trust alone: over HTTPS.
+        let told =
+            text(headers, &FORWARDED_PROTO).map(|scheme| scheme.eq_ignore_ascii_case("http"));
+        if told.unwrap_or(origin.scheme_str() == Some("http")) {
+            return Some(Dropped::Insecure);
+        }
+    }
+    if cookies.same_site != SameSite::None {
+        let is_other = match fetch_site {
+            Some(site) => site == "cross-site",
+            None => page != host && site_at_most(page) != site_at_most(host),
+        };
+        if is_other {
+            return Some(Dropped::OtherSite);
+        }
+    }
+    None
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The hosts that browsers take for safe without HTTPS.
+fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || bare.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || bare.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What the site of a host ends with: two hosts that differ in it are surely of two sites. An
+/// address is a site of its own.
+fn site_at_most(host: &str) -> &str {
+    if host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok() {
+        return host;
+    }
+    host.rmatch_indices('.').nth(1).and_then(|(at, _)| host.get(at + 1..)).unwrap_or(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::settings::CookieSettings;
+
+    fn with(cookies: CookieSettings, sent: &[(&'static str, &'static str)]) -> Option<Dropped> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in sent {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+        dropped(&headers, &Settings { cookies, ..Settings::default() })
+    }
+
+    #[test]
+    fn cookies_that_browsers_drop_are_told_from_those_that_they_keep() {
+        use Dropped::{Insecure, OtherSite};
+
+        const SITE: &str = "sec-fetch-site";
+        type Case = (Option<Dropped>, &'static [(&'static str, &'static str)]);
+        let cases: [Case; 16] = [
+            (None, &[]),
+            (None, &[("host", "api.example.com")]),
+            (None, &[("host", "api.example.com"), ("origin", "https://api.example.com")]),
+            (None, &[("host", "localhost:8000"), ("origin", "http://localhost:3000")]),
+            (None, &[("host", "a.b.localhost:8000"), ("origin", "http://c.b.localhost:3000")]),
+            (None, &[("host", "127.0.0.1:8000"), ("origin", "http://127.0.0.1:3000")]),
+            (None, &[("host", "[::1]:8000"), ("origin", "http://[::1]:3000")]),
+            (Some(Insecure), &[("host", "box.lan:8000"), ("origin", "http://box.lan:8000")]),
+            (Some(Insecure), &[("host", "10.0.0.7:8000"), ("origin", "http://10.0.0.7:8000")]),
+            (
+                Some(Insecure),
+                &[
+                    ("host", "a.example"),
+                    ("origin", "https://a.example"),
+                    ("x-forwarded-proto", "http"),
+                ],
+            ),
+            // The proxy has the certificate.
+            (
+                None,
+                &[
+                    ("host", "a.example"),
+                    ("origin", "http://a.example"),
+                    ("x-forwarded-proto", "https"),
+                ],
+            ),
+            (None, &[("host", "a.example"), ("origin", "http://a.example"), (SITE, "same-origin")]),
+            (Some(OtherSite), &[("host", "127.0.0.1:8000"), ("origin", "http://localhost:3000")]),
+            (
+                Some(OtherSite),
+                &[
+                    ("host", "127.0.0.1:8000"),
+                    ("origin", "http://localhost:3000"),
+                    (SITE, "cross-site"),
+                ],
+            ),
+            (
+                Some(OtherSite),
+                &[("host", "api.example.com"), ("origin", "https://app.example.org")],
+            ),
+            // By the public suffix list these may be two sites; that isn't known here.
+            (None, &[("host", "a.co.uk"), ("origin", "https://b.co.uk")]),
+        ];
+        for (expected, sent) in cases {
+            assert_eq!(with(CookieSettings::default(), sent), expected, "{sent:?}");
+        }
+        let insecure = CookieSettings { secure: false, ..CookieSettings::default() };
+        let lan = [("host", "box.lan:8000"), ("origin", "http://box.lan:8000")];
+        assert_eq!(with(insecure, &lan), None);
+        let none = CookieSettings { same_site: SameSite::None, ..CookieSettings::default() };
+        let other = [("host", "api.example.com"), ("origin", "https://app.example.org")];
+        assert_eq!(with(none, &other), None);
+    }
+}
