@@ -338,7 +338,7 @@ fn custom(key: KeyKind) -> UserTable {
     UserTable {
         table: "odd \"name".into(),
         primary_key: "uid".into(),
-        key,
+        key: Some(key),
         login: "email".into(),
         password: "pw".into(),
         is_active: None,

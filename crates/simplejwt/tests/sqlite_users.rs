@@ -271,7 +271,7 @@ fn custom() -> UserTable {
     UserTable {
         table: "odd \"name".into(),
         primary_key: "uid".into(),
-        key: KeyKind::Uuid,
+        key: Some(KeyKind::Uuid),
         login: "email".into(),
         password: "pw".into(),
         is_active: None,

@@ -3,7 +3,7 @@
 use super::Auth;
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
-use crate::error::{Error, TokenError};
+use crate::error::{Error, TokenError, can_be_id};
 use crate::settings::SESSION_CLAIM;
 use crate::store::session::{EndReason, EndSessions, Session, SessionStore, Which};
 use crate::store::{Blacklisting, OutstandingToken};
@@ -116,7 +116,11 @@ impl Auth {
     /// # Errors
     /// [`Error::SessionsDisabled`]; internal errors.
     pub async fn sessions_of(&self, user_id: &UserId) -> Result<Vec<Session>, Error> {
-        Ok(self.session_store()?.sessions(user_id, self.tokens.now()).await?)
+        let sessions = self.session_store()?;
+        if !can_be_id(user_id.as_str()) {
+            return Ok(Vec::new());
+        }
+        Ok(sessions.sessions(user_id, self.tokens.now()).await?)
     }
 
     /// Ends sessions, and with them their refresh tokens; their access tokens too, where the
@@ -128,6 +132,9 @@ impl Auth {
     /// [`Error::SessionsDisabled`]; internal errors.
     pub async fn end_sessions(&self, which: Which, reason: EndReason) -> Result<u64, Error> {
         let sessions = self.session_store()?;
+        if !which.can_be_there() {
+            return Ok(0);
+        }
         let at = self.tokens.now();
         let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
         let ended = sessions.end_sessions(&end).await?;

@@ -26,7 +26,7 @@ use mysql_async::{Conn, Params, Row, Value, params};
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::schema::{OUTSTANDING, SchemaError};
+use crate::store::schema::{OUTSTANDING, SchemaError, by_user_id};
 use crate::users::UserId;
 use crate::users::table::{Key, UserTable};
 
@@ -42,6 +42,7 @@ impl From<&Key> for Value {
     fn from(key: &Key) -> Self {
         match key {
             Key::Integer(number) => Self::from(*number),
+            Key::Unsigned(number) => Self::from(*number),
             Key::Text(text) => Self::from(text),
         }
     }
@@ -96,12 +97,12 @@ impl MysqlStore {
 }
 
 async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, SchemaError> {
-    let (user_id, _) = schema::check_users(conn, users).await?;
-    schema::check_outstanding(conn, users).await?;
-    schema::check_blacklisted(conn).await?;
+    let columns = schema::check_users(conn, users).await?;
+    schema::check_unique(conn, users, &[by_user_id(users)]).await?;
+    schema::check_tokens(conn, users, &columns).await?;
     let jti = schema::collation(conn, OUTSTANDING, "jti").await?.ok_or(Failure::Shape)?;
     let exact = schema::exact_collation(conn).await?;
-    Ok(Sql::new(users, user_id, &jti, &exact))
+    Ok(Sql::new(users, columns.user_id, &jti, &exact))
 }
 
 /// Whether a statement that asks for `1` found something.

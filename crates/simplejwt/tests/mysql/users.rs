@@ -128,7 +128,7 @@ async fn custom(key: KeyKind, column: &str, values: [&str; 2], ids: [&str; 2]) {
     let table = UserTable {
         table: "accounts user".into(),
         primary_key: "uid".into(),
-        key,
+        key: Some(key),
         login: "email".into(),
         is_active: None,
         is_staff: None,
