@@ -28,6 +28,7 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::schema::{OUTSTANDING, SchemaError, by_user_id};
 use crate::users::UserId;
+use crate::users::lookup::nothing_of;
 use crate::users::table::{Key, UserTable};
 
 pub use connect::ConnectError;
@@ -292,7 +293,8 @@ impl TokenStore for MysqlStore {
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
         let Some(user) = self.sql.user_id.parse(user_id) else { return Ok(0) };
         let attempts = self.database.attempts("blacklist_all");
-        attempt!(attempts, |conn| self.sql.blacklist_all(conn, &user, at))
+        let blacklisted = attempt!(attempts, |conn| self.sql.blacklist_all(conn, &user, at));
+        nothing_of(user_id.as_str(), blacklisted)
     }
 
     async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {

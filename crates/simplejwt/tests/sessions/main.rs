@@ -5,6 +5,7 @@
 mod claims;
 mod ends;
 mod feed;
+mod ids;
 mod limits;
 mod tokens;
 mod traps;
