@@ -328,10 +328,7 @@ fn whoever_could_be_taken_for_another_keeps_it_from_starting() {
         ),
         (vec![("SIMPLEJWT_USERS_KEY_TYPE", "text")], "write in [users] key_type = \"integer\""),
         (and(&[("SIMPLEJWT_USERS_IS_ACTIVE", "password")]), "\"password\" of the table \"staff\""),
-        (
-            and(&[("SIMPLEJWT_TOKEN_BLACKLIST", "on")]),
-            "refers to the table \"auth_user\"",
-        ),
+        (and(&[("SIMPLEJWT_TOKEN_BLACKLIST", "on")]), "refers to the table \"auth_user\""),
     ] {
         for args in [&["config", "check"] as &[_], &["serve"]] {
             let (code, said) = with(&environment, args);

@@ -155,7 +155,6 @@ const LONG: usize = MAX_TOKEN_BYTES / 2;
 /// How often that is, in seconds: once an hour.
 const TELLING: i64 = 60 * 60;
 
-
 impl Tokens {
     /// Tokens with the keys that the settings describe, on the system's clock.
     ///
@@ -376,7 +375,8 @@ impl Tokens {
         let told = &self.inner.told_of_length;
         let last = told.load(Ordering::Relaxed);
         let is_due = last == i64::MIN || now >= last.saturating_add(TELLING);
-        if !is_due || told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        if !is_due
+            || told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
         {
             return;
         }

@@ -696,22 +696,3 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
         assert_eq!(shown.address.as_deref(), Some("192.0.2.1"));
     }
 }
-
-/// A database without an encoding takes any bytes, from programs that know no other.
-#[tokio::test]
-async fn a_name_that_is_no_utf_8_is_shown_all_the_same() {
-    let database = Database::encoded("SQL_ASCII").await;
-    let connected = database.connect().await;
-    migrate::apply(&connected, &UserTable::default(), NOW).await.unwrap();
-    let site = site(database, UserTable::default(), &[Hasher::Md5], UserOptions::default()).await;
-    site.raw
-        .batch_execute(
-            "INSERT INTO auth_user (username, password, is_superuser, first_name, last_name, \
-             email, is_staff, is_active, date_joined) VALUES (E'Zo\\xeb', '', false, '', '', '', \
-             false, true, now())",
-        )
-        .await
-        .unwrap();
-    let user = site.users.find(&"1".into()).await.unwrap().unwrap();
-    assert_eq!(user.username, "Zo\u{fffd}");
-}

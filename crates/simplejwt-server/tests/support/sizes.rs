@@ -56,7 +56,10 @@ fn a_token_that_would_be_refused_is_not_issued() {
         let body = json!({"username": "alice", "password": PASSWORD});
         for _ in 0..2 {
             let answer = site.post(0, "/api/token/", &body);
-            assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("token_too_long")));
+            assert_eq!(
+                (answer.status, answer.json()["code"].as_str()),
+                (500, Some("token_too_long"))
+            );
             assert!(!answer.body.contains("groups"), "{answer:?}");
         }
         let line = server.expect_stderr("no token for the user \"1\"");
@@ -75,8 +78,7 @@ fn a_token_that_would_be_refused_is_not_issued() {
 #[test]
 fn ids_that_cant_be_kept_make_a_token_invalid() {
     for &kind in ALL {
-        let settings =
-            [("SIMPLEJWT_REVOCATION", "strict"), ("SIMPLEJWT_AUTHENTICATION", "user")];
+        let settings = [("SIMPLEJWT_REVOCATION", "strict"), ("SIMPLEJWT_AUTHENTICATION", "user")];
         let site = Site::new(kind, 1, 0, &settings);
         let longest = "é".repeat(255);
         for good in [longest.as_str(), "x", " ", "'; --", "😀"] {
@@ -100,10 +102,14 @@ fn ids_that_cant_be_kept_make_a_token_invalid() {
         for value in &bad {
             for claim in ["jti", "sid"] {
                 let refresh = signed::<Refresh>(&[(claim, value.clone())]);
-                for (path, field) in
-                    [("refresh/", "refresh"), ("blacklist/", "refresh"), ("verify/", "token"), ("logout/", "refresh")]
-                {
-                    let answer = site.post(0, &format!("/api/token/{path}"), &json!({field: refresh}));
+                for (path, field) in [
+                    ("refresh/", "refresh"),
+                    ("blacklist/", "refresh"),
+                    ("verify/", "token"),
+                    ("logout/", "refresh"),
+                ] {
+                    let answer =
+                        site.post(0, &format!("/api/token/{path}"), &json!({field: refresh}));
                     let what = format!("{kind:?} {path} {claim} {value}");
                     assert_eq!(answer.status, 401, "{what}: {answer:?}");
                     assert_eq!(answer.json()["detail"], "Token is invalid", "{what}");

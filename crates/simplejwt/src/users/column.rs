@@ -153,8 +153,20 @@ impl Dialect {
                 // What Django and others make for anything but text; a name that nobody knows is
                 // most likely one.
                 const OTHERS: [&str; 14] = [
-                    "blob", "bool", "boolean", "date", "datetime", "decimal", "double", "float",
-                    "json", "numeric", "number", "real", "time", "timestamp",
+                    "blob",
+                    "bool",
+                    "boolean",
+                    "date",
+                    "datetime",
+                    "decimal",
+                    "double",
+                    "float",
+                    "json",
+                    "numeric",
+                    "number",
+                    "real",
+                    "time",
+                    "timestamp",
                 ];
                 if OTHERS.contains(&base) { None } else { text(false) }
             }
@@ -353,8 +365,7 @@ mod tests {
         resolve(&table, &column, dialect.declared(&column), configured).map_err(|e| e.to_string())
     }
 
-    const INT: ColumnType =
-        ColumnType::Integer { least: i32::MIN as i64, most: i32::MAX as u64 };
+    const INT: ColumnType = ColumnType::Integer { least: i32::MIN as i64, most: i32::MAX as u64 };
 
     #[test]
     fn only_the_canonical_text_of_an_integer_is_a_key() {
@@ -370,10 +381,7 @@ mod tests {
         assert_eq!(INT.parse(&"2147483648".into()), None);
         let unsigned = ColumnType::Integer { least: 0, most: u64::MAX };
         assert_eq!(unsigned.parse(&"-1".into()), None);
-        assert_eq!(
-            unsigned.parse(&"18446744073709551615".into()),
-            Some(Key::Unsigned(u64::MAX))
-        );
+        assert_eq!(unsigned.parse(&"18446744073709551615".into()), Some(Key::Unsigned(u64::MAX)));
         assert_eq!(unsigned.parse(&"18446744073709551616".into()), None);
     }
 
@@ -408,9 +416,29 @@ mod tests {
         assert_eq!(parse("-4711"), Some(Key::Integer(-4711)));
         assert_eq!(parse("-9223372036854775808"), Some(Key::Integer(i64::MIN)));
         for name in [
-            "", " ", "+", "-", "4711x", "x4711", "4711.0", "1e3", "4__711", "_4711", "4711_", "+-1",
-            "47 11", "0x12", "٣", "４７１１", "4711\0", "NaN", "1.", ".1", "9223372036854775808",
-            "-9223372036854775809", &"9".repeat(5000),
+            "",
+            " ",
+            "+",
+            "-",
+            "4711x",
+            "x4711",
+            "4711.0",
+            "1e3",
+            "4__711",
+            "_4711",
+            "4711_",
+            "+-1",
+            "47 11",
+            "0x12",
+            "٣",
+            "４７１１",
+            "4711\0",
+            "NaN",
+            "1.",
+            ".1",
+            "9223372036854775808",
+            "-9223372036854775809",
+            &"9".repeat(5000),
         ] {
             assert_eq!(parse(name), None, "{name:?}");
         }

@@ -198,8 +198,12 @@ fn normalized(email: &str) -> String {
     }
 }
 
-/// The length in a type such as `varchar(150)`, which not every database enforces.
-pub(crate) fn longest(declared: &str) -> usize {
+/// The longest name that a column holds: the length in a type such as `varchar(150)`, which not
+/// every database enforces. What stands there for a number isn't how many digits it has.
+pub(crate) fn longest_name(login: ColumnType, declared: &str) -> usize {
+    if login != ColumnType::Text {
+        return usize::MAX;
+    }
     let length = declared.rsplit_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     length.and_then(|length| length.parse().ok()).unwrap_or(usize::MAX)
 }

@@ -79,8 +79,9 @@ impl Sql {
         let id = backticked(table.user_id_column());
         let login = backticked(&table.login);
         let password = backticked(&table.password);
+        // Of booleans, numbers and bits alike.
         let flag = |column: &Option<String>, without: &str| match column {
-            Some(column) => backticked(column),
+            Some(column) => format!("coalesce({} <> 0, 0)", backticked(column)),
             None => without.to_owned(),
         };
         let further: String =
@@ -217,8 +218,8 @@ fn is_true(value: &Value) -> bool {
     match value {
         Value::Int(number) => *number != 0,
         Value::UInt(number) => *number != 0,
-        // A constant of the statement, a decimal, or bits.
-        Value::Bytes(bytes) => bytes.iter().any(|byte| !matches!(byte, 0 | b'0' | b'.')),
+        // A constant of the statement, or a `bit(1)`.
+        Value::Bytes(bytes) => !matches!(bytes.as_slice(), b"" | b"0" | [0]),
         _ => false,
     }
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type};
 
 use super::column::{ColumnType, Flag};
 use super::fields::{Field, Kind};
@@ -82,20 +81,6 @@ fn further(field: &Field) -> String {
         Kind::Time => format!("to_char({column}, 'HH24:MI:SS.US')"),
         Kind::Text if field.declared == "inet" => format!("host({column})"),
         _ => format!("{column}::text"),
-    }
-}
-
-/// A text as it is stored. In a database without an encoding (`SQL_ASCII`) it needn't be UTF-8;
-/// what isn't is shown as a replacement character.
-struct Stored(String);
-
-impl<'a> FromSql<'a> for Stored {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(String::from_utf8_lossy(raw).into_owned()))
-    }
-
-    fn accepts(declared: &Type) -> bool {
-        <&str as FromSql>::accepts(declared)
     }
 }
 
@@ -191,10 +176,7 @@ impl Sql {
     }
 
     fn found(&self, row: &Row) -> Result<Found<String>, tokio_postgres::Error> {
-        let text = |at: usize| {
-            let text = row.try_get::<_, Option<Stored>>(at)?;
-            Ok::<_, tokio_postgres::Error>(text.map(|text| text.0).unwrap_or_default())
-        };
+        let text = |at: usize| Ok(row.try_get::<_, Option<String>>(at)?.unwrap_or_default());
         let user = User {
             id: self.user_id.kind.id_of(text(1)?),
             username: self.login.kind.shown(text(2)?),
@@ -213,8 +195,8 @@ impl Sql {
         row: &Row,
     ) -> Result<BTreeMap<String, serde_json::Value>, tokio_postgres::Error> {
         let json = |(at, field): (usize, &Field)| {
-            let text: Option<Stored> = row.try_get(FIXED + at)?;
-            let value = text.map_or(serde_json::Value::Null, |text| field.kind.json(text.0));
+            let text: Option<String> = row.try_get(FIXED + at)?;
+            let value = text.map_or(serde_json::Value::Null, |text| field.kind.json(text));
             Ok((field.name.clone(), value))
         };
         self.fields.iter().enumerate().map(json).collect()

@@ -25,14 +25,9 @@ async fn ids_that_cant_be_kept_make_a_token_invalid() {
                 world.auth.refresh(&token).await.unwrap_or_else(|e| panic!("{name} {claim}: {e}"));
             }
         }
-        for bad in [
-            json!("x".repeat(256)),
-            json!(""),
-            json!("a\0b"),
-            json!(7),
-            json!(null),
-            json!([]),
-        ] {
+        for bad in
+            [json!("x".repeat(256)), json!(""), json!("a\0b"), json!(7), json!(null), json!([])]
+        {
             for claim in ["jti", "sid"] {
                 let what = format!("{name} {claim} {bad}");
                 let token = refresh(&tokens, claim, &bad);

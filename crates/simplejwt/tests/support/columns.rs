@@ -267,7 +267,10 @@ pub(crate) async fn nobody_is_taken_for_another<P: Place>(place: &P) {
     for error in errors {
         assert_eq!(error.kind(), StoreErrorKind::Incompatible, "{error:?}");
         let source = std::error::Error::source(&error).unwrap().to_string();
-        assert!(source.contains("several users") || source.contains("more than one row"), "{source}");
+        assert!(
+            source.contains("several users") || source.contains("more than one row"),
+            "{source}"
+        );
     }
     assert_eq!(login("b@x").await.unwrap().unwrap().id.as_str(), "B");
 }
@@ -294,15 +297,44 @@ const UUIDS: &[&str] = &[
 ];
 /// What no column here has, whatever its type.
 const NOBODY: &[&str] = &[
-    "", " ", "4711x", "x4711", "٤٧١١", "4711.0", "4.711e3", "47e2", "0x1267", "-4711", "4712",
-    "47 11", "4__711", "4711\0", "\0", "2147483648", "32768", "9223372036854775807",
-    "9223372036854775808", "18446744073709551616", "-9223372036854775809", "NaN", "true",
-    "6f1c3a52-9a38-4d5e-8a52-000000000000", "6f1c3a52-9a38-4d5e-8a52-0123456789a",
-    "6f1c3a52-9a38-4d5e-8a52-0123456789ag", "{}", "😀", "€", "é", "\u{fffd}", "'", "\"; --",
+    "",
+    " ",
+    "4711x",
+    "x4711",
+    "٤٧١١",
+    "4711.0",
+    "4.711e3",
+    "47e2",
+    "0x1267",
+    "-4711",
+    "4712",
+    "47 11",
+    "4__711",
+    "4711\0",
+    "\0",
+    "2147483648",
+    "32768",
+    "9223372036854775807",
+    "9223372036854775808",
+    "18446744073709551616",
+    "-9223372036854775809",
+    "NaN",
+    "true",
+    "6f1c3a52-9a38-4d5e-8a52-000000000000",
+    "6f1c3a52-9a38-4d5e-8a52-0123456789a",
+    "6f1c3a52-9a38-4d5e-8a52-0123456789ag",
+    "{}",
+    "😀",
+    "€",
+    "é",
+    "\u{fffd}",
+    "'",
+    "\"; --",
 ];
 
 fn logins() -> Vec<Login> {
-    let of = |kinds, declared, stored, shown, found| Login { kinds, declared, stored, shown, found };
+    let of =
+        |kinds, declared, stored, shown, found| Login { kinds, declared, stored, shown, found };
     vec![
         of(ALL, "integer", "4711", "4711", NUMBERS),
         of(ALL, "smallint", "4711", "4711", NUMBERS),
@@ -334,7 +366,13 @@ fn logins() -> Vec<Login> {
             &["4711é"],
         ),
         of(&[Mysql], "varchar(8) CHARACTER SET ascii", "'ann'", "ann", &["ann", "ANN"]),
-        of(&[Mysql], "varchar(8) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "'ann'", "ann", &["ann"]),
+        of(
+            &[Mysql],
+            "varchar(8) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            "'ann'",
+            "ann",
+            &["ann"],
+        ),
         of(&[Postgres], "citext", "'Ann'", "Ann", &["ann", "ANN"]),
         of(&[Postgres], "varchar(8) COLLATE folding", "'Ann'", "Ann", &["ann", "ANN"]),
         of(&[Postgres], "character(8)", "'Ann'", "Ann", &["Ann", "Ann "]),
@@ -397,15 +435,19 @@ pub(crate) async fn login_names_are_compared_by_the_columns_type<P: Place>(place
         assert_eq!(users.authenticate(&credentials).await.unwrap(), None, "{declared}");
         users.set_active(name, true).await.unwrap();
         let listed = users.list(None, 9).await.unwrap();
-        assert_eq!(listed.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(), [case
-            .shown]);
+        assert_eq!(
+            listed.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(),
+            [case.shown]
+        );
         assert_eq!(users.list(Some(&listed[0].username), 9).await.unwrap(), [], "{declared}");
         // By their tokens they are found by the one spelling of the same value.
         let by_token = UserTable { user_id_field: "login".into(), ..table };
         let users = place.open(by_token, pool.clone()).await.unwrap();
         let find = async |id: &str| users.find(&id.into()).await.unwrap();
-        assert_eq!(find(case.shown).await.map(|user: User| user.username).as_deref(), Some(case
-            .shown));
+        assert_eq!(
+            find(case.shown).await.map(|user: User| user.username).as_deref(),
+            Some(case.shown)
+        );
         for id in NOBODY.iter().copied().chain([" 4711", "ANN"]) {
             assert_eq!(find(id).await, None, "{declared} {id:?}");
             users.update_last_login(&id.into(), NOW).await.unwrap();
@@ -449,7 +491,13 @@ pub(crate) async fn the_keys_type_is_the_columns<P: Place>(place: &P) {
         ("integer", ALL, &[KeyKind::Integer], "4711", "4711"),
         ("smallint", ALL, &[KeyKind::Integer], "4711", "4711"),
         ("bigint", ALL, &[KeyKind::Integer], "4711", "4711"),
-        ("bigint unsigned", &[Mysql], &[KeyKind::Integer], "18446744073709551615", "18446744073709551615"),
+        (
+            "bigint unsigned",
+            &[Mysql],
+            &[KeyKind::Integer],
+            "18446744073709551615",
+            "18446744073709551615",
+        ),
         ("uuid", &[Postgres, Mysql], &[KeyKind::Uuid], UUID, HYPHENATED),
         ("char(32)", ALL, &[KeyKind::Uuid, KeyKind::Text], UUID, HYPHENATED),
         ("varchar(40)", ALL, &[KeyKind::Text], "'Zoë'", "Zoë"),

@@ -17,8 +17,7 @@ use tokio_postgres::types::ToSql;
 use super::lookup::Lookup;
 use super::rotations::Rotating;
 use super::{
-    PgResult, PostgresDatabase, PostgresStore, Sql, moment, parameter, revocations, run,
-    until_none,
+    PgResult, PostgresDatabase, PostgresStore, Sql, moment, parameter, revocations, run, until_none,
 };
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
@@ -629,7 +628,9 @@ impl SessionStore for PostgresStore {
             }
         };
         let texts = match &ending.which {
-            Which::One { id, user_id } => [id.as_str(), user_id.as_ref().map_or("", UserId::as_str)],
+            Which::One { id, user_id } => {
+                [id.as_str(), user_id.as_ref().map_or("", UserId::as_str)]
+            }
             Which::All { user_id, .. } => [user_id.as_str(), ""],
         };
         match ended.await {

@@ -13,7 +13,7 @@ use crate::store::mysql::{changed, schema};
 use crate::users::User;
 use crate::users::login::LoginRows as _;
 use crate::users::lookup::nothing_of;
-use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest};
+use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest_name};
 use crate::users::table::backticked;
 
 #[async_trait]
@@ -53,13 +53,17 @@ impl ManageUsers for MysqlUsers {
     }
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let after = match after.map(|after| self.sql.login.parse_login(after)) {
+            None => None,
+            Some(Some(key)) => Some(key),
+            // Nobody comes after a name that nobody can have.
+            Some(None) => return Ok(Vec::new()),
+        };
         attempt!(self.database.attempts("list"), |conn| async {
-            let rows: Vec<Row> = match after {
+            let rows: Vec<Row> = match &after {
                 None => conn.exec(&self.sql.first_page, params! { "limit" => limit }).await?,
                 Some(after) => {
-                    let after = self.sql.login.parse_login(after);
-                    let after = after.as_ref().map_or(Value::NULL, Value::from);
-                    let values = params! { "after" => after, "limit" => limit };
+                    let values = params! { "after" => Value::from(after), "limit" => limit };
                     conn.exec(&self.sql.next_page, values).await?
                 }
             };
@@ -100,7 +104,7 @@ impl MysqlUsers {
         let table = &self.sql.table;
         let columns = schema::columns(conn, &table.table).await?;
         let max = schema::find(&columns, &table.login)
-            .map_or(usize::MAX, |column| longest(&column.declared));
+            .map_or(usize::MAX, |column| longest_name(self.sql.login, &column.declared));
         if user.username.is_empty() || user.username.chars().count() > max {
             return Ok(Err(ManageError::BadUsername { max }));
         }

@@ -11,7 +11,7 @@ use crate::store::postgres::{moment, parameter, run, schema};
 use crate::users::User;
 use crate::users::login::LoginRows as _;
 use crate::users::lookup::nothing_of;
-use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest};
+use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest_name};
 use crate::users::table::quoted;
 
 /// What is put into columns, cast from text to their types.
@@ -27,7 +27,8 @@ impl PostgresUsers {
         let found = run!(self.database, "create_user", |client| {
             schema::table(&client, &table.table, &table.table)
         })?;
-        let max = found.column(&table.login).map_or(usize::MAX, |c| longest(&c.declared));
+        let login = self.sql.login.kind;
+        let max = found.column(&table.login).map_or(usize::MAX, |c| longest_name(login, &c.kind));
         let bad = user.username.is_empty()
             || user.username.chars().count() > max
             || user.username.contains('\0');
@@ -154,6 +155,12 @@ impl ManageUsers for PostgresUsers {
     }
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let after = match after.map(|after| self.sql.login.kind.parse_login(after)) {
+            None => None,
+            Some(Some(key)) => Some(parameter(key)),
+            // Nobody comes after a name that nobody can have.
+            Some(None) => return Ok(Vec::new()),
+        };
         run!(self.database, "list", |client| async {
             let statement = client.prepare_cached(&self.sql.page).await?;
             let rows = client.query(&statement, &[&after, &i64::from(limit)]).await?;

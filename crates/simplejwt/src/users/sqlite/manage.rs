@@ -13,7 +13,7 @@ use crate::store::sqlite::datetime::text;
 use crate::store::sqlite::schema;
 use crate::users::User;
 use crate::users::login::LoginRows as _;
-use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest};
+use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest_name};
 use crate::users::table::{Key, quoted};
 
 #[async_trait]
@@ -43,7 +43,12 @@ impl ManageUsers for SqliteUsers {
     }
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
-        let after = after.and_then(|after| self.sql.login.parse_login(after));
+        let after = match after.map(|after| self.sql.login.parse_login(after)) {
+            None => None,
+            Some(Some(key)) => Some(key),
+            // Nobody comes after a name that nobody can have.
+            Some(None) => return Ok(Vec::new()),
+        };
         self.database.read("list", |connection| {
             connection
                 .prepare_cached(&self.sql.page)?
@@ -83,7 +88,7 @@ fn create(
     let table = &sql.table;
     let columns = schema::columns(connection, &table.table)?;
     let max = schema::column(&columns, &table.login)
-        .map_or(usize::MAX, |column| longest(&column.declared));
+        .map_or(usize::MAX, |column| longest_name(sql.login, &column.declared));
     if user.username.is_empty() || user.username.chars().count() > max {
         return Ok(Err(ManageError::BadUsername { max }));
     }
