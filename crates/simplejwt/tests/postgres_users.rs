@@ -625,6 +625,11 @@ impl columns::Place for Database {
         let opened = PostgresUsers::open(&self.connect().await, table, pool, options).await;
         Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
     }
+
+    async fn tokens(&self, table: UserTable) -> Result<(), String> {
+        let opened = PostgresStore::open(&self.connect().await, &table).await;
+        opened.map(drop).map_err(|error| error.to_string())
+    }
 }
 
 columns::columns_tests!(Database::empty().await);

@@ -501,6 +501,13 @@ impl columns::Place for File {
         let opened = SqliteUsers::open(&database, table, pool, UserOptions::default());
         Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
     }
+
+    async fn tokens(&self, table: UserTable) -> Result<(), String> {
+        let path = self.0.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
+        let opened = simplejwt::store::sqlite::SqliteStore::open(&database, &table);
+        opened.map(drop).map_err(|error| error.to_string())
+    }
 }
 
 columns::columns_tests!(File(tempfile::tempdir().unwrap()));

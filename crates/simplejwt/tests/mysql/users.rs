@@ -249,6 +249,11 @@ impl crate::columns::Place for World {
         let opened = simplejwt::users::mysql::MysqlUsers::open(&database, table, pool, options);
         Ok(std::sync::Arc::new(opened.await.map_err(|error| error.to_string())?))
     }
+
+    async fn tokens(&self, table: UserTable) -> Result<(), String> {
+        let opened = MysqlStore::open(&self.database().await, &table).await;
+        opened.map(drop).map_err(|error| error.to_string())
+    }
 }
 
 crate::columns::columns_tests!(World::new().await);

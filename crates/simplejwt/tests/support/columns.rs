@@ -37,6 +37,9 @@ pub(crate) trait Place {
         table: UserTable,
         pool: HashingPool,
     ) -> Result<Arc<dyn ManageUsers>, String>;
+
+    /// Opens the registered tokens of a table of users; what is told where that is refused.
+    async fn tokens(&self, table: UserTable) -> Result<(), String>;
 }
 
 /// Hashes without work, which are counted.
@@ -553,6 +556,46 @@ pub(crate) async fn the_keys_type_is_the_columns<P: Place>(place: &P) {
     }
 }
 
+/// The tables of tokens are those of these users: what refers to a key is of its type, also where no
+/// foreign key says so. And where the tokens' users are found by another column, that is unique.
+pub(crate) async fn registered_tokens_refer_to_the_key<P: Place>(place: &P) {
+    place
+        .run(
+            "CREATE TABLE token_blacklist_outstandingtoken (id integer NOT NULL PRIMARY KEY, \
+             token varchar(20), created_at timestamp NULL, expires_at timestamp NULL, \
+             user_id integer, jti varchar(255) UNIQUE)",
+        )
+        .await;
+    place
+        .run(
+            "CREATE TABLE token_blacklist_blacklistedtoken (id integer NOT NULL PRIMARY KEY, \
+             blacklisted_at timestamp NULL, token_id integer UNIQUE)",
+        )
+        .await;
+    for (t, key, fits) in [
+        ("by_number", "bigint", true),
+        ("by_digits", "char(32)", false),
+        ("by_text", "varchar(20)", false),
+    ] {
+        place
+            .run(&format!(
+                "CREATE TABLE {t} (id {key} NOT NULL PRIMARY KEY, mail varchar(20) NOT NULL, \
+                 name varchar(20) NOT NULL UNIQUE, password varchar(128) NOT NULL)"
+            ))
+            .await;
+        match place.tokens(people(t, "name")).await {
+            Ok(()) => assert!(fits, "{t}"),
+            Err(told) => {
+                let names = told.contains("\"user_id\" of") && told.contains(t);
+                assert!(!fits && names && told.contains("has the type"), "{t}: {told}");
+            }
+        }
+        let by_mail = UserTable { user_id_field: "mail".into(), ..people(t, "name") };
+        let told = place.tokens(by_mail).await.unwrap_err();
+        assert!(told.contains("\"mail\"") && told.contains("isn't unique"), "{told}");
+    }
+}
+
 /// Yes and no in the type that a column has: read, written, and made.
 pub(crate) async fn flags_are_read_and_written_in_their_type<P: Place>(place: &P) {
     let (hashers, pool) = hashing();
@@ -661,6 +704,11 @@ macro_rules! columns_tests {
         #[tokio::test]
         async fn the_keys_type_is_the_columns() {
             crate::columns::the_keys_type_is_the_columns(&$place).await;
+        }
+
+        #[tokio::test]
+        async fn registered_tokens_refer_to_the_key() {
+            crate::columns::registered_tokens_refer_to_the_key(&$place).await;
         }
 
         #[tokio::test]
