@@ -69,9 +69,12 @@ enum Index {
 }
 use Index::{After, Within};
 
+/// What there is, where, and whether it makes the column unique.
+type Indexed<'a> = (&'a str, &'a [Kind], Index, bool);
+
 /// A user is found by a column whose values can't be those of two, or not at all.
 pub(crate) async fn what_users_are_found_by_is_unique<P: Place>(place: &P) {
-    let cases: &[(&str, &[Kind], Index, bool)] = &[
+    let cases: &[Indexed] = &[
         ("no index", ALL, Index::None, false),
         ("an index", ALL, After("CREATE INDEX {t}_x ON {t} (mail)"), false),
         ("a unique constraint", ALL, Within(", UNIQUE (mail)"), true),
@@ -487,10 +490,14 @@ pub(crate) async fn names_are_stored_in_the_columns_type<P: Place>(place: &P) {
     assert!(matches!(error, ManageError::AlreadyExists { .. }), "{error}");
 }
 
+/// A key's type, where there is it, what may be configured for it, a key as it is stored, and the
+/// claim for it.
+type Keyed<'a> = (&'a str, &'a [Kind], &'a [KeyKind], &'a str, &'a str);
+
 /// What a key is, is known from its column. What is configured has to fit.
 pub(crate) async fn the_keys_type_is_the_columns<P: Place>(place: &P) {
     let (_, pool) = hashing();
-    let cases: &[(&str, &[Kind], &[KeyKind], &str, &str)] = &[
+    let cases: &[Keyed] = &[
         ("integer", ALL, &[KeyKind::Integer], "4711", "4711"),
         ("smallint", ALL, &[KeyKind::Integer], "4711", "4711"),
         ("bigint", ALL, &[KeyKind::Integer], "4711", "4711"),
@@ -596,10 +603,13 @@ pub(crate) async fn registered_tokens_refer_to_the_key<P: Place>(place: &P) {
     }
 }
 
+/// A flag's type, where there is it, yes, no, and another yes.
+type Flagged<'a> = (&'a str, &'a [Kind], &'a str, &'a str, &'a str);
+
 /// Yes and no in the type that a column has: read, written, and made.
 pub(crate) async fn flags_are_read_and_written_in_their_type<P: Place>(place: &P) {
     let (hashers, pool) = hashing();
-    let cases: &[(&str, &[Kind], &str, &str, &str)] = &[
+    let cases: &[Flagged] = &[
         ("boolean", ALL, "true", "false", "true"),
         ("smallint", ALL, "1", "0", "2"),
         ("integer", ALL, "1", "0", "-1"),
