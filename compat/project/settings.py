@@ -57,6 +57,10 @@ if switch("COMPAT_CUSTOM_USER"):
     INSTALLED_APPS.append("accounts")
     AUTH_USER_MODEL = "accounts.User"
 
+if "COMPAT_STAFF" in os.environ:
+    INSTALLED_APPS.append("staff")
+    AUTH_USER_MODEL = f"staff.{os.environ['COMPAT_STAFF']}"
+
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -52,11 +52,11 @@ def migrated(tmp_path_factory, sites, database):
     """A database that Django migrated and filled, made once for each set of tables."""
 
     def get(profile):
-        kind = (database, "migrated", profile.blacklist, profile.custom_user)
+        kind = (database, "migrated", profile.blacklist, profile.custom_user, profile.staff)
         if kind not in sites:
             made = sites[kind] = Site(profile, tmp_path_factory.mktemp("migrated"), database)
             made.manage("migrate", "--verbosity", "0")
-            if not profile.custom_user:
+            if not profile.custom_user and not profile.staff:
                 made.shell(USERS)
                 made.manage(
                     "createsuperuser", "--noinput", "--username", "root", "--email", "root@example.org",

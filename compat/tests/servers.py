@@ -38,6 +38,8 @@ class Profile:
     hashers: tuple = ("MD5PasswordHasher", "PBKDF2PasswordHasher")
     blacklist: bool = True
     custom_user: bool = False
+    # Which of the models in `staff` the users are of, if they are.
+    staff: str = ""
     extra: dict = dataclasses.field(default_factory=dict)
 
     def environment(self, url):

@@ -28,6 +28,7 @@ use serde_json::Value;
 use simplejwt::Settings;
 use simplejwt::settings::Secret;
 use simplejwt::users::password::{Hasher, Parameters, PoolOptions};
+use simplejwt::users::table::KeyKind;
 use simplejwt::web::endpoint::{GatewayOptions, OAuthClients};
 
 pub(crate) use claims::{Claims, OnRefresh, Source as ClaimSource};
@@ -119,7 +120,8 @@ pub(crate) struct Database {
 pub(crate) struct Users {
     pub(crate) table: String,
     pub(crate) primary_key: String,
-    pub(crate) key_type: KeyType,
+    /// As the column has it, unless it is said.
+    pub(crate) key_type: Option<KeyKind>,
     pub(crate) username_field: String,
     pub(crate) password: String,
     pub(crate) is_active: Option<String>,
@@ -127,13 +129,6 @@ pub(crate) struct Users {
     pub(crate) is_superuser: Option<String>,
     pub(crate) last_login: Option<String>,
     pub(crate) allow_inactive_login: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyType {
-    Integer,
-    Uuid,
-    Text,
 }
 
 /// How passwords are hashed.
@@ -175,7 +170,7 @@ impl Default for Config {
             users: Users {
                 table: "auth_user".into(),
                 primary_key: "id".into(),
-                key_type: KeyType::Integer,
+                key_type: None,
                 username_field: "username".into(),
                 password: "password".into(),
                 is_active: Some("is_active".into()),

@@ -11,10 +11,10 @@ use simplejwt::users::mysql::MysqlUsers;
 use simplejwt::users::password::{Hashers, HashingPool};
 use simplejwt::users::postgres::PostgresUsers;
 use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::{KeyKind, UserTable};
+use simplejwt::users::table::UserTable;
 use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock};
 
-use crate::config::{Config, DatabaseUrl, KeyType};
+use crate::config::{Config, DatabaseUrl};
 use crate::failure::{Failure, chain};
 
 /// The database and the table of users that is expected in it.
@@ -196,11 +196,7 @@ fn user_table(config: &Config) -> UserTable {
     UserTable {
         table: users.table,
         primary_key: users.primary_key,
-        key: match users.key_type {
-            KeyType::Integer => KeyKind::Integer,
-            KeyType::Uuid => KeyKind::Uuid,
-            KeyType::Text => KeyKind::Text,
-        },
+        key: users.key_type,
         login: users.username_field,
         user_id_field: config.settings.user_id_field.clone(),
         password: users.password,
@@ -225,4 +221,5 @@ pub(crate) fn failed(error: &StoreError) -> Failure {
 /// The library's word for making the tables, as the command of this program.
 fn with_command(text: &str) -> String {
     text.replace("`migrate`", "`simplejwt migrate`")
+        .replace("write key_type = ", "write in [users] key_type = ")
 }

@@ -289,3 +289,54 @@ fn a_directory_that_can_not_be_written_is_told() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("can't make the directory") && said.lines().count() == 1, "{said}");
 }
+
+/// Columns that users are found by: refused by the check that comes before a roll-out, and at the
+/// start.
+#[test]
+fn whoever_could_be_taken_for_another_keeps_it_from_starting() {
+    let place = Place::migrated();
+    let database = rusqlite::Connection::open(place.directory.path().join("db.sqlite3")).unwrap();
+    database
+        .execute_batch(
+            "CREATE TABLE staff (id char(32) PRIMARY KEY, number integer UNIQUE, team integer, \
+             password text, is_active smallint)",
+        )
+        .unwrap();
+    drop(database);
+    let custom = [
+        ("SIMPLEJWT_USERS_TABLE", "staff"),
+        ("SIMPLEJWT_USERS_USERNAME_FIELD", "number"),
+        ("SIMPLEJWT_USERS_IS_STAFF", ""),
+        ("SIMPLEJWT_USERS_IS_SUPERUSER", ""),
+        ("SIMPLEJWT_USERS_LAST_LOGIN", ""),
+        ("SIMPLEJWT_TOKEN_BLACKLIST", "off"),
+    ];
+    let with = |more: &[(&'static str, &'static str)], args: &[&str]| {
+        let mut environment = place.environment();
+        environment.extend_from_slice(more);
+        let output = run(args, &environment);
+        (output.status.code(), format!("{}{}", stdout(&output), stderr(&output)))
+    };
+    let and = |more: &[(&'static str, &'static str)]| [&custom[..], more].concat();
+    for (environment, told) in [
+        (vec![("SIMPLEJWT_USERS_USERNAME_FIELD", "email")], "\"email\" of the table \"auth_user\""),
+        (vec![("SIMPLEJWT_USER_ID_FIELD", "email")], "\"email\" of the table \"auth_user\""),
+        (and(&[("SIMPLEJWT_USERS_USERNAME_FIELD", "team")]), "\"team\" of the table \"staff\""),
+        (
+            and(&[("SIMPLEJWT_USERS_KEY_TYPE", "integer")]),
+            "write in [users] key_type = \"uuid\", or nothing",
+        ),
+        (vec![("SIMPLEJWT_USERS_KEY_TYPE", "text")], "write in [users] key_type = \"integer\""),
+        (and(&[("SIMPLEJWT_USERS_IS_ACTIVE", "password")]), "\"password\" of the table \"staff\""),
+        (and(&[("SIMPLEJWT_TOKEN_BLACKLIST", "on")]), "refers to the table \"auth_user\""),
+    ] {
+        for args in [&["config", "check"] as &[_], &["serve"]] {
+            let (code, said) = with(&environment, args);
+            assert_eq!(code, Some(4), "{args:?} {environment:?}: {said}");
+            assert!(said.contains(told), "{args:?} {environment:?}: {said}");
+        }
+    }
+    let (code, said) = with(&custom, &["config", "check"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("fine"), "{said}");
+}

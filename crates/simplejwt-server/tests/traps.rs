@@ -1,5 +1,5 @@
 //! What others' rotation fell into, each against the real server on each database. The seventh
-//! is in `races.rs`.
+//! is in `races.rs`. And, in `support/sizes.rs`, what is too long or can't be held.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -9,6 +9,8 @@ mod databases;
 mod process;
 #[path = "support/site.rs"]
 mod site;
+#[path = "support/sizes.rs"]
+mod sizes;
 
 use std::time::Duration;
 

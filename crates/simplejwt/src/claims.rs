@@ -155,6 +155,16 @@ impl Claims {
         json
     }
 
+    /// The value of a claim that identifies the token: a text, or an integer in its canonical text
+    /// form.
+    pub(crate) fn id(&self, claim: &str) -> Option<String> {
+        let value = self.raw(claim)?;
+        match string(value) {
+            Some(text) => Some(text.into_owned()),
+            None => is_integer(value).then(|| value.to_owned()),
+        }
+    }
+
     /// The value of the user claim. A number is taken in its canonical text form, as releases
     /// before 5.5.1 wrote it.
     pub(crate) fn user_id(&self, claim: &str) -> UserClaim {
@@ -167,9 +177,7 @@ impl Claims {
                 None => UserClaim::Malformed,
             };
         }
-        let digits = value.strip_prefix('-').unwrap_or(value);
-        let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        if is_integer { UserClaim::Id(UserId::from(value)) } else { UserClaim::Malformed }
+        if is_integer(value) { UserClaim::Id(UserId::from(value)) } else { UserClaim::Malformed }
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -208,6 +216,12 @@ impl Serialize for Claims {
         }
         map.end()
     }
+}
+
+/// Whether this JSON is a number without fraction and exponent.
+fn is_integer(value: &str) -> bool {
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The string that this JSON is, if it is one.

@@ -136,9 +136,28 @@ pub enum Error {
     /// (RFC 6265 section 6.1). It has too many claims, or too long ones.
     #[error("a token doesn't fit into a cookie: it has more than {0} bytes")]
     CookieTooLong(usize),
+    /// A token would be longer than any that this library takes
+    /// ([`MAX_TOKEN_BYTES`](crate::jws::MAX_TOKEN_BYTES)): it has too many claims, or too long
+    /// ones. None is issued, and no session is opened for it.
+    #[error(
+        "no token for the user {user:?}: it would have {bytes} bytes, and one of more than {most} is \
+         taken nowhere; the largest claim is {claim:?} with {claim_bytes} bytes"
+    )]
+    TokenTooLong {
+        /// The value of its user claim; empty where it has none.
+        user: String,
+        /// How long it would be.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+        /// The name of its largest claim.
+        claim: String,
+        /// How long the JSON of that claim's value is.
+        claim_bytes: usize,
+    },
     /// The database couldn't do what was asked; nothing was changed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// A hook failed.
     #[error("hook failed: {0}")]
     Hook(#[source] Box<dyn StdError + Send + Sync>),
@@ -177,6 +196,7 @@ impl Error {
             Self::NoUserStore => "login_disabled",
             Self::CannotSign => "signing_disabled",
             Self::Signing(_) | Self::Hook(_) | Self::CookieTooLong(_) => "error",
+            Self::TokenTooLong { .. } => "token_too_long",
             Self::Store(error) => match error.kind() {
                 StoreErrorKind::Busy => "busy",
                 _ => "unavailable",
@@ -193,6 +213,7 @@ impl Error {
                 | Self::Signing(_)
                 | Self::Hook(_)
                 | Self::CookieTooLong(_)
+                | Self::TokenTooLong { .. }
                 | Self::CannotSign
                 | Self::FeedLost
         )
@@ -209,6 +230,9 @@ pub enum StoreErrorKind {
     Busy,
     /// Answered with something that can't be understood: a table or column of another shape.
     Incompatible,
+    /// A text that was sent is too long for its column, or has a character that the database's
+    /// character set lacks. Nothing that is stored can be equal to it.
+    Unstorable,
 }
 
 /// A store couldn't do what it was asked to. Nothing was changed.
@@ -249,5 +273,35 @@ impl StoreError {
     /// The verb that failed.
     pub fn operation(&self) -> &'static str {
         self.operation
+    }
+
+    /// Whether it failed because of this text, which no column of the database could hold.
+    ///
+    /// Every character set has ASCII, so that a text of ASCII alone can only be too long.
+    #[cfg(feature = "sql")]
+    pub(crate) fn is_of(&self, text: &str) -> bool {
+        self.kind == StoreErrorKind::Unstorable
+            && (!text.is_ascii() || text.contains('\0') || text.len() > MAX_STORED)
+    }
+}
+
+/// The longest id, in characters, that the tables have room for (`varchar(255)`).
+pub(crate) const MAX_STORED: usize = 255;
+
+/// Whether a text can be an id in the tables: it isn't empty, has at most 255 characters and no
+/// NUL, which PostgreSQL's texts can't hold.
+pub(crate) fn can_be_id(text: &str) -> bool {
+    let fits = text.len() <= MAX_STORED || text.chars().nth(MAX_STORED).is_none();
+    !text.is_empty() && fits && !text.contains('\0')
+}
+
+/// What a database can't store of a token is the token's fault: nothing that was issued here or by
+/// a Django on the same database can have it.
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error.kind() {
+            StoreErrorKind::Unstorable => Self::Token(TokenError::Invalid),
+            _ => Self::Store(error),
+        }
     }
 }

@@ -539,7 +539,7 @@ impl Auth {
     ) -> Result<(), Error> {
         if self.settings().token_blacklist {
             let token = self.outstanding(token, encoded, now)?;
-            self.blacklist_store()?.record(&token).await?;
+            self.blacklist_store()?.record(&token).await.map_err(Error::Store)?;
         }
         Ok(())
     }
@@ -584,7 +584,7 @@ impl Auth {
             at: now,
             horizon: self.horizon(now),
         };
-        match sessions.open(&open).await? {
+        match sessions.open(&open).await.map_err(Error::Store)? {
             Opening::Opened { evicted: 0 } => {}
             Opening::Opened { evicted } => {
                 tracing::info!(user_id = ?user.id.as_str(), evicted, "sessions ended to make room");

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::claims::{self, Claims, UserClaim};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Error, TokenError};
-use crate::keys::KeySet;
+use crate::keys::{KeySet, MAX_TOKEN_BYTES};
 use crate::random;
 use crate::settings::{Settings, SettingsError, TokenClass};
 use crate::users::UserId;
@@ -145,7 +146,14 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// `aud` and `iss` as JSON, ready to be written.
     overrides: Vec<(&'static str, String)>,
+    /// When it was last said that a token is long, in seconds.
+    told_of_length: AtomicI64,
 }
+
+/// Tokens of this length are told of in the log: half of what is taken anywhere, 8 KiB.
+const LONG: usize = MAX_TOKEN_BYTES / 2;
+/// How often that is, in seconds: once an hour.
+const TELLING: i64 = 60 * 60;
 
 impl Tokens {
     /// Tokens with the keys that the settings describe, on the system's clock.
@@ -181,7 +189,8 @@ impl Tokens {
         for name in ["aud", "iss"] {
             overrides.extend(written.raw(name).map(|json| (name, json.to_owned())));
         }
-        Ok(Self { inner: Arc::new(Inner { settings, keys, clock, overrides }) })
+        let told_of_length = AtomicI64::new(i64::MIN);
+        Ok(Self { inner: Arc::new(Inner { settings, keys, clock, overrides, told_of_length }) })
     }
 
     /// The settings.
@@ -325,7 +334,8 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::CannotSign`] without a signing key; [`Error::Signing`] if the signature can't be
-    /// made.
+    /// made; [`Error::TokenTooLong`] for one that would be longer than any that is taken
+    /// ([`MAX_TOKEN_BYTES`]).
     pub fn encode<T: TokenType>(&self, token: &Token<T>) -> Result<String, Error> {
         if self.inner.keys.signing().is_none() {
             return Err(Error::CannotSign);
@@ -333,10 +343,55 @@ impl Tokens {
         let overrides: Vec<_> =
             self.inner.overrides.iter().map(|(name, json)| (*name, json.as_str())).collect();
         let payload = token.claims.to_json_with(&overrides);
-        self.inner
+        let encoded = self
+            .inner
             .keys
             .sign_compact(payload.as_bytes())
-            .map_err(|error| Error::Signing(error.into()))
+            .map_err(|error| Error::Signing(error.into()))?;
+        if encoded.len() > MAX_TOKEN_BYTES {
+            return Err(self.too_long(token, encoded.len()));
+        }
+        if encoded.len() >= LONG {
+            self.tell_of_length(token, encoded.len());
+        }
+        Ok(encoded)
+    }
+
+    fn too_long<T>(&self, token: &Token<T>, bytes: usize) -> Error {
+        let (claim, claim_bytes) = largest(&token.claims);
+        let user = self.user_id(token).map(|id| id.as_str().to_owned()).unwrap_or_default();
+        Error::TokenTooLong {
+            user,
+            bytes,
+            most: MAX_TOKEN_BYTES,
+            claim: claim.to_owned(),
+            claim_bytes,
+        }
+    }
+
+    /// Says in the log that a token is long, unless that was said lately.
+    fn tell_of_length<T: TokenType>(&self, token: &Token<T>, bytes: usize) {
+        let now = self.now().as_secs();
+        let told = &self.inner.told_of_length;
+        let last = told.load(Ordering::Relaxed);
+        let is_due = last == i64::MIN || now >= last.saturating_add(TELLING);
+        if !is_due
+            || told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        let (claim, claim_bytes) = largest(&token.claims);
+        let user_id = self.user_id(token);
+        let user_id = user_id.as_ref().map(UserId::as_str);
+        tracing::warn!(
+            ?user_id,
+            token_type = T::NAME,
+            bytes,
+            most = MAX_TOKEN_BYTES,
+            ?claim,
+            claim_bytes,
+            "a token is long: one over the limit isn't issued, and cookies and proxies take less"
+        );
     }
 
     /// Verifies a token in full: form, signature, times, audience, issuer, id and kind.
@@ -354,7 +409,9 @@ impl Tokens {
     pub(crate) fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         let payload = self.inner.keys.verify_compact(token).map_err(|_| TokenError::Invalid)?;
         let claims = Claims::parse(payload)?;
-        claims.check_registered(&self.inner.settings, now)?;
+        let settings = &self.inner.settings;
+        claims.check_registered(settings, now)?;
+        claims.check_ids(settings)?;
         Ok(claims)
     }
 
@@ -394,20 +451,26 @@ impl Tokens {
         token.claims.user_id(&self.inner.settings.user_id_claim)
     }
 
-    /// The token's id: the value of `JTI_CLAIM`, if it is a string.
+    /// The token's id: the value of `JTI_CLAIM`, if it is a string, or an integer in another claim
+    /// than `jti`.
     pub fn jti<T>(&self, token: &Token<T>) -> Option<String> {
         self.jti_of(&token.claims)
     }
 
     pub(crate) fn jti_of(&self, claims: &Claims) -> Option<String> {
-        let claim = self.inner.settings.jti_claim.as_deref()?;
-        claims.str(claim).map(std::borrow::Cow::into_owned)
+        claims.id(self.inner.settings.jti_claim.as_deref()?)
     }
 
     /// When the token expires, in whole seconds.
     pub fn expires_at<T>(&self, token: &Token<T>) -> Option<Timestamp> {
         token.claims.numeric_date("exp").ok().flatten().map(Timestamp::from_secs)
     }
+}
+
+/// The claim whose value is the longest, and how long that is.
+fn largest(claims: &Claims) -> (&str, usize) {
+    let length = |(name, value): (_, &str)| (name, value.len());
+    claims.iter().map(length).max_by_key(|(_, bytes)| *bytes).unwrap_or_default()
 }
 
 impl fmt::Debug for Tokens {

@@ -85,9 +85,10 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::NoUserStore
         | Error::CannotSign => StatusCode::NOT_IMPLEMENTED,
         Error::Store(_) | Error::FeedLost => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Signing(_) | Error::Hook(_) | Error::CookieTooLong(_) => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+        Error::Signing(_)
+        | Error::Hook(_)
+        | Error::CookieTooLong(_)
+        | Error::TokenTooLong { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -149,6 +150,7 @@ pub fn body(error: &Error) -> Json {
         Error::Signing(_) | Error::Hook(_) | Error::CookieTooLong(_) => {
             with_code("Internal server error.")
         }
+        Error::TokenTooLong { .. } => with_code("The token would be too long."),
     }
 }
 

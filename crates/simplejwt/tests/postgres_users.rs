@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+#[path = "support/columns.rs"]
+mod columns;
 mod support;
 
 use simplejwt::store::postgres::{PostgresStore, migrate};
@@ -339,7 +341,7 @@ fn custom(key: KeyKind) -> UserTable {
     UserTable {
         table: "odd \"name".into(),
         primary_key: "uid".into(),
-        key,
+        key: Some(key),
         login: "email".into(),
         password: "pw".into(),
         is_active: None,
@@ -626,4 +628,97 @@ async fn further_columns_are_read_as_drf_writes_them() {
     assert_eq!(ann.fields["address"], serde_json::json!("::1"));
     let text = open(of(&["span"])).await.unwrap_err().to_string();
     assert!(text.contains("has the type \"interval\""), "{text}");
+}
+
+impl columns::Place for Database {
+    const KIND: columns::Kind = columns::Kind::Postgres;
+
+    async fn run(&self, sql: &str) {
+        execute(&self.url, sql).await;
+    }
+
+    async fn open(
+        &self,
+        table: UserTable,
+        pool: HashingPool,
+    ) -> Result<std::sync::Arc<dyn simplejwt::users::manage::ManageUsers>, String> {
+        let options = UserOptions::default();
+        let opened = PostgresUsers::open(&self.connect().await, table, pool, options).await;
+        Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
+    }
+
+    async fn tokens(&self, table: UserTable) -> Result<(), String> {
+        let opened = PostgresStore::open(&self.connect().await, &table).await;
+        opened.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+columns::columns_tests!(Database::empty().await);
+
+/// Databases that aren't in UTF-8: what they can't hold is nobody's, and the login of whoever
+/// has a browser with a name beyond them is a login.
+#[tokio::test]
+async fn what_the_databases_encoding_lacks_is_no_failure() {
+    for (encoding, name) in [("LATIN1", "Zoë"), ("SQL_ASCII", "Zoë"), ("WIN1251", "Зоя")] {
+        let database = Database::encoded(encoding).await;
+        let connected = database.connect().await;
+        let table = UserTable::default();
+        migrate::apply(&connected, &table, NOW).await.unwrap();
+        let store = PostgresStore::open(&connected, &table).await.unwrap();
+        let site = site(database, table, &[Hasher::Md5], UserOptions::default()).await;
+        let password = site.hashers.encode("pw").unwrap();
+        let new = NewUser { username: name.into(), password, ..NewUser::default() };
+        let user = site.users.create_user(new.clone(), NOW).await.unwrap();
+        assert_eq!(user.username, name, "{encoding}");
+        assert_eq!(site.login(name, "pw").await.unwrap().id, user.id, "{encoding}");
+        let foreign = ["😀", "日本", "Zo\0", "\0", "Ω"];
+        for other in foreign {
+            let before = site.hashers.computations();
+            assert!(site.login(other, "pw").await.is_none(), "{encoding} {other:?}");
+            assert_eq!(site.hashers.computations(), before + 1, "{encoding} {other:?}");
+            assert_eq!(site.users.find(&other.into()).await.unwrap(), None);
+            let error = site.users.set_active(other, true).await.unwrap_err();
+            assert!(matches!(error, ManageError::NoSuchUser { .. }), "{encoding} {error}");
+            assert!(!store.is_blacklisted(other).await.unwrap(), "{encoding}");
+            assert_eq!(store.session_of(other).await.unwrap(), None, "{encoding}");
+            assert_eq!(store.session(other).await.unwrap(), None, "{encoding}");
+            assert_eq!(store.sessions(&other.into(), NOW).await.unwrap(), [], "{encoding}");
+        }
+        if encoding == "LATIN1" {
+            let new = NewUser { username: "Зоя".into(), ..new };
+            let error = site.users.create_user(new, NOW).await.unwrap_err();
+            assert!(matches!(error, ManageError::UnstorableUsername { .. }), "{error}");
+            let text = token("日本");
+            let error = store.record(&text).await.unwrap_err();
+            assert_eq!(error.kind(), simplejwt::error::StoreErrorKind::Unstorable);
+            let refused: simplejwt::Error = error.into();
+            assert_eq!(refused.code(), "token_not_valid");
+        }
+        let later = NOW + Duration::from_secs(7200);
+        let horizon = Horizon { refresh: later, access: later };
+        let agent = format!("Browser é € {}", "日".repeat(300));
+        let client = simplejwt::store::session::Client::new(Some("192.0.2.1"), Some(&agent));
+        let open = simplejwt::store::session::OpenSession {
+            session: NewSession {
+                id: "first".into(),
+                user_id: user.id.clone(),
+                client: client.clone(),
+                password: None,
+            },
+            token: token("first"),
+            expires_at: later,
+            limit: None,
+            at: NOW,
+            horizon,
+        };
+        let _ = store.open(&open).await.unwrap();
+        let mut next = refresh("first", "second", "");
+        next.session.client = client;
+        next.session.password = None;
+        assert_eq!(store.refresh(&next).await.unwrap(), Refreshing::Refreshed, "{encoding}");
+        let shown = store.sessions(&user.id, NOW).await.unwrap().remove(0).client;
+        let expected = if encoding == "LATIN1" { "Browser é ? ?" } else { "Browser ? ? ?" };
+        assert!(shown.user_agent.unwrap().starts_with(expected), "{encoding}");
+        assert_eq!(shown.address.as_deref(), Some("192.0.2.1"));
+    }
 }

@@ -267,7 +267,7 @@ async fn tokens_of_a_custom_user_model() {
     let users = UserTable {
         table: "accounts_user".into(),
         primary_key: "uid".into(),
-        key: KeyKind::Uuid,
+        key: Some(KeyKind::Uuid),
         login: "email".into(),
         password: "pw".into(),
         is_active: None,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+#[path = "support/columns.rs"]
+mod columns;
 #[path = "support/rights.rs"]
 mod rights;
 #[path = "support/spelling.rs"]
@@ -273,7 +275,7 @@ fn custom() -> UserTable {
     UserTable {
         table: "odd \"name".into(),
         primary_key: "uid".into(),
-        key: KeyKind::Uuid,
+        key: Some(KeyKind::Uuid),
         login: "email".into(),
         password: "pw".into(),
         is_active: None,
@@ -499,3 +501,35 @@ async fn without_content_types_nobody_has_permissions() {
     assert!(site.users.permissions(&"1".into()).await.unwrap().is_empty());
     assert!(site.users.groups(&"1".into()).await.unwrap().is_empty());
 }
+
+/// A file for the lists of cases that every database goes through.
+struct File(TempDir);
+
+impl columns::Place for File {
+    const KIND: columns::Kind = columns::Kind::Sqlite;
+
+    async fn run(&self, sql: &str) {
+        let raw = Connection::open(self.0.path().join("db.sqlite3")).unwrap();
+        raw.execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    async fn open(
+        &self,
+        table: UserTable,
+        pool: HashingPool,
+    ) -> Result<std::sync::Arc<dyn simplejwt::users::manage::ManageUsers>, String> {
+        let path = self.0.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
+        let opened = SqliteUsers::open(&database, table, pool, UserOptions::default());
+        Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
+    }
+
+    async fn tokens(&self, table: UserTable) -> Result<(), String> {
+        let path = self.0.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
+        let opened = simplejwt::store::sqlite::SqliteStore::open(&database, &table);
+        opened.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+columns::columns_tests!(File(tempfile::tempdir().unwrap()));

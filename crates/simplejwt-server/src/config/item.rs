@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use simplejwt::users::password::Hasher;
+use simplejwt::users::table::KeyKind;
 
 use super::database_url::{DatabaseUrl, database_url};
 use super::duration::duration;
 use super::value::{boolean, choice, count, list, optional_text, parsed, text};
 use super::{
-    Authentication, Config, KeyType, LogFormat, claims, cookies, gateway, oauth, sessions,
-    simple_jwt,
+    Authentication, Config, LogFormat, claims, cookies, gateway, oauth, sessions, simple_jwt,
 };
 
 /// One setting.
@@ -426,13 +426,12 @@ static ITEMS: &[Item] = &[
         "users",
         "key_type",
         "SIMPLEJWT_USERS_KEY_TYPE",
-        Def("\"integer\""),
-        "The primary key's type: \"integer\", \"uuid\" (as Django stores it) or \"text\".",
+        Example("\"uuid\""),
+        "The primary key's type: \"integer\", \"uuid\" (as Django stores it) or \"text\". It is \
+         found out by the column's type; one that isn't the column's is refused.",
         |c, v| {
-            c.users.key_type = choice(
-                v,
-                &[("integer", KeyType::Integer), ("uuid", KeyType::Uuid), ("text", KeyType::Text)],
-            )?;
+            let kinds = [KeyKind::Integer, KeyKind::Uuid, KeyKind::Text];
+            c.users.key_type = Some(choice(v, &kinds.map(|kind| (kind.as_str(), kind)))?);
             Ok(())
         },
     ),
@@ -442,7 +441,7 @@ static ITEMS: &[Item] = &[
         "SIMPLEJWT_USERS_USERNAME_FIELD",
         Def("\"username\""),
         "Django's USERNAME_FIELD: the column to log in with, and the name of the field in the \
-         login's body.",
+         login's body. A text, an integer or a UUID, and unique, as that of USER_ID_FIELD is.",
         |c, v| identifier(v).map(|name| c.users.username_field = name),
     ),
     item(

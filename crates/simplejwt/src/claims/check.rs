@@ -1,11 +1,12 @@
 //! The registered claims (RFC 7519 section 4.1), checked against the settings and the clock.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{Claims, string};
 use crate::clock::Timestamp;
-use crate::error::TokenError;
-use crate::settings::Settings;
+use crate::error::{TokenError, can_be_id};
+use crate::settings::{SESSION_CLAIM, Settings};
 
 /// The first second of the year 10000, which neither Python's datetimes nor SQL's can hold.
 const YEAR_10000: i64 = 253_402_300_800;
@@ -62,6 +63,32 @@ impl Claims {
             }
         }
         if [claims.sub, claims.jti].into_iter().flatten().any(|claim| string(claim).is_none()) {
+            return Err(TokenError::Invalid);
+        }
+        Ok(())
+    }
+
+    /// Whether the claims by which a token and its session are kept can be kept: `JTI_CLAIM`, and
+    /// `sid` where sessions are written into tokens. Both have room for 255 characters.
+    ///
+    /// One place for all stores, and before any is asked: what a database can't hold was never
+    /// registered, and no database is asked to compare it.
+    pub(crate) fn check_ids(&self, settings: &Settings) -> Result<(), TokenError> {
+        if !settings.token_blacklist {
+            return Ok(());
+        }
+        let is_id = |id: Option<String>| id.is_some_and(|id| can_be_id(&id));
+        if let Some(claim) = &settings.jti_claim
+            && self.contains(claim)
+            && !is_id(self.id(claim))
+        {
+            return Err(TokenError::Invalid);
+        }
+        let in_session = settings.has_sessions() && settings.sessions.session_claim;
+        if in_session
+            && self.contains(SESSION_CLAIM)
+            && !is_id(self.str(SESSION_CLAIM).map(Cow::into_owned))
+        {
             return Err(TokenError::Invalid);
         }
         Ok(())

@@ -111,7 +111,11 @@ impl Auth {
         };
         let mut outcome = Revoking::Unsupported;
         if kind.may_be_listed() && self.settings().token_blacklist {
-            outcome = self.revoke_listed(token, untyped.clone().into_kind(), now).await?;
+            outcome = match self.revoke_listed(token, untyped.clone().into_kind(), now).await {
+                // It has an id that the database can't hold.
+                Err(Error::Token(_)) => return Ok(Revoking::NotGood),
+                revoked => revoked?,
+            };
         }
         if kind.may_be_access()
             && self.settings().sessions.revocation != Checking::Stateless

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Auth;
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
-use crate::error::{Error, TokenError};
+use crate::error::{Error, TokenError, can_be_id};
 use crate::settings::{Revocation as Checking, SESSION_CLAIM};
 use crate::store::session::{
     EndReason, EndSessions, Revocation, Session, SessionStore, Subject, Which,
@@ -195,6 +195,9 @@ impl Auth {
     /// [`Error::SessionsDisabled`]; internal errors.
     pub async fn sessions_of(&self, user_id: &UserId) -> Result<Vec<Session>, Error> {
         let sessions = self.session_store()?;
+        if !can_be_id(user_id.as_str()) {
+            return Ok(Vec::new());
+        }
         let user_id = self.canonical(user_id).await?;
         Ok(sessions.sessions(&user_id, self.tokens.now()).await?)
     }
@@ -207,6 +210,9 @@ impl Auth {
     /// [`Error::NoSuchUser`]; [`Error::SessionsDisabled`]; internal errors.
     pub async fn known_user(&self, user_id: &UserId) -> Result<UserId, Error> {
         let sessions = self.session_store()?;
+        if !can_be_id(user_id.as_str()) {
+            return Err(Error::NoSuchUser);
+        }
         if let Some(found) = self.found(user_id).await? {
             return Ok(found);
         }
@@ -227,6 +233,12 @@ impl Auth {
     /// has none; [`Error::SessionsDisabled`]; internal errors.
     pub async fn end_sessions(&self, which: Which, reason: EndReason) -> Result<u64, Error> {
         let sessions = self.session_store()?;
+        if !which.can_be_there() {
+            return match which {
+                Which::One { .. } => Ok(0),
+                Which::All { .. } => Err(Error::NoSuchUser),
+            };
+        }
         let at = self.tokens.now();
         let which = match which {
             Which::One { id, user_id: Some(user_id) } => {

@@ -26,8 +26,9 @@ use mysql_async::{Conn, Params, Row, Value, params};
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::schema::{OUTSTANDING, SchemaError};
+use crate::store::schema::{OUTSTANDING, SchemaError, by_user_id};
 use crate::users::UserId;
+use crate::users::lookup::nothing_of;
 use crate::users::table::{Key, UserTable};
 
 pub use connect::ConnectError;
@@ -42,6 +43,7 @@ impl From<&Key> for Value {
     fn from(key: &Key) -> Self {
         match key {
             Key::Integer(number) => Self::from(*number),
+            Key::Unsigned(number) => Self::from(*number),
             Key::Text(text) => Self::from(text),
         }
     }
@@ -96,12 +98,12 @@ impl MysqlStore {
 }
 
 async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, SchemaError> {
-    let (user_id, _) = schema::check_users(conn, users).await?;
-    schema::check_outstanding(conn, users).await?;
-    schema::check_blacklisted(conn).await?;
+    let columns = schema::check_users(conn, users).await?;
+    schema::check_unique(conn, users, &[by_user_id(users)]).await?;
+    schema::check_tokens(conn, users, &columns).await?;
     let jti = schema::collation(conn, OUTSTANDING, "jti").await?.ok_or(Failure::Shape)?;
     let exact = schema::exact_collation(conn).await?;
-    Ok(Sql::new(users, user_id, &jti, &exact))
+    Ok(Sql::new(users, columns.user_id, &jti, &exact))
 }
 
 /// Whether a statement that asks for `1` found something.
@@ -291,7 +293,8 @@ impl TokenStore for MysqlStore {
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
         let Some(user) = self.sql.user_id.parse(user_id) else { return Ok(0) };
         let attempts = self.database.attempts("blacklist_all");
-        attempt!(attempts, |conn| self.sql.blacklist_all(conn, &user, at))
+        let blacklisted = attempt!(attempts, |conn| self.sql.blacklist_all(conn, &user, at));
+        nothing_of(user_id.as_str(), blacklisted)
     }
 
     async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {

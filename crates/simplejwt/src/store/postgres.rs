@@ -10,6 +10,7 @@
 pub(crate) mod batch;
 mod connect;
 mod database;
+mod encoding;
 pub(crate) mod lookup;
 pub mod migrate;
 mod revocations;
@@ -26,12 +27,13 @@ use deadpool_postgres::{GenericClient, Object};
 use jiff::Timestamp as Moment;
 use tokio_postgres::types::ToSql;
 
-use super::schema::SchemaError;
+use super::schema::{SchemaError, by_user_id};
 use super::session::SessionHead;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::users::UserId;
+use crate::users::lookup::nothing_of;
 use crate::users::table::{Key, UserTable, quoted};
 
 pub(crate) use database::run;
@@ -39,6 +41,7 @@ pub use database::{PostgresDatabase, PostgresOptions};
 pub use url::ConnectError;
 
 use batch::Batches;
+use encoding::Encoding;
 use lookup::Lookup;
 use rotations::{Rotating, Rotations};
 use schema::KeyType;
@@ -52,15 +55,11 @@ pub(crate) fn moment(at: Timestamp) -> Moment {
     Moment::from_microsecond(at.as_micros().clamp(FIRST, LAST)).unwrap_or(Moment::MAX)
 }
 
-/// Whether the text can be in the database at all: no text of PostgreSQL's holds a NUL.
-pub(crate) fn can_be_stored(text: &str) -> bool {
-    !text.contains('\0')
-}
-
 /// A key as a parameter that is cast to its type.
 pub(crate) fn parameter(key: Key) -> String {
     match key {
         Key::Integer(number) => number.to_string(),
+        Key::Unsigned(number) => number.to_string(),
         Key::Text(text) => text,
     }
 }
@@ -130,12 +129,16 @@ async fn until_none(
 impl Sql {
     fn new(users: &UserTable, user_id: KeyType) -> Self {
         let key = |parameter: &str| {
+            // Of several users with the same value none is meant.
+            let (key, table) = (quoted(&users.primary_key), quoted(&users.table));
+            let id = quoted(users.user_id_column());
+            let same = format!("{id} = CAST({parameter}::text AS {})", user_id.cast);
+            if users.user_id_column() == users.primary_key {
+                return format!("(SELECT {key} FROM {table} WHERE {same} LIMIT 1)");
+            }
             format!(
-                "(SELECT {} FROM {} WHERE {} = CAST({parameter}::text AS {}) LIMIT 1)",
-                quoted(&users.primary_key),
-                quoted(&users.table),
-                quoted(users.user_id_column()),
-                user_id.cast,
+                "(SELECT {key} FROM {table} WHERE {same} \
+                 AND (SELECT count(*) FROM {table} WHERE {same}) = 1 LIMIT 1)"
             )
         };
         const REGISTER: &str = "INSERT INTO token_blacklist_outstandingtoken \
@@ -180,7 +183,7 @@ impl Sql {
 
     fn user(&self, token: &OutstandingToken) -> Option<String> {
         let id = token.user_id.as_ref()?;
-        self.user_id.kind.parse(id).map(parameter).filter(|key| can_be_stored(key))
+        self.user_id.kind.parse(id).map(parameter)
     }
 
     async fn record(&self, client: &impl GenericClient, token: &OutstandingToken) -> PgResult<()> {
@@ -243,6 +246,7 @@ pub struct PostgresStore {
     blacklisted: Batches<Lookup<()>>,
     heads: Batches<Lookup<SessionHead>>,
     listener: Arc<revocations::Listener>,
+    encoding: Encoding,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -259,12 +263,13 @@ impl PostgresStore {
     pub async fn open(database: &PostgresDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let client = database.attempts("open").client().await?;
         let check = async {
-            let (user_id, _, _) = schema::check_users(&client, users).await?;
-            schema::check_tokens(&client, users).await?;
-            Ok(user_id)
+            let checked = schema::check_users(&client, users).await?;
+            schema::check_unique(&client, users, &[by_user_id(users)]).await?;
+            schema::check_tokens(&client, users, &checked.columns).await?;
+            Ok((checked.user_id, Encoding::of(&client).await?))
         };
-        let user_id = match check.await {
-            Ok(user_id) => user_id,
+        let (user_id, encoding) = match check.await {
+            Ok(checked) => checked,
             Err(error) => return Err(schema::with_tables(&client, error).await),
         };
         let sql = Arc::new(Sql::new(users, user_id));
@@ -280,6 +285,7 @@ impl PostgresStore {
             heads: Batches::new(sessions::heads(database), database.patience()),
             sql: Arc::clone(&sql),
             listener: Arc::default(),
+            encoding,
         })
     }
 
@@ -331,22 +337,24 @@ impl TokenStore for PostgresStore {
     }
 
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
-        let user = self.sql.user_id.kind.parse(user_id).map(parameter);
-        let Some(user) = user.filter(|user| can_be_stored(user)) else { return Ok(0) };
+        let Some(user) = self.sql.user_id.kind.parse(user_id).map(parameter) else {
+            return Ok(0);
+        };
         let now = moment(at);
         let values: [&(dyn ToSql + Sync); 2] = [&now, &user];
-        run!(self.database, "blacklist_all", |client| async {
-            let transaction = client.transaction().await?;
-            let blacklisted = until_none(&transaction, &self.sql.blacklist_all, &values).await?;
-            transaction.commit().await?;
-            Ok(blacklisted)
-        })
+        let blacklisted = async {
+            run!(self.database, "blacklist_all", |client| async {
+                let transaction = client.transaction().await?;
+                let blacklisted =
+                    until_none(&transaction, &self.sql.blacklist_all, &values).await?;
+                transaction.commit().await?;
+                Ok(blacklisted)
+            })
+        };
+        nothing_of(&user, blacklisted.await)
     }
 
     async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
-        if !can_be_stored(jti) {
-            return Ok(false);
-        }
         Ok(self.blacklisted.find(jti.to_owned()).await?.is_some())
     }
 

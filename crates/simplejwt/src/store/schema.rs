@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use crate::error::StoreError;
-use crate::users::table::NameError;
+use crate::users::table::{NameError, UserTable};
 
 pub(crate) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
 pub(crate) const BLACKLISTED: &str = "token_blacklist_blacklistedtoken";
@@ -74,6 +74,96 @@ pub enum SchemaError {
         table: String,
         /// The column.
         column: String,
+    },
+    /// Two users could have the same value in the column that a user is found by.
+    #[error(
+        "the column \"{column}\" of the table \"{table}\" isn't unique, and users are found by it \
+         ({role}): one could open the account of another. Make it unique (`unique=True` in Django, \
+         `ALTER TABLE … ADD UNIQUE`; an index of several columns, of a part of the rows or of an \
+         expression isn't enough), or name another column"
+    )]
+    AmbiguousUsers {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What the column is for.
+        role: &'static str,
+    },
+    /// Two users have the same value in the column that a user is found by.
+    #[error(
+        "several rows of \"{table}\" have the same \"{column}\", and users are found by it \
+         ({role}): one could open the account of another. Make the values differ, or name another \
+         column"
+    )]
+    DoubledUsers {
+        /// The view or table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What the column is for.
+        role: &'static str,
+    },
+    /// The column that a user is found by holds what can't be told from a text.
+    #[error(
+        "users are found by the column \"{column}\" of the table \"{table}\", which has the type \
+         \"{declared}\": it has to be an integer, a UUID or a text"
+    )]
+    UncomparableColumn {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        declared: String,
+    },
+    /// The primary key isn't what it is said to be.
+    #[error(
+        "the column \"{column}\" of the table \"{table}\" has the type \"{declared}\", which \
+         isn't that of a key of type \"{configured}\": write key_type = \"{found}\", or nothing, \
+         since it is found out"
+    )]
+    OtherKeyType {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        declared: String,
+        /// The type that was configured.
+        configured: &'static str,
+        /// The type that the column has.
+        found: &'static str,
+    },
+    /// Registered tokens can't refer to the users.
+    #[error(
+        "\"user_id\" of \"{OUTSTANDING}\" has the type \"{declared}\" and can't refer to \
+         \"{primary_key}\" of \"{users}\", which has the type \"{key}\": the tables were made for \
+         another user model"
+    )]
+    OtherKey {
+        /// The type of the reference.
+        declared: String,
+        /// The users' table.
+        users: String,
+        /// Its primary key.
+        primary_key: String,
+        /// The type of that.
+        key: String,
+    },
+    /// A column that is to say yes or no holds something else.
+    #[error(
+        "the column \"{column}\" of the table \"{table}\" has the type \"{declared}\", out of \
+         which can't be told what is yes and what is no: a boolean, a number or a bit can be read \
+         and written. Name another column, or none"
+    )]
+    UnreadableFlag {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Its type.
+        declared: String,
     },
     /// There is a column that is never null, has no default, and isn't ours to fill.
     #[error(
@@ -166,6 +256,8 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// The type it was declared with.
     pub(crate) declared: String,
+    /// The type that it holds: another than the declared one where that is a domain.
+    pub(crate) kind: String,
     pub(crate) not_null: bool,
     /// Whether the database fills it by itself.
     pub(crate) has_default: bool,
@@ -245,6 +337,29 @@ impl Table {
     pub(crate) fn check_blacklisted(&self) -> Result<(), SchemaError> {
         self.is_djangos(BLACKLISTED, &["blacklisted_at", "token_id", "id"], "token_id")
     }
+}
+
+/// A column that users are found by, and what for.
+pub(crate) type FoundBy<'a> = (&'a str, &'static str);
+
+/// The columns that users are found by: when they log in, and by their tokens.
+pub(crate) fn found_by(users: &UserTable) -> [FoundBy<'_>; 2] {
+    [by_user_id(users), (&users.login, "the login name")]
+}
+
+/// The column that the users of tokens are found by.
+pub(crate) fn by_user_id(users: &UserTable) -> FoundBy<'_> {
+    (users.user_id_column(), "USER_ID_FIELD")
+}
+
+/// The refusal of a column that users are found by.
+pub(crate) fn ambiguous(users: &UserTable, (column, role): FoundBy<'_>) -> SchemaError {
+    SchemaError::AmbiguousUsers { table: users.table.clone(), column: column.to_owned(), role }
+}
+
+/// The refusal of a view whose rows have the same value in a column that users are found by.
+pub(crate) fn doubled(users: &UserTable, (column, role): FoundBy<'_>) -> SchemaError {
+    SchemaError::DoubledUsers { table: users.table.clone(), column: column.to_owned(), role }
 }
 
 /// One thing that a migration does.

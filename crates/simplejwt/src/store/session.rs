@@ -12,7 +12,7 @@ use async_trait::async_trait;
 
 use super::{OutstandingToken, TokenStore};
 use crate::clock::Timestamp;
-use crate::error::StoreError;
+use crate::error::{StoreError, can_be_id};
 use crate::settings::Settings;
 use crate::users::UserId;
 
@@ -382,6 +382,17 @@ pub enum Which {
         /// The id of the session that stays.
         except: Option<String>,
     },
+}
+
+impl Which {
+    /// Whether any session can be meant: none has an id or a user that the tables can't hold.
+    pub(crate) fn can_be_there(&self) -> bool {
+        let user_can = |user_id: &UserId| can_be_id(user_id.as_str());
+        match self {
+            Self::One { id, user_id } => can_be_id(id) && user_id.as_ref().is_none_or(user_can),
+            Self::All { user_id, .. } => user_can(user_id),
+        }
+    }
 }
 
 /// Sessions to be ended.

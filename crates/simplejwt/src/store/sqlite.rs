@@ -23,9 +23,10 @@ use rusqlite::{Connection, params};
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::schema::SchemaError;
+use crate::store::schema::{SchemaError, by_user_id};
 use crate::users::UserId;
-use crate::users::table::{Key, KeyKind, UserTable, quoted};
+use crate::users::column::ColumnType;
+use crate::users::table::{Key, UserTable, quoted};
 
 pub use database::{SqliteDatabase, SqliteOptions};
 pub use open::OpenError;
@@ -36,6 +37,8 @@ impl ToSql for Key {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match self {
             Self::Integer(number) => number.to_sql(),
+            // No column here holds it.
+            Self::Unsigned(_) => rusqlite::types::Null.to_sql(),
             Self::Text(text) => text.to_sql(),
         }
     }
@@ -43,7 +46,7 @@ impl ToSql for Key {
 
 /// The statements, with the names of the user table in them.
 struct Sql {
-    user_id: KeyKind,
+    user_id: ColumnType,
     record: String,
     blacklist_all: String,
     /// Of a user, but for those in one session.
@@ -69,13 +72,17 @@ const FLUSH_OUTSTANDING: &str = "\
 const PING: &str = "SELECT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken)";
 
 impl Sql {
-    fn new(users: &UserTable, user_id: KeyKind) -> Self {
-        let key = format!(
-            "(SELECT {} FROM {} WHERE {} = {{}} LIMIT 1)",
-            quoted(&users.primary_key),
-            quoted(&users.table),
-            quoted(users.user_id_column()),
-        );
+    fn new(users: &UserTable, user_id: ColumnType) -> Self {
+        // Of several users with the same value none is meant.
+        let (key, table) = (quoted(&users.primary_key), quoted(&users.table));
+        let id = quoted(users.user_id_column());
+        let key = match users.user_id_column() == users.primary_key {
+            true => format!("(SELECT {key} FROM {table} WHERE {id} = {{}} LIMIT 1)"),
+            false => format!(
+                "(SELECT {key} FROM {table} WHERE {id} = {{}} \
+                 AND (SELECT count(*) FROM {table} WHERE {id} = {{}}) = 1)"
+            ),
+        };
         Self {
             user_id,
             record: format!(
@@ -156,9 +163,10 @@ impl SqliteStore {
     /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
     pub fn open(database: &SqliteDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let check = |connection: &Connection| {
-            let (user_id, _) = schema::check_users(connection, users)?;
-            schema::check_tokens(connection, users)?;
-            Ok::<_, SchemaError>(user_id)
+            let columns = schema::check_users(connection, users)?;
+            schema::check_unique(connection, users, &[by_user_id(users)])?;
+            schema::check_tokens(connection, users, &columns)?;
+            Ok::<_, SchemaError>(columns.user_id)
         };
         let user_id = database.read("open", |connection| Ok(check(connection)))??;
         Ok(Self { database: database.clone(), sql: Arc::new(Sql::new(users, user_id)) })

@@ -4,7 +4,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::table::{KeyKind, UserTable};
+use super::column::ColumnType;
+use super::table::UserTable;
 use super::{User, UserStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
@@ -65,6 +66,15 @@ pub enum ManageError {
     BadUsername {
         /// The longest that the column takes.
         max: usize,
+    },
+    /// The column of the login name can't hold this one, which isn't of its type or has a
+    /// character that the database's character set lacks.
+    #[error("the column \"{column}\" can't hold the name \"{username}\"")]
+    UnstorableUsername {
+        /// The column.
+        column: String,
+        /// The login name.
+        username: String,
     },
     /// A custom user model has columns that only its application can fill.
     #[error(
@@ -139,10 +149,18 @@ pub(crate) enum Field {
     Time(Timestamp),
 }
 
+impl ManageError {
+    /// What became of making a user.
+    pub(crate) fn of_name(table: &UserTable, username: &str) -> Self {
+        Self::UnstorableUsername { column: table.login.clone(), username: username.to_owned() }
+    }
+}
+
 /// What goes into a column of a new user's row; `None` for what the database fills or nobody
 /// here knows.
 pub(crate) fn field_of(
     table: &UserTable,
+    key: ColumnType,
     column: &str,
     user: &NewUser,
     at: Timestamp,
@@ -160,7 +178,7 @@ pub(crate) fn field_of(
     } else if is_optional(&table.is_superuser) {
         Some(Field::Flag(user.is_superuser))
     } else if is(&table.primary_key) {
-        (table.key == KeyKind::Uuid).then(|| Field::Uuid(random::uuid4_hex()))
+        (key == ColumnType::Uuid).then(|| Field::Uuid(random::uuid4_hex()))
     } else if is("email") {
         Some(Field::Text(normalized(&user.email)))
     } else if is("first_name") || is("last_name") {
@@ -180,8 +198,12 @@ fn normalized(email: &str) -> String {
     }
 }
 
-/// The length in a type such as `varchar(150)`, which not every database enforces.
-pub(crate) fn longest(declared: &str) -> usize {
+/// The longest name that a column holds: the length in a type such as `varchar(150)`, which not
+/// every database enforces. What stands there for a number isn't how many digits it has.
+pub(crate) fn longest_name(login: ColumnType, declared: &str) -> usize {
+    if login != ColumnType::Text {
+        return usize::MAX;
+    }
     let length = declared.rsplit_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     length.and_then(|length| length.parse().ok()).unwrap_or(usize::MAX)
 }

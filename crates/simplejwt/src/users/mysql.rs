@@ -10,19 +10,21 @@ use async_trait::async_trait;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, Value, params};
 
+use super::column::{ColumnType, UserColumns};
 use super::fields::{Field, Kind};
 use super::login::{self, Found, LoginRows};
+use super::lookup::{nothing_of, only};
 use super::manage::UserOptions;
 use super::password::HashingPool;
 use super::rights::{self, Dialect, Right, Rights};
-use super::table::{Key, KeyKind, UserTable, backticked};
+use super::table::{Key, UserTable, backticked};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::store::mysql::database::{Failure, attempt, begin, commit};
 use crate::store::mysql::datetime::datetime;
 use crate::store::mysql::{MysqlDatabase, changed, schema, sessions};
-use crate::store::schema::SchemaError;
+use crate::store::schema::{SchemaError, found_by};
 
 /// The users in a [`MysqlDatabase`].
 ///
@@ -51,7 +53,9 @@ impl fmt::Debug for MysqlUsers {
 /// The statements, with the names of the table in them.
 struct Sql {
     table: UserTable,
-    user_id: KeyKind,
+    key: ColumnType,
+    user_id: ColumnType,
+    login: ColumnType,
     fields: Vec<Field>,
     rights: Rights,
     by_login: String,
@@ -68,14 +72,16 @@ struct Sql {
 const FIXED: usize = 7;
 
 impl Sql {
-    fn new(table: UserTable, user_id: KeyKind, fields: Vec<Field>) -> Self {
+    fn new(table: UserTable, columns: UserColumns) -> Self {
+        let UserColumns { key: key_type, user_id, login: login_type, fields, .. } = columns;
         let name = backticked(&table.table);
         let key = backticked(&table.primary_key);
         let id = backticked(table.user_id_column());
         let login = backticked(&table.login);
         let password = backticked(&table.password);
+        // Of booleans, numbers and bits alike.
         let flag = |column: &Option<String>, without: &str| match column {
-            Some(column) => backticked(column),
+            Some(column) => format!("coalesce({} <> 0, 0)", backticked(column)),
             None => without.to_owned(),
         };
         let further: String =
@@ -88,10 +94,10 @@ impl Sql {
         );
         let exactly = match user_id {
             // The collation may take another text for the same.
-            KeyKind::Text => format!(
+            ColumnType::Text => format!(
                 " AND HEX(CONVERT({id} USING utf8mb4)) = HEX(CONVERT(:value USING utf8mb4))"
             ),
-            KeyKind::Integer | KeyKind::Uuid => String::new(),
+            ColumnType::Integer { .. } | ColumnType::Uuid => String::new(),
         };
         let dialect = Dialect {
             quote: backticked,
@@ -100,9 +106,15 @@ impl Sql {
             is_superuser: flag(&table.is_superuser, "0"),
         };
         let update = |column: &str| format!("UPDATE {name} SET {} = :value", backticked(column));
+        // Whoever has no id can't have tokens: they would be those of all who have none.
+        let has_id = match table.user_id_column() == table.primary_key {
+            true => String::new(),
+            false => format!(" AND {id} IS NOT NULL"),
+        };
         Self {
-            by_login: format!("{select} WHERE {login} = :value"),
-            by_user_id: format!("{select} WHERE {id} = :value"),
+            // Two show what isn't unique.
+            by_login: format!("{select} WHERE {login} = :value{has_id} LIMIT 2"),
+            by_user_id: format!("{select} WHERE {id} = :value LIMIT 2"),
             first_page: format!("{select} ORDER BY {login} LIMIT :limit"),
             next_page: format!("{select} WHERE {login} > :after ORDER BY {login} LIMIT :limit"),
             replace_hash: format!(
@@ -118,7 +130,9 @@ impl Sql {
                 .is_active
                 .as_deref()
                 .map(|column| format!("{} WHERE {login} = :key", update(column))),
+            key: key_type,
             user_id,
+            login: login_type,
             fields,
             rights: Rights::new(&table, dialect),
             table,
@@ -130,13 +144,13 @@ impl Sql {
         let key = match at(0)? {
             Value::Int(number) => Key::Integer(*number),
             Value::UInt(number) => {
-                Key::Integer(i64::try_from(*number).map_err(|_| Failure::Shape)?)
+                i64::try_from(*number).map_or(Key::Unsigned(*number), Key::Integer)
             }
             other => Key::Text(shown(other)?),
         };
         let user = User {
             id: self.user_id.id_of(shown(at(1)?)?),
-            username: shown(at(2)?)?,
+            username: self.login.shown(shown(at(2)?)?),
             is_active: is_true(at(3)?),
             is_staff: is_true(at(4)?),
             is_superuser: is_true(at(5)?),
@@ -158,14 +172,15 @@ impl Sql {
         self.fields.iter().enumerate().map(json).collect()
     }
 
-    async fn one(
+    /// The rows with a value that is unique: one, or more where it isn't any longer.
+    async fn all(
         &self,
         conn: &mut Conn,
         sql: &str,
-        value: Value,
-    ) -> Result<Option<Found<Key>>, Failure> {
-        let row: Option<Row> = conn.exec_first(sql, params! { "value" => value }).await?;
-        row.map(|row| self.found(&row)).transpose()
+        value: &Key,
+    ) -> Result<Vec<Found<Key>>, Failure> {
+        let rows: Vec<Row> = conn.exec(sql, params! { "value" => Value::from(value) }).await?;
+        rows.iter().map(|row| self.found(row)).collect()
     }
 }
 
@@ -209,11 +224,18 @@ fn is_true(value: &Value) -> bool {
     }
 }
 
+async fn check(conn: &mut Conn, table: &UserTable) -> Result<UserColumns, SchemaError> {
+    let columns = schema::check_users(conn, table).await?;
+    schema::check_unique(conn, table, &found_by(table)).await?;
+    Ok(columns)
+}
+
 impl MysqlUsers {
     /// The users of a table. Passwords are compared by the threads of `pool`.
     ///
     /// # Errors
-    /// [`SchemaError`] where the table or a column is missing; names it and says what there is.
+    /// [`SchemaError`] where the table or a column is missing, isn't of a type that can be used, or
+    /// isn't unique although users are found by it; names it and says what there is.
     pub async fn open(
         database: &MysqlDatabase,
         table: UserTable,
@@ -222,10 +244,9 @@ impl MysqlUsers {
     ) -> Result<Self, SchemaError> {
         let (checked, has_sessions) = attempt!(database.attempts("open"), |conn| async {
             let has_sessions = schema::check_sessions(conn).await.is_ok();
-            Ok((schema::check_users(conn, &table).await, has_sessions))
+            Ok((check(conn, &table).await, has_sessions))
         })?;
-        let (user_id, fields) = checked?;
-        let sql = Arc::new(Sql::new(table, user_id, fields));
+        let sql = Arc::new(Sql::new(table, checked?));
         Ok(Self { database: database.clone(), pool, options, has_sessions, sql })
     }
 
@@ -259,14 +280,28 @@ impl MysqlUsers {
         let (Some(sql), Some(key)) = (known, self.sql.user_id.parse(user)) else {
             return Ok(Vec::new());
         };
-        attempt!(self.database.attempts(right.operation()), |conn| async {
+        let found = attempt!(self.database.attempts(right.operation()), |conn| async {
             let rows: Vec<Row> = conn.exec(sql, params! { "value" => Value::from(&key) }).await?;
             let texts = |row: &Row| {
                 let text = |at| shown(row.as_ref(at).ok_or(Failure::Shape)?);
                 (0..row.len()).map(text).collect()
             };
             rows.iter().map(texts).collect()
-        })
+        });
+        nothing_of(user.as_str(), found)
+    }
+
+    /// The one row with a value that is unique.
+    async fn one(
+        &self,
+        operation: &'static str,
+        sql: &str,
+        key: &Key,
+        text: &str,
+    ) -> Result<Option<Found<Key>>, StoreError> {
+        let found =
+            attempt!(self.database.attempts(operation), |conn| self.sql.all(conn, sql, key));
+        only(operation, nothing_of(text, found)?)
     }
 
     async fn replace(
@@ -293,12 +328,8 @@ impl LoginRows for MysqlUsers {
     type Key = Key;
 
     async fn by_login(&self, name: &str) -> Result<Option<Found<Key>>, StoreError> {
-        let sql = &self.sql;
-        attempt!(self.database.attempts("authenticate"), |conn| sql.one(
-            conn,
-            &sql.by_login,
-            name.into()
-        ))
+        let Some(key) = self.sql.login.parse_login(name) else { return Ok(None) };
+        self.one("authenticate", &self.sql.by_login, &key, name).await
     }
 
     async fn replace_hash(&self, found: &Found<Key>, new: &str) -> Result<bool, StoreError> {
@@ -317,23 +348,20 @@ impl UserStore for MysqlUsers {
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let sql = &self.sql;
         let Some(key) = sql.user_id.parse(id) else { return Ok(None) };
-        let found = attempt!(self.database.attempts("find"), |conn| sql.one(
-            conn,
-            &sql.by_user_id,
-            Value::from(&key)
-        ))?;
+        let found = self.one("find", &sql.by_user_id, &key, id.as_str()).await?;
         // The collation may take another text for the same; the claim has to be the id itself.
-        let exact = |user: &User| sql.user_id != KeyKind::Text || user.id == *id;
+        let exact = |user: &User| sql.user_id != ColumnType::Text || user.id == *id;
         Ok(found.map(|found| found.user).filter(exact))
     }
 
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {
         let Some(key) = self.sql.user_id.parse(id) else { return Ok(()) };
         let Some(statement) = &self.sql.last_login else { return Ok(()) };
-        attempt!(self.database.attempts("update_last_login"), |conn| async {
+        let updated = attempt!(self.database.attempts("update_last_login"), |conn| async {
             let values = params! { "value" => datetime(at), "key" => Value::from(&key) };
             changed(conn, statement, values).await.map(drop)
-        })
+        });
+        nothing_of(id.as_str(), updated)
     }
 
     async fn groups(&self, user: &UserId) -> Result<Vec<String>, StoreError> {

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_postgres::Row;
 
+use super::column::{ColumnType, Flag};
 use super::fields::{Field, Kind};
 use super::login::{self, Found, LoginRows};
+use super::lookup::{nothing_of, only};
 use super::manage::UserOptions;
 use super::password::HashingPool;
 use super::rights::{self, Dialect, Right, Rights};
@@ -20,13 +22,14 @@ use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::store::postgres::batch::Batches;
 use crate::store::postgres::lookup::Lookup;
-use crate::store::postgres::schema::{self, KeyType};
-use crate::store::postgres::{PostgresDatabase, can_be_stored, moment, parameter, run};
-use crate::store::schema::SchemaError;
+use crate::store::postgres::schema::{self, Checked, KeyType};
+use crate::store::postgres::{PostgresDatabase, moment, parameter, run};
+use crate::store::schema::{SchemaError, found_by};
 
 /// The users in a [`PostgresDatabase`].
 ///
-/// The login name is compared exactly, as Django does; it isn't trimmed, folded or normalized.
+/// The login name is compared as Django compares it: by the rules of the column's type and
+/// collation. A text isn't trimmed, folded or normalized.
 #[derive(Clone)]
 pub struct PostgresUsers {
     database: PostgresDatabase,
@@ -49,7 +52,9 @@ impl fmt::Debug for PostgresUsers {
 /// The statements, with the names of the table in them.
 struct Sql {
     table: UserTable,
+    key: ColumnType,
     user_id: KeyType,
+    login: KeyType,
     fields: Vec<Field>,
     rights: Rights,
     by_login: String,
@@ -80,48 +85,60 @@ fn further(field: &Field) -> String {
 }
 
 impl Sql {
-    fn new(
-        table: UserTable,
-        (user_id, key_type, fields): (KeyType, KeyType, Vec<Field>),
-        has_sessions: bool,
-    ) -> Self {
+    fn new(table: UserTable, checked: Checked, has_sessions: bool) -> Result<Self, SchemaError> {
+        let Checked { user_id, key: key_type, login: login_type, columns } = checked;
         let name = quoted(&table.table);
         let key = quoted(&table.primary_key);
         let id = quoted(table.user_id_column());
         let login = quoted(&table.login);
         let password = quoted(&table.password);
-        let flag = |column: &Option<String>, without: &str| match column {
-            // A boolean, or a number of another framework's.
-            Some(column) => {
-                format!("coalesce({}::text IN ('true', '1'), false)", quoted(column))
-            }
-            None => without.to_owned(),
+        let flag = |column: &Option<String>, without: &str| {
+            let Some(name) = column else { return Ok(without.to_owned()) };
+            let column = quoted(name);
+            Ok::<_, SchemaError>(match columns.flag(&table, name)? {
+                Flag::Boolean => format!("coalesce({column}, false)"),
+                Flag::Number => format!("coalesce({column} <> 0, false)"),
+                Flag::Bits => format!("coalesce({column}::text LIKE '%1%', false)"),
+            })
         };
+        let is_active = flag(&table.is_active, "true")?;
+        let is_superuser = flag(&table.is_superuser, "false")?;
+        let fields = columns.fields.clone();
         let further: String = fields.iter().map(|field| format!(", {}", further(field))).collect();
         let select = format!(
             "SELECT {key}::text, {id}::text, {login}::text, {}, {}, {}, {password}::text{further} \
              FROM {name}",
-            flag(&table.is_active, "true"),
-            flag(&table.is_staff, "false"),
-            flag(&table.is_superuser, "false"),
+            is_active,
+            flag(&table.is_staff, "false")?,
+            is_superuser,
         );
         let dialect = Dialect {
             quote: quoted,
             is_the_user: format!("{id} = CAST($1::text AS {})", user_id.cast),
-            is_active: flag(&table.is_active, "true"),
-            is_superuser: flag(&table.is_superuser, "false"),
+            is_active,
+            is_superuser,
+        };
+        // Whoever has no id can't have tokens: they would be those of all who have none.
+        let has_id = match table.user_id_column() == table.primary_key {
+            true => String::new(),
+            false => format!(" AND {id} IS NOT NULL"),
         };
         let update = |column: &str| format!("UPDATE {name} SET {} = $1", quoted(column));
+        let is_named =
+            |parameter: &str| format!("{login} = CAST({parameter}::text AS {})", login_type.cast);
         let replace_hash = format!(
             "{} WHERE {key} = CAST($2::text AS {}) AND {password} = $3",
             update(&table.password),
             key_type.cast
         );
-        Self {
-            by_login: format!("{select} WHERE {login} = $1"),
+        Ok(Self {
+            // Two show what isn't unique.
+            by_login: format!("{select} WHERE {}{has_id} LIMIT 2", is_named("$1")),
             by_user_id: format!("{select} WHERE {id} = CAST(asked.key AS {})", user_id.cast),
             page: format!(
-                "{select} WHERE $1::text IS NULL OR {login} > $1 ORDER BY {login} LIMIT $2"
+                "{select} WHERE $1::text IS NULL OR {login} > CAST($1::text AS {}) \
+                 ORDER BY {login} LIMIT $2",
+                login_type.cast
             ),
             // Sessions that are tied to the password stay tied to it: both, or neither.
             replace_hash: match has_sessions {
@@ -140,23 +157,29 @@ impl Sql {
             last_login: table.last_login.as_deref().map(|column| {
                 format!("{} WHERE {id} = CAST($2::text AS {})", update(column), user_id.cast)
             }),
-            set_password: format!("{} WHERE {login} = $2", update(&table.password)),
-            set_active: table
-                .is_active
-                .as_deref()
-                .map(|column| format!("{} WHERE {login} = $2", update(column))),
+            set_password: format!("{} WHERE {}", update(&table.password), is_named("$2")),
+            set_active: table.is_active.as_deref().map(|name_of_flag| {
+                let declared = columns.column(name_of_flag).map_or("boolean", |c| &c.declared);
+                format!(
+                    "UPDATE {name} SET {} = CAST($1::text AS {declared}) WHERE {}",
+                    quoted(name_of_flag),
+                    is_named("$2")
+                )
+            }),
+            key: key_type.kind,
             user_id,
+            login: login_type,
             fields,
             rights: Rights::new(&table, dialect),
             table,
-        }
+        })
     }
 
     fn found(&self, row: &Row) -> Result<Found<String>, tokio_postgres::Error> {
         let text = |at: usize| Ok(row.try_get::<_, Option<String>>(at)?.unwrap_or_default());
         let user = User {
             id: self.user_id.kind.id_of(text(1)?),
-            username: text(2)?,
+            username: self.login.kind.shown(text(2)?),
             is_active: row.try_get(3)?,
             is_staff: row.try_get(4)?,
             is_superuser: row.try_get(5)?,
@@ -184,7 +207,8 @@ impl PostgresUsers {
     /// The users of a table. Passwords are compared by the threads of `pool`.
     ///
     /// # Errors
-    /// [`SchemaError`] where the table or a column is missing; names it and says what there is.
+    /// [`SchemaError`] where the table or a column is missing, isn't of a type that can be used, or
+    /// isn't unique although users are found by it; names it and says what there is.
     pub async fn open(
         database: &PostgresDatabase,
         table: UserTable,
@@ -193,9 +217,14 @@ impl PostgresUsers {
     ) -> Result<Self, SchemaError> {
         let client = database.attempts("open").client().await?;
         let has_sessions = schema::check_sessions(&client).await.is_ok();
-        match schema::check_users(&client, &table).await {
+        let checked = async {
+            let checked = schema::check_users(&client, &table).await?;
+            schema::check_unique(&client, &table, &found_by(&table)).await?;
+            Ok(checked)
+        };
+        match checked.await {
             Ok(checked) => {
-                let sql = Arc::new(Sql::new(table, checked, has_sessions));
+                let sql = Arc::new(Sql::new(table, checked, has_sessions)?);
                 let reading = Arc::clone(&sql);
                 let by_user_id = Lookup::new(database, "find", &sql.by_user_id, move |row| {
                     Ok(reading.found(row)?.user)
@@ -235,14 +264,16 @@ impl PostgresUsers {
             None => self.learn(right).await?,
         };
         let key = self.sql.user_id.kind.parse(user).map(parameter);
-        let (Some(sql), Some(key)) = (known, key.filter(|key| can_be_stored(key))) else {
-            return Ok(Vec::new());
+        let (Some(sql), Some(key)) = (known, key) else { return Ok(Vec::new()) };
+        // In a block of its own, out of which the error comes instead of out of this function.
+        let found = async {
+            run!(self.database, right.operation(), |client| async {
+                let statement = client.prepare_cached(sql).await?;
+                let rows = client.query(&statement, &[&key]).await?;
+                rows.iter().map(|row| (0..row.len()).map(|at| row.try_get(at)).collect()).collect()
+            })
         };
-        run!(self.database, right.operation(), |client| async {
-            let statement = client.prepare_cached(sql).await?;
-            let rows = client.query(&statement, &[&key]).await?;
-            rows.iter().map(|row| (0..row.len()).map(|at| row.try_get(at)).collect()).collect()
-        })
+        nothing_of(&key, found.await)
     }
 }
 
@@ -251,14 +282,18 @@ impl LoginRows for PostgresUsers {
     type Key = String;
 
     async fn by_login(&self, name: &str) -> Result<Option<Found<String>>, StoreError> {
-        if !can_be_stored(name) {
+        let Some(key) = self.sql.login.kind.parse_login(name).map(parameter) else {
             return Ok(None);
-        }
-        run!(self.database, "authenticate", |client| async {
-            let statement = client.prepare_cached(&self.sql.by_login).await?;
-            let row = client.query_opt(&statement, &[&name]).await?;
-            row.map(|row| self.sql.found(&row)).transpose()
-        })
+        };
+        // In a block of its own, out of which the error comes instead of out of this function.
+        let found = async {
+            run!(self.database, "authenticate", |client| async {
+                let statement = client.prepare_cached(&self.sql.by_login).await?;
+                let rows = client.query(&statement, &[&key]).await?;
+                rows.iter().map(|row| self.sql.found(row)).collect::<Result<Vec<_>, _>>()
+            })
+        };
+        only("authenticate", nothing_of(&key, found.await)?)
     }
 
     async fn replace_hash(&self, found: &Found<String>, new: &str) -> Result<bool, StoreError> {
@@ -283,21 +318,23 @@ impl UserStore for PostgresUsers {
 
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let Some(key) = self.sql.user_id.kind.parse(id).map(parameter) else { return Ok(None) };
-        if !can_be_stored(&key) {
-            return Ok(None);
-        }
-        self.by_user_id.find(key).await
+        // The type or the collation may take another text for the same; the claim has to be the
+        // id itself.
+        let exact = |user: &User| self.sql.user_id.kind != ColumnType::Text || user.id == *id;
+        Ok(self.by_user_id.find(key).await?.filter(exact))
     }
 
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {
         let Some(sql) = &self.sql.last_login else { return Ok(()) };
-        let key = self.sql.user_id.kind.parse(id).map(parameter);
-        let Some(key) = key.filter(|key| can_be_stored(key)) else { return Ok(()) };
+        let Some(key) = self.sql.user_id.kind.parse(id).map(parameter) else { return Ok(()) };
         let at = moment(at);
-        run!(self.database, "update_last_login", |client| async {
-            let statement = client.prepare_cached(sql).await?;
-            client.execute(&statement, &[&at, &key]).await.map(drop)
-        })
+        let updated = async {
+            run!(self.database, "update_last_login", |client| async {
+                let statement = client.prepare_cached(sql).await?;
+                client.execute(&statement, &[&at, &key]).await.map(drop)
+            })
+        };
+        nothing_of(&key, updated.await)
     }
 
     async fn groups(&self, user: &UserId) -> Result<Vec<String>, StoreError> {

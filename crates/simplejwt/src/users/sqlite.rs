@@ -8,25 +8,28 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+use rusqlite::{Connection, Row, ToSql, params};
 
+use super::column::{ColumnType, UserColumns};
 use super::fields::Field;
 use super::login::{self, Found, LoginRows};
+use super::lookup::only;
 use super::manage::UserOptions;
 use super::password::HashingPool;
 use super::rights::{self, Dialect, Right, Rights};
-use super::table::{Key, KeyKind, UserTable, quoted};
+use super::table::{Key, UserTable, quoted};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::store::schema::SchemaError;
+use crate::store::schema::{SchemaError, found_by};
 use crate::store::sqlite::SqliteDatabase;
 use crate::store::sqlite::datetime::text;
 use crate::store::sqlite::{schema, sessions};
 
 /// The users in an [`SqliteDatabase`].
 ///
-/// The login name is compared exactly, as Django does; it isn't trimmed, folded or normalized.
+/// The login name is compared as Django compares it: by the rules of the column's type and
+/// collation. A text isn't trimmed, folded or normalized.
 #[derive(Clone)]
 pub struct SqliteUsers {
     database: SqliteDatabase,
@@ -50,7 +53,9 @@ impl fmt::Debug for SqliteUsers {
 /// The statements, with the names of the table in them.
 struct Sql {
     table: UserTable,
-    user_id: KeyKind,
+    key: ColumnType,
+    user_id: ColumnType,
+    login: ColumnType,
     fields: Vec<Field>,
     rights: Rights,
     by_login: String,
@@ -66,7 +71,8 @@ struct Sql {
 const FIXED: usize = 7;
 
 impl Sql {
-    fn new(table: UserTable, user_id: KeyKind, fields: Vec<Field>) -> Self {
+    fn new(table: UserTable, columns: UserColumns) -> Self {
+        let UserColumns { key: key_type, user_id, login: login_type, fields, .. } = columns;
         let name = quoted(&table.table);
         let key = quoted(&table.primary_key);
         let id = quoted(table.user_id_column());
@@ -91,9 +97,15 @@ impl Sql {
             is_superuser: flag(&table.is_superuser, "0"),
         };
         let update = |column: &str| format!("UPDATE {name} SET {} = ?1", quoted(column));
+        // Whoever has no id can't have tokens: they would be those of all who have none.
+        let has_id = match table.user_id_column() == table.primary_key {
+            true => String::new(),
+            false => format!(" AND {id} IS NOT NULL"),
+        };
         Self {
-            by_login: format!("{select} WHERE {login} = ?1"),
-            by_user_id: format!("{select} WHERE {id} = ?1"),
+            // Two show what isn't unique.
+            by_login: format!("{select} WHERE {login} = ?1{has_id} LIMIT 2"),
+            by_user_id: format!("{select} WHERE {id} = ?1 LIMIT 2"),
             page: format!("{select} WHERE ?1 IS NULL OR {login} > ?1 ORDER BY {login} LIMIT ?2"),
             replace_hash: format!(
                 "{} WHERE {key} = ?2 AND {password} = ?3",
@@ -108,7 +120,9 @@ impl Sql {
                 .is_active
                 .as_deref()
                 .map(|column| format!("{} WHERE {login} = ?2", update(column))),
+            key: key_type,
             user_id,
+            login: login_type,
             fields,
             rights: Rights::new(&table, dialect),
             table,
@@ -122,7 +136,7 @@ impl Sql {
         };
         let user = User {
             id: self.user_id.id_of(shown(row.get_ref(1)?)),
-            username: shown(row.get_ref(2)?),
+            username: self.login.shown(shown(row.get_ref(2)?)),
             is_active: is_true(row.get_ref(3)?),
             is_staff: is_true(row.get_ref(4)?),
             is_superuser: is_true(row.get_ref(5)?),
@@ -170,13 +184,14 @@ impl Sql {
         statement.query_map([key], texts)?.collect::<Result<_, _>>().map(Ok)
     }
 
-    fn one(
+    /// The rows with a value that is unique: one, or more where it isn't any longer.
+    fn all(
         &self,
         connection: &Connection,
         sql: &str,
         value: impl ToSql,
-    ) -> rusqlite::Result<Option<Found<Key>>> {
-        connection.prepare_cached(sql)?.query_row([value], |row| self.found(row)).optional()
+    ) -> rusqlite::Result<Vec<Found<Key>>> {
+        connection.prepare_cached(sql)?.query_map([value], |row| self.found(row))?.collect()
     }
 }
 
@@ -193,14 +208,19 @@ fn shown(value: ValueRef<'_>) -> String {
 }
 
 fn is_true(value: ValueRef<'_>) -> bool {
-    matches!(value, ValueRef::Integer(number) if number != 0)
+    match value {
+        ValueRef::Integer(number) => number != 0,
+        ValueRef::Real(number) => number != 0.0,
+        _ => false,
+    }
 }
 
 impl SqliteUsers {
     /// The users of a table. Passwords are compared by the threads of `pool`.
     ///
     /// # Errors
-    /// [`SchemaError`] where the table or a column is missing; names it and says what there is.
+    /// [`SchemaError`] where the table or a column is missing, isn't of a type that can be used, or
+    /// isn't unique although users are found by it; names it and says what there is.
     pub fn open(
         database: &SqliteDatabase,
         table: UserTable,
@@ -209,10 +229,14 @@ impl SqliteUsers {
     ) -> Result<Self, SchemaError> {
         let check = |connection: &Connection| {
             let has_sessions = schema::check_sessions(connection).is_ok();
-            Ok(schema::check_users(connection, &table).map(|checked| (checked, has_sessions)))
+            let checked = schema::check_users(connection, &table).and_then(|columns| {
+                schema::check_unique(connection, &table, &found_by(&table))?;
+                Ok(columns)
+            });
+            Ok(checked.map(|columns| (columns, has_sessions)))
         };
-        let ((user_id, fields), has_sessions) = database.read("open", check)??;
-        let sql = Arc::new(Sql::new(table, user_id, fields));
+        let (columns, has_sessions) = database.read("open", check)??;
+        let sql = Arc::new(Sql::new(table, columns));
         Ok(Self { database: database.clone(), pool, options, has_sessions, sql })
     }
 
@@ -236,7 +260,11 @@ impl LoginRows for SqliteUsers {
 
     async fn by_login(&self, name: &str) -> Result<Option<Found<Key>>, StoreError> {
         let sql = &self.sql;
-        self.database.read("authenticate", |connection| sql.one(connection, &sql.by_login, name))
+        let Some(key) = sql.login.parse_login(name) else { return Ok(None) };
+        let found = self
+            .database
+            .read("authenticate", |connection| sql.all(connection, &sql.by_login, key))?;
+        only("authenticate", found)
     }
 
     async fn replace_hash(&self, found: &Found<Key>, new: &str) -> Result<bool, StoreError> {
@@ -267,8 +295,10 @@ impl UserStore for SqliteUsers {
         let sql = &self.sql;
         let Some(key) = sql.user_id.parse(id) else { return Ok(None) };
         let found =
-            self.database.read("find", |connection| sql.one(connection, &sql.by_user_id, key))?;
-        Ok(found.map(|found| found.user))
+            self.database.read("find", |connection| sql.all(connection, &sql.by_user_id, key))?;
+        // The collation may take another text for the same; the claim has to be the id itself.
+        let exact = |user: &User| sql.user_id != ColumnType::Text || user.id == *id;
+        Ok(only("find", found)?.map(|found| found.user).filter(exact))
     }
 
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {

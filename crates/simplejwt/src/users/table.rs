@@ -3,13 +3,10 @@
 //! Says nothing about the database that holds it, but for the quoting of names: standard SQL's,
 //! and MySQL's.
 
-use super::UserId;
-
 /// What sort of value a user's key is, and so which texts in `USER_ID_CLAIM` can be one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// Django's `AutoField`, `BigAutoField` or `IntegerField`.
-    #[default]
     Integer,
     /// Django's `UUIDField`: 32 hexadecimal digits where the database has no type for it.
     Uuid,
@@ -17,40 +14,24 @@ pub enum KeyKind {
     Text,
 }
 
+impl KeyKind {
+    /// The word for it: `"integer"`, `"uuid"` or `"text"`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Integer => "integer",
+            Self::Uuid => "uuid",
+            Self::Text => "text",
+        }
+    }
+}
+
 /// A key as the database is given it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     Integer(i64),
+    /// Beyond what an `i64` holds: MySQL alone has such columns.
+    Unsigned(u64),
     Text(String),
-}
-
-impl KeyKind {
-    /// The key that a claim's text names; `None` where no such key can be.
-    ///
-    /// Only the canonical form of an integer is one: Python's `int` would take `" 1 "`, `+1` and
-    /// `01` as well, and one user would have several ids.
-    pub(crate) fn parse(self, id: &UserId) -> Option<Key> {
-        let text = id.as_str();
-        match self {
-            Self::Integer => {
-                let number: i64 = text.parse().ok()?;
-                (number.to_string() == text).then_some(Key::Integer(number))
-            }
-            Self::Uuid => uuid_digits(text).map(Key::Text),
-            Self::Text => Some(Key::Text(text.to_owned())),
-        }
-    }
-
-    /// The claim's text for a stored key: `str()` of the Python value.
-    pub(crate) fn id_of(self, stored: String) -> UserId {
-        match self {
-            Self::Uuid => match uuid_digits(&stored) {
-                Some(digits) => hyphenated(&digits).into(),
-                None => stored.into(),
-            },
-            Self::Integer | Self::Text => stored.into(),
-        }
-    }
 }
 
 /// The 32 lower-case digits of a UUID that is written with or without hyphens.
@@ -82,13 +63,15 @@ pub(crate) fn hyphenated(digits: &str) -> String {
 
 /// A table of users. The default is Django's `auth_user`.
 ///
-/// ```
-/// use simplejwt::users::table::{KeyKind, UserTable};
+/// A user is found by the column of `login` and by that of `user_id_field`: no two rows may have
+/// the same value there. Both hold integers, UUIDs or texts, which is read from the database.
 ///
-/// // A custom user model with a UUID key that logs in with the e-mail address.
+/// ```
+/// use simplejwt::users::table::UserTable;
+///
+/// // A custom user model that logs in with the e-mail address.
 /// let table = UserTable {
 ///     table: "accounts_account".into(),
-///     key: KeyKind::Uuid,
 ///     login: "email".into(),
 ///     ..UserTable::default()
 /// };
@@ -100,8 +83,9 @@ pub struct UserTable {
     pub table: String,
     /// The column of the primary key.
     pub primary_key: String,
-    /// What the primary key is.
-    pub key: KeyKind,
+    /// What the primary key is; `None` takes it from the type of its column. Another than the
+    /// column can hold is refused when the table is opened.
+    pub key: Option<KeyKind>,
     /// The column with the name to log in with: Django's `USERNAME_FIELD`.
     pub login: String,
     /// The column whose value goes into `USER_ID_CLAIM`: the setting `USER_ID_FIELD`. `id` and
@@ -127,7 +111,7 @@ impl Default for UserTable {
         Self {
             table: "auth_user".into(),
             primary_key: "id".into(),
-            key: KeyKind::Integer,
+            key: None,
             login: "username".into(),
             user_id_field: "id".into(),
             password: "password".into(),
@@ -206,19 +190,12 @@ impl UserTable {
             .chain(self.columns.iter().map(String::as_str))
     }
 
-    /// What the column of `USER_ID_FIELD` holds, given the type that it was declared with.
-    pub(crate) fn user_id_kind(&self, declared: &str) -> KeyKind {
-        if self.user_id_column() == self.primary_key {
-            return self.key;
-        }
-        let declared = declared.to_ascii_lowercase();
-        if declared.contains("int") || declared.contains("serial") {
-            KeyKind::Integer
-        } else if declared == "char(32)" || declared == "uuid" {
-            KeyKind::Uuid
-        } else {
-            KeyKind::Text
-        }
+    /// The columns that say yes or no.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = &str> {
+        [&self.is_active, &self.is_staff, &self.is_superuser]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
     }
 }
 
@@ -239,49 +216,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_canonical_text_of_an_integer_is_a_key() {
-        let parse = |text: &str| KeyKind::Integer.parse(&text.into());
-        assert_eq!(parse("1"), Some(Key::Integer(1)));
-        assert_eq!(parse("0"), Some(Key::Integer(0)));
-        assert_eq!(parse("-7"), Some(Key::Integer(-7)));
-        assert_eq!(parse("9223372036854775807"), Some(Key::Integer(i64::MAX)));
-        for text in ["", " 1", "1 ", "+1", "01", "-0", "1.0", "1_0", "abc", "٣", "--1", "0x1"] {
-            assert_eq!(parse(text), None, "{text:?}");
-        }
-        assert_eq!(parse("9223372036854775808"), None);
-    }
-
-    #[test]
-    fn a_uuid_is_stored_as_digits_and_claimed_with_hyphens() {
-        let digits = "0123456789abcdef0123456789abcdef";
-        let claim = "01234567-89ab-cdef-0123-456789abcdef";
-        for text in [digits, claim, &claim.to_uppercase()] {
-            assert_eq!(KeyKind::Uuid.parse(&text.into()), Some(Key::Text(digits.into())));
-        }
-        assert_eq!(KeyKind::Uuid.id_of(digits.into()).as_str(), claim);
-        for text in [
-            "",
-            "1",
-            "0123456789abcdef0123456789abcdeg",
-            "0123456-789ab-cdef-0123-456789abcdef",
-            "0123456789abcdef0123456789abcdef0123",
-            "--------------------------------",
-            "ääääääääääääääää",
-        ] {
-            assert_eq!(KeyKind::Uuid.parse(&text.into()), None, "{text:?}");
-        }
-    }
-
-    #[test]
     fn id_and_pk_mean_the_primary_key() {
         let mut table = UserTable { primary_key: "uid".into(), ..UserTable::default() };
         for (field, column) in [("id", "uid"), ("pk", "uid"), ("username", "username")] {
             table.user_id_field = field.into();
             assert_eq!(table.user_id_column(), column);
         }
-        assert_eq!(table.user_id_kind("varchar(150)"), KeyKind::Text);
-        assert_eq!(table.user_id_kind("char(32)"), KeyKind::Uuid);
-        assert_eq!(table.user_id_kind("bigint"), KeyKind::Integer);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+#[path = "../support/columns.rs"]
+mod columns;
 mod failures;
 #[path = "../support/instance.rs"]
 mod instance;

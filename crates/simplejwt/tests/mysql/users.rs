@@ -134,7 +134,7 @@ async fn custom(key: KeyKind, column: &str, values: [&str; 2], ids: [&str; 2]) {
     let table = UserTable {
         table: "accounts user".into(),
         primary_key: "uid".into(),
-        key,
+        key: Some(key),
         login: "email".into(),
         is_active: None,
         is_staff: None,
@@ -280,5 +280,70 @@ async fn groups_are_of_exactly_this_user() {
     for other in ["ANN", "ann ", "änn"] {
         assert!(users.groups(&other.into()).await.unwrap().is_empty(), "{other:?}");
         assert!(users.permissions(&other.into()).await.unwrap().is_empty(), "{other:?}");
+    }
+}
+
+impl crate::columns::Place for World {
+    const KIND: crate::columns::Kind = crate::columns::Kind::Mysql;
+
+    async fn run(&self, sql: &str) {
+        World::run(self, sql).await;
+    }
+
+    async fn open(
+        &self,
+        table: UserTable,
+        pool: simplejwt::users::password::HashingPool,
+    ) -> Result<std::sync::Arc<dyn simplejwt::users::manage::ManageUsers>, String> {
+        let options = simplejwt::users::manage::UserOptions::default();
+        let database = self.database().await;
+        let opened = simplejwt::users::mysql::MysqlUsers::open(&database, table, pool, options);
+        Ok(std::sync::Arc::new(opened.await.map_err(|error| error.to_string())?))
+    }
+
+    async fn tokens(&self, table: UserTable) -> Result<(), String> {
+        let opened = MysqlStore::open(&self.database().await, &table).await;
+        opened.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+crate::columns::columns_tests!(World::new().await);
+
+/// Databases as Django's were for years: what their character set lacks is nobody's.
+#[tokio::test]
+async fn what_the_databases_character_set_lacks_is_no_failure() {
+    for (charset, name, foreign) in
+        [("utf8mb3", "Зоя", "😀"), ("latin1", "Zoë", "Зоя"), ("ascii", "Zoe", "Zoë€")]
+    {
+        let world = World::new().await;
+        world.run(&format!("ALTER DATABASE {} CHARACTER SET {charset}", world.name)).await;
+        let database = world.database().await;
+        let table = UserTable::default();
+        migrate::apply(&database, &table, NOW).await.unwrap();
+        let users = users(&database, table.clone()).await;
+        let store = MysqlStore::open(&database, &table).await.unwrap();
+        let user = users.create_user(new(name, "pw"), NOW).await.unwrap();
+        assert_eq!(user.username, name, "{charset}");
+        let login = async |name: &str| users.authenticate(&Credentials::new(name, "pw")).await;
+        assert_eq!(login(name).await.unwrap().unwrap().id, user.id, "{charset}");
+        for other in [foreign, "😀", "\0", "日本😀"] {
+            assert_eq!(login(other).await.unwrap(), None, "{charset} {other:?}");
+            assert!(!store.is_blacklisted(other).await.unwrap(), "{charset} {other:?}");
+            assert_eq!(store.session_of(other).await.unwrap(), None, "{charset} {other:?}");
+            assert_eq!(store.sessions(&other.into(), NOW).await.unwrap(), [], "{charset}");
+            let error = users.set_active(other, true).await.unwrap_err();
+            assert!(matches!(error, ManageError::NoSuchUser { .. }), "{charset} {error}");
+        }
+        let error = users.create_user(new(foreign, "pw"), NOW).await.unwrap_err();
+        assert!(matches!(error, ManageError::UnstorableUsername { .. }), "{charset} {error}");
+        let by_name = UserTable { user_id_field: "username".into(), ..table };
+        let users = self::users(&database, by_name.clone()).await;
+        assert_eq!(users.find(&name.into()).await.unwrap().unwrap().username, name);
+        for other in [foreign, "😀", "\0"] {
+            assert_eq!(users.find(&other.into()).await.unwrap(), None, "{charset} {other:?}");
+            users.update_last_login(&other.into(), NOW).await.unwrap();
+        }
+        let store = MysqlStore::open(&database, &by_name).await.unwrap();
+        assert_eq!(store.blacklist_all(&foreign.into(), NOW).await.unwrap(), 0, "{charset}");
     }
 }

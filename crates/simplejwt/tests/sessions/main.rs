@@ -5,6 +5,7 @@
 mod claims;
 mod ends;
 mod feed;
+mod ids;
 mod limits;
 mod owners;
 mod spent;

@@ -28,6 +28,11 @@ impl Database {
         Self::new("template0").await
     }
 
+    /// An empty one in another encoding than UTF-8.
+    pub(crate) async fn encoded(encoding: &str) -> Self {
+        Self::new(&format!("template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'")).await
+    }
+
     /// One with what these statements make.
     pub(crate) async fn with(sql: &str) -> Self {
         let made = Self::empty().await;
@@ -69,7 +74,8 @@ impl Database {
         // A template that somebody has just left may take a moment to be free.
         let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
         let leave = format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
+            template.split(' ').next().unwrap_or_default()
         );
         execute(&server(VARIABLE), &leave).await;
         execute(&server(VARIABLE), &create).await;

@@ -163,9 +163,15 @@ impl Failure {
                 | 1792
                 | 1836
                 | 1047 => Remedy::Reconnect,
+                // A text with a character that the column's charset lacks, stored or compared, or
+                // one that is too long for it.
+                1366 | 1406 | 1267 | 1270 | 1271 | 3854 | 3988 => {
+                    Remedy::GiveUp(StoreErrorKind::Unstorable)
+                }
                 // No such table or column, another number of values, a type that doesn't fit.
-                1054 | 1064 | 1109 | 1146 | 1136 | 1364 | 1366 | 1406 | 1264 | 1265 | 1292
-                | 1048 | 1062 | 1267 => Remedy::GiveUp(StoreErrorKind::Incompatible),
+                1054 | 1064 | 1109 | 1146 | 1136 | 1364 | 1264 | 1265 | 1292 | 1048 | 1062 => {
+                    Remedy::GiveUp(StoreErrorKind::Incompatible)
+                }
                 _ => Remedy::GiveUp(StoreErrorKind::Unavailable),
             },
             Error::Url(_) => Remedy::GiveUp(StoreErrorKind::Incompatible),

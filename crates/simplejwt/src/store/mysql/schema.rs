@@ -4,9 +4,11 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, params};
 
 use super::database::{Failure, column};
-use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SESSION_TABLES, SchemaError};
-use crate::users::fields::{Field, fields};
-use crate::users::table::{KeyKind, UserTable};
+use crate::store::schema::{
+    BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, ambiguous, doubled,
+};
+use crate::users::column::{Dialect, UserColumns};
+use crate::users::table::{UserTable, backticked};
 
 impl From<Failure> for SchemaError {
     fn from(failure: Failure) -> Self {
@@ -37,6 +39,7 @@ async fn described(
             let found = Column {
                 name: column(row, 0)?,
                 declared: column(row, 1)?,
+                kind: column(row, 1)?,
                 not_null: column(row, 2)?,
                 has_default: column(row, 3)?,
             };
@@ -127,6 +130,41 @@ async fn is_unique(conn: &mut Conn, table: &str, name: &str) -> Result<bool, Fai
     Ok(row.is_some())
 }
 
+/// Whether no two users can have the same value in a column that they are found by. A view can't
+/// promise that: there it is looked whether two have it.
+pub(crate) async fn check_unique(
+    conn: &mut Conn,
+    users: &UserTable,
+    found_by: &[FoundBy<'_>],
+) -> Result<(), SchemaError> {
+    for by in found_by {
+        if is_unique(conn, &users.table, by.0).await? {
+            continue;
+        }
+        let row: Option<Row> = conn
+            .exec_first(
+                "SELECT 1 FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE() \
+                 AND TABLE_NAME = :table",
+                params! { "table" => &users.table },
+            )
+            .await
+            .map_err(Failure::from)?;
+        if row.is_none() {
+            return Err(ambiguous(users, *by));
+        }
+        let (table, column) = (backticked(&users.table), backticked(by.0));
+        let twice = format!(
+            "SELECT 1 FROM {table} WHERE {column} IS NOT NULL GROUP BY {column} \
+             HAVING COUNT(*) > 1 LIMIT 1"
+        );
+        let row: Option<Row> = conn.query_first(twice).await.map_err(Failure::from)?;
+        if row.is_some() {
+            return Err(doubled(users, *by));
+        }
+    }
+    Ok(())
+}
+
 async fn token_table(
     conn: &mut Conn,
     name: &str,
@@ -179,6 +217,18 @@ pub(crate) async fn check_blacklisted(conn: &mut Conn) -> Result<(), SchemaError
     token_table(conn, BLACKLISTED, &["blacklisted_at", "token_id", "id"], "token_id").await
 }
 
+/// Whether both tables of tokens are Django's, and those of these users.
+pub(crate) async fn check_tokens(
+    conn: &mut Conn,
+    users: &UserTable,
+    user_columns: &UserColumns,
+) -> Result<(), SchemaError> {
+    check_outstanding(conn, users).await?;
+    let columns = columns(conn, OUTSTANDING).await?;
+    user_columns.check_reference(users, find(&columns, "user_id"), Dialect::Strict)?;
+    check_blacklisted(conn).await
+}
+
 /// Whether our own tables are there.
 pub(crate) async fn check_sessions(conn: &mut Conn) -> Result<(), SchemaError> {
     for (name, wanted) in SESSION_TABLES {
@@ -199,15 +249,13 @@ pub(crate) async fn has_index(conn: &mut Conn, table: &str, name: &str) -> Resul
     Ok(row.is_some())
 }
 
-/// Whether the table of users has the columns that are named; what `USER_ID_FIELD` and the
-/// further columns hold.
+/// Whether the table of users has the columns that are named; what they hold.
 pub(crate) async fn check_users(
     conn: &mut Conn,
     users: &UserTable,
-) -> Result<(KeyKind, Vec<Field>), SchemaError> {
+) -> Result<UserColumns, SchemaError> {
     users.validate()?;
     let wanted: Vec<&str> = users.every_column().collect();
     let found = table(conn, &users.table, &wanted).await?;
-    let declared = find(&found, users.user_id_column()).map_or("", |column| &column.declared);
-    Ok((users.user_id_kind(declared), fields(users, &found)?))
+    UserColumns::of(users, found, Dialect::Strict)
 }

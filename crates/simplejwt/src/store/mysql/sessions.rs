@@ -243,7 +243,11 @@ impl SessionStore for MysqlStore {
         let mut ended = 0;
         loop {
             let attempts = self.database.attempts("end_sessions");
-            let batch = attempt!(attempts, |conn| end::batch(&self.sql, conn, ending))?;
+            let batch = match attempt!(attempts, |conn| end::batch(&self.sql, conn, ending)) {
+                // There is no such user.
+                Err(error) if end::is_of_nobody(ending, &error) => return Ok(ended),
+                batch => batch?,
+            };
             ended += batch.ended;
             if batch.last {
                 return Ok(ended);

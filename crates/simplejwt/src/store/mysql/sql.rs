@@ -4,10 +4,11 @@
 //! The index is looked up in that collation, and then the bytes are compared.
 
 use super::schema::Collation;
-use crate::users::table::{KeyKind, UserTable, backticked};
+use crate::users::column::ColumnType;
+use crate::users::table::{UserTable, backticked};
 
 pub(super) struct Sql {
-    pub(super) user_id: KeyKind,
+    pub(super) user_id: ColumnType,
     pub(super) insert: String,
     pub(super) is_registered: String,
     /// The registered token that isn't blacklisted.
@@ -51,7 +52,12 @@ pub(super) const BLACKLIST: &str = "\
 
 impl Sql {
     /// `jti` is how Django's column is compared, `exact` how ours are.
-    pub(super) fn new(users: &UserTable, user_id: KeyKind, jti: &Collation, exact: &str) -> Self {
+    pub(super) fn new(
+        users: &UserTable,
+        user_id: ColumnType,
+        jti: &Collation,
+        exact: &str,
+    ) -> Self {
         let same = jti.name == exact;
         // The registered token whose id is `value`.
         let o_is = |value: &str| match same {
@@ -71,12 +77,16 @@ impl Sql {
         };
         let o_is_jti = o_is(":jti");
         let is_key = users.user_id_column() == users.primary_key;
-        let key = format!(
-            "(SELECT u.{} FROM {} AS u WHERE u.{} = :user LIMIT 1)",
-            backticked(&users.primary_key),
-            backticked(&users.table),
-            backticked(users.user_id_column()),
-        );
+        // Of several users with the same value none is meant.
+        let (key, table) = (backticked(&users.primary_key), backticked(&users.table));
+        let id = backticked(users.user_id_column());
+        let key = match is_key {
+            true => format!("(SELECT u.{key} FROM {table} AS u WHERE u.{id} = :user LIMIT 1)"),
+            false => format!(
+                "(SELECT u.{key} FROM {table} AS u WHERE u.{id} = :user \
+                 AND (SELECT COUNT(*) FROM {table} AS v WHERE v.{id} = :user) = 1)"
+            ),
+        };
         let is_blacklisted = |value: &str| {
             format!(
                 "EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \

@@ -334,6 +334,15 @@ fn is_of_the_connection(state: Option<&SqlState>) -> bool {
 /// PostgreSQL's error as the contract has it. Its texts may hold values (`Key (jti)=(…)`), never
 /// a token or a hash.
 pub(crate) fn store_error(operation: &'static str, error: tokio_postgres::Error) -> StoreError {
+    // Too long for its column, with a NUL, or with a character that the database's encoding lacks.
+    const UNSTORABLE: [&SqlState; 3] = [
+        &SqlState::STRING_DATA_RIGHT_TRUNCATION,
+        &SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+        &SqlState::UNTRANSLATABLE_CHARACTER,
+    ];
+    if error.code().is_some_and(|state| UNSTORABLE.contains(&state)) {
+        return StoreError::new(operation, StoreErrorKind::Unstorable, error);
+    }
     let incompatible = error.code().is_some_and(|state| {
         // Syntax and names, data that doesn't fit, constraints: no passing trouble.
         ["42", "22", "23", "0A"].iter().any(|class| state.code().starts_with(class))

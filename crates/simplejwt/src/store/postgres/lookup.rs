@@ -55,12 +55,18 @@ impl<T: Send + 'static> Batches<Lookup<T>> {
     /// # Errors
     /// The database's, and `Incompatible` where there is more than one row.
     pub(crate) async fn find(&self, key: String) -> Result<Option<T>, StoreError> {
-        let mut found = self.run(key.clone()).await?;
-        if matches!(found, Found::Unknown) {
-            // What was wrong may have been another's key.
-            let answers = self.work().run(std::slice::from_ref(&key)).await?;
-            found = answers.into_iter().next().unwrap_or(Found::Unknown);
-        }
+        let found = match self.run(key.clone()).await {
+            Ok(Found::Unknown) => {
+                // What was wrong may have been another's key.
+                let answers = self.work().run(std::slice::from_ref(&key)).await;
+                answers.map(|answers| answers.into_iter().next().unwrap_or(Found::Unknown))
+            }
+            found => found,
+        };
+        let found = match found {
+            Err(error) if error.is_of(&key) => Found::Nothing,
+            found => found?,
+        };
         match found {
             Found::One(value) => Ok(Some(value)),
             Found::Nothing => Ok(None),
@@ -106,7 +112,13 @@ impl<T: Send + 'static> Work for Lookup<T> {
             match attempts.settle(client, outcome) {
                 Ok(None) => {}
                 Ok(Some(answers)) => return Ok(answers),
-                Err(error) if keys.len() > 1 && error.kind() == StoreErrorKind::Incompatible => {
+                Err(error)
+                    if keys.len() > 1
+                        && matches!(
+                            error.kind(),
+                            StoreErrorKind::Incompatible | StoreErrorKind::Unstorable
+                        ) =>
+                {
                     return Ok(keys.iter().map(|_| Found::Unknown).collect());
                 }
                 Err(error) => return Err(error),

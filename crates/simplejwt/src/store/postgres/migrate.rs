@@ -163,6 +163,7 @@ fn check_django_columns(users: &UserTable) -> Result<(), SchemaError> {
     let column = |name: &str| crate::store::schema::Column {
         name: name.to_owned(),
         declared: String::new(),
+        kind: String::new(),
         not_null: false,
         has_default: false,
     };

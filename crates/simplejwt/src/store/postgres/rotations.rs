@@ -208,6 +208,11 @@ impl Statements {
     }
 }
 
+/// Whether what failed for all may have been due to the values of one.
+fn is_of_one(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Incompatible | StoreErrorKind::Unstorable)
+}
+
 /// The rotations of one kind, in batches. The answer is whether it was done: where it wasn't, that
 /// may also be because of others in the batch, or because an earlier attempt has done it.
 pub(super) struct Rotations {
@@ -251,7 +256,7 @@ impl Work for Rotations {
                     return Ok(items.iter().map(|item| spent.contains(&item.spent.jti)).collect());
                 }
                 // One of them can't be stored. Each finds out for itself.
-                Err(error) if error.kind() == StoreErrorKind::Incompatible => return Ok(none),
+                Err(error) if is_of_one(&error) => return Ok(none),
                 Err(error) => return Err(error),
             }
         }

@@ -2,14 +2,35 @@
 
 use tokio_postgres::Client;
 
-use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SESSION_TABLES, SchemaError, Table};
-use crate::users::fields::{Field, fields};
-use crate::users::table::{KeyKind, UserTable, quoted};
+use crate::store::schema::{
+    BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, Table, ambiguous,
+    doubled,
+};
+use crate::users::column::{ColumnType, Dialect, UserColumns};
+use crate::users::table::{UserTable, quoted};
 
+/// With the type that a domain, be it one over another domain, is made of.
 const COLUMNS: &str = "\
     SELECT attname::text, format_type(atttypid, atttypmod), attnotnull, \
-    atthasdef OR attidentity <> '' FROM pg_attribute \
+    atthasdef OR attidentity <> '', coalesce((WITH RECURSIVE base (oid, typmod) AS (\
+    SELECT typbasetype, typtypmod FROM pg_type WHERE oid = atttypid AND typtype = 'd' \
+    UNION ALL SELECT t.typbasetype, t.typtypmod FROM base JOIN pg_type AS t ON t.oid = base.oid \
+    WHERE t.typtype = 'd') SELECT format_type(base.oid, base.typmod) FROM base \
+    JOIN pg_type AS t ON t.oid = base.oid WHERE t.typtype <> 'd'), \
+    format_type(atttypid, atttypmod)) FROM pg_attribute \
     WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
+/// Whether the relation is one that could have a unique index; and whether it has one on this
+/// column alone, over all rows. Checked at the end of a transaction is enough. An index with another
+/// collation than the column's doesn't say that two values differ by the column's, if that takes
+/// different texts for equal.
+const UNIQUE_USERS: &str = "\
+    SELECT c.relkind IN ('r', 'p'), EXISTS (SELECT 1 FROM pg_index AS i \
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
+    LEFT JOIN pg_collation AS o ON o.oid = a.attcollation \
+    WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL \
+    AND i.indnkeyatts = 1 AND a.attname = $2 \
+    AND (coalesce(o.collisdeterministic, true) OR i.indcollation[0] = a.attcollation)) \
+    FROM pg_class AS c WHERE c.oid = to_regclass($1::text)";
 const UNIQUE: &str = "\
     SELECT a.attname::text FROM pg_index AS i \
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
@@ -49,6 +70,7 @@ pub(crate) async fn table(
             declared: row.try_get(1)?,
             not_null: row.try_get(2)?,
             has_default: row.try_get(3)?,
+            kind: row.try_get(4)?,
         })
     };
     let refer = |row: &tokio_postgres::Row| {
@@ -84,45 +106,92 @@ pub(crate) async fn index(
     row.map(|row| row.try_get(0)).transpose()
 }
 
-/// A key's type in SQL, and what it holds.
+/// A column's type in SQL, and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyType {
-    pub(crate) kind: KeyKind,
+    pub(crate) kind: ColumnType,
     /// What a parameter is cast to, to be compared with the column.
-    pub(crate) cast: &'static str,
+    pub(crate) cast: String,
 }
 
-fn key_type(kind: KeyKind, declared: &str) -> KeyType {
-    let cast = match kind {
-        KeyKind::Integer => "bigint",
-        KeyKind::Uuid if declared == "uuid" => "uuid",
-        KeyKind::Text if declared == "citext" => "citext",
-        KeyKind::Uuid | KeyKind::Text => "text",
-    };
-    KeyType { kind, cast }
+impl KeyType {
+    fn of(kind: ColumnType, columns: &UserColumns, name: &str) -> Self {
+        let declared = columns.column(name).map_or("", |column| column.kind.as_str());
+        let cast = match kind {
+            ColumnType::Integer { .. } => "bigint",
+            ColumnType::Uuid if declared == "uuid" => "uuid",
+            // Padded with blanks, which only its own type leaves out of account.
+            _ if declared.starts_with("character(") => "bpchar",
+            _ if declared.ends_with("citext") => declared,
+            ColumnType::Uuid | ColumnType::Text => "text",
+        };
+        Self { kind, cast: cast.to_owned() }
+    }
 }
 
-/// Whether the table of users has the columns that are named; what `USER_ID_FIELD`, the primary
-/// key and the further columns hold.
+/// The columns of the table of users, with the types that its keys are compared in.
+pub(crate) struct Checked {
+    pub(crate) user_id: KeyType,
+    pub(crate) key: KeyType,
+    pub(crate) login: KeyType,
+    pub(crate) columns: UserColumns,
+}
+
+/// Whether the table of users has the columns that are named; what they hold.
 pub(crate) async fn check_users(
     client: &Client,
     users: &UserTable,
-) -> Result<(KeyType, KeyType, Vec<Field>), SchemaError> {
+) -> Result<Checked, SchemaError> {
     users.validate()?;
     let found = table(client, &users.table, &users.table).await?;
     found.require(&users.table, users.every_column())?;
-    let declared = |name: &str| found.column(name).map_or("", |column| column.declared.as_str());
-    let user_id = declared(users.user_id_column());
-    Ok((
-        key_type(users.user_id_kind(user_id), user_id),
-        key_type(users.key, declared(&users.primary_key)),
-        fields(users, &found.columns)?,
-    ))
+    let columns = UserColumns::of(users, found.columns, Dialect::Strict)?;
+    Ok(Checked {
+        user_id: KeyType::of(columns.user_id, &columns, users.user_id_column()),
+        key: KeyType::of(columns.key, &columns, &users.primary_key),
+        login: KeyType::of(columns.login, &columns, &users.login),
+        columns,
+    })
 }
 
-/// Whether both tables of tokens are Django's.
-pub(crate) async fn check_tokens(client: &Client, users: &UserTable) -> Result<(), SchemaError> {
-    table(client, OUTSTANDING, &users.table).await?.check_outstanding(&users.table)?;
+/// Whether no two users can have the same value in a column that they are found by. A view can't
+/// promise that: there it is looked whether two have it.
+pub(crate) async fn check_unique(
+    client: &Client,
+    users: &UserTable,
+    found_by: &[FoundBy<'_>],
+) -> Result<(), SchemaError> {
+    let name = quoted(&users.table);
+    for by in found_by {
+        let row = client.query_one(UNIQUE_USERS, &[&name, &by.0]).await?;
+        let (is_table, is_unique): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
+        if is_unique {
+            continue;
+        }
+        if is_table {
+            return Err(ambiguous(users, *by));
+        }
+        let column = quoted(by.0);
+        let twice = format!(
+            "SELECT 1 FROM {name} WHERE {column} IS NOT NULL GROUP BY {column} \
+             HAVING count(*) > 1 LIMIT 1"
+        );
+        if client.query_opt(&twice, &[]).await?.is_some() {
+            return Err(doubled(users, *by));
+        }
+    }
+    Ok(())
+}
+
+/// Whether both tables of tokens are Django's, and those of these users.
+pub(crate) async fn check_tokens(
+    client: &Client,
+    users: &UserTable,
+    columns: &UserColumns,
+) -> Result<(), SchemaError> {
+    let outstanding = table(client, OUTSTANDING, &users.table).await?;
+    outstanding.check_outstanding(&users.table)?;
+    columns.check_reference(users, outstanding.column("user_id"), Dialect::Strict)?;
     table(client, BLACKLISTED, &users.table).await?.check_blacklisted()
 }
 

@@ -6,6 +6,8 @@
 //! which the other has to wait for, and a successor, which the next look shows; one that comes
 //! later finds the row of the other.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Object, Transaction};
 use jiff::Timestamp as Moment;
@@ -15,11 +17,10 @@ use tokio_postgres::types::ToSql;
 use super::lookup::Lookup;
 use super::rotations::Rotating;
 use super::{
-    PgResult, PostgresDatabase, PostgresStore, Sql, can_be_stored, moment, parameter, revocations,
-    run, until_none,
+    PgResult, PostgresDatabase, PostgresStore, Sql, moment, parameter, revocations, run, until_none,
 };
 use crate::clock::Timestamp;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::store::OutstandingToken;
 use crate::store::session::{
     AccessClaims, Client, Descendant, EndReason, EndSessions, Horizon, NewSession, NextToken,
@@ -27,6 +28,7 @@ use crate::store::session::{
     SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;
+use crate::users::lookup::nothing_of;
 
 /// Sessions that are ended by one transaction at most.
 const BATCH: i64 = 1000;
@@ -635,10 +637,28 @@ pub(crate) async fn rehashed(
 #[async_trait]
 impl SessionStore for PostgresStore {
     async fn open(&self, open: &OpenSession) -> Result<Opening, StoreError> {
-        run!(self.database, "open", |client| self.sql.open(&mut client, open))
+        let client = self.encoding.fitted(&open.session.client);
+        let fitted = match client {
+            Cow::Borrowed(_) => Cow::Borrowed(open),
+            Cow::Owned(client) => {
+                let mut open = open.clone();
+                open.session.client = client;
+                Cow::Owned(open)
+            }
+        };
+        run!(self.database, "open", |client| self.sql.open(&mut client, &fitted))
     }
 
     async fn refresh(&self, refresh: &SessionRefresh) -> Result<Refreshing, StoreError> {
+        let refresh = match self.encoding.fitted(&refresh.session.client) {
+            Cow::Borrowed(_) => Cow::Borrowed(refresh),
+            Cow::Owned(client) => {
+                let mut refresh = refresh.clone();
+                refresh.session.client = client;
+                Cow::Owned(refresh)
+            }
+        };
+        let refresh = refresh.as_ref();
         if let NextToken::Rotated { token, access_jti } = &refresh.next {
             let rotating = Rotating::in_session(&self.sql, refresh, token, access_jti);
             if self.rotations_in_sessions.run(rotating).await? {
@@ -653,57 +673,65 @@ impl SessionStore for PostgresStore {
     }
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
-        if !can_be_stored(id) {
-            return Ok(None);
-        }
-        run!(self.database, "session", |client| async {
-            let statement = client.prepare_cached(&format!("{SHOW} WHERE s.id = $1")).await?;
-            client.query_opt(&statement, &[&id]).await?.as_ref().map(shown).transpose()
-        })
+        // In a block of its own, out of which the error comes instead of out of this function.
+        let found = async {
+            run!(self.database, "session", |client| async {
+                let statement = client.prepare_cached(&format!("{SHOW} WHERE s.id = $1")).await?;
+                client.query_opt(&statement, &[&id]).await?.as_ref().map(shown).transpose()
+            })
+        };
+        nothing_of(id, found.await)
     }
 
     async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
-        if !can_be_stored(jti) {
-            return Ok(None);
-        }
         self.heads.find(jti.to_owned()).await
     }
 
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
-        if !can_be_stored(user_id.as_str()) {
-            return Ok(Vec::new());
-        }
-        run!(self.database, "sessions", |client| async {
-            let sql = format!(
-                "{SHOW} WHERE s.user_id = $1 AND {IS_LIVE} ORDER BY refreshed_at DESC, s.id"
-            );
-            let statement = client.prepare_cached(&sql).await?;
-            let rows = client.query(&statement, &[&user_id.as_str(), &at.as_micros()]).await?;
-            rows.iter().map(shown).collect()
-        })
+        let found = async {
+            run!(self.database, "sessions", |client| async {
+                let sql = format!(
+                    "{SHOW} WHERE s.user_id = $1 AND {IS_LIVE} ORDER BY refreshed_at DESC, s.id"
+                );
+                let statement = client.prepare_cached(&sql).await?;
+                let rows = client.query(&statement, &[&user_id.as_str(), &at.as_micros()]).await?;
+                rows.iter().map(shown).collect()
+            })
+        };
+        nothing_of(user_id.as_str(), found.await)
     }
 
     async fn end_sessions(&self, ending: &EndSessions) -> Result<u64, StoreError> {
-        let (user_id, except) = match &ending.which {
-            Which::One { id, .. } if !can_be_stored(id) => return Ok(0),
-            Which::One { user_id: Some(id), .. } if !can_be_stored(id.as_str()) => return Ok(0),
-            Which::All { user_id, .. } if !can_be_stored(user_id.as_str()) => return Ok(0),
-            Which::One { id, user_id } => {
-                return run!(self.database, "end_sessions", |client| {
-                    end_named(&self.sql, &mut client, id, user_id.as_ref(), ending)
-                });
+        let ended = async {
+            let (user_id, except) = match &ending.which {
+                Which::One { id, user_id } => {
+                    return run!(self.database, "end_sessions", |client| {
+                        end_named(&self.sql, &mut client, id, user_id.as_ref(), ending)
+                    });
+                }
+                Which::All { user_id, except } => (user_id, except.as_deref()),
+            };
+            let mut ended = 0;
+            loop {
+                let (batch, is_last) = run!(self.database, "end_sessions", |client| {
+                    self.sql.end_batch(&mut client, user_id, except, ending)
+                })?;
+                ended += batch;
+                if is_last {
+                    return Ok(ended);
+                }
             }
-            Which::All { user_id, except } => (user_id, except.as_deref()),
         };
-        let mut ended = 0;
-        loop {
-            let (batch, is_last) = run!(self.database, "end_sessions", |client| {
-                self.sql.end_batch(&mut client, user_id, except, ending)
-            })?;
-            ended += batch;
-            if is_last {
-                return Ok(ended);
+        let texts = match &ending.which {
+            Which::One { id, user_id } => {
+                [id.as_str(), user_id.as_ref().map_or("", UserId::as_str)]
             }
+            Which::All { user_id, .. } => [user_id.as_str(), ""],
+        };
+        match ended.await {
+            // There is no such session, and no such user.
+            Err(error) if texts.iter().any(|text| error.is_of(text)) => Ok(0),
+            ended => ended,
         }
     }
 
@@ -736,14 +764,25 @@ impl SessionStore for PostgresStore {
     }
 
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
-        // There is no session that couldn't be stored, and no revocation.
-        if access.session.as_deref().is_some_and(|id| !can_be_stored(id)) {
-            return Ok(true);
+        let ask = async |access: &AccessClaims| {
+            run!(self.database, "is_revoked", |client| {
+                revocations::is_revoked(&client, access, at)
+            })
+        };
+        match ask(access).await {
+            Err(error) if error.kind() == StoreErrorKind::Unstorable => {
+                let can_be = |id: &str| !error.is_of(id);
+                // There is no session that couldn't be stored, and no revocation.
+                if access.session.as_deref().is_some_and(|id| !can_be(id)) {
+                    return Ok(true);
+                }
+                let mut access = access.clone();
+                access.jti = access.jti.filter(|jti| can_be(jti));
+                access.user_id = access.user_id.filter(|id| can_be(id.as_str()));
+                ask(&access).await
+            }
+            answer => answer,
         }
-        let mut access = access.clone();
-        access.jti = access.jti.filter(|jti| can_be_stored(jti));
-        access.user_id = access.user_id.filter(|id| can_be_stored(id.as_str()));
-        run!(self.database, "is_revoked", |client| revocations::is_revoked(&client, &access, at))
     }
 
     async fn revocation_notice(&self) -> Result<(), StoreError> {

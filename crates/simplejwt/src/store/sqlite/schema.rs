@@ -2,9 +2,11 @@
 
 use rusqlite::Connection;
 
-use crate::store::schema::{BLACKLISTED, Column, OUTSTANDING, SESSION_TABLES, SchemaError};
-use crate::users::fields::{Field, fields};
-use crate::users::table::{KeyKind, UserTable};
+use crate::store::schema::{
+    BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, ambiguous, doubled,
+};
+use crate::users::column::{Dialect, UserColumns};
+use crate::users::table::{UserTable, quoted};
 
 impl From<rusqlite::Error> for SchemaError {
     fn from(error: rusqlite::Error) -> Self {
@@ -23,6 +25,7 @@ pub(crate) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<
         Ok(Column {
             name: row.get(0)?,
             declared: row.get(1)?,
+            kind: row.get(1)?,
             not_null: row.get(2)?,
             has_default: row.get(3)?,
         })
@@ -69,13 +72,48 @@ pub(crate) fn column<'a>(columns: &'a [Column], name: &str) -> Option<&'a Column
 }
 
 /// Whether a unique index that covers all rows is on this column alone, or it is the primary key.
+/// One that is the number of the row has no index. SQLite's names ignore case.
 fn is_unique(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {
     connection
         .prepare(
             "SELECT 1 FROM pragma_index_list(?1) AS i WHERE i.\"unique\" AND NOT i.partial \
-             AND (SELECT group_concat(name) FROM pragma_index_info(i.name)) = ?2",
+             AND (SELECT count(*) = 1 AND max(name) = ?2 COLLATE NOCASE \
+             FROM pragma_index_info(i.name)) \
+             UNION ALL SELECT 1 FROM (SELECT count(*) AS n, max(name) AS name \
+             FROM pragma_table_info(?1) WHERE pk > 0) WHERE n = 1 AND name = ?2 COLLATE NOCASE",
         )?
         .exists([table, column])
+}
+
+/// Whether no two users can have the same value in a column that they are found by. A view can't
+/// promise that: there it is looked whether two have it.
+pub(crate) fn check_unique(
+    connection: &Connection,
+    users: &UserTable,
+    found_by: &[FoundBy<'_>],
+) -> Result<(), SchemaError> {
+    for by in found_by {
+        if is_unique(connection, &users.table, by.0)? {
+            continue;
+        }
+        let is_view = connection
+            .prepare(
+                "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1 COLLATE NOCASE",
+            )?
+            .exists([&users.table])?;
+        if !is_view {
+            return Err(ambiguous(users, *by));
+        }
+        let (table, column) = (quoted(&users.table), quoted(by.0));
+        let twice = format!(
+            "SELECT 1 FROM {table} WHERE {column} IS NOT NULL GROUP BY {column} \
+             HAVING count(*) > 1 LIMIT 1"
+        );
+        if connection.prepare(&twice)?.exists(())? {
+            return Err(doubled(users, *by));
+        }
+    }
+    Ok(())
 }
 
 fn token_table(
@@ -122,9 +160,15 @@ pub(crate) fn check_blacklisted(connection: &Connection) -> Result<(), SchemaErr
     token_table(connection, BLACKLISTED, &["blacklisted_at", "token_id", "id"], "token_id")
 }
 
-/// Whether both tables of tokens are Django's.
-pub(crate) fn check_tokens(connection: &Connection, users: &UserTable) -> Result<(), SchemaError> {
+/// Whether both tables of tokens are Django's, and those of these users.
+pub(crate) fn check_tokens(
+    connection: &Connection,
+    users: &UserTable,
+    user_columns: &UserColumns,
+) -> Result<(), SchemaError> {
     check_outstanding(connection, users)?;
+    let columns = columns(connection, OUTSTANDING)?;
+    user_columns.check_reference(users, column(&columns, "user_id"), Dialect::Sqlite)?;
     check_blacklisted(connection)
 }
 
@@ -143,14 +187,12 @@ pub(crate) fn has_index(connection: &Connection, name: &str) -> rusqlite::Result
         .exists([name])
 }
 
-/// Whether the table of users has the columns that are named; what `USER_ID_FIELD` and the
-/// further columns hold.
+/// Whether the table of users has the columns that are named; what they hold.
 pub(crate) fn check_users(
     connection: &Connection,
     users: &UserTable,
-) -> Result<(KeyKind, Vec<Field>), SchemaError> {
+) -> Result<UserColumns, SchemaError> {
     users.validate()?;
     let found = table(connection, &users.table, users.every_column())?;
-    let declared = column(&found, users.user_id_column()).map_or("", |column| &column.declared);
-    Ok((users.user_id_kind(declared), fields(users, &found)?))
+    UserColumns::of(users, found, Dialect::Sqlite)
 }

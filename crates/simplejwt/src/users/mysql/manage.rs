@@ -12,13 +12,14 @@ use crate::store::mysql::datetime::datetime;
 use crate::store::mysql::{changed, schema};
 use crate::users::User;
 use crate::users::login::LoginRows as _;
-use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest};
+use crate::users::lookup::nothing_of;
+use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest_name};
 use crate::users::table::backticked;
 
 #[async_trait]
 impl ManageUsers for MysqlUsers {
     async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
-        let create = attempt!(self.database.attempts("create_user"), |conn| async {
+        let created = attempt!(self.database.attempts("create_user"), |conn| async {
             match self.create(conn, &user, at).await {
                 Err(failure) if failure.is_duplicate() => {
                     conn.query_drop("ROLLBACK").await?;
@@ -27,7 +28,12 @@ impl ManageUsers for MysqlUsers {
                 other => other,
             }
         });
-        create?
+        match created {
+            Err(error) if error.is_of(&user.username) => {
+                Err(ManageError::of_name(&self.sql.table, &user.username))
+            }
+            created => created?,
+        }
     }
 
     async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError> {
@@ -47,11 +53,17 @@ impl ManageUsers for MysqlUsers {
     }
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let after = match after.map(|after| self.sql.login.parse_login(after)) {
+            None => None,
+            Some(Some(key)) => Some(key),
+            // Nobody comes after a name that nobody can have.
+            Some(None) => return Ok(Vec::new()),
+        };
         attempt!(self.database.attempts("list"), |conn| async {
-            let rows: Vec<Row> = match after {
+            let rows: Vec<Row> = match &after {
                 None => conn.exec(&self.sql.first_page, params! { "limit" => limit }).await?,
                 Some(after) => {
-                    let values = params! { "after" => after, "limit" => limit };
+                    let values = params! { "after" => Value::from(after), "limit" => limit };
                     conn.exec(&self.sql.next_page, values).await?
                 }
             };
@@ -68,13 +80,16 @@ impl MysqlUsers {
         username: &str,
         value: Value,
     ) -> Result<(), ManageError> {
+        let Some(key) = self.sql.login.parse_login(username) else {
+            return Err(ManageError::NoSuchUser { username: username.to_owned() });
+        };
         let exists = attempt!(self.database.attempts(operation), |conn| async {
-            let values = params! { "value" => value.clone(), "key" => username };
+            let values = params! { "value" => value.clone(), "key" => Value::from(&key) };
             // A row that had the value already counts as not changed.
             Ok(changed(conn, statement, values).await? > 0
-                || self.sql.one(conn, &self.sql.by_login, username.into()).await?.is_some())
-        })?;
-        match exists {
+                || !self.sql.all(conn, &self.sql.by_login, &key).await?.is_empty())
+        });
+        match nothing_of(username, exists)? {
             true => Ok(()),
             false => Err(ManageError::NoSuchUser { username: username.to_owned() }),
         }
@@ -89,18 +104,24 @@ impl MysqlUsers {
         let table = &self.sql.table;
         let columns = schema::columns(conn, &table.table).await?;
         let max = schema::find(&columns, &table.login)
-            .map_or(usize::MAX, |column| longest(&column.declared));
+            .map_or(usize::MAX, |column| longest_name(self.sql.login, &column.declared));
         if user.username.is_empty() || user.username.chars().count() > max {
             return Ok(Err(ManageError::BadUsername { max }));
         }
+        let Some(key) = self.sql.login.parse_login(&user.username) else {
+            return Ok(Err(ManageError::of_name(table, &user.username)));
+        };
         let mut names = Vec::new();
         let mut values = Vec::new();
         let mut unknown = Vec::new();
         for column in &columns {
-            match field_of(table, &column.name, user, at) {
+            match field_of(table, self.sql.key, &column.name, user, at) {
                 Some(field) => {
                     names.push(backticked(&column.name));
-                    values.push(stored(field));
+                    values.push(match column.name.eq_ignore_ascii_case(&table.login) {
+                        true => Value::from(&key),
+                        false => stored(field),
+                    });
                 }
                 None if column.must_be_filled() => unknown.push(column.name.clone()),
                 None => {}
@@ -118,9 +139,9 @@ impl MysqlUsers {
         );
         begin(conn).await?;
         conn.exec_drop(insert, Params::Positional(values)).await?;
-        let found = self.sql.one(conn, &self.sql.by_login, user.username.as_str().into()).await?;
+        let found = self.sql.all(conn, &self.sql.by_login, &key).await?;
         commit(conn).await?;
-        Ok(match found {
+        Ok(match found.into_iter().next() {
             Some(found) => Ok(found.user),
             None => {
                 let cause = "the new user isn't found by its name";

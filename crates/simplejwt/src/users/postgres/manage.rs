@@ -7,10 +7,11 @@ use tokio_postgres::types::ToSql;
 use super::PostgresUsers;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::postgres::{can_be_stored, moment, run, schema};
+use crate::store::postgres::{moment, parameter, run, schema};
 use crate::users::User;
 use crate::users::login::LoginRows as _;
-use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest};
+use crate::users::lookup::nothing_of;
+use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest_name};
 use crate::users::table::quoted;
 
 /// What is put into columns, cast from text to their types.
@@ -26,17 +27,21 @@ impl PostgresUsers {
         let found = run!(self.database, "create_user", |client| {
             schema::table(&client, &table.table, &table.table)
         })?;
-        let max = found.column(&table.login).map_or(usize::MAX, |c| longest(&c.declared));
+        let login = self.sql.login.kind;
+        let max = found.column(&table.login).map_or(usize::MAX, |c| longest_name(login, &c.kind));
         let bad = user.username.is_empty()
             || user.username.chars().count() > max
-            || !can_be_stored(&user.username);
+            || user.username.contains('\0');
         if bad {
             return Err(ManageError::BadUsername { max });
+        }
+        if self.sql.login.kind.parse_login(&user.username).is_none() {
+            return Err(ManageError::of_name(table, &user.username));
         }
         let mut filled = Filled { names: Vec::new(), values: Vec::new(), casts: Vec::new() };
         let mut unknown = Vec::new();
         for column in &found.columns {
-            match field_of(table, &column.name, user, at) {
+            match field_of(table, self.sql.key, &column.name, user, at) {
                 Some(field) => {
                     filled.names.push(quoted(&column.name));
                     filled.values.push(text_of(field, &column.declared));
@@ -59,16 +64,19 @@ impl PostgresUsers {
         operation: &'static str,
         statement: &str,
         username: &str,
-        value: &(dyn ToSql + Sync),
+        value: &str,
     ) -> Result<(), ManageError> {
-        if !can_be_stored(username) {
+        let Some(key) = self.sql.login.kind.parse_login(username).map(parameter) else {
             return Err(ManageError::NoSuchUser { username: username.to_owned() });
-        }
-        let changed = run!(self.database, operation, |client| async {
-            let statement = client.prepare_cached(statement).await?;
-            client.execute(&statement, &[value, &username]).await
-        })?;
-        match changed {
+        };
+        // In a block of its own, out of which the error comes instead of out of this function.
+        let changed = async {
+            run!(self.database, operation, |client| async {
+                let statement = client.prepare_cached(statement).await?;
+                client.execute(&statement, &[&value, &key]).await
+            })
+        };
+        match nothing_of(&key, changed.await)? {
             0 => Err(ManageError::NoSuchUser { username: username.to_owned() }),
             _ => Ok(()),
         }
@@ -119,6 +127,9 @@ impl ManageUsers for PostgresUsers {
             Err(error) if is_duplicate(&error) => {
                 return Err(ManageError::AlreadyExists { username: user.username });
             }
+            Err(error) if error.is_of(&user.username) => {
+                return Err(ManageError::of_name(&self.sql.table, &user.username));
+            }
             Err(error) => return Err(error.into()),
         }
         match self.by_username(&user.username).await? {
@@ -128,7 +139,7 @@ impl ManageUsers for PostgresUsers {
     }
 
     async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError> {
-        self.change("set_password", &self.sql.set_password, username, &hash).await
+        self.change("set_password", &self.sql.set_password, username, hash).await
     }
 
     async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError> {
@@ -136,7 +147,7 @@ impl ManageUsers for PostgresUsers {
             let table = self.sql.table.table.clone();
             return Err(ManageError::NoColumn { table, setting: "is_active" });
         };
-        self.change("set_active", statement, username, &active).await
+        self.change("set_active", statement, username, if active { "1" } else { "0" }).await
     }
 
     async fn by_username(&self, username: &str) -> Result<Option<User>, StoreError> {
@@ -144,6 +155,12 @@ impl ManageUsers for PostgresUsers {
     }
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let after = match after.map(|after| self.sql.login.kind.parse_login(after)) {
+            None => None,
+            Some(Some(key)) => Some(parameter(key)),
+            // Nobody comes after a name that nobody can have.
+            Some(None) => return Ok(Vec::new()),
+        };
         run!(self.database, "list", |client| async {
             let statement = client.prepare_cached(&self.sql.page).await?;
             let rows = client.query(&statement, &[&after, &i64::from(limit)]).await?;

@@ -13,8 +13,8 @@ use crate::store::sqlite::datetime::text;
 use crate::store::sqlite::schema;
 use crate::users::User;
 use crate::users::login::LoginRows as _;
-use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest};
-use crate::users::table::quoted;
+use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest_name};
+use crate::users::table::{Key, quoted};
 
 #[async_trait]
 impl ManageUsers for SqliteUsers {
@@ -43,6 +43,12 @@ impl ManageUsers for SqliteUsers {
     }
 
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let after = match after.map(|after| self.sql.login.parse_login(after)) {
+            None => None,
+            Some(Some(key)) => Some(key),
+            // Nobody comes after a name that nobody can have.
+            Some(None) => return Ok(Vec::new()),
+        };
         self.database.read("list", |connection| {
             connection
                 .prepare_cached(&self.sql.page)?
@@ -60,9 +66,11 @@ impl SqliteUsers {
         username: &str,
         value: Value,
     ) -> Result<(), ManageError> {
-        let name = username.to_owned();
+        let Some(key) = self.sql.login.parse_login(username) else {
+            return Err(ManageError::NoSuchUser { username: username.to_owned() });
+        };
         let change = move |connection: &Connection| {
-            connection.prepare_cached(&statement)?.execute(params![value, name])
+            connection.prepare_cached(&statement)?.execute(params![value, key])
         };
         match self.database.write(operation, change).await? {
             0 => Err(ManageError::NoSuchUser { username: username.to_owned() }),
@@ -80,14 +88,20 @@ fn create(
     let table = &sql.table;
     let columns = schema::columns(connection, &table.table)?;
     let max = schema::column(&columns, &table.login)
-        .map_or(usize::MAX, |column| longest(&column.declared));
+        .map_or(usize::MAX, |column| longest_name(sql.login, &column.declared));
     if user.username.is_empty() || user.username.chars().count() > max {
         return Ok(Err(ManageError::BadUsername { max }));
     }
+    let Some(key) = sql.login.parse_login(&user.username) else {
+        return Ok(Err(ManageError::of_name(table, &user.username)));
+    };
     let mut filled = Vec::new();
     let mut unknown = Vec::new();
     for column in &columns {
-        match field_of(table, &column.name, user, at).map(stored) {
+        match field_of(table, sql.key, &column.name, user, at).map(stored) {
+            Some(_) if column.name.eq_ignore_ascii_case(&table.login) => {
+                filled.push((quoted(&column.name), value_of(&key)));
+            }
             Some(value) => filled.push((quoted(&column.name), value)),
             None if column.must_be_filled() => unknown.push(column.name.clone()),
             None => {}
@@ -111,7 +125,7 @@ fn create(
         }
         Err(error) => return Err(error),
     }
-    match sql.one(connection, &sql.by_login, &user.username)? {
+    match sql.all(connection, &sql.by_login, &key)?.into_iter().next() {
         Some(found) => Ok(Ok(found.user)),
         None => Err(rusqlite::Error::QueryReturnedNoRows),
     }
@@ -122,6 +136,15 @@ fn is_duplicate(error: &rusqlite::Error) -> bool {
         error.sqlite_extended_error_code(),
         Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
     )
+}
+
+fn value_of(key: &Key) -> Value {
+    match key {
+        Key::Integer(number) => Value::Integer(*number),
+        // No column here holds it.
+        Key::Unsigned(_) => Value::Null,
+        Key::Text(text) => Value::Text(text.clone()),
+    }
 }
 
 /// As Django's SQLite backend stores it.

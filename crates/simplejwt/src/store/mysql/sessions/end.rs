@@ -4,6 +4,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row, Value, params};
 
 use crate::clock::Timestamp;
+use crate::error::StoreError;
 use crate::store::mysql::database::{Failure, begin, column, commit};
 use crate::store::mysql::datetime::datetime;
 use crate::store::mysql::sql::Sql;
@@ -109,6 +110,11 @@ pub(super) async fn batch(
     revocations::insert(conn, &revoked).await?;
     commit(conn).await?;
     Ok(Batch { ended, last })
+}
+
+/// Whether it failed because the table of users can't hold the id that is meant.
+pub(super) fn is_of_nobody(ending: &EndSessions, error: &StoreError) -> bool {
+    matches!(&ending.which, Which::All { user_id, .. } if error.is_of(user_id.as_str()))
 }
 
 /// Blacklists the user's tokens that are in no session, too.

@@ -1,0 +1,31 @@
+//! What a look for a user by a text comes to.
+
+use crate::error::{StoreError, StoreErrorKind};
+
+/// Nothing, where the database can't hold the text that was looked for: so nobody has it.
+pub(crate) fn nothing_of<T: Default>(
+    text: &str,
+    outcome: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    match outcome {
+        Err(error) if error.is_of(text) => Ok(T::default()),
+        outcome => outcome,
+    }
+}
+
+/// The one row that was found.
+///
+/// # Errors
+/// [`StoreErrorKind::Incompatible`] where there are several: nobody can tell who is meant, and the
+/// first is as wrong as the others. The column was unique when the table was opened.
+pub(crate) fn only<T>(operation: &'static str, rows: Vec<T>) -> Result<Option<T>, StoreError> {
+    let mut rows = rows.into_iter();
+    match (rows.next(), rows.next()) {
+        (found, None) => Ok(found),
+        (_, Some(_)) => {
+            let cause = "several users have the same value in the column that they are found by, \
+                         which isn't unique any more";
+            Err(StoreError::new(operation, StoreErrorKind::Incompatible, cause))
+        }
+    }
+}
