@@ -10,7 +10,7 @@ use simplejwt::store::session::{
     SessionRefresh, Which,
 };
 use simplejwt::store::{Blacklisting, OutstandingToken};
-use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser, UserOptions};
+use simplejwt::users::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
@@ -18,9 +18,10 @@ use simplejwt::users::password_fingerprint;
 use simplejwt::users::postgres::PostgresUsers;
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Credentials, SessionStore as _, Timestamp, TokenStore as _, User, UserStore as _};
+use std::sync::Arc;
 use std::time::Duration;
 use support::postgres::{Database, execute};
-use support::rights;
+use support::{hashes, rights};
 
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
@@ -605,4 +606,44 @@ async fn further_columns_are_read_as_drf_writes_them() {
     assert_eq!(ann.fields["address"], serde_json::json!("::1"));
     let text = open(of(&["span"])).await.unwrap_err().to_string();
     assert!(text.contains("has the type \"interval\""), "{text}");
+}
+
+async fn with_hashers(database: &Database, hashers: &Hashers) -> Arc<dyn ManageUsers> {
+    let (table, pool) = (UserTable::default(), hashes::pool(hashers));
+    let database = database.connect().await;
+    Arc::new(PostgresUsers::open(&database, table, pool, UserOptions::default()).await.unwrap())
+}
+
+#[tokio::test]
+async fn hashes_in_djangos_table_are_djangos_to_rewrite() {
+    let made = Database::django().await;
+    hashes::djangos_table(async |hashers| with_hashers(&made, &hashers).await).await;
+}
+
+#[tokio::test]
+async fn hashes_in_a_table_made_here_are_raised_until_django_comes() {
+    let made = Database::migrated().await;
+    let run = async |sql: &str| execute(&made.url, sql).await;
+    hashes::table_made_here(async |hashers| with_hashers(&made, &hashers).await, run).await;
+}
+
+#[tokio::test]
+async fn every_refusal_takes_the_work_of_the_costliest_hash_in_the_table() {
+    let made = Database::migrated().await;
+    hashes::equal_work(async |hashers| with_hashers(&made, &hashers).await).await;
+}
+
+#[tokio::test]
+async fn a_sample_of_the_hashes_is_bounded() {
+    let made = Database::migrated().await;
+    let fill = async |hash: &str| {
+        let many = format!(
+            "INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, \
+             is_staff, is_active, date_joined) \
+             SELECT 'user' || n, '{hash}', '', '', '', false, false, true, now() \
+             FROM generate_series(1, 5000) AS n"
+        );
+        execute(&made.url, &many).await;
+    };
+    hashes::a_sample_is_bounded(async |hashers| with_hashers(&made, &hashers).await, fill).await;
 }

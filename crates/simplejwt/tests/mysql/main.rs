@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
 mod failures;
+#[path = "../support/hashes.rs"]
+mod hashes;
 #[path = "../support/instance.rs"]
 mod instance;
 mod migrations;
+mod passwords;
 #[path = "../support/rights.rs"]
 mod rights;
 mod stores;
