@@ -13,7 +13,9 @@ pub(super) async fn take(
     client: &Client,
     table: &UserTable,
 ) -> Result<PasswordSample, tokio_postgres::Error> {
-    let (name, key) = (quoted(&table.table), quoted(&table.primary_key));
+    let name = quoted(&table.table);
+    // With the table: ORDER BY would take the bare name for that of the first column, which is text.
+    let key = format!("{name}.{}", quoted(&table.primary_key));
     let select = format!(
         "SELECT {key}::text, {}::text, pg_typeof({key})::text FROM {name}",
         quoted(&table.password)
