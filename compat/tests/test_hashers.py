@@ -15,6 +15,7 @@ from servers import DATABASES, PASSWORD, Profile, Site
 ROTATION = {"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True}
 ITERATIONS = {"4.2": 600_000, "5.2": 1_000_000}
 EVERY_DJANGO = pytest.mark.parametrize(("django", "database"), [(django, kind) for kind in DATABASES for django in ITERATIONS])
+BOTH = pytest.mark.parametrize(("django", "database"), [(django, "sqlite") for django in ITERATIONS])
 DJANGO_4_2 = pytest.mark.parametrize(("django", "database"), [("4.2", "sqlite")])
 
 
@@ -103,14 +104,25 @@ def test_three_rounds_of_alternate_logins_end_no_session(beside, django):
     assert len(sessions) == 12
 
 
-@EVERY_DJANGO
+@BOTH
+def test_difference_no_hash_is_rewritten_by_default_beside_django(beside, django):
+    """DIFFERENCE: Django rewrites each hash that isn't of its own cost."""
+    made = beside
+    for cost in (260_000, ITERATIONS[django] + 1):
+        name = add(made, f"kept {cost}", cost)
+        before = stored(made, name)
+        Token(made.ours, name)
+        assert stored(made, name) == before
+        Token(made.theirs, name)
+        assert iterations(made, name) == ITERATIONS[django]
+
+
+@BOTH
 def test_a_hash_of_an_older_django_is_rewritten_once_by_whoever_has_djangos_cost(beside, django):
     made = beside
     for rewrites in (made.theirs, made.configured):
         name = add(made, f"older {rewrites.name}", 260_000)
-        before = stored(made, name)
         mine = Token(made.ours, name)
-        assert stored(made, name) == before, "by default nothing is rewritten here"
         kept = Token(rewrites, name)
         rewritten = stored(made, name)
         assert iterations(made, name) == ITERATIONS[django]
@@ -122,7 +134,7 @@ def test_a_hash_of_an_older_django_is_rewritten_once_by_whoever_has_djangos_cost
         assert all(session.goes_on() for session in [kept, *later])
 
 
-@EVERY_DJANGO
+@BOTH
 def test_costs_that_are_set_go_both_ways_as_djangos_do(beside, django):
     made = beside
     for more in (-1, 1):
@@ -165,7 +177,7 @@ def config_check(made, **environment):
     return [line.removeprefix("warning: ") for line in done.stderr.splitlines()]
 
 
-@EVERY_DJANGO
+@pytest.mark.parametrize(("django", "database"), [("5.2", "sqlite"), *(("4.2", kind) for kind in DATABASES)])
 def test_config_check_names_the_number_to_write(tmp_path, django, database):
     python = {"python": servers.django_4_2()} if django == "4.2" else {}
     profile = Profile("check", simple_jwt=ROTATION, hashers=None)
