@@ -4,7 +4,7 @@
 
 mod support;
 
-use simplejwt::store::postgres::{PostgresStore, migrate};
+use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
 use simplejwt::store::session::{
     AccessClaims, EndReason, EndSessions, Horizon, NewSession, NextToken, Refreshing,
     SessionRefresh, Which,
@@ -646,4 +646,30 @@ async fn a_sample_of_the_hashes_is_bounded() {
         execute(&made.url, &many).await;
     };
     hashes::a_sample_is_bounded(async |hashers| with_hashers(&made, &hashers).await, fill).await;
+}
+
+#[tokio::test]
+async fn what_this_role_may_not_read_is_not_our_own() {
+    let made = Database::migrated().await;
+    let role = format!("{}_reader", made.name);
+    execute(
+        &made.url,
+        &format!(
+            "CREATE TABLE django_migrations (id integer); \
+             CREATE ROLE {role} LOGIN PASSWORD 'reader'; \
+             GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}; \
+             REVOKE SELECT ON django_migrations FROM {role}"
+        ),
+    )
+    .await;
+    let (head, tail) = made.url.split_once("://").unwrap();
+    let url = format!("{head}://{role}:reader@{}", tail.split_once('@').unwrap().1);
+    let database = PostgresDatabase::connect(&url, PostgresOptions::default()).await.unwrap();
+    let pool = hashes::pool(&Hashers::default());
+    let (table, options) = (UserTable::default(), UserOptions::default());
+    let users = PostgresUsers::open(&database, table, pool, options).await.unwrap();
+    let survey = users.survey_passwords().await.unwrap();
+    assert_eq!((survey.made_here, survey.kinds.len()), (false, 1), "{survey:?}");
+    drop(database);
+    execute(&made.url, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
