@@ -35,6 +35,7 @@ mod bcrypt;
 mod hasher;
 mod kind;
 mod md5;
+mod outcome;
 mod parameters;
 mod pbkdf2;
 mod pool;
@@ -53,6 +54,7 @@ use zeroize::Zeroizing;
 
 pub use hasher::Hasher;
 pub use kind::{Cost, HashKind};
+pub use outcome::{EncodeError, HashersError, Verdict};
 pub use parameters::{
     Argon2Cost, MAX_ARGON2_MEMORY, MAX_ARGON2_PARALLELISM, MAX_ARGON2_TIME, MAX_ARGON2_WORK,
     MAX_BCRYPT_ROUNDS, MAX_ENCODED_LENGTH, MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_MEMORY,
@@ -75,62 +77,6 @@ pub const DEFAULT_MAX_REFUSAL_WORK: Duration = Duration::from_secs(1);
 const UNUSABLE_PREFIX: char = '!';
 /// Django's `UNUSABLE_PASSWORD_SUFFIX_LENGTH`.
 const UNUSABLE_LENGTH: usize = 40;
-
-/// What came of comparing a password with a stored hash.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is the password.
-    Correct {
-        /// The hash is of another algorithm, cost or salt length than new ones: Django makes it
-        /// anew, now that the password is at hand. Whether to do so here is another question:
-        /// [`Hashers::should_rewrite`].
-        must_update: bool,
-    },
-    /// It is not; or there is no such user, or no usable hash.
-    Wrong,
-}
-
-impl Verdict {
-    /// Whether the password was the right one.
-    #[must_use]
-    pub const fn is_correct(self) -> bool {
-        matches!(self, Verdict::Correct { .. })
-    }
-}
-
-/// Why a list of hashers or their parameters cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HashersError {
-    /// The list is empty, so that nothing could make a hash.
-    #[error("the list of password hashers is empty")]
-    Empty,
-    /// Neither a class path of Django's hashers nor the name of one.
-    #[error("`{0}` is not one of Django's password hashers")]
-    Unknown(String),
-    /// A cost outside of what its algorithm or this crate allows.
-    #[error("{setting} of the password hashers are out of range")]
-    OutOfRange {
-        /// Which.
-        setting: &'static str,
-    },
-}
-
-/// Why a password could not be hashed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EncodeError {
-    /// Plain bcrypt takes no more than 72 bytes. `bcrypt_sha256` has no such limit.
-    #[error("the password is over bcrypt's 72 bytes")]
-    TooLongForBcrypt,
-    /// Argon2 refused, for want of memory in all likelihood.
-    #[error("argon2 did not hash the password")]
-    Argon2(#[source] ::argon2::Error),
-    /// scrypt refused its parameters.
-    #[error("scrypt did not hash the password")]
-    Scrypt(#[source] ::scrypt::errors::InvalidParams),
-}
 
 /// The hashers in use: Django's `PASSWORD_HASHERS` with the costs of new hashes.
 ///
@@ -442,25 +388,6 @@ impl Hashers {
     }
 }
 
-/// What follows the name in a well-formed hash whose digest is random.
-fn prepare(kind: HashKind) -> String {
-    let salt = random::alphanumeric(SALT_LENGTH);
-    let digest = random_bytes::<64>();
-    match kind.cost() {
-        Cost::Pbkdf2(iterations) => {
-            let of = match kind.hasher() {
-                Hasher::Pbkdf2Sha1 => pbkdf2::Digest::Sha1,
-                _ => pbkdf2::Digest::Sha256,
-            };
-            pbkdf2::prepare(of, &salt, &digest, iterations)
-        }
-        Cost::Argon2(cost) => argon2::prepare(&salt, &digest, cost),
-        Cost::Bcrypt(rounds) => bcrypt::prepare(random_bytes(), &digest, rounds),
-        Cost::Scrypt(cost) => scrypt::prepare(&salt, &digest, cost),
-        Cost::Md5 => md5::prepare(&salt, &digest),
-    }
-}
-
 fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0u8; N];
     random::fill(&mut bytes);
@@ -490,21 +417,3 @@ pub fn is_usable(encoded: &str) -> bool {
 
 /// A password on its way to a hashing thread; wiped when dropped.
 type Password = Zeroizing<String>;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Were the prepared hash not one, the work of a refusal would be none.
-    #[test]
-    fn a_prepared_hash_is_one_of_its_kind() {
-        for hasher in Hasher::ALL {
-            let kind = HashKind::new(hasher, &Parameters::default());
-            let prepared = prepare(kind);
-            let stored = Stored::parse(hasher, &prepared).unwrap();
-            assert_eq!(stored.kind(), kind);
-            assert!(!stored.is_stale(), "{hasher}");
-            assert_ne!(prepared, prepare(kind));
-        }
-    }
-}

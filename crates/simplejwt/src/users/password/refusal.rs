@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::kind::HashKind;
+use super::kind::{Cost, HashKind};
+use super::parameters::SALT_LENGTH;
 use super::stored::Stored;
 use super::work::UnitCosts;
-use super::{pbkdf2, prepare};
+use super::{Hasher, argon2, bcrypt, md5, pbkdf2, random_bytes, scrypt};
+use crate::random;
 
 /// What all clones of [`Hashers`](super::Hashers) share.
 #[derive(Debug)]
@@ -190,4 +192,42 @@ impl Known {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What follows the name in a well-formed hash whose digest is random.
+fn prepare(kind: HashKind) -> String {
+    let salt = random::alphanumeric(SALT_LENGTH);
+    let digest = random_bytes::<64>();
+    match kind.cost() {
+        Cost::Pbkdf2(iterations) => {
+            let of = match kind.hasher() {
+                Hasher::Pbkdf2Sha1 => pbkdf2::Digest::Sha1,
+                _ => pbkdf2::Digest::Sha256,
+            };
+            pbkdf2::prepare(of, &salt, &digest, iterations)
+        }
+        Cost::Argon2(cost) => argon2::prepare(&salt, &digest, cost),
+        Cost::Bcrypt(rounds) => bcrypt::prepare(random_bytes(), &digest, rounds),
+        Cost::Scrypt(cost) => scrypt::prepare(&salt, &digest, cost),
+        Cost::Md5 => md5::prepare(&salt, &digest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Parameters;
+    use super::*;
+
+    /// Were the prepared hash not one, the work of a refusal would be none.
+    #[test]
+    fn a_prepared_hash_is_one_of_its_kind() {
+        for hasher in Hasher::ALL {
+            let kind = HashKind::new(hasher, &Parameters::default());
+            let prepared = prepare(kind);
+            let stored = Stored::parse(hasher, &prepared).unwrap();
+            assert_eq!(stored.kind(), kind);
+            assert!(!stored.is_stale(), "{hasher}");
+            assert_ne!(prepared, prepare(kind));
+        }
+    }
 }
