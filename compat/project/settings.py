@@ -5,6 +5,7 @@ import os
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+import django
 import pymysql
 
 
@@ -22,7 +23,9 @@ def database(url):
         "PORT": parts.port,
     }
     if parts.scheme == "sqlite":
-        options = {"timeout": 20, "transaction_mode": "IMMEDIATE"}
+        options = {"timeout": 20}
+        if django.VERSION >= (5, 1):
+            options["transaction_mode"] = "IMMEDIATE"
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": server["NAME"], "OPTIONS": options}
     if parts.scheme in ("postgres", "postgresql"):
         return {"ENGINE": "django.db.backends.postgresql", **server}
@@ -61,11 +64,20 @@ if "COMPAT_STAFF" in os.environ:
     INSTALLED_APPS.append("staff")
     AUTH_USER_MODEL = f"staff.{os.environ['COMPAT_STAFF']}"
 
+if switch("COMPAT_WEB_SESSIONS"):
+    INSTALLED_APPS.append("django.contrib.sessions")
+
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+if switch("COMPAT_WEB_SESSIONS"):
+    MIDDLEWARE += [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+    ]
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 
 if switch("SIMPLEJWT_ALLOW_INACTIVE_LOGIN"):

@@ -1,5 +1,7 @@
 import os
 
+from django.contrib.auth import authenticate, login
+from django.http import HttpResponse
 from django.urls import path
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
@@ -33,7 +35,20 @@ class ProtectedStateless(APIView):
         return Response({"message": f"Welcome, {request.user.username}!"})
 
 
+def web_login(request):
+    """As the login form of a site: the user is kept in Django's own session."""
+    user = authenticate(request, username=request.POST["username"], password=request.POST["password"])
+    login(request, user)
+    return HttpResponse(user.get_username())
+
+
+def web_user(request):
+    return HttpResponse(request.user.get_username())
+
+
 urlpatterns = [
+    path("web/login/", web_login),
+    path("web/user/", web_user),
     path("api/token/", views.token_obtain_pair),
     path("api/token/refresh/", views.token_refresh),
     path("api/token/verify/", views.token_verify),

@@ -35,7 +35,8 @@ class Profile:
 
     name: str
     simple_jwt: dict = dataclasses.field(default_factory=dict)
-    hashers: tuple = ("MD5PasswordHasher", "PBKDF2PasswordHasher")
+    # None: neither side is told.
+    hashers: tuple | None = ("MD5PasswordHasher", "PBKDF2PasswordHasher")
     blacklist: bool = True
     custom_user: bool = False
     # Which of the models in `staff` the users are of, if they are.
@@ -49,12 +50,13 @@ class Profile:
             "PYTHONDONTWRITEBYTECODE": "1",
             "SECRET_KEY": SECRET,
             "SIMPLE_JWT": json.dumps(self.simple_jwt),
-            "PASSWORD_HASHERS": json.dumps([HASHERS + name for name in self.hashers]),
             "DATABASE_URL": url,
             "SIMPLEJWT_TOKEN_BLACKLIST": "true" if self.blacklist else "false",
             "SIMPLEJWT_DEMO": "true",
             **self.extra,
         }
+        if self.hashers:
+            environment["PASSWORD_HASHERS"] = json.dumps([HASHERS + name for name in self.hashers])
         if self.custom_user:
             environment.update(
                 COMPAT_CUSTOM_USER="true",
@@ -135,6 +137,15 @@ def binary():
     return str(pathlib.Path(path).resolve())
 
 
+def django_4_2():
+    """The Python that has Django 4.2, made by `cargo xtask test`."""
+    made = PROJECT.parent / ".venv-django42/bin/python"
+    python = pathlib.Path(os.environ.get("COMPAT_DJANGO42") or made)
+    if not python.exists():
+        raise RuntimeError(f"there is no {python}: `cargo xtask test` makes it of compat/requirements-django42.txt")
+    return str(python)
+
+
 def django_only():
     """Whether Django is compared with itself, which tests the comparison."""
     return os.environ.get("COMPAT_OTHER") == "django"
@@ -143,15 +154,16 @@ def django_only():
 class Site:
     """A database with both servers on it."""
 
-    def __init__(self, profile, folder, database="sqlite"):
+    def __init__(self, profile, folder, database="sqlite", python=sys.executable):
         self.profile = profile
+        self.python = python
         self.folder = folder
         self.database = databases.make(database, folder)
         self.environment = profile.environment(self.database.url)
         self.servers = []
 
     def manage(self, *arguments, **environment):
-        return self.run([sys.executable, str(PROJECT / "manage.py"), *arguments], **environment)
+        return self.run([self.python, str(PROJECT / "manage.py"), *arguments], **environment)
 
     def ours_command(self, *arguments, stdin="", **environment):
         return self.run([binary(), *arguments], stdin=stdin, **environment)
@@ -176,7 +188,7 @@ class Site:
             "import django, json; django.setup()\n"
             "from django.contrib.auth import get_user_model; User = get_user_model()\n"
         )
-        out = self.run([sys.executable, "-c", head + code], DJANGO_SETTINGS_MODULE="settings", PYTHONPATH=str(PROJECT))
+        out = self.run([self.python, "-c", head + code], DJANGO_SETTINGS_MODULE="settings", PYTHONPATH=str(PROJECT))
         return json.loads(out) if out.strip() else None
 
     def sql(self, statement, *values):
@@ -194,14 +206,15 @@ class Site:
 
     def start_django(self, name):
         port = free_port()
-        command = [sys.executable, "-m", "gunicorn", "wsgi", "--chdir", str(PROJECT)]
+        command = [self.python, "-m", "gunicorn", "wsgi", "--chdir", str(PROJECT)]
         command += ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "4"]
         command += ["--worker-tmp-dir", str(self.folder), "--no-control-socket"]
         return self.launch(name, port, command, {})
 
-    def start_ours(self):
+    def start_ours(self, name="simplejwt", **environment):
         port = free_port()
-        return self.launch("simplejwt", port, [binary(), "serve"], {"SIMPLEJWT_BIND": f"127.0.0.1:{port}"})
+        environment["SIMPLEJWT_BIND"] = f"127.0.0.1:{port}"
+        return self.launch(name, port, [binary(), "serve"], environment)
 
     def launch(self, name, port, command, environment):
         log = self.folder / f"{name}.log"

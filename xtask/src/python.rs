@@ -1,5 +1,5 @@
-//! The Python environment of `compat/`: Django and the package that this project is compatible
-//! with, in the versions that `compat/requirements.txt` pins.
+//! The Python environments of `compat/`: Django and the package that this project is compatible
+//! with, in the versions that `compat/requirements.txt` pins, and an older Django.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,43 +15,72 @@ const OLDEST: (u32, u32) = (3, 10);
 const PROBE: &str =
     "import sys, venv, ensurepip; sys.exit(sys.version_info < tuple(map(int, sys.argv[1:])))";
 
-/// The Python of an environment that has what `compat/requirements.txt` says, made if it isn't
-/// there and made anew when that file changes.
+/// An environment: its folder, and the file that pins what is in it.
+struct Environment {
+    folder: &'static str,
+    requirements: &'static str,
+}
+
+/// What the tests run with.
+const CURRENT: Environment =
+    Environment { folder: "compat/.venv", requirements: "compat/requirements.txt" };
+/// A Django whose password hashes cost less, to serve beside.
+const DJANGO_4_2: Environment = Environment {
+    folder: "compat/.venv-django42",
+    requirements: "compat/requirements-django42.txt",
+};
+
+/// The Python that has what `compat/requirements.txt` says.
 ///
 /// # Errors
 /// There is no suitable Python and none can be installed, or the packages can't be fetched.
 pub(crate) fn environment() -> Result<PathBuf> {
-    let folder = root().join("compat/.venv");
-    let python = folder.join("bin/python");
-    let wanted_file = root().join("compat/requirements.txt");
-    let wanted =
-        fs::read(&wanted_file).with_context(|| format!("can't read {}", wanted_file.display()))?;
-    // Written last, so an interrupted installation is not taken for a finished one.
-    let installed_file = folder.join("installed-requirements.txt");
-    if fs::read(&installed_file).is_ok_and(|installed| installed == wanted) && works(&python) {
-        announce("compat/.venv has what compat/requirements.txt says");
-        return Ok(python);
-    }
+    CURRENT.make()
+}
 
-    let system_python = system_python()?;
-    announce(&format!("making compat/.venv with {}", system_python.display()));
-    run(command(&system_python, &["-m", "venv", "--clear", "compat/.venv"]))?;
-    run(command(
-        &python,
-        &[
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--quiet",
-            "--requirement",
-            "compat/requirements.txt",
-        ],
-    ))?;
-    fs::write(&installed_file, wanted)
-        .with_context(|| format!("can't write {}", installed_file.display()))?;
-    Ok(python)
+/// The Python that has Django 4.2.
+///
+/// # Errors
+/// As [`environment`].
+pub(crate) fn django_4_2() -> Result<PathBuf> {
+    DJANGO_4_2.make()
+}
+
+impl Environment {
+    /// Its Python. Made if it isn't there, and made anew when the file changes.
+    fn make(&self) -> Result<PathBuf> {
+        let Self { folder, requirements } = self;
+        let python = root().join(folder).join("bin/python");
+        let wanted_file = root().join(requirements);
+        let wanted = fs::read(&wanted_file)
+            .with_context(|| format!("can't read {}", wanted_file.display()))?;
+        // Written last, so an interrupted installation is not taken for a finished one.
+        let installed_file = root().join(folder).join("installed-requirements.txt");
+        if fs::read(&installed_file).is_ok_and(|installed| installed == wanted) && works(&python) {
+            announce(&format!("{folder} has what {requirements} says"));
+            return Ok(python);
+        }
+
+        let system_python = system_python()?;
+        announce(&format!("making {folder} with {}", system_python.display()));
+        run(command(&system_python, &["-m", "venv", "--clear", folder]))?;
+        run(command(
+            &python,
+            &[
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-input",
+                "--quiet",
+                "--requirement",
+                requirements,
+            ],
+        ))?;
+        fs::write(&installed_file, wanted)
+            .with_context(|| format!("can't write {}", installed_file.display()))?;
+        Ok(python)
+    }
 }
 
 fn system_python() -> Result<PathBuf> {

@@ -23,6 +23,7 @@ const CARGO_RUNS: &[&[&str]] = &[
 /// A test failed or was skipped, a runner failed, or what the tests need can't be made.
 pub(crate) fn run() -> Result<()> {
     let python = python::environment()?;
+    let django_4_2 = python::django_4_2()?;
     browser::ensure()?;
     nginx::require()?;
     let databases = Up::anew("test")?;
@@ -40,6 +41,7 @@ pub(crate) fn run() -> Result<()> {
         Ok(server) => {
             let mut pytest = command(python, &["-m", "pytest", "--color=no", "compat"]);
             pytest.env("SIMPLEJWT_BIN", server).env_remove("PYTEST_ADDOPTS");
+            pytest.env("COMPAT_DJANGO42", django_4_2);
             pytest.envs(variables.iter().cloned());
             if !watch(pytest, |line| tally.pytest_line(line))? {
                 broken.push("python -m pytest compat".into());

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use simplejwt::settings::Revocation;
+use simplejwt::users::manage::ManageUsers;
+use simplejwt::users::password::HashingPool;
 use simplejwt::web::axum::{RouterOptions, not_found, router_with};
 use simplejwt::web::cors::AllowedOriginsLayer;
 use simplejwt::web::endpoint::Authentication;
@@ -13,8 +15,9 @@ use simplejwt::{Auth, Clock as _, KeySet, SessionStore, SystemClock, Tokens};
 
 use crate::claims::ConfiguredClaims;
 use crate::config::{self, Config};
-use crate::database::{Database, hashing_pool};
+use crate::database::{self, Database, hashing_pool};
 use crate::failure::Failure;
+use crate::hashes;
 use crate::health::{self, Health};
 use crate::purge::Purge;
 
@@ -24,6 +27,8 @@ pub(crate) struct App {
     /// For answers that don't come from the router.
     pub(crate) cors: Option<AllowedOriginsLayer>,
     auth: Auth,
+    users: Arc<dyn ManageUsers>,
+    passwords: HashingPool,
     store: Option<Arc<dyn SessionStore>>,
 }
 
@@ -34,7 +39,8 @@ pub(crate) struct App {
 pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let tokens = tokens(config)?;
     let database = Database::open(config).await?;
-    let users = database.users(config, hashing_pool(config)?).await?;
+    let passwords = hashing_pool(config)?;
+    let users = database.users(config, passwords.clone()).await?;
     let mut auth = Auth::new(tokens).with_shared_users(users.clone());
     if !config.claims.added.is_empty() {
         auth = auth.with_hooks(ConfiguredClaims::new(&config.claims, users.clone()).await?);
@@ -49,7 +55,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     if config.settings.jwk_url.is_some() {
         jwks::keep_fresh(auth.clone()).await;
     }
-    let health = Health { auth: auth.clone(), users, store: store.clone() };
+    let health = Health { auth: auth.clone(), users: users.clone(), store: store.clone() };
     let router = router_with(auth.clone(), &options(config))
         .merge(health::router(health))
         .fallback(not_found);
@@ -60,14 +66,39 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         Some(cors) => router.layer(cors.clone()),
         None => router,
     };
-    Ok(App { router, cors, auth, store })
+    Ok(App { router, cors, auth, users, passwords, store })
 }
 
 impl App {
+    /// What is allowed but may surprise: in the settings and of the stored password hashes.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn warnings(&self, config: &Config) -> Result<Vec<String>, Failure> {
+        let mut warnings = config.settings.warnings();
+        warnings.extend(self.hash_warnings(config).await?);
+        Ok(warnings)
+    }
+
+    async fn hash_warnings(&self, config: &Config) -> Result<Vec<String>, Failure> {
+        // Without it, what computations take on common hardware goes.
+        if let Err(error) = self.passwords.calibrate().await {
+            tracing::warn!(%error, "what a password hash takes can't be measured");
+        }
+        let survey = self.users.survey_passwords().await;
+        let survey = survey.map_err(|error| database::failed(&error))?;
+        Ok(hashes::warnings(&config.password, self.passwords.hashers(), &survey))
+    }
+
     /// What goes on beside the requests, for as long as the process lives.
     pub(crate) async fn start(&self, config: &Config) {
         for warning in config.settings.warnings() {
             tracing::warn!("{warning}");
+        }
+        // The first refused login, too, takes as much work as the costliest hash in the table.
+        match self.hash_warnings(config).await {
+            Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+            Err(error) => tracing::warn!(%error, "the password hashes can't be read yet"),
         }
         if config.settings.sessions.revocation == Revocation::Feed {
             // A process that has just started knows what was revoked before it answers.

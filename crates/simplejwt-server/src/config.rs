@@ -14,6 +14,7 @@ mod file;
 mod gateway;
 mod item;
 mod oauth;
+mod password;
 mod sessions;
 mod simple_jwt;
 mod suggest;
@@ -27,7 +28,9 @@ use std::time::Duration;
 use serde_json::Value;
 use simplejwt::Settings;
 use simplejwt::settings::Secret;
-use simplejwt::users::password::{Hasher, Parameters, PoolOptions};
+use simplejwt::users::password::{
+    DEFAULT_MAX_REFUSAL_WORK, Hasher, Parameters, PoolOptions, Rehash,
+};
 use simplejwt::users::table::KeyKind;
 use simplejwt::web::endpoint::{GatewayOptions, OAuthClients};
 
@@ -136,6 +139,10 @@ pub(crate) struct Users {
 pub(crate) struct Password {
     pub(crate) hashers: Vec<Hasher>,
     pub(crate) parameters: Parameters,
+    /// Which stored hashes a login makes anew; none: that hangs on who made the table.
+    pub(crate) rehash: Option<Rehash>,
+    /// How long a refused login computes at most.
+    pub(crate) max_refusal_work: Duration,
     pub(crate) pool: PoolOptions,
 }
 
@@ -183,6 +190,8 @@ impl Default for Config {
             password: Password {
                 hashers: Hasher::DJANGO_DEFAULT.to_vec(),
                 parameters: Parameters::default(),
+                rehash: None,
+                max_refusal_work: DEFAULT_MAX_REFUSAL_WORK,
                 pool: PoolOptions::default(),
             },
             settings: Settings::default(),
@@ -258,9 +267,7 @@ fn assemble(layers: Vec<Layer>, mut warnings: Vec<String>) -> Result<Loaded, Con
     if !given.contains_key("simple_jwt.signing_key") && config.settings.algorithm.is_symmetric() {
         config.settings.signing_key.clone_from(&config.secret_key);
     }
-    if let Err(cost) = config.password.parameters.validate() {
-        problems.push(format!("[password]: {cost}"));
-    }
+    problems.extend(password::settle(&mut config.password, &given));
     if let Err(contradiction) = config.settings.validate() {
         problems.extend_from_slice(contradiction.problems());
     }

@@ -174,7 +174,9 @@ pub(crate) fn hashing_pool(config: &Config) -> Result<HashingPool, Failure> {
     let password = &config.password;
     let hashers = Hashers::new(password.hashers.iter().copied())
         .and_then(|hashers| hashers.with_parameters(password.parameters))
-        .map_err(|error| Failure::config(format!("[password]: {error}")))?;
+        .map_err(|error| Failure::config(format!("[password]: {error}")))?
+        .with_rehash(password.rehash)
+        .with_max_refusal_work(password.max_refusal_work);
     HashingPool::new(hashers, password.pool).map_err(|error| {
         Failure::Failed(format!("can't start the threads that hash passwords: {error}"))
     })

@@ -9,6 +9,7 @@ mod config;
 mod database;
 mod failure;
 mod files;
+mod hashes;
 mod health;
 mod limits;
 mod output;

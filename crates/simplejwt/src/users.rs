@@ -43,6 +43,12 @@ pub mod postgres;
     allow(dead_code, reason = "each database uses a part of it")
 )]
 mod rights;
+#[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
+mod sample;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "sql")]
@@ -173,11 +179,22 @@ impl fmt::Debug for Credentials {
 /// - An error means that the question couldn't be answered, never that the answer is no.
 #[async_trait]
 pub trait UserStore: fmt::Debug + Send + Sync + 'static {
-    /// The user whose credentials these are. Rewrites an outdated password hash, as Django does.
+    /// The user whose credentials these are. May make the stored hash anew, now that the password
+    /// is at hand.
     async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError>;
 
     /// The user with this `USER_ID_FIELD`.
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError>;
+
+    /// What the stored password hashes are, by a sample of the rows that is bounded however big the
+    /// table is. The stores of this crate look again by themselves every few minutes when somebody
+    /// logs in; called before the first login, refused logins take equal work from the first on.
+    ///
+    /// Nothing is known unless a store says so.
+    #[cfg(feature = "passwords")]
+    async fn survey_passwords(&self) -> Result<password::PasswordSurvey, StoreError> {
+        Ok(password::PasswordSurvey::default())
+    }
 
     /// Notes that the user has logged in (`UPDATE_LAST_LOGIN`).
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError>;

@@ -63,6 +63,7 @@ const IMPLEMENTATIONS: &[&str] = &[
     "users/password",
     "users/postgres",
     "users/rights",
+    "users/sample",
     "users/sqlite",
     "users/table",
 ];

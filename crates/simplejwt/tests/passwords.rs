@@ -3,11 +3,15 @@
 #![cfg(feature = "passwords")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
+use std::cmp::Ordering;
+use std::time::Duration;
+
 use proptest::prelude::*;
 use serde_json::Value;
 use simplejwt::users::password::{
-    Argon2Cost, EncodeError, Hasher, Hashers, HashersError, Parameters, ScryptCost, Verdict,
-    is_usable, unusable_password,
+    Argon2Cost, DEFAULT_MAX_REFUSAL_WORK, EncodeError, HashKind, Hasher, Hashers, HashersError,
+    Parameters, PasswordSurvey, Rehash, ScryptCost, StoredKind, Verdict, is_usable,
+    unusable_password,
 };
 use simplejwt::users::revoke_claim;
 
@@ -184,44 +188,279 @@ fn no_login_without_a_usable_hash_and_each_costs_one_computation() {
     }
 }
 
-/// Computations of a wrong password for a hash made with `stored` costs.
-fn wrong_costs(preferred: (Hasher, Parameters), stored: (Hasher, Parameters)) -> u64 {
-    let encoded = hashers(stored.0, stored.1).encode("secret").unwrap();
-    let hashers = hashers(preferred.0, preferred.1);
-    assert_eq!(hashers.verify("guess", &encoded), Verdict::Wrong);
-    let wrong = hashers.computations();
-    assert!(hashers.verify("secret", &encoded).is_correct());
-    assert_eq!(hashers.computations(), wrong + 1, "a right password is never hardened");
-    wrong
+/// Work that differs by less was padded to the same: a step is one iteration of PBKDF2.
+const STEP: Duration = Duration::from_micros(1);
+
+/// A hash of each of Django's hashers, with costs that differ in work.
+fn a_hash_of_each() -> Vec<(HashKind, String)> {
+    let usual = cheap();
+    let costs = Parameters {
+        pbkdf2_iterations: 700,
+        argon2: Argon2Cost { memory_cost: 256, ..usual.argon2 },
+        bcrypt_rounds: 5,
+        scrypt: ScryptCost { work_factor: 64, ..usual.scrypt },
+    };
+    let of = |hasher| {
+        let hashers = hashers(hasher, costs);
+        (hashers.new_hashes(), hashers.encode("secret").unwrap())
+    };
+    Hasher::ALL.into_iter().map(of).collect()
+}
+
+fn survey(hashers: &Hashers, hashes: &[(HashKind, String)]) -> PasswordSurvey {
+    PasswordSurvey::of(hashes.iter().map(|(_, hash)| hashers.kind_of(hash)), false)
+}
+
+/// The work of what is done, by the algorithms and costs.
+fn work_of(hashers: &Hashers, work: impl FnOnce(&Hashers)) -> Duration {
+    let before = hashers.work();
+    work(hashers);
+    hashers.work() - before
 }
 
 #[test]
-fn a_wrong_password_makes_up_for_a_cheaper_hash() {
-    use Hasher::*;
+fn a_refusal_takes_the_work_of_the_costliest_kind_known() {
+    let hashes = a_hash_of_each();
+    for preferred in Hasher::ALL {
+        let hashers = hashers(preferred, cheap());
+        hashers.learn(&survey(&hashers, &hashes));
+        let (kind, target) = hashers.refusal_work();
+        let most = hashes.iter().map(|(kind, _)| hashers.time_of(*kind)).max().unwrap();
+        assert_eq!((hashers.time_of(kind), target), (most, most));
+        assert!(target > Duration::from_millis(1), "bcrypt: {target:?}");
+
+        let equals = |work: Duration, what: &str| {
+            assert!(work.abs_diff(target) < STEP, "{preferred}, {what}: {work:?}, not {target:?}");
+        };
+        equals(work_of(&hashers, |h| h.dummy_work("secret")), "unknown");
+        for encoded in [unusable_password().as_str(), "", "sha1$a$b", "md5$$b", "secret"] {
+            let verify = |h: &Hashers| assert_eq!(h.verify("secret", encoded), Verdict::Wrong);
+            equals(work_of(&hashers, verify), encoded);
+        }
+        for (kind, hash) in &hashes {
+            let wrong = |h: &Hashers| assert_eq!(h.verify("guess", hash), Verdict::Wrong);
+            equals(work_of(&hashers, wrong), &kind.to_string());
+            let inactive = |h: &Hashers| assert!(h.verify_refused("secret", hash).is_correct());
+            equals(work_of(&hashers, inactive), &kind.to_string());
+            let right = |h: &Hashers| assert!(h.verify("secret", hash).is_correct());
+            assert_eq!(work_of(&hashers, right), hashers.time_of(*kind), "let in: {kind}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_takes_no_less_than_a_new_hash_and_no_more_than_the_limit() {
+    let hashes = a_hash_of_each();
+    let most = |limit: Duration| {
+        let hashers = hashers(Hasher::Pbkdf2Sha256, cheap()).with_max_refusal_work(limit);
+        hashers.learn(&survey(&hashers, &hashes));
+        let new = hashers.time_of(hashers.new_hashes());
+        let work = work_of(&hashers, |h| h.dummy_work("secret"));
+        assert!(work.abs_diff(hashers.refusal_work().1) < STEP);
+        (hashers.refusal_work().1, new)
+    };
+    let (none, new) = most(Duration::ZERO);
+    assert_eq!(none, new);
+    let limit = Duration::from_micros(500);
+    assert_eq!(most(limit).0, limit);
+    assert!(most(DEFAULT_MAX_REFUSAL_WORK).0 > limit);
+    let costs = Parameters { pbkdf2_iterations: 5000, ..cheap() };
+    let hashers = hashers(Hasher::Pbkdf2Sha256, cheap()).with_max_refusal_work(limit);
+    let hashers = hashers.with_parameters(costs).unwrap();
+    hashers.learn(&survey(&hashers, &hashes));
+    assert_eq!(hashers.refusal_work().1, hashers.time_of(hashers.new_hashes()));
+}
+
+#[test]
+fn what_a_login_meets_is_known_until_the_sample_after_the_next() {
+    let hashes = a_hash_of_each();
+    let hashers = hashers(Hasher::Md5, cheap());
+    let (md5, bcrypt) = (hashers.new_hashes(), &hashes[3]);
+    assert_eq!(hashers.refusal_work().0, md5);
+    assert_eq!(hashers.verify("guess", &bcrypt.1), Verdict::Wrong);
+    assert_eq!(hashers.refusal_work().0, bcrypt.0);
+    hashers.learn(&PasswordSurvey::default());
+    assert_eq!(hashers.refusal_work().0, bcrypt.0);
+    hashers.learn(&PasswordSurvey::default());
+    assert_eq!(hashers.refusal_work().0, md5);
+    hashers.learn(&survey(&hashers, &hashes));
+    assert_eq!(hashers.refusal_work().0, bcrypt.0);
+    hashers.learn(&PasswordSurvey::default());
+    assert_eq!(hashers.refusal_work().0, md5, "a sample takes the place of the one before");
+}
+
+/// The numbers decide nothing but how much is computed; that they are right is measured by
+/// `cargo bench -p simplejwt --all-features --bench refusals`.
+#[test]
+fn measured_costs_keep_refusals_equal() {
+    let hashes = a_hash_of_each();
+    let hashers = hashers(Hasher::Pbkdf2Sha256, cheap());
+    hashers.calibrate();
+    hashers.learn(&survey(&hashers, &hashes));
+    let target = hashers.refusal_work().1;
+    for (kind, hash) in &hashes {
+        let wrong = |h: &Hashers| assert_eq!(h.verify("guess", hash), Verdict::Wrong);
+        let work = work_of(&hashers, wrong);
+        assert!(work.abs_diff(target) < Duration::from_micros(20), "{kind}: {work:?}, {target:?}");
+    }
+}
+
+#[test]
+fn always_rewrites_what_django_would_and_stronger_never_weakens() {
+    let fixture = fixture();
+    let mut raised = 0;
+    for entry in entries(&fixture, "verify") {
+        let rewrites = |rehash| entry.hashers.should_rewrite(entry.encoded, rehash);
+        assert_eq!(Some(rewrites(Rehash::Always)), entry.must_update, "{}", entry.what);
+        assert!(!rewrites(Rehash::Never));
+        if rewrites(Rehash::Stronger) {
+            raised += 1;
+            assert!(rewrites(Rehash::Always), "{}", entry.what);
+            let StoredKind::Accepted(stored) = entry.hashers.kind_of(entry.encoded) else {
+                panic!("{}", entry.what);
+            };
+            let new = entry.hashers.new_hashes();
+            let weaker = stored.cost().partial_cmp(&new.cost()) == Some(Ordering::Greater);
+            assert!(!weaker, "{}", entry.what);
+        }
+    }
+    assert!(raised > 30, "{raised}");
+    for entry in entries(&fixture, "refused") {
+        assert!(!entry.hashers.should_rewrite("!", Rehash::Always), "{}", entry.what);
+    }
+}
+
+#[test]
+fn stronger_goes_by_the_cost_within_an_algorithm_and_by_its_kind_between_two() {
     let usual = cheap();
-    let fewer = Parameters { pbkdf2_iterations: 40, ..usual };
-    for hasher in [Pbkdf2Sha256, Pbkdf2Sha1] {
-        assert_eq!(wrong_costs((hasher, usual), (hasher, usual)), 1);
-        assert_eq!(wrong_costs((hasher, usual), (hasher, fewer)), 2);
-        assert_eq!(wrong_costs((hasher, fewer), (hasher, usual)), 1);
-    }
-    let six = Parameters { bcrypt_rounds: 6, ..usual };
-    for hasher in [Bcrypt, BcryptSha256] {
-        assert_eq!(wrong_costs((hasher, six), (hasher, usual)), 4);
-        assert_eq!(wrong_costs((hasher, usual), (hasher, six)), 1);
-    }
-    let more = Parameters {
-        argon2: Argon2Cost { memory_cost: 256, ..usual.argon2 },
-        scrypt: ScryptCost { work_factor: 64, ..usual.scrypt },
+    let short_salt = "pbkdf2_sha256$100$short$AAAA";
+    let rewrites = |(from, stored): (Hasher, Parameters), (to, new): (Hasher, Parameters)| {
+        let encoded = hashers(from, stored).encode("secret").unwrap();
+        hashers(to, new).should_rewrite(&encoded, Rehash::Stronger)
+    };
+    let argon2 = |memory_cost, time_cost, parallelism| Parameters {
+        argon2: Argon2Cost { time_cost, memory_cost, parallelism },
         ..usual
     };
-    for hasher in [Argon2, Scrypt] {
-        assert_eq!(wrong_costs((hasher, more), (hasher, usual)), 2);
-        assert_eq!(wrong_costs((hasher, usual), (hasher, more)), 1);
+    let scrypt = |work_factor, block_size, parallelism| Parameters {
+        scrypt: ScryptCost { work_factor, block_size, parallelism },
+        ..usual
+    };
+    let iterations = |pbkdf2_iterations| Parameters { pbkdf2_iterations, ..usual };
+    let rounds = |bcrypt_rounds| Parameters { bcrypt_rounds, ..usual };
+    use Hasher::*;
+    for (hasher, weaker, stronger) in [
+        (Pbkdf2Sha256, iterations(99), usual),
+        (Pbkdf2Sha1, usual, iterations(101)),
+        (Bcrypt, usual, rounds(5)),
+        (BcryptSha256, usual, rounds(6)),
+        (Argon2, argon2(64, 1, 2), argon2(64, 2, 2)),
+        (Argon2, argon2(64, 1, 2), argon2(65, 1, 1)),
+        (Scrypt, scrypt(16, 2, 1), scrypt(32, 2, 1)),
+        (Scrypt, scrypt(16, 2, 1), scrypt(16, 2, 5)),
+    ] {
+        assert!(rewrites((hasher, weaker), (hasher, stronger)), "{hasher}");
+        assert!(!rewrites((hasher, stronger), (hasher, weaker)), "{hasher}");
+        assert!(!rewrites((hasher, weaker), (hasher, weaker)), "{hasher}");
     }
-    assert_eq!(wrong_costs((Pbkdf2Sha256, usual), (Md5, usual)), 2);
-    assert_eq!(wrong_costs((Md5, usual), (Pbkdf2Sha256, usual)), 1);
-    assert_eq!(wrong_costs((Pbkdf2Sha256, usual), (Bcrypt, usual)), 1);
+    for (hasher, one, two) in [
+        (Argon2, argon2(64, 2, 2), argon2(128, 1, 2)),
+        (Argon2, argon2(64, 1, 2), argon2(64, 1, 1)),
+        (Scrypt, scrypt(16, 4, 1), scrypt(32, 2, 1)),
+    ] {
+        assert!(!rewrites((hasher, one), (hasher, two)) && !rewrites((hasher, two), (hasher, one)));
+    }
+    let order = [Md5, Pbkdf2Sha1, Pbkdf2Sha256, Bcrypt, BcryptSha256, Scrypt, Argon2];
+    for (at, from) in order.into_iter().enumerate() {
+        for (to, is_stronger) in order.into_iter().zip((0..).map(|to| to > at)) {
+            assert_eq!(rewrites((from, usual), (to, usual)), is_stronger, "{from} to {to}");
+        }
+    }
+    // A better algorithm is no reason to give up work.
+    assert!(!rewrites((Pbkdf2Sha1, iterations(200)), (Pbkdf2Sha256, iterations(199))));
+    assert!(!rewrites((Bcrypt, rounds(6)), (BcryptSha256, rounds(5))));
+    // Nor is a longer salt.
+    let salted =
+        |new| hashers(Pbkdf2Sha256, iterations(new)).should_rewrite(short_salt, Rehash::Stronger);
+    assert_eq!([99, 100, 101].map(salted), [false, true, true]);
+}
+
+#[test]
+fn what_is_stored_is_told_without_a_part_of_it() {
+    let hashers = Hashers::default();
+    let not_accepted = |name: &str| StoredKind::NotAccepted(Some(name.into()));
+    let unknown = StoredKind::NotAccepted(None);
+    for (encoded, kind) in [
+        ("", StoredKind::Unusable),
+        ("!", StoredKind::Unusable),
+        ("!pbkdf2_sha256$1$a$b", StoredKind::Unusable),
+        ("sha1$salt$5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8", not_accepted("sha1")),
+        ("sha1$$5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8", not_accepted("sha1")),
+        ("pbkdf2_sha512$100$salt$hash", not_accepted("pbkdf2_sha512")),
+        ("md5$salt$hash", not_accepted("md5")),
+        ("bcrypt$$2b$12$rest", not_accepted("bcrypt")),
+        ("argon2i$m$t$p", not_accepted("argon2i")),
+        ("5f4dcc3b5aa765d61d8327deb882cf99", unknown.clone()),
+        ("deadbeef$5f4dcc3b5aa765d61d83$27deb882cf99", unknown.clone()),
+        ("Secret$a$b", unknown.clone()),
+        ("secret$b", unknown.clone()),
+        ("a_name_that_is_longer_than_names_are$a$b", unknown.clone()),
+        ("correct horse", unknown),
+        ("pbkdf2_sha256$many$salt$hash", StoredKind::Malformed(Hasher::Pbkdf2Sha256)),
+        ("pbkdf2_sha256$4294967295$salt$hash", StoredKind::Malformed(Hasher::Pbkdf2Sha256)),
+    ] {
+        assert_eq!(hashers.kind_of(encoded), kind, "{encoded}");
+    }
+    for version in ["2a", "2b", "2x", "2y"] {
+        let kind = hashers.kind_of(&format!("${version}$12$abcdefghijklmnopqrstuu")).to_string();
+        assert!(kind.starts_with("bare bcrypt") && !kind.contains("abc"), "{kind}");
+    }
+    let kinds: Vec<_> = a_hash_of_each().iter().map(|(kind, _)| kind.to_string()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "pbkdf2_sha256 with 700 iterations",
+            "pbkdf2_sha1 with 700 iterations",
+            "argon2 with t=1 m=256 p=2",
+            "bcrypt_sha256 with 5 rounds",
+            "scrypt with n=64 r=2 p=1",
+            "bcrypt with 5 rounds",
+            "md5",
+        ]
+    );
+}
+
+#[test]
+fn a_survey_counts_the_most_frequent_first_and_equals_from_the_newest() {
+    let survey = PasswordSurvey::of(
+        [
+            "!",
+            "pbkdf2_sha256$3$a$b",
+            "pbkdf2_sha256$2$a$b",
+            "sha1$a$b",
+            "pbkdf2_sha256$2$a$c",
+            "pbkdf2_sha256$3$a$c",
+        ]
+        .map(|hash| Hashers::default().kind_of(hash)),
+        true,
+    );
+    let accepted: Vec<_> =
+        survey.accepted().map(|(kind, count)| (kind.cost().to_string(), count)).collect();
+    assert_eq!(accepted, [("3 iterations".into(), 2), ("2 iterations".into(), 2)]);
+    assert_eq!((survey.hashes(), survey.made_here), (5, true));
+}
+
+#[test]
+fn who_says_what_a_hash_costs_decides_for_stored_ones_too() {
+    assert_eq!(Hashers::default().rehash(), None);
+    let listed = Hashers::new([Hasher::Argon2]).unwrap();
+    assert_eq!(listed.rehash(), Some(Rehash::Always));
+    assert_eq!(Hashers::default().with_parameters(cheap()).unwrap().rehash(), Some(Rehash::Always));
+    assert_eq!(listed.with_rehash(None).rehash(), None);
+    for (name, rehash) in Rehash::NAMES {
+        assert_eq!((name.parse(), rehash.to_string().as_str()), (Ok(rehash), name));
+    }
+    assert!("Always".parse::<Rehash>().is_err());
 }
 
 #[test]

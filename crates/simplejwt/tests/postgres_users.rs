@@ -6,13 +6,13 @@
 mod columns;
 mod support;
 
-use simplejwt::store::postgres::{PostgresStore, migrate};
+use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
 use simplejwt::store::session::{
     AccessClaims, EndReason, EndSessions, Horizon, NewSession, NextToken, Refreshing,
     SessionRefresh, Which,
 };
 use simplejwt::store::{Blacklisting, OutstandingToken};
-use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser, UserOptions};
+use simplejwt::users::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
@@ -20,9 +20,10 @@ use simplejwt::users::password_fingerprint;
 use simplejwt::users::postgres::PostgresUsers;
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Credentials, SessionStore as _, Timestamp, TokenStore as _, User, UserStore as _};
+use std::sync::Arc;
 use std::time::Duration;
 use support::postgres::{Database, execute};
-use support::rights;
+use support::{hashes, rights};
 
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
@@ -721,4 +722,70 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
         assert!(shown.user_agent.unwrap().starts_with(expected), "{encoding}");
         assert_eq!(shown.address.as_deref(), Some("192.0.2.1"));
     }
+}
+
+async fn with_hashers(database: &Database, hashers: &Hashers) -> Arc<dyn ManageUsers> {
+    let (table, pool) = (UserTable::default(), hashes::pool(hashers));
+    let database = database.connect().await;
+    Arc::new(PostgresUsers::open(&database, table, pool, UserOptions::default()).await.unwrap())
+}
+
+#[tokio::test]
+async fn hashes_in_djangos_table_are_djangos_to_rewrite() {
+    let made = Database::django().await;
+    hashes::djangos_table(async |hashers| with_hashers(&made, &hashers).await).await;
+}
+
+#[tokio::test]
+async fn hashes_in_a_table_made_here_are_raised_until_django_comes() {
+    let made = Database::migrated().await;
+    let run = async |sql: &str| execute(&made.url, sql).await;
+    hashes::table_made_here(async |hashers| with_hashers(&made, &hashers).await, run).await;
+}
+
+#[tokio::test]
+async fn every_refusal_takes_the_work_of_the_costliest_hash_in_the_table() {
+    let made = Database::migrated().await;
+    hashes::equal_work(async |hashers| with_hashers(&made, &hashers).await).await;
+}
+
+#[tokio::test]
+async fn a_sample_of_the_hashes_is_bounded() {
+    let made = Database::migrated().await;
+    let fill = async |hash: &str| {
+        let many = format!(
+            "INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, \
+             is_staff, is_active, date_joined) \
+             SELECT 'user' || n, '{hash}', '', '', '', false, false, true, now() \
+             FROM generate_series(1, 5000) AS n"
+        );
+        execute(&made.url, &many).await;
+    };
+    hashes::a_sample_is_bounded(async |hashers| with_hashers(&made, &hashers).await, fill).await;
+}
+
+#[tokio::test]
+async fn what_this_role_may_not_read_is_not_our_own() {
+    let made = Database::migrated().await;
+    let role = format!("{}_reader", made.name);
+    execute(
+        &made.url,
+        &format!(
+            "CREATE TABLE django_migrations (id integer); \
+             CREATE ROLE {role} LOGIN PASSWORD 'reader'; \
+             GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}; \
+             REVOKE SELECT ON django_migrations FROM {role}"
+        ),
+    )
+    .await;
+    let (head, tail) = made.url.split_once("://").unwrap();
+    let url = format!("{head}://{role}:reader@{}", tail.split_once('@').unwrap().1);
+    let database = PostgresDatabase::connect(&url, PostgresOptions::default()).await.unwrap();
+    let pool = hashes::pool(&Hashers::default());
+    let (table, options) = (UserTable::default(), UserOptions::default());
+    let users = PostgresUsers::open(&database, table, pool, options).await.unwrap();
+    let survey = users.survey_passwords().await.unwrap();
+    assert_eq!((survey.made_here, survey.kinds.len()), (false, 1), "{survey:?}");
+    drop(database);
+    execute(&made.url, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }

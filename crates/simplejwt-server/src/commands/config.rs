@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::cli;
 use crate::config::example;
 use crate::failure::Failure;
-use crate::{app, output};
+use crate::{app, output, telemetry};
 
 pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode, Failure> {
     match command {
@@ -14,10 +14,10 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
         cli::Config::Print => output::print(&example::effective(&super::load(file)?))?,
         cli::Config::Check => {
             let loaded = super::load(file)?;
-            super::block_on(app::build(&loaded.config))?;
-            for warning in loaded.config.settings.warnings() {
-                output::print(&format!("warning: {warning}\n"))?;
-            }
+            let config = &loaded.config;
+            let warnings =
+                super::block_on(async { app::build(config).await?.warnings(config).await })?;
+            telemetry::warn(&warnings);
             output::print("the configuration, the keys and the database are fine\n")?;
         }
     }

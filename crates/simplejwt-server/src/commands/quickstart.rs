@@ -61,6 +61,10 @@ lifetime = "90d"
 revocation = "feed"
 # Whoever reads the database finds no token that works.
 token_at_rest = "redacted"
+
+[password]
+# A login makes a stored hash anew that took less work than new ones take, and never a stronger one.
+rehash = "stronger"
 "#;
 
 pub(crate) fn run(options: &Quickstart) -> Result<ExitCode, Failure> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use simplejwt::users::password::Hasher;
+use simplejwt::users::password::{Hasher, Rehash};
 use simplejwt::users::table::KeyKind;
 
 use super::database_url::{DatabaseUrl, database_url};
@@ -508,6 +508,38 @@ static ITEMS: &[Item] = &[
             if c.password.hashers.is_empty() {
                 return Err("is empty: name at least one hasher".into());
             }
+            Ok(())
+        },
+    ),
+    item(
+        "password",
+        "rehash",
+        "SIMPLEJWT_PASSWORD_REHASH",
+        Example("\"never\""),
+        "Which stored hashes a login makes anew: \"never\"; \"stronger\", those that took less work \
+         than new ones; \"always\", as Django does, those of another algorithm or cost, be it more \
+         or less. Default: \"always\" where `hashers` or a cost is set here; if neither is, \
+         \"stronger\" in a table that nobody but `simplejwt migrate` made, and \"never\" in every \
+         other: whoever owns the table decides what a hash costs.",
+        |c, v| {
+            c.password.rehash = Some(choice(v, &Rehash::NAMES)?);
+            Ok(())
+        },
+    ),
+    item(
+        "password",
+        "max_refusal_work",
+        "SIMPLEJWT_PASSWORD_MAX_REFUSAL_WORK",
+        Def("\"1s\""),
+        "How long a refused login computes at most, as the time of one processor: so that names \
+         can't be told from strangers by the time, each refusal takes as much work as the \
+         costliest hash in the table. Never less than one new hash. At most 60 seconds.",
+        |c, v| {
+            let time = duration(v)?;
+            if time > std::time::Duration::from_secs(60) {
+                return Err("is more than 60 seconds".into());
+            }
+            c.password.max_refusal_work = time;
             Ok(())
         },
     ),

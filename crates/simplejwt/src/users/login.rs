@@ -1,16 +1,31 @@
 //! Logging in as Django's `ModelBackend` does, over rows from anywhere.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::password::{HashingPool, PoolError, Verdict};
+use super::password::{HashingPool, PasswordSurvey, PoolError, Rehash, StoredKind, Verdict};
 use super::{Credentials, User};
+use crate::clock::{Clock as _, SystemClock};
 use crate::error::{StoreError, StoreErrorKind};
+
+/// How long a sample of the table counts, in seconds; a login that comes later takes another.
+const SAMPLE_COUNTS_FOR: i64 = 300;
 
 /// A user's row with the key that finds it again.
 pub(crate) struct Found<K> {
     pub(crate) key: K,
     pub(crate) user: User,
+}
+
+/// Some of the stored hashes, from the newest rows to the oldest. Not for `Debug`.
+#[derive(Default)]
+pub(crate) struct PasswordSample {
+    pub(crate) hashes: Vec<String>,
+    /// Whether nobody but `migrate` made the table and no Django has been at the database.
+    pub(crate) made_here: bool,
 }
 
 /// Where the rows are.
@@ -25,77 +40,178 @@ pub(crate) trait LoginRows: Send + Sync {
     /// Puts `new` in the place of `old`; whether `old` was still there. Where sessions are kept
     /// beside the rows, those that are tied to `old` are tied to `new` by the same transaction.
     async fn replace_hash(&self, found: &Found<Self::Key>, new: &str) -> Result<bool, StoreError>;
+
+    /// A few hundred of the stored hashes at most: the newest rows, the oldest, and some from
+    /// anywhere in between.
+    async fn password_sample(&self) -> Result<PasswordSample, StoreError>;
 }
 
-/// The user with these credentials; `None` after equal work for everybody else.
-pub(crate) async fn authenticate<R: LoginRows>(
-    rows: &R,
-    pool: &HashingPool,
-    allow_inactive: bool,
-    credentials: &Credentials,
-) -> Result<Option<User>, StoreError> {
-    let found = rows.by_login(&credentials.username).await?;
-    let stored = found.as_ref().map(|found| found.user.password.clone());
-    let verdict = verify(pool, credentials, stored).await?;
-    let (Some(found), Verdict::Correct { must_update }) = (found, verdict) else {
-        return Ok(None);
-    };
-    let user =
-        if must_update { rewrite(rows, pool, credentials, found).await? } else { Some(found.user) };
-    Ok(user.filter(|user| user.is_active || allow_inactive))
+/// The threads that compare passwords, and what is known of the table that they are in. Clones share
+/// both.
+#[derive(Clone)]
+pub(crate) struct Passwords {
+    pool: HashingPool,
+    table: Arc<Table>,
 }
 
-/// The user with a hash of today's kind, as it is stored now.
-///
-/// A login doesn't fail because the hash couldn't be rewritten. But if another hash has come in
-/// the meantime, of another password perhaps, this password has to fit that one.
-async fn rewrite<R: LoginRows>(
-    rows: &R,
-    pool: &HashingPool,
-    credentials: &Credentials,
-    found: Found<R::Key>,
-) -> Result<Option<User>, StoreError> {
-    let new = match pool.encode(password(credentials)).await {
-        Ok(new) => new,
-        Err(error) => {
-            tracing::warn!(user_id = %found.user.id, %error, "outdated password hash was kept");
-            return Ok(Some(found.user));
+struct Table {
+    made_here: AtomicBool,
+    /// When the last sample was taken, in seconds since 1970.
+    sampled_at: AtomicI64,
+}
+
+impl Passwords {
+    pub(crate) fn new(pool: HashingPool) -> Self {
+        let table =
+            Table { made_here: AtomicBool::new(false), sampled_at: AtomicI64::new(i64::MIN) };
+        Self { pool, table: Arc::new(table) }
+    }
+
+    /// The user with these credentials; `None` after equal work for everybody else.
+    pub(crate) async fn authenticate<R: LoginRows>(
+        &self,
+        rows: &R,
+        allow_inactive: bool,
+        credentials: &Credentials,
+    ) -> Result<Option<User>, StoreError> {
+        let found = rows.by_login(&credentials.username).await?;
+        self.keep_sampled(rows).await;
+        let Some(found) = found else {
+            let _ = self.verify(credentials, None).await?;
+            return Ok(None);
+        };
+        self.warn_of_what_nobody_can_log_in_with(&found.user);
+        let is_refused = !found.user.is_active && !allow_inactive;
+        let verdict = self.verify(credentials, Some((&found.user.password, is_refused))).await?;
+        if !verdict.is_correct() {
+            return Ok(None);
         }
-    };
-    let replaced = rows.replace_hash(&found, &new).await;
-    let mut user = found.user;
-    match replaced {
-        Ok(true) => {
-            user.rehashed_from = Some(std::mem::replace(&mut user.password, new));
-            Ok(Some(user))
-        }
-        Ok(false) => {
-            let Some(Found { user, .. }) = rows.by_login(&credentials.username).await? else {
-                return Ok(None);
-            };
-            let verdict = verify(pool, credentials, Some(user.password.clone())).await?;
-            Ok(verdict.is_correct().then_some(user))
-        }
-        Err(error) => {
+        let user = match self.pool.hashers().should_rewrite(&found.user.password, self.rehash()) {
+            true => self.rewrite(rows, credentials, found).await?,
+            false => Some(found.user),
+        };
+        Ok(user.filter(|user| user.is_active || allow_inactive))
+    }
+
+    /// What the table's hashes are, by a sample. Refusals take as much work as the costliest kind
+    /// in it.
+    pub(crate) async fn survey<R: LoginRows>(
+        &self,
+        rows: &R,
+    ) -> Result<PasswordSurvey, StoreError> {
+        self.table.sampled_at.store(SystemClock.now().as_secs(), Ordering::Relaxed);
+        let sample = rows.password_sample().await?;
+        let hashers = self.pool.hashers();
+        let kinds = sample.hashes.iter().map(|hash| hashers.kind_of(hash));
+        let survey = PasswordSurvey::of(kinds, sample.made_here);
+        hashers.learn(&survey);
+        self.table.made_here.store(survey.made_here, Ordering::Relaxed);
+        Ok(survey)
+    }
+
+    /// Takes a new sample where the last one is old. A login goes on without.
+    async fn keep_sampled<R: LoginRows>(&self, rows: &R) {
+        let last = self.table.sampled_at.load(Ordering::Relaxed);
+        let now = SystemClock.now().as_secs();
+        let is_new = (last..last.saturating_add(SAMPLE_COUNTS_FOR)).contains(&now);
+        let takes = |last, now| {
+            let (order, failed) = (Ordering::Relaxed, Ordering::Relaxed);
+            self.table.sampled_at.compare_exchange(last, now, order, failed).is_ok()
+        };
+        if !is_new
+            && takes(last, now)
+            && let Err(error) = self.survey(rows).await
+        {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(user_id = %user.id, %error, cause, "outdated password hash was kept");
-            Ok(Some(user))
+            tracing::warn!(%error, cause, "the stored password hashes can't be sampled");
         }
     }
-}
 
-async fn verify(
-    pool: &HashingPool,
-    credentials: &Credentials,
-    stored: Option<String>,
-) -> Result<Verdict, StoreError> {
-    pool.verify(password(credentials), stored).await.map_err(|error| {
-        let kind = match error {
-            PoolError::Full => StoreErrorKind::Busy,
-            _ => StoreErrorKind::Unavailable,
+    fn rehash(&self) -> Rehash {
+        self.pool.hashers().rehash().unwrap_or_else(|| {
+            match self.table.made_here.load(Ordering::Relaxed) {
+                true => Rehash::Stronger,
+                false => Rehash::Never,
+            }
+        })
+    }
+
+    /// A refused login may be no slip of the user's.
+    fn warn_of_what_nobody_can_log_in_with(&self, user: &User) {
+        match self.pool.hashers().kind_of(&user.password) {
+            StoredKind::Accepted(_) | StoredKind::Unusable => {}
+            kind @ StoredKind::NotAccepted(_) => tracing::warn!(
+                user_id = ?user.id.as_str(),
+                algorithm = %kind,
+                "login refused: the stored password hash is of an algorithm that isn't accepted"
+            ),
+            kind @ StoredKind::Malformed(_) => tracing::warn!(
+                user_id = ?user.id.as_str(),
+                algorithm = %kind,
+                "login refused: the stored password hash is malformed, or asks for too much work"
+            ),
+        }
+    }
+
+    /// The user with a hash of today's kind, as it is stored now.
+    ///
+    /// A login doesn't fail because the hash couldn't be rewritten. But if another hash has come in
+    /// the meantime, of another password perhaps, this password has to fit that one.
+    async fn rewrite<R: LoginRows>(
+        &self,
+        rows: &R,
+        credentials: &Credentials,
+        found: Found<R::Key>,
+    ) -> Result<Option<User>, StoreError> {
+        let new = match self.pool.encode(password(credentials)).await {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::warn!(user_id = %found.user.id, %error, "outdated password hash was kept");
+                return Ok(Some(found.user));
+            }
         };
-        StoreError::new("authenticate", kind, error)
-    })
+        let replaced = rows.replace_hash(&found, &new).await;
+        let mut user = found.user;
+        match replaced {
+            Ok(true) => {
+                user.rehashed_from = Some(std::mem::replace(&mut user.password, new));
+                Ok(Some(user))
+            }
+            Ok(false) => {
+                let Some(Found { user, .. }) = rows.by_login(&credentials.username).await? else {
+                    return Ok(None);
+                };
+                let verdict = self.verify(credentials, Some((&user.password, false))).await?;
+                Ok(verdict.is_correct().then_some(user))
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(user_id = %user.id, %error, cause, "outdated password hash was kept");
+                Ok(Some(user))
+            }
+        }
+    }
+
+    /// `stored`: the hash, and whether the user isn't let in whatever the password is.
+    async fn verify(
+        &self,
+        credentials: &Credentials,
+        stored: Option<(&str, bool)>,
+    ) -> Result<Verdict, StoreError> {
+        let password = password(credentials);
+        let verdict = match stored {
+            Some((stored, true)) => self.pool.verify_refused(password, stored.to_owned()).await,
+            Some((stored, false)) => self.pool.verify(password, Some(stored.to_owned())).await,
+            None => self.pool.verify(password, None).await,
+        };
+        verdict.map_err(|error| {
+            let kind = match error {
+                PoolError::Full => StoreErrorKind::Busy,
+                _ => StoreErrorKind::Unavailable,
+            };
+            StoreError::new("authenticate", kind, error)
+        })
+    }
 }
 
 fn password(credentials: &Credentials) -> Zeroizing<String> {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::login::{self, Found, LoginRows};
-use super::password::HashingPool;
+use super::login::{Found, LoginRows, PasswordSample, Passwords};
+use super::password::{HashingPool, PasswordSurvey};
 use super::{Credentials, User, UserId, UserStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
@@ -36,9 +36,12 @@ use crate::error::StoreError;
 #[derive(Clone)]
 pub struct MemoryUsers {
     users: Arc<Mutex<BTreeMap<String, Entry>>>,
-    pool: HashingPool,
+    passwords: Passwords,
     allow_inactive_login: bool,
 }
+
+/// As many hashes as tell what there is.
+const SAMPLE: usize = 200;
 
 struct Entry {
     user: User,
@@ -56,7 +59,7 @@ impl fmt::Debug for MemoryUsers {
 impl MemoryUsers {
     /// No users yet. Passwords are compared by the threads of `pool`.
     pub fn new(pool: HashingPool) -> Self {
-        Self { users: Arc::default(), pool, allow_inactive_login: false }
+        Self { users: Arc::default(), passwords: Passwords::new(pool), allow_inactive_login: false }
     }
 
     /// Lets inactive users log in, as Django's `AllowAllUsersModelBackend` does.
@@ -133,17 +136,27 @@ impl LoginRows for MemoryUsers {
             _ => Ok(false),
         }
     }
+
+    async fn password_sample(&self) -> Result<PasswordSample, StoreError> {
+        let users = self.lock();
+        let hashes = users.values().take(SAMPLE).map(|entry| entry.user.password.clone()).collect();
+        Ok(PasswordSample { hashes, made_here: true })
+    }
 }
 
 #[async_trait]
 impl UserStore for MemoryUsers {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError> {
-        login::authenticate(self, &self.pool, self.allow_inactive_login, credentials).await
+        self.passwords.authenticate(self, self.allow_inactive_login, credentials).await
     }
 
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let users = self.lock();
         Ok(users.values().find(|entry| entry.user.id == *id).map(|entry| entry.user.clone()))
+    }
+
+    async fn survey_passwords(&self) -> Result<PasswordSurvey, StoreError> {
+        self.passwords.survey(self).await
     }
 
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {

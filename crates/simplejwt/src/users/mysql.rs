@@ -1,6 +1,7 @@
 //! Users in MySQL or MariaDB: Django's `auth_user` or the table of a custom user model.
 
 mod manage;
+mod sample;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,10 +13,10 @@ use mysql_async::{Conn, Row, Value, params};
 
 use super::column::{ColumnType, UserColumns};
 use super::fields::{Field, Kind};
-use super::login::{self, Found, LoginRows};
+use super::login::{Found, LoginRows, PasswordSample, Passwords};
 use super::lookup::{nothing_of, only};
 use super::manage::UserOptions;
-use super::password::HashingPool;
+use super::password::{HashingPool, PasswordSurvey};
 use super::rights::{self, Dialect, Right, Rights};
 use super::table::{Key, UserTable, backticked};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
@@ -33,7 +34,7 @@ use crate::store::schema::{SchemaError, found_by};
 #[derive(Clone)]
 pub struct MysqlUsers {
     database: MysqlDatabase,
-    pool: HashingPool,
+    passwords: Passwords,
     options: UserOptions,
     /// Whether the database has sessions, which may be tied to passwords.
     has_sessions: bool,
@@ -247,7 +248,13 @@ impl MysqlUsers {
             Ok((check(conn, &table).await, has_sessions))
         })?;
         let sql = Arc::new(Sql::new(table, checked?));
-        Ok(Self { database: database.clone(), pool, options, has_sessions, sql })
+        Ok(Self {
+            database: database.clone(),
+            passwords: Passwords::new(pool),
+            options,
+            has_sessions,
+            sql,
+        })
     }
 
     /// The table that the users are in.
@@ -336,13 +343,18 @@ impl LoginRows for MysqlUsers {
         let attempts = self.database.attempts("authenticate");
         attempt!(attempts, |conn| self.replace(conn, found, new))
     }
+
+    async fn password_sample(&self) -> Result<PasswordSample, StoreError> {
+        let table = &self.sql.table;
+        attempt!(self.database.attempts("sample"), |conn| sample::take(conn, table))
+    }
 }
 
 #[async_trait]
 impl UserStore for MysqlUsers {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError> {
         let allow_inactive = self.options.allow_inactive_login;
-        login::authenticate(self, &self.pool, allow_inactive, credentials).await
+        self.passwords.authenticate(self, allow_inactive, credentials).await
     }
 
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
@@ -352,6 +364,10 @@ impl UserStore for MysqlUsers {
         // The collation may take another text for the same; the claim has to be the id itself.
         let exact = |user: &User| sql.user_id != ColumnType::Text || user.id == *id;
         Ok(found.map(|found| found.user).filter(exact))
+    }
+
+    async fn survey_passwords(&self) -> Result<PasswordSurvey, StoreError> {
+        self.passwords.survey(self).await
     }
 
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {

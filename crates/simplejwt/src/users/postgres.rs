@@ -1,6 +1,7 @@
 //! Users in PostgreSQL: Django's `auth_user` or the table of a custom user model.
 
 mod manage;
+mod sample;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,10 +12,10 @@ use tokio_postgres::Row;
 
 use super::column::{ColumnType, Flag};
 use super::fields::{Field, Kind};
-use super::login::{self, Found, LoginRows};
+use super::login::{Found, LoginRows, PasswordSample, Passwords};
 use super::lookup::{nothing_of, only};
 use super::manage::UserOptions;
-use super::password::HashingPool;
+use super::password::{HashingPool, PasswordSurvey};
 use super::rights::{self, Dialect, Right, Rights};
 use super::table::{UserTable, quoted};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
@@ -33,7 +34,7 @@ use crate::store::schema::{SchemaError, found_by};
 #[derive(Clone)]
 pub struct PostgresUsers {
     database: PostgresDatabase,
-    pool: HashingPool,
+    passwords: Passwords,
     options: UserOptions,
     sql: Arc<Sql>,
     by_user_id: Batches<Lookup<User>>,
@@ -230,7 +231,13 @@ impl PostgresUsers {
                     Ok(reading.found(row)?.user)
                 });
                 let by_user_id = Batches::new(by_user_id, database.patience());
-                Ok(Self { database: database.clone(), pool, options, sql, by_user_id })
+                Ok(Self {
+                    database: database.clone(),
+                    passwords: Passwords::new(pool),
+                    options,
+                    sql,
+                    by_user_id,
+                })
             }
             Err(error) => Err(schema::with_tables(&client, error).await),
         }
@@ -307,13 +314,17 @@ impl LoginRows for PostgresUsers {
         })?;
         Ok(replaced > 0)
     }
+
+    async fn password_sample(&self) -> Result<PasswordSample, StoreError> {
+        run!(self.database, "sample", |client| sample::take(&client, &self.sql.table))
+    }
 }
 
 #[async_trait]
 impl UserStore for PostgresUsers {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError> {
         let allow_inactive = self.options.allow_inactive_login;
-        login::authenticate(self, &self.pool, allow_inactive, credentials).await
+        self.passwords.authenticate(self, allow_inactive, credentials).await
     }
 
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
@@ -322,6 +333,10 @@ impl UserStore for PostgresUsers {
         // id itself.
         let exact = |user: &User| self.sql.user_id.kind != ColumnType::Text || user.id == *id;
         Ok(self.by_user_id.find(key).await?.filter(exact))
+    }
+
+    async fn survey_passwords(&self) -> Result<PasswordSurvey, StoreError> {
+        self.passwords.survey(self).await
     }
 
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {

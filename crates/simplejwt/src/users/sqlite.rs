@@ -1,6 +1,7 @@
 //! Users in an SQLite file: Django's `auth_user` or the table of a custom user model.
 
 mod manage;
+mod sample;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,10 +13,10 @@ use rusqlite::{Connection, Row, ToSql, params};
 
 use super::column::{ColumnType, UserColumns};
 use super::fields::Field;
-use super::login::{self, Found, LoginRows};
+use super::login::{Found, LoginRows, PasswordSample, Passwords};
 use super::lookup::only;
 use super::manage::UserOptions;
-use super::password::HashingPool;
+use super::password::{HashingPool, PasswordSurvey};
 use super::rights::{self, Dialect, Right, Rights};
 use super::table::{Key, UserTable, quoted};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
@@ -33,7 +34,7 @@ use crate::store::sqlite::{schema, sessions};
 #[derive(Clone)]
 pub struct SqliteUsers {
     database: SqliteDatabase,
-    pool: HashingPool,
+    passwords: Passwords,
     options: UserOptions,
     /// Whether the database has sessions, which may be tied to passwords.
     has_sessions: bool,
@@ -237,7 +238,13 @@ impl SqliteUsers {
         };
         let (columns, has_sessions) = database.read("open", check)??;
         let sql = Arc::new(Sql::new(table, columns));
-        Ok(Self { database: database.clone(), pool, options, has_sessions, sql })
+        Ok(Self {
+            database: database.clone(),
+            passwords: Passwords::new(pool),
+            options,
+            has_sessions,
+            sql,
+        })
     }
 
     /// The table that the users are in.
@@ -282,13 +289,18 @@ impl LoginRows for SqliteUsers {
         };
         self.database.write("authenticate", replace).await
     }
+
+    async fn password_sample(&self) -> Result<PasswordSample, StoreError> {
+        let table = &self.sql.table;
+        self.database.read("sample", |connection| sample::take(connection, table))
+    }
 }
 
 #[async_trait]
 impl UserStore for SqliteUsers {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError> {
         let allow_inactive = self.options.allow_inactive_login;
-        login::authenticate(self, &self.pool, allow_inactive, credentials).await
+        self.passwords.authenticate(self, allow_inactive, credentials).await
     }
 
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
@@ -299,6 +311,10 @@ impl UserStore for SqliteUsers {
         // The collation may take another text for the same; the claim has to be the id itself.
         let exact = |user: &User| sql.user_id != ColumnType::Text || user.id == *id;
         Ok(only("find", found)?.map(|found| found.user).filter(exact))
+    }
+
+    async fn survey_passwords(&self) -> Result<PasswordSurvey, StoreError> {
+        self.passwords.survey(self).await
     }
 
     async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError> {

@@ -5,9 +5,12 @@
 #[path = "../support/columns.rs"]
 mod columns;
 mod failures;
+#[path = "../support/hashes.rs"]
+mod hashes;
 #[path = "../support/instance.rs"]
 mod instance;
 mod migrations;
+mod passwords;
 #[path = "../support/rights.rs"]
 mod rights;
 #[path = "../support/spelling.rs"]

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+pub(crate) mod hashes;
 pub(crate) mod instance;
 pub(crate) mod postgres;
 pub(crate) mod rights;

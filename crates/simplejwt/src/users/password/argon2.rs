@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
 use super::EncodeError;
+use super::kind::Cost;
 use super::parameters::{Argon2Cost, decimal, salt_too_short};
 
 const HASH_LENGTH: usize = 32;
@@ -59,16 +60,16 @@ impl Stored {
         done.is_ok() && bool::from(computed.ct_eq(&self.hash))
     }
 
-    pub(super) fn must_update(&self, cost: Argon2Cost) -> bool {
-        self.algorithm != Algorithm::Argon2id
-            || self.version != Version::V0x13
-            || self.cost != cost
-            || self.hash.len() != HASH_LENGTH
-            || salt_too_short(self.salt.len())
+    pub(super) fn cost(&self) -> Cost {
+        Cost::Argon2(self.cost)
     }
 
-    pub(super) fn nanoseconds(&self) -> u64 {
-        730 * self.cost.work()
+    /// Of an old version or variety, or short of salt or hash.
+    pub(super) fn is_stale(&self) -> bool {
+        self.algorithm != Algorithm::Argon2id
+            || self.version != Version::V0x13
+            || self.hash.len() != HASH_LENGTH
+            || salt_too_short(self.salt.len())
     }
 }
 

@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::EncodeError;
+use super::kind::Cost;
 use super::parameters::{bcrypt_allowed, decimal};
 
 /// bcrypt reads no more than this many bytes.
@@ -28,7 +29,7 @@ pub(super) enum Input {
 /// A stored hash taken apart.
 pub(super) struct Stored<'a> {
     input: Input,
-    pub(super) rounds: u32,
+    rounds: u32,
     salt: [u8; 16],
     hash: &'a str,
 }
@@ -63,23 +64,8 @@ impl<'a> Stored<'a> {
         fits && bool::from(equal)
     }
 
-    pub(super) fn must_update(&self, rounds: u32) -> bool {
-        self.rounds != rounds
-    }
-
-    /// Spends what a hash of today's rounds costs more, after a wrong password. Each round
-    /// more doubles the work, so it takes whole computations of the stored cost.
-    /// Returns how many.
-    pub(super) fn harden(&self, password: &str, rounds: u32) -> u64 {
-        let missing = (1u64 << rounds.saturating_sub(self.rounds)) - 1;
-        for _ in 0..missing {
-            std::hint::black_box(compute(self.input, password, self.salt, self.rounds));
-        }
-        missing
-    }
-
-    pub(super) fn nanoseconds(&self) -> u64 {
-        51_500 << self.rounds
+    pub(super) fn cost(&self) -> Cost {
+        Cost::Bcrypt(self.rounds)
     }
 }
 

@@ -23,7 +23,7 @@ impl<'a> Stored<'a> {
         computed.as_bytes().ct_eq(self.hash.as_bytes()).into()
     }
 
-    pub(super) fn must_update(&self) -> bool {
+    pub(super) fn is_stale(&self) -> bool {
         salt_too_short(self.salt.chars().count())
     }
 }

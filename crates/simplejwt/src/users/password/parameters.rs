@@ -42,7 +42,7 @@ pub struct Parameters {
 }
 
 /// The cost of an Argon2 hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Argon2Cost {
     /// Passes over the memory (`time_cost`): 2.
     pub time_cost: u32,
@@ -53,7 +53,7 @@ pub struct Argon2Cost {
 }
 
 /// The cost of a scrypt hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ScryptCost {
     /// `n`, a power of two (`work_factor`): 16,384.
     pub work_factor: u32,

@@ -7,6 +7,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
+use super::kind::Cost;
 use super::parameters::{decimal, pbkdf2_allowed, salt_too_short};
 
 /// The hash under HMAC (RFC 8018 section 5.2).
@@ -23,20 +24,12 @@ impl Digest {
             Digest::Sha1 => 20,
         }
     }
-
-    /// Nanoseconds of one iteration on common hardware, for comparing families.
-    const fn nanoseconds(self) -> u64 {
-        match self {
-            Digest::Sha256 => 109,
-            Digest::Sha1 => 84,
-        }
-    }
 }
 
 /// A stored hash taken apart.
 pub(super) struct Stored<'a> {
     digest: Digest,
-    pub(super) iterations: u32,
+    iterations: u32,
     salt: &'a str,
     hash: &'a str,
 }
@@ -56,24 +49,19 @@ impl<'a> Stored<'a> {
         computed.as_bytes().ct_eq(self.hash.as_bytes()).into()
     }
 
-    pub(super) fn must_update(&self, iterations: u32) -> bool {
-        self.iterations != iterations || salt_too_short(self.salt.chars().count())
+    pub(super) fn cost(&self) -> Cost {
+        Cost::Pbkdf2(self.iterations)
     }
 
-    /// The iterations that a hash of today's cost has more than this one.
-    /// They are spent after a wrong password.
-    pub(super) fn harden(&self, password: &str, iterations: u32) -> u64 {
-        let missing = iterations.saturating_sub(self.iterations);
-        if missing == 0 {
-            return 0;
-        }
-        std::hint::black_box(compute(self.digest, password, self.salt, missing));
-        1
+    pub(super) fn is_stale(&self) -> bool {
+        salt_too_short(self.salt.chars().count())
     }
+}
 
-    pub(super) fn nanoseconds(&self) -> u64 {
-        self.digest.nanoseconds() * u64::from(self.iterations)
-    }
+/// Spends the work of so many iterations, and returns how many.
+pub(super) fn spend(digest: Digest, password: &str, iterations: u32) -> u32 {
+    std::hint::black_box(compute(digest, password, "salt of 22 characters.", iterations.max(1)));
+    iterations.max(1)
 }
 
 fn compute(digest: Digest, password: &str, salt: &str, iterations: u32) -> String {

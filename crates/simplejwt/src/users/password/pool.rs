@@ -183,6 +183,27 @@ impl HashingPool {
         .await
     }
 
+    /// [`Hashers::verify_refused`] on a thread of the pool, for a user who isn't let in whatever
+    /// the password is.
+    ///
+    /// # Errors
+    /// [`PoolError::Full`] or [`PoolError::Panicked`].
+    pub async fn verify_refused(
+        &self,
+        password: Password,
+        encoded: String,
+    ) -> Result<Verdict, PoolError> {
+        self.run(move |hashers| hashers.verify_refused(&password, &encoded)).await
+    }
+
+    /// [`Hashers::calibrate`] on a thread of the pool.
+    ///
+    /// # Errors
+    /// [`PoolError::Full`] or [`PoolError::Panicked`].
+    pub async fn calibrate(&self) -> Result<(), PoolError> {
+        self.run(Hashers::calibrate).await
+    }
+
     /// [`Hashers::encode`] on a thread of the pool.
     ///
     /// # Errors

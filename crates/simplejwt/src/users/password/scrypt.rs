@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq as _;
 
 use super::EncodeError;
+use super::kind::Cost;
 use super::parameters::{ScryptCost, decimal};
 
 /// A stored hash taken apart.
@@ -32,13 +33,8 @@ impl<'a> Stored<'a> {
             .is_ok_and(|computed| computed.as_bytes().ct_eq(self.hash.as_bytes()).into())
     }
 
-    /// Django looks at the cost only, not at the salt.
-    pub(super) fn must_update(&self, cost: ScryptCost) -> bool {
-        self.cost != cost
-    }
-
-    pub(super) fn nanoseconds(&self) -> u64 {
-        307 * self.cost.work()
+    pub(super) fn cost(&self) -> Cost {
+        Cost::Scrypt(self.cost)
     }
 }
 

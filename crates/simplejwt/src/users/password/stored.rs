@@ -1,7 +1,7 @@
 //! A stored hash of any family, taken apart.
 
 use super::bcrypt::Input;
-use super::parameters::Parameters;
+use super::kind::{Cost, HashKind};
 use super::pbkdf2::Digest;
 use super::{Hasher, argon2, bcrypt, md5, pbkdf2, scrypt};
 
@@ -34,10 +34,6 @@ impl<'a> Stored<'a> {
         Some(Stored { hasher, family })
     }
 
-    pub(super) fn hasher(&self) -> Hasher {
-        self.hasher
-    }
-
     /// Computes the hash of `password` with this one's salt and cost, and compares.
     pub(super) fn matches(&self, password: &str) -> bool {
         match &self.family {
@@ -49,36 +45,26 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// Whether a new hash of the same hasher would be of another cost or salt length.
-    pub(super) fn must_update(&self, parameters: &Parameters) -> bool {
-        match &self.family {
-            Family::Pbkdf2(stored) => stored.must_update(parameters.pbkdf2_iterations),
-            Family::Argon2(stored) => stored.must_update(parameters.argon2),
-            Family::Bcrypt(stored) => stored.must_update(parameters.bcrypt_rounds),
-            Family::Scrypt(stored) => stored.must_update(parameters.scrypt),
-            Family::Md5(stored) => stored.must_update(),
-        }
+    /// The algorithm and the cost.
+    pub(super) fn kind(&self) -> HashKind {
+        let cost = match &self.family {
+            Family::Pbkdf2(stored) => stored.cost(),
+            Family::Argon2(stored) => stored.cost(),
+            Family::Bcrypt(stored) => stored.cost(),
+            Family::Scrypt(stored) => stored.cost(),
+            Family::Md5(_) => Cost::Md5,
+        };
+        HashKind::of(self.hasher, cost)
     }
 
-    /// Django's `harden_runtime`: spends the work that this hash saves over a new one of the
-    /// same hasher. Returns the computations; `None` where the family cannot do it.
-    pub(super) fn harden(&self, password: &str, parameters: &Parameters) -> Option<u64> {
+    /// Whether it is in an old form, or its salt is too short, whatever its cost. Of bcrypt and
+    /// scrypt Django looks at the cost only.
+    pub(super) fn is_stale(&self) -> bool {
         match &self.family {
-            Family::Pbkdf2(stored) => Some(stored.harden(password, parameters.pbkdf2_iterations)),
-            Family::Bcrypt(stored) => Some(stored.harden(password, parameters.bcrypt_rounds)),
-            Family::Argon2(_) | Family::Scrypt(_) | Family::Md5(_) => None,
-        }
-    }
-
-    /// About how long one computation takes on common hardware. Good enough to tell an
-    /// md5 from a bcrypt, no more.
-    pub(super) fn nanoseconds(&self) -> u64 {
-        match &self.family {
-            Family::Pbkdf2(stored) => stored.nanoseconds(),
-            Family::Argon2(stored) => stored.nanoseconds(),
-            Family::Bcrypt(stored) => stored.nanoseconds(),
-            Family::Scrypt(stored) => stored.nanoseconds(),
-            Family::Md5(_) => 0,
+            Family::Pbkdf2(stored) => stored.is_stale(),
+            Family::Argon2(stored) => stored.is_stale(),
+            Family::Bcrypt(_) | Family::Scrypt(_) => false,
+            Family::Md5(stored) => stored.is_stale(),
         }
     }
 }

@@ -1,0 +1,117 @@
+//! How long one computation takes, told by the algorithm and its cost.
+
+use super::kind::{Cost, HashKind};
+use super::parameters::{Argon2Cost, ScryptCost};
+use super::{Hasher, Password, argon2, bcrypt, pbkdf2, scrypt};
+use crate::clock::{Clock as _, SystemClock};
+
+/// Picoseconds of the smallest step of each algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct UnitCosts {
+    /// An iteration.
+    pbkdf2_sha256: u64,
+    /// An iteration.
+    pbkdf2_sha1: u64,
+    /// A KiB, once.
+    argon2: u64,
+    /// A round where there is one only: each more doubles the work.
+    bcrypt: u64,
+    /// `n · r · p` of one.
+    scrypt: u64,
+}
+
+/// As measured on common hardware. Good enough where nobody has measured.
+impl Default for UnitCosts {
+    fn default() -> Self {
+        UnitCosts {
+            pbkdf2_sha256: 109_000,
+            pbkdf2_sha1: 84_000,
+            argon2: 730_000,
+            bcrypt: 51_500_000,
+            scrypt: 307_000,
+        }
+    }
+}
+
+impl UnitCosts {
+    /// Nanoseconds of one computation.
+    pub(super) fn of(&self, kind: HashKind) -> u64 {
+        let (unit, units) = match kind.cost() {
+            Cost::Pbkdf2(iterations) if kind.hasher() == Hasher::Pbkdf2Sha1 => {
+                (self.pbkdf2_sha1, u64::from(iterations))
+            }
+            Cost::Pbkdf2(iterations) => (self.pbkdf2_sha256, u64::from(iterations)),
+            Cost::Argon2(cost) => (self.argon2, cost.work()),
+            Cost::Bcrypt(rounds) => (self.bcrypt, 1 << rounds.min(31)),
+            Cost::Scrypt(cost) => (self.scrypt, cost.work()),
+            Cost::Md5 => return 0,
+        };
+        unit.saturating_mul(units) / 1000
+    }
+
+    /// The iterations of PBKDF2 over SHA-256 that take so many nanoseconds: the finest step
+    /// there is, and one that needs no memory.
+    pub(super) fn iterations(&self, nanoseconds: u64) -> u32 {
+        let iterations = nanoseconds.saturating_mul(1000) / self.pbkdf2_sha256.max(1);
+        u32::try_from(iterations).unwrap_or(u32::MAX)
+    }
+
+    /// Nanoseconds of so many iterations.
+    pub(super) fn padding(&self, iterations: u32) -> u64 {
+        self.pbkdf2_sha256.saturating_mul(iterations.into()) / 1000
+    }
+
+    /// What this machine takes: the best of a few computations of each, about a fifth of a second
+    /// altogether.
+    pub(super) fn measured() -> Self {
+        const ITERATIONS: u32 = 60_000;
+        const ROUNDS: u32 = 7;
+        const ARGON2: Argon2Cost = Argon2Cost { time_cost: 1, memory_cost: 16_384, parallelism: 1 };
+        const SCRYPT: ScryptCost =
+            ScryptCost { work_factor: 1 << 13, block_size: 8, parallelism: 1 };
+        const SALT: &str = "salt of 22 characters.";
+        let password = Password::new("a password that nobody has".to_owned());
+        let unit = |units: u64, work: &dyn Fn()| best(3, work).saturating_mul(1000) / units.max(1);
+        UnitCosts {
+            pbkdf2_sha256: unit(ITERATIONS.into(), &|| {
+                pbkdf2::spend(pbkdf2::Digest::Sha256, &password, ITERATIONS);
+            }),
+            pbkdf2_sha1: unit(ITERATIONS.into(), &|| {
+                pbkdf2::spend(pbkdf2::Digest::Sha1, &password, ITERATIONS);
+            }),
+            argon2: unit(ARGON2.work(), &|| drop(argon2::encode(&password, SALT, ARGON2))),
+            bcrypt: unit(1 << ROUNDS, &|| {
+                drop(bcrypt::encode(bcrypt::Input::Sha256, &password, [7; 16], ROUNDS));
+            }),
+            scrypt: unit(SCRYPT.work(), &|| drop(scrypt::encode(&password, SALT, SCRYPT))),
+        }
+        .or_default()
+    }
+
+    /// A clock that was set in between tells nothing.
+    fn or_default(self) -> Self {
+        let usual = UnitCosts::default();
+        let sane = |measured: u64, usual: u64| match measured {
+            measured if (usual / 100..usual * 100).contains(&measured) => measured,
+            _ => usual,
+        };
+        UnitCosts {
+            pbkdf2_sha256: sane(self.pbkdf2_sha256, usual.pbkdf2_sha256),
+            pbkdf2_sha1: sane(self.pbkdf2_sha1, usual.pbkdf2_sha1),
+            argon2: sane(self.argon2, usual.argon2),
+            bcrypt: sane(self.bcrypt, usual.bcrypt),
+            scrypt: sane(self.scrypt, usual.scrypt),
+        }
+    }
+}
+
+/// Nanoseconds of the quickest of several runs: whatever else the machine does only adds to it.
+fn best(runs: u32, work: &dyn Fn()) -> u64 {
+    let once = |_| {
+        let start = SystemClock.now();
+        work();
+        let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
+        u64::try_from(micros).unwrap_or_default().saturating_mul(1000)
+    };
+    (0..runs).map(once).min().unwrap_or_default()
+}

@@ -1,0 +1,170 @@
+//! What a login makes of stored hashes, and what a refused one costs: the same on every database.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use simplejwt::users::manage::{ManageUsers, NewUser};
+use simplejwt::users::password::{
+    Hasher, Hashers, HashingPool, Parameters, PoolOptions, Rehash, StoredKind, unusable_password,
+};
+use simplejwt::{Credentials, Timestamp};
+
+type Users = Arc<dyn ManageUsers>;
+
+const PASSWORD: &str = "correct horse";
+
+fn with_iterations(pbkdf2_iterations: u32) -> Hashers {
+    let parameters = Parameters { pbkdf2_iterations, ..Parameters::default() };
+    Hashers::default().with_parameters(parameters).unwrap()
+}
+
+fn md5() -> Hashers {
+    Hashers::new([Hasher::Md5]).unwrap()
+}
+
+pub(crate) fn pool(hashers: &Hashers) -> HashingPool {
+    HashingPool::new(hashers.clone(), PoolOptions { threads: 1, waiting: 9 }).unwrap()
+}
+
+async fn add(users: &Users, name: &str, hash: &str) {
+    let new = NewUser { username: name.into(), password: hash.into(), ..NewUser::default() };
+    users.create_user(new, Timestamp::from_secs(1_767_323_045)).await.unwrap();
+}
+
+/// Whether a login rewrites this hash, and that it is a login.
+async fn rewrites(users: &Users, name: &str, hash: &str) -> bool {
+    users.set_password(name, hash).await.unwrap();
+    let user = users.authenticate(&Credentials::new(name, PASSWORD)).await.unwrap().unwrap();
+    let stored = users.by_username(name).await.unwrap().unwrap().password;
+    assert_eq!(user.password, stored);
+    assert_eq!(user.rehashed_from.as_deref(), (stored != hash).then_some(hash));
+    stored != hash
+}
+
+/// On a table that Django made: nothing is rewritten unless somebody says what a hash costs, and
+/// then as Django does, downwards as well.
+pub(crate) async fn djangos_table(open: impl AsyncFn(Hashers) -> Users) {
+    let (fewer, more) = (with_iterations(1000), with_iterations(3000));
+    let (fewer, more) = (fewer.encode(PASSWORD).unwrap(), more.encode(PASSWORD).unwrap());
+    let users = open(Hashers::default()).await;
+    add(&users, "ann", "").await;
+    assert!(!users.survey_passwords().await.unwrap().made_here);
+    for hash in [&fewer, &more] {
+        assert!(!rewrites(&users, "ann", hash).await, "by default: {hash}");
+    }
+    let configured = with_iterations(2000);
+    for (rehash, rewrites_fewer, rewrites_more) in [
+        (None, false, false),
+        (Some(Rehash::Never), false, false),
+        (Some(Rehash::Stronger), true, false),
+        (Some(Rehash::Always), true, true),
+    ] {
+        let users = open(configured.clone().with_rehash(rehash)).await;
+        assert_eq!(rewrites(&users, "ann", &fewer).await, rewrites_fewer, "{rehash:?}");
+        assert_eq!(rewrites(&users, "ann", &more).await, rewrites_more, "{rehash:?}");
+    }
+    let users = open(configured).await;
+    assert!(rewrites(&users, "ann", &fewer).await && rewrites(&users, "ann", &more).await);
+    let listed = Hashers::new([Hasher::Md5, Hasher::Pbkdf2Sha256]).unwrap();
+    assert!(rewrites(&open(listed).await, "ann", &more).await, "the first of the list");
+}
+
+/// On a table that `migrate` made: hashes are raised and never lowered. Once Django is there, it
+/// decides. `run` runs a statement.
+pub(crate) async fn table_made_here(open: impl AsyncFn(Hashers) -> Users, run: impl AsyncFn(&str)) {
+    let (fewer, more) = (with_iterations(1000), with_iterations(1_000_001));
+    let (fewer, more) = (fewer.encode(PASSWORD).unwrap(), more.encode(PASSWORD).unwrap());
+    let users = open(Hashers::default()).await;
+    add(&users, "ann", "").await;
+    assert!(users.survey_passwords().await.unwrap().made_here);
+    assert!(rewrites(&users, "ann", &fewer).await);
+    assert!(!rewrites(&users, "ann", &more).await);
+    run("CREATE TABLE django_migrations (id integer, app varchar(255), name varchar(255))").await;
+    assert!(rewrites(&open(Hashers::default()).await, "ann", &fewer).await, "an empty table");
+    run("INSERT INTO django_migrations VALUES (1, 'auth', '0001_initial')").await;
+    assert!(!rewrites(&open(Hashers::default()).await, "ann", &fewer).await);
+    // A server that runs while Django comes finds it out when it looks again.
+    assert!(!users.survey_passwords().await.unwrap().made_here);
+    assert!(!rewrites(&users, "ann", &fewer).await);
+}
+
+/// Whoever is refused, it takes the work of the costliest hash in the table.
+pub(crate) async fn equal_work(open: impl AsyncFn(Hashers) -> Users) {
+    let cheap = Parameters { pbkdf2_iterations: 10, bcrypt_rounds: 9, ..Parameters::default() };
+    let bcrypt = Hashers::new([Hasher::BcryptSha256]).unwrap().with_parameters(cheap).unwrap();
+    let hashers = Hashers::new([Hasher::Pbkdf2Sha256, Hasher::BcryptSha256]).unwrap();
+    let hashers = hashers.with_parameters(cheap).unwrap().with_rehash(Rehash::Never);
+    let users = open(hashers.clone()).await;
+    let good = hashers.encode(PASSWORD).unwrap();
+    for (name, hash) in [
+        ("usual", good.as_str()),
+        ("inactive", &good),
+        ("costly", &bcrypt.encode(PASSWORD).unwrap()),
+        ("unusable", &unusable_password()),
+        ("empty", ""),
+        ("corrupt", "pbkdf2_sha256$many$salt$hash"),
+        ("other", &md5().encode(PASSWORD).unwrap()),
+    ] {
+        add(&users, name, hash).await;
+    }
+    users.set_active("inactive", false).await.unwrap();
+
+    // The first of all refusals: nobody has asked for a sample.
+    let users = open(hashers.clone()).await;
+    let costliest = bcrypt.new_hashes();
+    for (name, password) in [
+        ("nobody", PASSWORD),
+        ("usual", "wrong"),
+        ("costly", "wrong"),
+        ("inactive", PASSWORD),
+        ("inactive", "wrong"),
+        ("unusable", PASSWORD),
+        ("empty", ""),
+        ("corrupt", PASSWORD),
+        ("other", PASSWORD),
+        ("not a name \0", PASSWORD),
+        (&"x".repeat(1000), PASSWORD),
+    ] {
+        let before = hashers.work();
+        let refused = users.authenticate(&Credentials::new(name, password)).await.unwrap();
+        assert_eq!(refused, None, "{name:?}");
+        let work = hashers.work() - before;
+        assert_eq!(hashers.refusal_work(), (costliest, hashers.time_of(costliest)), "{name:?}");
+        let missing = hashers.time_of(costliest).abs_diff(work);
+        assert!(missing < Duration::from_micros(1), "{name:?}: {work:?}");
+    }
+    // Who is let in does what the hash asks for, and no more.
+    for (name, kind) in [("usual", hashers.new_hashes()), ("costly", costliest)] {
+        let before = hashers.work();
+        assert!(users.authenticate(&Credentials::new(name, PASSWORD)).await.unwrap().is_some());
+        assert_eq!(hashers.work() - before, hashers.time_of(kind), "{name}");
+    }
+}
+
+/// A sample has the newest rows, the oldest and some in between, and not the whole table.
+/// `fill` adds many users with this hash.
+pub(crate) async fn a_sample_is_bounded(
+    open: impl AsyncFn(Hashers) -> Users,
+    fill: impl AsyncFn(&str),
+) {
+    let users = open(Hashers::default()).await;
+    let old = "pbkdf2_sha256$260000$abcdefghijklmnopqrstuv$AAAA";
+    let new = "pbkdf2_sha256$1500000$abcdefghijklmnopqrstuv$AAAA";
+    let usual = "pbkdf2_sha256$600000$abcdefghijklmnopqrstuv$AAAA";
+    add(&users, "first", old).await;
+    fill(usual).await;
+    add(&users, "last", new).await;
+    add(&users, "legacy", "sha1$salt$5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8").await;
+    let survey = users.survey_passwords().await.unwrap();
+    let count = |name: &str| {
+        let found = survey.kinds.iter().find(|(kind, _)| kind.to_string() == name);
+        found.map_or(0, |(_, count)| *count)
+    };
+    assert_eq!(count("pbkdf2_sha256 with 260000 iterations"), 1, "{survey:?}");
+    assert_eq!(count("pbkdf2_sha256 with 1500000 iterations"), 1, "{survey:?}");
+    assert_eq!(survey.kinds[0].0.to_string(), "pbkdf2_sha256 with 600000 iterations");
+    assert!((127..=200).contains(&survey.hashes()), "{survey:?}");
+    assert!(survey.kinds.contains(&(StoredKind::NotAccepted(Some("sha1".into())), 1)));
+}
