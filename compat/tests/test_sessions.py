@@ -333,6 +333,22 @@ def test_a_user_deleted_or_inactive_in_django_has_no_session_any_more(site, requ
 
 
 @EVERY_DATABASE
+def test_the_sessions_of_a_deleted_user_can_be_ended_by_the_id(site, request):
+    made = site(NAMED)
+    user = add_user(made, request.node.name)
+    tokens = log_in(made.ours, user)
+    number = payload(tokens["access"])["user_id"]
+    other = log_in(made.ours, add_user(made, f"other {request.node.name}"))
+    made.shell(f"User.objects.get(username={user['username']!r}).delete()")
+    staff = log_in(made.ours, add_user(made, f"staff {request.node.name}", is_staff=True))["access"]
+    listed = made.ours.send("GET", f"/api/token/sessions/?user={number}", [("Authorization", f"Bearer {staff}")])
+    assert [one["id"] for one in ok(listed)] == [payload(tokens["refresh"])["jti"]]
+    made.ours_command("session", "end-all", number)
+    assert ended(made, payload(tokens["refresh"])["jti"]) == "staff"
+    assert ended(made, payload(other["refresh"])["jti"]) is None
+
+
+@EVERY_DATABASE
 def test_the_admins_collector_finds_nothing_that_protects_a_user(site, request):
     made = site(NAMED)
     user = add_user(made, request.node.name)

@@ -306,7 +306,11 @@ impl Auth {
     ) -> Result<Belonging, Error> {
         if let Some(head) = sessions.session_of(jti).await? {
             let has_ended = head.ended_at.is_some();
-            return Ok(Belonging::Session(Held { id: head.id, has_ended, spent_at: head.spent_at }));
+            return Ok(Belonging::Session(Held {
+                id: head.id,
+                has_ended,
+                spent_at: head.spent_at,
+            }));
         }
         let Some(id) = refresh.claims().str(SESSION_CLAIM).map(Cow::into_owned) else {
             return Ok(Belonging::None);

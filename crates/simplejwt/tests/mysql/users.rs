@@ -8,8 +8,8 @@ use simplejwt::store::session::{
     Horizon, NewSession, NextToken, OpenSession, Refreshing, SessionRefresh, SessionStore as _,
 };
 use simplejwt::store::{OutstandingToken, TokenStore as _};
-use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser};
 use simplejwt::users::manage::UserOptions;
+use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser};
 use simplejwt::users::mysql::MysqlUsers;
 use simplejwt::users::password::{Hashers, HashingPool, Parameters, PoolOptions};
 use simplejwt::users::table::{KeyKind, UserTable};

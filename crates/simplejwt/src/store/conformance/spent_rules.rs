@@ -107,9 +107,11 @@ pub(super) async fn any_ancestor_is_answered_with_the_newest(store: &impl Sessio
 }
 
 pub(super) async fn the_newest_has_to_be_good(store: &impl SessionStore) {
-    for (id, tolerance, outcome) in
-        [("a", 0, Refreshing::Reused), ("p", 10, Refreshing::Replayed), ("s", 1, Refreshing::Reused)]
-    {
+    for (id, tolerance, outcome) in [
+        ("a", 0, Refreshing::Reused),
+        ("p", 10, Refreshing::Replayed),
+        ("s", 1, Refreshing::Reused),
+    ] {
         let (second, third) = (format!("{id}2"), format!("{id}3"));
         let _ = good(store.open(&open(id)).await);
         rotated(store, &[(id, &second, 0), (&second, &third, 0)]).await;
@@ -148,10 +150,8 @@ pub(super) async fn the_session_is_looked_at_before_a_pair_is_repeated(store: &i
 
     let _ = good(store.open(&open("p")).await);
     rotated(store, &[("p", "q", 5)]).await;
-    let over = SessionRefresh {
-        lifetime: Some(Duration::from_secs(7)),
-        ..refresh_at("p", "x", 7, 10)
-    };
+    let over =
+        SessionRefresh { lifetime: Some(Duration::from_secs(7)), ..refresh_at("p", "x", 7, 10) };
     assert_eq!(good(store.refresh(&over).await), Refreshing::Expired, "it has lasted too long");
     assert!(has_ended(store, "p").await);
 }

@@ -9,9 +9,9 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
 use crate::store::session::{
-    AccessClaims, Client, Descendant, EndSessions, Horizon, NewSession, NextToken, OpenSession, Opening,
-    Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit, SessionRefresh,
-    SessionStore, Subject, Successor, Which,
+    AccessClaims, Client, Descendant, EndSessions, Horizon, NewSession, NextToken, OpenSession,
+    Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
+    SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;
 

@@ -12,8 +12,8 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
 use crate::store::session::{
-    AccessClaims, Client, Descendant, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession,
-    Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
+    AccessClaims, Client, Descendant, EndReason, EndSessions, Horizon, NewSession, NextToken,
+    OpenSession, Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
     SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;

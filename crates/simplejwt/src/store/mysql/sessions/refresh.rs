@@ -80,7 +80,8 @@ impl Sql {
             Some(state) => state,
             None => {
                 let new = &refresh.session;
-                let owner: Option<Row> = conn.exec_first(OWNER, params! { "id" => &new.id }).await?;
+                let owner: Option<Row> =
+                    conn.exec_first(OWNER, params! { "id" => &new.id }).await?;
                 let owner: Option<String> = owner.map(|row| column(&row, 0)).transpose()?;
                 if owner.is_some_and(|owner| owner != new.user_id.as_str()) {
                     return Ok(Refreshing::Foreign);
