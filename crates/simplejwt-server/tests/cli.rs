@@ -260,7 +260,17 @@ fn keys_are_made_private_and_never_overwritten() {
 #[test]
 fn the_configuration_is_checked_printed_and_exemplified() {
     let place = Place::migrated();
-    assert!(place.succeed(&["config", "check"], "").contains("fine"));
+    let fine = place.succeed(&["config", "check"], "");
+    assert!(fine.contains("fine") && !fine.contains("warning"), "{fine}");
+    // Hardly meant, and no reason not to start.
+    let jwt = "{\"ROTATE_REFRESH_TOKENS\": true, \"BLACKLIST_AFTER_ROTATION\": true, \
+               \"ACCESS_TOKEN_LIFETIME\": 30}";
+    let mut environment = place.environment();
+    environment.extend([("SIMPLE_JWT", jwt), ("SIMPLEJWT_ROTATION_GRACE", "60")]);
+    let warned = run(&["config", "check"], &environment);
+    assert!(warned.status.success(), "{}", stderr(&warned));
+    let said = stdout(&warned);
+    assert!(said.starts_with("warning: rotation_grace (60 s) outlasts") && said.contains("fine"));
     let printed = place.succeed(&["config", "print"], "");
     assert!(printed.contains("secret_key = \"(secret)\" # environment variable SECRET_KEY"));
     assert!(!printed.contains(SECRET.1), "{printed}");

@@ -139,6 +139,31 @@ fn t5_a_replay_from_elsewhere_is_said_to_be_suspicious() {
     });
 }
 
+/// Refused, taken for theft, after a password change: whoever reads the log knows what and whence.
+#[test]
+fn the_log_says_who_presented_what() {
+    for (tolerance, said) in [("10", "refused, its session goes on"), ("0", "was ended")] {
+        let settings = [("SIMPLEJWT_REUSE_TOLERANCE", tolerance), ("SIMPLEJWT_NUM_PROXIES", "1")];
+        let site = Site::new(databases::Kind::Sqlite, 1, 0, &settings);
+        let from = |address: &str, token: &str| {
+            let body = json!({"refresh": token});
+            let headers = [("X-Forwarded-For", address)];
+            post(site.servers[0].address, "/api/token/refresh/", &body, &headers).unwrap()
+        };
+        let first = site.log_in().refresh;
+        let second = from("198.51.100.1", &first).pair().refresh;
+        from("203.0.113.66", &first).assert_blacklisted("spent");
+        let line = site.servers[0].expect_stderr("spent refresh token presented again");
+        assert!(line.contains(said) && line.contains("203.0.113.66"), "{line}");
+        if tolerance == "10" {
+            site.command(&["user", "set-password", "alice", "--password-stdin"], "another one\n");
+            assert_eq!(from("198.51.100.2", &second).status, 401);
+            let line = site.servers[0].expect_stderr("presented");
+            assert!(line.contains("198.51.100.2"), "{line}");
+        }
+    }
+}
+
 /// What was revoked was not "rotated recently".
 #[test]
 fn t6_after_a_logout_nothing_is_answered_again() {

@@ -313,14 +313,17 @@ impl Auth {
         };
         let error = self.blacklisted_or(error, &spent.jti).await?;
         let Some(reason) = reason else { return Ok(error) };
-        tracing::warn!(
-            jti = ?spent.jti,
-            user_id = ?spent.user_id.as_ref().map_or("", |id| id.as_str()),
-            address = self.address(),
-            %reason,
-            "refresh refused: the session was ended"
-        );
-        self.end_session_for(sessions, refresh, spent, reason, now).await?;
+        if self.end_session_for(sessions, refresh, spent, reason, now).await? {
+            let (jti, address) = (&spent.jti, self.address());
+            let user_id = spent.user_id.as_ref().map_or("", |id| id.as_str());
+            tracing::warn!(
+                ?jti,
+                ?user_id,
+                address,
+                %reason,
+                "refresh refused: the session was ended"
+            );
+        }
         if reason == EndReason::User
             && let UserClaim::Id(user_id) = self.tokens.user_claim(refresh)
         {

@@ -502,6 +502,10 @@ impl Sql {
             if token.expires_at <= now {
                 return Ok(Step::Done(Refreshing::Forgotten));
             }
+            // Whoever ends the session has to find the token registered.
+            if hold(transaction, &state.session).await?.is_none_or(|(ended, _)| ended) {
+                return Ok(Step::Done(Refreshing::Ended));
+            }
             self.record(transaction, token).await?;
         }
         match &refresh.next {

@@ -119,6 +119,10 @@ impl Sql {
             if token.expires_at <= now {
                 return Ok(Refreshing::Forgotten);
             }
+            // Whoever ends the session has to find the token registered.
+            if !exists(conn, LOCK, params! { "id" => &state.session }).await? {
+                return Ok(Refreshing::Ended);
+            }
             self.register(conn, token).await?;
         }
         match &refresh.next {
