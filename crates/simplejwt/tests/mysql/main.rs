@@ -6,6 +6,7 @@ mod failures;
 #[path = "../support/instance.rs"]
 mod instance;
 mod migrations;
+mod plugins;
 #[path = "../support/rights.rs"]
 mod rights;
 mod stores;
