@@ -101,7 +101,8 @@ impl Jwk {
     /// [`JwkError`]
     pub fn from_json(json: &[u8]) -> Result<Self, JwkError> {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let members: Members = serde_json::from_slice(json).map_err(|_| JwkError::Json)?;
+        let text = std::str::from_utf8(json).map_err(|_| JwkError::Json)?;
+        let members = Members::from_json(text)?;
         match members.into_jwk() {
             Err(JwkError::Missing("kty")) if JwkSet::from_json(json).is_ok() => {
                 Err(JwkError::IsASet)
@@ -197,7 +198,8 @@ impl fmt::Debug for Jwk {
 
 impl<'de> Deserialize<'de> for Jwk {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Members::deserialize(deserializer)?.into_jwk().map_err(serde::de::Error::custom)
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Members::from_value(value).and_then(Members::into_jwk).map_err(serde::de::Error::custom)
     }
 }
 

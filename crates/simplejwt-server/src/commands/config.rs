@@ -14,7 +14,9 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
         cli::Config::Print => output::print(&example::effective(&super::load(file)?))?,
         cli::Config::Check => {
             let loaded = super::load(file)?;
-            super::block_on(app::build(&loaded.config))?;
+            let keys =
+                super::block_on(async { app::build(&loaded.config).await?.check_keys().await })?;
+            output::print(&keys)?;
             output::print("the configuration, the keys and the database are fine\n")?;
         }
     }

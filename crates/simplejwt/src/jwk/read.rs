@@ -32,6 +32,21 @@ pub(super) struct Members {
 }
 
 impl Members {
+    /// Of an object: a list would be taken for its members in their order.
+    pub(super) fn from_json(json: &str) -> Result<Self, JwkError> {
+        if !json.trim_start().starts_with('{') {
+            return Err(JwkError::Json);
+        }
+        serde_json::from_str(json).map_err(|_| JwkError::Json)
+    }
+
+    pub(super) fn from_value(value: Value) -> Result<Self, JwkError> {
+        if !value.is_object() {
+            return Err(JwkError::Json);
+        }
+        Self::deserialize(value).map_err(|_| JwkError::Json)
+    }
+
     /// The key id as far as it is one, for saying which key is meant.
     pub(super) fn kid(&self) -> Option<String> {
         self.kid.as_str().map(|kid| kid.chars().take(LONGEST_SHOWN).collect())

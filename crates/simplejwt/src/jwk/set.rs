@@ -66,8 +66,11 @@ impl JwkSet {
         // Bytes that aren't UTF-8 spoil the key that they are in.
         let text = String::from_utf8_lossy(json);
         let text = text.trim_start_matches('\u{feff}');
+        if !text.trim_start().starts_with('{') {
+            return Err(JwkError::NotASet);
+        }
         let set: Set<'_> = serde_json::from_str(text).map_err(|_| JwkError::NotASet)?;
-        Ok(Self::read(set.keys.into_iter().map(|key| serde_json::from_str(key.get()))))
+        Ok(Self::read(set.keys.into_iter().map(|key| Members::from_json(key.get()))))
     }
 
     /// The keys, in their order. Two may have the same `kid`.
@@ -85,19 +88,15 @@ impl JwkSet {
         self.positions.iter().copied().zip(&self.keys)
     }
 
-    fn read(members: impl Iterator<Item = serde_json::Result<Members>>) -> Self {
+    fn read(members: impl Iterator<Item = Result<Members, JwkError>>) -> Self {
         let mut set = Self::default();
         for (position, members) in (1..).zip(members) {
             if position > MAX_KEYS {
                 set.leave_out(position, None, JwkError::TooMany);
                 break;
             }
-            let Ok(members) = members else {
-                set.leave_out(position, None, JwkError::Json);
-                continue;
-            };
-            let kid = members.kid();
-            match members.into_jwk() {
+            let kid = members.as_ref().ok().and_then(Members::kid);
+            match members.and_then(Members::into_jwk) {
                 Ok(key) if key.is_private => set.leave_out(position, kid, JwkError::Private),
                 Ok(key) => {
                     set.keys.push(key);
@@ -137,6 +136,6 @@ impl<'de> Deserialize<'de> for JwkSet {
             keys: Vec<Value>,
         }
         let set = Set::deserialize(deserializer)?;
-        Ok(Self::read(set.keys.into_iter().map(Members::deserialize)))
+        Ok(Self::read(set.keys.into_iter().map(Members::from_value)))
     }
 }

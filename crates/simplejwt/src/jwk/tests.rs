@@ -109,7 +109,7 @@ fn wrong_types_are_not_read_as_absent() {
     }
     let doubled = p256().to_string().replacen('{', "{\"kty\":\"EC\",", 1);
     assert_eq!(Jwk::from_json(doubled.as_bytes()).err(), Some(JwkError::Json));
-    for bad in ["", "[]", "null", "{\"kty\":\"EC\""] {
+    for bad in ["", "[]", "[\"oct\"]", "null", "{\"kty\":\"EC\""] {
         assert_eq!(Jwk::from_json(bad.as_bytes()).err(), Some(JwkError::Json), "{bad}");
     }
     assert_eq!(Jwk::from_json("\u{feff}{}".as_bytes()).err(), Some(JwkError::Missing("kty")));
@@ -167,7 +167,7 @@ fn sets() {
     assert_eq!(reasons(json!([secret, p256()])), [(1, JwkError::MixedSet)]);
     assert_eq!(reasons(json!([p256(), with(p256(), "d", json!("AA"))])), [(2, JwkError::Private)]);
     assert_eq!(reasons(json!([1])), [(1, JwkError::Json)]);
-    for bad in ["", "[]", "{}", "<html>", "{\"keys\":{}}", "{\"keys\":[}"] {
+    for bad in ["", "[]", "{}", "<html>", "[[]]", "{\"keys\":{}}", "{\"keys\":[}"] {
         assert_eq!(JwkSet::from_json(bad.as_bytes()).err(), Some(JwkError::NotASet), "{bad}");
     }
     let read: JwkSet = serde_json::from_value(json!({"keys": [p256(), 1]})).unwrap();

@@ -20,6 +20,21 @@ pub(super) fn is_json(text: &[u8]) -> bool {
     trimmed(text).starts_with(b"{")
 }
 
+impl KeyError {
+    /// What a file holds in which there is no PEM block; `None` where there is one, whatever the
+    /// bytes around it.
+    ///
+    /// ```
+    /// use simplejwt::keys::KeyError;
+    ///
+    /// assert_eq!(KeyError::in_place_of_pem(b"\xffno key"), Some(KeyError::NoPem));
+    /// assert_eq!(KeyError::in_place_of_pem(b"Schl\xfcssel -----BEGIN PUBLIC KEY-----"), None);
+    /// ```
+    pub fn in_place_of_pem(text: &[u8]) -> Option<Self> {
+        pem::blocks(text).is_empty().then(|| what_it_is(text))
+    }
+}
+
 /// The error that says what was given in place of PEM.
 pub(super) fn what_it_is(text: &[u8]) -> KeyError {
     let bare = trimmed(text);

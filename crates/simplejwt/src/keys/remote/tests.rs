@@ -169,6 +169,7 @@ fn odd_ones(good: &Value) -> Vec<(&'static str, Value)> {
         ("a text", json!("odd")),
         ("a number", json!(1)),
         ("a list", json!([odd])),
+        ("a list of members", json!(["oct", null, null, null, null, null, secret])),
         ("nothing in it", json!({})),
         ("a key id that is a number", with(odd.clone(), "kid", 7)),
         ("a key id that is a list", with(odd.clone(), "kid", json!(["odd"]))),
