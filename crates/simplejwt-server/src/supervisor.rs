@@ -75,7 +75,7 @@ pub(crate) struct Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, failures, .. } = self;
-        let times = if *failures == 1 { "once" } else { "repeatedly" };
+        let times = if *failures == 1 { "once".to_owned() } else { format!("{failures} times") };
         write!(f, "the task \"{name}\" has failed {times} and is started again")
     }
 }

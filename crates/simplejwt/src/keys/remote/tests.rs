@@ -181,6 +181,7 @@ fn odd_ones(good: &Value) -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// DIFFERENCE: PyJWT takes private keys, and looks at no `key_ops`.
 #[tokio::test]
 async fn a_key_that_cant_be_used_is_left_out_alone() {
     let signing = rsa("good");
@@ -219,6 +220,7 @@ async fn members_that_are_no_json_of_a_key_spoil_it_alone() {
     assert_eq!(JwkSet::from_json(&latin1.concat()).unwrap().keys().len(), 1);
 }
 
+/// DIFFERENCE: PyJWT refuses coordinates that are too short or too long.
 #[tokio::test]
 async fn numbers_are_read_in_every_spelling_that_has_one_meaning() {
     let signing = rsa("good");
@@ -266,6 +268,7 @@ async fn numbers_are_read_in_every_spelling_that_has_one_meaning() {
     assert!(shortened > 2);
 }
 
+/// DIFFERENCE: PyJWT takes the first.
 #[tokio::test]
 async fn of_one_key_id_those_count_that_fit_and_each_is_tried() {
     let (one, other) = (rsa("k"), {
@@ -355,6 +358,7 @@ async fn a_key_that_couldnt_be_looked_for_is_not_said_to_be_unknown() {
     auth.authenticate(&new).await.unwrap();
 }
 
+/// DIFFERENCE: upstream answers 401.
 #[tokio::test]
 async fn while_there_never_were_keys_nothing_is_said_of_any_token() {
     let (clock, shelf) = (clock(), Shelf::default());
