@@ -258,9 +258,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_500_and_the_connection_goes_on() {
-        let router = Router::new()
-            .route("/panics", get(|| async { panic!("on purpose") as &'static str }))
-            .route("/works", get(|| async { "works" }));
+        async fn panics() -> &'static str {
+            panic!("on purpose")
+        }
+        let router =
+            Router::new().route("/panics", get(panics)).route("/works", get(|| async { "works" }));
         let limits = Limits {
             header: 16_384,
             header_time: Duration::from_secs(10),

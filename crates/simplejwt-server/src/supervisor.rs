@@ -86,7 +86,7 @@ impl Supervisor {
         &self,
         name: &'static str,
         need: Need,
-        run: impl Fn() -> Run + Send + 'static,
+        run: impl Fn() -> Run + Send + Sync + 'static,
     ) where
         Run: Future<Output = Ended> + Send + 'static,
     {
@@ -98,7 +98,7 @@ impl Supervisor {
         pace: Pace,
         name: &'static str,
         need: Need,
-        run: impl Fn() -> Run + Send + 'static,
+        run: impl Fn() -> Run + Send + Sync + 'static,
     ) where
         Run: Future<Output = Ended> + Send + 'static,
     {

@@ -27,7 +27,7 @@ pub(crate) fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
         let fixed = panic.payload().downcast_ref::<&'static str>().copied();
-        tracing::error!(place, message = fixed.unwrap_or("(not shown)"), "a panic");
+        tracing::error!(place, said = fixed.unwrap_or("(not shown)"), "a panic");
         *LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
     }));
 }

@@ -244,6 +244,7 @@ fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
     }
     let served = format!("mysql://served:s3cret@{place}");
     let mut environment = environment(&served);
+    environment.push(("SIMPLEJWT_SESSION_CLAIM", "true"));
     environment.push(("SIMPLEJWT_REVOCATION", "feed"));
     environment.push(("SIMPLEJWT_FEED_MAX_AGE", "1s"));
     prepare(&environment);

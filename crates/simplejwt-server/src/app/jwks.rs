@@ -124,7 +124,7 @@ fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, Refused> {
             },
             _ => Refused::Host { host: host.clone(), source },
         };
-        let request = agent(proxy.clone()).get(&url).header("Accept", "application/json");
+        let request = agent(proxy.clone()).get(url.clone()).header("Accept", "application/json");
         let mut response = request.call().map_err(failed)?;
         if !response.status().is_redirection() {
             return response.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(failed);
@@ -171,6 +171,11 @@ fn place(url: &Uri) -> String {
 fn target(from: &Uri, location: &str) -> Option<Uri> {
     if let Some(url) = location.parse().ok().filter(is_web) {
         return Some(url);
+    }
+    // Another scheme than those of the web.
+    let start = location.split(['/', '?']).next().unwrap_or_default();
+    if start.contains(':') {
+        return None;
     }
     let scheme = from.scheme_str()?;
     let text = if location.starts_with("//") {
