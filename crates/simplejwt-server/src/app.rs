@@ -1,5 +1,6 @@
 //! The configuration made into something that answers requests.
 
+mod forward;
 mod jwks;
 mod proxy;
 

@@ -12,8 +12,9 @@ use simplejwt::Auth;
 use simplejwt::jwk::JwkSet;
 use simplejwt::keys::{FetchError, Fetched, KeySource};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Proxy};
+use ureq::{Agent, Proxy, ProxyProtocol};
 
+use super::forward;
 use super::proxy::{self, Proxies};
 use crate::failure::{Failure, chain};
 use crate::supervisor::{Need, Supervisor};
@@ -27,12 +28,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const WHOLE_TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_REDIRECTS: usize = 3;
 /// A set of a hundred RSA keys has about 50 KiB.
-const LARGEST: u64 = 1024 * 1024;
+pub(super) const LARGEST: u64 = 1024 * 1024;
 
 /// Where a JWK set is fetched from.
 pub(super) struct JwkUrl {
     url: Uri,
-    proxies: Arc<Proxies>,
+    proxies: Proxies,
 }
 
 impl JwkUrl {
@@ -43,7 +44,7 @@ impl JwkUrl {
             url.parse().ok().filter(is_web).ok_or_else(|| {
                 Failure::config("JWK_URL is not a URL: write https://…/jwks.json")
             })?;
-        let proxies = Arc::new(Proxies::of_process());
+        let proxies = Proxies::of_process();
         if let Some(proxy) = proxies.for_url(&url) {
             parse(proxy).map_err(|error| Failure::config(error.to_string()))?;
         }
@@ -65,7 +66,7 @@ enum Refused {
     Host {
         host: String,
         #[source]
-        source: ureq::Error,
+        source: Cause,
     },
     #[error("asking {host} through the proxy {proxy} ({variable})")]
     Proxy {
@@ -73,7 +74,7 @@ enum Refused {
         proxy: String,
         variable: &'static str,
         #[source]
-        source: ureq::Error,
+        source: Cause,
     },
     #[error("{0} is not the URL of a proxy: write http://host:port")]
     NotAProxy(&'static str),
@@ -87,15 +88,21 @@ enum Refused {
     Timeout,
 }
 
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// What came back, and wasn't an error.
+pub(super) struct Answer {
+    pub(super) is_redirection: bool,
+    pub(super) location: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
 #[async_trait]
 impl KeySource for JwkUrl {
-    async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>> {
-        let (url, proxies) = (self.url.clone(), Arc::clone(&self.proxies));
-        let fetching = tokio::task::spawn_blocking(move || get(url, &proxies));
-        let body = tokio::time::timeout(WHOLE_TIMEOUT, fetching)
-            .await
-            .map_err(|_| Refused::Timeout)???;
-        Ok(JwkSet::from_json(&body)?)
+    async fn fetch(&self) -> Result<JwkSet, Cause> {
+        let getting = get(self.url.clone(), &self.proxies);
+        let body = tokio::time::timeout(WHOLE_TIMEOUT, getting).await;
+        Ok(JwkSet::from_json(&body.map_err(|_| Refused::Timeout)??)?)
     }
 }
 
@@ -110,12 +117,24 @@ fn parse(proxy: &proxy::Proxy) -> Result<Proxy, Refused> {
 }
 
 /// What stands behind the URL. Each redirection has a proxy of its own, or none.
-fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, Refused> {
+async fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, Refused> {
     for _ in 0..=MAX_REDIRECTS {
         let named = proxies.for_url(&url);
         let proxy = named.map(parse).transpose()?;
         let host = place(&url);
-        let failed = |source| match (named, &proxy) {
+        let outcome = match &proxy {
+            Some(proxy)
+                if url.scheme_str() == Some("http") && proxy.protocol() == ProxyProtocol::Http =>
+            {
+                forward::get(proxy, &url).await
+            }
+            _ => {
+                let (url, proxy) = (url.clone(), proxy.clone());
+                let asking = tokio::task::spawn_blocking(move || ask(url, proxy)).await;
+                asking.map_err(Into::into).and_then(|answer| answer)
+            }
+        };
+        let answer = outcome.map_err(|source| match (named, &proxy) {
             (Some(named), Some(proxy)) => Refused::Proxy {
                 host: host.clone(),
                 proxy: format!("{}:{}", proxy.host(), proxy.port()),
@@ -123,14 +142,11 @@ fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, Refused> {
                 source,
             },
             _ => Refused::Host { host: host.clone(), source },
-        };
-        let request = agent(proxy.clone()).get(url.clone()).header("Accept", "application/json");
-        let mut response = request.call().map_err(failed)?;
-        if !response.status().is_redirection() {
-            return response.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(failed);
+        })?;
+        if !answer.is_redirection {
+            return Ok(answer.body);
         }
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let next = location.and_then(|location| target(&url, location));
+        let next = answer.location.and_then(|location| target(&url, &location));
         let next = next.ok_or(Refused::Redirect { host })?;
         if url.scheme_str() == Some("https") && next.scheme_str() == Some("http") {
             return Err(Refused::Downgrade);
@@ -138,6 +154,17 @@ fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, Refused> {
         url = next;
     }
     Err(Refused::TooManyRedirects)
+}
+
+/// Asks directly, or through a tunnel.
+fn ask(url: Uri, proxy: Option<Proxy>) -> Result<Answer, Cause> {
+    let mut response = agent(proxy).get(url).header("Accept", "application/json").call()?;
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    Ok(Answer {
+        is_redirection: response.status().is_redirection(),
+        location: location.map(str::to_owned),
+        body: response.body_mut().with_config().limit(LARGEST).read_to_vec()?,
+    })
 }
 
 /// Made for each request: the authorities that the system trusts may have changed.

@@ -215,6 +215,9 @@ fn proxies_and_redirections_are_gone_by_as_elsewhere() {
         let checked = check("/jwks.json", more);
         assert!(checked.status.success(), "{more:?} {}", stderr(&checked));
         let count = |asked: &Asked| std::mem::take(&mut *asked.lock().unwrap()).len();
+        let first = through.lock().unwrap().first().cloned();
+        // The whole URL is asked for, as curl, Python and Go do.
+        assert!(first.is_none_or(|line| line.starts_with(&format!("GET http://{origin}/"))));
         let (proxied, asked) = (count(&through), count(&direct));
         assert_eq!((proxied > 0, asked > 0), (by_proxy, !by_proxy), "{more:?}");
     }
