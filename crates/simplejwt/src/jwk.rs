@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::jws::{self, Algorithm, Curve, PublicKey};
 use read::Members;
+pub(crate) use read::shown;
 pub use set::{JwkSet, MAX_KEYS, UnreadableJwk};
 
 /// One key. Private members (`d`, `p`, …) are ignored on reading and never written.

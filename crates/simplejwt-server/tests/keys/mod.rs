@@ -80,7 +80,7 @@ fn bearer(server: &Server, token: &str) -> Response {
     server.request("GET", "/api/protected-stateless/", &[("Authorization", &bearer)], "")
 }
 
-fn with_keys_behind<'a>(url: &'a str) -> Vec<(&'a str, &'a str)> {
+fn with_keys_behind(url: &str) -> Vec<(&str, &str)> {
     vec![("SIMPLEJWT_ALGORITHM", "ES256"), ("SIMPLEJWT_JWK_URL", url), ("SIMPLEJWT_DEMO", "true")]
 }
 

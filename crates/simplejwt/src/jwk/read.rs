@@ -49,7 +49,7 @@ impl Members {
 
     /// The key id as far as it is one, for saying which key is meant.
     pub(super) fn kid(&self) -> Option<String> {
-        self.kid.as_str().map(|kid| kid.chars().take(LONGEST_SHOWN).collect())
+        self.kid.as_str().map(shown)
     }
 
     pub(super) fn into_jwk(mut self) -> Result<Jwk, JwkError> {
@@ -106,8 +106,11 @@ impl Members {
     }
 }
 
-/// Of a key id that stands in messages, in characters.
-const LONGEST_SHOWN: usize = 100;
+/// A key id as it stands in messages.
+pub(crate) fn shown(kid: &str) -> String {
+    const LONGEST: usize = 100;
+    kid.chars().take(LONGEST).collect()
+}
 
 fn needed<'v>(name: &'static str, value: &'v Value) -> Result<&'v str, JwkError> {
     match value {

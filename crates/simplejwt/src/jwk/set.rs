@@ -38,7 +38,7 @@ pub struct JwkSet {
 pub struct UnreadableJwk {
     /// Where it stands in the set, from 1.
     pub position: usize,
-    /// Its key id, if it has one.
+    /// Its key id, if it has one; cut after 100 characters.
     pub kid: Option<String>,
     /// What is wrong with it.
     pub reason: JwkError,

@@ -1,7 +1,7 @@
 //! The keys of a JWK set that one algorithm can verify with, and why not the others.
 
 use super::{Algorithm, KeyError, VerifyingKey};
-use crate::jwk::{Jwk, JwkError, JwkSet};
+use crate::jwk::{Jwk, JwkError, JwkSet, shown};
 
 /// How many keys of one `kid` are tried at a token.
 const PER_KID: usize = 8;
@@ -11,7 +11,7 @@ const PER_KID: usize = 8;
 pub struct UnusedJwk {
     /// Where it stands in the set, from 1.
     pub position: usize,
-    /// Its key id, if it has one; cut after 100 characters where the key can't be read.
+    /// Its key id, if it has one; cut after 100 characters.
     pub kid: Option<String>,
     /// Why it isn't used.
     pub reason: KeyError,
@@ -59,7 +59,7 @@ impl VerifyingKey {
             match usable_beside(algorithm, jwk, &usable) {
                 Ok(key) => usable.push(key),
                 Err(reason) => {
-                    unused.push(UnusedJwk { position, kid: jwk.kid().map(str::to_owned), reason });
+                    unused.push(UnusedJwk { position, kid: jwk.kid().map(shown), reason });
                 }
             }
         }

@@ -467,6 +467,12 @@ fn a_set_is_bounded() {
     let set = JwkSet::from_json(json!({ "keys": many }).to_string().as_bytes()).unwrap();
     assert_eq!(set.left_out().len(), crate::jwk::MAX_KEYS + 1);
     assert_eq!(set.left_out().last().unwrap().reason, JwkError::TooMany);
+    let long = with(jwk(&ed25519("k")), "kid", "k".repeat(100_000));
+    let keys = json!({"keys": [with(long.clone(), "use", "enc"), with(long, "x", "")]});
+    let set = JwkSet::from_json(keys.to_string().as_bytes()).unwrap();
+    let (_, unused) = VerifyingKey::sort_jwk_set(Algorithm::EdDsa, &set);
+    let lengths: Vec<_> = unused.iter().map(|jwk| jwk.kid.as_ref().unwrap().len()).collect();
+    assert_eq!(lengths, [100, 100]);
     let mut same_id: Vec<_> = (0..20)
         .map(|_| {
             let pem = SigningKey::generate(Algorithm::EdDsa).unwrap();
