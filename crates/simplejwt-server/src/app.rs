@@ -1,6 +1,8 @@
 //! The configuration made into something that answers requests.
 
+mod forward;
 mod jwks;
+mod proxy;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use crate::failure::Failure;
 use crate::hashes;
 use crate::health::{self, Health};
 use crate::purge::Purge;
+use crate::supervisor::{self, Need, Supervisor};
 
 /// What is served.
 pub(crate) struct App {
@@ -30,6 +33,7 @@ pub(crate) struct App {
     users: Arc<dyn ManageUsers>,
     passwords: HashingPool,
     store: Option<Arc<dyn SessionStore>>,
+    tasks: Supervisor,
 }
 
 /// Everything that can be found wrong is found here, before anything listens.
@@ -52,10 +56,13 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         store = Some(tokens);
     }
     auth.check().map_err(|error| Failure::config(error.to_string()))?;
-    if config.settings.jwk_url.is_some() {
-        jwks::keep_fresh(auth.clone()).await;
-    }
-    let health = Health { auth: auth.clone(), users: users.clone(), store: store.clone() };
+    let tasks = Supervisor::default();
+    let health = Health {
+        auth: auth.clone(),
+        users: users.clone(),
+        store: store.clone(),
+        tasks: tasks.clone(),
+    };
     let router = router_with(auth.clone(), &options(config))
         .merge(health::router(health))
         .fallback(not_found);
@@ -66,7 +73,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         Some(cors) => router.layer(cors.clone()),
         None => router,
     };
-    Ok(App { router, cors, auth, users, passwords, store })
+    Ok(App { router, cors, auth, users, passwords, store, tasks })
 }
 
 impl App {
@@ -95,6 +102,9 @@ impl App {
         for warning in config.settings.warnings() {
             tracing::warn!("{warning}");
         }
+        if config.settings.jwk_url.is_some() {
+            jwks::keep_fresh(&self.auth, &self.tasks).await;
+        }
         // The first refused login, too, takes as much work as the costliest hash in the table.
         match self.hash_warnings(config).await {
             Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
@@ -102,20 +112,52 @@ impl App {
         }
         if config.settings.sessions.revocation == Revocation::Feed {
             // A process that has just started knows what was revoked before it answers.
-            if let Err(error) = self.auth.poll_revocations().await {
-                tracing::warn!(?error, "the revocations can't be read yet");
+            match supervisor::caught(self.auth.poll_revocations()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(?error, "the revocations can't be read yet"),
+                Err(supervisor::Panicked) => {
+                    tracing::error!("reading the revocations panicked");
+                }
             }
             let auth = self.auth.clone();
-            tokio::spawn(async move { auth.follow_revocations(tokio::time::sleep).await });
+            self.tasks.start("feed", Need::Essential, move || {
+                let auth = auth.clone();
+                async move {
+                    auth.follow_revocations(tokio::time::sleep).await;
+                    Err("the feed of revocations came to an end".into())
+                }
+            });
         }
         if let (Some(store), Some(interval)) = (&self.store, config.database.purge_interval) {
-            let purge = Purge {
-                store: Arc::clone(store),
-                batch: config.database.purge_batch,
-                with_sessions: config.settings.has_sessions(),
-                holder: format!("{}-{}", std::process::id(), SystemClock.now().as_micros()),
-            };
-            tokio::spawn(purge.every(interval));
+            let store = Arc::clone(store);
+            let (batch, with_sessions) =
+                (config.database.purge_batch, config.settings.has_sessions());
+            self.tasks.start("purge", Need::Helpful, move || {
+                let purge = Purge {
+                    store: Arc::clone(&store),
+                    batch,
+                    with_sessions,
+                    holder: format!("{}-{}", std::process::id(), SystemClock.now().as_micros()),
+                };
+                async move {
+                    purge.every(interval).await;
+                    Err("the purge came to an end".into())
+                }
+            });
+        }
+    }
+
+    /// Fetches the keys behind `JWK_URL` once, and says what came: nothing without that setting.
+    ///
+    /// # Errors
+    /// There is no key to verify with.
+    pub(crate) async fn check_keys(&self) -> Result<String, Failure> {
+        match self.auth.tokens().keys().remote() {
+            None => Ok(String::new()),
+            Some(remote) => match remote.fetch(SystemClock.now()).await {
+                Ok(fetched) => Ok(jwks::report(&fetched)),
+                Err(error) => Err(jwks::failed(&error)),
+            },
         }
     }
 }
@@ -142,6 +184,16 @@ pub(crate) fn tokens(config: &Config) -> Result<Tokens, Failure> {
     let keys = key_set(config)?;
     Tokens::with(config.settings.clone(), keys, Arc::new(SystemClock))
         .map_err(|error| Failure::config(error.to_string()))
+}
+
+/// The same for a command that looks at one token: keys behind `JWK_URL` are fetched, since without
+/// them nothing can be said of it.
+pub(crate) async fn tokens_with_keys(config: &Config) -> Result<Tokens, Failure> {
+    let tokens = tokens(config)?;
+    if let Some(remote) = tokens.keys().remote() {
+        remote.fetch(SystemClock.now()).await.map_err(|error| jwks::failed(&error))?;
+    }
+    Ok(tokens)
 }
 
 /// The configured keys.

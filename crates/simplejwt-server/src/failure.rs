@@ -32,6 +32,14 @@ impl Failure {
         })
     }
 
+    /// A panic, which is a mistake of this program.
+    pub(crate) fn panicked() -> Self {
+        Self::Failed(format!(
+            "simplejwt failed unexpectedly at {}: please report it",
+            crate::telemetry::last_panic()
+        ))
+    }
+
     /// A wrong configuration that isn't found before it is used.
     pub(crate) fn config(problem: impl Into<String>) -> Self {
         Self::Config(ConfigError(vec![problem.into()]))

@@ -1,6 +1,7 @@
-//! `/healthz`: the process answers. `/readyz`: the database does, too, and the feed of
-//! revocations comes in.
+//! `/healthz`: the process answers. `/readyz`: the database does, too, there are keys to verify
+//! with, the feed of revocations comes in, and the tasks that this needs are running.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -9,6 +10,9 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderName, StatusCode};
 use simplejwt::{Auth, SessionStore, StoreError, UserId, UserStore};
 
+use crate::failure::chain;
+use crate::supervisor::{self, Need, Supervisor};
+
 /// What has to work for requests to be answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
@@ -16,6 +20,7 @@ pub(crate) struct Health {
     pub(crate) users: Arc<dyn UserStore>,
     /// Where there is a blacklist.
     pub(crate) store: Option<Arc<dyn SessionStore>>,
+    pub(crate) tasks: Supervisor,
 }
 
 impl Health {
@@ -28,7 +33,7 @@ impl Health {
     }
 }
 
-type Answer = (StatusCode, [(HeaderName, &'static str); 1], &'static str);
+type Answer = (StatusCode, [(HeaderName, &'static str); 1], Cow<'static, str>);
 
 /// The two routes.
 pub(crate) fn router(health: Health) -> Router {
@@ -38,17 +43,35 @@ pub(crate) fn router(health: Health) -> Router {
 }
 
 async fn ready(health: Health) -> Answer {
-    if let Err(error) = health.database().await {
-        tracing::warn!(error = %crate::failure::chain(&error), "not ready");
+    let database = supervisor::caught(health.database()).await;
+    let database = database.map_err(|_| "a panic".to_owned());
+    if let Err(error) = database.and_then(|done| done.map_err(|error| chain(&error))) {
+        tracing::warn!(error, "not ready");
         return answer(StatusCode::SERVICE_UNAVAILABLE, "the database can't be used\n");
     }
     if !health.auth.is_feed_current() {
         tracing::warn!("not ready: the feed of revocations is lost");
         return answer(StatusCode::SERVICE_UNAVAILABLE, "the feed of revocations is lost\n");
     }
-    answer(StatusCode::OK, "ready\n")
+    if let Some(error) = health.auth.why_keys_are_missing() {
+        tracing::warn!(?error, "not ready: there are no keys to verify tokens with");
+        return answer(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the keys behind JWK_URL could not be fetched, and tokens can't be verified\n",
+        );
+    }
+    let troubles = health.tasks.troubles();
+    if let Some(trouble) = troubles.iter().find(|trouble| trouble.need == Need::Essential) {
+        tracing::warn!("not ready: {trouble}");
+        return answer(StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n"));
+    }
+    let mut text = "ready\n".to_owned();
+    for trouble in troubles {
+        text.push_str(&format!("{trouble}\n"));
+    }
+    answer(StatusCode::OK, text)
 }
 
-const fn answer(status: StatusCode, text: &'static str) -> Answer {
-    (status, [(CACHE_CONTROL, "no-store")], text)
+fn answer(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Answer {
+    (status, [(CACHE_CONTROL, "no-store")], text.into())
 }

@@ -15,14 +15,18 @@ mod limits;
 mod output;
 mod purge;
 mod serve;
+mod supervisor;
 mod telemetry;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use failure::Failure;
 
 fn main() -> ExitCode {
-    match commands::run(cli::Cli::parse()) {
+    telemetry::log_panics();
+    let ended = std::panic::catch_unwind(|| commands::run(cli::Cli::parse()));
+    match ended.unwrap_or_else(|_| Err(Failure::panicked())) {
         Ok(code) => code,
         Err(failure) => {
             for line in failure.to_string().lines() {

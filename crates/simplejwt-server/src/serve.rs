@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
+use http::header::ORIGIN;
+use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,7 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::config::{Log, Server};
 use crate::failure::Failure;
-use crate::{client, limits, telemetry};
+use crate::{client, limits, supervisor, telemetry};
 
 /// Listens on the configured address.
 ///
@@ -99,8 +100,18 @@ pub(crate) async fn serve(
 #[derive(Clone)]
 struct Site {
     router: Router,
-    /// For what is refused before it comes to the router.
+    /// For what doesn't come from the router.
     cors: Option<Arc<AllowedOriginsLayer>>,
+}
+
+impl Site {
+    /// An answer that pages of allowed origins may read, too.
+    fn permitted(&self, asked: &HeaderMap, mut answer: Response<Body>) -> Response<Body> {
+        if let Some(cors) = &self.cors {
+            cors.permit(asked, answer.headers_mut());
+        }
+        answer
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -145,7 +156,7 @@ async fn accept(
         let _ = stream.set_nodelay(true);
         let connection = connection(stream, peer, site.clone(), limits);
         let connection = connections.watch(connection);
-        tokio::spawn(async move {
+        supervisor::spawn_short(async move {
             // A connection that breaks is the client's affair.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended");
@@ -192,14 +203,23 @@ async fn answer(
     let client = client::address(&head.headers, peer, limits.num_proxies);
     head.extensions.insert(ClientAddress(client));
     let response = match limits::read(body, limits.body, limits.body_time).await {
-        Ok(body) => site.router.oneshot(Request::from_parts(head, Body::from(body))).await?,
-        Err(refused) => {
-            let mut response = refused.response();
-            if let Some(cors) = &site.cors {
-                cors.permit(&head.headers, response.headers_mut());
+        Ok(body) => {
+            let origin = head.headers.get(ORIGIN).cloned();
+            let request = Request::from_parts(head, Body::from(body));
+            let answering = site.router.clone().oneshot(request);
+            match supervisor::caught(answering).await {
+                Ok(response) => response?,
+                // Logged where it was; the connection goes on.
+                Err(supervisor::Panicked) => site.permitted(
+                    &origin.into_iter().map(|origin| (ORIGIN, origin)).collect(),
+                    limits::json(
+                        StatusCode::INTERNAL_SERVER_ERROR,
+                        r#"{"detail":"Internal server error.","code":"error"}"#,
+                    ),
+                ),
             }
-            response
         }
+        Err(refused) => site.permitted(&head.headers, refused.response()),
     };
     if let Some((method, path, start)) = line {
         let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
@@ -254,4 +274,54 @@ fn raise_file_limit(max_connections: usize) {
     }
     #[cfg(not(unix))]
     let _ = max_connections;
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_and_the_connection_goes_on() {
+        async fn panics() -> &'static str {
+            panic!("on purpose")
+        }
+        let router =
+            Router::new().route("/panics", get(panics)).route("/works", get(|| async { "works" }));
+        let limits = Limits {
+            header: 16_384,
+            header_time: Duration::from_secs(10),
+            body: 1000,
+            body_time: Duration::from_secs(10),
+            log_requests: false,
+            num_proxies: 0,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let connections = GracefulShutdown::new();
+        let asking = async {
+            let get =
+                |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\n{more}\r\n");
+            let both = get("/panics", "") + &get("/works", "Connection: close\r\n");
+            stream.write_all(both.as_bytes()).await.unwrap();
+            let mut said = String::new();
+            stream.read_to_string(&mut said).await.unwrap();
+            said
+        };
+        let (answered, stop) = tokio::sync::oneshot::channel();
+        let asking = async {
+            let said = asking.await;
+            answered.send(()).unwrap();
+            said
+        };
+        let stop = async { drop(stop.await) };
+        let site = Site { router, cors: None };
+        let accepting = accept(listener, &site, limits, 1, &connections, stop);
+        let (said, ()) = tokio::join!(asking, accepting);
+        assert!(said.starts_with("HTTP/1.1 500 "), "{said}");
+        assert!(said.contains("Internal server error."), "{said}");
+        assert!(said.contains("HTTP/1.1 200 OK") && said.ends_with("works"), "{said}");
+    }
 }

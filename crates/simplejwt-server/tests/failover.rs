@@ -217,6 +217,74 @@ fn assert_nothing_was_lost(url: &str, chains: &[Vec<String>]) {
     });
 }
 
+/// The feed's database goes wrong in a way that the driver can't cope with, and comes right again:
+/// what is revoked is known anew, and nothing has to be restarted.
+#[test]
+fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
+    use mysql_async::prelude::Queryable as _;
+
+    let instance = Instance::mariadb("feed");
+    let url = instance.url().to_owned();
+    let place = url.split_once('@').unwrap().1;
+    let run = |sql: &str| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut conn = mysql_async::Conn::from_url(&url).await.unwrap();
+            conn.query_drop(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            conn.disconnect().await.unwrap();
+        });
+    };
+    for sql in [
+        "INSTALL SONAME 'auth_ed25519'",
+        "INSTALL SONAME 'auth_pam'",
+        "CREATE USER served IDENTIFIED VIA ed25519 USING PASSWORD('s3cret')",
+        "GRANT ALL ON *.* TO served",
+    ] {
+        run(sql);
+    }
+    let served = format!("mysql://served:s3cret@{place}");
+    let mut environment = environment(&served);
+    environment.push(("SIMPLEJWT_SESSION_CLAIM", "true"));
+    environment.push(("SIMPLEJWT_REVOCATION", "feed"));
+    environment.push(("SIMPLEJWT_FEED_MAX_AGE", "1s"));
+    prepare(&environment);
+    let directory = tempfile::tempdir().unwrap();
+    let process = Server::start(&["serve"], &environment, directory.path());
+    let server = Peer(process.address);
+    let access = server.post("/api/token/", LOGIN).text("access");
+    let bearer = format!("Bearer {access}");
+    let ask =
+        || server.request("GET", "/api/protected-stateless/", &[("Authorization", &bearer)], "");
+    assert_eq!(ask().status, 200);
+
+    run("ALTER USER served IDENTIFIED VIA pam USING 'mariadb'");
+    run("KILL CONNECTION USER served");
+    await_readiness(server, 503);
+    let begun = Instant::now();
+    while ask().status == 200 {
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    assert_unavailable(&ask());
+    assert_unavailable(&server.post("/api/token/", LOGIN));
+    let told = run_cli(&["config", "check"], &environment);
+    assert!(told.contains("ALTER USER") && told.lines().count() == 1, "{told}");
+
+    run("ALTER USER served IDENTIFIED VIA ed25519 USING PASSWORD('s3cret')");
+    await_readiness(server, 200);
+    let begun = Instant::now();
+    while ask().status != 200 {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", ask());
+    }
+    assert!(process.stop().success());
+}
+
+/// What a command that fails says.
+fn run_cli(args: &[&str], environment: &[(&str, &str)]) -> String {
+    let output = run(args, environment);
+    assert!(!output.status.success());
+    stderr(&output)
+}
+
 #[test]
 fn away_for_a_while_and_a_standby_promoted_under_load() {
     let mut instance = Instance::up("failover");

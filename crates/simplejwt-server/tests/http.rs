@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, with their helpers")]
 
+#[path = "keys/mod.rs"]
+mod keys;
 #[path = "support/process.rs"]
 mod process;
 
@@ -473,16 +475,6 @@ fn keys_are_fetched_from_jwk_url_and_not_for_every_unknown_kid() {
     }
     assert_eq!(protected(&good).status, 200);
     assert_eq!(asked.load(Ordering::SeqCst), 1);
-}
-
-#[test]
-fn keys_that_can_not_be_fetched_yet_do_not_keep_it_from_starting() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let site = Site::new();
-    let url = format!("http://{nobody}/jwks.json");
-    let server = site.serve(&[("SIMPLEJWT_ALGORITHM", "ES256"), ("SIMPLEJWT_JWK_URL", &url)]);
-    assert!(server.before.contains("JWK_URL could not be fetched"), "{}", server.before);
-    assert_eq!(server.post("/api/token/verify/", r#"{"token":"a.b.c"}"#).status, 401);
 }
 
 #[cfg(unix)]

@@ -123,6 +123,10 @@ pub enum Error {
     /// The feed of revocations is lost, so that a revoked token can't be told from a good one.
     #[error("the feed of revocations is lost")]
     FeedLost,
+    /// The keys behind `JWK_URL` were never there, or the token names one that couldn't be looked
+    /// for, so that a good token can't be told from a bad one.
+    #[error("the keys that verify tokens can't be had")]
+    KeysUnavailable,
     /// A login was asked for and there is no user store.
     #[error("no user store is configured")]
     NoUserStore,
@@ -192,7 +196,7 @@ impl Error {
             Self::NoSuchUser => "user_not_found",
             Self::PermissionDenied => "permission_denied",
             Self::CrossOrigin => "csrf_failed",
-            Self::FeedLost => "unavailable",
+            Self::FeedLost | Self::KeysUnavailable => "unavailable",
             Self::NoUserStore => "login_disabled",
             Self::CannotSign => "signing_disabled",
             Self::Signing(_) | Self::Hook(_) | Self::CookieTooLong(_) => "error",
@@ -216,6 +220,7 @@ impl Error {
                 | Self::TokenTooLong { .. }
                 | Self::CannotSign
                 | Self::FeedLost
+                | Self::KeysUnavailable
         )
     }
 }

@@ -1,8 +1,11 @@
 //! JSON Web Keys (RFC 7517) and sets of them, in and out.
 //!
-//! Reading is strict: base64url in its one spelling, every number of the right length, nothing
-//! of a wrong JSON type read as absent. Whether a key is good for anything is asked when it
-//! becomes a [`VerifyingKey`](crate::VerifyingKey).
+//! Reading takes what has one meaning (`read.rs`), and a set leaves out alone what has none
+//! (`set.rs`). Whether a key is good for anything is asked when it becomes a
+//! [`VerifyingKey`](crate::VerifyingKey).
+
+mod read;
+mod set;
 
 use std::fmt;
 
@@ -11,6 +14,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::jws::{self, Algorithm, Curve, PublicKey};
+use read::Members;
+pub(crate) use read::shown;
+pub use set::{JwkSet, MAX_KEYS, UnreadableJwk};
 
 /// One key. Private members (`d`, `p`, …) are ignored on reading and never written.
 ///
@@ -22,6 +28,8 @@ pub struct Jwk {
     alg: Option<String>,
     usage: Option<String>,
     key_ops: Option<Vec<String>>,
+    /// Whether its private half was there, too.
+    is_private: bool,
 }
 
 #[derive(Clone)]
@@ -34,9 +42,15 @@ pub(crate) enum Material {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwkError {
-    /// No JSON object, a member of the wrong type, or a doubled one.
-    #[error("it is not a JSON object with members of the right types")]
+    /// No JSON object, or one with a doubled member.
+    #[error("it is not a JSON object, or has a member twice")]
     Json,
+    /// No JWK set.
+    #[error("it is not a JWK set: a JSON object with a list \"keys\" (RFC 7517 section 5)")]
+    NotASet,
+    /// A set where one key is needed.
+    #[error("it is a set of keys, and one key is needed: give a member of its \"keys\"")]
+    IsASet,
     /// A `kty` or `crv` that no algorithm here takes.
     #[error(
         "its type or curve is not supported: use RSA, EC (P-256, P-384, P-521, secp256k1), \
@@ -46,7 +60,10 @@ pub enum JwkError {
     /// A member that its type needs is missing.
     #[error("its member {0:?} is missing")]
     Missing(&'static str),
-    /// A number that isn't base64url in its one spelling, or of the wrong length.
+    /// A member is of another JSON type than RFC 7517 gives it.
+    #[error("its member {0:?} is of the wrong type")]
+    Type(&'static str),
+    /// A number that isn't base64url, or is too long or too short.
     #[error("its member {0:?} is not base64url of the right length")]
     Malformed(&'static str),
     /// `use` isn't `sig`, or `key_ops` doesn't hold `verify` (RFC 7517 sections 4.2, 4.3).
@@ -55,14 +72,26 @@ pub enum JwkError {
     /// `alg` is another algorithm than the configured one.
     #[error("it is meant for another algorithm than {0}")]
     Algorithm(Algorithm),
-    /// Secrets and public keys in one set.
-    #[error("the set mixes secrets with public keys")]
+    /// A secret in a set that holds public keys.
+    #[error("it is a secret among public keys, which everybody can read")]
     MixedSet,
-    /// Two keys of one set under one `kid`.
-    #[error("two keys of the set have the key id {0:?}")]
-    DuplicateKeyId(String),
+    /// A key in a set with its private half, with which every reader of the set can sign.
+    #[error("its private half stands in the set, so that every reader of the set can sign")]
+    Private,
+    /// The same key under the same `kid` once more.
+    #[error("the same key stands before it")]
+    Repeated,
+    /// As many keys as are tried have its `kid`.
+    #[error("too many keys of the set have its key id")]
+    TooManyOfKeyId,
+    /// The set has more keys than [`MAX_KEYS`].
+    #[error("the set has more than {MAX_KEYS} keys: this one and those behind it are not read")]
+    TooMany,
+    /// A key without `kid` in a set whose keys are chosen by it.
+    #[error("it has no key id (kid), by which tokens choose their key")]
+    NoKeyId,
     /// No key of the set fits the algorithm.
-    #[error("the set has no key for {0}")]
+    #[error("the set has no usable key for {0}")]
     NoKeyFor(Algorithm),
 }
 
@@ -72,8 +101,15 @@ impl Jwk {
     /// # Errors
     /// [`JwkError`]
     pub fn from_json(json: &[u8]) -> Result<Self, JwkError> {
-        let members: Members = serde_json::from_slice(json).map_err(|_| JwkError::Json)?;
-        members.into_jwk()
+        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+        let text = std::str::from_utf8(json).map_err(|_| JwkError::Json)?;
+        let members = Members::from_json(text)?;
+        match members.into_jwk() {
+            Err(JwkError::Missing("kty")) if JwkSet::from_json(json).is_ok() => {
+                Err(JwkError::IsASet)
+            }
+            read => read,
+        }
     }
 
     /// A public key that is to be published.
@@ -84,6 +120,7 @@ impl Jwk {
             alg: Some(algorithm.name().to_owned()),
             usage: Some("sig".to_owned()),
             key_ops: None,
+            is_private: false,
         }
     }
 
@@ -160,49 +197,22 @@ impl fmt::Debug for Jwk {
     }
 }
 
-/// What is published at a `jwks_uri`.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct JwkSet {
-    keys: Vec<Jwk>,
-}
-
-impl JwkSet {
-    /// Of these keys.
-    pub fn new(keys: impl IntoIterator<Item = Jwk>) -> Self {
-        Self { keys: keys.into_iter().collect() }
-    }
-
-    /// Reads a set. Keys of types and curves that aren't supported are left out, as RFC 7517
-    /// section 5 asks for.
-    ///
-    /// # Errors
-    /// [`JwkError`]: also for a doubled `kid`, and for a set that mixes secrets with public keys.
-    pub fn from_json(json: &[u8]) -> Result<Self, JwkError> {
-        let members: SetMembers = serde_json::from_slice(json).map_err(|_| JwkError::Json)?;
-        members.into_set()
-    }
-
-    /// The keys, in their order.
-    pub fn keys(&self) -> &[Jwk] {
-        &self.keys
-    }
-}
-
 impl<'de> Deserialize<'de> for Jwk {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Members::deserialize(deserializer)?.into_jwk().map_err(serde::de::Error::custom)
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Members::from_value(value).and_then(Members::into_jwk).map_err(serde::de::Error::custom)
     }
 }
 
 impl Serialize for Jwk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut members = Members {
-            kty: self.kty().to_owned(),
-            usage: self.usage.clone(),
-            key_ops: self.key_ops.clone(),
-            alg: self.alg.clone(),
-            kid: self.kid.clone(),
-            ..Members::default()
+        let mut members = Written {
+            kty: self.kty(),
+            usage: self.usage.as_deref(),
+            key_ops: self.key_ops.as_deref(),
+            alg: self.alg.as_deref(),
+            kid: self.kid(),
+            ..Written::default()
         };
         match &self.material {
             Material::Public(PublicKey::Rsa { n, e }) => {
@@ -211,12 +221,12 @@ impl Serialize for Jwk {
             }
             Material::Public(PublicKey::Ec { curve, point }) => {
                 let (x, y) = coordinates(*curve, point);
-                members.crv = Some(curve.name().to_owned());
+                members.crv = Some(curve.name());
                 members.x = Some(x);
                 members.y = Some(y);
             }
             Material::Public(PublicKey::Ed25519 { x }) => {
-                members.crv = Some("Ed25519".to_owned());
+                members.crv = Some("Ed25519");
                 members.x = Some(encode(x));
             }
             Material::Secret(k) => members.k = Some(encode(k)),
@@ -225,125 +235,30 @@ impl Serialize for Jwk {
     }
 }
 
-impl<'de> Deserialize<'de> for JwkSet {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        SetMembers::deserialize(deserializer)?.into_set().map_err(serde::de::Error::custom)
-    }
-}
-
-#[derive(Deserialize)]
-struct SetMembers {
-    keys: Vec<Members>,
-}
-
-impl SetMembers {
-    fn into_set(self) -> Result<JwkSet, JwkError> {
-        let mut keys = Vec::with_capacity(self.keys.len());
-        for members in self.keys {
-            match members.into_jwk() {
-                Ok(key) => keys.push(key),
-                Err(JwkError::Unsupported) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let mut kids: Vec<_> = keys.iter().filter_map(Jwk::kid).collect();
-        kids.sort_unstable();
-        if let Some([kid, _]) = kids.array_windows().find(|[one, other]| one == other) {
-            return Err(JwkError::DuplicateKeyId((*kid).to_owned()));
-        }
-        if keys.iter().any(Jwk::is_symmetric) && !keys.iter().all(Jwk::is_symmetric) {
-            return Err(JwkError::MixedSet);
-        }
-        Ok(JwkSet { keys })
-    }
-}
-
-/// The members that count, as they stand in the JSON. `null` is none of their types.
-#[derive(Default, Deserialize, Serialize)]
-struct Members {
-    kty: String,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    crv: Option<String>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+/// The members as they are written, those that are there.
+#[derive(Default, Serialize)]
+struct Written<'j> {
+    kty: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     x: Option<String>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     y: Option<String>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<String>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     e: Option<String>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     k: Option<String>,
-    #[serde(
-        rename = "use",
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
-    usage: Option<String>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    key_ops: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    alg: Option<String>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    kid: Option<String>,
-}
-
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
-}
-
-impl Members {
-    fn into_jwk(self) -> Result<Jwk, JwkError> {
-        let material = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", _) => Material::Public(PublicKey::Rsa {
-                n: number("n", &self.n)?,
-                e: number("e", &self.e)?,
-            }),
-            ("EC", Some(crv)) => {
-                let curve = Curve::ALL
-                    .into_iter()
-                    .find(|curve| curve.name() == crv)
-                    .ok_or(JwkError::Unsupported)?;
-                let mut point = vec![4];
-                point.extend(fixed("x", &self.x, curve.field_len())?);
-                point.extend(fixed("y", &self.y, curve.field_len())?);
-                Material::Public(PublicKey::Ec { curve, point })
-            }
-            ("OKP", Some("Ed25519")) => {
-                Material::Public(PublicKey::Ed25519 { x: fixed("x", &self.x, 32)? })
-            }
-            ("EC" | "OKP", None) => return Err(JwkError::Missing("crv")),
-            ("oct", _) => {
-                let k = Zeroizing::new(self.k.ok_or(JwkError::Missing("k"))?);
-                Material::Secret(Zeroizing::new(decode("k", &k)?))
-            }
-            _ => return Err(JwkError::Unsupported),
-        };
-        Ok(Jwk { material, kid: self.kid, alg: self.alg, usage: self.usage, key_ops: self.key_ops })
-    }
-}
-
-fn decode(name: &'static str, text: &str) -> Result<Vec<u8>, JwkError> {
-    URL_SAFE_NO_PAD.decode_to_vec(text).map_err(|_| JwkError::Malformed(name))
-}
-
-/// Base64urlUInt (RFC 7518 section 2): no leading zeros.
-fn number(name: &'static str, text: &Option<String>) -> Result<Vec<u8>, JwkError> {
-    let bytes = decode(name, text.as_ref().ok_or(JwkError::Missing(name))?)?;
-    match bytes.first() {
-        None | Some(0) => Err(JwkError::Malformed(name)),
-        Some(_) => Ok(bytes),
-    }
-}
-
-fn fixed(name: &'static str, text: &Option<String>, length: usize) -> Result<Vec<u8>, JwkError> {
-    let bytes = decode(name, text.as_ref().ok_or(JwkError::Missing(name))?)?;
-    if bytes.len() == length { Ok(bytes) } else { Err(JwkError::Malformed(name)) }
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    usage: Option<&'j str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_ops: Option<&'j [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alg: Option<&'j str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'j str>,
 }
 
 fn encode(bytes: &[u8]) -> String {

@@ -49,6 +49,9 @@ pub enum JwsError {
     /// The header's `alg` is not that of a configured key.
     #[error("the token's algorithm is not that of a configured key")]
     Algorithm,
+    /// The header has no `kid`, by which alone the keys can be chosen.
+    #[error("the token names no key")]
+    NoKeyId,
     /// No configured key has the header's `kid`, and each has one.
     #[error("the token's key id is unknown")]
     UnknownKey,

@@ -8,23 +8,26 @@ mod check;
 mod der;
 mod error;
 mod generate;
+mod jwk_set;
 mod load;
 mod pem;
 mod remote;
 mod secret;
 mod set;
 mod ssh;
+mod unknown;
 
 pub use crate::jws::{Algorithm, JwsError, MAX_TOKEN_BYTES, UnknownAlgorithm};
 pub use error::KeyError;
 pub use generate::GenerateError;
-pub use remote::{KeySource, RemoteKeys};
+pub use jwk_set::UnusedJwk;
+pub use remote::{FetchError, Fetched, KeySource, RemoteKeys};
 pub use set::{KeySet, SignError};
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::jwk::{Jwk, JwkError, JwkSet, Material};
+use crate::jwk::{Jwk, Material};
 use crate::jws::{self, KeyKind, PrivateKey, PublicKey, Signer, Verifier};
 use check::{check_numbers, check_type, needs_pair, not_hmac, public_kind, wrong_type};
 use der::Found;
@@ -91,13 +94,14 @@ impl SigningKey {
     }
 
     /// From a private key in PEM: `RSA PRIVATE KEY` (PKCS#1), `EC PRIVATE KEY` (SEC 1, also behind
-    /// `EC PARAMETERS`) or `PRIVATE KEY` (PKCS#8). Text around the block doesn't matter.
+    /// `EC PARAMETERS`) or `PRIVATE KEY` (PKCS#8). Text around the blocks doesn't matter,
+    /// whatever its bytes. Of several private keys the first counts that fits the algorithm.
     ///
     /// # Errors
     /// [`KeyError`]
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
         needs_pair(algorithm)?;
-        match find_key(pem, Wanted::Private)? {
+        match find_key(pem, Wanted::Private, algorithm)? {
             Found::Private(key) => Self::new_private(algorithm, &key),
             Found::Public(key) => {
                 check_type(algorithm, public_kind(&key))?;
@@ -172,8 +176,8 @@ impl VerifyingKey {
     pub fn parse(algorithm: Algorithm, text: &[u8], allow_weak: bool) -> Result<Self, KeyError> {
         if algorithm.is_symmetric() {
             Self::new_secret(algorithm, text, allow_weak)
-        } else if text.trim_ascii_start().starts_with(b"{") {
-            Self::from_jwk(algorithm, &Jwk::from_json(text)?)
+        } else if unknown::is_json(text) {
+            Self::from_jwk(algorithm, &Jwk::from_json(unknown::trimmed(text))?)
         } else {
             Self::from_pem(algorithm, text)
         }
@@ -202,17 +206,18 @@ impl VerifyingKey {
     }
 
     /// From PEM, `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE`, or an OpenSSH public key line.
-    /// From a private key, its public half is taken, as upstream does.
+    /// Of several blocks the first public key or certificate counts; from a private key alone, its
+    /// public half is taken, as upstream does.
     ///
     /// # Errors
     /// [`KeyError`]
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
         needs_pair(algorithm)?;
-        let line = std::str::from_utf8(pem.trim_ascii()).unwrap_or_default();
+        let line = std::str::from_utf8(unknown::trimmed(pem)).unwrap_or_default();
         let found = if ssh::is_public_key(line) {
             ssh::public_key(line)?
         } else {
-            find_key(pem, Wanted::Public)?
+            find_key(pem, Wanted::Public, algorithm)?
         };
         match found {
             Found::Public(key) => Self::new_public(algorithm, key),
@@ -240,27 +245,6 @@ impl VerifyingKey {
             Some(kid) => key.with_kid(kid),
             None => key,
         })
-    }
-
-    /// From a set: each of its keys that is meant for verifying with `algorithm`. Those for
-    /// something else are left out.
-    ///
-    /// # Errors
-    /// [`KeyError`] for a key that is meant for `algorithm` and is weak or not valid;
-    /// [`JwkError::NoKeyFor`] if none is left.
-    pub fn from_jwk_set(algorithm: Algorithm, set: &JwkSet) -> Result<Vec<Self>, KeyError> {
-        let mut keys = Vec::new();
-        for jwk in set.keys() {
-            match Self::from_jwk(algorithm, jwk) {
-                Ok(key) => keys.push(key),
-                Err(
-                    KeyError::WrongType { .. }
-                    | KeyError::Jwk(JwkError::Use | JwkError::Algorithm(_)),
-                ) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if keys.is_empty() { Err(JwkError::NoKeyFor(algorithm).into()) } else { Ok(keys) }
     }
 
     /// As a JSON Web Key with `use`, `alg` and the key id; `None` for a secret, which isn't to be

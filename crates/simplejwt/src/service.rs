@@ -16,7 +16,7 @@ use crate::claims::{Claims, UserClaim};
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError, TokenMessage};
 use crate::hooks::{DefaultHooks, Hooks};
-use crate::keys::JwsError;
+use crate::keys::{JwsError, RemoteKeys};
 use crate::revocation::Revoked;
 use crate::settings::{
     AtLimit, Revocation, SESSION_CLAIM, Settings, SettingsError, TokenAtRest, TokenClass,
@@ -453,19 +453,31 @@ impl Auth {
     }
 
     /// Fetches the verifying keys where `JWK_URL` says where from and they are due: for calling
-    /// every few minutes, so that no request has to wait for it.
+    /// every few seconds, so that no request has to wait for it.
     pub async fn refresh_keys(&self) {
         if let Some(remote) = self.tokens.keys().remote() {
-            remote.refresh(self.tokens.now(), false).await;
+            remote.keep_fresh(self.tokens.now()).await;
         }
     }
 
-    async fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+    /// Why no token can be verified, where the keys behind `JWK_URL` were never there: each check
+    /// is [`Error::KeysUnavailable`] then. `None` where there are keys, be they old.
+    pub fn why_keys_are_missing(&self) -> Option<Arc<str>> {
+        self.tokens.keys().remote().and_then(RemoteKeys::why_missing)
+    }
+
+    async fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, Error> {
         if let Some(remote) = self.tokens.keys().remote() {
-            let missing = self.tokens.keys().verify_compact(token) == Err(JwsError::UnknownKey);
+            let lacks_key =
+                || self.tokens.keys().verify_compact(token) == Err(JwsError::UnknownKey);
+            let missing = remote.why_missing().is_some() || lacks_key();
             remote.refresh(now, missing).await;
+            // What a key that can't be had would say of the token, nobody knows.
+            if remote.why_missing().is_some() || missing && remote.may_lack_one() && lacks_key() {
+                return Err(Error::KeysUnavailable);
+            }
         }
-        self.tokens.decode_claims(token, now)
+        Ok(self.tokens.decode_claims(token, now)?)
     }
 
     async fn decode_unrevoked<T: TokenType>(

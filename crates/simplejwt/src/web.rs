@@ -84,7 +84,9 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::SessionsDisabled
         | Error::NoUserStore
         | Error::CannotSign => StatusCode::NOT_IMPLEMENTED,
-        Error::Store(_) | Error::FeedLost => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Store(_) | Error::FeedLost | Error::KeysUnavailable => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Error::Signing(_)
         | Error::Hook(_)
         | Error::CookieTooLong(_)
@@ -144,7 +146,7 @@ pub fn body(error: &Error) -> Json {
         Error::CrossOrigin => with_code("CSRF Failed: the request came from another origin."),
         Error::NoUserStore => with_code("Logging in is not enabled."),
         Error::CannotSign => with_code("This server verifies tokens and issues none."),
-        Error::Store(_) | Error::FeedLost => {
+        Error::Store(_) | Error::FeedLost | Error::KeysUnavailable => {
             with_code("The service is unavailable for the moment.")
         }
         Error::Signing(_) | Error::Hook(_) | Error::CookieTooLong(_) => {

@@ -21,7 +21,7 @@
 //!           │        │
 //!          jwk       │
 //!           │        │
-//!          jws     clock   error   random   leaves
+//!          jws   clock   error   panics   random   leaves
 //! ```
 //!
 //! A module names modules of lower lines only. `docs/ARCHITECTURE.md` says why.
@@ -32,7 +32,7 @@ use std::path::Path;
 
 /// The picture from the bottom. A module's own parts (`keys/pem` of `keys`) share its line.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "error", "random", "jws"],
+    &["clock", "error", "panics", "random", "jws"],
     &["jwk"],
     &["keys"],
     &["settings", "users"],
@@ -83,6 +83,17 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("http::", &["settings", "web"], "the flows know no HTTP"),
     ("axum::", &["web/axum"], "one adapter knows the framework"),
     (
+        "tokio::spawn",
+        &["store/postgres/batch", "store/postgres/connect", "store/postgres/database"],
+        "a task that ends unseen is one too many: these end with a batch or a connection, and \
+         whoever waits for those is told",
+    ),
+    (
+        "thread::Builder",
+        &["store/sqlite/database", "users/password/pool"],
+        "threads catch what panics on them",
+    ),
+    (
         "tower_service::",
         &["web/at_once", "web/axum", "web/cors", "web/layer"],
         "only what wraps a service knows tower",
@@ -93,16 +104,19 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
 type Sources = BTreeMap<String, String>;
 
 fn sources() -> Sources {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+}
+
+fn sources_in(root: &Path) -> Sources {
     let mut found = Sources::new();
-    let mut folders = vec![root.clone()];
+    let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("the source is readable") {
             let path = entry.expect("the source is readable").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let module = path.strip_prefix(&root).expect("it is below").with_extension("");
+                let module = path.strip_prefix(root).expect("it is below").with_extension("");
                 let module = module.to_str().expect("module names are ASCII").replace('\\', "/");
                 let text = fs::read_to_string(&path).expect("the source is UTF-8");
                 if !module.ends_with("/tests") {
@@ -278,6 +292,20 @@ fn every_module_and_every_reserved_name_is_there() {
     }
 }
 
+/// The server has one place that starts tasks, and watches them.
+#[test]
+fn the_server_starts_tasks_where_they_are_watched() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../simplejwt-server/src");
+    let starts =
+        ["tokio::spawn", "task::spawn(", "spawn_local", "thread::spawn", "thread::Builder"];
+    let found: Vec<_> = sources_in(&root)
+        .into_iter()
+        .filter(|(_, text)| starts.iter().any(|start| text.contains(start)))
+        .map(|(module, _)| module)
+        .collect();
+    assert_eq!(found, ["supervisor"], "start it with supervisor.rs");
+}
+
 #[test]
 fn wrong_arrows_are_found() {
     let broken = [
@@ -289,6 +317,8 @@ fn wrong_arrows_are_found() {
         ("store", "fn f(token: crate::Token) {}"),
         ("users/sqlite", "use crate::service::Auth;"),
         ("token", "std::time::SystemTime::now()"),
+        ("service", "tokio::spawn(async {})"),
+        ("store/memory", "thread::Builder::new()"),
         ("unheard_of", ""),
     ];
     for (module, text) in broken {

@@ -23,11 +23,6 @@ pub(crate) const PASSWORD: &str = "wonderland";
 pub(crate) const BODY_LIMIT: usize = 1000;
 const NOW: i64 = 1_700_000_000;
 
-/// The settings that docs/http-api.md says its examples are made with.
-pub(crate) fn tokens() -> Tokens {
-    tokens_of(settings())
-}
-
 /// At the moment that the tests' clock shows.
 pub(crate) fn tokens_of(settings: Settings) -> Tokens {
     let keys = settings.key_set().unwrap();

@@ -6,52 +6,49 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::Uri;
+use http::header::LOCATION;
 use simplejwt::Auth;
 use simplejwt::jwk::JwkSet;
-use simplejwt::keys::KeySource;
-use ureq::Agent;
+use simplejwt::keys::{FetchError, Fetched, KeySource};
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Proxy, ProxyProtocol};
 
-use crate::failure::Failure;
+use super::forward;
+use super::proxy::{self, Proxies};
+use crate::failure::{Failure, chain};
+use crate::supervisor::{Need, Supervisor};
 
 /// How often the keys are looked at, so that requests rarely wait for them. They are fetched anew
-/// when the library finds them old.
-const INTERVAL: Duration = Duration::from_secs(60);
-/// For connecting, sending and reading together.
+/// when the library finds them old, and soon after a failure.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// For connecting, sending and reading one answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// For all of it, redirections included.
+const WHOLE_TIMEOUT: Duration = Duration::from_secs(15);
+const MAX_REDIRECTS: usize = 3;
 /// A set of a hundred RSA keys has about 50 KiB.
-const LARGEST: u64 = 1024 * 1024;
+pub(super) const LARGEST: u64 = 1024 * 1024;
 
 /// Where a JWK set is fetched from.
 pub(super) struct JwkUrl {
-    agent: Agent,
-    url: Arc<str>,
+    url: Uri,
+    proxies: Proxies,
 }
 
 impl JwkUrl {
     /// # Errors
-    /// The URL is none that can be fetched.
+    /// The URL is none that can be fetched, or the proxy's isn't.
     pub(super) fn new(url: &str) -> Result<Self, Failure> {
-        let parsed: http::Uri = url
-            .parse()
-            .map_err(|_| Failure::config("JWK_URL is not a URL: write https://…/jwks.json"))?;
-        if !matches!(parsed.scheme_str(), Some("http" | "https")) || parsed.host().is_none() {
-            return Err(Failure::config("JWK_URL is not a URL: write https://…/jwks.json"));
+        let url =
+            url.parse().ok().filter(is_web).ok_or_else(|| {
+                Failure::config("JWK_URL is not a URL: write https://…/jwks.json")
+            })?;
+        let proxies = Proxies::of_process();
+        if let Some(proxy) = proxies.for_url(&url) {
+            parse(proxy).map_err(|error| Failure::config(error.to_string()))?;
         }
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(Arc::new(
-                rustls::crypto::aws_lc_rs::default_provider(),
-            ))
-            .build();
-        let agent = Agent::config_builder()
-            .timeout_global(Some(TIMEOUT))
-            .max_redirects(3)
-            .user_agent("simplejwt")
-            .tls_config(tls)
-            .build()
-            .into();
-        Ok(Self { agent, url: url.into() })
+        Ok(Self { url, proxies })
     }
 }
 
@@ -62,28 +59,218 @@ impl fmt::Debug for JwkUrl {
     }
 }
 
+/// What was in the way, and whose answer it was.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("asking {host}")]
+    Host {
+        host: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("asking {host} through the proxy {proxy} ({variable})")]
+    Proxy {
+        host: String,
+        proxy: String,
+        variable: &'static str,
+        #[source]
+        source: Cause,
+    },
+    #[error("{0} is not the URL of a proxy: write http://host:port")]
+    NotAProxy(&'static str),
+    #[error("{host} redirects to what can't be followed")]
+    Redirect { host: String },
+    #[error("it is redirected from https to http, which anybody could answer")]
+    Downgrade,
+    #[error("it is redirected more than {MAX_REDIRECTS} times")]
+    TooManyRedirects,
+    #[error("no answer within {} seconds", WHOLE_TIMEOUT.as_secs())]
+    Timeout,
+}
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// What came back, and wasn't an error.
+pub(super) struct Answer {
+    pub(super) is_redirection: bool,
+    pub(super) location: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
 #[async_trait]
 impl KeySource for JwkUrl {
-    async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>> {
-        let (agent, url) = (self.agent.clone(), Arc::clone(&self.url));
-        tokio::task::spawn_blocking(move || {
-            let mut response = agent.get(&*url).header("Accept", "application/json").call()?;
-            let body = response.body_mut().with_config().limit(LARGEST).read_to_vec()?;
-            Ok(JwkSet::from_json(&body)?)
-        })
-        .await?
+    async fn fetch(&self) -> Result<JwkSet, Cause> {
+        let getting = get(self.url.clone(), &self.proxies);
+        let body = tokio::time::timeout(WHOLE_TIMEOUT, getting).await;
+        Ok(JwkSet::from_json(&body.map_err(|_| Refused::Timeout)??)?)
     }
 }
 
+fn is_web(url: &Uri) -> bool {
+    matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
+}
+
+fn parse(proxy: &proxy::Proxy) -> Result<Proxy, Refused> {
+    let is_http = ["http://", "https://"].iter().any(|scheme| proxy.url.starts_with(scheme));
+    let parsed = Proxy::new(&proxy.url).ok().filter(|_| is_http);
+    parsed.ok_or(Refused::NotAProxy(proxy.variable))
+}
+
+/// What stands behind the URL. Each redirection has a proxy of its own, or none.
+async fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, Refused> {
+    for _ in 0..=MAX_REDIRECTS {
+        let named = proxies.for_url(&url);
+        let proxy = named.map(parse).transpose()?;
+        let host = place(&url);
+        let outcome = match &proxy {
+            Some(proxy)
+                if url.scheme_str() == Some("http") && proxy.protocol() == ProxyProtocol::Http =>
+            {
+                forward::get(proxy, &url).await
+            }
+            _ => {
+                let (url, proxy) = (url.clone(), proxy.clone());
+                let asking = tokio::task::spawn_blocking(move || ask(url, proxy)).await;
+                asking.map_err(Into::into).and_then(|answer| answer)
+            }
+        };
+        let answer = outcome.map_err(|source| match (named, &proxy) {
+            (Some(named), Some(proxy)) => Refused::Proxy {
+                host: host.clone(),
+                proxy: format!("{}:{}", proxy.host(), proxy.port()),
+                variable: named.variable,
+                source,
+            },
+            _ => Refused::Host { host: host.clone(), source },
+        })?;
+        if !answer.is_redirection {
+            return Ok(answer.body);
+        }
+        let next = answer.location.and_then(|location| target(&url, &location));
+        let next = next.ok_or(Refused::Redirect { host })?;
+        if url.scheme_str() == Some("https") && next.scheme_str() == Some("http") {
+            return Err(Refused::Downgrade);
+        }
+        url = next;
+    }
+    Err(Refused::TooManyRedirects)
+}
+
+/// Asks directly, or through a tunnel.
+fn ask(url: Uri, proxy: Option<Proxy>) -> Result<Answer, Cause> {
+    let mut response = agent(proxy).get(url).header("Accept", "application/json").call()?;
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    Ok(Answer {
+        is_redirection: response.status().is_redirection(),
+        location: location.map(str::to_owned),
+        body: response.body_mut().with_config().limit(LARGEST).read_to_vec()?,
+    })
+}
+
+/// Made for each request: the authorities that the system trusts may have changed.
+fn agent(proxy: Option<Proxy>) -> Agent {
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .build();
+    Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(proxy)
+        .user_agent("simplejwt")
+        .tls_config(tls)
+        .build()
+        .into()
+}
+
+/// Host and port, without path and password.
+fn place(url: &Uri) -> String {
+    let port = match (url.port_u16(), url.scheme_str()) {
+        (Some(port), _) => port,
+        (None, Some("https")) => 443,
+        (None, _) => 80,
+    };
+    format!("{}:{port}", url.host().unwrap_or_default())
+}
+
+/// Where a redirection leads (RFC 9110 section 10.2.2).
+fn target(from: &Uri, location: &str) -> Option<Uri> {
+    if let Some(url) = location.parse().ok().filter(is_web) {
+        return Some(url);
+    }
+    // Another scheme than those of the web.
+    let start = location.split(['/', '?']).next().unwrap_or_default();
+    if start.contains(':') {
+        return None;
+    }
+    let scheme = from.scheme_str()?;
+    let text = if location.starts_with("//") {
+        format!("{scheme}:{location}")
+    } else {
+        let folder = from.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let path = match location {
+            path if path.starts_with('/') => path.to_owned(),
+            relative => format!("{folder}/{relative}"),
+        };
+        format!("{scheme}://{}{path}", from.authority()?)
+    };
+    text.parse().ok().filter(is_web)
+}
+
 /// Fetches the keys now, before anything is served, and whenever they are old. A source that fails
-/// leaves them as they are; while there are none, every token is refused.
-pub(super) async fn keep_fresh(auth: Auth) {
+/// leaves them as they are; while there are none, no token is judged.
+pub(super) async fn keep_fresh(auth: &Auth, tasks: &Supervisor) {
     auth.refresh_keys().await;
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(INTERVAL);
-        loop {
-            interval.tick().await;
-            auth.refresh_keys().await;
+    let auth = auth.clone();
+    tasks.start("keys", Need::Essential, move || {
+        let auth = auth.clone();
+        async move {
+            loop {
+                tokio::time::sleep(INTERVAL).await;
+                auth.refresh_keys().await;
+            }
         }
     });
+}
+
+/// A line for each key behind `JWK_URL` that isn't used, and one that says how many are.
+pub(super) fn report(fetched: &Fetched) -> String {
+    let mut text = String::new();
+    for jwk in &fetched.unused {
+        let name = match &jwk.kid {
+            Some(kid) => format!("{kid:?}"),
+            None => format!("number {}", jwk.position),
+        };
+        text.push_str(&format!("JWK_URL: the key {name} is not used: {}\n", jwk.reason));
+    }
+    text.push_str(&match fetched.usable {
+        1 => "JWK_URL: 1 key to verify with\n".to_owned(),
+        usable => format!("JWK_URL: {usable} keys to verify with\n"),
+    });
+    text
+}
+
+/// A fetch that brought nothing, as the failure of a command.
+pub(super) fn failed(error: &FetchError) -> Failure {
+    Failure::Failed(format!("JWK_URL: {}", chain(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirections_are_followed_as_browsers_do() {
+        let from: Uri = "https://user:secret@a.example:8443/b/c/jwks.json?x=1".parse().unwrap();
+        let to = |location| target(&from, location).map(|url| url.to_string());
+        assert_eq!(to("https://b.example/k").as_deref(), Some("https://b.example/k"));
+        assert_eq!(to("//b.example/k").as_deref(), Some("https://b.example/k"));
+        assert_eq!(to("/k").as_deref(), Some("https://user:secret@a.example:8443/k"));
+        assert_eq!(to("k?y").as_deref(), Some("https://user:secret@a.example:8443/b/c/k?y"));
+        for bad in ["ftp://b.example/", "https://", "a b"] {
+            assert_eq!(to(bad), None, "{bad}");
+        }
+        assert_eq!(place(&from), "a.example:8443");
+    }
 }

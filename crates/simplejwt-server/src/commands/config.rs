@@ -15,9 +15,13 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
         cli::Config::Check => {
             let loaded = super::load(file)?;
             let config = &loaded.config;
-            let warnings =
-                super::block_on(async { app::build(config).await?.warnings(config).await })?;
+            let (warnings, keys) = super::block_on(async {
+                let app = app::build(config).await?;
+                let warnings = app.warnings(config).await?;
+                Ok((warnings, app.check_keys().await?))
+            })?;
             telemetry::warn(&warnings);
+            output::print(&keys)?;
             output::print("the configuration, the keys and the database are fine\n")?;
         }
     }

@@ -52,7 +52,7 @@ fn read(from: &TokenFrom) -> Result<String, Failure> {
 }
 
 fn inspect(config: &Config, token: &str) -> Result<ExitCode, Failure> {
-    let tokens = app::tokens(config)?;
+    let tokens = block_on(app::tokens_with_keys(config))?;
     let mut text = String::new();
     let mut segments = token.split('.');
     for name in ["header", "payload"] {
@@ -115,7 +115,7 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
              token_blacklist = true in [simple_jwt], and run `simplejwt migrate`",
         ));
     }
-    let tokens = app::tokens(config)?;
+    let tokens = block_on(app::tokens_with_keys(config))?;
     let refused = |error: TokenError| Failure::Failed(format!("the token is not good: {error}"));
     let verified = tokens.decode::<Untyped>(token).map_err(refused)?;
     if let Some(claim) = &config.settings.token_type_claim {

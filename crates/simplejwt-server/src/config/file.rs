@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Map, Value};
+use simplejwt::keys::KeyError;
 
 use super::item::{self, Item, TABLES};
 use super::suggest::did_you_mean;
@@ -15,7 +16,7 @@ const LARGEST: u64 = 1024 * 1024;
 
 /// Reads the file at `path`.
 pub(super) fn read(path: &Path, warnings: &mut Vec<String>) -> Result<Layer, ConfigError> {
-    let text = read_small(path).map_err(|error| {
+    let text = read_text(path).map_err(|error| {
         ConfigError::one(format!("can't read the configuration {}: {error}", path.display()))
     })?;
     let tables: toml::Table = text.parse().map_err(|error: toml::de::Error| {
@@ -166,8 +167,8 @@ pub(super) fn from_file(
     path: &Path,
     warnings: &mut Vec<String>,
 ) -> Result<Given, String> {
-    let value =
-        read_secret(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    let value = if item.is_key() { read_key(path) } else { read_secret(path) };
+    let value = value.map_err(|error| format!("can't read {}: {error}", path.display()))?;
     if item.secret {
         warn_if_open(path, warnings);
     }
@@ -176,16 +177,39 @@ pub(super) fn from_file(
 
 /// What a file holds, without the line break at its end.
 pub(super) fn read_secret(path: &Path) -> Result<String, String> {
-    let mut text = read_small(path)?;
+    Ok(without_last_line_end(read_text(path)?))
+}
+
+/// A key's file, of which only the PEM blocks have to be text: what stands around them is no part
+/// of the key, whatever its bytes.
+fn read_key(path: &Path) -> Result<String, String> {
+    let bytes = read_small(path)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(without_last_line_end(text)),
+        Err(error) => match KeyError::in_place_of_pem(error.as_bytes()) {
+            None => Ok(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            Some(KeyError::NoPem) => Err(NOT_TEXT.into()),
+            Some(known) => Err(known.to_string()),
+        },
+    }
+}
+
+fn without_last_line_end(mut text: String) -> String {
     for end in ['\n', '\r'] {
         if text.ends_with(end) {
             text.pop();
         }
     }
-    Ok(text)
+    text
 }
 
-fn read_small(path: &Path) -> Result<String, String> {
+const NOT_TEXT: &str = "it is not UTF-8 text";
+
+fn read_text(path: &Path) -> Result<String, String> {
+    String::from_utf8(read_small(path)?).map_err(|_| NOT_TEXT.into())
+}
+
+fn read_small(path: &Path) -> Result<Vec<u8>, String> {
     let describe = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => {
@@ -200,8 +224,7 @@ fn read_small(path: &Path) -> Result<String, String> {
     if metadata.len() > LARGEST {
         return Err("it is larger than 1 MiB".into());
     }
-    let bytes = fs::read(path).map_err(describe)?;
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".into())
+    fs::read(path).map_err(describe)
 }
 
 /// A secret that every user of the machine can read is none.

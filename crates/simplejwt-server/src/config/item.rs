@@ -53,6 +53,11 @@ impl Item {
         self.table == "database" && matches!(self.name, "url" | "path")
     }
 
+    /// Whether its file holds a key.
+    pub(crate) fn is_key(&self) -> bool {
+        self.table == "simple_jwt" && matches!(self.name, "signing_key" | "verifying_key")
+    }
+
     /// The name as messages have it: upstream's settings in upstream's spelling.
     pub(crate) fn label(&self) -> String {
         if simple_jwt::is_upstream(self) {

@@ -13,6 +13,60 @@ pub enum KeyError {
          -----END line (openssl writes such files)"
     )]
     NoPem,
+    /// UTF-16, with two bytes for each character.
+    #[error(
+        "no key found: the text is UTF-16, as PowerShell's `>` writes it: save the file as ASCII or \
+         UTF-8 (in PowerShell: `… | Out-File -Encoding ascii key.pem`)"
+    )]
+    WideText,
+    /// A key in DER, or PKCS#12, which PEM is another form of.
+    #[error(
+        "no key found: this is binary DER, and PEM text is needed: convert a copy of it with \
+         `openssl pkey -inform DER -in key.der -out key.pem` (a public key with -pubin -pubout, a \
+         certificate with `openssl x509`, a .p12 or .pfx file with `openssl pkcs12 -nodes`)"
+    )]
+    Der,
+    /// The base64 of a PEM file, as Kubernetes and CI systems keep secrets.
+    #[error(
+        "no key found: this is the base64 of a whole PEM file: decode it first (`base64 -d`), and \
+         give the text that begins with -----BEGIN"
+    )]
+    Base64OfPem,
+    /// What stands in a PEM block, without the lines around it.
+    #[error(
+        "no key found: this is base64 without the lines around it: write -----BEGIN PUBLIC KEY----- \
+         (PRIVATE KEY, CERTIFICATE: what it is) before it and the same with END behind it"
+    )]
+    Base64OfDer,
+    /// A JWK where PEM is needed.
+    #[error(
+        "no key found: this is a JWK (JSON), and PEM text is needed here: convert it, or have the \
+         key printed as PEM where it was made"
+    )]
+    JwkForPem,
+    /// A public key in the format of RFC 4716.
+    #[error(
+        "no key found: this is a public key in the format of RFC 4716: convert it with \
+         `ssh-keygen -i -m RFC4716 -f key.pub`"
+    )]
+    Rfc4716,
+    /// A private key in PuTTY's own format.
+    #[error(
+        "no key found: this is a key in PuTTY's format: export it from PuTTYgen as an OpenSSH key \
+         and convert a copy of that with `ssh-keygen -p -N '' -m PKCS8 -f copy-of-key`"
+    )]
+    Putty,
+    /// An OpenSSH public key line where a private key is needed.
+    #[error(
+        "no key found: this is an OpenSSH public key, and a private key in PEM is needed to sign"
+    )]
+    OpensshPublicKey,
+    /// The name of a file in place of what is in it.
+    #[error(
+        "no key found: this looks like the name of a file: give the text that is in it, or name the \
+         file in the setting for files (signing_key_file, verifying_key_file)"
+    )]
+    Path,
     /// `\n` as two characters: a PEM file that went through an environment variable.
     #[error(
         "the PEM text has the two characters \\n where its lines should end: put real line \

@@ -1,7 +1,9 @@
 //! From text to a key of some type: which PEM block is meant, and what is in it.
 
+use super::check::{check_type, public_kind};
 use super::der::{self, Found};
-use super::{KeyError, pem};
+use super::{Algorithm, KeyError, pem, unknown};
+use crate::jws::{KeyKind, PrivateKey};
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Wanted {
@@ -9,25 +11,65 @@ pub(super) enum Wanted {
     Public,
 }
 
-/// The first block of the wanted sort, or else the first that is a key at all.
-pub(super) fn find_key(text: &[u8], wanted: Wanted) -> Result<Found, KeyError> {
-    let blocks = pem::blocks(text)?;
-    let is_private = |block: &&pem::Block<'_>| block.label.ends_with("PRIVATE KEY");
-    let is_public = |block: &&pem::Block<'_>| {
-        block.label.ends_with("PUBLIC KEY") || block.label.ends_with("CERTIFICATE")
-    };
-    let first_private = blocks.iter().find(is_private);
-    let first_public = blocks.iter().find(is_public);
-    let block = match wanted {
-        Wanted::Private => first_private.or(first_public),
-        Wanted::Public => first_public.or(first_private),
-    };
-    match block {
-        Some(block) => read_block(block),
-        None => Err(blocks.first().map_or(KeyError::NoPem, |block| {
-            KeyError::NotAKey(block.label.chars().take(40).collect())
-        })),
+/// The key that a text is meant to hold.
+///
+/// To sign: the first private key that can be read and fits the algorithm, or else the first; what
+/// is wrong with it, if there is no good one. To verify: the first public key or certificate,
+/// since what stands behind a certificate is whoever signed it. Where there is none of the wanted
+/// sort, the first of the other.
+pub(super) fn find_key(
+    text: &[u8],
+    wanted: Wanted,
+    algorithm: Algorithm,
+) -> Result<Found, KeyError> {
+    let blocks = pem::blocks(text);
+    if blocks.is_empty() {
+        return Err(unknown::what_it_is(text));
     }
+    let mut private = blocks.iter().filter(|block| block.label.ends_with("PRIVATE KEY")).peekable();
+    let public = blocks
+        .iter()
+        .find(|block| block.label.ends_with("PUBLIC KEY") || block.label.ends_with("CERTIFICATE"));
+    match (wanted, private.peek(), public) {
+        (Wanted::Public, _, Some(block)) | (Wanted::Private, None, Some(block)) => {
+            read_block(block)
+        }
+        (_, Some(_), _) => first_fitting(private.map(read_block), algorithm),
+        (_, None, None) => {
+            Err(blocks.into_iter().next().map_or(KeyError::NoPem, |block| match block.der {
+                Err(error) => error,
+                Ok(_) => KeyError::NotAKey(block.label.chars().take(40).collect()),
+            }))
+        }
+    }
+}
+
+fn first_fitting(
+    keys: impl Iterator<Item = Result<Found, KeyError>>,
+    algorithm: Algorithm,
+) -> Result<Found, KeyError> {
+    let mut first = None;
+    for key in keys {
+        let fits = key.as_ref().is_ok_and(|found| {
+            let kind = match found {
+                Found::Private(PrivateKey::Rsa { .. }) => KeyKind::Rsa,
+                Found::Private(PrivateKey::Ec { curve, .. }) => KeyKind::Ec(*curve),
+                Found::Private(PrivateKey::Ed25519 { .. }) => KeyKind::Ed25519,
+                Found::Public(key) => public_kind(key),
+                Found::Other(_) => return false,
+            };
+            check_type(algorithm, kind).is_ok()
+        });
+        if fits {
+            return key;
+        }
+        // One that can be read, of another type, says more than one that can't.
+        match (&first, &key) {
+            (None, _) | (Some(Err(_)), Ok(_)) => first = Some(key),
+            _ => {}
+        }
+    }
+    first.unwrap_or(Err(KeyError::NoPem))
 }
 
 /// Reads one structure; `None` if the DER isn't it.
@@ -49,5 +91,9 @@ fn read_block(block: &pem::Block<'_>) -> Result<Found, KeyError> {
         "DSA PRIVATE KEY" | "DSA PUBLIC KEY" => return Ok(Found::Other("a DSA key")),
         other => return Err(KeyError::NotAKey(other.chars().take(40).collect())),
     };
-    read(&block.der).ok_or(KeyError::Malformed(what))
+    let der = block.der.as_ref().map_err(Clone::clone)?;
+    read(der).ok_or(KeyError::Malformed(what))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,58 +5,72 @@ use zeroize::Zeroizing;
 
 use super::KeyError;
 
-/// A PEM block: its label, and its content in DER.
+/// A PEM block: its label, and its content in DER or what is wrong with it.
 pub(super) struct Block<'t> {
     pub(super) label: &'t str,
-    pub(super) der: Zeroizing<Vec<u8>>,
+    pub(super) der: Result<Zeroizing<Vec<u8>>, KeyError>,
     /// `Proc-Type: 4,ENCRYPTED`
     pub(super) encrypted: bool,
 }
 
-const BEGIN: &str = "-----BEGIN ";
-const DASHES: &str = "-----";
+const BEGIN: &[u8] = b"-----BEGIN ";
+const DASHES: &[u8] = b"-----";
 
-/// Every block of `text`. What stands before, between and behind them is skipped, and inside of
-/// them white space.
-pub(super) fn blocks(text: &[u8]) -> Result<Vec<Block<'_>>, KeyError> {
-    // Anything before the first block may be in any encoding; the blocks are ASCII.
-    let Some(start) = find(text, BEGIN.as_bytes()) else { return Err(KeyError::NoPem) };
-    let mut rest = text.get(start..).map(ascii_prefix).ok_or(KeyError::NoPem)?;
+/// Every block of `text`, none where there is none. What stands before, between and behind them
+/// is no part of them (RFC 7468 section 2), whatever its bytes; inside of them white space is
+/// skipped. A block that is damaged doesn't take the others along.
+pub(super) fn blocks(text: &[u8]) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
-    while let Some((_, after)) = rest.split_once(BEGIN) {
-        let (label, after) = after.split_once(DASHES).ok_or(KeyError::DamagedPem)?;
-        let end = format!("-----END {label}{DASHES}");
-        let (body, after) = after.split_once(&end).ok_or_else(|| damage(after))?;
-        blocks.push(block(label, body)?);
-        rest = after;
+    let mut rest = text;
+    while let Some((_, after)) = split(rest, BEGIN) {
+        // A block that isn't ended ends where the next begins.
+        let own = split(after, BEGIN).map_or(after, |(own, _)| own);
+        rest = after.get(own.len()..).unwrap_or_default();
+        blocks.push(block(own));
     }
-    Ok(blocks)
+    blocks
 }
 
-fn block<'t>(label: &'t str, body: &str) -> Result<Block<'t>, KeyError> {
+/// Reads what follows `-----BEGIN `.
+fn block(text: &[u8]) -> Block<'_> {
+    let labelled = split(text, DASHES).and_then(|(label, after)| {
+        let label = std::str::from_utf8(label).ok()?;
+        let plain = label.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        plain.then_some((label, after))
+    });
+    let Some((label, after)) = labelled else {
+        return Block { label: "", der: Err(damage(text)), encrypted: false };
+    };
+    let end = [b"-----END ", label.as_bytes(), DASHES].concat();
+    let Some((body, _)) = split(after, &end) else {
+        return Block { label, der: Err(damage(after)), encrypted: false };
+    };
     let mut encrypted = false;
     let mut base64 = Zeroizing::new(Vec::with_capacity(body.len()));
-    for line in body.lines() {
-        if let Some((name, value)) = line.split_once(':') {
-            encrypted |= name.trim() == "Proc-Type" && value.contains("ENCRYPTED");
+    for line in body.split(|byte| matches!(byte, b'\n' | b'\r')) {
+        if let Some((name, value)) = split(line, b":") {
+            encrypted |= name.trim_ascii() == b"Proc-Type" && find(value, b"ENCRYPTED").is_some();
         } else {
-            base64.extend(line.bytes().filter(|byte| !byte.is_ascii_whitespace()));
+            base64.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
         }
     }
-    let der = STANDARD.decode_to_vec(base64.as_slice()).or_else(|_| {
-        // The "DEK-Info" of an encrypted key may be folded; its content isn't read anyway.
-        if encrypted { Ok(Vec::new()) } else { Err(damage(body)) }
-    })?;
-    Ok(Block { label, der: Zeroizing::new(der), encrypted })
+    // The "DEK-Info" of an encrypted key may be folded; its content isn't read anyway.
+    let der = match STANDARD.decode_to_vec(base64.as_slice()) {
+        Ok(der) => Ok(Zeroizing::new(der)),
+        Err(_) if encrypted => Ok(Zeroizing::default()),
+        Err(_) => Err(damage(body)),
+    };
+    Block { label, der, encrypted }
 }
 
-fn damage(text: &str) -> KeyError {
-    if text.contains("\\n") { KeyError::EscapedLineBreaks } else { KeyError::DamagedPem }
+fn damage(text: &[u8]) -> KeyError {
+    if find(text, b"\\n").is_some() { KeyError::EscapedLineBreaks } else { KeyError::DamagedPem }
 }
 
-fn ascii_prefix(text: &[u8]) -> &str {
-    let length = text.iter().position(|byte| !byte.is_ascii()).unwrap_or(text.len());
-    text.get(..length).and_then(|ascii| std::str::from_utf8(ascii).ok()).unwrap_or_default()
+/// What is before and what is behind the first `separator`.
+fn split<'t>(text: &'t [u8], separator: &[u8]) -> Option<(&'t [u8], &'t [u8])> {
+    let at = find(text, separator)?;
+    Some((text.get(..at)?, text.get(at + separator.len()..)?))
 }
 
 /// Where `needle` starts in `haystack`.

@@ -2,20 +2,23 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_channel::oneshot;
 
-use super::{Algorithm, KeyError, VerifyingKey};
+use super::{Algorithm, UnusedJwk, VerifyingKey};
 use crate::clock::Timestamp;
-use crate::jwk::JwkSet;
+use crate::jwk::{JwkError, JwkSet};
+use crate::panics;
 
 /// How long fetched keys are used before they are fetched again.
 const LIFESPAN: Duration = Duration::from_secs(300);
 /// How long a fetch isn't repeated, whatever tokens ask for.
 const COOLDOWN: Duration = Duration::from_secs(10);
+/// How long after a failure a token that needs no fetch leaves it to others.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a JWK set (RFC 7517 section 5) comes from: an HTTP client, as a rule.
 #[async_trait]
@@ -25,6 +28,51 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Whatever prevented it; the keys fetched before stay in use.
     async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>>;
+}
+
+/// What a fetch brought.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// How many keys of the set tokens are verified with.
+    pub usable: usize,
+    /// The others.
+    pub unused: Vec<UnusedJwk>,
+}
+
+/// Why a fetch brought no keys. Those that were there before stay.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The source failed.
+    #[error("the keys could not be fetched")]
+    Source(#[source] Box<dyn Error + Send + Sync>),
+    /// The source panicked.
+    #[error("the keys could not be fetched: what fetches them failed unexpectedly")]
+    Panicked,
+    /// There is a set, and no key of it can be used.
+    #[error("no key of the set can be used: {}", reasons(.0))]
+    NoUsableKey(Vec<UnusedJwk>),
+}
+
+/// How many reasons stand in one message.
+const REASONS: usize = 5;
+
+fn reasons(unused: &[UnusedJwk]) -> String {
+    let mut each: Vec<_> = unused
+        .iter()
+        .take(REASONS)
+        .map(|jwk| match &jwk.kid {
+            Some(kid) => format!("{kid:?}: {}", jwk.reason),
+            None => format!("number {}: {}", jwk.position, jwk.reason),
+        })
+        .collect();
+    match unused.len().checked_sub(REASONS) {
+        _ if each.is_empty() => each.push("it is empty".into()),
+        None | Some(0) => {}
+        Some(more) => each.push(format!("and {more} more")),
+    }
+    each.join("; ")
 }
 
 /// The keys of a [`KeySource`]. Tokens choose among them by `kid`, which they must have.
@@ -38,25 +86,46 @@ struct Inner {
     algorithm: Algorithm,
     source: Arc<dyn KeySource>,
     state: RwLock<State>,
-    fetching: AtomicBool,
+    fetching: Fetching,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     keys: Arc<[VerifyingKey]>,
+    /// What was said of the last set, so that it isn't said again.
+    unused: Vec<UnusedJwk>,
     tried: Option<Timestamp>,
     fetched: Option<Timestamp>,
+    /// Why the last try failed, if it did.
+    failure: Option<Arc<str>>,
+}
+
+impl State {
+    /// Whether the last try failed or was given up, or there was none.
+    fn is_behind(&self) -> bool {
+        self.fetched.is_none() || self.fetched != self.tried
+    }
+}
+
+/// Who asks for a fetch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// A token that names a key that isn't there.
+    Missing,
+    /// Whoever keeps the keys fresh.
+    Routine,
+    /// Any token, where nobody keeps them fresh.
+    Passing,
 }
 
 impl RemoteKeys {
     /// Keys of this algorithm, none of them fetched yet.
     pub fn new(algorithm: Algorithm, source: impl KeySource) -> Self {
-        let state = State { keys: Arc::new([]), tried: None, fetched: None };
         let inner = Inner {
             algorithm,
             source: Arc::new(source),
-            state: RwLock::new(state),
-            fetching: AtomicBool::new(false),
+            state: RwLock::default(),
+            fetching: Fetching::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -68,37 +137,118 @@ impl RemoteKeys {
 
     /// The keys as last fetched.
     pub fn current(&self) -> Arc<[VerifyingKey]> {
-        self.inner.state.read().unwrap_or_else(PoisonError::into_inner).keys.clone()
+        Arc::clone(&self.state().keys)
     }
 
-    /// Fetches the keys if they are older than five minutes or, with `missing`, if a token named
-    /// one that isn't there; at most one fetch at a time, and one in ten seconds. A source that
-    /// fails leaves the keys as they are.
+    /// Why there are no keys, so that no token can be judged; `None` where there are some, be they
+    /// old.
+    pub fn why_missing(&self) -> Option<Arc<str>> {
+        let state = self.state();
+        state.keys.is_empty().then(|| {
+            state.failure.clone().unwrap_or_else(|| "they have not been fetched yet".into())
+        })
+    }
+
+    /// Whether the last try brought nothing, so that a key that isn't there may be good all the
+    /// same.
+    pub(crate) fn may_lack_one(&self) -> bool {
+        self.state().is_behind()
+    }
+
+    /// Fetches the keys if nobody has tried for five minutes (one, after a failure) or, with
+    /// `missing`, because a token named one that isn't there; at most one fetch at a time, and one
+    /// in ten seconds. Whoever misses a key waits for the fetch that is on its way, unless the one
+    /// before failed. A source that fails, or a set without a usable key, leaves the keys as they
+    /// are.
     pub async fn refresh(&self, now: Timestamp, missing: bool) {
-        if !self.is_due(now, missing) || self.inner.fetching.swap(true, Ordering::AcqRel) {
-            return;
+        self.refresh_if(if missing { Need::Missing } else { Need::Passing }, now).await;
+    }
+
+    /// As [`refresh`](Self::refresh), for calling every few seconds, so that no request has to:
+    /// fetches keys that are older than five minutes, and after a failure every ten seconds.
+    pub async fn keep_fresh(&self, now: Timestamp) {
+        self.refresh_if(Need::Routine, now).await;
+    }
+
+    async fn refresh_if(&self, need: Need, now: Timestamp) {
+        let waits = need == Need::Missing && self.state().failure.is_none();
+        match self.inner.fetching.begin(|| self.is_due(need, now)) {
+            // Logged there, and kept for whoever asks.
+            Some(_turn) => drop(self.fetch(now).await),
+            None if waits => self.inner.fetching.finished().await,
+            None => {}
         }
-        let _done = Done(&self.inner.fetching);
+    }
+
+    /// Fetches the keys now, however old those are that are there, and says what came.
+    ///
+    /// # Errors
+    /// [`FetchError`]; the keys are those that were there before.
+    pub async fn fetch(&self, now: Timestamp) -> Result<Fetched, FetchError> {
         self.update(|state| state.tried = Some(now));
-        match self.inner.source.fetch().await.and_then(|set| Ok(self.verifying_keys(&set)?)) {
-            Ok(keys) => self.update(|state| {
-                state.keys = keys.into();
-                state.fetched = Some(now);
-            }),
+        match self.fetch_set().await {
+            Ok((keys, fetched)) => {
+                let told = self.state().unused.clone();
+                tell(&fetched.unused, &told);
+                self.update(|state| {
+                    if state.failure.take().is_some() {
+                        tracing::info!(usable = fetched.usable, "the keys behind JWK_URL are back");
+                    }
+                    state.keys = keys.into();
+                    state.unused.clone_from(&fetched.unused);
+                    state.fetched = Some(now);
+                });
+                Ok(fetched)
+            }
             Err(error) => {
-                tracing::error!(error = &*error, "the keys behind JWK_URL could not be fetched");
+                let reason = with_causes(&error);
+                let kept = self.current().len();
+                tracing::error!(kept, "the keys behind JWK_URL could not be fetched: {reason}");
+                self.update(|state| state.failure = Some(reason.into()));
+                Err(error)
             }
         }
     }
 
-    fn verifying_keys(&self, set: &JwkSet) -> Result<Vec<VerifyingKey>, KeyError> {
-        VerifyingKey::from_jwk_set(self.inner.algorithm, set)
+    async fn fetch_set(&self) -> Result<(Vec<VerifyingKey>, Fetched), FetchError> {
+        let set = panics::caught(self.inner.source.fetch())
+            .await
+            .map_err(|_| FetchError::Panicked)?
+            .map_err(FetchError::Source)?;
+        let (keys, mut unused) = VerifyingKey::sort_jwk_set(self.inner.algorithm, &set);
+        // In the set's order, and no more than there are.
+        let nameless = set.numbered().filter(|(_, jwk)| jwk.kid().is_none_or(str::is_empty));
+        for (position, _) in nameless {
+            if !unused.iter().any(|jwk| jwk.position == position) {
+                unused.push(UnusedJwk { position, kid: None, reason: JwkError::NoKeyId.into() });
+            }
+        }
+        unused.sort_by_key(|jwk| jwk.position);
+        let named = |key: &VerifyingKey| key.kid().is_some_and(|kid| !kid.is_empty());
+        let keys: Vec<_> = keys.into_iter().filter(named).collect();
+        if keys.is_empty() {
+            return Err(FetchError::NoUsableKey(unused));
+        }
+        let usable = keys.len();
+        Ok((keys, Fetched { usable, unused }))
     }
 
-    fn is_due(&self, now: Timestamp, missing: bool) -> bool {
-        let state = self.inner.state.read().unwrap_or_else(PoisonError::into_inner);
-        let stale = missing || state.fetched.is_none_or(|fetched| fetched + LIFESPAN <= now);
-        stale && state.tried.is_none_or(|tried| tried + COOLDOWN <= now)
+    fn is_due(&self, need: Need, now: Timestamp) -> bool {
+        let state = self.state();
+        let since = |time: Option<Timestamp>, span| time.is_none_or(|time| time + span <= now);
+        let wanted = match need {
+            Need::Missing => true,
+            Need::Routine => state.is_behind() || since(state.fetched, LIFESPAN),
+            Need::Passing => {
+                since(state.tried, if state.is_behind() { PATIENCE } else { LIFESPAN })
+            }
+        };
+        wanted && since(state.tried, COOLDOWN)
+    }
+
+    /// No update leaves half of itself behind.
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.inner.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn update(&self, change: impl FnOnce(&mut State)) {
@@ -106,122 +256,79 @@ impl RemoteKeys {
     }
 }
 
-/// Ends a fetch also where its future is dropped half-way.
-struct Done<'a>(&'a AtomicBool);
+/// Names the keys that aren't used, except those that `told` holds already.
+fn tell(unused: &[UnusedJwk], told: &[UnusedJwk]) {
+    /// A set has at most so many lines in the log at a time.
+    const LINES: usize = 50;
+    let known = |jwk: &&UnusedJwk| {
+        told.iter().any(|other| other.kid == jwk.kid && other.reason == jwk.reason)
+    };
+    let mut new = unused.iter().filter(|jwk| !known(jwk));
+    for UnusedJwk { position, kid, reason } in new.by_ref().take(LINES) {
+        tracing::warn!(position, ?kid, "a key behind JWK_URL is not used: {reason}");
+    }
+    let more = new.count();
+    if more > 0 {
+        tracing::warn!(more, "more keys behind JWK_URL are not used");
+    }
+}
 
-impl Drop for Done<'_> {
+/// An error and what caused it, on one line.
+fn with_causes(error: &FetchError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let told = error.to_string();
+        if !text.ends_with(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
+        cause = error.source();
+    }
+    text.replace(|c: char| c.is_control(), " ")
+}
+
+/// Whether a fetch is on its way, and who waits for its end.
+#[derive(Debug, Default)]
+struct Fetching(Mutex<Option<Vec<oneshot::Sender<()>>>>);
+
+/// The one fetch. Ends it also where its future is dropped half-way.
+struct Turn<'a>(&'a Fetching);
+
+impl Fetching {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<oneshot::Sender<()>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `None` where there is one already, or none is due.
+    fn begin(&self, is_due: impl FnOnce() -> bool) -> Option<Turn<'_>> {
+        let mut running = self.lock();
+        if running.is_some() || !is_due() {
+            return None;
+        }
+        *running = Some(Vec::new());
+        Some(Turn(self))
+    }
+
+    /// Returns when none is on its way.
+    async fn finished(&self) {
+        let waiting = self.lock().as_mut().map(|waiting| {
+            let (sender, receiver) = oneshot::channel();
+            waiting.push(sender);
+            receiver
+        });
+        if let Some(receiver) = waiting {
+            // Dropped at the end.
+            let _ = receiver.await;
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        self.0.lock().take();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-    use crate::error::{Error as FlowError, TokenMessage};
-    use crate::keys::{KeySet, SigningKey};
-    use crate::{Access, Auth, ManualClock, Settings, TokenError, Tokens};
-
-    const PRIVATE: &str = include_str!("../../tests/fixtures/keys/ed25519.pkcs8.pem");
-    const OTHER: &str = include_str!("../../tests/fixtures/keys/p256.pkcs8.pem");
-
-    /// Answers with what it holds, and counts how often it is asked.
-    #[derive(Clone, Debug, Default)]
-    struct Shelf(Arc<Mutex<(Option<JwkSet>, usize)>>);
-
-    impl Shelf {
-        fn put(&self, set: Option<JwkSet>) {
-            self.0.lock().unwrap().0 = set;
-        }
-
-        fn asked(&self) -> usize {
-            self.0.lock().unwrap().1
-        }
-    }
-
-    #[async_trait]
-    impl KeySource for Shelf {
-        async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>> {
-            let mut shelf = self.0.lock().unwrap();
-            shelf.1 += 1;
-            shelf.0.clone().ok_or_else(|| "unreachable".into())
-        }
-    }
-
-    fn key(kid: &str) -> SigningKey {
-        SigningKey::from_pem(Algorithm::EdDsa, PRIVATE.as_bytes()).unwrap().with_kid(kid)
-    }
-
-    fn token_of(key: SigningKey, clock: &Arc<ManualClock>) -> String {
-        let settings = Settings { algorithm: key.algorithm(), ..Settings::default() };
-        let tokens = Tokens::with(settings, KeySet::new(key), clock.clone()).unwrap();
-        tokens.encode(&tokens.issue::<Access>("1")).unwrap()
-    }
-
-    fn auth(shelf: &Shelf, clock: &Arc<ManualClock>) -> Auth {
-        let settings = Settings {
-            algorithm: Algorithm::EdDsa,
-            jwk_url: Some("https://issuer.example/jwks.json".into()),
-            ..Settings::default()
-        };
-        assert!(settings.key_set().unwrap_err().to_string().contains("JWK_URL"));
-        let keys = settings.key_set_from(shelf.clone()).unwrap();
-        Auth::new(Tokens::with(settings, keys, clock.clone()).unwrap())
-    }
-
-    fn refused(result: Result<crate::Token<Access>, FlowError>) -> bool {
-        matches!(
-            result,
-            Err(FlowError::TokenNotValid(messages))
-                if matches!(&messages[..], [TokenMessage { error: TokenError::Invalid, .. }])
-        )
-    }
-
-    #[tokio::test]
-    async fn keys_are_fetched_when_a_token_names_a_new_one_but_not_at_every_such_token() {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)));
-        let shelf = Shelf::default();
-        let auth = auth(&shelf, &clock);
-        let token = token_of(key("a"), &clock);
-
-        assert!(refused(auth.authenticate(&token).await), "the source is down");
-        shelf.put(Some(KeySet::new(key("a")).jwks()));
-        assert!(refused(auth.authenticate(&token).await), "not asked again at once");
-        assert_eq!(shelf.asked(), 1);
-        clock.advance(COOLDOWN);
-        auth.authenticate(&token).await.unwrap();
-
-        clock.advance(COOLDOWN);
-        for _ in 0..3 {
-            assert!(refused(auth.authenticate(&token_of(key("b"), &clock)).await));
-        }
-        assert_eq!(shelf.asked(), 3, "one fetch for three unknown key ids");
-
-        shelf.put(None);
-        clock.advance(Duration::from_secs(299));
-        let token = token_of(key("a"), &clock);
-        clock.advance(Duration::from_secs(2));
-        auth.authenticate(&token).await.unwrap();
-        assert_eq!(shelf.asked(), 4, "stale keys serve while the source is down");
-
-        shelf.put(Some(KeySet::new(key("b")).jwks()));
-        clock.advance(COOLDOWN);
-        assert!(refused(auth.authenticate(&token).await), "a key that was taken away");
-    }
-
-    #[tokio::test]
-    async fn the_key_id_is_needed_and_the_algorithm_has_to_fit() {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)));
-        let shelf = Shelf::default();
-        let es256 = SigningKey::from_pem(Algorithm::Es256, OTHER.as_bytes()).unwrap();
-        shelf.put(Some(KeySet::new(key("a")).jwks()));
-        let auth = auth(&shelf, &clock);
-        auth.refresh_keys().await;
-        auth.authenticate(&token_of(key("a"), &clock)).await.unwrap();
-        let nameless = SigningKey::from_pem(Algorithm::EdDsa, PRIVATE.as_bytes()).unwrap();
-        assert!(refused(auth.authenticate(&token_of(nameless, &clock)).await));
-        assert!(refused(auth.authenticate(&token_of(es256.with_kid("a"), &clock)).await));
-    }
-}
+mod tests;

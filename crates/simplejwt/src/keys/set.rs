@@ -134,7 +134,7 @@ impl KeySet {
         let token = Compact::split(token)?;
         match &self.remote {
             None => verify_among(&self.verifying, &token)?,
-            Some(remote) => verify_named(&remote.current(), &token)?,
+            Some(remote) => verify_named(remote.algorithm(), &remote.current(), &token)?,
         }
         token.decode_payload()
     }
@@ -166,15 +166,22 @@ fn verify_among(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<(), JwsErr
     verify_with(token, of_algorithm().filter(|key| key.kid().is_none()))
 }
 
-/// Fetched keys are chosen by `kid` and not otherwise, as upstream does.
-fn verify_named(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<(), JwsError> {
+/// Fetched keys are chosen by `kid` and not otherwise, as upstream does. Of several with the same,
+/// each is tried.
+fn verify_named(
+    algorithm: Algorithm,
+    keys: &[VerifyingKey],
+    token: &Compact<'_>,
+) -> Result<(), JwsError> {
     let header = token.parse_header()?;
-    let kid = header.kid.as_deref().ok_or(JwsError::UnknownKey)?;
-    let key = keys.iter().find(|key| key.kid() == Some(kid)).ok_or(JwsError::UnknownKey)?;
-    if key.algorithm().name() != header.alg {
+    // Before the key id: of another algorithm's token it doesn't matter.
+    if algorithm.name() != header.alg {
         return Err(JwsError::Algorithm);
     }
-    verify_with(token, std::iter::once(key))
+    let kid = header.kid.as_deref().filter(|kid| !kid.is_empty()).ok_or(JwsError::NoKeyId)?;
+    let mut named = keys.iter().filter(|key| key.kid() == Some(kid)).peekable();
+    named.peek().ok_or(JwsError::UnknownKey)?;
+    verify_with(token, named)
 }
 
 fn verify_with<'k>(

@@ -13,7 +13,7 @@ fn file(name: &str) -> Vec<u8> {
 }
 
 fn der_of(name: &str) -> Vec<u8> {
-    pem::blocks(&file(name)).unwrap().remove(0).der.to_vec()
+    pem::blocks(&file(name)).remove(0).der.unwrap().to_vec()
 }
 
 fn sign(algorithm: Algorithm, name: &str) -> Result<SigningKey, KeyError> {
@@ -183,7 +183,7 @@ fn encrypted_and_foreign_formats_are_named() {
 #[test]
 fn what_is_no_pem_is_named() {
     let refusal = |text: &str| SigningKey::from_pem(Es256, text.as_bytes()).unwrap_err();
-    for nothing in ["", "a secret", "ssh-rsa AAAA", "{\"kty\":\"EC\"}"] {
+    for nothing in ["", "a secret"] {
         assert_eq!(refusal(nothing), KeyError::NoPem, "{nothing}");
     }
     let key = String::from_utf8(file("p256.pkcs8.pem")).unwrap();

@@ -1,6 +1,7 @@
 //! What OAuth's systems ask of tokens: to revoke one (RFC 7009), and what it is worth (RFC 7662).
 
 use super::Auth;
+use crate::claims::Claims;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::settings::{Revocation as Checking, SESSION_CLAIM, TokenClass};
@@ -70,7 +71,7 @@ impl Auth {
     /// Internal errors only.
     pub async fn introspect(&self, token: &str) -> Result<Option<Introspected>, Error> {
         let now = self.tokens.now();
-        let Some((token, kind)) = self.read_any(token, now).await else { return Ok(None) };
+        let Some((token, kind)) = self.read_any(token, now).await? else { return Ok(None) };
         if kind == Kind::Other {
             return Ok(None);
         }
@@ -106,7 +107,7 @@ impl Auth {
     /// Internal errors only.
     pub async fn revoke(&self, token: &str) -> Result<Revoking, Error> {
         let now = self.tokens.now();
-        let Some((untyped, kind)) = self.read_any(token, now).await else {
+        let Some((untyped, kind)) = self.read_any(token, now).await? else {
             return Ok(Revoking::NotGood);
         };
         let mut outcome = Revoking::Unsupported;
@@ -163,9 +164,20 @@ impl Auth {
     }
 
     /// A token of any kind whose form, signature and times are good, and which can be found by
-    /// its id where that matters.
-    async fn read_any(&self, token: &str, now: Timestamp) -> Option<(Token<Untyped>, Kind)> {
-        let claims = self.decode_claims(token, now).await.ok()?;
+    /// its id where that matters; `None` for any other.
+    async fn read_any(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Option<(Token<Untyped>, Kind)>, Error> {
+        match self.decode_claims(token, now).await {
+            Ok(claims) => Ok(self.sort(claims)),
+            Err(error) if error.is_internal() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn sort(&self, claims: Claims) -> Option<(Token<Untyped>, Kind)> {
         let token = self.tokens.accept::<Untyped>(claims).ok()?;
         let kind = match &self.settings().token_type_claim {
             None => Kind::Any,

@@ -164,8 +164,7 @@ impl Auth {
         token: &'a str,
         now: Timestamp,
     ) -> Result<Option<Recognized<'a>>, Error> {
-        let (claims, has_expired) = match self.decode_claims(token, now).await.map_err(Error::from)
-        {
+        let (claims, has_expired) = match self.decode_claims(token, now).await {
             Ok(claims) => (claims, false),
             Err(Error::Token(TokenError::Expired)) => match self.expired_claims(token, now) {
                 Some(claims) => (claims, true),

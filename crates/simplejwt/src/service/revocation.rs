@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::Auth;
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::{Error, StoreError};
+use crate::panics;
 use crate::revocation::Known;
 use crate::settings::{FeedLost, Revocation, SESSION_CLAIM};
 use crate::store::session::AccessClaims;
@@ -33,14 +34,15 @@ impl Auth {
 
     /// Keeps up with the revocations: never returns, and is to be run beside the requests where
     /// the setting `revocation` is `Feed`. `sleep` is the runtime's, as in
-    /// `auth.follow_revocations(tokio::time::sleep)`.
+    /// `auth.follow_revocations(tokio::time::sleep)`. A store that fails or panics interrupts it,
+    /// which [`is_feed_current`](Self::is_feed_current) tells, and it goes on.
     pub async fn follow_revocations<S: Future<Output = ()>>(&self, sleep: impl Fn(Duration) -> S) {
         if self.settings().sessions.revocation != Revocation::Feed {
             return std::future::pending().await;
         }
         let mut failing = false;
         loop {
-            match self.poll_revocations().await {
+            match self.poll_caught().await {
                 Ok(()) if failing => tracing::info!("the feed of revocations is back"),
                 Ok(()) => {}
                 Err(error) if !failing => {
@@ -50,13 +52,22 @@ impl Auth {
             }
             failing = !self.is_feed_current();
             let told = match self.session_store() {
-                Ok(sessions) => first(sessions.revocation_notice(), sleep(INTERVAL)).await,
+                Ok(sessions) => {
+                    first(panics::caught(sessions.revocation_notice()), sleep(INTERVAL)).await
+                }
                 Err(_) => return std::future::pending().await,
             };
-            if matches!(told, Some(Err(_))) {
+            if matches!(told, Some(Ok(Err(_)) | Err(_))) {
                 sleep(INTERVAL).await;
             }
         }
+    }
+
+    /// A driver that panics interrupts the feed and doesn't end it.
+    async fn poll_caught(&self) -> Result<(), Error> {
+        panics::caught(self.poll_revocations())
+            .await
+            .unwrap_or_else(|panic| Err(StoreError::unavailable("revocations", panic).into()))
     }
 
     /// Whether this process knows every revocation up to now, or nearly; always so where it

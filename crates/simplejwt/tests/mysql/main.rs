@@ -11,6 +11,7 @@ mod hashes;
 mod instance;
 mod migrations;
 mod passwords;
+mod plugins;
 #[path = "../support/rights.rs"]
 mod rights;
 #[path = "../support/spelling.rs"]

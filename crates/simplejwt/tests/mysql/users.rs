@@ -175,7 +175,7 @@ async fn spelled(key: KeyKind, column: &str, value: &str, same: &[&str], other: 
     let table = UserTable {
         table: "accounts".into(),
         primary_key: "uid".into(),
-        key,
+        key: Some(key),
         login: "email".into(),
         is_active: None,
         is_staff: None,

@@ -1,9 +1,13 @@
 //! Access tokens that are refused before they expire.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use simplejwt::service::{Scope, TokenPair};
 use simplejwt::settings::{FeedLost, Revocation};
+use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::session::{EndReason, Which};
-use simplejwt::{Auth, Error, Settings};
+use simplejwt::{Auth, Clock, Error, ManualClock, Settings, Timestamp, Tokens};
 
 use crate::world::{World, alice, credentials, seconds, worlds};
 
@@ -203,4 +207,55 @@ async fn a_revocation_is_forgotten_once_the_tokens_have_expired() {
         assert_eq!(world.auth.revocations_known(), 0);
         assert!(!is_good(&world.auth, &pair).await, "by its exp");
     }
+}
+
+/// Panics once when it is told to, as a driver might at something that it can't read.
+#[derive(Debug)]
+struct Faulty {
+    clock: ManualClock,
+    fails: AtomicBool,
+}
+
+impl Clock for Faulty {
+    fn now(&self) -> Timestamp {
+        assert!(!self.fails.swap(false, Ordering::SeqCst), "on purpose");
+        self.clock.now()
+    }
+}
+
+#[tokio::test]
+async fn a_panic_interrupts_the_feed_and_doesnt_end_it() {
+    let mut settings = Settings {
+        signing_key: Some("a secret of at least thirty-two bytes".into()),
+        token_blacklist: true,
+        ..Settings::default()
+    };
+    with(Revocation::Feed)(&mut settings);
+    let keys = settings.key_set().unwrap();
+    let clock = ManualClock::at(Timestamp::from_secs(1_800_000_000));
+    let clock = Arc::new(Faulty { clock, fails: AtomicBool::new(false) });
+    let tokens = Tokens::with(settings, keys, clock.clone()).unwrap();
+    let auth = Auth::new(tokens).with_sessions(MemoryStore::default());
+    let pauses = AtomicUsize::new(0);
+    // What it does next after a pause is to look.
+    let sleep = |_| {
+        let pause = pauses.fetch_add(1, Ordering::SeqCst);
+        clock.fails.store(pause == 0, Ordering::SeqCst);
+        async move {
+            if pause == 2 {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let three = async {
+        while pauses.load(Ordering::SeqCst) < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = auth.follow_revocations(sleep) => panic!("it came to an end"),
+        () = three => {}
+    }
+    assert!(!clock.fails.load(Ordering::SeqCst), "it has panicked");
+    assert!(auth.is_feed_current());
 }

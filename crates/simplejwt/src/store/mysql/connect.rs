@@ -7,6 +7,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, SslOpts};
 
 use super::url::{Address, SslMode, Target, UrlError};
+use crate::panics;
 
 /// Why a MySQL or MariaDB server can't be used. Never holds the password.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,26 @@ pub enum ConnectError {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The account's authentication plugin is one that the driver hasn't.
+    #[error(
+        "MySQL at {address} wants the user authenticated by {plugin}, which isn't supported: ALTER \
+         USER to one of caching_sha2_password, mysql_native_password, ed25519 or parsec"
+    )]
+    Plugin {
+        /// Which server.
+        address: String,
+        /// The plugin, by the client's name for it.
+        plugin: String,
+    },
+    /// The driver panicked at something that the server said.
+    #[error(
+        "the driver failed at what MySQL at {address} said: check the server's version and the \
+         user's authentication plugin"
+    )]
+    Driver {
+        /// Which server.
+        address: String,
+    },
     /// Of several hosts none can be written.
     #[error("none of the hosts can be written (@@read_only is set on those that answer)")]
     ReadOnly,
@@ -105,8 +126,11 @@ impl Connector {
         let mut failed = None;
         for address in &self.target.addresses {
             let limit = self.connect_timeout;
-            let outcome = match tokio::time::timeout(limit, self.connect_to(address)).await {
-                Ok(outcome) => outcome,
+            // A driver that panics is one that can't connect.
+            let connecting = panics::caught(self.connect_to(address));
+            let outcome = match tokio::time::timeout(limit, connecting).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => Err(ConnectError::Driver { address: address.to_string() }),
                 Err(_) => {
                     Err(ConnectError::Timeout { address: address.to_string(), within: limit })
                 }
@@ -200,6 +224,16 @@ impl Connector {
         match error {
             Error::Driver(DriverError::NoClientSslFlagFromServer) => {
                 ConnectError::NoTls { address }
+            }
+            Error::Driver(DriverError::UnknownAuthPlugin { name }) => ConnectError::Plugin {
+                address,
+                plugin: name.chars().filter(|c| !c.is_control()).take(60).collect(),
+            },
+            Error::Driver(DriverError::CleartextPluginDisabled) => {
+                ConnectError::Plugin { address, plugin: "mysql_clear_password".into() }
+            }
+            Error::Driver(DriverError::MysqlOldPasswordDisabled) => {
+                ConnectError::Plugin { address, plugin: "mysql_old_password".into() }
             }
             Error::Io(IoError::Tls(source)) => {
                 ConnectError::Tls { address, source: Box::new(source) }

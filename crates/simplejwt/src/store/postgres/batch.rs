@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use futures_channel::oneshot;
 
 use crate::error::{StoreError, StoreErrorKind};
+use crate::panics;
 
 /// Batches on their way at a time: while one is on its way to the disk, another is worked on.
 const CONCURRENT: usize = 2;
@@ -153,7 +154,12 @@ impl<W: Work> Runner<W> {
             let (items, answers): (Vec<_>, Vec<_>) =
                 batch.into_iter().map(|waiting| (waiting.item, waiting.answer)).unzip();
             // Nobody to take an answer: nothing to do about it.
-            match self.shared.work.run(&items).await {
+            // A panic is this batch's affair; what waits goes on.
+            let outcome = panics::caught(self.shared.work.run(&items)).await;
+            let outcome = outcome.unwrap_or_else(|panic| {
+                Err(StoreError::unavailable(self.shared.work.operation(), panic))
+            });
+            match outcome {
                 Ok(values) => {
                     for (answer, value) in answers.into_iter().zip(values) {
                         let _ = answer.send(Ok(value));
@@ -211,6 +217,7 @@ mod tests {
 
         async fn run(&self, items: &[String]) -> Result<Vec<usize>, StoreError> {
             self.gate.acquire().await.unwrap().forget();
+            assert!(items.iter().all(|item| !item.starts_with("panic")), "on purpose");
             match items.iter().any(|item| item == "bad") {
                 true => Err(StoreError::unavailable("size", "a bad one")),
                 false => Ok(vec![items.len(); items.len()]),
@@ -301,6 +308,28 @@ mod tests {
             assert_eq!((error.operation(), error.kind()), ("size", StoreErrorKind::Unavailable));
         }
         assert_eq!(asked(&batches, "good").await.unwrap().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_its_batchs_affair_and_what_waits_is_run() {
+        let gate = Arc::new(Semaphore::new(0));
+        let batches = sizes(&gate);
+        // Each that may run panics, so that nobody else would take up what waits.
+        let mut panicking = Vec::new();
+        for n in 0..CONCURRENT {
+            panicking.push(asked(&batches, format!("panic {n}")));
+            settled().await;
+        }
+        let behind = asked(&batches, "good");
+        settled().await;
+        gate.add_permits(10);
+        for answer in panicking {
+            let error = answer.await.unwrap().unwrap_err();
+            assert_eq!((error.operation(), error.kind()), ("size", StoreErrorKind::Unavailable));
+        }
+        assert_eq!(behind.await.unwrap().unwrap(), 1);
+        settled().await;
+        assert_eq!(batches.0.queue().running, 0);
     }
 
     #[tokio::test]

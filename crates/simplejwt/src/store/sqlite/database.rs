@@ -194,7 +194,7 @@ impl SqliteDatabase {
             }
         }
         answered.await.unwrap_or_else(|oneshot::Canceled| {
-            Err(StoreError::unavailable(operation, "the writing thread has ended"))
+            Err(StoreError::unavailable(operation, "the write was given up"))
         })
     }
 }

@@ -82,35 +82,57 @@ pub(super) fn serve(
     options: SqliteOptions,
     reconnect: impl Fn() -> rusqlite::Result<Connection>,
 ) {
-    let size = options.batch.max(1);
     loop {
-        let first = match jobs.try_recv() {
-            Ok(job) => {
-                thread::park_timeout(GAP);
-                job
+        // A job catches the panic of its work. One of what is around that takes the batch along,
+        // whose jobs are told since their answers' senders are dropped, and not the thread.
+        match catch_unwind(AssertUnwindSafe(|| turn(&mut connection, jobs, options, &reconnect))) {
+            Ok(Some(())) => {}
+            Ok(None) => return,
+            Err(_) => {
+                tracing::error!("the thread that writes to SQLite panicked, and goes on");
+                if !connection.is_autocommit() {
+                    // Should this fail, the next BEGIN fails and says so.
+                    let _ = execute(&connection, "ROLLBACK");
+                }
             }
-            Err(TryRecvError::Empty) => match jobs.recv() {
-                Ok(job) => job,
-                Err(RecvError) => return,
-            },
-            Err(TryRecvError::Disconnected) => return,
-        };
-        let mut batch = vec![first];
-        batch.extend(jobs.try_iter().take(size - 1));
-        let committed = commit(&connection, &mut batch, options.busy_timeout);
-        if let Err(error) = &committed {
-            tracing::warn!(jobs = batch.len(), error = %error, "SQLite transaction failed");
-        }
-        let lost = committed.err();
-        for job in batch {
-            job.answer(lost.as_ref());
-        }
-        if lost.is_some_and(|error| is_of_the_connection(&error))
-            && let Ok(fresh) = reconnect()
-        {
-            connection = fresh;
         }
     }
+}
+
+/// One transaction, of what is waiting; `None` when nothing will come any more.
+fn turn(
+    connection: &mut Connection,
+    jobs: &Receiver<Box<dyn Job>>,
+    options: SqliteOptions,
+    reconnect: &impl Fn() -> rusqlite::Result<Connection>,
+) -> Option<()> {
+    let first = match jobs.try_recv() {
+        Ok(job) => {
+            thread::park_timeout(GAP);
+            job
+        }
+        Err(TryRecvError::Empty) => match jobs.recv() {
+            Ok(job) => job,
+            Err(RecvError) => return None,
+        },
+        Err(TryRecvError::Disconnected) => return None,
+    };
+    let mut batch = vec![first];
+    batch.extend(jobs.try_iter().take(options.batch.max(1) - 1));
+    let committed = commit(connection, &mut batch, options.busy_timeout);
+    if let Err(error) = &committed {
+        tracing::warn!(jobs = batch.len(), error = %error, "SQLite transaction failed");
+    }
+    let lost = committed.err();
+    for job in batch {
+        job.answer(lost.as_ref());
+    }
+    if lost.is_some_and(|error| is_of_the_connection(&error))
+        && let Ok(fresh) = reconnect()
+    {
+        *connection = fresh;
+    }
+    Some(())
 }
 
 fn is_of_the_connection(error: &rusqlite::Error) -> bool {
@@ -253,6 +275,36 @@ mod tests {
         assert_eq!(panicked.unwrap_err().kind(), StoreErrorKind::Unavailable);
         assert_eq!(stored(&database), [1, 2]);
         insert(&database, 3).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_panic_outside_of_the_work_ends_no_thread_either() {
+        struct PanicsWhenDropped;
+        impl Drop for PanicsWhenDropped {
+            fn drop(&mut self) {
+                if !thread::panicking() {
+                    panic!("on purpose");
+                }
+            }
+        }
+        let (_directory, database) = database(SqliteOptions::default());
+        let (go_on, held) = hold(&database);
+        {
+            // Nobody takes its outcome, so that the thread drops it.
+            let work = |c: &Connection| {
+                c.execute("INSERT INTO t (n) VALUES (7)", ())?;
+                Ok(PanicsWhenDropped)
+            };
+            let mut write = std::pin::pin!(database.write("panic", work));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(write.as_mut().poll(&mut context).is_pending());
+        }
+        // In the same batch, behind it: told, whatever became of it, and not left waiting.
+        let (behind, ()) = tokio::join!(insert(&database, 8), async { go_on.send(()).unwrap() });
+        held.await.unwrap().unwrap();
+        assert_eq!(behind.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        insert(&database, 9).await.unwrap();
+        assert!(stored(&database).contains(&9));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -253,7 +253,9 @@ impl Shared {
 
     fn serve(&self) {
         while let Some(job) = self.next() {
-            job.run(&self.hashers);
+            // It catches the panic of its work; one of what is around that ends no thread either,
+            // and whoever waits is told, since the answer's sender is dropped.
+            let _ = catch_unwind(AssertUnwindSafe(|| job.run(&self.hashers)));
         }
     }
 
@@ -374,6 +376,35 @@ mod tests {
         let pool = pool(1, 8);
         let failed: Result<(), _> = pool.run(|_| panic!("on purpose")).await;
         assert!(matches!(failed, Err(PoolError::Panicked)));
+        assert_eq!(pool.verify(password("secret"), None).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_panic_outside_of_the_work_ends_no_thread_either() {
+        struct PanicsWhenDropped;
+        impl Drop for PanicsWhenDropped {
+            fn drop(&mut self) {
+                if !std::thread::panicking() {
+                    panic!("on purpose");
+                }
+            }
+        }
+        let pool = pool(1, 8);
+        let release = busy(&pool);
+        // Its answer is dropped by the thread, for want of somebody who waits.
+        let (started, running) = mpsc::channel();
+        let (go, wait) = mpsc::channel::<()>();
+        let answer = pool
+            .start(move |_| {
+                started.send(()).unwrap();
+                let _ = wait.recv();
+                PanicsWhenDropped
+            })
+            .unwrap();
+        drop(release);
+        running.recv().unwrap();
+        drop(answer);
+        drop(go);
         assert_eq!(pool.verify(password("secret"), None).await.unwrap(), Verdict::Wrong);
     }
 

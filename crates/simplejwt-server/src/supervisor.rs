@@ -1,0 +1,303 @@
+//! Tasks that go on for as long as the process lives, and what becomes of one that ends.
+//!
+//! None of them ends unseen: a panic, an error or an end that nobody asked for is logged, counted
+//! and told by `/readyz`, and the task is started again, after a while that grows as long as it
+//! doesn't help. This is the one place that starts a task, so that one that nobody watches stands
+//! out; `tests/architecture.rs` of the library holds that.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::failure::chain;
+
+/// A task has no good end: what stops it says why.
+pub(crate) type Ended = Result<Infallible, Box<dyn Error + Send + Sync>>;
+
+/// What a task is to those who send requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Without it requests aren't answered as they should be: `/readyz` is 503.
+    Essential,
+    /// They are, for the time being: `/readyz` only names it.
+    Helpful,
+}
+
+/// When a task is started again, and when it counts as running.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    first: Duration,
+    longest: Duration,
+    /// How long it has to run to be said to run.
+    settled: Duration,
+    /// How long it has to run for its failures to be forgiven.
+    healthy: Duration,
+}
+
+const PACE: Pace = Pace {
+    first: Duration::from_millis(100),
+    longest: Duration::from_secs(30),
+    settled: Duration::from_secs(1),
+    healthy: Duration::from_secs(60),
+};
+
+/// The tasks of a process. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Supervisor(Arc<Mutex<Vec<Arc<Task>>>>);
+
+#[derive(Debug)]
+struct Task {
+    name: &'static str,
+    need: Need,
+    failures: AtomicU64,
+    /// Whether it has ended, and isn't known to run again.
+    is_down: Mutex<bool>,
+}
+
+/// A task that isn't running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) name: &'static str,
+    pub(crate) need: Need,
+    /// How often it has ended since the process started.
+    pub(crate) failures: u64,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, failures, .. } = self;
+        let times = if *failures == 1 { "once".to_owned() } else { format!("{failures} times") };
+        write!(f, "the task \"{name}\" has failed {times} and is started again")
+    }
+}
+
+impl Supervisor {
+    /// Starts a task. `run` is called anew each time it has ended.
+    pub(crate) fn start<Run>(
+        &self,
+        name: &'static str,
+        need: Need,
+        run: impl Fn() -> Run + Send + Sync + 'static,
+    ) where
+        Run: Future<Output = Ended> + Send + 'static,
+    {
+        self.start_at(PACE, name, need, run);
+    }
+
+    fn start_at<Run>(
+        &self,
+        pace: Pace,
+        name: &'static str,
+        need: Need,
+        run: impl Fn() -> Run + Send + Sync + 'static,
+    ) where
+        Run: Future<Output = Ended> + Send + 'static,
+    {
+        let is_down = Mutex::new(false);
+        let task = Arc::new(Task { name, need, failures: AtomicU64::new(0), is_down });
+        self.tasks().push(Arc::clone(&task));
+        tokio::spawn(async move {
+            let mut delay = pace.first;
+            loop {
+                let reason = run_once(pace, &task, &run, &mut delay).await;
+                let failures = task.failures.fetch_add(1, Ordering::Relaxed) + 1;
+                *task.is_down() = true;
+                let again_ms = delay.as_millis();
+                tracing::error!(task = task.name, failures, again_ms, "a task {reason}");
+                sleep(delay).await;
+                delay = (delay * 2).min(pace.longest);
+            }
+        });
+    }
+
+    /// The tasks that aren't running at the moment.
+    pub(crate) fn troubles(&self) -> Vec<Trouble> {
+        self.tasks()
+            .iter()
+            .filter(|task| *task.is_down())
+            .map(|task| Trouble {
+                name: task.name,
+                need: task.need,
+                failures: task.failures.load(Ordering::Relaxed),
+            })
+            .collect()
+    }
+
+    /// Nothing in between fails.
+    fn tasks(&self) -> MutexGuard<'_, Vec<Arc<Task>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Task {
+    fn is_down(&self) -> MutexGuard<'_, bool> {
+        self.is_down.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs the task to its end, which it tells.
+async fn run_once<Run>(
+    pace: Pace,
+    task: &Task,
+    run: &impl Fn() -> Run,
+    delay: &mut Duration,
+) -> String
+where
+    Run: Future<Output = Ended>,
+{
+    // Making the future may panic as well as it.
+    let mut running = pin!(caught(async { run().await }));
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        () = sleep(pace.settled) => {
+            *task.is_down() = false;
+            tokio::select! {
+                ended = &mut running => ended,
+                () = sleep(pace.healthy.saturating_sub(pace.settled)) => {
+                    *delay = pace.first;
+                    running.await
+                }
+            }
+        }
+    };
+    match ended {
+        Err(Panicked) => "panicked".into(),
+        Ok(Err(error)) => format!("ended: {}", chain(&*error)),
+        Ok(Ok(never)) => match never {},
+    }
+}
+
+/// A task that ends with what it is for: a connection. A panic of it is logged, and nobody else's
+/// affair.
+pub(crate) fn spawn_short(task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(async move {
+        // The log has the panic already.
+        let _ = caught(task).await;
+    });
+}
+
+/// What was running has panicked. Where, is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Panicked;
+
+/// The future's output, or that it panicked.
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            // It isn't polled again.
+            Err(_) => Poll::Ready(Err(Panicked)),
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const QUICK: Pace = Pace {
+        first: Duration::from_millis(1),
+        longest: Duration::from_millis(4),
+        settled: Duration::from_millis(1),
+        healthy: Duration::from_millis(20),
+    };
+
+    /// Waits for something that comes by itself.
+    async fn until(done: impl Fn() -> bool) {
+        let waiting = async {
+            while !done() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_or_fails_is_told_and_comes_back() {
+        let supervisor = Supervisor::default();
+        let (runs, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let task = {
+            let (runs, go) = (Arc::clone(&runs), Arc::clone(&go));
+            move || {
+                let (run, go) = (runs.fetch_add(1, Ordering::SeqCst), Arc::clone(&go));
+                assert_ne!(run, 2, "making it fails, too");
+                async move {
+                    go.notified().await;
+                    match run {
+                        0 => panic!("on purpose"),
+                        _ => Err("no more".into()),
+                    }
+                }
+            }
+        };
+        supervisor.start_at(QUICK, "feed", Need::Essential, task);
+        until(|| runs.load(Ordering::SeqCst) == 1).await;
+        assert_eq!(supervisor.troubles(), []);
+        for (failures, runs_after) in [(1, 2), (3, 4)] {
+            go.notify_one();
+            until(|| supervisor.troubles().iter().any(|trouble| trouble.failures == failures))
+                .await;
+            let [Trouble { name, need, .. }] = supervisor.troubles()[..] else { panic!() };
+            assert_eq!((name, need), ("feed", Need::Essential));
+            until(|| runs.load(Ordering::SeqCst) == runs_after).await;
+            until(|| supervisor.troubles().is_empty()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_pauses_grow_to_a_bound_and_a_healthy_while_ends_that() {
+        let task = Task {
+            name: "purge",
+            need: Need::Helpful,
+            failures: AtomicU64::new(0),
+            is_down: Mutex::new(true),
+        };
+        let mut delay = QUICK.longest;
+        let ended = run_once(QUICK, &task, &|| async { Err("at once".into()) }, &mut delay).await;
+        assert_eq!((ended.as_str(), delay), ("ended: at once", QUICK.longest));
+        assert!(*task.is_down());
+        let run = || async {
+            sleep(QUICK.healthy * 2).await;
+            panic!("after a while")
+        };
+        let ended = run_once(QUICK, &task, &run, &mut delay).await;
+        assert_eq!((ended.as_str(), delay), ("panicked", QUICK.first));
+        assert!(!*task.is_down());
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_each_time_isnt_started_all_the_time() {
+        let supervisor = Supervisor::default();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        let slow = Pace { first: Duration::from_secs(3600), ..PACE };
+        let fails = move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            async { Err("again".into()) }
+        };
+        supervisor.start_at(slow, "keys", Need::Essential, fails);
+        until(|| !supervisor.troubles().is_empty()).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        let told = supervisor.troubles()[0].to_string();
+        assert_eq!(told, "the task \"keys\" has failed once and is started again");
+    }
+}
