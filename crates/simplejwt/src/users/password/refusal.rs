@@ -179,9 +179,10 @@ impl Known {
         let costliest = known.iter().flatten().map(|kind| self.units.of(*kind)).max();
         let target = costliest.unwrap_or_default().clamp(least, most);
         // One that takes longer than a refusal may can't stand in for it.
-        let fits =
-            known.into_iter().filter(|kind| kind.is_some_and(|kind| self.units.of(kind) <= most));
-        let kind = fits.fold(Some(new), |so_far, kind| self.costlier(so_far, kind)).unwrap_or(new);
+        let cost = |kind: HashKind| self.units.of(kind);
+        let fits = known.into_iter().flatten().filter(|kind| cost(*kind) <= most);
+        let kind =
+            fits.fold(new, |so_far, kind| if cost(kind) > cost(so_far) { kind } else { so_far });
         let prepared = match self.stand_in.kind == kind {
             true => self.stand_in.prepared.clone(),
             false => prepare(kind),
