@@ -65,12 +65,9 @@ impl App {
             tokio::spawn(async move { auth.follow_revocations(tokio::time::sleep).await });
         }
         if let (Some(store), Some(interval)) = (&self.store, config.database.purge_interval) {
-            let purge = Purge {
-                store: Arc::clone(store),
-                batch: config.database.purge_batch,
-                with_sessions: config.settings.has_sessions(),
-                holder: format!("{}-{}", std::process::id(), SystemClock.now().as_micros()),
-            };
+            let holder = format!("{}-{}", std::process::id(), SystemClock.now().as_micros());
+            let batch = config.database.purge_batch;
+            let purge = Purge::new(Arc::clone(store), config, batch, holder);
             tokio::spawn(purge.every(interval));
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::cli;
 use crate::config::example;
 use crate::failure::Failure;
-use crate::{app, output};
+use crate::{app, beside_django, output, telemetry};
 
 pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode, Failure> {
     match command {
@@ -14,7 +14,11 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
         cli::Config::Print => output::print(&example::effective(&super::load(file)?))?,
         cli::Config::Check => {
             let loaded = super::load(file)?;
-            super::block_on(app::build(&loaded.config))?;
+            let warnings = super::block_on(async {
+                app::build(&loaded.config).await?;
+                beside_django::look(&loaded).await
+            })?;
+            telemetry::warn(&warnings);
             output::print("the configuration, the keys and the database are fine\n")?;
         }
     }

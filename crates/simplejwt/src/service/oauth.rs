@@ -76,10 +76,10 @@ impl Auth {
         let Ok(user_id) = self.stateless_user_of(&token.clone().into_kind()) else {
             return Ok(None);
         };
-        if kind.may_be_listed() && self.is_spent(&token, now).await? {
+        if kind.may_be_listed() && self.is_over(&token, now).await? {
             return Ok(None);
         }
-        if kind.may_be_access() && self.is_ended(&token, now).await? {
+        if kind.may_be_access() && self.is_ended(&token).await? {
             return Ok(None);
         }
         let username = match self.holder(&token).await? {
@@ -122,7 +122,7 @@ impl Auth {
             let revocation = Revocation {
                 subject: Subject::Token(jti),
                 revoked_at: now,
-                expires_at: expires_at + self.settings().leeway,
+                expires_at,
             };
             self.session_store()?.revoke(&revocation).await?;
             outcome = Revoking::Revoked;
@@ -166,12 +166,12 @@ impl Auth {
     }
 
     /// Whether a refresh or sliding token is on the blacklist, or its session is over.
-    async fn is_spent(&self, token: &Token<Untyped>, now: Timestamp) -> Result<bool, Error> {
+    async fn is_over(&self, token: &Token<Untyped>, now: Timestamp) -> Result<bool, Error> {
         if !self.settings().token_blacklist {
             return Ok(false);
         }
         let jti = self.tokens.jti(token).ok_or(TokenError::MissingId)?;
-        if self.blacklist_store()?.is_blacklisted(&jti).await? {
+        if self.is_spent(&jti).await? {
             return Ok(true);
         }
         let Some(sessions) = self.sessions() else { return Ok(false) };
@@ -192,7 +192,7 @@ impl Auth {
     }
 
     /// Whether an access token was revoked or its session has ended, as the database has it.
-    async fn is_ended(&self, token: &Token<Untyped>, now: Timestamp) -> Result<bool, Error> {
+    async fn is_ended(&self, token: &Token<Untyped>) -> Result<bool, Error> {
         let Some(sessions) = self.sessions() else { return Ok(false) };
         let access = AccessClaims {
             session: self.session_claim(token),
@@ -200,7 +200,7 @@ impl Auth {
             user_id: self.tokens.user_id(token),
             issued_at: self.issued_at(token),
         };
-        Ok(sessions.is_revoked(&access, now).await?)
+        Ok(sessions.is_revoked(&access, self.due()).await?)
     }
 
     /// The session that the token names, where it is we who write that claim.

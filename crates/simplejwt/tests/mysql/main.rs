@@ -6,6 +6,8 @@ mod failures;
 #[path = "../support/instance.rs"]
 mod instance;
 mod migrations;
+#[path = "../support/references.rs"]
+mod references;
 #[path = "../support/rights.rs"]
 mod rights;
 mod stores;

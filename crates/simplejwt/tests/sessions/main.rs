@@ -6,6 +6,7 @@ mod claims;
 mod ends;
 mod feed;
 mod limits;
+mod retention;
 mod tokens;
 mod traps;
 mod world;

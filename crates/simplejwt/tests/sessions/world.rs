@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simplejwt::service::{Refreshed, TokenPair};
+use simplejwt::store::FlushExpired;
 use simplejwt::store::memory::MemoryStore;
+use simplejwt::store::retention::Retention;
 use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::memory::MemoryUsers;
@@ -129,6 +131,26 @@ impl World {
         );
     }
 
+    /// All that is due, as the server's purge deletes it.
+    pub(crate) async fn purge(&self) {
+        self.purge_as(&self.auth).await;
+    }
+
+    /// The same, by the settings of this process.
+    pub(crate) async fn purge_as(&self, auth: &Auth) {
+        let retention = Retention::of(auth.settings());
+        let now = auth.tokens().now();
+        let due = retention.sessions_due(now);
+        let mut flush = FlushExpired::new(retention, now, 100);
+        loop {
+            flush.after = self.store.flush_expired(&flush).await.unwrap().next;
+            let sessions = self.store.flush_sessions(due, 100).await.unwrap();
+            if flush.after.is_none() && sessions == 0 {
+                return;
+            }
+        }
+    }
+
     /// How many sessions alice has.
     pub(crate) async fn live(&self) -> usize {
         self.auth.sessions_of(&alice()).await.unwrap().len()
@@ -139,6 +161,23 @@ impl World {
         let path = self.directory.as_ref()?.path().join("db.sqlite3");
         let sql = "SELECT end_reason FROM simplejwt_session WHERE ended_at IS NOT NULL";
         rusqlite::Connection::open(path).unwrap().query_one(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// The file, for whoever reads and writes it beside the store; `None` without one.
+    pub(crate) fn raw(&self) -> Option<rusqlite::Connection> {
+        let path = self.directory.as_ref()?.path().join("db.sqlite3");
+        Some(rusqlite::Connection::open(path).unwrap())
+    }
+
+    /// Django's `flushexpiredtokens`, at this time by its clock and zone.
+    pub(crate) fn django_flush(&self, now: Timestamp) {
+        let raw = self.raw().unwrap();
+        let sql = "strftime('%Y-%m-%d %H:%M:%S', ?1, 'unixepoch')";
+        let due = format!("SELECT id FROM token_blacklist_outstandingtoken WHERE expires_at <= {sql}");
+        for (table, column) in [("blacklistedtoken", "token_id"), ("outstandingtoken", "id")] {
+            let delete = format!("DELETE FROM token_blacklist_{table} WHERE {column} IN ({due})");
+            raw.execute(&delete, [now.as_secs()]).unwrap();
+        }
     }
 
     /// Changes a user's row, as somebody else does.

@@ -5,6 +5,7 @@
 
 pub(crate) mod instance;
 pub(crate) mod postgres;
+pub(crate) mod references;
 pub(crate) mod rights;
 
 use simplejwt::Timestamp;
