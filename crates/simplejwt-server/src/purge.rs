@@ -173,7 +173,11 @@ impl Purged {
 /// What keeps tokens, and what to do about it.
 pub(crate) fn kept_by(kept: &Referenced) -> String {
     let Referenced { constraint, table, tokens } = kept;
-    let rows = if *tokens == 1 { "1 expired token stays".into() } else { format!("{tokens} expired tokens stay") };
+    let rows = if *tokens == 1 {
+        "1 expired token stays".into()
+    } else {
+        format!("{tokens} expired tokens stay")
+    };
     format!(
         "{rows}: the table \"{table}\" refers to them by \"{constraint}\". Django's \
          `manage.py flushexpiredtokens` removes them with what refers to them; so does the purge \

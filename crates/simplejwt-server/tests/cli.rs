@@ -323,8 +323,7 @@ fn a_blacklist_that_nobody_mentions_is_refused() {
         assert_eq!((code, warned.lines().count()), (0, 1), "{warned}");
         assert!(warned.contains("tokens that Django blacklisted are good here"), "{warned}");
         assert_eq!(check(Some("true")), (0, String::new()));
-        let output =
-            run(&["serve"], &[SECRET, QUICK, ("DATABASE_URL", place.url.as_str())]);
+        let output = run(&["serve"], &[SECRET, QUICK, ("DATABASE_URL", place.url.as_str())]);
         assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
         raw.execute("DELETE FROM django_migrations", ()).unwrap();
     }

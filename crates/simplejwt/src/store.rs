@@ -7,6 +7,8 @@
 //! To add a store: implement [`TokenStore`] and run `conformance::all` (feature `testing`) on
 //! it.
 
+#[cfg(feature = "sql")]
+mod candidates;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod flush;

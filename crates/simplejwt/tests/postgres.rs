@@ -6,12 +6,12 @@ mod support;
 
 use std::sync::Mutex;
 
-use simplejwt::store::retention::{MARGIN, Retention};
-use simplejwt::store::{FlushExpired, OutstandingToken};
-use simplejwt::{SessionStore as _, TokenStore as _};
 use simplejwt::store::conformance;
 use simplejwt::store::postgres::{PostgresDatabase, PostgresStore};
+use simplejwt::store::retention::{MARGIN, Retention};
 use simplejwt::store::session::{Horizon, NewSession, OpenSession};
+use simplejwt::store::{FlushExpired, OutstandingToken};
+use simplejwt::{SessionStore as _, TokenStore as _};
 use support::postgres::Database;
 use support::references::{self, Dialect};
 use support::{NOW, spawn};
@@ -201,7 +201,10 @@ async fn a_referring_table_that_cant_be_read() {
         let flushed = purger.flush_expired(&flush).await.unwrap();
         assert_eq!((flushed.deleted, flushed.next), (deleted, None));
         let kept = flushed.referenced.first().unwrap();
-        assert_eq!((kept.constraint.as_str(), kept.table.as_str()), ("device_of_token", "secret_device"));
+        assert_eq!(
+            (kept.constraint.as_str(), kept.table.as_str()),
+            ("device_of_token", "secret_device")
+        );
     }
     drop((purger, database));
     raw.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();

@@ -165,7 +165,10 @@ fn flush_expired(config: &Config, batch: u32) -> Result<ExitCode, Failure> {
     let purged = block_on(async {
         let store = Database::open(config).await?.store().await?;
         let holder = format!("command-{}", std::process::id());
-        Purge::new(store, config, batch, holder).once().await.map_err(|error| crate::database::failed(&error))
+        Purge::new(store, config, batch, holder)
+            .once()
+            .await
+            .map_err(|error| crate::database::failed(&error))
     })?;
     let Some(purged) = purged else {
         output::print("another process is deleting expired tokens already\n")?;

@@ -119,11 +119,8 @@ impl Auth {
             && let Some(expires_at) = self.tokens.expires_at(&untyped)
         {
             tracing::info!(?jti, "access token revoked");
-            let revocation = Revocation {
-                subject: Subject::Token(jti),
-                revoked_at: now,
-                expires_at,
-            };
+            let revocation =
+                Revocation { subject: Subject::Token(jti), revoked_at: now, expires_at };
             self.session_store()?.revoke(&revocation).await?;
             outcome = Revoking::Revoked;
         }

@@ -147,10 +147,7 @@ impl Horizon {
     /// That of a session which ends at this time, with the lifetimes of these settings.
     pub fn of(settings: &Settings, at: Timestamp) -> Self {
         let retention = Retention::of(settings);
-        Self {
-            refresh: retention.last_refresh_exp(at),
-            access: retention.last_access_exp(at),
-        }
+        Self { refresh: retention.last_refresh_exp(at), access: retention.last_access_exp(at) }
     }
 }
 

@@ -190,9 +190,9 @@ impl SqliteStore {
     /// The foreign keys that lead to tokens; read anew when a purge begins.
     fn catalogue(&self, anew: bool) -> Result<Arc<flush::Catalogue>, StoreError> {
         if anew {
-            let found = self.database.read("flush_expired", |connection| {
-                flush::catalogue(connection, &self.users)
-            })?;
+            let found = self
+                .database
+                .read("flush_expired", |connection| flush::catalogue(connection, &self.users))?;
             *self.catalogue.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
         }
         Ok(Arc::clone(&self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)))
@@ -259,9 +259,9 @@ impl TokenStore for SqliteStore {
     async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
         let catalogue = self.catalogue(flush.after.is_none())?;
         let references = &catalogue.references;
-        let (candidates, next) = self.database.read("flush_expired", |connection| {
-            flush::candidates(connection, flush, references)
-        })?;
+        let (candidates, next) = self
+            .database
+            .read("flush_expired", |connection| flush::candidates(connection, flush, references))?;
         let mut flushed = Flushed { next, ..Flushed::default() };
         let verdict = flush.judge(&candidates, references.keeping(flush.cascade), &mut flushed);
         if verdict.delete.is_empty() && verdict.put_off.is_empty() {
@@ -278,9 +278,13 @@ impl TokenStore for SqliteStore {
 
     async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
         let read = |row: &Row<'_>| {
-            let time = |at| row.get::<_, Option<String>>(at).map(|text| text.as_deref().and_then(flush::moment));
+            let time = |at| {
+                row.get::<_, Option<String>>(at).map(|text| text.as_deref().and_then(flush::moment))
+            };
             // A time that can't be read tells nothing.
-            let (Some(created_at), Some(expires_at)) = (time(2)?, time(3)?) else { return Ok(None) };
+            let (Some(created_at), Some(expires_at)) = (time(2)?, time(3)?) else {
+                return Ok(None);
+            };
             let (jti, token) = (row.get(0)?, row.get(1)?);
             Ok(Some(OutstandingToken { jti, token, user_id: None, created_at, expires_at }))
         };

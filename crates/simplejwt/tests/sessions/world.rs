@@ -47,6 +47,10 @@ pub(crate) fn pool(kinds: &[Hasher]) -> HashingPool {
 
 /// With rotation and blacklist, changed as the test wants it: in memory, and in SQLite.
 pub(crate) async fn worlds(change: impl Fn(&mut Settings)) -> [World; 2] {
+    [World::in_memory(&change).await, World::in_sqlite(&change).await]
+}
+
+async fn sqlite() -> (SqliteStore, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("db.sqlite3");
     let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
@@ -59,14 +63,19 @@ pub(crate) async fn worlds(change: impl Fn(&mut Settings)) -> [World; 2] {
         let new = NewUser { username: name.into(), password, ..NewUser::default() };
         assert_eq!(rows.create_user(new, NOW).await.unwrap().id.as_str(), id);
     }
-    let sqlite = SqliteStore::open(&database, &table).unwrap();
-    [
-        World::new(&change, Arc::new(MemoryStore::default()), None).await,
-        World::new(&change, Arc::new(sqlite), Some(directory)).await,
-    ]
+    (SqliteStore::open(&database, &table).unwrap(), directory)
 }
 
 impl World {
+    pub(crate) async fn in_memory(change: impl Fn(&mut Settings)) -> Self {
+        Self::new(change, Arc::new(MemoryStore::default()), None).await
+    }
+
+    pub(crate) async fn in_sqlite(change: impl Fn(&mut Settings)) -> Self {
+        let (store, directory) = sqlite().await;
+        Self::new(change, Arc::new(store), Some(directory)).await
+    }
+
     async fn new(
         change: impl Fn(&mut Settings),
         store: Arc<dyn SessionStore>,
@@ -173,7 +182,8 @@ impl World {
     pub(crate) fn django_flush(&self, now: Timestamp) {
         let raw = self.raw().unwrap();
         let sql = "strftime('%Y-%m-%d %H:%M:%S', ?1, 'unixepoch')";
-        let due = format!("SELECT id FROM token_blacklist_outstandingtoken WHERE expires_at <= {sql}");
+        let due =
+            format!("SELECT id FROM token_blacklist_outstandingtoken WHERE expires_at <= {sql}");
         for (table, column) in [("blacklistedtoken", "token_id"), ("outstandingtoken", "id")] {
             let delete = format!("DELETE FROM token_blacklist_{table} WHERE {column} IN ({due})");
             raw.execute(&delete, [now.as_secs()]).unwrap();

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    NOW, after, deleted, good, horizon, open, refresh, refresh_at, token, token_of,
-};
+use super::{NOW, after, deleted, good, horizon, open, refresh, refresh_at, token, token_of};
 use crate::clock::Timestamp;
 use crate::store::session::{
     AccessClaims, Client, EndReason, EndSessions, NextToken, OpenSession, Opening, Refreshing,
@@ -236,7 +234,8 @@ pub(super) async fn spent_tokens_are_known(store: &impl SessionStore) {
     assert_eq!(good(store.refresh(&refresh("a", "b")).await), Refreshing::Refreshed);
     assert_eq!(good(store.end_sessions(&one("ended")).await), 1);
     let _ = good(store.blacklist(&token("listed"), NOW).await);
-    let cases = [("a", true), ("b", false), ("ended", true), ("alone", false), ("unheard of", false)];
+    let cases =
+        [("a", true), ("b", false), ("ended", true), ("alone", false), ("unheard of", false)];
     for (jti, spent) in cases.into_iter().chain([("listed", true)]) {
         assert_eq!(good(store.is_spent(jti).await), spent, "{jti}");
     }

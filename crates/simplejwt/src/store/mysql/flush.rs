@@ -8,7 +8,8 @@ use super::datetime::datetime;
 use super::{changed, exists};
 use crate::clock::Timestamp;
 use crate::store::OutstandingToken;
-use crate::store::flush::{Candidate, FlushExpired, Position, Verdict};
+use crate::store::candidates::{Candidate, Verdict};
+use crate::store::flush::{FlushExpired, Position};
 use crate::store::references::{ForeignKey, OnDelete, References, TableName};
 use crate::store::schema::{BLACKLISTED, OUTSTANDING};
 use crate::users::table::backticked;
@@ -47,10 +48,7 @@ pub(super) async fn references(conn: &mut Conn, users: &str) -> Result<Reference
     let mut keys: Vec<ForeignKey> = Vec::new();
     for row in &rows {
         let (name, child) = (column::<String>(row, 0)?, table(row, 1)?);
-        let pair = (
-            backticked(&column::<String>(row, 7)?),
-            backticked(&column::<String>(row, 8)?),
-        );
+        let pair = (backticked(&column::<String>(row, 7)?), backticked(&column::<String>(row, 8)?));
         match keys.last_mut().filter(|key| key.name == name && key.table == child) {
             Some(key) => key.columns.push(pair),
             None => keys.push(ForeignKey {

@@ -9,7 +9,8 @@ use tokio_postgres::error::SqlState;
 
 use super::{PgResult, moment};
 use crate::clock::Timestamp;
-use crate::store::flush::{Candidate, FlushExpired, Position};
+use crate::store::candidates::Candidate;
+use crate::store::flush::{FlushExpired, Position};
 use crate::store::references::{ForeignKey, OnDelete, References, TableName};
 use crate::store::schema::{BLACKLISTED, OUTSTANDING};
 use crate::users::table::quoted;
@@ -86,7 +87,8 @@ pub(super) async fn candidates(
     );
     let first = (i64::MIN, i64::MIN);
     let (after, id) = flush.after.as_ref().and_then(parse).unwrap_or(first);
-    let (due, after) = (moment(flush.retention.due(flush.at)), moment(Timestamp::from_micros(after)));
+    let (due, after) =
+        (moment(flush.retention.due(flush.at)), moment(Timestamp::from_micros(after)));
     let statement = client.prepare_cached(&sql).await?;
     let rows = client.query(&statement, &[&due, &after, &id, &i64::from(flush.batch)]).await?;
     let mut last = None;

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::datetime::text;
 use crate::clock::Timestamp;
-use crate::store::flush::{Candidate, FlushExpired, Flushed, Position, Verdict};
+use crate::store::candidates::{Candidate, Verdict};
+use crate::store::flush::{FlushExpired, Flushed, Position};
 use crate::store::references::{ForeignKey, OnDelete, References, TableName};
 use crate::store::schema::{BLACKLISTED, OUTSTANDING};
 use crate::users::table::quoted;
@@ -197,7 +198,9 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
 pub(super) fn blacklist_in_use(connection: &Connection) -> rusqlite::Result<bool> {
     let has = |table: &str| {
         connection
-            .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE")?
+            .prepare(
+                "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
+            )?
             .exists([table])
     };
     if !has(OUTSTANDING)? || !has(BLACKLISTED)? {
