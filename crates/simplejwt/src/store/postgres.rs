@@ -316,8 +316,10 @@ impl PostgresStore {
     async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
         if anew {
             let users = &self.users;
-            let found =
-                run!(self.database, "flush_expired", |client| flush::references(&client, users));
+            let found = async {
+                run!(self.database, "flush_expired", |client| flush::references(&client, users))
+            };
+            let found: Result<References, StoreError> = found.await;
             self.know(found.unwrap_or_else(|error| {
                 tracing::debug!(?error, "foreign keys can't be read: each row is tried");
                 References::default()
@@ -418,9 +420,12 @@ impl TokenStore for PostgresStore {
 
     async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
         let mut references = self.references(flush.after.is_none()).await?;
-        let found = run!(self.database, "flush_expired", |client| {
-            flush::candidates(&client, flush, &references)
-        });
+        let found = async {
+            run!(self.database, "flush_expired", |client| {
+                flush::candidates(&client, flush, &references)
+            })
+        };
+        let found: Result<_, StoreError> = found.await;
         let (candidates, next) = match found {
             Ok(found) => found,
             // Tables that this user mustn't read, or that have changed since.

@@ -33,8 +33,8 @@ const LOCK: &str = "\
     WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE SKIP LOCKED";
 /// Every foreign key that leads to tokens, over other tables too: one row for each column.
 const FOREIGN_KEYS: &str = "\
-    WITH RECURSIVE leading AS (SELECT to_regclass($1)::oid AS relid \
-    UNION SELECT c.conrelid FROM pg_constraint AS c JOIN leading ON c.confrelid = leading.relid \
+    WITH RECURSIVE found AS (SELECT to_regclass($1)::oid AS relid \
+    UNION SELECT c.conrelid FROM pg_constraint AS c JOIN found ON c.confrelid = found.relid \
     WHERE c.contype = 'f') \
     SELECT c.oid::bigint, c.conname::text, c.conrelid::regclass::text, \
     CASE c.confrelid WHEN to_regclass($1)::oid THEN $1 WHEN to_regclass($2)::oid THEN $2 \
@@ -44,7 +44,7 @@ const FOREIGN_KEYS: &str = "\
     CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' \
     WHEN 'd' THEN 'SET DEFAULT' ELSE '' END, \
     quote_ident(a.attname), quote_ident(p.attname), c.confrelid::regclass::text \
-    FROM pg_constraint AS c JOIN leading ON c.confrelid = leading.relid \
+    FROM pg_constraint AS c JOIN found ON c.confrelid = found.relid \
     CROSS JOIN LATERAL unnest(c.conkey, c.confkey) WITH ORDINALITY AS k (child, parent, n) \
     JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.child \
     JOIN pg_attribute AS p ON p.attrelid = c.confrelid AND p.attnum = k.parent \

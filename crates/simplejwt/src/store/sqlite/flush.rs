@@ -1,6 +1,8 @@
 //! The purge of Django's tables: what is due is found and judged by a reader, and deleted by a
 //! job of the writing thread.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -139,16 +141,17 @@ pub(super) fn carry_out(
     if verdict.delete.is_empty() {
         return Ok(());
     }
-    let ids = list(&verdict.delete);
-    let ids = match kept_among(connection, references, flush.cascade, &ids)? {
-        // Somebody has come to refer to one since.
-        Some(kept) => {
-            let free: Vec<_> =
-                verdict.delete.iter().filter(|id| !kept.contains(id)).copied().collect();
-            list(&free)
+    let mut ids = list(&verdict.delete);
+    // Somebody may have come to refer to one since.
+    let kept = kept_among(connection, references, flush.cascade, &ids)?;
+    if !kept.is_empty() {
+        for key in kept.values().filter_map(|at| references.keeping(flush.cascade).get(*at)) {
+            flushed.keep(&key.constraint, &key.table);
         }
-        None => ids,
-    };
+        let free: Vec<_> =
+            verdict.delete.iter().filter(|id| !kept.contains_key(id)).copied().collect();
+        ids = list(&free);
+    }
     if flush.cascade {
         for sql in references.nested_deletes(GIVEN) {
             connection.prepare_cached(&sql)?.execute([&ids])?;
@@ -160,25 +163,23 @@ pub(super) fn carry_out(
     Ok(())
 }
 
-/// Those of the tokens that are referred to; `None` where none is.
+/// Those of the tokens that are referred to, and by which foreign key.
 fn kept_among(
     connection: &Connection,
     references: &References,
     cascade: bool,
     ids: &str,
-) -> rusqlite::Result<Option<Vec<i64>>> {
+) -> rusqlite::Result<BTreeMap<i64, usize>> {
     if references.keeping(cascade).is_empty() {
-        return Ok(None);
+        return Ok(BTreeMap::new());
     }
+    let kept_by = references.kept_by(cascade);
     let sql = format!(
-        "SELECT o.id FROM {OUTSTANDING} AS o WHERE o.id IN ({GIVEN}) AND {} IS NOT NULL",
-        references.kept_by(cascade)
+        "SELECT o.id, {kept_by} FROM {OUTSTANDING} AS o WHERE o.id IN ({GIVEN}) \
+         AND {kept_by} IS NOT NULL"
     );
-    let kept = connection
-        .prepare_cached(&sql)?
-        .query_map([ids], |row| row.get(0))?
-        .collect::<rusqlite::Result<Vec<i64>>>()?;
-    Ok((!kept.is_empty()).then_some(kept))
+    let read = |row: &Row<'_>| Ok((row.get(0)?, usize::from(row.get::<_, u16>(1)?)));
+    connection.prepare_cached(&sql)?.query_map([ids], read)?.collect()
 }
 
 fn list(ids: &[i64]) -> String {
