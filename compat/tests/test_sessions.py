@@ -381,7 +381,12 @@ def test_expired_tokens_are_flushed_by_either(site, request, profile):
         ids = [payload(token)["jti"] for token in spent]
         for jti in ids:
             assert len(made.sql("SELECT id FROM token_blacklist_outstandingtoken WHERE jti = ?", jti)) == 1
-            made.sql("UPDATE token_blacklist_outstandingtoken SET expires_at = '2020-01-02 03:04:05' WHERE jti = ?", jti)
+            # The token itself would say that it hasn't expired.
+            made.sql(
+                "UPDATE token_blacklist_outstandingtoken SET token = '', expires_at = '2020-01-02 03:04:05'"
+                " WHERE jti = ?",
+                jti,
+            )
         flush()
         for jti in ids:
             assert made.sql("SELECT id FROM token_blacklist_outstandingtoken WHERE jti = ?", jti) == []

@@ -129,16 +129,11 @@ impl App {
             });
         }
         if let (Some(store), Some(interval)) = (&self.store, config.database.purge_interval) {
-            let store = Arc::clone(store);
-            let (batch, with_sessions) =
-                (config.database.purge_batch, config.settings.has_sessions());
+            let (store, config) = (Arc::clone(store), config.clone());
             self.tasks.start("purge", Need::Helpful, move || {
-                let purge = Purge {
-                    store: Arc::clone(&store),
-                    batch,
-                    with_sessions,
-                    holder: format!("{}-{}", std::process::id(), SystemClock.now().as_micros()),
-                };
+                let holder = format!("{}-{}", std::process::id(), SystemClock.now().as_micros());
+                let batch = config.database.purge_batch;
+                let purge = Purge::new(Arc::clone(&store), &config, batch, holder);
                 async move {
                     purge.every(interval).await;
                     Err("the purge came to an end".into())

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 use crate::config::{Environment, Loaded};
 use crate::failure::Failure;
-use crate::{app, serve, telemetry};
+use crate::{app, beside_django, serve, telemetry};
 
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
@@ -53,6 +53,9 @@ fn run_serve(loaded: &Loaded) -> Result<ExitCode, Failure> {
     telemetry::start(&loaded.config.log);
     block_on(async {
         let app = app::build(&loaded.config).await?;
+        for warning in beside_django::look(loaded).await? {
+            tracing::warn!("{warning}");
+        }
         let listener = serve::listen(&loaded.config.server.bind).await?;
         app.start(&loaded.config).await;
         serve::serve(listener, app.router, app.cors, &loaded.config.server, &loaded.config.log)

@@ -116,6 +116,8 @@ pub(crate) struct Database {
     pub(crate) purge_interval: Option<Duration>,
     /// How many rows at a time.
     pub(crate) purge_batch: u32,
+    /// Whether other tables' rows that refer to them are deleted, too.
+    pub(crate) purge_cascade: bool,
 }
 
 /// The table of users. Column names; none is a column that the table doesn't have.
@@ -173,6 +175,7 @@ impl Default for Config {
                 operation_timeout: Duration::from_secs(5),
                 purge_interval: Some(Duration::from_secs(60 * 60)),
                 purge_batch: 500,
+                purge_cascade: false,
             },
             users: Users {
                 table: "auth_user".into(),

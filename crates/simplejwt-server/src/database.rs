@@ -112,6 +112,17 @@ impl Database {
         Ok(names(steps.map_err(|error| schema(&error))?))
     }
 
+    /// Whether it has the tables of Django's `token_blacklist`, made by Django or with tokens in
+    /// them.
+    pub(crate) async fn blacklist_in_use(&self) -> Result<bool, Failure> {
+        let in_use = match &self.backend {
+            Backend::Sqlite(database) => SqliteStore::blacklist_in_use(database),
+            Backend::Postgres(database) => PostgresStore::blacklist_in_use(database).await,
+            Backend::Mysql(database) => MysqlStore::blacklist_in_use(database).await,
+        };
+        in_use.map_err(|error| failed(&error))
+    }
+
     /// The tokens in it, and the sessions if they are on.
     pub(crate) async fn store(&self) -> Result<Arc<dyn SessionStore>, Failure> {
         self.try_store().await.map_err(|error| schema(&error))

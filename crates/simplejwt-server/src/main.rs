@@ -1,6 +1,7 @@
 //! `simplejwt`: the token service as one binary. See `simplejwt --help`.
 
 mod app;
+mod beside_django;
 mod claims;
 mod cli;
 mod client;

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use simplejwt::store::retention::Retention;
+use simplejwt::store::{FlushExpired, Referenced};
 use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock, Timestamp};
+
+use crate::config::Config;
 
 /// A transaction that took longer than this is followed by a smaller one. A fifth of what one may
 /// take: the next may be slower by that much for reasons that have nothing to do with its size.
@@ -18,11 +22,13 @@ const LEASE: Duration = Duration::from_secs(60);
 const NAME: &str = "purge";
 
 /// What was deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Purged {
     pub(crate) tokens: u64,
     /// Rows of sessions and revocations.
     pub(crate) sessions: u64,
+    /// What keeps other tokens from being deleted.
+    pub(crate) referenced: Vec<Referenced>,
     /// The longest transaction.
     pub(crate) longest: Duration,
 }
@@ -36,22 +42,53 @@ pub(crate) struct Purge {
     pub(crate) with_sessions: bool,
     /// The name under which this process holds the lease.
     pub(crate) holder: String,
+    pub(crate) retention: Retention,
+    /// Whether other tables' rows that refer to tokens go with them.
+    pub(crate) cascade: bool,
 }
 
 impl Purge {
+    /// As configured.
+    pub(crate) fn new(
+        store: Arc<dyn SessionStore>,
+        config: &Config,
+        batch: u32,
+        holder: String,
+    ) -> Self {
+        Self {
+            store,
+            batch,
+            with_sessions: config.settings.has_sessions(),
+            holder,
+            retention: Retention::of(&config.settings),
+            cascade: config.database.purge_cascade,
+        }
+    }
+
     /// Every `interval`, for as long as the process lives.
     pub(crate) async fn every(self, interval: Duration) {
+        let mut told = Vec::new();
         loop {
             match self.once().await {
-                Ok(Some(purged)) if purged.tokens + purged.sessions > 0 => {
-                    tracing::info!(
-                        tokens = purged.tokens,
-                        session_rows = purged.sessions,
-                        longest_ms = purged.longest.as_millis(),
-                        "expired rows deleted"
-                    );
+                Ok(Some(purged)) => {
+                    if purged.tokens + purged.sessions > 0 {
+                        tracing::info!(
+                            tokens = purged.tokens,
+                            session_rows = purged.sessions,
+                            longest_ms = purged.longest.as_millis(),
+                            "expired rows deleted"
+                        );
+                    }
+                    // Once for each, and not every hour.
+                    for kept in &purged.referenced {
+                        let key = (kept.table.clone(), kept.constraint.clone());
+                        if !told.contains(&key) {
+                            tracing::warn!("{}", kept_by(kept));
+                            told.push(key);
+                        }
+                    }
                 }
-                Ok(_) => {}
+                Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(error = %crate::failure::chain(&error), "purge interrupted");
                 }
@@ -75,9 +112,13 @@ impl Purge {
     }
 
     async fn leased(&self) -> Result<Option<Purged>, StoreError> {
-        let before = SystemClock.now();
+        let begun = SystemClock.now();
+        let sessions_due = self.retention.sessions_due(begun);
+        let mut flush = FlushExpired::new(self.retention.clone(), begun, 0);
+        flush.cascade = self.cascade;
+        let mut tokens_left = true;
         let mut purged = Purged::default();
-        let mut renew_at = before;
+        let mut renew_at = begun;
         // How quick the database is isn't known yet.
         let mut batch = SMALLEST_BATCH.min(self.batch);
         loop {
@@ -88,25 +129,60 @@ impl Purge {
                 }
                 renew_at = started + LEASE / 3;
             }
-            let (tokens, took) = timed(self.store.flush_expired(before, batch)).await;
-            let tokens = tokens?;
-            let (mut sessions, mut longest) = (0, took);
+            let mut longest = Duration::ZERO;
+            if tokens_left {
+                flush.batch = batch;
+                let (flushed, took) = timed(self.store.flush_expired(&flush)).await;
+                let flushed = flushed?;
+                longest = took;
+                purged.tokens += flushed.deleted;
+                flushed.referenced.iter().for_each(|kept| purged.keep(kept));
+                tokens_left = flushed.next.is_some();
+                flush.after = flushed.next;
+            }
+            let mut sessions = 0;
             if self.with_sessions {
-                pause(took).await;
-                let (rows, took) = timed(self.store.flush_sessions(before, batch)).await;
+                pause(longest).await;
+                let (rows, took) = timed(self.store.flush_sessions(sessions_due, batch)).await;
                 sessions = rows?;
                 longest = longest.max(took);
             }
-            purged.tokens += tokens;
             purged.sessions += sessions;
             purged.longest = purged.longest.max(longest);
-            if tokens + sessions == 0 {
+            if !tokens_left && sessions == 0 {
                 return Ok(Some(purged));
             }
             batch = next_batch(batch, self.batch, longest);
             pause(longest).await;
         }
     }
+}
+
+impl Purged {
+    fn keep(&mut self, kept: &Referenced) {
+        let is_same = |known: &&mut Referenced| {
+            known.table == kept.table && known.constraint == kept.constraint
+        };
+        match self.referenced.iter_mut().find(is_same) {
+            Some(known) => known.tokens += kept.tokens,
+            None => self.referenced.push(kept.clone()),
+        }
+    }
+}
+
+/// What keeps tokens, and what to do about it.
+pub(crate) fn kept_by(kept: &Referenced) -> String {
+    let Referenced { constraint, table, tokens } = kept;
+    let rows = if *tokens == 1 {
+        "1 expired token stays".into()
+    } else {
+        format!("{tokens} expired tokens stay")
+    };
+    format!(
+        "{rows}: the table \"{table}\" refers to them by \"{constraint}\". Django's \
+         `manage.py flushexpiredtokens` removes them with what refers to them; so does the purge \
+         here with purge_cascade = true in [database] (SIMPLEJWT_PURGE_CASCADE=true)"
+    )
 }
 
 fn next_batch(batch: u32, most: u32, took: Duration) -> u32 {

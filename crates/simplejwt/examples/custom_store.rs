@@ -10,7 +10,9 @@ use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use simplejwt::store::{Blacklisting, OutstandingToken, Rotation, conformance};
+use simplejwt::store::{
+    Blacklisting, FlushExpired, Flushed, OutstandingToken, Position, Rotation, conformance,
+};
 use simplejwt::{Auth, Settings, StoreError, Timestamp, TokenStore, Tokens, UserId};
 
 /// Every registered token by its id, and whether it is blacklisted.
@@ -64,10 +66,10 @@ impl TokenStore for MapStore {
         })
     }
 
-    async fn blacklist_all(&self, user: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+    async fn blacklist_all(&self, user: &UserId, _: Timestamp) -> Result<u64, StoreError> {
         let mut count = 0;
         for (token, blacklisted) in self.begin().values_mut() {
-            if token.user_id.as_ref() == Some(user) && token.expires_at > at && !*blacklisted {
+            if token.user_id.as_ref() == Some(user) && !*blacklisted {
                 *blacklisted = true;
                 count += 1;
             }
@@ -79,13 +81,37 @@ impl TokenStore for MapStore {
         Ok(self.begin().get(jti).is_some_and(|(_, blacklisted)| *blacklisted))
     }
 
-    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+    async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
         let mut rows = self.begin();
-        let expired = rows.values().filter(|(token, _)| token.expires_at <= before);
-        let expired: Vec<_> =
-            expired.take(batch as usize).map(|(token, _)| token.jti.clone()).collect();
-        rows.retain(|jti, _| !expired.contains(jti));
-        Ok(expired.len() as u64)
+        let due = flush.retention.due(flush.at);
+        let mut candidates: Vec<_> = rows
+            .values()
+            .filter(|(token, _)| token.expires_at <= due)
+            .map(|(token, _)| token.jti.clone())
+            .take(flush.batch as usize + 1)
+            .collect();
+        // One more than is looked at: there is more to do.
+        let more = candidates.len() > flush.batch as usize;
+        candidates.truncate(flush.batch as usize);
+        let mut flushed =
+            Flushed { next: more.then(|| Position("more".into())), ..Flushed::default() };
+        for jti in candidates {
+            let Some((token, _)) = rows.get_mut(&jti) else { continue };
+            // What the token says of itself, put right where the time beside it is too early.
+            token.expires_at = flush.retention.last_exp_of(&token.token, token.expires_at);
+            if token.expires_at <= due {
+                rows.remove(&jti);
+                flushed.deleted += 1;
+            }
+        }
+        Ok(flushed)
+    }
+
+    async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
+        let mut tokens: Vec<_> = self.begin().values().map(|(token, _)| token.clone()).collect();
+        tokens.sort_by_key(|token| std::cmp::Reverse(token.created_at));
+        tokens.truncate(limit as usize);
+        Ok(tokens)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

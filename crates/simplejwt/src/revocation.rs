@@ -83,14 +83,15 @@ impl State {
         self.sequence = 0;
     }
 
-    fn sweep(&mut self, now: Timestamp) {
+    /// `due` is what counts no longer at this time.
+    fn sweep(&mut self, now: Timestamp, due: Timestamp) {
         if self.swept_at.is_some_and(|swept_at| swept_at + SWEEP > now) {
             return;
         }
         self.swept_at = Some(now);
-        self.sessions.retain(|_, expires_at| *expires_at > now);
-        self.tokens.retain(|_, expires_at| *expires_at > now);
-        self.users.retain(|_, (_, expires_at)| *expires_at > now);
+        self.sessions.retain(|_, expires_at| *expires_at > due);
+        self.tokens.retain(|_, expires_at| *expires_at > due);
+        self.users.retain(|_, (_, expires_at)| *expires_at > due);
     }
 }
 
@@ -140,11 +141,13 @@ impl Revoked {
         if by_session || by_id || by_user() { Known::Revoked } else { Known::Good }
     }
 
-    /// Reads what is new. One at a time is enough.
+    /// Reads what is new, but for what is [`due`](crate::store::retention::Retention::due). One
+    /// at a time is enough.
     pub(crate) async fn poll(
         &self,
         store: &dyn SessionStore,
         now: Timestamp,
+        due: Timestamp,
     ) -> Result<(), StoreError> {
         let mut after = {
             let mut state = self.write();
@@ -152,11 +155,11 @@ impl Revoked {
                 state.clear();
                 state.overflowed_at = None;
             }
-            state.sweep(now);
+            state.sweep(now, due);
             state.sequence
         };
         loop {
-            let found = store.revocations(after, PAGE, now).await?;
+            let found = store.revocations(after, PAGE, due).await?;
             let mut state = self.write();
             if found.sequence < after {
                 // An earlier state of the database: what was heard since may be told anew.
@@ -216,20 +219,20 @@ mod tests {
         revoke(&store, Subject::Session("s".into()), 0).await;
         assert_eq!(revoked.current_at(), None);
         assert_eq!(good(Some("s"), None, None, None), Known::Good, "not heard of yet");
-        revoked.poll(&store, at(1)).await.unwrap();
+        revoked.poll(&store, at(1), at(1)).await.unwrap();
         assert_eq!(revoked.current_at(), Some(at(1)));
         assert_eq!(good(Some("s"), None, None, None), Known::Revoked);
         assert_eq!(good(Some("t"), None, None, None), Known::Good);
         revoke(&store, Subject::Token("j".into()), 2).await;
         revoke(&store, Subject::User("1".into()), 2).await;
-        revoked.poll(&store, at(2)).await.unwrap();
+        revoked.poll(&store, at(2), at(2)).await.unwrap();
         assert_eq!(good(Some("t"), Some("j"), None, None), Known::Revoked);
         assert_eq!(good(None, None, Some("1"), Some(at(2))), Known::Revoked);
         assert_eq!(good(None, None, Some("1"), Some(at(3))), Known::Good);
         assert_eq!(good(None, None, Some("1"), None), Known::Revoked);
         assert_eq!(good(Some("t"), None, Some("1"), Some(at(2))), Known::Good);
         assert_eq!(revoked.len(), 3);
-        revoked.poll(&store, at(102)).await.unwrap();
+        revoked.poll(&store, at(102), at(102)).await.unwrap();
         assert_eq!(revoked.len(), 0);
     }
 
@@ -239,15 +242,15 @@ mod tests {
         for number in 0..4 {
             revoke(&store, Subject::Session(number.to_string()), number).await;
         }
-        revoked.poll(&store, at(5)).await.unwrap();
+        revoked.poll(&store, at(5), at(5)).await.unwrap();
         assert_eq!(revoked.knows(Some("0"), None, None, None), Known::TooMany);
         assert_eq!(revoked.knows(Some("x"), None, None, None), Known::TooMany);
         assert_eq!(revoked.len(), 0);
-        revoked.poll(&store, at(64)).await.unwrap();
+        revoked.poll(&store, at(64), at(64)).await.unwrap();
         assert_eq!(revoked.knows(Some("3"), None, None, None), Known::TooMany);
         // The first has expired.
-        revoked.poll(&store, at(124)).await.unwrap();
-        revoked.poll(&store, at(100)).await.unwrap();
+        revoked.poll(&store, at(124), at(124)).await.unwrap();
+        revoked.poll(&store, at(100), at(100)).await.unwrap();
         assert_eq!(revoked.knows(Some("x"), None, None, None), Known::Good);
     }
 
@@ -257,10 +260,10 @@ mod tests {
         for name in ["a", "b"] {
             revoke(&store, Subject::Session(name.into()), 0).await;
         }
-        revoked.poll(&store, at(0)).await.unwrap();
+        revoked.poll(&store, at(0), at(0)).await.unwrap();
         let restored = MemoryStore::default();
         revoke(&restored, Subject::Session("c".into()), 0).await;
-        revoked.poll(&restored, at(1)).await.unwrap();
+        revoked.poll(&restored, at(1), at(1)).await.unwrap();
         assert_eq!(revoked.knows(Some("c"), None, None, None), Known::Revoked);
         assert_eq!(revoked.knows(Some("a"), None, None, None), Known::Revoked, "better known");
     }

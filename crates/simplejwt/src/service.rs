@@ -21,6 +21,7 @@ use crate::revocation::Revoked;
 use crate::settings::{
     AtLimit, Revocation, SESSION_CLAIM, Settings, SettingsError, TokenAtRest, TokenClass,
 };
+use crate::store::retention::{Retention, Times};
 use crate::store::session::{
     Client, EndReason, Horizon, NewSession, OpenSession, Opening, SessionLimit, SessionStore,
 };
@@ -69,6 +70,7 @@ pub struct Auth {
     sessions: Option<Arc<dyn SessionStore>>,
     hooks: Arc<dyn Hooks>,
     revoked: Arc<Revoked>,
+    retention: Arc<Retention>,
     client: Option<Arc<Client>>,
 }
 
@@ -78,6 +80,7 @@ impl Auth {
     /// [`with_store`](Self::with_store).
     pub fn new(tokens: Tokens) -> Self {
         let revoked = Arc::new(Revoked::new(tokens.settings().sessions.feed_max_entries));
+        let retention = Arc::new(Retention::of(tokens.settings()));
         Self {
             tokens,
             users: None,
@@ -85,6 +88,7 @@ impl Auth {
             sessions: None,
             hooks: Arc::new(DefaultHooks),
             revoked,
+            retention,
             client: None,
         }
     }
@@ -245,16 +249,11 @@ impl Auth {
             return Err(Error::VerifiedBlacklisted);
         }
         let settings = self.settings();
-        // An access token can't be put on the blacklist: its verification needs no database.
-        let may_be_listed = settings
-            .token_type_claim
-            .as_deref()
-            .is_none_or(|claim| token.claims().str(claim).as_deref() != Some(Access::NAME));
+        // Access tokens too: whoever put one on the blacklist means it.
         if (settings.blacklist_after_rotation || revocation != Revocation::Stateless)
             && settings.token_blacklist
-            && may_be_listed
             && let Some(jti) = self.tokens.jti(&token)
-            && self.blacklist_store()?.is_blacklisted(&jti).await?
+            && self.is_spent(&jti).await?
         {
             return Err(Error::VerifiedBlacklisted);
         }
@@ -504,12 +503,21 @@ impl Auth {
         let claims = self.decode_claims(token, now).await?;
         if self.settings().token_blacklist {
             let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
-            if self.blacklist_store()?.is_blacklisted(&jti).await? {
+            if self.is_spent(&jti).await? {
                 tracing::warn!(?jti, address = self.address(), "blacklisted token presented");
                 return Err(TokenError::Blacklisted.into());
             }
         }
         Ok(self.tokens.accept(claims)?)
+    }
+
+    /// Whether a token is blacklisted or, as its session knows, was spent or ended with it.
+    async fn is_spent(&self, jti: &str) -> Result<bool, Error> {
+        let store = self.blacklist_store()?;
+        Ok(match self.sessions() {
+            Some(sessions) => sessions.is_spent(jti).await?,
+            None => store.is_blacklisted(jti).await?,
+        })
     }
 
     /// The token's user, who has to exist still and may have tokens.
@@ -575,11 +583,6 @@ impl Auth {
         {
             sessions.password_rehashed(&user.id, &old, &new).await?;
         }
-        let refresh_expiry = &settings.sliding_token_refresh_exp_claim;
-        let slides_until = (T::NAME == Sliding::NAME)
-            .then(|| token.claims().numeric_date(refresh_expiry).ok().flatten())
-            .flatten()
-            .map(Timestamp::from_secs);
         let open = OpenSession {
             session: NewSession {
                 id: first.jti.clone(),
@@ -587,7 +590,7 @@ impl Auth {
                 client: self.client(),
                 password: fingerprint(&user.password),
             },
-            expires_at: slides_until.unwrap_or(first.expires_at),
+            expires_at: self.retention.last_exp(self.times(token), first.expires_at),
             token: first,
             limit: settings.sessions.max_per_user.map(|limit| match settings.sessions.at_limit {
                 AtLimit::EvictOldest => SessionLimit::EvictOldest(limit),
@@ -606,6 +609,15 @@ impl Auth {
         Ok(())
     }
 
+    fn times<T>(&self, token: &Token<T>) -> Times {
+        let seconds = |claim: &str| token.claims().numeric_date(claim).ok().flatten();
+        Times {
+            exp: seconds("exp"),
+            iat: seconds("iat"),
+            refresh_exp: seconds(&self.settings().sliding_token_refresh_exp_claim),
+        }
+    }
+
     fn client(&self) -> Client {
         self.client.as_deref().cloned().unwrap_or_default()
     }
@@ -618,6 +630,11 @@ impl Auth {
     /// How long the end of a session that ends now has to be remembered.
     fn horizon(&self, now: Timestamp) -> Horizon {
         Horizon::of(self.settings(), now)
+    }
+
+    /// What counts no longer: to be asked with, where revocations are.
+    fn due(&self) -> Timestamp {
+        self.retention.due(self.tokens.now())
     }
 
     fn outstanding<T>(

@@ -7,13 +7,23 @@
 //! To add a store: implement [`TokenStore`] and run `conformance::all` (feature `testing`) on
 //! it.
 
+#[cfg(feature = "sql")]
+mod candidates;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+pub mod flush;
 pub mod memory;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
+mod references;
+pub mod retention;
 #[cfg(feature = "sql")]
 #[cfg_attr(
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
@@ -31,6 +41,8 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::users::UserId;
+
+pub use flush::{FlushExpired, Flushed, Position, Referenced};
 
 /// A refresh or sliding token as it is registered. `Debug` leaves the token itself out.
 #[derive(Clone, PartialEq, Eq)]
@@ -109,17 +121,36 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         at: Timestamp,
     ) -> Result<Blacklisting, StoreError>;
 
-    /// Blacklists every registered token of a user that hasn't expired (`expires_at > at`) and
-    /// isn't blacklisted; how many these were. A rotation beside it comes before or after:
-    /// either it finds its token blacklisted, or its successor is blacklisted too.
+    /// Blacklists every registered token of a user that isn't blacklisted; how many these were.
+    /// Also those whose `expires_at` has passed: a sliding token may have been renewed since, and
+    /// there is `LEEWAY`. A rotation beside it comes before or after: either it finds its token
+    /// blacklisted, or its successor is blacklisted too.
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError>;
 
     /// Whether a token with this id is blacklisted.
     async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError>;
 
-    /// Deletes at most `batch` tokens with `expires_at <= before` and their blacklist entries,
-    /// in one transaction; how many tokens were deleted. Upstream: `flushexpiredtokens`.
-    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError>;
+    /// A step of the purge: deletes tokens that count no longer, with their blacklist entries.
+    /// Upstream: `flushexpiredtokens`, which goes by `expires_at` alone and doesn't wait.
+    ///
+    /// Looks at no more than `batch` tokens whose `expires_at` is
+    /// [due](retention::Retention::due), and goes on where the step before came to. A token goes
+    /// if its [last `exp`](retention::Retention::last_exp_of), by what the registered token says
+    /// of itself, is due as well. Where it isn't, `expires_at` becomes that last `exp`, so that
+    /// no purge comes upon the row again before its time.
+    ///
+    /// A token that another table's foreign key refers to, or whose entry in the blacklist it
+    /// refers to, stays and is [told of](Flushed::referenced), unless
+    /// [`cascade`](FlushExpired::cascade) has what refers to it deleted first. It costs no other
+    /// token its turn.
+    ///
+    /// A step is a transaction, or a few short ones; what one of them deletes is deleted with its
+    /// blacklist entries or not at all.
+    async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError>;
+
+    /// At most `limit` of the registered tokens, those that were registered last; the user may be
+    /// left out. To see whether the columns say what the tokens say.
+    async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError>;
 
     /// Whether the store can be used just now.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -47,10 +47,12 @@ const LAYERS: &[&[&str]] = &[
 
 /// What implements a contract: stands on `store` and below, and only its like names it.
 const IMPLEMENTATIONS: &[&str] = &[
+    "store/candidates",
     "store/conformance",
     "store/memory",
     "store/mysql",
     "store/postgres",
+    "store/references",
     "store/schema",
     "store/sqlite",
     "users/column",

@@ -6,12 +6,14 @@ mod support;
 
 use std::sync::Mutex;
 
-use simplejwt::SessionStore as _;
-use simplejwt::store::OutstandingToken;
 use simplejwt::store::conformance;
 use simplejwt::store::postgres::{PostgresDatabase, PostgresStore};
+use simplejwt::store::retention::{MARGIN, Retention};
 use simplejwt::store::session::{Horizon, NewSession, OpenSession};
+use simplejwt::store::{FlushExpired, OutstandingToken};
+use simplejwt::{SessionStore as _, TokenStore as _};
 use support::postgres::Database;
+use support::references::{self, Dialect};
 use support::{NOW, spawn};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -136,4 +138,74 @@ async fn a_session_is_found_without_its_other_tokens() {
     let read = rows_read(&raw).await - before;
     // Reading the user's key or the schema touches none of these rows.
     assert_eq!(read, LOOKS, "one row a look");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_that_refer_to_tokens() {
+    let django = Dialect { deferred: "DEFERRABLE INITIALLY DEFERRED", named: true };
+    for (case, dialect) in
+        [(0, django), (1, django), (2, django), (0, Dialect { deferred: "", named: true })]
+    {
+        let made = Database::migrated().await;
+        let store = made.store().await;
+        let raw = made.client().await;
+        let run = async |sql: String| drop(raw.execute(&sql, &[]).await.unwrap());
+        let count = async |sql: &str| raw.query_one(sql, &[]).await.unwrap().get(0);
+        match case {
+            0 => references::what_is_referred_to_stays(&store, dialect, run, count).await,
+            1 => references::a_table_that_comes_in_between(&store, dialect, run).await,
+            _ => references::users_stay(&store, run, count).await,
+        }
+    }
+}
+
+/// A user who mustn't read the table that refers to tokens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_referring_table_that_cant_be_read() {
+    let made = Database::migrated().await;
+    let raw = made.client().await;
+    raw.batch_execute(
+        "CREATE TABLE secret_device (id bigint PRIMARY KEY, token_id bigint NOT NULL \
+         CONSTRAINT device_of_token REFERENCES token_blacklist_outstandingtoken (id) \
+         DEFERRABLE INITIALLY DEFERRED)",
+    )
+    .await
+    .unwrap();
+    let store = made.store().await;
+    let token = |jti: &str| OutstandingToken {
+        jti: jti.into(),
+        token: jti.into(),
+        user_id: None,
+        created_at: NOW,
+        expires_at: NOW,
+    };
+    for jti in ["a", "b", "c"] {
+        store.record(&token(jti)).await.unwrap();
+    }
+    let role = format!("purger_{}", made.name);
+    raw.batch_execute(&format!(
+        "INSERT INTO secret_device SELECT 1, id FROM token_blacklist_outstandingtoken \
+         WHERE jti = 'b'; CREATE ROLE {role} LOGIN PASSWORD 'purger'; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON token_blacklist_outstandingtoken, \
+         token_blacklist_blacklistedtoken, auth_user TO {role}"
+    ))
+    .await
+    .unwrap();
+    let (_, host) = made.url.split_once('@').unwrap();
+    let url = format!("postgres://{role}:purger@{host}");
+    let database = PostgresDatabase::connect(&url, Default::default()).await.unwrap();
+    let purger = PostgresStore::open(&database, &Default::default()).await.unwrap();
+    let retention = Retention::of(&simplejwt::Settings::default());
+    for deleted in [2, 0] {
+        let flush = FlushExpired::new(retention.clone(), NOW + MARGIN, 10);
+        let flushed = purger.flush_expired(&flush).await.unwrap();
+        assert_eq!((flushed.deleted, flushed.next), (deleted, None));
+        let kept = flushed.referenced.first().unwrap();
+        assert_eq!(
+            (kept.constraint.as_str(), kept.table.as_str()),
+            ("device_of_token", "secret_device")
+        );
+    }
+    drop((purger, database));
+    raw.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
 }

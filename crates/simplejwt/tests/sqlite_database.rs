@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use simplejwt::error::StoreErrorKind;
+use simplejwt::store::retention::Retention;
 use simplejwt::store::schema::SchemaError;
 use simplejwt::store::sqlite::{OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate};
-use simplejwt::store::{Blacklisting, OutstandingToken, Rotation};
+use simplejwt::store::{Blacklisting, FlushExpired, OutstandingToken, Rotation};
 use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Timestamp, TokenStore as _};
 use tempfile::TempDir;
@@ -186,7 +187,9 @@ async fn flushing_leaves_no_blacklist_entry_without_its_token() {
     let (_directory, database) = made_by(DJANGO);
     let store = SqliteStore::open(&database, &UserTable::default()).unwrap();
     let later = Timestamp::from_secs(1_800_000_000);
-    assert_eq!(store.flush_expired(later, 100).await.unwrap(), 2);
+    let retention = Retention::of(&simplejwt::Settings::default());
+    let flush = FlushExpired::new(retention, later, 100);
+    assert_eq!(store.flush_expired(&flush).await.unwrap().deleted, 2);
     let left: i64 = raw(&database)
         .query_row(
             "SELECT (SELECT count(*) FROM token_blacklist_blacklistedtoken) \

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::cli;
 use crate::config::example;
 use crate::failure::Failure;
-use crate::{app, output, telemetry};
+use crate::{app, beside_django, output, telemetry};
 
 pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode, Failure> {
     match command {
@@ -17,7 +17,8 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
             let config = &loaded.config;
             let (warnings, keys) = super::block_on(async {
                 let app = app::build(config).await?;
-                let warnings = app.warnings(config).await?;
+                let mut warnings = app.warnings(config).await?;
+                warnings.extend(beside_django::look(&loaded).await?);
                 Ok((warnings, app.check_keys().await?))
             })?;
             telemetry::warn(&warnings);

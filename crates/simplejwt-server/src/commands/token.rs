@@ -18,7 +18,7 @@ use crate::cli::{Token, TokenFrom};
 use crate::config::{Config, Loaded};
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::purge::Purge;
+use crate::purge::{Purge, kept_by};
 use crate::{app, output};
 
 pub(crate) fn run(loaded: &Loaded, command: Token) -> Result<ExitCode, Failure> {
@@ -170,13 +170,12 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
 
 fn flush_expired(config: &Config, batch: u32) -> Result<ExitCode, Failure> {
     let purged = block_on(async {
-        let purge = Purge {
-            store: Database::open(config).await?.store().await?,
-            batch,
-            with_sessions: config.settings.has_sessions(),
-            holder: format!("command-{}", std::process::id()),
-        };
-        purge.once().await.map_err(|error| crate::database::failed(&error))
+        let store = Database::open(config).await?.store().await?;
+        let holder = format!("command-{}", std::process::id());
+        Purge::new(store, config, batch, holder)
+            .once()
+            .await
+            .map_err(|error| crate::database::failed(&error))
     })?;
     let Some(purged) = purged else {
         output::print("another process is deleting expired tokens already\n")?;
@@ -188,5 +187,7 @@ fn flush_expired(config: &Config, batch: u32) -> Result<ExitCode, Failure> {
     }
     text.push('\n');
     output::print(&text)?;
+    let kept: Vec<_> = purged.referenced.iter().map(kept_by).collect();
+    crate::telemetry::warn(&kept);
     Ok(ExitCode::SUCCESS)
 }

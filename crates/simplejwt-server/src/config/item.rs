@@ -394,6 +394,17 @@ static ITEMS: &[Item] = &[
             Ok(())
         },
     ),
+    item(
+        "database",
+        "purge_cascade",
+        "SIMPLEJWT_PURGE_CASCADE",
+        Def("false"),
+        "Whether rows of other tables that refer to an expired token by a foreign key are deleted \
+         with it, as Django's flushexpiredtokens does for on_delete=CASCADE; without it such a \
+         token stays. The database doesn't know of on_delete: not for tables whose rows are to \
+         outlive the token. Users are never deleted.",
+        |c, v| boolean(v).map(|on| c.database.purge_cascade = on),
+    ),
     Item {
         secret: true,
         from_file: true,

@@ -78,10 +78,10 @@ impl Auth {
         let Ok(user_id) = self.stateless_user_of(&token.clone().into_kind()) else {
             return Ok(None);
         };
-        if kind.may_be_listed() && self.is_spent(&token, now).await? {
+        if kind.may_be_listed() && self.is_over(&token, now).await? {
             return Ok(None);
         }
-        if kind.may_be_access() && self.is_ended(&token, now).await? {
+        if kind.may_be_access() && self.is_ended(&token).await? {
             return Ok(None);
         }
         let username = match self.holder(&token).await? {
@@ -124,11 +124,8 @@ impl Auth {
             && let Some(expires_at) = self.tokens.expires_at(&untyped)
         {
             tracing::info!(?jti, "access token revoked");
-            let revocation = Revocation {
-                subject: Subject::Token(jti),
-                revoked_at: now,
-                expires_at: expires_at + self.settings().leeway,
-            };
+            let revocation =
+                Revocation { subject: Subject::Token(jti), revoked_at: now, expires_at };
             self.session_store()?.revoke(&revocation).await?;
             outcome = Revoking::Revoked;
         }
@@ -192,12 +189,12 @@ impl Auth {
     }
 
     /// Whether a refresh or sliding token is on the blacklist, or its session is over.
-    async fn is_spent(&self, token: &Token<Untyped>, now: Timestamp) -> Result<bool, Error> {
+    async fn is_over(&self, token: &Token<Untyped>, now: Timestamp) -> Result<bool, Error> {
         if !self.settings().token_blacklist {
             return Ok(false);
         }
         let jti = self.tokens.jti(token).ok_or(TokenError::MissingId)?;
-        if self.blacklist_store()?.is_blacklisted(&jti).await? {
+        if self.is_spent(&jti).await? {
             return Ok(true);
         }
         let Some(sessions) = self.sessions() else { return Ok(false) };
@@ -226,7 +223,7 @@ impl Auth {
     }
 
     /// Whether an access token was revoked or its session has ended, as the database has it.
-    async fn is_ended(&self, token: &Token<Untyped>, now: Timestamp) -> Result<bool, Error> {
+    async fn is_ended(&self, token: &Token<Untyped>) -> Result<bool, Error> {
         let Some(sessions) = self.sessions() else { return Ok(false) };
         let user_id = match self.tokens.user_id(token) {
             Some(user_id) => Some(self.canonical(&user_id).await?),
@@ -238,7 +235,7 @@ impl Auth {
             user_id,
             issued_at: self.issued_at(token),
         };
-        Ok(sessions.is_revoked(&access, now).await?)
+        Ok(sessions.is_revoked(&access, self.due()).await?)
     }
 
     /// The session that the token names, where it is we who write that claim.

@@ -125,7 +125,7 @@ impl Auth {
             if Compact::split(token).and_then(|token| token.parse_header()).is_err() {
                 are_over = true;
             } else if let Some(token) = self.recognize(token, now).await? {
-                if !self.is_over(&token, now).await? {
+                if !self.is_dead(&token, now).await? {
                     return Ok(false);
                 }
                 are_over = true;
@@ -134,7 +134,7 @@ impl Auth {
         Ok(are_over)
     }
 
-    async fn is_over(&self, token: &Recognized<'_>, now: Timestamp) -> Result<bool, Error> {
+    async fn is_dead(&self, token: &Recognized<'_>, now: Timestamp) -> Result<bool, Error> {
         let settings = self.settings();
         let Some(sessions) = self.sessions() else {
             let expiry = token.claims.numeric_date("exp").ok().flatten();

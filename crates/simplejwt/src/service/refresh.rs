@@ -343,7 +343,7 @@ impl Auth {
 
     /// This error, unless the token is blacklisted, too: that comes first.
     pub(super) async fn blacklisted_or(&self, error: Error, jti: &str) -> Result<Error, Error> {
-        if self.blacklist_store()?.is_blacklisted(jti).await? {
+        if self.is_spent(jti).await? {
             tracing::warn!(?jti, address = self.address(), "blacklisted token presented");
             return Ok(TokenError::Blacklisted.into());
         }

@@ -27,7 +27,7 @@ impl Auth {
         if self.settings().sessions.revocation == Revocation::Feed {
             // As old as the question, not as the answer.
             let now = self.tokens.now();
-            self.revoked.poll(self.session_store()?, now).await?;
+            self.revoked.poll(self.session_store()?, now, self.retention.due(now)).await?;
         }
         Ok(())
     }
@@ -105,12 +105,20 @@ impl Auth {
                     self.issued_at(token),
                 );
                 match known {
+                    // Of a token that lives longer than its revocation the database knows more.
+                    Known::Good if self.may_be_forgotten(token) => {
+                        self.ask_whether_revoked(token, false).await
+                    }
                     Known::Good => Ok(false),
                     Known::Revoked => Ok(true),
                     Known::TooMany => self.ask_whether_revoked(token, false).await,
                 }
             }
         }
+    }
+
+    fn may_be_forgotten<T>(&self, token: &Token<T>) -> bool {
+        self.retention.may_be_forgotten(self.issued_at(token), self.tokens.expires_at(token))
     }
 
     async fn ask_whether_revoked<T>(
@@ -131,7 +139,7 @@ impl Auth {
             user_id: found.map(|user| user.id.clone()).or(user_id),
             issued_at: self.issued_at(token),
         };
-        if self.session_store()?.is_revoked(&access, self.tokens.now()).await? {
+        if self.session_store()?.is_revoked(&access, self.due()).await? {
             return Ok(true);
         }
         let may = |user: &User| self.hooks.may_authenticate(self.settings(), user);

@@ -27,11 +27,14 @@ use std::sync::Arc;
 
 use futures_channel::oneshot;
 
+use super::flush::FlushExpired;
+use super::retention::{MARGIN, Retention};
 use super::session::{
     Client, Horizon, NewSession, NextToken, OpenSession, SessionRefresh, SessionStore,
 };
 use super::{OutstandingToken, TokenStore};
 use crate::clock::Timestamp;
+use crate::settings::Settings;
 
 /// A task for the runtime to run beside the others.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -57,9 +60,13 @@ where
     rules::a_replay_changes_nothing(&make().await).await;
     rules::ids_are_compared_exactly(&make().await).await;
     rules::unknown_users_are_no_obstacle(&make().await).await;
-    rules::blacklist_all_takes_the_users_live_tokens(&make().await).await;
+    rules::blacklist_all_takes_the_users_tokens(&make().await).await;
     rules::flush_takes_what_has_expired(&make().await).await;
     rules::flush_keeps_to_its_batch(&make().await).await;
+    rules::flush_goes_by_what_tokens_say(&make().await).await;
+    rules::flush_keeps_what_slides(&make().await).await;
+    rules::flush_goes_on_past_what_stays(&make().await).await;
+    rules::the_newest_tokens_are_told(&make().await).await;
     rules::it_answers(&make().await).await;
     races::one_rotation_wins(Arc::new(make().await), &spawn).await;
     races::rotation_and_blacklisting_dont_both_win(Arc::new(make().await), &spawn).await;
@@ -89,6 +96,7 @@ where
     session_rules::without_grace_clocks_may_differ(&make().await).await;
     session_rules::the_grace_never_outlives_the_session(&make().await).await;
     session_rules::what_others_blacklisted_ends_the_session(&make().await).await;
+    session_rules::spent_tokens_are_known(&make().await).await;
     session_rules::sessions_expire(&make().await).await;
     session_rules::another_password_changes_nothing(&make().await).await;
     session_rules::sessions_are_listed(&make().await).await;
@@ -197,6 +205,22 @@ fn refresh_at(spent: &str, next: &str, seconds: i64, grace: u64) -> SessionRefre
 /// So many seconds after [`NOW`]; before it where negative.
 fn after(seconds: i64) -> Timestamp {
     Timestamp::from_micros(NOW.as_micros() + seconds * 1_000_000)
+}
+
+/// The first step of a purge for which everything is due up to `before`, if its token says no
+/// more than its column.
+fn flush(before: Timestamp, batch: u32) -> FlushExpired {
+    FlushExpired::new(Retention::of(&Settings::default()), before + MARGIN, batch)
+}
+
+/// How many tokens such a step deletes.
+async fn deleted(store: &impl TokenStore, before: Timestamp, batch: u32) -> u64 {
+    good(store.flush_expired(&flush(before, batch)).await).deleted
+}
+
+/// A token with this payload.
+fn encoded(payload: &str) -> String {
+    format!("e30.{}.signature", base64_simd::URL_SAFE_NO_PAD.encode_to_string(payload))
 }
 
 /// Starts every task before it waits for the first.

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use super::{
+    Blacklisting, FlushExpired, Flushed, OutstandingToken, Position, Rotation, TokenStore,
+};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::users::UserId;
@@ -121,7 +123,7 @@ impl TokenStore for MemoryStore {
         let mut blacklisted = 0;
         for entry in self.lock().tokens.values_mut() {
             let theirs = entry.token.user_id.as_ref() == Some(user_id);
-            if theirs && entry.token.expires_at > at && entry.blacklisted_at.is_none() {
+            if theirs && entry.blacklisted_at.is_none() {
                 entry.blacklisted_at = Some(at);
                 blacklisted += 1;
             }
@@ -133,14 +135,32 @@ impl TokenStore for MemoryStore {
         Ok(self.lock().is_blacklisted(jti))
     }
 
-    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
-        let mut left = batch;
-        self.lock().tokens.retain(|_, entry| {
-            let keep = left == 0 || entry.token.expires_at > before;
-            left -= u32::from(!keep);
-            keep
+    /// Nothing can refer to a token.
+    async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
+        let due = flush.retention.due(flush.at);
+        let (mut looked_at, mut flushed) = (0, Flushed::default());
+        self.lock().tokens.retain(|_, Entry { token, .. }| {
+            if token.expires_at > due {
+                return true;
+            }
+            if looked_at == flush.batch {
+                flushed.next = Some(Position(String::new()));
+                return true;
+            }
+            looked_at += 1;
+            token.expires_at = flush.retention.last_exp_of(&token.token, token.expires_at);
+            flushed.deleted += u64::from(token.expires_at <= due);
+            token.expires_at > due
         });
-        Ok(u64::from(batch - left))
+        Ok(flushed)
+    }
+
+    async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
+        let state = self.lock();
+        let mut tokens: Vec<_> = state.tokens.values().map(|entry| entry.token.clone()).collect();
+        tokens.sort_by_key(|token| std::cmp::Reverse(token.created_at));
+        tokens.truncate(limit as usize);
+        Ok(tokens)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@
 mod connect;
 pub(crate) mod database;
 pub(crate) mod datetime;
+mod flush;
 pub mod migrate;
 mod revocations;
 pub(crate) mod schema;
@@ -17,12 +18,14 @@ mod sql;
 mod url;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row, Value, params};
 
+use super::flush::{FlushExpired, Flushed};
+use super::references::References;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
@@ -62,6 +65,9 @@ impl From<&Key> for Value {
 pub struct MysqlStore {
     database: MysqlDatabase,
     sql: Arc<Sql>,
+    users: Arc<str>,
+    /// As the catalogue had them when the purge began.
+    references: Arc<Mutex<Arc<References>>>,
 }
 
 impl fmt::Debug for MysqlStore {
@@ -78,7 +84,12 @@ impl MysqlStore {
     pub async fn open(database: &MysqlDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let sql =
             attempt!(database.attempts("open"), |conn| async { Ok(prepare(conn, users).await) })??;
-        Ok(Self { database: database.clone(), sql: Arc::new(sql) })
+        Ok(Self {
+            database: database.clone(),
+            sql: Arc::new(sql),
+            users: users.table.as_str().into(),
+            references: Arc::default(),
+        })
     }
 
     /// Whether the tables of the sessions are there: [`migrate::apply`] makes them.
@@ -89,6 +100,61 @@ impl MysqlStore {
         attempt!(self.database.attempts("open"), |conn| async {
             Ok(schema::check_sessions(conn).await)
         })?
+    }
+
+    /// Whether the database has the tables of Django's `token_blacklist` and they are in use:
+    /// Django's migrations made them, or a token is registered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn blacklist_in_use(database: &MysqlDatabase) -> Result<bool, StoreError> {
+        attempt!(database.attempts("open"), |conn| flush::blacklist_in_use(conn))
+    }
+
+    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
+        if anew {
+            let attempts = self.database.attempts("flush_expired");
+            let found = attempt!(attempts, |conn| flush::references(conn, &self.users));
+            self.know(found.unwrap_or_else(|error| {
+                tracing::debug!(?error, "foreign keys can't be read: each row is tried");
+                References::default()
+            }));
+        }
+        Ok(Arc::clone(&self.references.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn know(&self, references: References) {
+        *self.references.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
+    }
+
+    /// Deletes tokens, one by one where a foreign key stands in the way of some.
+    async fn delete(
+        &self,
+        ids: &[i64],
+        references: &References,
+        cascade: bool,
+        flushed: &mut Flushed,
+    ) -> Result<(), StoreError> {
+        let attempts = || self.database.attempts("flush_expired");
+        let all = attempt!(attempts(), |conn| flush::delete(conn, ids, references, cascade))?;
+        match all {
+            Ok(deleted) => flushed.deleted += deleted,
+            Err(found) if ids.len() == 1 => flushed.keep(&found.constraint, &found.table),
+            Err(_) => {
+                for id in ids {
+                    let id = std::slice::from_ref(id);
+                    let one = attempt!(attempts(), |conn| {
+                        flush::delete(conn, id, references, cascade)
+                    })?;
+                    match one {
+                        Ok(deleted) => flushed.deleted += deleted,
+                        Err(found) => flushed.keep(&found.constraint, &found.table),
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The database that holds the tokens.
@@ -206,7 +272,7 @@ impl Sql {
         user: &Key,
         at: Timestamp,
     ) -> Result<u64, Failure> {
-        let values = params! { "at" => datetime(at), "user" => Value::from(user) };
+        let values = params! { "user" => Value::from(user) };
         begin(conn).await?;
         let blacklisted = until_none(conn, &self.theirs, values, at).await?;
         commit(conn).await?;
@@ -251,15 +317,6 @@ async fn until_none(
     }
 }
 
-async fn flush_expired(conn: &mut Conn, before: Timestamp, batch: u32) -> Result<u64, Failure> {
-    let values = params! { "before" => datetime(before), "batch" => batch };
-    begin(conn).await?;
-    changed(conn, sql::FLUSH_BLACKLISTED, values.clone()).await?;
-    let flushed = changed(conn, sql::FLUSH_OUTSTANDING, values).await?;
-    commit(conn).await?;
-    Ok(flushed)
-}
-
 #[async_trait]
 impl TokenStore for MysqlStore {
     async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
@@ -302,9 +359,34 @@ impl TokenStore for MysqlStore {
         attempt!(attempts, |conn| exists(conn, &self.sql.is_blacklisted, params! { "jti" => jti }))
     }
 
-    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
-        let attempts = self.database.attempts("flush_expired");
-        attempt!(attempts, |conn| flush_expired(conn, before, batch))
+    async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
+        let mut references = self.references(flush.after.is_none()).await?;
+        let attempts = || self.database.attempts("flush_expired");
+        let found = attempt!(attempts(), |conn| flush::candidates(conn, flush, &references));
+        let (candidates, next) = match found {
+            Ok(found) => found,
+            // Tables that this user mustn't read, or that have changed since.
+            Err(error) if *references != References::default() => {
+                tracing::debug!(?error, "referring tables can't be read: each row is tried");
+                self.know(References::default());
+                references = Arc::default();
+                attempt!(attempts(), |conn| flush::candidates(conn, flush, &references))?
+            }
+            Err(error) => return Err(error),
+        };
+        let mut flushed = Flushed { next, ..Flushed::default() };
+        let verdict = flush.judge(&candidates, references.keeping(flush.cascade), &mut flushed);
+        if !verdict.put_off.is_empty() {
+            attempt!(attempts(), |conn| flush::put_off(conn, &verdict))?;
+        }
+        if !verdict.delete.is_empty() {
+            self.delete(&verdict.delete, &references, flush.cascade, &mut flushed).await?;
+        }
+        Ok(flushed)
+    }
+
+    async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
+        attempt!(self.database.attempts("newest"), |conn| flush::newest(conn, limit))
     }
 
     /// Reads; writes nothing.

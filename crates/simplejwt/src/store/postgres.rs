@@ -11,6 +11,7 @@ pub(crate) mod batch;
 mod connect;
 mod database;
 mod encoding;
+mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
 mod revocations;
@@ -20,13 +21,16 @@ mod sessions;
 mod url;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Object};
 use jiff::Timestamp as Moment;
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::flush::{FlushExpired, Flushed};
+use super::references::References;
 use super::schema::{SchemaError, by_user_id};
 use super::session::SessionHead;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
@@ -86,12 +90,9 @@ const IS_BLACKLISTED: &str = "\
     SELECT 1 FROM token_blacklist_outstandingtoken AS o \
     JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = asked.key";
 const IS_REGISTERED: &str = "SELECT 1 FROM token_blacklist_outstandingtoken WHERE jti = $1";
-const FLUSH: &str = "\
-    WITH expired AS (SELECT id FROM token_blacklist_outstandingtoken \
-    WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED), \
-    entries AS (DELETE FROM token_blacklist_blacklistedtoken \
-    WHERE token_id = ANY (ARRAY(SELECT id FROM expired))) \
-    DELETE FROM token_blacklist_outstandingtoken WHERE id = ANY (ARRAY(SELECT id FROM expired))";
+const NEWEST: &str = "\
+    SELECT jti, token, created_at, expires_at FROM token_blacklist_outstandingtoken \
+    WHERE isfinite(created_at) AND isfinite(expires_at) ORDER BY id DESC LIMIT $1";
 /// A server that only reads can't be used.
 const PING: &str = "\
     SELECT current_setting('transaction_read_only') = 'off', \
@@ -147,7 +148,7 @@ impl Sql {
              WHERE b.token_id = o.id)";
         let theirs = format!(
             "SELECT o.id FROM token_blacklist_outstandingtoken AS o \
-             WHERE o.user_id = {} AND o.expires_at > $1 AND {not_blacklisted}",
+             WHERE o.user_id = {} AND {not_blacklisted}",
             key("$2")
         );
         Self {
@@ -244,7 +245,11 @@ pub struct PostgresStore {
     rotations: Batches<Rotations>,
     rotations_in_sessions: Batches<Rotations>,
     blacklisted: Batches<Lookup<()>>,
+    spent: Batches<Lookup<()>>,
     heads: Batches<Lookup<SessionHead>>,
+    users: Arc<str>,
+    /// As the catalogue had them when the purge began.
+    references: Arc<Mutex<Arc<References>>>,
     listener: Arc<revocations::Listener>,
     encoding: Encoding,
 }
@@ -282,7 +287,10 @@ impl PostgresStore {
                 Lookup::new(database, "is_blacklisted", IS_BLACKLISTED, |_| Ok(())),
                 database.patience(),
             ),
+            spent: Batches::new(sessions::spent(database), database.patience()),
             heads: Batches::new(sessions::heads(database), database.patience()),
+            users: users.table.as_str().into(),
+            references: Arc::default(),
             sql: Arc::clone(&sql),
             listener: Arc::default(),
             encoding,
@@ -299,6 +307,66 @@ impl PostgresStore {
             Ok(()) => Ok(()),
             Err(error) => Err(schema::with_tables(&client, error).await),
         }
+    }
+
+    /// Whether the database has the tables of Django's `token_blacklist` and they are in use:
+    /// Django's migrations made them, or a token is registered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn blacklist_in_use(database: &PostgresDatabase) -> Result<bool, StoreError> {
+        run!(database, "open", |client| flush::blacklist_in_use(&client))
+    }
+
+    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
+        if anew {
+            let users = &self.users;
+            let found = async {
+                run!(self.database, "flush_expired", |client| flush::references(&client, users))
+            };
+            let found: Result<References, StoreError> = found.await;
+            self.know(found.unwrap_or_else(|error| {
+                tracing::debug!(?error, "foreign keys can't be read: each row is tried");
+                References::default()
+            }));
+        }
+        Ok(Arc::clone(&self.references.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn know(&self, references: References) {
+        *self.references.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
+    }
+
+    /// Deletes tokens, one by one where a foreign key stands in the way of some.
+    async fn delete(
+        &self,
+        ids: &[i64],
+        references: &References,
+        cascade: bool,
+        flushed: &mut Flushed,
+    ) -> Result<(), StoreError> {
+        let all = run!(self.database, "flush_expired", |client| {
+            flush::delete(&mut client, ids, references, cascade)
+        })?;
+        match all {
+            Ok(deleted) => flushed.deleted += deleted,
+            Err(violation) if ids.len() == 1 => {
+                flushed.keep(&violation.constraint, &violation.table);
+            }
+            Err(_) => {
+                for id in ids {
+                    let one = run!(self.database, "flush_expired", |client| {
+                        flush::delete(&mut client, std::slice::from_ref(id), references, cascade)
+                    })?;
+                    match one {
+                        Ok(deleted) => flushed.deleted += deleted,
+                        Err(found) => flushed.keep(&found.constraint, &found.table),
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The database that holds the tokens.
@@ -358,11 +426,59 @@ impl TokenStore for PostgresStore {
         Ok(self.blacklisted.find(jti.to_owned()).await?.is_some())
     }
 
-    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
-        let before = moment(before);
-        run!(self.database, "flush_expired", |client| async {
-            let statement = client.prepare_cached(FLUSH).await?;
-            client.execute(&statement, &[&before, &i64::from(batch)]).await
+    async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
+        let mut references = self.references(flush.after.is_none()).await?;
+        let found = async {
+            run!(self.database, "flush_expired", |client| {
+                flush::candidates(&client, flush, &references)
+            })
+        };
+        let found: Result<_, StoreError> = found.await;
+        let (candidates, next) = match found {
+            Ok(found) => found,
+            // Tables that this user mustn't read, or that have changed since.
+            Err(error) if *references != References::default() => {
+                tracing::debug!(?error, "referring tables can't be read: each row is tried");
+                self.know(References::default());
+                references = Arc::default();
+                run!(self.database, "flush_expired", |client| {
+                    flush::candidates(&client, flush, &references)
+                })?
+            }
+            Err(error) => return Err(error),
+        };
+        let mut flushed = Flushed { next, ..Flushed::default() };
+        let verdict = flush.judge(&candidates, references.keeping(flush.cascade), &mut flushed);
+        if !verdict.put_off.is_empty() {
+            run!(self.database, "flush_expired", |client| {
+                flush::put_off(&client, &verdict.put_off)
+            })?;
+        }
+        if !verdict.delete.is_empty() {
+            self.delete(&verdict.delete, &references, flush.cascade, &mut flushed).await?;
+        }
+        Ok(flushed)
+    }
+
+    async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
+        run!(self.database, "newest", |client| async {
+            let statement = client.prepare_cached(NEWEST).await?;
+            let rows = client.query(&statement, &[&i64::from(limit)]).await?;
+            let time = |row: &Row, at| {
+                let moment: Moment = row.try_get(at)?;
+                Ok::<_, tokio_postgres::Error>(Timestamp::from_micros(moment.as_microsecond()))
+            };
+            rows.iter()
+                .map(|row| {
+                    Ok(OutstandingToken {
+                        jti: row.try_get(0)?,
+                        token: row.try_get(1)?,
+                        user_id: None,
+                        created_at: time(row, 2)?,
+                        expires_at: time(row, 3)?,
+                    })
+                })
+                .collect()
         })
     }
 

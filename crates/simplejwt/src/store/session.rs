@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::retention::Retention;
 use super::{OutstandingToken, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, can_be_id};
@@ -109,8 +110,8 @@ pub struct OpenSession {
     pub session: NewSession,
     /// Its first token.
     pub token: OutstandingToken,
-    /// How long the token's row in the session is kept: its `exp`, or a sliding token's refresh
-    /// expiry.
+    /// The last `exp` that the token can have, which is how long its row in the session is kept:
+    /// its `exp`, and of a sliding token what the last renewal can give.
     pub expires_at: Timestamp,
     /// How many sessions the user may have.
     pub limit: Option<SessionLimit>,
@@ -133,28 +134,23 @@ pub enum Opening {
     TooMany,
 }
 
-/// How long the end of a session is remembered.
+/// How long the end of a session is remembered: until these times are
+/// [due](Retention::due).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Horizon {
-    /// When the last refresh token that can be in the session expires: until then the session's
-    /// row says that it has ended.
+    /// The last `exp` of a refresh or sliding token that can be in the session: until it is due
+    /// the session's row says that it has ended.
     pub refresh: Timestamp,
-    /// When the last access token that can be in the session expires: until then it stands
-    /// among the [revocations](SessionStore::revocations).
+    /// The last `exp` of an access token that can be in the session: until it is due the session
+    /// stands among the [revocations](SessionStore::revocations).
     pub access: Timestamp,
 }
 
 impl Horizon {
     /// That of a session which ends at this time, with the lifetimes of these settings.
     pub fn of(settings: &Settings, at: Timestamp) -> Self {
-        let longest = settings
-            .refresh_token_lifetime
-            .max(settings.sliding_token_lifetime)
-            .max(settings.sliding_token_refresh_lifetime);
-        Self {
-            refresh: at + longest + settings.leeway,
-            access: at + settings.access_token_lifetime + settings.leeway,
-        }
+        let retention = Retention::of(settings);
+        Self { refresh: retention.last_refresh_exp(at), access: retention.last_access_exp(at) }
     }
 }
 
@@ -448,7 +444,8 @@ pub struct Revocation {
     pub subject: Subject,
     /// When they were revoked.
     pub revoked_at: Timestamp,
-    /// When the last of them expires, so that this can be forgotten.
+    /// The last `exp` of any of them: this can be forgotten when that is
+    /// [due](Retention::due).
     pub expires_at: Timestamp,
 }
 
@@ -553,6 +550,11 @@ pub trait SessionStore: TokenStore {
     /// session's other tokens.
     async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError>;
 
+    /// Whether the refresh or sliding token with this id is good no longer: it stands on the
+    /// blacklist, has a successor that took its place in its session, or the session has ended.
+    /// The latter two count also where somebody else has deleted the rows of the blacklist.
+    async fn is_spent(&self, jti: &str) -> Result<bool, StoreError>;
+
     /// The live sessions of a user: not ended, the newest token neither expired at `at` nor
     /// blacklisted. The one refreshed last comes first.
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError>;
@@ -560,7 +562,8 @@ pub trait SessionStore: TokenStore {
     /// Ends sessions; how many there were that hadn't ended before. Ending all sessions of a
     /// user may take several transactions, of a bounded size each; those that are opened in the
     /// meantime may stay. Where tokens that are in no session are ended too, a [`Subject::User`]
-    /// is revoked.
+    /// is revoked, until [`Horizon::refresh`]: these are tokens of others, who may have other
+    /// lifetimes.
     async fn end_sessions(&self, end: &EndSessions) -> Result<u64, StoreError>;
 
     /// The user's password hash was rewritten although the password is the same: sessions that
@@ -575,8 +578,9 @@ pub trait SessionStore: TokenStore {
     /// Revokes something: a single access token, mostly.
     async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError>;
 
-    /// At most `limit` of the revocations after a sequence number (0: from the beginning) that
-    /// haven't expired at `at`.
+    /// At most `limit` of the revocations after a sequence number (0: from the beginning) whose
+    /// `expires_at` is later than `at`. What counts still is what isn't
+    /// [due](Retention::due): that is the time to ask with.
     async fn revocations(
         &self,
         after: i64,
@@ -584,8 +588,9 @@ pub trait SessionStore: TokenStore {
         at: Timestamp,
     ) -> Result<Revocations, StoreError>;
 
-    /// Whether an access token that says this of itself is revoked at `at`; also true where it
-    /// names a session that has ended, isn't there or is another user's.
+    /// Whether an access token that says this of itself is revoked, by a revocation whose
+    /// `expires_at` is later than `at` (see [`revocations`](Self::revocations)); also true where
+    /// it names a session that has ended, isn't there or is another user's.
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError>;
 
     /// Returns when there may be new revocations; never, where the database doesn't tell.
@@ -593,8 +598,9 @@ pub trait SessionStore: TokenStore {
     async fn revocation_notice(&self) -> Result<(), StoreError>;
 
     /// Deletes at most `batch` rows each of tokens in sessions, of sessions without tokens, and
-    /// of revocations that expired at `before` or earlier; how many in all. 0 means that there
-    /// are no more: a store may count what it has only looked at and put off.
+    /// of revocations whose `expires_at` is `before` or earlier; how many in all. 0 means that
+    /// there are no more: a store may count what it has only looked at and put off. `before` is
+    /// what is [due](Retention::sessions_due).
     async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError>;
 
     /// Takes or renews a lease on a piece of work, until `until`; whether `holder` has it. Of

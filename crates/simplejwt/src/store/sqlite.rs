@@ -6,6 +6,7 @@
 
 mod database;
 pub(crate) mod datetime;
+mod flush;
 pub mod migrate;
 mod open;
 mod revocations;
@@ -14,13 +15,13 @@ pub(crate) mod sessions;
 mod writer;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::types::{ToSql, ToSqlOutput};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
-use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use super::{Blacklisting, FlushExpired, Flushed, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::schema::{SchemaError, by_user_id};
@@ -63,12 +64,9 @@ const BLACKLIST: &str = "\
 const IS_BLACKLISTED: &str = "\
     SELECT 1 FROM token_blacklist_outstandingtoken AS o \
     JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = ?1";
-const FLUSH_BLACKLISTED: &str = "\
-    DELETE FROM token_blacklist_blacklistedtoken WHERE token_id IN (\
-    SELECT id FROM token_blacklist_outstandingtoken WHERE expires_at <= ?1 ORDER BY id LIMIT ?2)";
-const FLUSH_OUTSTANDING: &str = "\
-    DELETE FROM token_blacklist_outstandingtoken WHERE id IN (\
-    SELECT id FROM token_blacklist_outstandingtoken WHERE expires_at <= ?1 ORDER BY id LIMIT ?2)";
+const NEWEST: &str = "\
+    SELECT jti, token, created_at, expires_at FROM token_blacklist_outstandingtoken \
+    ORDER BY id DESC LIMIT ?1";
 const PING: &str = "SELECT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken)";
 
 impl Sql {
@@ -96,7 +94,7 @@ impl Sql {
             blacklist_all: format!(
                 "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
                  SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
-                 WHERE o.user_id = {} AND o.expires_at > ?1 AND NOT EXISTS (\
+                 WHERE o.user_id = {} AND NOT EXISTS (\
                  SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
                  ON CONFLICT (token_id) DO NOTHING",
                 key.replace("{}", "?2")
@@ -104,7 +102,7 @@ impl Sql {
             blacklist_others: format!(
                 "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
                  SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
-                 WHERE o.user_id = {} AND o.expires_at > ?1 AND NOT EXISTS (\
+                 WHERE o.user_id = {} AND NOT EXISTS (\
                  SELECT 1 FROM simplejwt_session_token AS t \
                  WHERE t.jti = o.jti AND t.session_id = ?3) AND NOT EXISTS (\
                  SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
@@ -148,6 +146,9 @@ impl Sql {
 pub struct SqliteStore {
     database: SqliteDatabase,
     sql: Arc<Sql>,
+    users: Arc<str>,
+    /// As the catalogue had them when the purge began.
+    catalogue: Arc<Mutex<Arc<flush::Catalogue>>>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -169,7 +170,12 @@ impl SqliteStore {
             Ok::<_, SchemaError>(columns.user_id)
         };
         let user_id = database.read("open", |connection| Ok(check(connection)))??;
-        Ok(Self { database: database.clone(), sql: Arc::new(Sql::new(users, user_id)) })
+        Ok(Self {
+            database: database.clone(),
+            sql: Arc::new(Sql::new(users, user_id)),
+            users: users.table.as_str().into(),
+            catalogue: Arc::default(),
+        })
     }
 
     /// Whether the tables of the sessions are there, which [`migrate::apply`] makes.
@@ -178,6 +184,26 @@ impl SqliteStore {
     /// [`SchemaError`] where one is missing; names it.
     pub fn check_sessions(&self) -> Result<(), SchemaError> {
         self.database.read("open", |connection| Ok(schema::check_sessions(connection)))?
+    }
+
+    /// Whether the database has the tables of Django's `token_blacklist` and they are in use:
+    /// Django's migrations made them, or a token is registered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn blacklist_in_use(database: &SqliteDatabase) -> Result<bool, StoreError> {
+        database.read("open", flush::blacklist_in_use)
+    }
+
+    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    fn catalogue(&self, anew: bool) -> Result<Arc<flush::Catalogue>, StoreError> {
+        if anew {
+            let found = self
+                .database
+                .read("flush_expired", |connection| flush::catalogue(connection, &self.users))?;
+            *self.catalogue.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
+        }
+        Ok(Arc::clone(&self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// The database that holds the tokens.
@@ -238,13 +264,43 @@ impl TokenStore for SqliteStore {
         })
     }
 
-    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
-        let flush = move |connection: &Connection| {
-            let before = text(before);
-            connection.prepare_cached(FLUSH_BLACKLISTED)?.execute(params![before, batch])?;
-            connection.prepare_cached(FLUSH_OUTSTANDING)?.execute(params![before, batch])
+    async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
+        let catalogue = self.catalogue(flush.after.is_none())?;
+        let references = &catalogue.references;
+        let (candidates, next) = self
+            .database
+            .read("flush_expired", |connection| flush::candidates(connection, flush, references))?;
+        let mut flushed = Flushed { next, ..Flushed::default() };
+        let verdict = flush.judge(&candidates, references.keeping(flush.cascade), &mut flushed);
+        if verdict.delete.is_empty() && verdict.put_off.is_empty() {
+            return Ok(flushed);
+        }
+        let (flush, users) = (flush.clone(), Arc::clone(&self.users));
+        let carry_out = move |connection: &Connection| {
+            let result =
+                flush::carry_out(connection, &flush, &catalogue, &users, &verdict, &mut flushed);
+            result.map(|()| flushed)
         };
-        Ok(self.database.write("flush_expired", flush).await? as u64)
+        self.database.write("flush_expired", carry_out).await
+    }
+
+    async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
+        let read = |row: &Row<'_>| {
+            let time = |at| {
+                row.get::<_, Option<String>>(at).map(|text| text.as_deref().and_then(flush::moment))
+            };
+            // A time that can't be read tells nothing.
+            let (Some(created_at), Some(expires_at)) = (time(2)?, time(3)?) else {
+                return Ok(None);
+            };
+            let (jti, token) = (row.get(0)?, row.get(1)?);
+            Ok(Some(OutstandingToken { jti, token, user_id: None, created_at, expires_at }))
+        };
+        self.database.read("newest", |connection| {
+            let mut statement = connection.prepare_cached(NEWEST)?;
+            let rows = statement.query_map([limit], read)?;
+            rows.filter_map(Result::transpose).collect()
+        })
     }
 
     /// Takes the file's write lock, as the next rotation will have to; writes nothing.

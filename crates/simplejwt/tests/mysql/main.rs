@@ -12,6 +12,8 @@ mod instance;
 mod migrations;
 mod passwords;
 mod plugins;
+#[path = "../support/references.rs"]
+mod references;
 #[path = "../support/rights.rs"]
 mod rights;
 #[path = "../support/spelling.rs"]

@@ -7,6 +7,7 @@ use simplejwt::store::conformance::{self, Task};
 use simplejwt::store::{Blacklisting, Rotation, TokenStore as _};
 use tokio::sync::Mutex;
 
+use crate::references;
 use crate::world::{NOW, World, token};
 
 fn spawn(task: Task) {
@@ -240,4 +241,19 @@ async fn a_deadlock_is_tried_again() {
     let blacklisted = all.await.unwrap().unwrap();
     assert_eq!(blacklisted, 0, "both were the other transaction's");
     assert!(store.is_blacklisted("a").await.unwrap() && store.is_blacklisted("b").await.unwrap());
+}
+
+#[tokio::test]
+async fn tables_that_refer_to_tokens() {
+    for case in 0..2 {
+        let world = World::new().await;
+        let store = world.store().await;
+        let dialect = references::Dialect { deferred: "", named: true };
+        let run = async |sql: String| world.run(&sql).await;
+        let count = async |sql: &str| world.one(sql).await.parse().unwrap();
+        match case {
+            0 => references::what_is_referred_to_stays(&store, dialect, run, count).await,
+            _ => references::a_table_that_comes_in_between(&store, dialect, run).await,
+        }
+    }
 }

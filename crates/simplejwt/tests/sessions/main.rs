@@ -8,6 +8,7 @@ mod feed;
 mod ids;
 mod limits;
 mod owners;
+mod retention;
 mod spent;
 mod tokens;
 mod traps;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simplejwt::service::{Refreshed, TokenPair};
+use simplejwt::store::FlushExpired;
 use simplejwt::store::memory::MemoryStore;
+use simplejwt::store::retention::{MARGIN, Retention};
 use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::memory::MemoryUsers;
@@ -45,6 +47,10 @@ pub(crate) fn pool(kinds: &[Hasher]) -> HashingPool {
 
 /// With rotation and blacklist, changed as the test wants it: in memory, and in SQLite.
 pub(crate) async fn worlds(change: impl Fn(&mut Settings)) -> [World; 2] {
+    [World::in_memory(&change).await, World::in_sqlite(&change).await]
+}
+
+async fn sqlite() -> (SqliteStore, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("db.sqlite3");
     let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
@@ -57,14 +63,19 @@ pub(crate) async fn worlds(change: impl Fn(&mut Settings)) -> [World; 2] {
         let new = NewUser { username: name.into(), password, ..NewUser::default() };
         assert_eq!(rows.create_user(new, NOW).await.unwrap().id.as_str(), id);
     }
-    let sqlite = SqliteStore::open(&database, &table).unwrap();
-    [
-        World::new(&change, Arc::new(MemoryStore::default()), None).await,
-        World::new(&change, Arc::new(sqlite), Some(directory)).await,
-    ]
+    (SqliteStore::open(&database, &table).unwrap(), directory)
 }
 
 impl World {
+    pub(crate) async fn in_memory(change: impl Fn(&mut Settings)) -> Self {
+        Self::new(change, Arc::new(MemoryStore::default()), None).await
+    }
+
+    pub(crate) async fn in_sqlite(change: impl Fn(&mut Settings)) -> Self {
+        let (store, directory) = sqlite().await;
+        Self::new(change, Arc::new(store), Some(directory)).await
+    }
+
     async fn new(
         change: impl Fn(&mut Settings),
         store: Arc<dyn SessionStore>,
@@ -129,6 +140,33 @@ impl World {
         );
     }
 
+    /// All that is due, as the server's purge deletes it.
+    pub(crate) async fn purge(&self) {
+        self.purge_as(&self.auth).await;
+    }
+
+    /// The same, by the settings of this process.
+    pub(crate) async fn purge_as(&self, auth: &Auth) {
+        let retention = Retention::of(auth.settings());
+        let now = auth.tokens().now();
+        let due = retention.sessions_due(now);
+        let mut flush = FlushExpired::new(retention, now, 100);
+        loop {
+            flush.after = self.store.flush_expired(&flush).await.unwrap().next;
+            let sessions = self.store.flush_sessions(due, 100).await.unwrap();
+            if flush.after.is_none() && sessions == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Deletes what is registered with an `exp` up to then, whatever the settings; how many tokens.
+    pub(crate) async fn forget_until(&self, exp: Timestamp) -> u64 {
+        let retention = Retention::of(&Settings::default());
+        let flush = FlushExpired::new(retention, exp + MARGIN, 1000);
+        self.store.flush_expired(&flush).await.unwrap().deleted
+    }
+
     /// How many sessions alice has.
     pub(crate) async fn live(&self) -> usize {
         self.auth.sessions_of(&alice()).await.unwrap().len()
@@ -139,6 +177,24 @@ impl World {
         let path = self.directory.as_ref()?.path().join("db.sqlite3");
         let sql = "SELECT end_reason FROM simplejwt_session WHERE ended_at IS NOT NULL";
         rusqlite::Connection::open(path).unwrap().query_one(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// The file, for whoever reads and writes it beside the store; `None` without one.
+    pub(crate) fn raw(&self) -> Option<rusqlite::Connection> {
+        let path = self.directory.as_ref()?.path().join("db.sqlite3");
+        Some(rusqlite::Connection::open(path).unwrap())
+    }
+
+    /// Django's `flushexpiredtokens`, at this time by its clock and zone.
+    pub(crate) fn django_flush(&self, now: Timestamp) {
+        let raw = self.raw().unwrap();
+        let sql = "strftime('%Y-%m-%d %H:%M:%S', ?1, 'unixepoch')";
+        let due =
+            format!("SELECT id FROM token_blacklist_outstandingtoken WHERE expires_at <= {sql}");
+        for (table, column) in [("blacklistedtoken", "token_id"), ("outstandingtoken", "id")] {
+            let delete = format!("DELETE FROM token_blacklist_{table} WHERE {column} IN ({due})");
+            raw.execute(&delete, [now.as_secs()]).unwrap();
+        }
     }
 
     /// Changes a user's row, as somebody else does.

@@ -6,6 +6,7 @@
 pub(crate) mod hashes;
 pub(crate) mod instance;
 pub(crate) mod postgres;
+pub(crate) mod references;
 pub(crate) mod rights;
 pub(crate) mod spelling;
 

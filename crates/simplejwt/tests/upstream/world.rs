@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use simplejwt::store::{Blacklisting, OutstandingToken, Rotation};
+use simplejwt::store::{Blacklisting, FlushExpired, Flushed, OutstandingToken, Rotation};
 use simplejwt::{
     Access, Auth, Claims, Credentials, Error, Hooks, ManualClock, Refresh, Settings, Sliding,
     StoreError, Timestamp, Token, TokenError, TokenStore, TokenType, Tokens, User, UserId,
@@ -172,12 +172,12 @@ impl TokenStore for Store {
         })
     }
 
-    async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+    async fn blacklist_all(&self, user_id: &UserId, _at: Timestamp) -> Result<u64, StoreError> {
         let mut rows = self.open("blacklist_all")?;
         let all = rows.outstanding.clone();
         let live = all
             .iter()
-            .filter(|row| row.user_id.as_ref() == Some(user_id) && row.expires_at > at)
+            .filter(|row| row.user_id.as_ref() == Some(user_id))
             .filter(|row| rows.blacklist(row))
             .count();
         Ok(live as u64)
@@ -192,18 +192,23 @@ impl TokenStore for Store {
         Ok(found)
     }
 
-    async fn flush_expired(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+    async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
         let mut rows = self.open("flush_expired")?;
+        let due = flush.retention.due(flush.at);
         let gone: Vec<_> = rows
             .outstanding
             .iter()
-            .filter(|row| row.expires_at <= before)
-            .take(batch as usize)
+            .filter(|row| flush.retention.last_exp_of(&row.token, row.expires_at) <= due)
+            .take(flush.batch as usize)
             .map(|row| row.jti.clone())
             .collect();
         rows.outstanding.retain(|row| !gone.contains(&row.jti));
         rows.blacklisted.retain(|jti| !gone.contains(jti));
-        Ok(gone.len() as u64)
+        Ok(Flushed { deleted: gone.len() as u64, ..Flushed::default() })
+    }
+
+    async fn newest(&self, _limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
+        Ok(self.open("newest")?.outstanding.clone())
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

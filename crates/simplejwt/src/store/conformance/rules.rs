@@ -1,8 +1,12 @@
 //! What holds without any concurrency.
 
-use super::{NOW, after, good, token, token_of};
+use std::time::Duration;
+
+use super::{NOW, after, deleted, encoded, flush, good, token, token_of};
 use crate::clock::Timestamp;
-use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use crate::settings::Settings;
+use crate::store::retention::{MARGIN, Retention};
+use crate::store::{Blacklisting, FlushExpired, OutstandingToken, Rotation, TokenStore};
 
 pub(super) async fn record_leaves_what_is_there(store: &impl TokenStore) {
     let first = token("a");
@@ -10,9 +14,9 @@ pub(super) async fn record_leaves_what_is_there(store: &impl TokenStore) {
     good(store.record(&first).await);
     // Another token under the same id: its expiry must not take the place of the first's.
     good(store.record(&OutstandingToken { expires_at: after(-60), ..token("a") }).await);
-    let flushed = good(store.flush_expired(NOW, 10).await);
+    let flushed = deleted(store, NOW, 10).await;
     assert_eq!(flushed, 0, "record replaced a registered token");
-    let flushed = good(store.flush_expired(after(60), 10).await);
+    let flushed = deleted(store, after(60), 10).await;
     assert_eq!(flushed, 1, "record registered a token more than once, or not at all");
 
     let spent = token("b");
@@ -37,7 +41,7 @@ pub(super) async fn an_unregistered_token_is_registered_when_blacklisted(store: 
     assert_eq!(rotation, Rotation::Rotated, "an unregistered token can't be rotated");
     assert!(good(store.is_blacklisted("a").await), "blacklist lost an unregistered token");
     assert!(good(store.is_blacklisted("b").await), "rotate lost an unregistered token");
-    let flushed = good(store.flush_expired(after(60), 10).await);
+    let flushed = deleted(store, after(60), 10).await;
     assert_eq!(flushed, 3, "a spent token or its successor wasn't registered");
 }
 
@@ -60,7 +64,7 @@ pub(super) async fn a_replay_changes_nothing(store: &impl TokenStore) {
     assert_eq!(good(store.blacklist(&spent, NOW).await), Blacklisting::Blacklisted);
     assert_eq!(good(store.rotate(&spent, &token("b"), NOW).await), Rotation::Replayed);
     assert!(!good(store.is_blacklisted("b").await));
-    let flushed = good(store.flush_expired(after(60), 10).await);
+    let flushed = deleted(store, after(60), 10).await;
     assert_eq!(flushed, 1, "a replay registered a successor");
 }
 
@@ -101,29 +105,19 @@ pub(super) async fn unknown_users_are_no_obstacle(store: &impl TokenStore) {
     assert_eq!(of_nobody, 1, "a token of an unknown user counts as another user's");
 }
 
-pub(super) async fn blacklist_all_takes_the_users_live_tokens(store: &impl TokenStore) {
+pub(super) async fn blacklist_all_takes_the_users_tokens(store: &impl TokenStore) {
     for jti in ["a", "b", "c"] {
         good(store.record(&token_of("1", jti)).await);
     }
-    let at_the_edge = OutstandingToken { expires_at: NOW, ..token("expired") };
-    let just_alive = OutstandingToken {
-        expires_at: Timestamp::from_micros(NOW.as_micros() + 1),
-        ..token("alive")
-    };
-    good(store.record(&at_the_edge).await);
-    good(store.record(&just_alive).await);
+    // It may count all the same: it slid, or there is leeway.
+    let past = OutstandingToken { expires_at: after(-60), ..token("past") };
+    good(store.record(&past).await);
     good(store.record(&token_of("2", "other")).await);
     assert_eq!(good(store.blacklist(&token("c"), NOW).await), Blacklisting::Blacklisted);
 
-    assert_eq!(good(store.blacklist_all(&"1".into(), NOW).await), 3, "a, b and alive");
-    for (jti, expected) in [
-        ("a", true),
-        ("b", true),
-        ("c", true),
-        ("alive", true),
-        ("expired", false),
-        ("other", false),
-    ] {
+    assert_eq!(good(store.blacklist_all(&"1".into(), NOW).await), 3, "a, b and past");
+    for (jti, expected) in [("a", true), ("b", true), ("c", true), ("past", true), ("other", false)]
+    {
         assert_eq!(good(store.is_blacklisted(jti).await), expected, "{jti}");
     }
     assert_eq!(good(store.blacklist_all(&"1".into(), NOW).await), 0, "a second time");
@@ -143,15 +137,15 @@ pub(super) async fn flush_takes_what_has_expired(store: &impl TokenStore) {
         assert_eq!(good(store.blacklist(token, NOW).await), Blacklisting::Blacklisted);
     }
     let just_before = Timestamp::from_micros(whole.as_micros() - 1);
-    assert_eq!(good(store.flush_expired(just_before, 10).await), 0, "too early");
-    assert_eq!(good(store.flush_expired(whole, 10).await), 1, "the one at the whole second");
-    assert_eq!(good(store.flush_expired(NOW, 10).await), 2, "before and at");
+    assert_eq!(deleted(store, just_before, 10).await, 0, "too early");
+    assert_eq!(deleted(store, whole, 10).await, 1, "the one at the whole second");
+    assert_eq!(deleted(store, NOW, 10).await, 2, "before and at");
     assert!(!good(store.is_blacklisted("at").await), "a flushed token is still blacklisted");
     assert!(good(store.is_blacklisted("after").await), "flush took a token that hasn't expired");
-    assert_eq!(good(store.flush_expired(NOW, 10).await), 0, "a second time");
+    assert_eq!(deleted(store, NOW, 10).await, 0, "a second time");
 
     good(store.record(&expiring("never blacklisted", -1)).await);
-    assert_eq!(good(store.flush_expired(NOW, 10).await), 1, "one that isn't blacklisted");
+    assert_eq!(deleted(store, NOW, 10).await, 1, "one that isn't blacklisted");
     let again = good(store.blacklist(&expiring("at", 0), NOW).await);
     assert_eq!(again, Blacklisting::Blacklisted, "flush left a blacklist entry behind");
 }
@@ -161,9 +155,9 @@ pub(super) async fn flush_keeps_to_its_batch(store: &impl TokenStore) {
         let token = OutstandingToken { expires_at: after(-1), ..token(&number.to_string()) };
         assert_eq!(good(store.blacklist(&token, NOW).await), Blacklisting::Blacklisted);
     }
-    assert_eq!(good(store.flush_expired(NOW, 0).await), 0);
+    assert_eq!(deleted(store, NOW, 0).await, 0);
     for (flushed, left) in [(2, 3), (2, 1), (1, 0), (0, 0)] {
-        assert_eq!(good(store.flush_expired(NOW, 2).await), flushed);
+        assert_eq!(deleted(store, NOW, 2).await, flushed);
         let mut blacklisted = 0;
         for number in 0..5 {
             blacklisted += u32::from(good(store.is_blacklisted(&number.to_string()).await));
@@ -172,11 +166,128 @@ pub(super) async fn flush_keeps_to_its_batch(store: &impl TokenStore) {
     }
 }
 
+/// Every token that is registered, with what the purge is to do about it, at `NOW`.
+async fn flush_all(store: &impl TokenStore, first: FlushExpired) -> u64 {
+    let mut flush = first;
+    let mut deleted = 0;
+    for _ in 0..100 {
+        let flushed = good(store.flush_expired(&flush).await);
+        assert!(flushed.referenced.is_empty(), "nothing refers to tokens");
+        deleted += flushed.deleted;
+        if flushed.next.is_none() {
+            return deleted;
+        }
+        flush.after = flushed.next;
+    }
+    super::broken("the purge comes to no end")
+}
+
+pub(super) async fn flush_goes_by_what_tokens_say(store: &impl TokenStore) {
+    const HOUR: i64 = 3600;
+    let exp = NOW.as_secs();
+    // How far the column is from the token's `exp`: Django without USE_TZ in zones of the east
+    // and the west.
+    for hours in [-14, -8, 0, 5, 12] {
+        let at = Timestamp::from_secs(exp + hours * HOUR);
+        let payload = format!(r#"{{"exp": {exp}.0, "iat": {}}}"#, exp - 60);
+        let shifted = OutstandingToken {
+            token: encoded(&payload),
+            expires_at: at,
+            ..token(&format!("shifted by {hours}"))
+        };
+        assert_eq!(good(store.blacklist(&shifted, NOW).await), Blacklisting::Blacklisted);
+    }
+    // One that can't be read has its column alone.
+    let unreadable = OutstandingToken { expires_at: after(-HOUR), ..token("unreadable") };
+    assert_eq!(good(store.blacklist(&unreadable, NOW).await), Blacklisting::Blacklisted);
+    let leeway = Duration::from_secs(600);
+    let retention = Retention::of(&Settings { leeway, ..Settings::default() });
+    for (seconds, gone) in [
+        (0, 0),
+        (86_400 + 600 - HOUR, 0),
+        // An hour less than the day and the leeway: the one that can't be read.
+        (86_400 + 600 - HOUR + 1, 1),
+        (86_400 + 600 - 1, 0),
+        // What its column puts off stays with it, on either side.
+        (86_400 + 600, 3),
+        (86_400 + 600 + 5 * HOUR - 1, 0),
+        (86_400 + 600 + 5 * HOUR, 1),
+        (86_400 + 600 + 12 * HOUR, 1),
+    ] {
+        let at = Timestamp::from_secs(exp + seconds);
+        let flush = FlushExpired::new(retention.clone(), at, 100);
+        assert_eq!(flush_all(store, flush).await, gone, "{seconds} s after exp");
+    }
+}
+
+pub(super) async fn flush_keeps_what_slides(store: &impl TokenStore) {
+    let exp = NOW.as_secs();
+    let payload = |lifetime: i64| {
+        let (iat, refresh_exp) = (exp - lifetime, exp + 5000);
+        format!(r#"{{"exp": {exp}, "iat": {iat}, "jti": "x", "refresh_exp": {refresh_exp}}}"#)
+    };
+    // The lifetime that counts is the settings' 300 seconds, or the one of the token itself.
+    for (jti, lifetime) in [("short", 10), ("long", 1000)] {
+        let sliding = OutstandingToken {
+            token: encoded(&payload(lifetime)),
+            expires_at: Timestamp::from_secs(exp),
+            ..token(jti)
+        };
+        assert_eq!(good(store.blacklist(&sliding, NOW).await), Blacklisting::Blacklisted);
+    }
+    let leeway = Duration::from_secs(10);
+    let retention = Retention::of(&Settings { leeway, ..Settings::default() });
+    let at = |seconds: i64, gone: u64| {
+        let at = Timestamp::from_secs(exp + seconds) + leeway + MARGIN;
+        let flush = FlushExpired::new(retention.clone(), at, 1);
+        async move { assert_eq!(flush_all(store, flush).await, gone, "{seconds} s after exp") }
+    };
+    at(0, 0).await;
+    at(5000 + 10 + 299, 0).await;
+    at(5000 + 10 + 300, 1).await;
+    assert!(good(store.is_blacklisted("long").await));
+    at(5000 + 10 + 999, 0).await;
+    at(5000 + 10 + 1000, 1).await;
+    assert!(!good(store.is_blacklisted("long").await));
+}
+
+/// Each step looks at what the one before hasn't.
+pub(super) async fn flush_goes_on_past_what_stays(store: &impl TokenStore) {
+    for number in 0..7 {
+        let late = encoded(&format!(r#"{{"exp": {}}}"#, NOW.as_secs() + 1_000_000));
+        let stays =
+            OutstandingToken { token: late, expires_at: NOW, ..token(&format!("{number}")) };
+        good(store.record(&stays).await);
+    }
+    for number in 0..3 {
+        let goes = OutstandingToken { expires_at: after(1), ..token(&format!("goes {number}")) };
+        good(store.record(&goes).await);
+    }
+    assert_eq!(flush_all(store, flush(after(1), 2)).await, 3);
+    // They were put off: there is nothing to be looked at.
+    let again = good(store.flush_expired(&flush(after(1), 1)).await);
+    assert_eq!((again.deleted, again.next), (0, None), "what stays is come upon again");
+    assert_eq!(flush_all(store, flush(after(1_000_001), 2)).await, 7);
+}
+
+pub(super) async fn the_newest_tokens_are_told(store: &impl TokenStore) {
+    assert!(good(store.newest(3).await).is_empty());
+    for number in 0..5 {
+        let token = OutstandingToken { created_at: after(number), ..token(&number.to_string()) };
+        good(store.record(&token).await);
+    }
+    let found = good(store.newest(3).await);
+    let ids: Vec<_> = found.iter().map(|token| token.jti.as_str()).collect();
+    assert_eq!(ids, ["4", "3", "2"]);
+    let newest = found.first().map(|token| (&*token.token, token.created_at, token.expires_at));
+    assert_eq!(newest, Some(("header.4.signature", after(4), after(60))));
+}
+
 pub(super) async fn it_answers(store: &impl TokenStore) {
     good(store.ping().await);
-    assert_eq!(good(store.flush_expired(NOW, u32::MAX).await), 0);
+    assert_eq!(deleted(store, NOW, u32::MAX).await, 0);
     let far = OutstandingToken { expires_at: Timestamp::from_secs(i64::MAX), ..token("far") };
     good(store.record(&far).await);
-    assert_eq!(good(store.flush_expired(NOW, 10).await), 0, "a token of the far future expired");
+    assert_eq!(deleted(store, NOW, 10).await, 0, "a token of the far future expired");
     assert_eq!(good(store.blacklist_all(&"1".into(), NOW).await), 1);
 }

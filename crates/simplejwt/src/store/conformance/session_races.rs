@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{NOW, Task, after, good, horizon, open, refresh, refresh_at, together, token};
+use super::{NOW, Task, after, deleted, good, horizon, open, refresh, refresh_at, together, token};
 use crate::store::session::{
     EndReason, EndSessions, OpenSession, Opening, Refreshing, Revocation, SessionLimit,
     SessionStore, Subject, Which,
@@ -13,7 +13,7 @@ const ROUNDS: usize = 20;
 const TASKS: usize = 16;
 
 async fn registered(store: &impl SessionStore) -> u64 {
-    good(store.flush_expired(after(60), u32::MAX / 2).await)
+    deleted(store, after(60), u32::MAX / 2).await
 }
 
 /// Without grace and tolerance all but one find a spent token: the session is over, and there is

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{NOW, after, good, horizon, open, refresh, refresh_at, token, token_of};
+use super::{NOW, after, deleted, good, horizon, open, refresh, refresh_at, token, token_of};
 use crate::clock::Timestamp;
 use crate::store::session::{
     AccessClaims, Client, EndReason, EndSessions, NextToken, OpenSession, Opening, Refreshing,
@@ -58,7 +58,7 @@ pub(super) async fn a_login_opens_a_session(store: &impl SessionStore) {
         Blacklisting::Blacklisted,
         "it wasn't blacklisted"
     );
-    assert_eq!(good(store.flush_expired(after(60), 10).await), 1, "the token is registered once");
+    assert_eq!(deleted(store, after(60), 10).await, 1, "the token is registered once");
 }
 
 pub(super) async fn a_rotation_stays_in_the_session(store: &impl SessionStore) {
@@ -77,7 +77,7 @@ pub(super) async fn a_rotation_stays_in_the_session(store: &impl SessionStore) {
         assert_eq!(good(store.session_of(jti).await).map(|s| s.id).as_deref(), Some("a"));
     }
     assert_eq!(good(store.session("b").await), None, "a rotation opened a session");
-    assert_eq!(good(store.flush_expired(after(60), 10).await), 3);
+    assert_eq!(deleted(store, after(60), 10).await, 3);
 }
 
 pub(super) async fn an_unknown_token_joins_a_session(store: &impl SessionStore) {
@@ -154,7 +154,7 @@ pub(super) async fn the_immediate_parent_is_answered_within_the_grace(store: &im
     }
     assert_eq!(good(store.refresh(&refresh_at("a", "x", 10, 10)).await), Refreshing::Reused);
     assert!(is_blacklisted(store, "b").await);
-    assert_eq!(good(store.flush_expired(after(60), 10).await), 2, "a replay made a row");
+    assert_eq!(deleted(store, after(60), 10).await, 2, "a replay made a row");
 }
 
 pub(super) async fn a_lost_answer_of_the_database_is_found_again(store: &impl SessionStore) {
@@ -212,6 +212,28 @@ pub(super) async fn what_others_blacklisted_ends_the_session(store: &impl Sessio
     let _ = good(store.open(&open("c")).await);
     assert_eq!(good(store.rotate(&token("c"), &token("d"), NOW).await), Rotation::Rotated);
     assert_eq!(good(store.refresh(&refresh("c", "x")).await), Refreshing::Blacklisted);
+}
+
+/// What the session knows counts also where the blacklist has forgotten it.
+pub(super) async fn spent_tokens_are_known(store: &impl SessionStore) {
+    for id in ["a", "ended", "listed"] {
+        let _ = good(store.open(&open(id)).await);
+    }
+    good(store.record(&token("alone")).await);
+    assert_eq!(good(store.refresh(&refresh("a", "b")).await), Refreshing::Refreshed);
+    assert_eq!(good(store.end_sessions(&one("ended")).await), 1);
+    let _ = good(store.blacklist(&token("listed"), NOW).await);
+    let cases =
+        [("a", true), ("b", false), ("ended", true), ("alone", false), ("unheard of", false)];
+    for (jti, spent) in cases.into_iter().chain([("listed", true)]) {
+        assert_eq!(good(store.is_spent(jti).await), spent, "{jti}");
+    }
+    // As another program's purge does, which doesn't know of leeway.
+    while deleted(store, after(60), 10).await > 0 {}
+    for (jti, spent) in cases {
+        assert!(!is_blacklisted(store, jti).await, "{jti}");
+        assert_eq!(good(store.is_spent(jti).await), spent, "{jti}, purged around it");
+    }
 }
 
 pub(super) async fn sessions_expire(store: &impl SessionStore) {
@@ -345,6 +367,11 @@ pub(super) async fn all_but_one_are_ended(store: &impl SessionStore) {
     {
         assert!(subjects.contains(&subject), "{subject:?} wasn't revoked");
     }
+
+    // What isn't ours may live as long as a refresh token.
+    let late = good(store.revocations(0, 100, after(50)).await);
+    let late: Vec<_> = late.entries.into_iter().map(|entry| entry.subject).collect();
+    assert_eq!(late, [Subject::User("1".into())]);
 
     let all = end(Which::All { user_id: "1".into(), except: None });
     assert_eq!(good(store.end_sessions(&all).await), 1);

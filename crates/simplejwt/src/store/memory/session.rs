@@ -315,6 +315,17 @@ impl SessionStore for MemoryStore {
         }))
     }
 
+    async fn is_spent(&self, jti: &str) -> Result<bool, StoreError> {
+        let state = self.lock();
+        let ended = |token: &TokenRow| {
+            let session = state.sessions.sessions.get(&token.session);
+            session.is_some_and(|row| row.ended_at.is_some())
+        };
+        Ok(state.is_blacklisted(jti)
+            || state.successor_of(jti).is_some()
+            || state.sessions.tokens.get(jti).is_some_and(ended))
+    }
+
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
         let state = self.lock();
         let mut sessions: Vec<_> =
@@ -355,7 +366,7 @@ impl SessionStore for MemoryStore {
                 entry.blacklisted_at.get_or_insert(end.at);
             }
         }
-        state.revoke(Subject::User(user_id.clone()), end.at, end.horizon.access);
+        state.revoke(Subject::User(user_id.clone()), end.at, end.horizon.refresh);
         Ok(ended)
     }
 

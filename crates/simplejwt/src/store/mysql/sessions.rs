@@ -227,6 +227,11 @@ impl SessionStore for MysqlStore {
         })
     }
 
+    async fn is_spent(&self, jti: &str) -> Result<bool, StoreError> {
+        let attempts = self.database.attempts("is_spent");
+        attempt!(attempts, |conn| exists(conn, &self.sql.is_spent, params! { "jti" => jti }))
+    }
+
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
         attempt!(self.database.attempts("sessions"), |conn| async {
             let statement = format!(

@@ -14,28 +14,22 @@ pub(super) struct Sql {
     /// The registered token that isn't blacklisted.
     pub(super) unlisted: String,
     pub(super) is_blacklisted: String,
-    /// A user's live tokens.
+    /// A user's tokens that aren't blacklisted.
     pub(super) theirs: String,
-    /// A user's live tokens, but for those in one session.
+    /// The same, but for those in one session.
     pub(super) others: String,
     /// Puts the successor of a live token into its session, if that is good; tells the number of
     /// the registered token.
     pub(super) succeed: String,
     pub(super) state: String,
     pub(super) successor: String,
+    /// A token that is good no longer, as the blacklist has it or the session.
+    pub(super) is_spent: String,
     /// Conditions on a session `s`: one of its tokens can still be refreshed.
     pub(super) is_live: String,
     /// The tokens of sessions, with `{}` for their ids.
     pub(super) of_sessions: String,
 }
-
-pub(super) const FLUSH_BLACKLISTED: &str = "\
-    DELETE b FROM token_blacklist_blacklistedtoken AS b JOIN (\
-    SELECT id FROM token_blacklist_outstandingtoken WHERE expires_at <= :before \
-    ORDER BY expires_at, id LIMIT :batch) AS o ON o.id = b.token_id";
-pub(super) const FLUSH_OUTSTANDING: &str = "\
-    DELETE FROM token_blacklist_outstandingtoken WHERE expires_at <= :before \
-    ORDER BY expires_at, id LIMIT :batch";
 
 // A duplicate key leaves the row as it is. `INSERT IGNORE` would hide other errors, too.
 pub(super) const NOT_TWICE: &str = "ON DUPLICATE KEY UPDATE token_id = \
@@ -94,7 +88,7 @@ impl Sql {
                 o_is(value)
             )
         };
-        let theirs = format!("o.user_id = {key} AND o.expires_at > :at AND {NOT_BLACKLISTED}");
+        let theirs = format!("o.user_id = {key} AND {NOT_BLACKLISTED}");
         let others = format!(
             "{theirs} AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
              WHERE {t_is_o} AND t.session_id = :except)"
@@ -159,6 +153,14 @@ impl Sql {
                  c.expires_at > :at AND NOT {} \
                  FROM simplejwt_session_token AS c WHERE c.parent_jti = :jti",
                 is_blacklisted("c.jti")
+            ),
+            is_spent: format!(
+                "SELECT 1 FROM DUAL WHERE {} \
+                 OR EXISTS (SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = :jti) \
+                 OR EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+                 JOIN simplejwt_session AS s ON s.id = t.session_id \
+                 WHERE t.jti = :jti AND s.ended_at IS NOT NULL)",
+                is_blacklisted(":jti")
             ),
             is_live: format!(
                 "s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \

@@ -76,6 +76,14 @@ const HEAD_OF: &str = "\
     SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) AS spent_at \
     FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
     WHERE t.jti = asked.key";
+/// Good no longer, as the blacklist has it or the session.
+const IS_SPENT: &str = "\
+    SELECT 1 WHERE EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = asked.key) \
+    OR EXISTS (SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = asked.key) \
+    OR EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+    JOIN simplejwt_session AS s ON s.id = t.session_id \
+    WHERE t.jti = asked.key AND s.ended_at IS NOT NULL)";
 /// A token of the session `s` can still be refreshed.
 const IS_LIVE: &str = "\
     s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
@@ -257,6 +265,11 @@ fn head(row: &Row) -> PgResult<SessionHead> {
 /// The sessions that tokens are in.
 pub(super) fn heads(database: &PostgresDatabase) -> Lookup<SessionHead> {
     Lookup::new(database, "session_of", HEAD_OF, head)
+}
+
+/// Whether tokens are good no longer.
+pub(super) fn spent(database: &PostgresDatabase) -> Lookup<()> {
+    Lookup::new(database, "is_spent", IS_SPENT, |_| Ok(()))
 }
 
 async fn insert_session(
@@ -598,7 +611,7 @@ impl Sql {
             revocations.push(Revocation {
                 subject: Subject::User(user_id.clone()),
                 revoked_at: ending.at,
-                expires_at: ending.horizon.access,
+                expires_at: ending.horizon.refresh,
             });
         }
         revocations::insert(&transaction, &revocations).await?;
@@ -689,6 +702,10 @@ impl SessionStore for PostgresStore {
 
     async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
         self.heads.find(jti.to_owned()).await
+    }
+
+    async fn is_spent(&self, jti: &str) -> Result<bool, StoreError> {
+        Ok(self.spent.find(jti.to_owned()).await?.is_some())
     }
 
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {

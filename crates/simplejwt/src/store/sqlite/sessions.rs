@@ -74,6 +74,14 @@ const HEAD_OF: &str = "\
     SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
     FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
     WHERE t.jti = ?1";
+/// Good no longer, as the blacklist has it or the session.
+const IS_SPENT: &str = "\
+    SELECT 1 WHERE EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = ?1) \
+    OR EXISTS (SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = ?1) \
+    OR EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+    JOIN simplejwt_session AS s ON s.id = t.session_id \
+    WHERE t.jti = ?1 AND s.ended_at IS NOT NULL)";
 /// A token of the session `s` can still be refreshed.
 const IS_LIVE: &str = "\
     s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
@@ -402,7 +410,7 @@ impl Sql {
                 &Revocation {
                     subject: Subject::User(user_id.clone()),
                     revoked_at: ending.at,
-                    expires_at: ending.horizon.access,
+                    expires_at: ending.horizon.refresh,
                 },
             )?;
         }
@@ -522,6 +530,11 @@ impl SessionStore for SqliteStore {
         self.database.read("session_of", |connection| {
             connection.prepare_cached(HEAD_OF)?.query_row([jti], head).optional()
         })
+    }
+
+    async fn is_spent(&self, jti: &str) -> Result<bool, StoreError> {
+        self.database
+            .read("is_spent", |connection| connection.prepare_cached(IS_SPENT)?.exists([jti]))
     }
 
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {

@@ -6,7 +6,6 @@ use mysql_async::{Conn, Params, Row, Value, params};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::mysql::database::{Failure, begin, column, commit};
-use crate::store::mysql::datetime::datetime;
 use crate::store::mysql::sql::Sql;
 use crate::store::mysql::{changed, revocations, until_none};
 use crate::store::session::{EndReason, EndSessions, Horizon, Revocation, Subject, Which};
@@ -104,7 +103,7 @@ pub(super) async fn batch(
         revoked.push(Revocation {
             subject: Subject::User(user_id.clone()),
             revoked_at: now,
-            expires_at: horizon.access,
+            expires_at: horizon.refresh,
         });
     }
     revocations::insert(conn, &revoked).await?;
@@ -126,6 +125,6 @@ async fn others(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let Some(key) = sql.user_id.parse(user_id) else { return Ok(()) };
-    let values = params! { "at" => datetime(now), "user" => Value::from(&key), "except" => except };
+    let values = params! { "user" => Value::from(&key), "except" => except };
     until_none(conn, &sql.others, values, now).await.map(drop)
 }
