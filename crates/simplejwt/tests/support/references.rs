@@ -16,6 +16,30 @@ pub(crate) struct Dialect {
     pub(crate) deferred: &'static str,
     /// Whether constraints have names.
     pub(crate) named: bool,
+    /// How the users' table comes to refer to tokens.
+    pub(crate) refer_from_users: &'static [&'static str],
+}
+
+impl Dialect {
+    /// SQLite's.
+    pub(crate) const SQLITE: Self = Self { named: false, ..Self::POSTGRES };
+    /// PostgreSQL's, as Django uses it.
+    pub(crate) const POSTGRES: Self = Self {
+        deferred: "DEFERRABLE INITIALLY DEFERRED",
+        named: true,
+        refer_from_users: &["ALTER TABLE auth_user ADD COLUMN token_id bigint NULL \
+             REFERENCES token_blacklist_outstandingtoken (id)"],
+    };
+    /// MySQL's and MariaDB's.
+    pub(crate) const MYSQL: Self = Self {
+        deferred: "",
+        refer_from_users: &[
+            "ALTER TABLE auth_user ADD COLUMN token_id bigint NULL",
+            "ALTER TABLE auth_user ADD CONSTRAINT user_of_token FOREIGN KEY (token_id) \
+             REFERENCES token_blacklist_outstandingtoken (id)",
+        ],
+        ..Self::POSTGRES
+    };
 }
 
 /// A device of a token and of another device, its photos by two columns, and the reason of an
@@ -200,14 +224,14 @@ pub(crate) async fn a_table_that_comes_in_between(
 /// Rows of users are never deleted.
 pub(crate) async fn users_stay(
     store: &impl TokenStore,
+    dialect: Dialect,
     run: impl AsyncFn(String),
     count: impl AsyncFn(&str) -> i64,
 ) {
     fill(store).await;
-    run("ALTER TABLE auth_user ADD COLUMN token_id bigint NULL \
-         REFERENCES token_blacklist_outstandingtoken (id)"
-        .into())
-    .await;
+    for sql in dialect.refer_from_users {
+        run((*sql).to_owned()).await;
+    }
     run("UPDATE auth_user SET token_id = (SELECT id FROM token_blacklist_outstandingtoken \
          WHERE jti = 't1') WHERE id = 1"
         .into())

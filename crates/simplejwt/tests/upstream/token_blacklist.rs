@@ -78,7 +78,7 @@ async fn flushing_deletes_what_has_expired() {
     let retention = Retention::of(world.tokens.settings());
     let flush = || FlushExpired::new(retention.clone(), world.tokens.now(), 100);
     assert_eq!(world.store.flush_expired(&flush()).await.unwrap().deleted, 0);
-    world.advance(MARGIN);
+    world.advance(MARGIN.as_secs());
     world.auth.obtain_pair(&right()).await.unwrap();
     let fresh = world.refresh();
     world.auth.blacklist(&fresh).await.unwrap();
