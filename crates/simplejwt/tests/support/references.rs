@@ -1,5 +1,6 @@
 //! Tables of an application's that refer to registered tokens, before the purge of a store.
 
+#![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
 use simplejwt::store::retention::{MARGIN, Retention};
