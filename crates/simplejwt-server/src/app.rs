@@ -88,12 +88,12 @@ impl App {
     }
 
     async fn hash_warnings(&self, config: &Config) -> Result<Vec<String>, Failure> {
-        // Without it, what computations take on common hardware goes.
-        if let Err(error) = self.passwords.calibrate().await {
-            tracing::warn!(%error, "what a password hash takes can't be measured");
-        }
         let survey = self.users.survey_passwords().await;
         let survey = survey.map_err(|error| database::failed(&error))?;
+        // Without it, what computations take on common hardware goes.
+        if let Err(error) = self.passwords.calibrate(survey.clone()).await {
+            tracing::warn!(%error, "what a password hash takes can't be measured");
+        }
         Ok(hashes::warnings(&config.password, self.passwords.hashers(), &survey))
     }
 

@@ -269,8 +269,9 @@ fn the_configuration_is_checked_printed_and_exemplified() {
     environment.extend([("SIMPLE_JWT", jwt), ("SIMPLEJWT_ROTATION_GRACE", "60")]);
     let warned = run(&["config", "check"], &environment);
     assert!(warned.status.success(), "{}", stderr(&warned));
-    let said = stdout(&warned);
-    assert!(said.starts_with("warning: rotation_grace (60 s) outlasts") && said.contains("fine"));
+    let warning = stderr(&warned);
+    assert!(warning.starts_with("warning: rotation_grace (60 s) outlasts"), "{warning}");
+    assert!(stdout(&warned).contains("fine"));
     let printed = place.succeed(&["config", "print"], "");
     assert!(printed.contains("secret_key = \"(secret)\" # environment variable SECRET_KEY"));
     assert!(!printed.contains(SECRET.1), "{printed}");

@@ -67,9 +67,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         alone.extend(refusals(&hashers, &kind));
     }
     let hashers = Hashers::new(accepted)?;
-    hashers.calibrate();
     let kinds = hashes.iter().filter_map(|(_, hash)| Some(hashers.kind_of(hash.as_deref()?)));
-    hashers.learn(&PasswordSurvey::of(kinds, false));
+    let survey = PasswordSurvey::of(kinds, false);
+    hashers.calibrate(&survey);
     let (kind, target) = hashers.refusal_work();
     println!("the costliest is {kind}: {} ms\n", target.as_millis());
     println!("| stored | no sample | with a sample |\n|---|---|---|");

@@ -295,8 +295,8 @@ fn what_a_login_meets_is_known_until_the_sample_after_the_next() {
 fn measured_costs_keep_refusals_equal() {
     let hashes = a_hash_of_each();
     let hashers = hashers(Hasher::Pbkdf2Sha256, cheap());
-    hashers.calibrate();
-    hashers.learn(&survey(&hashers, &hashes));
+    let survey = survey(&hashers, &hashes);
+    hashers.calibrate(&survey);
     let target = hashers.refusal_work().1;
     for (kind, hash) in &hashes {
         let wrong = |h: &Hashers| assert_eq!(h.verify("guess", hash), Verdict::Wrong);

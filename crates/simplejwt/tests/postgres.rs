@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::sync::Mutex;
-
 use simplejwt::store::conformance;
 use simplejwt::store::postgres::{PostgresDatabase, PostgresStore};
 use simplejwt::store::retention::{MARGIN, Retention};
@@ -18,49 +16,29 @@ use support::{NOW, spawn};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn tokens() {
-    let databases = Mutex::new(Vec::new());
-    conformance::all(
-        || async {
-            let database = Database::migrated().await;
-            let store = database.store().await;
-            databases.lock().unwrap().push(database);
-            store
-        },
-        spawn,
-    )
-    .await;
+    let made = Database::migrated().await;
+    conformance::all(|| async { made.emptied().await.store().await }, spawn).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sessions() {
-    let databases = Mutex::new(Vec::new());
-    conformance::sessions(
-        || async {
-            let database = Database::migrated().await;
-            let store = database.store().await;
-            databases.lock().unwrap().push(database);
-            store
-        },
-        spawn,
-    )
-    .await;
+    let made = Database::migrated().await;
+    conformance::sessions(|| async { made.emptied().await.store().await }, spawn).await;
 }
 
 /// The same through a pool that the application has made.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_the_applications_pool() {
-    let databases = Mutex::new(Vec::new());
+    let made = Database::migrated().await;
     conformance::sessions(
         || async {
-            let made = Database::migrated().await;
+            made.emptied().await;
             let config = made.url.parse().unwrap();
             let manager = deadpool_postgres::Manager::new(config, tokio_postgres::NoTls);
             let pool = deadpool_postgres::Pool::builder(manager).max_size(4).build().unwrap();
             let database =
                 PostgresDatabase::with_pool(pool, &made.url, Default::default()).unwrap();
-            let store = PostgresStore::open(&database, &Default::default()).await.unwrap();
-            databases.lock().unwrap().push(made);
-            store
+            PostgresStore::open(&database, &Default::default()).await.unwrap()
         },
         spawn,
     )

@@ -146,11 +146,13 @@ impl Auth {
     /// Ends one session of this user, which has to be there.
     async fn log_out_of(&self, id: &str, user_id: UserId) -> Result<u64, Error> {
         let which = Which::One { id: id.to_owned(), user_id: Some(user_id.clone()) };
-        let ended = self.end_sessions(which, EndReason::Logout).await?;
-        if ended > 0 {
-            return Ok(ended);
+        let at = self.tokens.now();
+        let ended = self.end_sessions_at(which, EndReason::Logout, at).await?;
+        let sessions = self.session_store()?;
+        if ended > 0 || was_ended_at(sessions, id, at).await? {
+            return Ok(1);
         }
-        match self.session_store()?.session(id).await? {
+        match sessions.session(id).await? {
             None => Err(Error::SessionUnknown),
             Some(session) if session.user_id == self.canonical(&user_id).await? => {
                 Err(TokenError::Blacklisted.into())
@@ -232,6 +234,15 @@ impl Auth {
     /// [`Error::NoSuchUser`] where all sessions of a user were to be ended who isn't there, and
     /// has none; [`Error::SessionsDisabled`]; internal errors.
     pub async fn end_sessions(&self, which: Which, reason: EndReason) -> Result<u64, Error> {
+        self.end_sessions_at(which, reason, self.tokens.now()).await
+    }
+
+    async fn end_sessions_at(
+        &self,
+        which: Which,
+        reason: EndReason,
+        at: Timestamp,
+    ) -> Result<u64, Error> {
         let sessions = self.session_store()?;
         if !which.can_be_there() {
             return match which {
@@ -239,7 +250,6 @@ impl Auth {
                 Which::All { .. } => Err(Error::NoSuchUser),
             };
         }
-        let at = self.tokens.now();
         let which = match which {
             Which::One { id, user_id: Some(user_id) } => {
                 Which::One { id, user_id: Some(self.canonical(&user_id).await?) }
@@ -388,8 +398,14 @@ impl Auth {
                 return Err(self.foreign(&spent.jti, &id, user_id));
             }
         };
-        let which = Which::One { id, user_id: None };
+        let which = Which::One { id: id.clone(), user_id: None };
         let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
-        Ok(sessions.end_sessions(&end).await? > 0)
+        Ok(sessions.end_sessions(&end).await? > 0 || was_ended_at(sessions, &id, at).await?)
     }
+}
+
+/// Whether a session was ended at exactly this moment: by this very call, whose first answer from
+/// the database got lost, so that it was asked again.
+async fn was_ended_at(sessions: &dyn SessionStore, id: &str, at: Timestamp) -> Result<bool, Error> {
+    Ok(sessions.session(id).await?.is_some_and(|session| session.ended_at == Some(at)))
 }

@@ -251,9 +251,18 @@ impl Hashers {
         self.refusals.target()
     }
 
-    /// Measures what computations take on this machine: blocks for about a fifth of a second.
-    pub fn calibrate(&self) {
-        self.refusals.set_units(UnitCosts::measured());
+    /// Measures what computations take on this machine, for new hashes and those of a sample of the
+    /// table, which is [learned](Hashers::learn). Blocks for three computations of the costliest Argon2 and scrypt hashes, where there
+    /// are any, and a few hundredths of a second besides.
+    pub fn calibrate(&self, survey: &PasswordSurvey) {
+        let mut kinds = vec![self.new_hashes()];
+        kinds.extend(survey.accepted().map(|(kind, _)| kind));
+        // What refusals aren't padded to needn't be known.
+        let most = self.refusals.limit().max(self.time_of(self.new_hashes()));
+        kinds.retain(|kind| self.time_of(*kind) <= most);
+        self.refusals.set_units(UnitCosts::measured(&kinds));
+        // Another kind may be the costliest now.
+        self.learn(survey);
     }
 
     /// Takes note of the kinds of hashes that a sample of the table holds, in place of those of the

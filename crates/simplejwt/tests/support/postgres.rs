@@ -85,6 +85,16 @@ impl Database {
         Self { name, url }
     }
 
+    /// Without tokens, sessions and revocations again: quicker than another database.
+    pub(crate) async fn emptied(&self) -> &Self {
+        const SQL: &str = "TRUNCATE token_blacklist_blacklistedtoken, \
+                           token_blacklist_outstandingtoken, simplejwt_session, \
+                           simplejwt_session_token, simplejwt_revocation, simplejwt_lease, \
+                           simplejwt_user; UPDATE simplejwt_sequence SET value = 0";
+        execute(&self.url, SQL).await;
+        self
+    }
+
     pub(crate) async fn connect(&self) -> PostgresDatabase {
         PostgresDatabase::connect(&self.url, PostgresOptions::default()).await.unwrap()
     }

@@ -9,7 +9,7 @@ use std::thread;
 
 use futures_channel::oneshot;
 
-use super::{EncodeError, Hashers, Password, Verdict};
+use super::{EncodeError, Hashers, Password, PasswordSurvey, Verdict};
 
 /// The size of a [`HashingPool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,8 +200,8 @@ impl HashingPool {
     ///
     /// # Errors
     /// [`PoolError::Full`] or [`PoolError::Panicked`].
-    pub async fn calibrate(&self) -> Result<(), PoolError> {
-        self.run(Hashers::calibrate).await
+    pub async fn calibrate(&self, survey: PasswordSurvey) -> Result<(), PoolError> {
+        self.run(move |hashers| hashers.calibrate(&survey)).await
     }
 
     /// [`Hashers::encode`] on a thread of the pool.

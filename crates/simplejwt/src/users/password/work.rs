@@ -1,7 +1,7 @@
 //! How long one computation takes, told by the algorithm and its cost.
 
 use super::kind::{Cost, HashKind};
-use super::parameters::{Argon2Cost, ScryptCost};
+use super::pbkdf2::Digest;
 use super::{Hasher, Password, argon2, bcrypt, pbkdf2, scrypt};
 use crate::clock::{Clock as _, SystemClock};
 
@@ -61,31 +61,45 @@ impl UnitCosts {
         self.pbkdf2_sha256.saturating_mul(iterations.into()) / 1000
     }
 
-    /// What this machine takes: the best of a few computations of each, about a fifth of a second
-    /// altogether.
-    pub(super) fn measured() -> Self {
-        const ITERATIONS: u32 = 60_000;
-        const ROUNDS: u32 = 7;
-        const ARGON2: Argon2Cost = Argon2Cost { time_cost: 1, memory_cost: 16_384, parallelism: 1 };
-        const SCRYPT: ScryptCost =
-            ScryptCost { work_factor: 1 << 13, block_size: 8, parallelism: 1 };
+    /// What this machine takes for the algorithms of these kinds: the best of a few computations.
+    /// What needs memory is measured with the costs that it has, since a KiB takes several times as
+    /// long where the caches don't hold them all.
+    pub(super) fn measured(kinds: &[HashKind]) -> Self {
+        const ITERATIONS: u32 = 30_000;
+        const ROUNDS: u32 = 8;
         const SALT: &str = "salt of 22 characters.";
         let password = Password::new("a password that nobody has".to_owned());
-        let unit = |units: u64, work: &dyn Fn()| best(3, work).saturating_mul(1000) / units.max(1);
-        UnitCosts {
-            pbkdf2_sha256: unit(ITERATIONS.into(), &|| {
-                pbkdf2::spend(pbkdf2::Digest::Sha256, &password, ITERATIONS);
-            }),
-            pbkdf2_sha1: unit(ITERATIONS.into(), &|| {
-                pbkdf2::spend(pbkdf2::Digest::Sha1, &password, ITERATIONS);
-            }),
-            argon2: unit(ARGON2.work(), &|| drop(argon2::encode(&password, SALT, ARGON2))),
-            bcrypt: unit(1 << ROUNDS, &|| {
-                drop(bcrypt::encode(bcrypt::Input::Sha256, &password, [7; 16], ROUNDS));
-            }),
-            scrypt: unit(SCRYPT.work(), &|| drop(scrypt::encode(&password, SALT, SCRYPT))),
+        let unit = |units: u64, work: &dyn Fn()| best(work).saturating_mul(1000) / units.max(1);
+        let pbkdf2 = |digest| {
+            unit(ITERATIONS.into(), &|| {
+                pbkdf2::spend(digest, &password, ITERATIONS);
+            })
+        };
+        let mut units = UnitCosts { pbkdf2_sha256: pbkdf2(Digest::Sha256), ..Self::default() };
+        // The costliest of each family comes last, and counts.
+        let mut kinds = kinds.to_vec();
+        kinds.sort_by_key(|kind| Self::default().of(*kind));
+        let last_of = |family: fn(&HashKind) -> bool| kinds.iter().rfind(|kind| family(kind));
+        if last_of(|kind| kind.hasher() == Hasher::Pbkdf2Sha1).is_some() {
+            units.pbkdf2_sha1 = pbkdf2(Digest::Sha1);
         }
-        .or_default()
+        if let Some(Cost::Bcrypt(rounds)) =
+            cost_of(last_of(|k| matches!(k.cost(), Cost::Bcrypt(_))))
+        {
+            let rounds = rounds.min(ROUNDS);
+            units.bcrypt = unit(1 << rounds, &|| {
+                drop(bcrypt::encode(bcrypt::Input::Sha256, &password, [7; 16], rounds));
+            });
+        }
+        if let Some(Cost::Argon2(cost)) = cost_of(last_of(|k| matches!(k.cost(), Cost::Argon2(_))))
+        {
+            units.argon2 = unit(cost.work(), &|| drop(argon2::encode(&password, SALT, cost)));
+        }
+        if let Some(Cost::Scrypt(cost)) = cost_of(last_of(|k| matches!(k.cost(), Cost::Scrypt(_))))
+        {
+            units.scrypt = unit(cost.work(), &|| drop(scrypt::encode(&password, SALT, cost)));
+        }
+        units.or_default()
     }
 
     /// A clock that was set in between tells nothing.
@@ -105,13 +119,17 @@ impl UnitCosts {
     }
 }
 
-/// Nanoseconds of the quickest of several runs: whatever else the machine does only adds to it.
-fn best(runs: u32, work: &dyn Fn()) -> u64 {
+fn cost_of(kind: Option<&HashKind>) -> Option<Cost> {
+    kind.map(HashKind::cost)
+}
+
+/// Nanoseconds of the quickest of three runs: whatever else the machine does only adds to it.
+fn best(work: &dyn Fn()) -> u64 {
     let once = |_| {
         let start = SystemClock.now();
         work();
         let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
         u64::try_from(micros).unwrap_or_default().saturating_mul(1000)
     };
-    (0..runs).map(once).min().unwrap_or_default()
+    (0..3).map(once).min().unwrap_or_default()
 }
