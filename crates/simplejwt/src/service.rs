@@ -242,7 +242,8 @@ impl Auth {
     /// # Errors
     /// [`Error::Token`], [`Error::VerifiedBlacklisted`]; internal errors.
     pub async fn verify(&self, token: &str) -> Result<Token<Untyped>, Error> {
-        let claims = self.decode_claims(token, self.tokens.now()).await?;
+        let now = self.tokens.now();
+        let claims = self.decode_claims(token, now).await?;
         let token = self.tokens.accept::<Untyped>(claims)?;
         let revocation = self.settings().sessions.revocation;
         if revocation != Revocation::Stateless && self.is_revoked(&token).await? {
@@ -251,9 +252,7 @@ impl Auth {
         let settings = self.settings();
         // Access tokens too: whoever put one on the blacklist means it.
         if (settings.blacklist_after_rotation || revocation != Revocation::Stateless)
-            && settings.token_blacklist
-            && let Some(jti) = self.tokens.jti(&token)
-            && self.is_spent(&jti).await?
+            && self.is_listed(&token, now).await?
         {
             return Err(Error::VerifiedBlacklisted);
         }

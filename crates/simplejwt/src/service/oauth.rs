@@ -49,7 +49,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// Whether the blacklist is asked for it: an access token can't be on it.
+    /// Whether it can be put on the blacklist here; whoever has the table can put any id there.
     fn may_be_listed(self) -> bool {
         matches!(self, Self::Known(TokenClass::Refresh | TokenClass::Sliding) | Self::Any)
     }
@@ -78,7 +78,7 @@ impl Auth {
         let Ok(user_id) = self.stateless_user_of(&token.clone().into_kind()) else {
             return Ok(None);
         };
-        if kind.may_be_listed() && self.is_over(&token, now).await? {
+        if self.is_listed(&token, now).await? {
             return Ok(None);
         }
         if kind.may_be_access() && self.is_ended(&token).await? {
@@ -176,16 +176,35 @@ impl Auth {
 
     fn sort(&self, claims: Claims) -> Option<(Token<Untyped>, Kind)> {
         let token = self.tokens.accept::<Untyped>(claims).ok()?;
-        let kind = match &self.settings().token_type_claim {
-            None => Kind::Any,
-            Some(claim) => {
-                let name = token.claims().str(claim)?;
-                let class = TokenClass::ALL.into_iter().find(|class| class.token_type() == name);
-                class.filter(|class| *class != TokenClass::Untyped).map_or(Kind::Other, Kind::Known)
-            }
-        };
+        let kind = self.kind_of(&token)?;
         let needs_id = kind.may_be_listed() && self.settings().token_blacklist;
         (!needs_id || self.tokens.jti(&token).is_some()).then_some((token, kind))
+    }
+
+    /// `None` for a token that doesn't say what it is.
+    fn kind_of(&self, token: &Token<Untyped>) -> Option<Kind> {
+        let Some(claim) = &self.settings().token_type_claim else { return Some(Kind::Any) };
+        let name = token.claims().str(claim)?;
+        let class = TokenClass::ALL.into_iter().find(|class| class.token_type() == name);
+        let class = class.filter(|class| *class != TokenClass::Untyped);
+        Some(class.map_or(Kind::Other, Kind::Known))
+    }
+
+    /// Whether a token's id is on the blacklist, whatever kind it is of, or the session of a
+    /// refresh or sliding token is over.
+    pub(super) async fn is_listed(
+        &self,
+        token: &Token<Untyped>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        if !self.settings().token_blacklist {
+            return Ok(false);
+        }
+        let Some(jti) = self.tokens.jti(token) else { return Ok(false) };
+        match self.kind_of(token) {
+            Some(kind) if kind.may_be_listed() => self.is_over(token, now).await,
+            _ => self.is_spent(&jti).await,
+        }
     }
 
     /// Whether a refresh or sliding token is on the blacklist, or its session is over.

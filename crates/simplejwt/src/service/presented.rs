@@ -71,15 +71,17 @@ impl Auth {
     /// beside one that was, and dead ones for nothing beside a live one; of several of one user it
     /// is the newest. Where two users have a live one, the access tokens that came `beside` them
     /// decide, expired ones too: they are the cookie that a host beside ours can't set by default.
+    /// A live one of a user whom they don't name isn't chosen, be it the only one.
     ///
     /// # Errors
-    /// [`Error::AmbiguousCookies`] if that leaves two users; internal errors.
+    /// [`Error::AmbiguousCookies`] if that leaves two users, or none of those who are named
+    /// beside; internal errors.
     pub async fn choose<T: TokenType>(
         &self,
         sent: &[String],
         beside: &[String],
     ) -> Result<Option<String>, Error> {
-        if sent.len() < 2 {
+        if sent.is_empty() || sent.len() == 1 && beside.is_empty() {
             return Ok(sent.first().cloned());
         }
         let now = self.tokens.now();
@@ -209,6 +211,9 @@ impl Auth {
     }
 
     /// Drops the tokens of other users and sessions than the access tokens name, if one is left.
+    ///
+    /// # Errors
+    /// [`Error::AmbiguousCookies`] if none is left of a user whom they name; internal errors.
     async fn keep_those_beside(
         &self,
         rivals: &mut Vec<Recognized<'_>>,
@@ -223,7 +228,10 @@ impl Auth {
         let is_beside = |token: &Recognized<'_>| {
             self.named_user(token).is_some_and(|user| users.contains(&user))
         };
-        if rivals.iter().any(is_beside) {
+        if !users.is_empty() && !rivals.iter().any(is_beside) {
+            return Err(Error::AmbiguousCookies);
+        }
+        if !users.is_empty() {
             rivals.retain(is_beside);
         }
         let sessions: Vec<_> = known.iter().filter_map(session).collect();

@@ -72,9 +72,11 @@ impl Retention {
     }
 
     /// The same for the rows of sessions, which keep the last `exp` of a sliding token as the
-    /// settings were when it was issued: its lifetime may be longer by now.
+    /// settings were when it was issued: its lifetime may be longer by now. And an access token
+    /// that a refresh token gets at its very end outlives that, by its whole lifetime: it can be
+    /// revoked with its session, and counts as revoked without one.
     pub fn sessions_due(&self, at: Timestamp) -> Timestamp {
-        self.due(at) - self.leeway - self.sliding
+        self.due(at) - self.leeway - self.sliding.max(self.access)
     }
 
     /// The last `exp` that a token with these times can have: `expires_at`, where it says nothing

@@ -123,6 +123,30 @@ async fn a_good_token_of_another_user_takes_nobody_over() {
     }
 }
 
+/// Nor where ours is gone or dead, as long as the access token's cookie tells whose browser it is.
+#[tokio::test]
+async fn alone_a_token_of_another_user_takes_nobody_over() {
+    for ours_is_there in [true, false] {
+        let mut browser = Browser::of(with_sid());
+        let (ours, access) = logged_in(&browser, "alice").await;
+        let (theirs, _) = logged_in(&browser, "root").await;
+        let mut sent = vec![(SECURE, &*theirs), (ACCESS, &*access)];
+        if ours_is_there {
+            let out = browser.sending(&[(SECURE, &ours)]).post(LOGOUT, json!({})).await;
+            assert_eq!(out.status, StatusCode::OK);
+            sent.insert(0, (SECURE, &*ours));
+        }
+        for path in [REFRESH, BLACKLIST] {
+            let refused = browser.sending(&sent).post(path, json!({})).await;
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{path}");
+            assert_eq!(refused.json()["code"], "ambiguous_cookies");
+            assert!(refused.set().is_empty());
+        }
+        let next = browser.sending(&[(SECURE, &theirs)]).post(REFRESH, json!({})).await;
+        assert_eq!(next.status, StatusCode::OK);
+    }
+}
+
 #[tokio::test]
 async fn good_access_tokens_of_two_users_are_nobodys() {
     let mut browser = Browser::of(with_sid());

@@ -146,8 +146,59 @@ async fn verify_knows_access_tokens_on_the_blacklist() {
         let _ = world.store.blacklist(&row, NOW).await.unwrap();
         let refused = world.auth.verify(&access).await;
         assert!(matches!(refused, Err(Error::VerifiedBlacklisted)), "{}", world.name());
+        assert!(world.auth.introspect(&access).await.unwrap().is_none(), "{}", world.name());
         let plain = world.node(|settings| settings.blacklist_after_rotation = false);
         plain.verify(&access).await.unwrap();
+    }
+}
+
+/// Django rotated the token, and its successor is in no session here: it names one that ended.
+#[tokio::test]
+async fn verify_knows_tokens_that_name_an_ended_session() {
+    for world in worlds(|settings| settings.sessions.session_claim = true).await {
+        let first = world.log_in().await.refresh;
+        let django = world.node(|settings| {
+            settings.sessions.enabled = false;
+            settings.sessions.session_claim = false;
+        });
+        let successor = django.refresh(&first).await.unwrap().refresh.unwrap();
+        world.auth.verify(&successor).await.unwrap();
+        world.auth.blacklist(&first).await.unwrap();
+        let refused = world.auth.verify(&successor).await;
+        assert!(matches!(refused, Err(Error::VerifiedBlacklisted)), "{}", world.name());
+        world.assert_blacklisted(&successor, "of the ended session").await;
+    }
+}
+
+/// Without rotation the last access token outlives the refresh token that it came of.
+#[tokio::test]
+async fn an_access_token_keeps_its_session() {
+    for checking in [Revocation::Feed, Revocation::Strict] {
+        for world in worlds(|settings| {
+            settings.rotate_refresh_tokens = false;
+            settings.blacklist_after_rotation = false;
+            settings.refresh_token_lifetime = 7 * DAY;
+            settings.access_token_lifetime = 5 * DAY;
+            settings.sessions.session_claim = true;
+            settings.sessions.revocation = checking;
+        })
+        .await
+        {
+            let refresh = world.log_in().await.refresh;
+            world.advance(7 * DAY - seconds(60));
+            let access = world.auth.refresh(&refresh).await.unwrap().access;
+            for _ in 0..4 {
+                world.advance(DAY);
+                world.purge().await;
+                world.auth.poll_revocations().await.unwrap();
+                world.auth.authenticate(&access).await.unwrap();
+                assert!(world.auth.introspect(&access).await.unwrap().is_some());
+            }
+            let caller = Caller { user_id: alice(), session: None, is_spent: false };
+            assert_eq!(world.auth.log_out(&caller, Scope::All).await.unwrap(), 1);
+            world.auth.poll_revocations().await.unwrap();
+            assert!(world.auth.authenticate(&access).await.is_err(), "{}", world.name());
+        }
     }
 }
 
