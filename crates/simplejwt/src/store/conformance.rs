@@ -112,6 +112,7 @@ where
     session_rules::ids_are_compared_exactly(&make().await).await;
     spent_rules::within_the_tolerance_a_spent_token_ends_nothing(&make().await).await;
     spent_rules::what_others_blacklist_is_tolerated_as_long(&make().await).await;
+    spent_rules::the_time_of_blacklisting_may_be_any_zones(&make().await).await;
     spent_rules::any_ancestor_is_answered_with_the_newest(&make().await).await;
     spent_rules::the_newest_has_to_be_good(&make().await).await;
     spent_rules::the_session_is_looked_at_before_a_pair_is_repeated(&make().await).await;

@@ -211,6 +211,21 @@ impl SessionRefresh {
         !self.tolerance.is_zero() && spent_at + self.tolerance > self.at
     }
 
+    /// The same of a token that somebody else blacklisted, at this time as the column has it.
+    ///
+    /// Django without `USE_TZ` writes the time of its zone there, which is off by quarters of an
+    /// hour, 14 hours at most. Nobody can tell by how many, so that this is the tolerance by the
+    /// clock of every zone; a clock may be ahead by as much as the tolerance.
+    pub fn is_within_tolerance_in_any_zone(&self, blacklisted_at: Timestamp) -> bool {
+        const QUARTER: i64 = 15 * 60 * 1_000_000;
+        const FARTHEST: u64 = 14 * 60 * 60 * 1_000_000;
+        let tolerance = i64::try_from(self.tolerance.as_micros()).unwrap_or(i64::MAX);
+        let apart = self.at.as_micros().saturating_sub(blacklisted_at.as_micros());
+        let beyond = apart.rem_euclid(QUARTER);
+        let is_soon = beyond < tolerance || QUARTER - beyond < tolerance;
+        is_soon && apart.unsigned_abs() < FARTHEST.saturating_add(tolerance.unsigned_abs())
+    }
+
     /// Whether a session that was opened at one time, and whose token was made or last used at
     /// the other, has lasted too long or was idle too long.
     pub(crate) fn is_over(&self, opened_at: Timestamp, used_at: Timestamp) -> bool {
@@ -527,7 +542,8 @@ pub trait SessionStore: TokenStore {
     ///      token that comes of it is neither blacklisted nor expired: what 4 and 5 say of that
     ///      one, or [`Refreshing::Repeated`]. A store may give up looking for the newest after
     ///      100 rotations: [`Refreshing::Replayed`].
-    ///    - It was spent [within the tolerance](SessionRefresh::is_within_tolerance):
+    ///    - It was spent [within the tolerance](SessionRefresh::is_within_tolerance), or without a
+    ///      successor [by any zone's clock](SessionRefresh::is_within_tolerance_in_any_zone):
     ///      [`Refreshing::Replayed`].
     ///    - Otherwise [`Refreshing::Reused`] with a successor, [`Refreshing::Blacklisted`] without.
     /// 4. `lifetime` has passed since the session was opened, or `idle` since the token was made

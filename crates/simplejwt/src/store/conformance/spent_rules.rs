@@ -80,6 +80,25 @@ pub(super) async fn what_others_blacklist_is_tolerated_as_long(store: &impl Sess
     }
 }
 
+/// Django without `USE_TZ` writes the time of its zone.
+pub(super) async fn the_time_of_blacklisting_may_be_any_zones(store: &impl SessionStore) {
+    const HOUR: i64 = 3600;
+    for (jti, shift) in
+        [("east", 14 * HOUR), ("india", 19 * HOUR / 2 - HOUR * 4), ("west", -12 * HOUR)]
+    {
+        let _ = good(store.open(&open(jti)).await);
+        let _ = good(store.blacklist(&token(jti), after(1 + shift)).await);
+        let again = |seconds| tolerant(refresh_at(jti, "x", seconds, 0), 10);
+        for seconds in [1, 10] {
+            let outcome = good(store.refresh(&again(seconds)).await);
+            assert_eq!(outcome, Refreshing::Replayed, "{jti} at {seconds}");
+        }
+        assert!(!has_ended(store, jti).await);
+        assert_eq!(good(store.refresh(&again(11)).await), Refreshing::Blacklisted, "{jti}");
+        assert!(has_ended(store, jti).await);
+    }
+}
+
 pub(super) async fn any_ancestor_is_answered_with_the_newest(store: &impl SessionStore) {
     let _ = good(store.open(&open("a")).await);
     rotated(store, &[("a", "b", 0), ("b", "c", 3)]).await;

@@ -223,7 +223,7 @@ impl State {
         let jti = &refresh.token.jti;
         let Some(child) = self.descendant(jti, refresh) else {
             let since = self.tokens.get(jti).and_then(|entry| entry.blacklisted_at);
-            if since.is_some_and(|spent_at| refresh.is_within_tolerance(spent_at)) {
+            if since.is_some_and(|at| refresh.is_within_tolerance_in_any_zone(at)) {
                 return Refreshing::Replayed;
             }
             self.end(id, refresh.at, refresh.horizon);

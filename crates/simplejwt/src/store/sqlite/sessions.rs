@@ -427,7 +427,7 @@ fn spent(
     let end = |reason| end(connection, &state.session, reason, refresh.at, refresh.horizon);
     let Some(child) = descendant(connection, &refresh.token.jti, refresh)? else {
         let since = state.blacklisted_at.as_deref().and_then(super::datetime::moment);
-        if since.is_some_and(|spent_at| refresh.is_within_tolerance(spent_at)) {
+        if since.is_some_and(|at| refresh.is_within_tolerance_in_any_zone(at)) {
             return Ok(Refreshing::Replayed);
         }
         end(EndReason::Blacklisted)?;

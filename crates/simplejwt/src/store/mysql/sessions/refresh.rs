@@ -199,7 +199,7 @@ impl Sql {
         let (reason, outcome) = match self.descendant(conn, &refresh.token.jti, refresh).await? {
             None => {
                 let since = state.blacklisted_at;
-                if since.is_some_and(|spent_at| refresh.is_within_tolerance(spent_at)) {
+                if since.is_some_and(|at| refresh.is_within_tolerance_in_any_zone(at)) {
                     return Ok(Refreshing::Replayed);
                 }
                 (EndReason::Blacklisted, Refreshing::Blacklisted)
