@@ -1,6 +1,7 @@
 //! Tables of an application's that refer to registered tokens, before the purge of a store.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+#![allow(dead_code, reason = "each test uses its part")]
 
 use simplejwt::store::retention::{MARGIN, Retention};
 use simplejwt::store::{FlushExpired, Flushed, OutstandingToken, Referenced, TokenStore};
