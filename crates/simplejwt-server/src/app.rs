@@ -130,14 +130,12 @@ impl App {
         }
         if let (Some(store), Some(interval)) = (&self.store, config.database.purge_interval) {
             let (store, config) = (Arc::clone(store), config.clone());
+            // The same when it is started again: the lease is still its own.
+            let holder = format!("{}-{}", std::process::id(), SystemClock.now().as_micros());
             self.tasks.start("purge", Need::Helpful, move || {
-                let holder = format!("{}-{}", std::process::id(), SystemClock.now().as_micros());
                 let batch = config.database.purge_batch;
-                let purge = Purge::new(Arc::clone(&store), &config, batch, holder);
-                async move {
-                    purge.every(interval).await;
-                    Err("the purge came to an end".into())
-                }
+                let purge = Purge::new(Arc::clone(&store), &config, batch, holder.clone());
+                async move { Err(purge.every(interval).await.into()) }
             });
         }
     }

@@ -33,7 +33,8 @@ pub(crate) fn warnings(
 fn other_cost(password: &Password, hashers: &Hashers, survey: &PasswordSurvey) -> Option<String> {
     let (kind, count) = survey.accepted().next()?;
     let new = hashers.new_hashes();
-    if kind == new || survey.made_here {
+    let as_frequent = survey.accepted().any(|(known, times)| known == new && times == count);
+    if as_frequent || survey.made_here {
         return None;
     }
     let difference = match kind.hasher() == new.hasher() {
@@ -197,6 +198,7 @@ mod tests {
         }
         assert!(told(&mixed, true, |_| {}).is_empty(), "nobody else is at our own table");
         assert!(told(&[(NEW, 12), (OLD, 8)], false, |_| {}).is_empty());
+        assert!(told(&[(OLD, 1), (NEW, 1)], false, |_| {}).is_empty(), "as many are as ours");
         assert!(told(&[], false, |_| {}).is_empty());
         let set = |p: &mut Password| p.parameters.pbkdf2_iterations = 600_000;
         assert!(told(&[(OLD, 3)], false, set).is_empty());

@@ -65,8 +65,8 @@ impl Purge {
         }
     }
 
-    /// Every `interval`, for as long as the process lives.
-    pub(crate) async fn every(self, interval: Duration) {
+    /// Every `interval`, until it fails: then the supervisor says so and starts it again.
+    pub(crate) async fn every(self, interval: Duration) -> StoreError {
         let mut told = Vec::new();
         loop {
             match self.once().await {
@@ -89,9 +89,7 @@ impl Purge {
                     }
                 }
                 Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(error = %crate::failure::chain(&error), "purge interrupted");
-                }
+                Err(error) => return error,
             }
             tokio::time::sleep(interval).await;
         }

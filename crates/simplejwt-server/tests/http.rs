@@ -14,9 +14,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use process::{Response, Server, head, run, run_with_input, stderr, stdout};
-use simplejwt::{Access, Algorithm, KeySet, Settings, SigningKey, SystemClock, Tokens};
+use simplejwt::{Access, Algorithm, Clock as _, KeySet, Settings, SigningKey, SystemClock, Tokens};
 use tempfile::TempDir;
 
 const SECRET: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
@@ -218,6 +219,33 @@ fn health_and_what_is_not_there() {
         assert_eq!((response.status, response.body.as_str()), (404, r#"{"detail":"Not found."}"#));
         assert!(response.head.contains("content-type: application/json"));
     }
+}
+
+#[test]
+fn a_purge_that_fails_is_named_until_it_works_again() {
+    let site = Site::new();
+    let server =
+        site.serve(&[("SIMPLEJWT_TOKEN_BLACKLIST", "true"), ("SIMPLEJWT_PURGE_INTERVAL", "1s")]);
+    let raw = rusqlite::Connection::open(site.directory.path().join("db.sqlite3")).unwrap();
+    raw.busy_timeout(Duration::from_secs(5)).unwrap();
+    let until = |told: &dyn Fn(&str) -> bool| {
+        let begun = SystemClock.now().as_micros();
+        loop {
+            let answer = server.get("/readyz");
+            assert_eq!(answer.status, 200, "{answer:?}");
+            if told(&answer.body) {
+                return;
+            }
+            assert!(SystemClock.now().as_micros() - begun < 30_000_000, "{answer:?}");
+            std::thread::yield_now();
+        }
+    };
+    until(&|body| !body.contains("purge"));
+    raw.execute_batch("ALTER TABLE simplejwt_lease RENAME TO away").unwrap();
+    until(&|body| body.contains("the task \"purge\" has failed"));
+    server.expect_stderr("simplejwt_lease");
+    raw.execute_batch("ALTER TABLE away RENAME TO simplejwt_lease").unwrap();
+    until(&|body| !body.contains("purge"));
 }
 
 #[test]

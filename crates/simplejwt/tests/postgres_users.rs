@@ -257,6 +257,16 @@ async fn last_login_is_noted() {
     for nobody in ["99", "abc", "9223372036854775807", "1\0"] {
         site.users.update_last_login(&nobody.into(), NOW).await.unwrap();
     }
+    // A table that Django didn't make may have a column that knows no zone.
+    let database = Database::django().await;
+    let local = "ALTER TABLE auth_user ALTER last_login TYPE timestamp USING NULL";
+    database.client().await.batch_execute(local).await.unwrap();
+    let options = UserOptions::default();
+    let site = self::site(database, UserTable::default(), &[Hasher::Md5], options).await;
+    site.users.update_last_login(&"1".into(), NOW).await.unwrap();
+    let noted = site.text("last_login", "alice").await;
+    assert_eq!(noted.as_deref(), Some("2026-01-02 03:04:05.678901"));
+
     let table = UserTable { last_login: None, ..UserTable::default() };
     let database = Database::django().await;
     let without = self::site(database, table, &[Hasher::Md5], UserOptions::default()).await;
@@ -646,6 +656,11 @@ impl columns::Place for Database {
         let options = UserOptions::default();
         let opened = PostgresUsers::open(&self.connect().await, table, pool, options).await;
         Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
+    }
+
+    async fn migrate(&self, table: UserTable) -> Result<(), String> {
+        let done = migrate::apply(&self.connect().await, &table, NOW).await;
+        done.map(drop).map_err(|error| error.to_string())
     }
 
     async fn tokens(&self, table: UserTable) -> Result<(), String> {

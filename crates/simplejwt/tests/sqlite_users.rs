@@ -528,6 +528,13 @@ impl columns::Place for File {
         Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
     }
 
+    async fn migrate(&self, table: UserTable) -> Result<(), String> {
+        let path = self.0.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
+        let done = simplejwt::store::sqlite::migrate::apply(&database, &table, NOW).await;
+        done.map(drop).map_err(|error| error.to_string())
+    }
+
     async fn tokens(&self, table: UserTable) -> Result<(), String> {
         let path = self.0.path().join("db.sqlite3");
         let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();

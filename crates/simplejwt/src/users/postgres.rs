@@ -156,7 +156,19 @@ impl Sql {
                 ),
             },
             last_login: table.last_login.as_deref().map(|column| {
-                format!("{} WHERE {id} = CAST($2::text AS {})", update(column), user_id.cast)
+                let moment = "CAST($1 AS timestamp with time zone)";
+                let is_local = columns
+                    .column(column)
+                    .is_some_and(|column| column.kind.ends_with("without time zone"));
+                let value = match is_local {
+                    true => format!("{moment} AT TIME ZONE 'UTC'"),
+                    false => moment.to_owned(),
+                };
+                format!(
+                    "UPDATE {name} SET {} = {value} WHERE {id} = CAST($2::text AS {})",
+                    quoted(column),
+                    user_id.cast
+                )
             }),
             set_password: format!("{} WHERE {}", update(&table.password), is_named("$2")),
             set_active: table.is_active.as_deref().map(|name_of_flag| {

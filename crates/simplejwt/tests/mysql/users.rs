@@ -301,6 +301,11 @@ impl crate::columns::Place for World {
         Ok(std::sync::Arc::new(opened.await.map_err(|error| error.to_string())?))
     }
 
+    async fn migrate(&self, table: UserTable) -> Result<(), String> {
+        let done = migrate::apply(&self.database().await, &table, NOW).await;
+        done.map(drop).map_err(|error| error.to_string())
+    }
+
     async fn tokens(&self, table: UserTable) -> Result<(), String> {
         let opened = MysqlStore::open(&self.database().await, &table).await;
         opened.map(drop).map_err(|error| error.to_string())

@@ -38,6 +38,9 @@ pub(crate) trait Place {
         pool: HashingPool,
     ) -> Result<Arc<dyn ManageUsers>, String>;
 
+    /// Makes the tables that are missing; what is told where that fails.
+    async fn migrate(&self, table: UserTable) -> Result<(), String>;
+
     /// Opens the registered tokens of a table of users; what is told where that is refused.
     async fn tokens(&self, table: UserTable) -> Result<(), String>;
 }
@@ -223,6 +226,20 @@ async fn keys_and_views<P: Place>(place: &P, pool: &HashingPool) {
             .await;
         place.open(people("odd", "a,b"), pool.clone()).await.unwrap_err();
     }
+    for (table, stored) in [("stored", "STORED"), ("computed", "VIRTUAL")] {
+        if stored == "VIRTUAL" && P::KIND == Postgres {
+            continue;
+        }
+        place
+            .run(&format!(
+                "CREATE TABLE {table} (id integer NOT NULL PRIMARY KEY, raw varchar(100), \
+                 password varchar(128) NOT NULL, \
+                 mail varchar(100) GENERATED ALWAYS AS (lower(raw)) {stored} UNIQUE)"
+            ))
+            .await;
+        let mail = UserTable { columns: vec!["mail".into()], ..people(table, "mail") };
+        place.open(mail, pool.clone()).await.unwrap();
+    }
     // A view promises nothing, and so its rows are looked at.
     place
         .run(
@@ -238,6 +255,32 @@ async fn keys_and_views<P: Place>(place: &P, pool: &HashingPool) {
     place.run("INSERT INTO behind VALUES (5, 'b@example.org', '')").await;
     let told = place.open(people("seen", "mail"), pool.clone()).await.unwrap_err();
     assert!(told.contains("several rows of \"seen\" have the same \"mail\""), "{told}");
+}
+
+/// Nothing can refer to a view, and tokens are registered for its users all the same.
+pub(crate) async fn users_may_be_a_view<P: Place>(place: &P) {
+    let (hashers, pool) = hashing();
+    place
+        .run(
+            "CREATE TABLE behind (id integer NOT NULL PRIMARY KEY, mail varchar(100) NOT NULL, \
+             password varchar(128) NOT NULL)",
+        )
+        .await;
+    let hash = hashers.encode("pw").unwrap();
+    place.run(&format!("INSERT INTO behind VALUES (7, 'a@x', '{hash}')")).await;
+    place.run("CREATE VIEW seen AS SELECT id, mail, password FROM behind").await;
+    place.migrate(people("seen", "mail")).await.unwrap();
+    place.migrate(people("seen", "mail")).await.unwrap();
+    place.tokens(people("seen", "mail")).await.unwrap();
+    let users = place.open(people("seen", "mail"), pool).await.unwrap();
+    let user = users.authenticate(&Credentials::new("a@x", "pw")).await.unwrap().unwrap();
+    assert_eq!(user.id.as_str(), "7");
+    place
+        .run(
+            "INSERT INTO token_blacklist_outstandingtoken (token, expires_at, user_id, jti) \
+             VALUES ('', '2030-01-01 00:00:00', 7, 'j')",
+        )
+        .await;
 }
 
 /// An index may be dropped while a server runs, and a user needn't have a value.
@@ -694,6 +737,11 @@ macro_rules! columns_tests {
         #[tokio::test]
         async fn what_users_are_found_by_is_unique() {
             crate::columns::what_users_are_found_by_is_unique(&$place).await;
+        }
+
+        #[tokio::test]
+        async fn users_may_be_a_view() {
+            crate::columns::users_may_be_a_view(&$place).await;
         }
 
         #[tokio::test]

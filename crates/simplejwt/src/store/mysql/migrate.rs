@@ -35,6 +35,8 @@ const SESSION: &str = include_str!("../../../migrations/mysql/0005_session.sql")
 const EXPIRES_AT: &str = include_str!("../../../migrations/mysql/0006_expires_at.sql");
 /// The clauses of 0002 that depend on the table of users.
 const USER_KEY: &str = "`user_id` integer NULL";
+const USER_CONSTRAINT: &str = ", CONSTRAINT `token_blacklist_outs_user_id_83bc629a_fk_auth_user` \
+    FOREIGN KEY (`user_id`) REFERENCES `auth_user` (`id`)";
 const USER_REFERENCE: &str = "REFERENCES `auth_user` (`id`)";
 /// The collation in the files, which is MariaDB's.
 const EXACT: &str = "utf8mb4_nopad_bin";
@@ -128,9 +130,16 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     };
     if is_missing(conn, OUTSTANDING).await? {
         let (table, key) = (backticked(&users.table), backticked(&users.primary_key));
+        // Nothing can refer to a view.
+        let constraint = match schema::is_view(conn, &users.table).await? {
+            true => String::new(),
+            false => {
+                USER_CONSTRAINT.replace(USER_REFERENCE, &format!("REFERENCES {table} ({key})"))
+            }
+        };
         let sql = OUTSTANDING_TOKEN
             .replace(USER_KEY, &format!("`user_id` {key_type} NULL"))
-            .replace(USER_REFERENCE, &format!("REFERENCES {table} ({key})"));
+            .replace(USER_CONSTRAINT, &constraint);
         step("0002_outstanding_token", OUTSTANDING, sql);
     } else {
         schema::check_outstanding(conn, users).await?;

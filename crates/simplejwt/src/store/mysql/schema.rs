@@ -130,6 +130,18 @@ async fn is_unique(conn: &mut Conn, table: &str, name: &str) -> Result<bool, Fai
     Ok(row.is_some())
 }
 
+/// Whether there is a view of this name.
+pub(super) async fn is_view(conn: &mut Conn, name: &str) -> Result<bool, Failure> {
+    let row: Option<Row> = conn
+        .exec_first(
+            "SELECT 1 FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE() \
+             AND TABLE_NAME = :table",
+            params! { "table" => name },
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Whether no two users can have the same value in a column that they are found by. A view can't
 /// promise that: there it is looked whether two have it.
 pub(crate) async fn check_unique(
@@ -141,15 +153,7 @@ pub(crate) async fn check_unique(
         if is_unique(conn, &users.table, by.0).await? {
             continue;
         }
-        let row: Option<Row> = conn
-            .exec_first(
-                "SELECT 1 FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE() \
-                 AND TABLE_NAME = :table",
-                params! { "table" => &users.table },
-            )
-            .await
-            .map_err(Failure::from)?;
-        if row.is_none() {
+        if !is_view(conn, &users.table).await? {
             return Err(ambiguous(users, *by));
         }
         let (table, column) = (backticked(&users.table), backticked(by.0));

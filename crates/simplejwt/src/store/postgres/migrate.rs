@@ -126,7 +126,13 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     if outstanding.columns.is_empty() {
         let reference =
             format!("REFERENCES {} ({})", quoted(&users.table), quoted(&users.primary_key));
-        let sql = OUTSTANDING_TOKEN
+        // Nothing can refer to a view.
+        let can_refer = makes_users || schema::is_table(client, &users.table).await?;
+        let sql: String = OUTSTANDING_TOKEN
+            .split_inclusive('\n')
+            .filter(|line| can_refer || !line.contains(USER_REFERENCE))
+            .collect();
+        let sql = sql
             .replace(USER_COLUMN, &format!("\"user_id\" {key_type} NULL"))
             .replace(USER_REFERENCE, &reference);
         steps.push(Step { name: "0002_outstanding_token", table: OUTSTANDING, sql });

@@ -2,6 +2,7 @@
 
 use tokio_postgres::Client;
 
+use super::PgResult;
 use crate::store::schema::{
     BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, Table, ambiguous,
     doubled,
@@ -31,6 +32,8 @@ const UNIQUE_USERS: &str = "\
     AND i.indnkeyatts = 1 AND a.attname = $2 \
     AND (coalesce(o.collisdeterministic, true) OR i.indcollation[0] = a.attcollation)) \
     FROM pg_class AS c WHERE c.oid = to_regclass($1::text)";
+const IS_TABLE: &str =
+    "SELECT relkind IN ('r', 'p') FROM pg_class WHERE oid = to_regclass($1::text)";
 const UNIQUE: &str = "\
     SELECT a.attname::text FROM pg_index AS i \
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
@@ -152,6 +155,12 @@ pub(crate) async fn check_users(
         login: KeyType::of(columns.login, &columns, &users.login),
         columns,
     })
+}
+
+/// Whether it is a table, and so something that others can refer to: no view, no foreign table.
+pub(super) async fn is_table(client: &Client, name: &str) -> PgResult<bool> {
+    let row = client.query_opt(IS_TABLE, &[&quoted(name)]).await?;
+    row.map_or(Ok(false), |row| row.try_get(0))
 }
 
 /// Whether no two users can have the same value in a column that they are found by. A view can't

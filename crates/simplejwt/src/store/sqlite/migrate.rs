@@ -92,8 +92,14 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
         schema::column(&columns, &users.primary_key).map_or_else(String::new, type_of)
     };
     if is_missing(connection, OUTSTANDING)? {
-        let (table, key) = (quoted(&users.table), quoted(&users.primary_key));
-        let clause = format!("\"user_id\" {key_type} NULL REFERENCES {table} ({key})");
+        // Rows that refer to a view can't be written.
+        let reference = match schema::is_view(connection, &users.table)? {
+            true => String::new(),
+            false => {
+                format!(" REFERENCES {} ({})", quoted(&users.table), quoted(&users.primary_key))
+            }
+        };
+        let clause = format!("\"user_id\" {key_type} NULL{reference}");
         steps.push(Step {
             name: "0002_outstanding_token",
             table: OUTSTANDING,

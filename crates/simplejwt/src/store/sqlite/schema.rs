@@ -14,12 +14,12 @@ impl From<rusqlite::Error> for SchemaError {
     }
 }
 
-/// The columns of a table; empty where there is none of that name.
+/// The columns of a table, generated ones too; empty where there is none of that name.
 pub(crate) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Column>> {
     let mut statement = connection.prepare(
         "SELECT name, type, \"notnull\", \
-         dflt_value IS NOT NULL OR (pk > 0 AND lower(type) = 'integer') \
-         FROM pragma_table_info(?1)",
+         dflt_value IS NOT NULL OR hidden > 1 OR (pk > 0 AND lower(type) = 'integer') \
+         FROM pragma_table_xinfo(?1) WHERE hidden <> 1",
     )?;
     let rows = statement.query_map([table], |row| {
         Ok(Column {
@@ -85,6 +85,13 @@ fn is_unique(connection: &Connection, table: &str, column: &str) -> rusqlite::Re
         .exists([table, column])
 }
 
+/// Whether there is a view of this name.
+pub(super) fn is_view(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1 COLLATE NOCASE")?
+        .exists([name])
+}
+
 /// Whether no two users can have the same value in a column that they are found by. A view can't
 /// promise that: there it is looked whether two have it.
 pub(crate) fn check_unique(
@@ -96,12 +103,7 @@ pub(crate) fn check_unique(
         if is_unique(connection, &users.table, by.0)? {
             continue;
         }
-        let is_view = connection
-            .prepare(
-                "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1 COLLATE NOCASE",
-            )?
-            .exists([&users.table])?;
-        if !is_view {
+        if !is_view(connection, &users.table)? {
             return Err(ambiguous(users, *by));
         }
         let (table, column) = (quoted(&users.table), quoted(by.0));
