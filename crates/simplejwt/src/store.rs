@@ -8,6 +8,10 @@
 //! it.
 
 #[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
 mod candidates;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
