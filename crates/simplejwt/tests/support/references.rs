@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
-#![allow(dead_code, reason = "each test uses its part")]
 
 use simplejwt::store::retention::{MARGIN, Retention};
 use simplejwt::store::{FlushExpired, Flushed, OutstandingToken, Referenced, TokenStore};
