@@ -275,11 +275,14 @@ impl Auth {
             let outcome = self.blacklist_store()?.blacklist(&spent, now).await?;
             return self.blacklisted(&spent, outcome);
         };
-        let (refresh, _) = self.decode_spent_too(token, now).await?;
+        let (refresh, jti) = self.decode_spent_too(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
+        // Not by a rotation here: it has no successor, whose session might go on without an answer.
+        let is_over = self.blacklist_store()?.is_blacklisted(&jti).await?
+            && sessions.session_of(&jti).await?.is_none_or(|session| session.spent_at.is_none());
         let reason = EndReason::Blacklisted;
         let outcome = self.end_session_of(sessions, &refresh, &spent, reason, now).await?;
-        self.blacklisted(&spent, outcome)
+        self.blacklisted(&spent, if is_over { Blacklisting::AlreadyBlacklisted } else { outcome })
     }
 
     fn blacklisted(&self, spent: &OutstandingToken, outcome: Blacklisting) -> Result<(), Error> {

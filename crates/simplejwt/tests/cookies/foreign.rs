@@ -258,6 +258,7 @@ async fn a_logout_that_ends_nothing_is_no_success() {
     let (refresh, access) = logged_in(&browser, "alice").await;
     let out = browser.sending(&[(SECURE, &refresh)]).post(LOGOUT, json!({})).await;
     assert_eq!(out.json(), json!({"ended": 1}));
+    browser.clock.advance(std::time::Duration::from_secs(1));
     for (cookies, code, removed) in [
         (&[][..], "not_authenticated", true),
         (&[(SECURE, &*refresh)], "token_not_valid", true),

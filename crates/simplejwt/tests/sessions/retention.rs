@@ -163,7 +163,7 @@ async fn verify_knows_tokens_that_name_an_ended_session() {
         });
         let successor = django.refresh(&first).await.unwrap().refresh.unwrap();
         world.auth.verify(&successor).await.unwrap();
-        world.auth.blacklist(&first).await.unwrap();
+        world.auth.log_out_with(&first).await.unwrap();
         let refused = world.auth.verify(&successor).await;
         assert!(matches!(refused, Err(Error::VerifiedBlacklisted)), "{}", world.name());
         world.assert_blacklisted(&successor, "of the ended session").await;

@@ -250,6 +250,9 @@ async fn a_logout_that_ends_nothing_never_says_success() {
         let access = world.auth.authenticate(&pair.access).await.unwrap();
         let caller = world.auth.caller(&access).unwrap();
         assert_eq!(world.auth.log_out(&caller, Scope::This).await.unwrap(), 1);
+        // At the same moment it would be the same logout, whose answer got lost.
+        assert_eq!(world.auth.log_out(&caller, Scope::This).await.unwrap(), 1);
+        world.advance(seconds(1));
         let again = world.auth.log_out(&caller, Scope::This).await;
         assert!(matches!(again, Err(Error::Token(TokenError::Blacklisted))), "{again:?}");
         let mut nowhere = caller.clone();
@@ -333,5 +336,22 @@ async fn the_pair_is_the_same_where_the_claims_are() {
             let newest = newest.clone().unwrap();
             assert_eq!((again.access, again.refresh), (newest.access, Some(newest.refresh)));
         }
+    }
+}
+
+/// What Django has blacklisted can't be blacklisted once more, as there; its session ends.
+#[tokio::test]
+async fn what_django_blacklisted_is_blacklisted_already() {
+    for world in worlds(|_| ()).await {
+        let django = world.node(|settings| settings.sessions.enabled = false);
+        let token = world.log_in().await.refresh;
+        let unseen = django.obtain_pair(&crate::world::credentials("alice")).await.unwrap().refresh;
+        for token in [&token, &unseen] {
+            django.blacklist(token).await.unwrap();
+            world.assert_blacklisted(token, "as Django says").await;
+            let again = world.auth.blacklist(token).await;
+            assert!(matches!(again, Err(Error::Token(TokenError::Blacklisted))), "{again:?}");
+        }
+        assert_eq!(world.live().await, 0);
     }
 }
