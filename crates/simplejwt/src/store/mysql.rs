@@ -11,6 +11,7 @@ pub(crate) mod database;
 pub(crate) mod datetime;
 mod flush;
 pub mod migrate;
+mod parameters;
 mod revocations;
 pub(crate) mod schema;
 pub(crate) mod sessions;
@@ -36,7 +37,8 @@ use crate::users::table::{Key, UserTable};
 
 pub use connect::ConnectError;
 pub use database::{MysqlDatabase, MysqlOptions};
-pub use url::UrlError;
+pub use parameters::URL_PARAMETERS;
+pub use url::{UrlError, url_warnings};
 
 use database::{Failure, attempt, begin, commit};
 use datetime::datetime;

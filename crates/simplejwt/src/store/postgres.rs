@@ -14,6 +14,7 @@ mod encoding;
 mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
+mod parameters;
 mod revocations;
 mod rotations;
 pub(crate) mod schema;
@@ -42,7 +43,8 @@ use crate::users::table::{Key, UserTable, quoted};
 
 pub(crate) use database::run;
 pub use database::{PostgresDatabase, PostgresOptions};
-pub use url::ConnectError;
+pub use parameters::URL_PARAMETERS;
+pub use url::{ConnectError, url_warnings};
 
 use batch::Batches;
 use encoding::Encoding;

@@ -164,6 +164,11 @@ impl Connector {
             opened = Conn::new(self.opts(address, true, Some(name))).await;
         }
         let mut conn = opened.map_err(explain)?;
+        if let Some(statement) = &self.target.init_command {
+            conn.query_drop(statement.as_str()).await.map_err(explain)?;
+            // Texts are read and written as what they are, whatever that said.
+            conn.query_drop("SET NAMES utf8mb4").await.map_err(explain)?;
+        }
         // MariaDB and MySQL call the variable of the isolation level by different names.
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             .await

@@ -76,9 +76,10 @@ impl MysqlDatabase {
     /// # Errors
     /// [`ConnectError`], whose text says what to do.
     pub async fn connect(url: &str, options: MysqlOptions) -> Result<Self, ConnectError> {
+        let target = Target::parse(url)?;
         let connector = Connector {
-            target: Target::parse(url)?,
-            connect_timeout: options.connect_timeout,
+            connect_timeout: target.connect_timeout.unwrap_or(options.connect_timeout),
+            target,
             lock_timeout: options.operation_timeout,
         };
         let first = connector.connect().await?;
