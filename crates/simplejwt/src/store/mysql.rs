@@ -9,6 +9,7 @@
 mod connect;
 pub(crate) mod database;
 pub(crate) mod datetime;
+mod explain;
 mod flush;
 pub mod migrate;
 mod revocations;
@@ -34,8 +35,8 @@ use crate::users::UserId;
 use crate::users::lookup::nothing_of;
 use crate::users::table::{Key, UserTable};
 
-pub use connect::ConnectError;
 pub use database::{MysqlDatabase, MysqlOptions};
+pub use explain::ConnectError;
 pub use url::UrlError;
 
 use database::{Failure, attempt, begin, commit};

@@ -11,6 +11,7 @@ pub(crate) mod batch;
 mod connect;
 mod database;
 mod encoding;
+mod explain;
 mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
@@ -42,7 +43,7 @@ use crate::users::table::{Key, UserTable, quoted};
 
 pub(crate) use database::run;
 pub use database::{PostgresDatabase, PostgresOptions};
-pub use url::ConnectError;
+pub use explain::ConnectError;
 
 use batch::Batches;
 use encoding::Encoding;
