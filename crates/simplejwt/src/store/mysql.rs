@@ -9,6 +9,7 @@
 mod connect;
 pub(crate) mod database;
 pub(crate) mod datetime;
+mod explain;
 mod flush;
 pub mod migrate;
 mod parameters;
@@ -35,8 +36,8 @@ use crate::users::UserId;
 use crate::users::lookup::nothing_of;
 use crate::users::table::{Key, UserTable};
 
-pub use connect::ConnectError;
 pub use database::{MysqlDatabase, MysqlOptions};
+pub use explain::ConnectError;
 pub use parameters::URL_PARAMETERS;
 pub use url::{UrlError, url_warnings};
 

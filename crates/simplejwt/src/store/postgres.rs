@@ -11,6 +11,7 @@ pub(crate) mod batch;
 mod connect;
 mod database;
 mod encoding;
+mod explain;
 mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
@@ -43,8 +44,9 @@ use crate::users::table::{Key, UserTable, quoted};
 
 pub(crate) use database::run;
 pub use database::{PostgresDatabase, PostgresOptions};
+pub use explain::ConnectError;
 pub use parameters::URL_PARAMETERS;
-pub use url::{ConnectError, url_warnings};
+pub use url::url_warnings;
 
 use batch::Batches;
 use encoding::Encoding;

@@ -1,116 +1,13 @@
-//! One connection, with errors that say what to do.
+//! One connection, to whichever of the servers can be written.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, SslOpts};
 
+use super::explain::ConnectError;
 use super::url::{Address, SslMode, Target, UrlError};
 use crate::panics;
-
-/// Why a MySQL or MariaDB server can't be used. Never holds the password.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The URL isn't one.
-    #[error(transparent)]
-    Url(#[from] UrlError),
-    /// Nobody listens, or the name can't be resolved.
-    #[error("can't reach MySQL at {address}: is it running, and are host and port right?")]
-    Unreachable {
-        /// Where it should be.
-        address: String,
-        /// What the operating system said.
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// It didn't answer in time.
-    #[error("MySQL at {address} doesn't answer within {} seconds", within.as_secs_f32())]
-    Timeout {
-        /// Where it should be.
-        address: String,
-        /// The limit.
-        within: Duration,
-    },
-    /// The account is unknown, or has another password, or may not come from here.
-    #[error("MySQL at {address} refuses the user: check the name and the password in the URL")]
-    Refused {
-        /// Which server.
-        address: String,
-        /// What it said.
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// No such database, or the account may not use it.
-    #[error(
-        "there is no database \"{database}\" at {address}, or the user may not use it: CREATE \
-         DATABASE and GRANT make one"
-    )]
-    NoDatabase {
-        /// The database.
-        database: String,
-        /// Which server.
-        address: String,
-        /// What it said.
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The URL demands TLS.
-    #[error("MySQL at {address} has no TLS, which ssl-mode demands")]
-    NoTls {
-        /// Which server.
-        address: String,
-    },
-    /// The certificate isn't good, or its authority isn't known.
-    #[error(
-        "the connection to MySQL at {address} can't be secured: check its certificate, ssl-ca and \
-         ssl-mode"
-    )]
-    Tls {
-        /// Which server.
-        address: String,
-        /// What was wrong.
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The account's authentication plugin is one that the driver hasn't.
-    #[error(
-        "MySQL at {address} wants the user authenticated by {plugin}, which isn't supported: ALTER \
-         USER to one of caching_sha2_password, mysql_native_password, ed25519 or parsec"
-    )]
-    Plugin {
-        /// Which server.
-        address: String,
-        /// The plugin, by the client's name for it.
-        plugin: String,
-    },
-    /// The driver panicked at something that the server said.
-    #[error(
-        "the driver failed at what MySQL at {address} said: check the server's version and the \
-         user's authentication plugin"
-    )]
-    Driver {
-        /// Which server.
-        address: String,
-    },
-    /// Of several hosts none can be written.
-    #[error("none of the hosts can be written (@@read_only is set on those that answer)")]
-    ReadOnly,
-    /// Anything else.
-    #[error("MySQL at {address} can't be used")]
-    Server {
-        /// Which server.
-        address: String,
-        /// What it said.
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
-}
-
-const ACCESS_DENIED: u16 = 1045;
-const DATABASE_ACCESS_DENIED: u16 = 1044;
-const UNKNOWN_DATABASE: u16 = 1049;
 
 /// Opens connections to whichever of the servers can be written.
 pub(super) struct Connector {
@@ -147,7 +44,7 @@ impl Connector {
 
     /// A connection, and whether its server is read-only.
     async fn connect_to(&self, address: &Address) -> Result<(Conn, bool), ConnectError> {
-        let explain = |error| self.explain(address, error);
+        let explain = |error| ConnectError::of(address, &self.target.database, error);
         let mode = self.target.ssl_mode;
         let mut opened = Conn::new(self.opts(address, mode != SslMode::Disabled, None)).await;
         if mode == SslMode::Preferred
@@ -222,44 +119,6 @@ impl Connector {
                 SslMode::Preferred | SslMode::Required | SslMode::Disabled
             ))
             .with_danger_skip_domain_validation(target.ssl_mode != SslMode::VerifyIdentity)
-    }
-
-    fn explain(&self, address: &Address, error: Error) -> ConnectError {
-        let address = address.to_string();
-        match error {
-            Error::Driver(DriverError::NoClientSslFlagFromServer) => {
-                ConnectError::NoTls { address }
-            }
-            Error::Driver(DriverError::UnknownAuthPlugin { name }) => ConnectError::Plugin {
-                address,
-                plugin: name.chars().filter(|c| !c.is_control()).take(60).collect(),
-            },
-            Error::Driver(DriverError::CleartextPluginDisabled) => {
-                ConnectError::Plugin { address, plugin: "mysql_clear_password".into() }
-            }
-            Error::Driver(DriverError::MysqlOldPasswordDisabled) => {
-                ConnectError::Plugin { address, plugin: "mysql_old_password".into() }
-            }
-            Error::Io(IoError::Tls(source)) => {
-                ConnectError::Tls { address, source: Box::new(source) }
-            }
-            Error::Io(IoError::Io(source)) => {
-                if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                    return ConnectError::Tls { address, source: Box::new(source) };
-                }
-                ConnectError::Unreachable { address, source: Box::new(source) }
-            }
-            Error::Server(source) => match source.code {
-                ACCESS_DENIED => ConnectError::Refused { address, source: Box::new(source) },
-                DATABASE_ACCESS_DENIED | UNKNOWN_DATABASE => ConnectError::NoDatabase {
-                    database: self.target.database.clone(),
-                    address,
-                    source: Box::new(source),
-                },
-                _ => ConnectError::Server { address, source: Box::new(source) },
-            },
-            source => ConnectError::Server { address, source: Box::new(source) },
-        }
     }
 }
 

@@ -10,7 +10,8 @@ use mysql_async::{Conn, Error, Row};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::{ConnectError, Connector};
+use super::connect::Connector;
+use super::explain::ConnectError;
 use super::url::Target;
 use crate::error::{StoreError, StoreErrorKind};
 

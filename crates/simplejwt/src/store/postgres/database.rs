@@ -13,7 +13,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client};
 
 use super::connect::Servers;
-use super::url::{self, ConnectError, Target};
+use super::explain::ConnectError;
+use super::url::{self, Target};
 use crate::error::{StoreError, StoreErrorKind};
 
 /// How a [`PostgresDatabase`] is used.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::PoolError;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -18,78 +17,11 @@ use rustls::{
 use tokio_postgres::config::{
     ChannelBinding, Host, LoadBalanceHosts, SslMode, SslNegotiation, TargetSessionAttrs,
 };
-use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::explain::ConnectError;
 use super::parameters::URL_PARAMETERS;
 use crate::store::url::{Parts, Query, same};
-
-/// Why a database can't be connected to; the text says what to do.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The URL can't be what was meant.
-    #[error("the database's URL {0}")]
-    Url(String),
-    /// The file of certificate authorities can't be used.
-    #[error("can't read the certificate authorities in {}", .path.display())]
-    Certificates {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The server refuses the user.
-    #[error("the server at {server} refuses the user: check the name and the password")]
-    Refused {
-        /// The server.
-        server: String,
-        /// What it says.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// There is no such database.
-    #[error("the server at {server} has no such database: create it, or check its name")]
-    NoDatabase {
-        /// The server.
-        server: String,
-        /// What it says.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The server can't be reached.
-    #[error("can't connect to {server}: is it running, and is the address right?")]
-    Unreachable {
-        /// The server.
-        server: String,
-        /// Why.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The pool or TLS can't be set up.
-    #[error("can't set up connections")]
-    Setup(#[source] Box<dyn StdError + Send + Sync>),
-}
-
-impl ConnectError {
-    pub(super) fn of(target: &Target, error: PoolError) -> Self {
-        let server = target.server();
-        let state = match &error {
-            PoolError::Backend(error) => error.code().cloned(),
-            _ => None,
-        };
-        let source = Box::new(error);
-        match state {
-            Some(state)
-                if state == SqlState::INVALID_PASSWORD
-                    || state == SqlState::INVALID_AUTHORIZATION_SPECIFICATION =>
-            {
-                Self::Refused { server, source }
-            }
-            Some(state) if state == SqlState::INVALID_CATALOG_NAME => {
-                Self::NoDatabase { server, source }
-            }
-            _ => Self::Unreachable { server, source },
-        }
-    }
-}
 
 /// How far the server's certificate is looked at: libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +69,7 @@ impl Target {
     }
 
     /// Where it is, for messages.
-    fn server(&self) -> String {
+    pub(super) fn server(&self) -> String {
         let ports = self.config.get_ports();
         let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
         let hosts: Vec<_> = self
