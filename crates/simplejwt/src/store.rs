@@ -39,9 +39,9 @@ pub mod schema;
 pub mod session;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "sql")]
 #[cfg_attr(
-    not(all(feature = "postgres", feature = "mysql")),
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(dead_code, reason = "each database uses a part of it")
 )]
 pub mod url;

@@ -80,7 +80,8 @@ pub(crate) fn run(options: &Quickstart) -> Result<ExitCode, Failure> {
     let environment = Environment::of_process().serving_only();
     let mut loaded = crate::config::load(Some(&dir.join(CONFIG)), &environment)?;
     if let Some(bind) = &options.bind {
-        loaded.config.server.bind.clone_from(bind);
+        loaded.config.server.bind = crate::config::bind(&bind.as_str().into())
+            .map_err(|problem| Failure::Usage(format!("--bind {problem}")))?;
     }
     telemetry::warn(&loaded.warnings);
     telemetry::start(&loaded.config.log);
