@@ -15,6 +15,7 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
         cli::Config::Check => {
             let loaded = super::load(file)?;
             let config = &loaded.config;
+            super::servable(config)?;
             let (warnings, keys) = super::block_on(async {
                 let app = app::build(config).await?;
                 let mut warnings = app.warnings(config).await?;

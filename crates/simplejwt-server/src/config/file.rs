@@ -55,7 +55,7 @@ fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
         if !TABLES.iter().any(|(table, _)| *table == name) {
             let hint = did_you_mean(&name, TABLES.iter().map(|(table, _)| *table));
             let what = if value.is_table() { format!("[{name}]") } else { name.clone() };
-            let hint = elsewhere(&name, "").unwrap_or(hint);
+            let hint = elsewhere(&name, &hint).unwrap_or(hint);
             problems.push(format!("{origin}: there is no {what}{hint}"));
             continue;
         }
@@ -150,7 +150,7 @@ pub(super) fn elsewhere(name: &str, hint: &str) -> Option<String> {
     let plain = name.strip_suffix("_file").unwrap_or(&name);
     let named = |item: &&Item| item.name == name || item.from_file && item.name == plain;
     if let Some(item) = item::all().find(named) {
-        return Some(format!("; it belongs into [{}]", item.table));
+        return Some(format!("; it belongs into [{}], or into {}", item.table, item.env));
     }
     if !hint.is_empty() {
         return None;
