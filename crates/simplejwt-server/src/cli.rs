@@ -19,7 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   simplejwt quickstart                        everything from nothing, on 127.0.0.1:8000
   simplejwt serve --config simplejwt.toml     serve as a file says
-  DATABASE_URL=sqlite:///srv/db.sqlite3 SECRET_KEY=… simplejwt serve
+  DATABASE_URL=sqlite:////srv/db.sqlite3 SECRET_KEY=… simplejwt serve
                                               serve on Django's database, without a file";
 
 /// Access and refresh tokens for Django's users, as djangorestframework-simplejwt has them.

@@ -325,3 +325,5 @@ fn weak_key(settings: &Settings) -> Option<String> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod url_page;

@@ -119,9 +119,76 @@ fn a_wrong_configuration_is_3() {
         let output = run(args, environment);
         let said = stderr(&output);
         assert_eq!(output.status.code(), Some(3), "{args:?}: {said}");
-        assert!(said.starts_with("error: ") && said.contains(told), "{args:?}: {said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains(told), "{args:?}: {said}");
+        assert!(said.lines().all(|line| line.starts_with("error: ")), "{said}");
     }
+    let both = stderr(&run(&["config", "check"], &[]));
+    assert_eq!(both.lines().count(), 2, "the key and the database at once: {both}");
+    for (url, told) in [
+        ("postgres://u@h/d?conn_max_aeg=60", "the parameter conn_max_aeg"),
+        ("mysql://u@h/d?read_default_file=x", "the parameter read_default_file"),
+        ("postgres://u@h/d?sslrootcert=nowhere.pem", "nowhere.pem"),
+        ("redshift://u@h/d", "Amazon Redshift"),
+        ("sqlite:////srv/d?immutable=1", "the parameter immutable"),
+        ("postgres://u@h/d?sslmode=verify", "unknown sslmode"),
+    ] {
+        for args in [&["config", "check"][..], &["migrate"], &["user", "list"]] {
+            let output = run(args, &[SECRET, ("DATABASE_URL", url)]);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(3), "{url} {args:?}: {said}");
+            assert!(said.contains(told), "{url}: {said}");
+        }
+    }
+}
+
+/// Django takes what follows three slashes for relative.
+#[test]
+fn a_file_that_django_would_take_for_another_is_3_and_none_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = format!("simplejwt-cli-{}.sqlite3", std::process::id());
+    let url = format!("sqlite:///{name}");
+    let (root, here) = (std::path::Path::new("/").join(&name), directory.path().join(&name));
+    for there in [false, true] {
+        if there {
+            fs::write(&here, "").unwrap();
+        }
+        for args in [
+            &["config", "check"][..],
+            &["migrate"],
+            &["migrate", "--check"],
+            &["user", "add", "alice", "--generate-password"],
+            &["user", "list"],
+            &["token", "flush-expired"],
+            &["session", "list", "alice"],
+            &["serve"],
+        ] {
+            let environment = [SECRET, ("DATABASE_URL", url.as_str())];
+            let output =
+                process::simplejwt(args, &environment).current_dir(&directory).output().unwrap();
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(3), "{args:?}: {said}");
+            let both = [root.display().to_string(), here.display().to_string()];
+            assert!(both.iter().all(|path| said.contains(path)), "{args:?}: {said}");
+            assert!(!root.exists(), "{args:?}");
+        }
+    }
+    assert_eq!(fs::read(&here).unwrap(), b"");
+    let absolute = format!("sqlite:///{}", here.display());
+    let output = run(&["migrate"], &[SECRET, ("DATABASE_URL", &absolute)]);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn the_database_s_url_may_be_in_a_file() {
+    let place = Place::new();
+    let path = place.directory.path().join("database-url");
+    fs::write(&path, format!("{}\n", place.url)).unwrap();
+    let file = path.to_str().unwrap();
+    let output = run(&["migrate"], &[SECRET, ("DATABASE_URL_FILE", file)]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let both =
+        run(&["migrate"], &[SECRET, ("DATABASE_URL_FILE", file), ("DATABASE_URL", &place.url)]);
+    assert_eq!(both.status.code(), Some(3), "{}", stderr(&both));
 }
 
 #[test]

@@ -12,7 +12,8 @@ Made by `cargo xtask generate` from `crates/simplejwt/src/settings.rs`; change i
 In the server's configuration file these stand under `[simple_jwt]`, under either name. In the
 environment variable `SIMPLE_JWT` they stand in one JSON object, under upstream's names. In Rust
 they are the fields of `simplejwt::Settings`. Durations are written as seconds (`300`), with a unit
-(`\"5m\"`, `\"1d\"`) or as ISO 8601 (`\"PT5M\"`).
+(`\"5m\"`, `\"1d\"`) or as ISO 8601 (`\"PT5M\"`). Where users and tokens are kept is said by
+`DATABASE_URL`: [database-urls.md](database-urls.md).
 ";
 
 struct Field {
