@@ -39,6 +39,8 @@ pub mod schema;
 pub mod session;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod tls;
 
 use std::fmt;
 

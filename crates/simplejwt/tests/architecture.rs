@@ -72,11 +72,7 @@ const IMPLEMENTATIONS: &[&str] = &[
 
 /// What only some files may name, and why.
 const RESERVED: &[(&str, &[&str], &str)] = &[
-    (
-        "aws_lc_rs",
-        &["jws", "store/mysql/connect", "store/postgres/url"],
-        "signatures and TLS alone",
-    ),
+    ("aws_lc_rs", &["jws", "store/mysql/connect", "store/tls"], "signatures and TLS alone"),
     ("SystemTime::now", &["clock"], "time comes from a `Clock`"),
     ("getrandom::", &["random"], "randomness has one source"),
     ("rusqlite", &["store/sqlite", "users/sqlite"], "only stores know a database"),

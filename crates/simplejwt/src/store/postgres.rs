@@ -19,6 +19,7 @@ mod revocations;
 mod rotations;
 pub(crate) mod schema;
 mod sessions;
+mod tls;
 mod url;
 
 use std::fmt;

@@ -11,6 +11,7 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use super::url::Target;
 use crate::store::network;
+use crate::store::tls::sentence;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -182,6 +183,12 @@ impl ConnectError {
                     advice: "it writes, and target_session_attrs asks for one that only reads",
                     source: error.into(),
                 },
+                // A server that refuses the client's certificate says so after the handshake.
+                Some(source)
+                    if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) =>
+                {
+                    Self::Tls { server, advice: sentence(source) }
+                }
                 Some(source) => {
                     let advice = network::advice(source);
                     Self::Unreachable { server, advice, source: error.into() }
