@@ -12,10 +12,13 @@ pub(crate) mod datetime;
 mod explain;
 mod flush;
 pub mod migrate;
+#[cfg(target_os = "linux")]
+mod relay;
 mod revocations;
 pub(crate) mod schema;
 pub(crate) mod sessions;
 mod sql;
+mod tls;
 mod url;
 
 use std::fmt;

@@ -8,6 +8,7 @@ use mysql_async::{DriverError, Error, IoError};
 
 use super::url::{Address, UrlError};
 use crate::store::network;
+use crate::store::tls::sentence;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -135,6 +136,9 @@ pub enum ConnectError {
     /// Of several hosts none can be written.
     #[error("none of the hosts can be written (@@read_only is set on those that answer)")]
     ReadOnly,
+    /// TLS can't be set up.
+    #[error("can't set up connections")]
+    Setup(#[source] Cause),
     /// Anything else.
     #[error("MySQL at {address} can't be used")]
     Server {
@@ -176,7 +180,7 @@ impl ConnectError {
             Error::Io(IoError::Tls(error)) => Self::Tls { address, advice: error.to_string() },
             Error::Io(IoError::Io(source)) => {
                 if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                    return Self::Tls { address, advice: source.to_string() };
+                    return Self::Tls { address, advice: sentence(&source) };
                 }
                 // What the driver makes of bytes that it can't read.
                 if source.kind() == std::io::ErrorKind::InvalidData {
