@@ -19,6 +19,8 @@ pub mod flush;
 pub mod memory;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod network;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "sql")]
@@ -37,6 +39,8 @@ pub mod schema;
 pub mod session;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod tls;
 
 use std::fmt;
 

@@ -9,12 +9,16 @@
 mod connect;
 pub(crate) mod database;
 pub(crate) mod datetime;
+mod explain;
 mod flush;
 pub mod migrate;
+#[cfg(target_os = "linux")]
+mod relay;
 mod revocations;
 pub(crate) mod schema;
 pub(crate) mod sessions;
 mod sql;
+mod tls;
 mod url;
 
 use std::fmt;
@@ -34,8 +38,8 @@ use crate::users::UserId;
 use crate::users::lookup::nothing_of;
 use crate::users::table::{Key, UserTable};
 
-pub use connect::ConnectError;
 pub use database::{MysqlDatabase, MysqlOptions};
+pub use explain::ConnectError;
 pub use url::UrlError;
 
 use database::{Failure, attempt, begin, commit};

@@ -11,6 +11,7 @@ pub(crate) mod batch;
 mod connect;
 mod database;
 mod encoding;
+mod explain;
 mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
@@ -18,6 +19,7 @@ mod revocations;
 mod rotations;
 pub(crate) mod schema;
 mod sessions;
+mod tls;
 mod url;
 
 use std::fmt;
@@ -42,7 +44,7 @@ use crate::users::table::{Key, UserTable, quoted};
 
 pub(crate) use database::run;
 pub use database::{PostgresDatabase, PostgresOptions};
-pub use url::ConnectError;
+pub use explain::ConnectError;
 
 use batch::Batches;
 use encoding::Encoding;

@@ -10,7 +10,9 @@ use mysql_async::{Conn, Error, Row};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::{ConnectError, Connector};
+use super::connect::Connector;
+use super::explain::ConnectError;
+use super::tls::Tls;
 use super::url::Target;
 use crate::error::{StoreError, StoreErrorKind};
 
@@ -45,7 +47,7 @@ impl Default for MysqlOptions {
 /// meaning of its own is written as `%` and two digits. Several hosts (`host1:3306,host2:3306`):
 /// the first that can be written is used. Parameters: `socket=/run/mysqld/mysqld.sock`,
 /// `ssl-mode=disabled|preferred|required|verify_ca|verify_identity` as in MySQL's own programs,
-/// `ssl-ca=FILE`.
+/// `ssl-ca=FILE`, `ssl-cert=FILE` and `ssl-key=FILE` for servers that ask for a client's certificate.
 ///
 /// Needs a Tokio runtime.
 #[derive(Clone)]
@@ -76,8 +78,10 @@ impl MysqlDatabase {
     /// # Errors
     /// [`ConnectError`], whose text says what to do.
     pub async fn connect(url: &str, options: MysqlOptions) -> Result<Self, ConnectError> {
+        let target = Target::parse(url)?;
         let connector = Connector {
-            target: Target::parse(url)?,
+            tls: Tls::new(&target)?,
+            target,
             connect_timeout: options.connect_timeout,
             lock_timeout: options.operation_timeout,
         };

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use crate::store::tls::IdentityFiles;
+
 /// Why a URL doesn't name a database. Holds no part of the user's name or password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -27,7 +29,7 @@ pub enum UrlError {
     )]
     Encoding(&'static str),
     /// A parameter that isn't known.
-    #[error("\"{0}\" is not a parameter: socket, ssl-mode and ssl-ca are")]
+    #[error("\"{0}\" is not a parameter: socket, ssl-mode, ssl-ca, ssl-cert and ssl-key are")]
     Parameter(String),
     /// A parameter's value that isn't known.
     #[error(
@@ -35,6 +37,9 @@ pub enum UrlError {
          verify_identity are"
     )]
     SslMode(String),
+    /// `ssl-key` without `ssl-cert`.
+    #[error("the URL has ssl-key without ssl-cert: name the certificate, too")]
+    KeyAlone,
     /// `ssl-ca` or a verifying mode with a socket or without TLS.
     #[error("ssl-mode={0} needs a host, not a socket")]
     SslOverSocket(&'static str),
@@ -93,6 +98,7 @@ pub(super) struct Target {
     pub(super) database: String,
     pub(super) ssl_mode: SslMode,
     pub(super) ssl_ca: Option<PathBuf>,
+    pub(super) ssl_identity: Option<IdentityFiles>,
 }
 
 impl fmt::Debug for Target {
@@ -132,6 +138,7 @@ impl Target {
         };
         let mut socket = None;
         let (mut ssl_mode, mut ssl_ca) = (None, None);
+        let (mut certificate, mut key) = (None, None);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = decoded(value, "query")?;
@@ -141,10 +148,20 @@ impl Target {
                     ssl_mode = Some(SslMode::parse(&value).ok_or(UrlError::SslMode(value))?);
                 }
                 "ssl-ca" | "ssl_ca" => ssl_ca = Some(PathBuf::from(value)),
+                "ssl-cert" | "ssl_cert" => certificate = Some(PathBuf::from(value)),
+                "ssl-key" | "ssl_key" => key = Some(PathBuf::from(value)),
                 // Whatever it is, it isn't repeated: it may be part of a password.
                 name => return Err(UrlError::Parameter(shortened(name))),
             }
         }
+        let ssl_identity = match (certificate, key) {
+            (None, None) => None,
+            (None, Some(_)) => return Err(UrlError::KeyAlone),
+            (Some(certificate), key) => {
+                let key = key.unwrap_or_else(|| certificate.clone());
+                Some(IdentityFiles { certificate, key })
+            }
+        };
         // A file of authorities is for looking at certificates.
         let ssl_mode = ssl_mode.unwrap_or(match ssl_ca {
             Some(_) => SslMode::VerifyIdentity,
@@ -167,6 +184,7 @@ impl Target {
             database,
             ssl_mode,
             ssl_ca,
+            ssl_identity,
         })
     }
 }
@@ -257,6 +275,7 @@ mod tests {
             ("mysql://u:50%@h/d", UrlError::Encoding("password")),
             ("mysql://u:%ff@h/d", UrlError::Encoding("password")),
             ("mysql://h/d?x=1", UrlError::Parameter("x…".into())),
+            ("mysql://h/d?ssl-key=x", UrlError::KeyAlone),
             ("mysql://h/d?ssl-mode=on", UrlError::SslMode("on".into())),
             ("mysql:///d?socket=/s&ssl-mode=verify_ca", UrlError::SslOverSocket("verify_ca")),
         ] {

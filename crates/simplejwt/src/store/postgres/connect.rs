@@ -15,18 +15,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{LoadBalanceHosts, SslMode, TargetSessionAttrs};
-use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Connection, Error, NoTls, Socket};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
+use super::tls::{self, MakeTls};
+
+type Stream = tls::Stream<Socket>;
 
 /// The servers of a URL. Clones share which of them was good last.
 #[derive(Clone)]
 pub(super) struct Servers {
     /// One configuration each.
     each: Arc<[Config]>,
-    tls: MakeRustlsConnect,
+    tls: MakeTls,
     /// How long one may take.
     limit: Duration,
     /// The one to begin with.
@@ -34,7 +34,7 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn new(config: &Config, tls: MakeRustlsConnect, limit: Duration) -> Self {
+    pub(super) fn new(config: &Config, tls: MakeTls, limit: Duration) -> Self {
         let count = config.get_hosts().len().max(config.get_hostaddrs().len());
         let each = (0..count).map(|at| alone(config, at)).collect();
         Self { each, tls, limit, first: Arc::default() }
@@ -49,7 +49,7 @@ impl Servers {
         let mut failed = None;
         for at in self.order() {
             let Some(config) = self.each.get(at) else { continue };
-            match tokio::time::timeout(self.limit, config.connect(self.tls.clone())).await {
+            match tokio::time::timeout(self.limit, tls::open(config, &self.tls)).await {
                 Ok(Ok(connected)) => {
                     self.first.store(at, Ordering::Relaxed);
                     return Ok(connected);
@@ -123,6 +123,10 @@ fn alone(config: &Config, at: usize) -> Config {
     }
     if let Some(address) = config.get_hostaddrs().get(at) {
         one.hostaddr(*address);
+        if config.get_hosts().is_empty() {
+            // The name that TLS is told.
+            one.host(address.to_string());
+        }
     }
     if let Some(port) = config.get_ports().get(at).or(config.get_ports().first()) {
         one.port(*port);

@@ -13,7 +13,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client};
 
 use super::connect::Servers;
-use super::url::{self, ConnectError, Target};
+use super::explain::ConnectError;
+use super::tls::MakeTls;
+use super::url::Target;
 use crate::error::{StoreError, StoreErrorKind};
 
 /// How a [`PostgresDatabase`] is used.
@@ -208,7 +210,7 @@ fn servers_of(
     }
     // What is gone without a word is noticed at last.
     target.config.tcp_user_timeout(options.operation_timeout.saturating_mul(2));
-    let servers = Servers::new(&target.config, url::connector(&target)?, per_server);
+    let servers = Servers::new(&target.config, MakeTls::new(&target)?, per_server);
     Ok((target, servers, per_server))
 }
 

@@ -1,101 +1,14 @@
 //! What a URL says of a PostgreSQL server, and how it is connected to.
 
-use std::error::Error as StdError;
+use std::error::Error as _;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr as _;
-use std::sync::Arc;
 
-use deadpool_postgres::PoolError;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::error::SqlState;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 
-/// Why a database can't be connected to; the text says what to do.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The URL can't be what was meant.
-    #[error("the database's URL {0}")]
-    Url(String),
-    /// The file of certificate authorities can't be used.
-    #[error("can't read the certificate authorities in {}", .path.display())]
-    Certificates {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The server refuses the user.
-    #[error("the server at {server} refuses the user: check the name and the password")]
-    Refused {
-        /// The server.
-        server: String,
-        /// What it says.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// There is no such database.
-    #[error("the server at {server} has no such database: create it, or check its name")]
-    NoDatabase {
-        /// The server.
-        server: String,
-        /// What it says.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The server can't be reached.
-    #[error("can't connect to {server}: is it running, and is the address right?")]
-    Unreachable {
-        /// The server.
-        server: String,
-        /// Why.
-        source: Box<dyn StdError + Send + Sync>,
-    },
-    /// The pool or TLS can't be set up.
-    #[error("can't set up connections")]
-    Setup(#[source] Box<dyn StdError + Send + Sync>),
-}
-
-impl ConnectError {
-    pub(super) fn of(target: &Target, error: PoolError) -> Self {
-        let server = target.server();
-        let state = match &error {
-            PoolError::Backend(error) => error.code().cloned(),
-            _ => None,
-        };
-        let source = Box::new(error);
-        match state {
-            Some(state)
-                if state == SqlState::INVALID_PASSWORD
-                    || state == SqlState::INVALID_AUTHORIZATION_SPECIFICATION =>
-            {
-                Self::Refused { server, source }
-            }
-            Some(state) if state == SqlState::INVALID_CATALOG_NAME => {
-                Self::NoDatabase { server, source }
-            }
-            _ => Self::Unreachable { server, source },
-        }
-    }
-}
-
-/// How far the server's certificate is looked at: libpq's `sslmode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verify {
-    /// Not at all: `prefer`, and `require` without `sslrootcert`.
-    Nothing,
-    /// Who issued it: `verify-ca`.
-    Issuer,
-    /// That, and whose name is in it: `verify-full`.
-    Name,
-}
+use super::explain::ConnectError;
+use crate::store::tls::{IdentityFiles, TlsOptions, Verify};
 
 /// A URL, taken apart.
 #[derive(Clone)]
@@ -103,6 +16,7 @@ pub(super) struct Target {
     pub(super) config: tokio_postgres::Config,
     verify: Verify,
     roots: Option<PathBuf>,
+    identity: Option<IdentityFiles>,
 }
 
 /// What else can stand behind the question mark.
@@ -127,6 +41,8 @@ const PARAMETERS: &[&str] = &[
     "sslnegotiation",
 ];
 
+const SYSTEM: &str = "system";
+
 impl Target {
     pub(super) fn parse(url: &str) -> Result<Self, ConnectError> {
         let wrong = |problem: &str| ConnectError::Url(problem.to_owned());
@@ -139,19 +55,31 @@ impl Target {
             ));
         }
         let (mut mode, mut roots) = (None, None);
+        let (mut certificate, mut key) = (None, None);
         let mut rest = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("sslmode", value)) => mode = Some(value.to_owned()),
                 Some(("sslrootcert", value)) => roots = Some(PathBuf::from(unquoted(value))),
-                Some(("sslcert" | "sslkey" | "sslpassword", _)) => {
-                    return Err(wrong("asks for a client's certificate, which isn't supported"));
+                Some(("sslcert", value)) => certificate = Some(PathBuf::from(unquoted(value))),
+                Some(("sslkey", value)) => key = Some(PathBuf::from(unquoted(value))),
+                Some(("sslpassword", _)) => {
+                    return Err(wrong(
+                        "has sslpassword, which isn't supported: write the key without a password \
+                         (openssl pkey -in FILE -out NEW) and take it out",
+                    ));
+                }
+                Some(("sslcrl" | "sslcrldir", _)) => {
+                    return Err(wrong(
+                        "has sslcrl or sslcrldir, which isn't supported: certificates aren't \
+                         looked up in lists of revoked ones; take it out",
+                    ));
                 }
                 Some((name, _)) if PARAMETERS.contains(&name) => rest.push(pair),
                 // What isn't known may be part of a password.
                 _ => {
                     return Err(ConnectError::Url(format!(
-                        "has a parameter that isn't known: there are sslmode, sslrootcert, {}",
+                        "has a parameter that isn't known: there are sslmode, sslrootcert, sslcert, sslkey, {}",
                         PARAMETERS.join(", ")
                     )));
                 }
@@ -164,6 +92,25 @@ impl Target {
             let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
             ConnectError::Url(format!("can't be understood: {error}{source}"))
         })?;
+        let identity = match (certificate, key) {
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(wrong("has sslkey without sslcert: name the certificate, too"));
+            }
+            (Some(certificate), key) => {
+                let key = key.unwrap_or_else(|| certificate.clone());
+                Some(IdentityFiles { certificate, key })
+            }
+        };
+        // libpq's word for those that the operating system trusts, and for nothing weaker.
+        if roots.as_deref() == Some(SYSTEM.as_ref()) {
+            if !matches!(mode.as_deref(), None | Some("verify-full")) {
+                return Err(wrong(
+                    "has sslrootcert=system, which goes with sslmode=verify-full alone",
+                ));
+            }
+            (mode, roots) = (Some("verify-full".to_owned()), None);
+        }
         let (ssl, verify) = match (mode.as_deref(), &roots) {
             (Some("disable"), _) => (SslMode::Disable, Verify::Nothing),
             (None | Some("prefer" | "allow"), None) => (SslMode::Prefer, Verify::Nothing),
@@ -183,6 +130,12 @@ impl Target {
         let is_local = |host: &Host| !matches!(host, Host::Tcp(_));
         let local = !config.get_hosts().is_empty() && config.get_hosts().iter().all(is_local);
         config.ssl_mode(if local { SslMode::Disable } else { ssl });
+        let direct = config.get_ssl_negotiation() == SslNegotiation::Direct;
+        if direct && config.get_ssl_mode() == SslMode::Prefer {
+            return Err(wrong(
+                "has sslnegotiation=direct, which needs sslmode=require, verify-ca or verify-full",
+            ));
+        }
         if config.get_application_name().is_none() {
             config.application_name("simplejwt");
         }
@@ -192,11 +145,20 @@ impl Target {
         if config.get_user().is_none() {
             return Err(wrong("names no user: write postgres://user:password@host/database"));
         }
-        Ok(Self { config, verify, roots })
+        Ok(Self { config, verify, roots, identity })
+    }
+
+    /// What the URL says of TLS.
+    pub(super) fn tls_options(&self) -> TlsOptions {
+        TlsOptions {
+            verify: self.verify,
+            authorities: self.roots.clone(),
+            identity: self.identity.clone(),
+        }
     }
 
     /// Where it is, for messages.
-    fn server(&self) -> String {
+    pub(super) fn server(&self) -> String {
         let ports = self.config.get_ports();
         let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
         let hosts: Vec<_> = self
@@ -243,104 +205,6 @@ fn unquoted(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// TLS as the URL asks for it.
-pub(super) fn connector(target: &Target) -> Result<MakeRustlsConnect, ConnectError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let setup = |error: rustls::Error| ConnectError::Setup(error.into());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(setup)?;
-    let verifier: Arc<dyn ServerCertVerifier> = match target.verify {
-        Verify::Nothing => Arc::new(Lenient { provider, issuer: None }),
-        verify => {
-            let roots = Arc::new(roots(target.roots.as_deref())?);
-            let strict = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
-                .build()
-                .map_err(|error| ConnectError::Setup(error.into()))?;
-            match verify {
-                Verify::Name => strict,
-                _ => Arc::new(Lenient { provider, issuer: Some(strict) }),
-            }
-        }
-    };
-    let config =
-        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
-}
-
-fn roots(file: Option<&Path>) -> Result<RootCertStore, ConnectError> {
-    let mut roots = RootCertStore::empty();
-    let Some(path) = file else {
-        // Those that can't be read are missed only by who needs them.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        return Ok(roots);
-    };
-    let unusable = |source: Box<dyn StdError + Send + Sync>| ConnectError::Certificates {
-        path: path.to_owned(),
-        source,
-    };
-    for certificate in
-        CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.into()))?
-    {
-        let certificate = certificate.map_err(|error| unusable(error.into()))?;
-        roots.add(certificate).map_err(|error| unusable(error.into()))?;
-    }
-    if roots.is_empty() {
-        return Err(unusable("there is no certificate in it".into()));
-    }
-    Ok(roots)
-}
-
-/// Takes a certificate whatever name is in it; of certain issuers, or of any.
-#[derive(Debug)]
-struct Lenient {
-    provider: Arc<CryptoProvider>,
-    issuer: Option<Arc<WebPkiServerVerifier>>,
-}
-
-impl ServerCertVerifier for Lenient {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let Some(issuer) = &self.issuer else { return Ok(ServerCertVerified::assertion()) };
-        let verified =
-            issuer.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            other => other,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,6 +228,7 @@ mod tests {
             ),
             ("postgresql://u@h/db?sslmode=verify-full", "h:5432", SslMode::Require, Verify::Name),
             ("postgres://u@h/db?sslrootcert=x", "h:5432", SslMode::Require, Verify::Name),
+            ("postgres://u@h/db?sslrootcert=system", "h:5432", SslMode::Require, Verify::Name),
             ("postgres://u@/db?host=/run/pg", "/run/pg", SslMode::Disable, Verify::Nothing),
             (
                 "postgres://u@%2Frun%2Fpg/db?sslmode=require",
@@ -378,7 +243,11 @@ mod tests {
         }
         for (url, told) in [
             ("postgres://u@h/db?sslmode=maybe", "unknown sslmode"),
-            ("postgres://h/db?sslcert=x&user=u", "certificate"),
+            ("postgres://h/db?sslkey=x&user=u", "sslcert"),
+            ("postgres://h/db?sslcert=x&sslkey=y&sslpassword=s3cret&user=u", "sslpassword"),
+            ("postgres://u@h/db?sslcrldir=x", "sslcrldir"),
+            ("postgres://u@h/db?sslrootcert=system&sslmode=require", "verify-full"),
+            ("postgres://u@h/db?sslnegotiation=direct", "sslmode=require"),
             ("postgres:///db?user=u", "no host"),
             ("postgres://h/db", "no user"),
             ("postgres://u:x@h/db?s3cret", "isn't known"),
