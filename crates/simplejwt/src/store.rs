@@ -41,6 +41,12 @@ pub mod session;
 pub mod sqlite;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod tls;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg_attr(
+    not(all(feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
+pub mod url;
 
 use std::fmt;
 

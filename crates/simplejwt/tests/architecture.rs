@@ -55,6 +55,7 @@ const IMPLEMENTATIONS: &[&str] = &[
     "store/references",
     "store/schema",
     "store/sqlite",
+    "store/url",
     "users/column",
     "users/fields",
     "users/login",

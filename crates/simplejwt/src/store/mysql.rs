@@ -12,6 +12,7 @@ pub(crate) mod datetime;
 mod explain;
 mod flush;
 pub mod migrate;
+mod parameters;
 #[cfg(target_os = "linux")]
 mod relay;
 mod revocations;
@@ -40,7 +41,8 @@ use crate::users::table::{Key, UserTable};
 
 pub use database::{MysqlDatabase, MysqlOptions};
 pub use explain::ConnectError;
-pub use url::UrlError;
+pub use parameters::URL_PARAMETERS;
+pub use url::{UrlError, url_warnings};
 
 use database::{Failure, attempt, begin, commit};
 use datetime::datetime;

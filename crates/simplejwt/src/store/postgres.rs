@@ -15,6 +15,7 @@ mod explain;
 mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
+mod parameters;
 mod revocations;
 mod rotations;
 pub(crate) mod schema;
@@ -45,6 +46,8 @@ use crate::users::table::{Key, UserTable, quoted};
 pub(crate) use database::run;
 pub use database::{PostgresDatabase, PostgresOptions};
 pub use explain::ConnectError;
+pub use parameters::URL_PARAMETERS;
+pub use url::url_warnings;
 
 use batch::Batches;
 use encoding::Encoding;

@@ -49,6 +49,11 @@ impl Connector {
         let explain = |error| ConnectError::of(address, &self.target.database, error);
         let mut conn =
             self.tls.open(&self.target, address, self.opts(address), self.connect_timeout).await?;
+        if let Some(statement) = &self.target.init_command {
+            conn.query_drop(statement.as_str()).await.map_err(explain)?;
+            // Texts are read and written as what they are, whatever that said.
+            conn.query_drop("SET NAMES utf8mb4").await.map_err(explain)?;
+        }
         // MariaDB and MySQL call the variable of the isolation level by different names.
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             .await

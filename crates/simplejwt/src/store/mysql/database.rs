@@ -81,8 +81,8 @@ impl MysqlDatabase {
         let target = Target::parse(url)?;
         let connector = Connector {
             tls: Tls::new(&target)?,
+            connect_timeout: target.connect_timeout.unwrap_or(options.connect_timeout),
             target,
-            connect_timeout: options.connect_timeout,
             lock_timeout: options.operation_timeout,
         };
         let first = connector.connect().await?;

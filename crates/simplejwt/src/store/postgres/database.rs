@@ -209,7 +209,9 @@ fn servers_of(
         target.config.keepalives_retries(3);
     }
     // What is gone without a word is noticed at last.
-    target.config.tcp_user_timeout(options.operation_timeout.saturating_mul(2));
+    if target.config.get_tcp_user_timeout().is_none() {
+        target.config.tcp_user_timeout(options.operation_timeout.saturating_mul(2));
+    }
     let servers = Servers::new(&target.config, MakeTls::new(&target)?, per_server);
     Ok((target, servers, per_server))
 }
