@@ -86,7 +86,13 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("axum::", &["web/axum"], "one adapter knows the framework"),
     (
         "tokio::spawn",
-        &["store/postgres/batch", "store/postgres/connect", "store/postgres/database"],
+        &[
+            "store/mysql/late",
+            "store/postgres/batch",
+            "store/postgres/database",
+            "store/postgres/servers",
+            "store/postgres/watch",
+        ],
         "a task that ends unseen is one too many: these end with a batch or a connection, and \
          whoever waits for those is told",
     ),

@@ -10,9 +10,11 @@ mod connect;
 pub(crate) mod database;
 pub(crate) mod datetime;
 mod flush;
+mod late;
 pub mod migrate;
 mod revocations;
 pub(crate) mod schema;
+mod servers;
 pub(crate) mod sessions;
 mod sql;
 mod url;
@@ -25,6 +27,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row, Value, params};
 
 use super::flush::{FlushExpired, Flushed};
+use super::late::Late;
 use super::references::References;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
@@ -68,6 +71,7 @@ pub struct MysqlStore {
     users: Arc<str>,
     /// As the catalogue had them when the purge began.
     references: Arc<Mutex<Arc<References>>>,
+    late: Late,
 }
 
 impl fmt::Debug for MysqlStore {
@@ -89,6 +93,7 @@ impl MysqlStore {
             sql: Arc::new(sql),
             users: users.table.as_str().into(),
             references: Arc::default(),
+            late: Late::new(database.max_connections()),
         })
     }
 

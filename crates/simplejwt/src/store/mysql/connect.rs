@@ -4,10 +4,10 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, SslOpts};
+use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, SslOpts};
 
+use super::servers::{self, Standing};
 use super::url::{Address, SslMode, Target, UrlError};
-use crate::panics;
 
 /// Why a MySQL or MariaDB server can't be used. Never holds the password.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +97,24 @@ pub enum ConnectError {
     /// Of several hosts none can be written.
     #[error("none of the hosts can be written (@@read_only is set on those that answer)")]
     ReadOnly,
+    /// Of several hosts of a Galera cluster none is in touch with the others.
+    #[error(
+        "none of the hosts is a synced member of its Galera cluster's primary component: look at \
+         SHOW STATUS LIKE 'wsrep_%' there"
+    )]
+    NotSynced,
+    /// The server has no connection left, for anybody or for this user.
+    #[error(
+        "MySQL at {address} has no connection left for us: raise max_connections (or the user's \
+         limit) there, or have fewer in max_connections of [database]"
+    )]
+    Full {
+        /// Which server.
+        address: String,
+        /// What it said.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// Anything else.
     #[error("MySQL at {address} can't be used")]
     Server {
@@ -111,8 +129,10 @@ pub enum ConnectError {
 const ACCESS_DENIED: u16 = 1045;
 const DATABASE_ACCESS_DENIED: u16 = 1044;
 const UNKNOWN_DATABASE: u16 = 1049;
+/// Of the server, of a user at a time, and of a user in an hour.
+const FULL: [u16; 3] = [1040, 1203, 1226];
 
-/// Opens connections to whichever of the servers can be written.
+/// Opens connections to a server; to which one, [`Servers`](super::servers::Servers) decides.
 pub(super) struct Connector {
     pub(super) target: Target,
     pub(super) connect_timeout: Duration,
@@ -121,32 +141,11 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) async fn connect(&self) -> Result<Conn, ConnectError> {
-        let several = self.target.addresses.len() > 1;
-        let mut failed = None;
-        for address in &self.target.addresses {
-            let limit = self.connect_timeout;
-            // A driver that panics is one that can't connect.
-            let connecting = panics::caught(self.connect_to(address));
-            let outcome = match tokio::time::timeout(limit, connecting).await {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(_)) => Err(ConnectError::Driver { address: address.to_string() }),
-                Err(_) => {
-                    Err(ConnectError::Timeout { address: address.to_string(), within: limit })
-                }
-            };
-            match outcome {
-                Ok((_, true)) if several => failed = failed.or(Some(ConnectError::ReadOnly)),
-                Ok((conn, _)) => return Ok(conn),
-                Err(error) => failed = Some(error),
-            }
-        }
-        // A URL has at least one host.
-        Err(failed.unwrap_or(ConnectError::Url(UrlError::NoHost)))
-    }
-
-    /// A connection, and whether its server is read-only.
-    async fn connect_to(&self, address: &Address) -> Result<(Conn, bool), ConnectError> {
+    /// A connection, and how its server stands.
+    pub(super) async fn connect_to(
+        &self,
+        address: &Address,
+    ) -> Result<(Conn, Standing), ConnectError> {
         let explain = |error| self.explain(address, error);
         let mode = self.target.ssl_mode;
         let mut opened = Conn::new(self.opts(address, mode != SslMode::Disabled, None)).await;
@@ -176,9 +175,8 @@ impl Connector {
         ))
         .await
         .map_err(explain)?;
-        let row: Option<Row> = conn.query_first("SELECT @@read_only").await.map_err(explain)?;
-        let read_only = row.and_then(|row| row.get_opt::<i64, _>(0)).is_some_and(|v| v == Ok(1));
-        Ok((conn, read_only))
+        let standing = servers::standing(&mut conn).await.map_err(explain)?;
+        Ok((conn, standing))
     }
 
     fn opts(&self, address: &Address, tls: bool, name: Option<String>) -> Opts {
@@ -219,7 +217,7 @@ impl Connector {
             .with_danger_skip_domain_validation(target.ssl_mode != SslMode::VerifyIdentity)
     }
 
-    fn explain(&self, address: &Address, error: Error) -> ConnectError {
+    pub(super) fn explain(&self, address: &Address, error: Error) -> ConnectError {
         let address = address.to_string();
         match error {
             Error::Driver(DriverError::NoClientSslFlagFromServer) => {
@@ -245,6 +243,9 @@ impl Connector {
                 ConnectError::Unreachable { address, source: Box::new(source) }
             }
             Error::Server(source) => match source.code {
+                code if FULL.contains(&code) => {
+                    ConnectError::Full { address, source: Box::new(source) }
+                }
                 ACCESS_DENIED => ConnectError::Refused { address, source: Box::new(source) },
                 DATABASE_ACCESS_DENIED | UNKNOWN_DATABASE => ConnectError::NoDatabase {
                     database: self.target.database.clone(),
