@@ -15,7 +15,10 @@
 mod candidates;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod feed;
 pub mod flush;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod late;
 pub mod memory;
 #[cfg(feature = "mysql")]
 pub mod mysql;

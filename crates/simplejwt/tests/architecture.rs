@@ -84,10 +84,12 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     (
         "tokio::spawn",
         &[
+            "store/mysql/late",
             "store/mysql/relay",
             "store/postgres/batch",
-            "store/postgres/connect",
             "store/postgres/database",
+            "store/postgres/servers",
+            "store/postgres/watch",
         ],
         "a task that ends unseen is one too many: these end with a batch or a connection, and \
          whoever waits for those is told",

@@ -11,12 +11,14 @@ pub(crate) mod database;
 pub(crate) mod datetime;
 mod explain;
 mod flush;
+mod late;
 pub mod migrate;
 mod parameters;
 #[cfg(target_os = "linux")]
 mod relay;
 mod revocations;
 pub(crate) mod schema;
+mod servers;
 pub(crate) mod sessions;
 mod sql;
 mod tls;
@@ -30,6 +32,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row, Value, params};
 
 use super::flush::{FlushExpired, Flushed};
+use super::late::Late;
 use super::references::References;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
@@ -74,6 +77,7 @@ pub struct MysqlStore {
     users: Arc<str>,
     /// As the catalogue had them when the purge began.
     references: Arc<Mutex<Arc<References>>>,
+    late: Late,
 }
 
 impl fmt::Debug for MysqlStore {
@@ -95,6 +99,7 @@ impl MysqlStore {
             sql: Arc::new(sql),
             users: users.table.as_str().into(),
             references: Arc::default(),
+            late: Late::new(database.max_connections()),
         })
     }
 

@@ -19,9 +19,11 @@ mod parameters;
 mod revocations;
 mod rotations;
 pub(crate) mod schema;
+mod servers;
 mod sessions;
 mod tls;
 mod url;
+mod watch;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +35,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::flush::{FlushExpired, Flushed};
+use super::late::Late;
 use super::references::References;
 use super::schema::{SchemaError, by_user_id};
 use super::session::SessionHead;
@@ -257,6 +260,7 @@ pub struct PostgresStore {
     references: Arc<Mutex<Arc<References>>>,
     listener: Arc<revocations::Listener>,
     encoding: Encoding,
+    late: Late,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -283,7 +287,8 @@ impl PostgresStore {
             Err(error) => return Err(schema::with_tables(&client, error).await),
         };
         let sql = Arc::new(Sql::new(users, user_id));
-        let rotations = || Rotations::new(database.clone(), Arc::clone(&sql));
+        let late = Late::new(database.max_connections());
+        let rotations = || Rotations::new(database.clone(), Arc::clone(&sql), late.clone());
         Ok(Self {
             database: database.clone(),
             rotations: Batches::new(rotations(), database.patience()),
@@ -299,6 +304,7 @@ impl PostgresStore {
             sql: Arc::clone(&sql),
             listener: Arc::default(),
             encoding,
+            late,
         })
     }
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, OptsBuilder, Row};
+use mysql_async::{Conn, OptsBuilder};
 
 use super::explain::ConnectError;
+use super::servers::{self, Standing};
 use super::tls::Tls;
-use super::url::{Address, Target, UrlError};
-use crate::panics;
+use super::url::{Address, Target};
 
-/// Opens connections to whichever of the servers can be written.
+/// Opens connections to a server; to which one, [`Servers`](super::servers::Servers) decides.
 pub(super) struct Connector {
     pub(super) target: Target,
     pub(super) tls: Tls,
@@ -20,32 +20,11 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) async fn connect(&self) -> Result<Conn, ConnectError> {
-        let several = self.target.addresses.len() > 1;
-        let mut failed = None;
-        for address in &self.target.addresses {
-            let limit = self.connect_timeout;
-            // A driver that panics is one that can't connect.
-            let connecting = panics::caught(self.connect_to(address));
-            let outcome = match tokio::time::timeout(limit, connecting).await {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(_)) => Err(ConnectError::Driver { address: address.to_string() }),
-                Err(_) => {
-                    Err(ConnectError::Timeout { address: address.to_string(), within: limit })
-                }
-            };
-            match outcome {
-                Ok((_, true)) if several => failed = failed.or(Some(ConnectError::ReadOnly)),
-                Ok((conn, _)) => return Ok(conn),
-                Err(error) => failed = Some(error),
-            }
-        }
-        // A URL has at least one host.
-        Err(failed.unwrap_or(ConnectError::Url(UrlError::NoHost)))
-    }
-
-    /// A connection, and whether its server is read-only.
-    async fn connect_to(&self, address: &Address) -> Result<(Conn, bool), ConnectError> {
+    /// A connection, and how its server stands.
+    pub(super) async fn connect_to(
+        &self,
+        address: &Address,
+    ) -> Result<(Conn, Standing), ConnectError> {
         let explain = |error| ConnectError::of(address, &self.target.database, error);
         let mut conn =
             self.tls.open(&self.target, address, self.opts(address), self.connect_timeout).await?;
@@ -66,9 +45,8 @@ impl Connector {
         ))
         .await
         .map_err(explain)?;
-        let row: Option<Row> = conn.query_first("SELECT @@read_only").await.map_err(explain)?;
-        let read_only = row.and_then(|row| row.get_opt::<i64, _>(0)).is_some_and(|v| v == Ok(1));
-        Ok((conn, read_only))
+        let standing = servers::standing(&mut conn).await.map_err(explain)?;
+        Ok((conn, standing))
     }
 
     fn opts(&self, address: &Address) -> OptsBuilder {

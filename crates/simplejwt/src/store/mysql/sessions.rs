@@ -13,7 +13,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, params};
 
 use super::database::{Failure, attempt, begin, column, commit};
-use super::{MysqlStore, changed, exists, revocations, sql::Sql};
+use super::{MysqlStore, changed, exists, late, revocations, sql::Sql};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
@@ -49,9 +49,10 @@ const HEAD_OF: &str = "\
     SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
     FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
     WHERE t.jti = :jti";
-const LOCK_USER: &str = "\
-    INSERT INTO simplejwt_user (user_id) VALUES (:user) \
-    ON DUPLICATE KEY UPDATE user_id = simplejwt_user.user_id";
+// One at a time for each user, also on different nodes of a Galera cluster, which know of each
+// other's writes and not of each other's locks: so the row is written anew.
+const FREE_USER: &str = "DELETE FROM simplejwt_user WHERE user_id = :user";
+const LOCK_USER: &str = "INSERT INTO simplejwt_user (user_id) VALUES (:user)";
 const REHASHED: &str = "\
     UPDATE simplejwt_session SET password = :new WHERE user_id = :user AND password = :old";
 const FLUSH_TOKENS: &str = "\
@@ -123,6 +124,17 @@ async fn insert_session(
     changed(conn, INSERT_SESSION, values).await.map(drop)
 }
 
+/// Nobody else opens a session for this user until the transaction is over.
+async fn lock_user(conn: &mut Conn, user_id: &UserId) -> Result<(), Failure> {
+    let values = params! { "user" => user_id.as_str() };
+    changed(conn, FREE_USER, values.clone()).await?;
+    match changed(conn, LOCK_USER, values).await {
+        // Somebody else was the first for this user.
+        Err(failure) if failure.is_duplicate() => Err(Failure::Again),
+        locked => locked.map(drop),
+    }
+}
+
 /// The live sessions of a user but this one, by when they were opened.
 async fn live(
     conn: &mut Conn,
@@ -167,7 +179,7 @@ impl Sql {
         begin(conn).await?;
         let mut evicted = Vec::new();
         if let Some(limit) = open.limit {
-            changed(conn, LOCK_USER, params! { "user" => session.user_id.as_str() }).await?;
+            lock_user(conn, &session.user_id).await?;
             let mut live = live(conn, self, &session.user_id, &session.id, open.at).await?;
             let (SessionLimit::EvictOldest(places) | SessionLimit::Refuse(places)) = limit;
             // One place is for the session that is opened.
@@ -208,7 +220,7 @@ impl SessionStore for MysqlStore {
     }
 
     async fn refresh(&self, refresh: &SessionRefresh) -> Result<Refreshing, StoreError> {
-        attempt!(self.database.attempts("refresh"), |conn| self.sql.refresh(conn, refresh))
+        late::refresh(self, refresh).await
     }
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {

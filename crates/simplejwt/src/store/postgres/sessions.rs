@@ -438,6 +438,7 @@ impl Sql {
         &self,
         client: &mut Object,
         refresh: &SessionRefresh,
+        mut was_good: bool,
     ) -> PgResult<Option<Refreshing>> {
         for _ in 0..MAX_STEPS {
             if refresh.next == NextToken::None
@@ -450,13 +451,15 @@ impl Sql {
                 return Ok(Some(Refreshing::Refreshed));
             }
             if let NextToken::Rotated { token, access_jti } = &refresh.next {
+                // The rotation waits for another one of this token that is on its way.
+                was_good |= state(client, &refresh.token.jti).await?.is_some_and(|s| !s.is_spent());
                 let rotating = Rotating::in_session(self, refresh, token, access_jti);
                 if self.rotations.rotate(&*client, &rotating).await? {
                     return Ok(Some(Refreshing::Refreshed));
                 }
             }
             let transaction = client.transaction().await?;
-            let step = self.unusual(&transaction, refresh).await?;
+            let step = self.unusual(&transaction, refresh, was_good).await?;
             transaction.commit().await?;
             if let Step::Done(outcome) = step {
                 return Ok(Some(outcome));
@@ -469,6 +472,7 @@ impl Sql {
         &self,
         transaction: &Transaction<'_>,
         refresh: &SessionRefresh,
+        was_good: bool,
     ) -> PgResult<Step> {
         let (token, now) = (&refresh.token, refresh.at);
         let address = &refresh.session.client.address;
@@ -501,7 +505,7 @@ impl Sql {
             return Ok(Step::Done(Refreshing::Ended));
         }
         if state.is_spent() {
-            return self.spent(transaction, refresh, state).await.map(Step::Done);
+            return self.spent(transaction, refresh, state, was_good).await.map(Step::Done);
         }
         if state.is_over(refresh) {
             let reason = EndReason::Expired;
@@ -542,6 +546,7 @@ impl Sql {
         transaction: &Transaction<'_>,
         refresh: &SessionRefresh,
         state: State,
+        was_good: bool,
     ) -> PgResult<Refreshing> {
         let child = descendant(transaction, &refresh.token.jti, refresh).await?;
         let (reason, outcome) = match child {
@@ -556,7 +561,7 @@ impl Sql {
                 return Ok(Refreshing::Refreshed);
             }
             Some(child) => {
-                let spent_at = child.successor.created_at;
+                let spent_at = refresh.spent_at(&child, was_good);
                 let answer = match refresh.is_within_grace(spent_at) {
                     true => newest(transaction, child, refresh).await?.answer(
                         refresh,
@@ -676,6 +681,8 @@ impl SessionStore for PostgresStore {
             }
         };
         let refresh = refresh.as_ref();
+        let jti = &refresh.token.jti;
+        let was_good = self.late.is_any() && (self.late.knows(jti) || !self.is_spent(jti).await?);
         if let NextToken::Rotated { token, access_jti } = &refresh.next {
             let rotating = Rotating::in_session(&self.sql, refresh, token, access_jti);
             if self.rotations_in_sessions.run(rotating).await? {
@@ -683,7 +690,9 @@ impl SessionStore for PostgresStore {
             }
         }
         let outcome =
-            run!(self.database, "refresh", |client| self.sql.refresh(&mut client, refresh))?;
+            run!(self.database, "refresh", |client| {
+                self.sql.refresh(&mut client, refresh, was_good)
+            })?;
         outcome.ok_or_else(|| {
             StoreError::unavailable("refresh", "other transactions came between, again and again")
         })
@@ -779,8 +788,9 @@ impl SessionStore for PostgresStore {
         limit: u32,
         at: Timestamp,
     ) -> Result<Revocations, StoreError> {
+        let tells_timeline = self.database.tells_timeline().await;
         run!(self.database, "revocations", |client| {
-            revocations::after(&client, after, limit, at)
+            revocations::after(&client, tells_timeline, after, limit, at)
         })
     }
 
