@@ -90,6 +90,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
             "store/mysql/late",
             "store/postgres/batch",
             "store/postgres/database",
+            "store/postgres/rotations",
             "store/postgres/servers",
             "store/postgres/watch",
         ],
