@@ -88,6 +88,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
             "store/mysql/relay",
             "store/postgres/batch",
             "store/postgres/database",
+            "store/postgres/rotations",
             "store/postgres/servers",
             "store/postgres/watch",
         ],

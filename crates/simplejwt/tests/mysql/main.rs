@@ -14,8 +14,11 @@ mod passwords;
 mod plugins;
 #[path = "../support/references.rs"]
 mod references;
+#[path = "../support/relay.rs"]
+mod relay;
 #[path = "../support/rights.rs"]
 mod rights;
+mod servers;
 #[path = "../support/spelling.rs"]
 mod spelling;
 mod stores;

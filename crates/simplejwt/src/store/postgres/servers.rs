@@ -190,7 +190,7 @@ impl Servers {
                 Ok(Some(Err(_))) => {}
                 Ok(Some(Ok((at, Err(error))))) => {
                     self.known().failed(at);
-                    failed = error.or(failed);
+                    failed = failed.or(error);
                     next_at = next_at.map(|_| Instant::now());
                 }
                 Ok(Some(Ok((_, Ok(reached))))) if reads => return Ok(self.chosen(reached)),
@@ -201,7 +201,7 @@ impl Servers {
                     } else if self.is_given_up(&reached.standing) {
                         let cause = "the server is a primary that was given up: another one of \
                                      the URL is on a higher timeline";
-                        failed = told(cause).await.or(failed);
+                        failed = failed.or(told(cause).await);
                     } else if !is_first {
                         return Ok(self.chosen(reached));
                     } else {
