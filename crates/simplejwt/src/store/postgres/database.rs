@@ -180,6 +180,11 @@ impl PostgresDatabase {
     }
 
     /// How long anybody waits: for a connection, and for an answer.
+    /// How many connections there may be at once.
+    pub(crate) fn max_connections(&self) -> usize {
+        self.shared.pool.status().max_size
+    }
+
     pub(crate) fn patience(&self) -> Duration {
         self.shared.options.wait_timeout.saturating_add(self.shared.options.operation_timeout)
     }
