@@ -6,6 +6,7 @@
 //!
 //! Every transaction is READ COMMITTED; the unique keys decide who wins.
 
+pub mod check;
 mod connect;
 pub(crate) mod database;
 pub(crate) mod datetime;
@@ -37,6 +38,7 @@ use super::references::References;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::store::check::{Lines, Uses, trials};
 use crate::store::schema::{OUTSTANDING, SchemaError, by_user_id};
 use crate::users::UserId;
 use crate::users::lookup::nothing_of;
@@ -181,6 +183,16 @@ async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, SchemaError>
     let jti = schema::collation(conn, OUTSTANDING, "jti").await?.ok_or(Failure::Shape)?;
     let exact = schema::exact_collation(conn).await?;
     Ok(Sql::new(users, columns.user_id, &jti, &exact))
+}
+
+/// Runs statements that change nothing, as those will that do.
+async fn try_all(conn: &mut Conn, uses: &Uses) -> Result<(), Failure> {
+    // No collation is in them.
+    let lines = Lines::Mysql { exact: String::new() };
+    for sql in trials(uses, &lines) {
+        conn.exec_drop(sql, ()).await?;
+    }
+    Ok(())
 }
 
 /// Whether a statement that asks for `1` found something.
@@ -400,11 +412,12 @@ impl TokenStore for MysqlStore {
         attempt!(self.database.attempts("newest"), |conn| flush::newest(conn, limit))
     }
 
-    /// Reads; writes nothing.
     async fn ping(&self) -> Result<(), StoreError> {
+        let tokens = Uses { tokens: true, ..Uses::default() };
         attempt!(self.database.attempts("ping"), |conn| async {
-            let sql = "SELECT 1 FROM token_blacklist_blacklistedtoken LIMIT 1";
-            exists(conn, sql, ()).await.map(drop)
+            begin(conn).await?;
+            try_all(conn, &tokens).await?;
+            commit(conn).await
         })
     }
 }

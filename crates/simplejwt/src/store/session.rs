@@ -18,6 +18,9 @@ use crate::settings::Settings;
 use crate::users::UserId;
 
 pub use super::feed::{Mark, Revocations};
+/// The row of the leases that [`SessionStore::ping_sessions`] writes.
+#[cfg(feature = "sql")]
+pub(crate) const PINGED: &str = "ping";
 
 /// Where a request came from, for the list of a user's sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -620,6 +623,11 @@ pub trait SessionStore: TokenStore {
     /// there are no more: a store may count what it has only looked at and put off. `before` is
     /// what is [due](Retention::sessions_due).
     async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError>;
+
+    /// Whether sessions can be kept just now: what that reads and writes is tried without changing a
+    /// row, and a commit proves that the disk takes it. `at` is the current time, and another with
+    /// each call.
+    async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError>;
 
     /// Takes or renews a lease on a piece of work, until `until`; whether `holder` has it. Of
     /// any number of holders at most one does.

@@ -457,6 +457,11 @@ impl SessionStore for MemoryStore {
         Ok(deleted)
     }
 
+    async fn ping_sessions(&self, _: Timestamp) -> Result<(), StoreError> {
+        drop(self.lock());
+        Ok(())
+    }
+
     async fn lease(
         &self,
         name: &str,

@@ -28,6 +28,17 @@ const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > :at \
     AND subject IN (:jti, :user) AND kind IN ('token', 'user')";
 
+/// Each statement.
+pub(super) const STATEMENTS: [&str; 6] = [
+    DRAW,
+    NEWEST,
+    AFTER,
+    ENDED,
+    ABOUT,
+    "INSERT INTO simplejwt_revocation (sequence, kind, subject, revoked_at, expires_at) \
+     VALUES (?, ?, ?, ?, ?)",
+];
+
 /// To be called as late as possible in a transaction: whoever revokes something else waits.
 pub(super) async fn insert(conn: &mut Conn, revocations: &[Revocation]) -> Result<(), Failure> {
     if revocations.is_empty() {

@@ -17,9 +17,11 @@ use super::{MysqlStore, changed, exists, late, revocations, sql::Sql};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
+use crate::store::check::Uses;
 use crate::store::session::{
-    AccessClaims, Client, EndReason, EndSessions, NewSession, OpenSession, Opening, Refreshing,
-    Revocation, Revocations, Session, SessionHead, SessionLimit, SessionRefresh, SessionStore,
+    AccessClaims, Client, EndReason, EndSessions, NewSession, OpenSession, Opening, PINGED,
+    Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit, SessionRefresh,
+    SessionStore,
 };
 use crate::users::UserId;
 
@@ -83,6 +85,33 @@ const LEASE: &str = "\
 const HOLDS: &str = "\
     SELECT 1 FROM simplejwt_lease WHERE name = :name AND holder = :holder";
 
+fn show_one() -> String {
+    format!("{SHOW} WHERE s.id = :id")
+}
+
+fn show_live(is_live: &str) -> String {
+    format!("{SHOW} WHERE s.user_id = :user AND {is_live} ORDER BY 6 DESC, 1")
+}
+
+fn live_but_one(is_live: &str) -> String {
+    format!(
+        "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = :user AND s.id <> :but \
+         AND {is_live} ORDER BY s.created_at, s.id"
+    )
+}
+
+/// Each statement.
+pub(super) fn statements(is_live: &str) -> Vec<String> {
+    [INSERT_SESSION, JOIN, HEAD_OF, LOCK_USER, REHASHED, FLUSH_TOKENS, LEASE, HOLDS]
+        .into_iter()
+        .chain(FLUSH_SESSIONS)
+        .map(str::to_owned)
+        .chain([show_one(), show_live(is_live), live_but_one(is_live)])
+        .chain(refresh::STATEMENTS.map(str::to_owned))
+        .chain(end::statements("?"))
+        .collect()
+}
+
 fn shown(row: &Row) -> Result<Session, Failure> {
     let time = |at| column(row, at).map(Timestamp::from_micros);
     Ok(Session {
@@ -143,13 +172,8 @@ async fn live(
     but: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, Failure> {
-    let statement = format!(
-        "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = :user AND s.id <> :but AND {} \
-         ORDER BY s.created_at, s.id",
-        sql.is_live
-    );
     let values = params! { "user" => user_id.as_str(), "but" => but, "at" => now.as_micros() };
-    let rows: Vec<Row> = conn.exec(statement, values).await?;
+    let rows: Vec<Row> = conn.exec(live_but_one(&sql.is_live), values).await?;
     rows.iter().map(|row| column(row, 0)).collect()
 }
 
@@ -226,8 +250,7 @@ impl SessionStore for MysqlStore {
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
         let attempts = self.database.attempts("session");
         attempt!(attempts, |conn| async {
-            let statement = format!("{SHOW} WHERE s.id = :id");
-            let row: Option<Row> = conn.exec_first(statement, params! { "id" => id }).await?;
+            let row: Option<Row> = conn.exec_first(show_one(), params! { "id" => id }).await?;
             row.as_ref().map(shown).transpose()
         })
     }
@@ -246,12 +269,8 @@ impl SessionStore for MysqlStore {
 
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
         attempt!(self.database.attempts("sessions"), |conn| async {
-            let statement = format!(
-                "{SHOW} WHERE s.user_id = :user AND {} ORDER BY 6 DESC, 1",
-                self.sql.is_live
-            );
             let values = params! { "user" => user_id.as_str(), "at" => at.as_micros() };
-            let rows: Vec<Row> = conn.exec(statement, values).await?;
+            let rows: Vec<Row> = conn.exec(show_live(&self.sql.is_live), values).await?;
             rows.iter().map(shown).collect()
         })
     }
@@ -322,6 +341,19 @@ impl SessionStore for MysqlStore {
             }
             commit(conn).await?;
             Ok(flushed)
+        })
+    }
+
+    async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError> {
+        let sessions = Uses { sessions: true, ..Uses::default() };
+        let at = at.as_micros();
+        attempt!(self.database.attempts("ping"), |conn| async {
+            begin(conn).await?;
+            super::try_all(conn, &sessions).await?;
+            let holder = at.to_string();
+            let values = params! { "name" => PINGED, "holder" => holder, "at" => at, "until" => 0 };
+            changed(conn, LEASE, values).await?;
+            commit(conn).await
         })
     }
 

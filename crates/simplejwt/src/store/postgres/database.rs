@@ -290,7 +290,8 @@ impl PostgresDatabase {
         self.shared.options.operation_timeout
     }
 
-    pub(super) fn max_connections(&self) -> usize {
+    /// How many connections there may be at once.
+    pub(crate) fn max_connections(&self) -> usize {
         self.shared.pool.status().max_size
     }
 

@@ -156,6 +156,12 @@ impl Statements {
         }
     }
 
+    /// Each of them.
+    pub(super) fn every(&self) -> [&str; 2] {
+        let Self { plain, in_session } = self;
+        [plain, in_session]
+    }
+
     /// Rotates one, waiting for it; whether it was done. It isn't where the token isn't known,
     /// was spent before, or its session isn't as it has to be.
     pub(super) async fn rotate(

@@ -29,6 +29,9 @@ const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > ?1 \
     AND ((kind = 'token' AND subject = ?2) OR (kind = 'user' AND subject = ?3))";
 
+/// Each statement.
+pub(super) const STATEMENTS: [&str; 5] = [NEXT, INSERT, AFTER, ENDED, ABOUT];
+
 pub(super) fn insert(connection: &Connection, revocation: &Revocation) -> rusqlite::Result<()> {
     let sequence: i64 = connection.prepare_cached(NEXT)?.query_row((), |row| row.get(0))?;
     let (kind, subject) = revocation.subject.words();

@@ -23,6 +23,9 @@ const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = :id";
 const LOCK: &str = "\
     SELECT 1 FROM simplejwt_session WHERE id = :id AND ended_at IS NULL LOCK IN SHARE MODE";
 
+/// Each statement.
+pub(super) const STATEMENTS: [&str; 3] = [USED, OWNER, LOCK];
+
 /// A token of a session, as it stands.
 struct State {
     session: String,
