@@ -11,12 +11,13 @@ mod user;
 
 use std::future::Future;
 use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
-use crate::config::{Environment, Loaded};
+use crate::config::{Config, ConfigError, Environment, Loaded};
 use crate::failure::Failure;
-use crate::{app, beside_django, serve, telemetry};
+use crate::{app, beside_django, database, listening, serve, telemetry, waiting};
 
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
@@ -51,17 +52,36 @@ fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
 
 fn run_serve(loaded: &Loaded) -> Result<ExitCode, Failure> {
     telemetry::start(&loaded.config.log);
+    let config = &loaded.config;
+    servable(config)?;
     block_on(async {
-        let app = app::build(&loaded.config).await?;
+        let mut stop = pin!(serve::signal()?);
+        let place = listening::take(&config.server.bind).await?;
+        if !waiting::for_database(config, stop.as_mut()).await? {
+            return Ok(());
+        }
+        let app = app::build(config).await?;
         for warning in beside_django::look(loaded).await? {
             tracing::warn!("{warning}");
         }
-        let listener = serve::listen(&loaded.config.server.bind).await?;
-        app.start(&loaded.config).await;
-        serve::serve(listener, app.router, app.cors, &loaded.config.server, &loaded.config.log)
-            .await
+        app.start(config).await;
+        let listener = place.listen()?;
+        serve::serve(listener, app.router, app.cors, &config.server, &config.log, stop).await
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the configuration is enough to serve by: all that is missing at once.
+fn servable(config: &Config) -> Result<(), Failure> {
+    let mut problems = match app::tokens(config) {
+        Ok(_) => Vec::new(),
+        Err(Failure::Config(error)) => error.0,
+        Err(other) => return Err(other),
+    };
+    if config.database.url.is_none() {
+        problems.push(database::UNNAMED.to_owned());
+    }
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems).into()) }
 }
 
 /// Runs a command's future. Threads that still hash or write don't hold up the end.

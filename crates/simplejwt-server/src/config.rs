@@ -4,6 +4,7 @@
 //! function that reads it. The file, the environment, `config print` and `config example` all go
 //! by that list, so a setting that is on it is everywhere.
 
+mod bind;
 mod claims;
 mod cookies;
 mod database_url;
@@ -13,12 +14,15 @@ pub(crate) mod example;
 mod file;
 mod gateway;
 mod item;
+mod level;
 mod oauth;
 mod password;
 mod sessions;
 mod simple_jwt;
 mod suggest;
+mod syntax;
 mod value;
+mod without_effect;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +38,7 @@ use simplejwt::users::password::{
 use simplejwt::users::table::KeyKind;
 use simplejwt::web::endpoint::{GatewayOptions, OAuthClients};
 
+pub(crate) use bind::bind;
 pub(crate) use claims::{Claims, OnRefresh, Source as ClaimSource};
 pub(crate) use database_url::DatabaseUrl;
 pub(crate) use env::{CONFIG_FILE, Environment};
@@ -104,6 +109,8 @@ pub(crate) struct Database {
     pub(crate) url: Option<DatabaseUrl>,
     /// How long to wait for another program's lock on an SQLite file.
     pub(crate) busy_timeout: Duration,
+    /// How long to wait for a database that isn't there yet, at the start.
+    pub(crate) wait: Duration,
     /// Connections to a server that are open at a time.
     pub(crate) max_connections: usize,
     /// How long to wait for a server to take a connection.
@@ -169,6 +176,7 @@ impl Default for Config {
             database: Database {
                 url: None,
                 busy_timeout: Duration::from_secs(5),
+                wait: Duration::from_secs(60),
                 max_connections: 16,
                 connect_timeout: Duration::from_secs(5),
                 wait_timeout: Duration::from_secs(5),
@@ -234,52 +242,72 @@ impl fmt::Debug for Given {
 #[error("{}", .0.join("\n"))]
 pub(crate) struct ConfigError(pub(crate) Vec<String>);
 
-impl ConfigError {
-    fn one(problem: impl Into<String>) -> Self {
-        Self(vec![problem.into()])
-    }
-}
-
 /// What one source says, by item.
 type Layer = Vec<(&'static item::Item, Given)>;
+
+/// What is found while sources are read.
+#[derive(Default)]
+struct Found {
+    warnings: Vec<String>,
+    problems: Vec<String>,
+    /// Whether a source couldn't be read at all, so that nobody knows what it would have said.
+    unread: bool,
+}
 
 /// Reads the file, if there is one, and the environment.
 ///
 /// # Errors
-/// Every problem of the first source that has any.
+/// Every problem of all of them.
 pub(crate) fn load(path: Option<&Path>, environment: &Environment) -> Result<Loaded, ConfigError> {
-    let mut warnings = Vec::new();
+    let mut found = Found::default();
     let mut layers = Vec::new();
     if let Some(path) = path {
-        layers.push(file::read(path, &mut warnings)?);
+        layers.push(file::read(path, &mut found));
     }
-    layers.extend(env::read(environment, &mut warnings)?);
-    assemble(layers, warnings)
+    layers.extend(env::read(environment, &mut found));
+    assemble(layers, found)
 }
 
-fn assemble(layers: Vec<Layer>, mut warnings: Vec<String>) -> Result<Loaded, ConfigError> {
+fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
+    let Found { mut warnings, mut problems, unread } = found;
     let mut config = Config::default();
     let mut given = BTreeMap::new();
-    let mut problems = Vec::new();
+    let mut wrong = Vec::new();
     for (item, source) in layers.into_iter().flatten() {
         if let Err(problem) = (item.set)(&mut config, &source.value) {
             problems.push(format!("{}: {} {problem}", source.origin, item.label()));
+            wrong.push(item.label());
         }
         given.insert(item.path(), source);
     }
+    // A URL that a path of another source took the place of says nothing any more.
+    let url = given.get("database.url").and_then(|given| given.value.as_str());
+    let url = url.filter(|url| {
+        config.database.url.is_some() && database_url::database_url(url).ok() == config.database.url
+    });
+    if !given.contains_key("database.busy_timeout")
+        && let Some(time) = url.and_then(database_url::busy_timeout)
+    {
+        config.database.busy_timeout = time;
+    }
+    warnings.extend(url.map(database_url::warnings).unwrap_or_default());
     if !given.contains_key("simple_jwt.signing_key") && config.settings.algorithm.is_symmetric() {
         config.settings.signing_key.clone_from(&config.secret_key);
     }
-    problems.extend(password::settle(&mut config.password, &given));
+    let mut contradictions = password::settle(&mut config.password, &given);
     if let Err(contradiction) = config.settings.validate() {
-        problems.extend_from_slice(contradiction.problems());
+        contradictions.extend_from_slice(contradiction.problems());
     }
-    problems.extend(claims::problems(&config));
+    contradictions.extend(claims::problems(&config));
+    // A contradiction to what couldn't be read may be none.
+    contradictions.retain(|text| !unread && !wrong.iter().any(|label| text.contains(label)));
+    problems.extend(contradictions);
     if !problems.is_empty() {
         return Err(ConfigError(problems));
     }
     warnings.extend(weak_key(&config.settings));
     warnings.extend(cookies::warnings(&config));
+    warnings.extend(without_effect::warnings(&config, &given));
     Ok(Loaded { config, given, warnings })
 }
 

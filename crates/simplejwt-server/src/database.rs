@@ -16,6 +16,7 @@ use simplejwt::users::table::UserTable;
 use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock};
 
 use crate::config::{Config, DatabaseUrl};
+use crate::connecting;
 use crate::failure::{Failure, chain};
 
 /// Something that is wrong in the database, and what to do.
@@ -24,6 +25,10 @@ pub(crate) struct Problem {
     pub(crate) text: String,
     pub(crate) severity: Severity,
 }
+/// What is said where no database is named.
+pub(crate) const UNNAMED: &str = "no database is named: set DATABASE_URL=sqlite:////absolute/path/db.sqlite3, \
+     postgres://user:password@host/database or mysql://user:password@host/database, or \
+     DATABASE_URL_FILE, or url or path in [database]";
 
 /// The database and the table of users that is expected in it.
 #[derive(Debug)]
@@ -52,13 +57,7 @@ impl Database {
     }
 
     async fn with(config: &Config, create: bool) -> Result<Self, Failure> {
-        let url = config.database.url.as_ref().ok_or_else(|| {
-            Failure::config(
-                "no database is named: set DATABASE_URL=sqlite:///absolute/path/db.sqlite3, \
-                 postgres://user:password@host/database or \
-                 mysql://user:password@host/database, or url or path in [database]",
-            )
-        })?;
+        let url = config.database.url.as_ref().ok_or_else(|| Failure::config(UNNAMED))?;
         let backend = match url {
             DatabaseUrl::Sqlite(path) => {
                 let options = SqliteOptions {
@@ -70,7 +69,9 @@ impl Database {
                 } else {
                     SqliteDatabase::open(path, options)
                 };
-                Backend::Sqlite(opened.map_err(|error| Failure::Database(unopened(&error)))?)
+                Backend::Sqlite(
+                    opened.map_err(|error| connecting::sqlite(&error, unopened(&error)))?,
+                )
             }
             DatabaseUrl::Postgres(url) => {
                 let options = PostgresOptions {
@@ -80,7 +81,7 @@ impl Database {
                     operation_timeout: config.database.operation_timeout,
                 };
                 let opened = PostgresDatabase::connect(url, options).await;
-                Backend::Postgres(opened.map_err(|error| Failure::Database(chain(&error)))?)
+                Backend::Postgres(opened.map_err(|error| connecting::postgres(&error))?)
             }
             DatabaseUrl::Mysql(url) => {
                 let options = MysqlOptions {
@@ -90,7 +91,7 @@ impl Database {
                     operation_timeout: config.database.operation_timeout,
                 };
                 let opened = MysqlDatabase::connect(url, options).await;
-                Backend::Mysql(opened.map_err(|error| Failure::Database(chain(&error)))?)
+                Backend::Mysql(opened.map_err(|error| connecting::mysql(&error))?)
             }
         };
         let wants_sessions = config.settings.has_sessions();

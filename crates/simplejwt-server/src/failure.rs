@@ -16,6 +16,9 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error("{0}")]
     Database(String),
+    /// A database that can't be used now, and perhaps in a moment.
+    #[error("{0}")]
+    Unreachable(String),
     #[error("{0}")]
     Listen(String),
     /// What was found at once.
@@ -34,7 +37,7 @@ impl Failure {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Config(_) => 3,
-            Self::Database(_) => 4,
+            Self::Database(_) | Self::Unreachable(_) => 4,
             Self::Listen(_) => 5,
             // The configuration is put right first.
             Self::Several(failures) => failures.iter().map(Self::code).min().unwrap_or(1),

@@ -7,17 +7,20 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod connecting;
 mod database;
 mod failure;
 mod files;
 mod hashes;
 mod health;
 mod limits;
+mod listening;
 mod output;
 mod purge;
 mod serve;
 mod supervisor;
 mod telemetry;
+mod waiting;
 
 use std::process::ExitCode;
 

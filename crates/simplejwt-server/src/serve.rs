@@ -28,31 +28,7 @@ use crate::config::{Log, Server};
 use crate::failure::Failure;
 use crate::{client, limits, supervisor, telemetry};
 
-/// Listens on the configured address.
-///
-/// # Errors
-/// What is in the way, and what to do about it.
-pub(crate) async fn listen(bind: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(bind).await.map_err(|error| {
-        Failure::Listen(match error.kind() {
-            io::ErrorKind::AddrInUse => format!(
-                "{bind} is in use by another program: stop it, or choose another address (bind in \
-                 [server], or SIMPLEJWT_BIND)"
-            ),
-            io::ErrorKind::PermissionDenied => format!(
-                "not allowed to listen on {bind}: choose a port above 1023 (bind in [server], or \
-                 SIMPLEJWT_BIND)"
-            ),
-            io::ErrorKind::AddrNotAvailable => format!(
-                "{bind} is not an address of this machine: write 0.0.0.0 for all of its addresses \
-                 (bind in [server], or SIMPLEJWT_BIND)"
-            ),
-            _ => format!("can't listen on {bind}: {error}"),
-        })
-    })
-}
-
-/// Serves until SIGTERM or SIGINT, then finishes the requests in flight.
+/// Serves until `stop`, then finishes the requests in flight.
 ///
 /// # Errors
 /// Only at the start.
@@ -62,9 +38,8 @@ pub(crate) async fn serve(
     cors: Option<AllowedOriginsLayer>,
     server: &Server,
     log: &Log,
+    stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let stop =
-        signal().map_err(|error| Failure::Failed(format!("can't wait for signals: {error}")))?;
     raise_file_limit(server.max_connections);
     let address = listener
         .local_addr()
@@ -84,8 +59,7 @@ pub(crate) async fn serve(
     accept(listener, &site, limits, server.max_connections, &connections, stop).await;
 
     tracing::info!("stopping: finishing the requests in flight");
-    let again =
-        signal().map_err(|error| Failure::Failed(format!("can't wait for signals: {error}")))?;
+    let again = signal()?;
     tokio::select! {
         () = connections.shutdown() => tracing::info!("stopped"),
         () = tokio::time::sleep(server.shutdown_timeout) => {
@@ -230,12 +204,16 @@ async fn answer(
 }
 
 /// A future that waits for the first of the signals that end a process politely.
-fn signal() -> io::Result<impl Future<Output = ()>> {
+///
+/// # Errors
+/// The operating system's.
+pub(crate) fn signal() -> Result<impl Future<Output = ()>, Failure> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let failed = |error: io::Error| Failure::Failed(format!("can't wait for signals: {error}"));
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         Ok(async move {
             tokio::select! {
                 _ = terminate.recv() => {}

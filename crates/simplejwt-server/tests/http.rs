@@ -425,7 +425,10 @@ fn it_refuses_to_start_with_one_line_that_says_what_to_do() {
         (&[("SECRET_KEY", "short")], 3, "needs at least 32"),
         (&[("SIMPLE_JWT", ec)], 3, "VERIFYING_KEY"),
         (&[("SIMPLEJWT_BLACKLIST_AFTER_ROTATION", "1")], 3, "token_blacklist = true"),
-        (&[("DATABASE_URL", "postgres://h/d")], 4, "names no user"),
+        (&[("DATABASE_URL", "postgres://h/d")], 3, "names no user"),
+        (&[("DATABASE_URL", "postgres://u@h/d?conn_max_aeg=1")], 3, "parameter conn_max_aeg"),
+        (&[("DATABASE_URL", "mysql://u@h/d?nonsense=1")], 3, "parameter nonsense"),
+        (&[("DATABASE_URL", "postgres://u@h/d?sslrootcert=nowhere.pem")], 3, "nowhere.pem"),
         (&[("DATABASE_URL", "postgres://u@127.0.0.1:9/d")], 4, "is it running"),
         (&[("DATABASE_URL", text.as_str())], 4, "not an SQLite database"),
         (&[("DATABASE_URL", empty.as_str())], 4, "simplejwt migrate"),
@@ -435,7 +438,8 @@ fn it_refuses_to_start_with_one_line_that_says_what_to_do() {
         (&[("DATABASE_URL", locked.as_str()), WAIT], 4, "is locked by another program"),
         (&[("DATABASE_URL", foreign.as_str())], 4, "has no column \"username\""),
     ] {
-        let output = run(&["serve"], &site.environment(more));
+        let more = [more, &[("SIMPLEJWT_DATABASE_WAIT", "0")]].concat();
+        let output = run(&["serve"], &site.environment(&more));
         let said = stderr(&output);
         assert_eq!(output.status.code(), Some(code), "{more:?}: {said}");
         assert!(said.contains(told), "{more:?}: {said}");

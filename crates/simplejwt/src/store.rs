@@ -50,9 +50,9 @@ pub mod session;
 pub mod sqlite;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod tls;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "sql")]
 #[cfg_attr(
-    not(all(feature = "postgres", feature = "mysql")),
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(dead_code, reason = "each database uses a part of it")
 )]
 pub mod url;

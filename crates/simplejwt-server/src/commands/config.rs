@@ -17,6 +17,7 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
         cli::Config::Print => output::print(&example::effective(&super::load(file)?))?,
         cli::Config::Check => {
             let loaded = super::load(file)?;
+            super::servable(&loaded.config)?;
             let keys = super::block_on(check(&loaded))?;
             output::print(&keys)?;
             output::print("the configuration, the keys and the database are fine\n")?;

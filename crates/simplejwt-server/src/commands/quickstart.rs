@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
 
 use simplejwt::users::manage::NewUser;
@@ -15,7 +16,7 @@ use crate::cli::Quickstart;
 use crate::config::{DatabaseUrl, Environment, Loaded};
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::{app, files, output, serve, telemetry};
+use crate::{app, files, listening, output, serve, telemetry};
 
 const CONFIG: &str = "simplejwt.toml";
 const KEY: &str = "signing.key";
@@ -80,7 +81,8 @@ pub(crate) fn run(options: &Quickstart) -> Result<ExitCode, Failure> {
     let environment = Environment::of_process().serving_only();
     let mut loaded = crate::config::load(Some(&dir.join(CONFIG)), &environment)?;
     if let Some(bind) = &options.bind {
-        loaded.config.server.bind.clone_from(bind);
+        loaded.config.server.bind = crate::config::bind(&bind.as_str().into())
+            .map_err(|problem| Failure::Usage(format!("--bind {problem}")))?;
     }
     telemetry::warn(&loaded.warnings);
     telemetry::start(&loaded.config.log);
@@ -114,14 +116,17 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
         ));
     }
     // The port may be known only once it is taken.
+    let stop = serve::signal()?;
+    let place = listening::take(&config.server.bind).await?;
     let app = app::build(config).await?;
-    let listener = serve::listen(&config.server.bind).await?;
     app.start(config).await;
+    let listener = place.listen()?;
     let address = listener
         .local_addr()
         .map_err(|error| Failure::Listen(format!("the listening socket is unusable: {error}")))?;
     output::print(&walkthrough(address, loaded, password.as_deref().map(String::as_str)))?;
-    serve::serve(listener, app.router, app.cors, &config.server, &config.log).await
+    let stop = pin!(stop);
+    serve::serve(listener, app.router, app.cors, &config.server, &config.log, stop).await
 }
 
 /// Adds the first user if there is none at all, and gives the password that nobody will see

@@ -1,7 +1,12 @@
 //! Which database a `DATABASE_URL` means. Every wrong one gets a sentence of its own.
 
 use std::fmt;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use simplejwt::store::sqlite::SqliteUrl;
+use simplejwt::store::{mysql, postgres};
 
 /// Where users and tokens are.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,6 +40,10 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// Parameters whose values are secrets.
+const SECRETS: [&str; 5] =
+    ["password", "passwd", "sslpassword", "scram_client_key", "init_command"];
+
 /// A URL without the password that may be in it.
 pub(crate) fn redacted(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
@@ -49,7 +58,9 @@ pub(crate) fn redacted(url: &str) -> String {
     let rest = match rest.split_once('?') {
         Some((path, query)) => {
             let shown = query.split('&').map(|pair| match pair.split_once('=') {
-                Some((name, _)) if name.eq_ignore_ascii_case("password") => format!("{name}=…"),
+                Some((name, _)) if SECRETS.iter().any(|secret| same(name, secret)) => {
+                    format!("{name}=…")
+                }
                 _ => pair.to_owned(),
             });
             format!("{path}?{}", shown.collect::<Vec<_>>().join("&"))
@@ -59,79 +70,217 @@ pub(crate) fn redacted(url: &str) -> String {
     format!("{scheme}://{rest}")
 }
 
-/// The database behind a `DATABASE_URL`.
+fn same(name: &str, other: &str) -> bool {
+    name.replace('-', "_").eq_ignore_ascii_case(other)
+}
+
+/// What a scheme names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Sqlite,
+    Postgres,
+    Mysql,
+    /// Another database, by its name.
+    Other(&'static str),
+}
+
+use Scheme::{Mysql, Other, Postgres, Sqlite};
+
+/// Schemes of Django's URL packages and of other programs. One with a driver (`mysql+pymysql`) is the
+/// one before the plus sign.
+pub(super) const SCHEMES: &[(&str, Scheme)] = &[
+    ("sqlite", Sqlite),
+    ("sqlite3", Sqlite),
+    ("spatialite", Sqlite),
+    ("prometheus_sqlite", Sqlite),
+    ("prometheus_spatialite", Sqlite),
+    ("postgres", Postgres),
+    ("postgresql", Postgres),
+    ("pgsql", Postgres),
+    ("psql", Postgres),
+    ("pg", Postgres),
+    ("postgis", Postgres),
+    ("timescale", Postgres),
+    ("timescalegis", Postgres),
+    ("prometheus_postgresql", Postgres),
+    ("prometheus_postgis", Postgres),
+    ("mysql", Mysql),
+    ("mysql2", Mysql),
+    ("mariadb", Mysql),
+    ("trilogy", Mysql),
+    ("mysql-connector", Mysql),
+    ("mysqlgis", Mysql),
+    ("prometheus_mysql", Mysql),
+    ("cockroach", Other("CockroachDB")),
+    ("cockroachdb", Other("CockroachDB")),
+    ("redshift", Other("Amazon Redshift")),
+    ("oracle", Other("Oracle")),
+    ("oraclegis", Other("Oracle")),
+    ("mssql", Other("Microsoft SQL Server")),
+    ("mssqlms", Other("Microsoft SQL Server")),
+    ("sqlserver", Other("Microsoft SQL Server")),
+    ("pyodbc", Other("Microsoft SQL Server")),
+    ("mongodb", Other("MongoDB")),
+    ("mongodb+srv", Other("MongoDB")),
+    ("ldap", Other("LDAP")),
+];
+
+const HOW: &str = "write sqlite:////absolute/path/db.sqlite3, \
+                   postgres://user:password@host/database or \
+                   mysql://user:password@host/database";
+
+/// The database behind a `DATABASE_URL`. White space at the ends isn't part of it.
 pub(super) fn database_url(url: &str) -> Result<DatabaseUrl, String> {
-    const HOW: &str = "write sqlite:///absolute/path/db.sqlite3, \
-                       postgres://user:password@host/database or \
-                       mysql://user:password@host/database";
+    let url = trimmed(url);
+    if url.starts_with(['"', '\'']) {
+        return Err("begins with a quotation mark: remove the quotation marks".into());
+    }
+    if url.chars().any(char::is_control) {
+        return Err("holds a line break or another control character: write it on one line".into());
+    }
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(format!("is not a database URL: {HOW}"));
     };
-    let server = || match rest.strip_prefix("//") {
-        Some(rest) if !rest.is_empty() => Ok(()),
+    match kind(scheme)? {
+        Sqlite => {
+            let parsed = SqliteUrl::parse(url).map_err(|error| error.to_string())?;
+            match ambiguous(url, Path::new("")) {
+                Some(problem) => Err(problem),
+                None => Ok(DatabaseUrl::Sqlite(parsed.path)),
+            }
+        }
+        Postgres => {
+            let url = server("postgres", scheme, rest)?;
+            postgres::url_warnings(&url).map_err(|error| match error {
+                postgres::ConnectError::Url(problem) => problem,
+                other => other.to_string(),
+            })?;
+            Ok(DatabaseUrl::Postgres(url))
+        }
+        Mysql => {
+            let url = server("mysql", scheme, rest)?;
+            mysql::url_warnings(&url).map_err(|error| match error {
+                mysql::UrlError::Malformed(problem) | mysql::UrlError::Parameter(problem) => {
+                    problem
+                }
+                other => format!("is wrong: {other}"),
+            })?;
+            Ok(DatabaseUrl::Mysql(url))
+        }
+        Other(database) => Err(format!("names {database}, which isn't supported: {HOW}")),
+    }
+}
+
+fn trimmed(url: &str) -> &str {
+    url.trim().trim_start_matches('\u{feff}')
+}
+
+fn kind(scheme: &str) -> Result<Scheme, String> {
+    let of = |name: &str| SCHEMES.iter().find(|(scheme, _)| scheme.eq_ignore_ascii_case(name));
+    let base = scheme.split_once('+').map_or(scheme, |(base, _)| base);
+    match of(scheme).or_else(|| of(base)) {
+        Some((_, kind)) => Ok(*kind),
+        None if scheme.eq_ignore_ascii_case("jdbc") => {
+            Err("begins with jdbc:, which is Java's: write what follows it".into())
+        }
+        None if scheme.eq_ignore_ascii_case("file") => {
+            Err("begins with file:: write sqlite:/// and the absolute path".into())
+        }
+        None if !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-._".contains(&b)) => {
+            Err(format!("is not a database URL: {HOW}"))
+        }
+        None => Err(format!("names the unknown database {scheme:?}: {HOW}")),
+    }
+}
+
+fn server(plain: &str, scheme: &str, rest: &str) -> Result<String, String> {
+    match rest.strip_prefix("//") {
+        Some(rest) if !rest.is_empty() => Ok(format!("{plain}://{rest}")),
         _ => Err(format!("names no server after {scheme}: {HOW}")),
-    };
-    match scheme.to_ascii_lowercase().as_str() {
-        "sqlite" | "sqlite3" => database_path(rest).map(DatabaseUrl::Sqlite),
-        "postgres" | "postgresql" | "pgsql" => {
-            server()?;
-            Ok(DatabaseUrl::Postgres(format!("postgres:{rest}")))
-        }
-        "mysql" | "mariadb" | "mysql2" => {
-            server()?;
-            Ok(DatabaseUrl::Mysql(format!("mysql:{rest}")))
-        }
-        _ => Err(format!("names the unknown database {scheme:?}: {HOW}")),
     }
 }
 
-/// The file behind `sqlite:`.
-fn database_path(rest: &str) -> Result<PathBuf, String> {
-    const HOW: &str = "write sqlite:///absolute/path/db.sqlite3";
-    if rest == "//:memory:" || rest == ":memory:" || rest == "///:memory:" {
-        return Err(format!("names a database in memory, which would be lost: {HOW}"));
+/// What of a good URL has no effect, told as sentences.
+pub(super) fn warnings(url: &str) -> Vec<String> {
+    match database_url(url) {
+        Ok(DatabaseUrl::Postgres(url)) => postgres::url_warnings(&url).unwrap_or_default(),
+        Ok(DatabaseUrl::Mysql(url)) => mysql::url_warnings(&url).unwrap_or_default(),
+        Ok(DatabaseUrl::Sqlite(_)) => {
+            SqliteUrl::parse(trimmed(url)).map(|url| url.warnings).unwrap_or_default()
+        }
+        Err(_) => Vec::new(),
     }
-    let Some(path) = rest.strip_prefix("//") else {
-        return Err(format!("needs slashes after the colon: {HOW}"));
-    };
-    if !path.starts_with('/') {
-        return Err(format!(
-            "has two slashes, so {:?} would be the name of a host: {HOW}, with three slashes",
-            path.split('/').next().unwrap_or_default(),
-        ));
-    }
-    if path.contains(['?', '#']) {
-        return Err(format!("has parameters, which SQLite files don't take here: {HOW}"));
-    }
-    let decoded = percent_decode(path).ok_or("holds a % that begins no byte: write %25 for it")?;
-    // Four slashes are SQLAlchemy's and Django's spelling of an absolute path.
-    let decoded =
-        decoded.strip_prefix('/').filter(|rest| rest.starts_with('/')).unwrap_or(&decoded);
-    if decoded.ends_with('/') {
-        return Err(format!("names a directory: {HOW}"));
-    }
-    Ok(PathBuf::from(decoded))
 }
 
-fn percent_decode(text: &str) -> Option<String> {
+/// How long an SQLite URL says to wait for a lock.
+pub(super) fn busy_timeout(url: &str) -> Option<Duration> {
+    let Ok(DatabaseUrl::Sqlite(_)) = database_url(url) else { return None };
+    SqliteUrl::parse(trimmed(url)).ok()?.busy_timeout
+}
+
+/// Whether another file in `directory` may be meant: the end of a sentence that names both.
+pub(super) fn ambiguous(url: &str, directory: &Path) -> Option<String> {
+    let url = trimmed(url);
+    let (scheme, _) = url.split_once(':')?;
+    if kind(scheme) != Ok(Sqlite) {
+        return None;
+    }
+    let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    SqliteUrl::parse(url).ok()?.ambiguous(here)
+}
+
+/// Parameters that name files.
+const FILES: [&str; 8] =
+    ["sslrootcert", "sslcert", "sslkey", "sslcrl", "ssl_ca", "sslca", "ssl_cert", "ssl_key"];
+
+/// The URL with the files that its parameters name by relative paths looked for in `directory`.
+pub(super) fn relative_to(directory: &Path, url: &str) -> String {
+    let Some((before, query)) = trimmed(url).split_once('?') else { return url.to_owned() };
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, file)) if FILES.iter().any(|known| same(name, known)) => {
+            let path = percent_decoded(file);
+            match path.as_deref() {
+                // `system` is no file.
+                None | Some("" | "system") => pair.to_owned(),
+                Some(path) => {
+                    format!("{name}={}", percent_encoded(&directory.join(path).to_string_lossy()))
+                }
+            }
+        }
+        _ => pair.to_owned(),
+    });
+    format!("{before}?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~:".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string can't fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+/// As the library decodes: a `%` that begins no byte is itself.
+fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        if first == b'%' {
-            let (digits, after) = after.split_at_checked(2)?;
-            let digits = std::str::from_utf8(digits).ok()?;
-            if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return None;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        let digit = |at: usize| tail.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        match (digit(0), digit(1)) {
+            (Some(high), Some(low)) if *first == b'%' => {
+                bytes.push(u8::try_from(high * 16 + low).ok()?);
+                rest = tail.get(2..).unwrap_or_default();
             }
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = after;
-        } else {
-            bytes.push(first);
-            rest = after;
+            _ => bytes.push(*first),
         }
     }
-    let text = String::from_utf8(bytes).ok()?;
-    (!text.contains('\0')).then_some(text)
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -139,35 +288,83 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_of_files() {
-        for (url, path) in [
-            ("sqlite:///var/lib/db.sqlite3", "/var/lib/db.sqlite3"),
-            ("sqlite:////var/lib/db.sqlite3", "/var/lib/db.sqlite3"),
-            ("SQLite3:///db", "/db"),
-            ("sqlite:///a%20b/c%C3%A9.db", "/a b/cé.db"),
-            ("sqlite:///a b", "/a b"),
+    fn schemes_of_django_and_others() {
+        let kind_of = |url: &str| match database_url(url) {
+            Ok(DatabaseUrl::Sqlite(_)) => "sqlite".to_owned(),
+            Ok(DatabaseUrl::Postgres(url)) => url,
+            Ok(DatabaseUrl::Mysql(url)) => url,
+            Err(problem) => problem,
+        };
+        for scheme in [
+            "postgres",
+            "postgresql",
+            "pgsql",
+            "psql",
+            "postgis",
+            "timescale",
+            "timescalegis",
+            "postgresql+psycopg",
+            "postgresql+psycopg2",
+            "postgresql+asyncpg",
+            "POSTGRES",
+            "prometheus_postgresql",
         ] {
-            let path = DatabaseUrl::Sqlite(PathBuf::from(path));
-            assert_eq!(database_url(url), Ok(path), "{url}");
+            let url = format!("{scheme}://u:p@h/d?x=");
+            assert!(kind_of(&url).contains("the parameter x"), "{url}");
+            assert_eq!(kind_of(&format!("{scheme}://u:p@h/d")), "postgres://u:p@h/d");
+        }
+        for scheme in [
+            "mysql",
+            "mysql2",
+            "mariadb",
+            "mysql-connector",
+            "mysqlgis",
+            "mysql+pymysql",
+            "mysql+mysqldb",
+            "mariadb+mariadbconnector",
+            "trilogy",
+            "prometheus_mysql",
+        ] {
+            assert_eq!(kind_of(&format!("{scheme}://u:p@h/d")), "mysql://u:p@h/d", "{scheme}");
+        }
+        for scheme in ["sqlite", "sqlite3", "spatialite", "SQLite", "sqlite+aiosqlite"] {
+            assert_eq!(kind_of(&format!("{scheme}:////var/lib/d")), "sqlite", "{scheme}");
         }
         for (url, told) in [
-            ("sqlite://db.sqlite3", "three slashes"),
-            ("sqlite:db.sqlite3", "slashes"),
-            ("sqlite://:memory:", "memory"),
-            ("sqlite:///a%zz", "%25"),
-            ("sqlite:///a%", "%25"),
-            ("sqlite:///a%00", "%25"),
-            ("sqlite:///a?mode=ro", "parameters"),
-            ("sqlite:///a/", "directory"),
+            ("cockroachdb+psycopg2://u@h/d", "CockroachDB, which isn't supported"),
+            ("redshift://u@h/d", "Amazon Redshift"),
+            ("oracle://h", "Oracle"),
+            ("mssql://h", "Microsoft SQL Server"),
+            ("mongodb+srv://h", "MongoDB"),
+            ("orcale://h", "unknown database \"orcale\""),
+            ("jdbc:postgresql://h/d", "Java's"),
+            ("file:./dev.db", "sqlite:///"),
             ("postgres:db", "no server"),
             ("mysql://", "no server"),
-            ("oracle://h", "unknown database"),
+            ("mysql://h", "names no database"),
             ("/var/lib/db.sqlite3", "not a database URL"),
+            ("psql 'postgres://u@h/d'", "not a database URL"),
             ("", "not a database URL"),
+            ("'postgres://u:s3cret@h/d'", "quotation mark"),
+            ("postgres://u:s3c\nret@h/d", "line break"),
+            ("sqlite://db.sqlite3", "two slashes"),
+            ("sqlite:///nowhere.sqlite3", "sqlite:////nowhere.sqlite3 for the former"),
         ] {
             let problem = database_url(url).expect_err(url);
             assert!(problem.contains(told), "{url}: {problem}");
+            assert!(!problem.contains("s3c"), "{url}: {problem}");
         }
+    }
+
+    #[test]
+    fn white_space_at_the_ends_is_no_part_of_it() {
+        for url in
+            ["postgres://u:p@h/d\n", " postgres://u:p@h/d \r\n", "\u{feff}postgres://u:p@h/d"]
+        {
+            assert_eq!(database_url(url), Ok(DatabaseUrl::Postgres("postgres://u:p@h/d".into())));
+        }
+        let file = DatabaseUrl::Sqlite("/var/lib/d".into());
+        assert_eq!(database_url("sqlite:////var/lib/d\n"), Ok(file));
     }
 
     #[test]
@@ -178,13 +375,36 @@ mod tests {
                 "postgres://ann@h1,h2/app?sslmode=require",
                 "postgres://ann:…@h1,h2/app?sslmode=require",
             ),
-            ("mariadb://ann:s3/cr@et@db/app", "mysql://ann:…@db/app"),
-            ("postgres:///app?host=/run&password=s3cret", "postgres:///app?host=/run&password=…"),
+            ("mariadb://ann:s3:cr@et@db/app", "mysql://ann:…@db/app"),
+            (
+                "postgres:///app?host=/run&user=u&PASSWORD=s3cret",
+                "postgres:///app?host=/run&user=u&PASSWORD=…",
+            ),
+            ("mysql://u@h/app?init-command=s3cret", "mysql://u:…@h/app?init-command=…"),
         ] {
             let parsed = database_url(url).unwrap();
             let debug = format!("{parsed:?}");
             assert!(debug.contains(shown), "{debug}");
             assert!(!debug.contains("s3"), "{debug}");
         }
+    }
+
+    #[test]
+    fn files_of_a_url_are_looked_for_in_a_directory() {
+        let directory = Path::new("/etc/my app");
+        for (url, expected) in [
+            (
+                "postgres://u@h/d?sslrootcert=ca.pem&a=b",
+                "postgres://u@h/d?sslrootcert=/etc/my%20app/ca.pem&a=b",
+            ),
+            ("postgres://u@h/d?sslrootcert=/ca.pem", "postgres://u@h/d?sslrootcert=/ca.pem"),
+            ("postgres://u@h/d?sslrootcert=system", "postgres://u@h/d?sslrootcert=system"),
+            ("mysql://u@h/d?SSL-CA=a%2Bb+c", "mysql://u@h/d?SSL-CA=/etc/my%20app/a%2Bb%2Bc"),
+            ("mysql://u@h/d?ssl-ca=", "mysql://u@h/d?ssl-ca="),
+            ("mysql://u@h/d", "mysql://u@h/d"),
+        ] {
+            assert_eq!(relative_to(directory, url), expected);
+        }
+        assert_eq!(relative_to(Path::new(""), "mysql://u@h/d?ssl-ca=x"), "mysql://u@h/d?ssl-ca=x");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::item::{self, Item};
 use super::suggest::nearest;
-use super::{ConfigError, Given, Layer, file, simple_jwt};
+use super::{Found, Given, Layer, file, simple_jwt};
 
 /// Upstream's dictionary as JSON.
 const DICTIONARY: &str = "SIMPLE_JWT";
@@ -49,12 +49,12 @@ impl Environment {
         kept
     }
 
-    fn text(&self, name: &str) -> Result<Option<&str>, ConfigError> {
+    fn text(&self, name: &str) -> Result<Option<&str>, String> {
         self.0
             .get(name)
             .map(|value| {
                 value.to_str().ok_or_else(|| {
-                    ConfigError::one(format!("the environment variable {name} is not UTF-8"))
+                    format!("the environment variable {name} is not UTF-8: write it anew")
                 })
             })
             .transpose()
@@ -68,67 +68,81 @@ impl fmt::Debug for Environment {
 }
 
 /// The dictionary, then the single variables, which count for more.
-pub(super) fn read(
-    environment: &Environment,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Layer>, ConfigError> {
-    let mut problems = Vec::new();
-    let dictionary = match environment.text(DICTIONARY)? {
-        Some(text) if !text.trim().is_empty() => dictionary(text, &mut problems),
-        _ => Layer::new(),
+pub(super) fn read(environment: &Environment, found: &mut Found) -> Vec<Layer> {
+    let dictionary = match environment.text(DICTIONARY) {
+        Ok(Some(text)) if !text.trim().is_empty() => dictionary(text, found),
+        Ok(_) => Layer::new(),
+        Err(problem) => {
+            found.problems.push(problem);
+            found.unread = true;
+            Layer::new()
+        }
     };
     let mut single = Layer::new();
     for item in item::all() {
-        match variable(item, environment, warnings) {
+        match variable(item, environment, &mut found.warnings) {
             Ok(given) => single.extend(given.map(|given| (item, given))),
-            Err(error) => problems.extend(error.0),
+            Err(problem) => found.problems.push(problem),
         }
     }
     if single.iter().filter(|(item, _)| item.names_database()).count() > 1 {
-        problems.push(
-            "environment: both DATABASE_URL and SIMPLEJWT_DATABASE_PATH are set: unset one".into(),
+        found.problems.push(
+            "environment: both DATABASE_URL (or DATABASE_URL_FILE) and SIMPLEJWT_DATABASE_PATH are \
+             set: unset one"
+                .into(),
         );
     }
-    unknown(environment, warnings);
-    if problems.is_empty() { Ok(vec![dictionary, single]) } else { Err(ConfigError(problems)) }
+    unknown(environment, &mut found.warnings);
+    vec![dictionary, single]
 }
 
-fn dictionary(text: &str, problems: &mut Vec<String>) -> Layer {
+fn dictionary(text: &str, found: &mut Found) -> Layer {
     let origin = format!("environment variable {DICTIONARY}");
-    match serde_json::from_str(text) {
-        Ok(Value::Object(dictionary)) => simple_jwt::read(&dictionary, &origin, problems),
-        Ok(_) => {
-            problems.push(format!("{origin} is not a JSON object: write {{\"ALGORITHM\": …}}"));
-            Layer::new()
+    let problem = match serde_json::from_str(text) {
+        Ok(Value::Object(dictionary)) => {
+            return simple_jwt::read(&dictionary, &origin, &mut found.problems);
         }
+        Ok(_) => format!("{origin} is not a JSON object: write {{\"ALGORITHM\": …}}"),
+        // serde_json's message names the place, never the content.
+        Err(error) if is_python(text) => format!(
+            "{origin} is not JSON but Python: write double quotes, true, false, null and lifetimes \
+             in seconds, as json.dumps does ({error})"
+        ),
         Err(error) => {
-            // serde_json's message names the place, never the content.
-            problems.push(format!("{origin} is not JSON: {error}"));
-            Layer::new()
+            format!("{origin} is not JSON: {error}; write {{\"ALGORITHM\": \"HS256\"}}")
         }
-    }
+    };
+    found.problems.push(problem);
+    found.unread = true;
+    Layer::new()
+}
+
+/// Whether a dictionary was printed by Python.
+fn is_python(text: &str) -> bool {
+    let quoted = |text: &str| text.trim_start_matches(['{', ' ', '\n']).starts_with('\'');
+    let words = ["True", "False", "None", "timedelta("];
+    quoted(text) || words.iter().any(|word| text.contains(word))
 }
 
 fn variable(
     item: &Item,
     environment: &Environment,
     warnings: &mut Vec<String>,
-) -> Result<Option<Given>, ConfigError> {
+) -> Result<Option<Given>, String> {
     let value = environment.text(item.env)?;
     let file_name = format!("{}_FILE", item.env);
     let file = if item.from_file { environment.text(&file_name)? } else { None };
     match (value, file) {
-        (Some(_), Some(_)) => Err(ConfigError::one(format!(
-            "environment: both {} and {file_name} are set: unset one",
-            item.env
-        ))),
+        (Some(_), Some(_)) => {
+            Err(format!("environment: both {} and {file_name} are set: unset one", item.env))
+        }
         (Some(value), None) => Ok(Some(Given {
             value: value.into(),
             origin: format!("environment variable {}", item.env),
         })),
         (None, Some(path)) => file::from_file(item, Path::new(path), warnings)
             .map(Some)
-            .map_err(|problem| ConfigError::one(format!("environment: {file_name}: {problem}"))),
+            .map_err(|problem| format!("environment: {file_name}: {problem}")),
         (None, None) => Ok(None),
     }
 }
@@ -145,6 +159,18 @@ fn unknown(environment: &Environment, warnings: &mut Vec<String>) {
             .iter()
             .any(|part| name.ends_with(part) || name.contains(&format!("{part}_")));
         if known.contains(name) || of_kubernetes {
+            continue;
+        }
+        // The setting with its table in the name: SIMPLEJWT_SESSIONS_LIFETIME
+        let by_path = item::all().find(|item| {
+            let path = item.path().replace('.', "_");
+            name.strip_prefix(PREFIX).is_some_and(|name| name.eq_ignore_ascii_case(&path))
+        });
+        if let Some(item) = by_path {
+            warnings.push(format!(
+                "the environment variable {name} means nothing to simplejwt; did you mean {}?",
+                item.env
+            ));
             continue;
         }
         // The prefix that all have in common makes none of them nearer.

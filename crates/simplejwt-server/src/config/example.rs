@@ -14,9 +14,10 @@ const HEAD: &str = "\
 # where there is no default. Unknown names are refused.
 #
 # Each value can come from the environment instead, by the variable named above it, which counts
-# for more than this file. Secrets can be kept in files of their own: `signing_key_file`,
+# for more than this file. Secrets can be kept in files of their own: `url_file`, `signing_key_file`,
 # `verifying_key_file`, `secret_key_file`, `clients_file` (here relative to this file's directory)
-# and the same names as variables with _FILE at the end; the value or its file, never both.
+# and the same names as variables with _FILE at the end (DATABASE_URL_FILE, SECRET_KEY_FILE); the
+# value or its file, never both.
 #
 # The environment variable SIMPLE_JWT takes Django's whole SIMPLE_JWT dictionary as JSON, with
 # lifetimes in seconds and null for None. It counts for more than this file, and a single variable

@@ -7,50 +7,56 @@ use serde_json::{Map, Value};
 use simplejwt::keys::KeyError;
 
 use super::item::{self, Item, TABLES};
-use super::suggest::did_you_mean;
+use super::suggest::{did_you_mean, nearest};
 use super::value::shown;
-use super::{ConfigError, Given, Layer, oauth, simple_jwt};
+use super::{Found, Given, Layer, database_url, oauth, simple_jwt, syntax};
 
 /// Larger is not a configuration, and not a key.
 const LARGEST: u64 = 1024 * 1024;
 
 /// Reads the file at `path`.
-pub(super) fn read(path: &Path, warnings: &mut Vec<String>) -> Result<Layer, ConfigError> {
-    let text = read_text(path).map_err(|error| {
-        ConfigError::one(format!("can't read the configuration {}: {error}", path.display()))
-    })?;
-    let tables: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        ConfigError::one(format!(
-            "{}{}: {}",
-            path.display(),
-            error.span().map_or_else(String::new, |span| line_of(&text, span.start)),
-            error.message().lines().next().unwrap_or("not TOML"),
-        ))
-    })?;
-    let layer = tables_of(tables, path, warnings)?;
+pub(super) fn read(path: &Path, found: &mut Found) -> Layer {
+    let mut unread = |problem: String| {
+        found.problems.push(problem);
+        found.unread = true;
+        Layer::new()
+    };
+    let text = match read_text(path) {
+        Ok(text) => text,
+        Err(error) => {
+            return unread(format!("can't read the configuration {}: {error}", path.display()));
+        }
+    };
+    // A mark of the byte order, as Windows' editor writes it.
+    let text = text.trim_start_matches('\u{feff}');
+    let tables: toml::Table = match text.parse() {
+        Ok(tables) => tables,
+        Err(error) => {
+            return unread(format!("{}{}", path.display(), syntax::explain(text, &error)));
+        }
+    };
+    let layer = tables_of(tables, path, found);
     let here = |item: &Item, given: &Given| match item.table {
         "oauth" => oauth::holds_secret(&given.value),
         _ => item.secret,
     };
     if layer.iter().any(|(item, given)| given.origin == origin(path) && here(item, given)) {
-        warn_if_open(path, warnings);
+        warn_if_open(path, &mut found.warnings);
     }
-    Ok(layer)
+    layer
 }
 
-fn tables_of(
-    tables: toml::Table,
-    path: &Path,
-    warnings: &mut Vec<String>,
-) -> Result<Layer, ConfigError> {
+fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
     let origin = origin(path);
     let directory = path.parent().unwrap_or(Path::new(""));
-    let mut problems = Vec::new();
+    let Found { warnings, problems, .. } = found;
     let mut layer = Layer::new();
     for (name, value) in tables {
         if !TABLES.iter().any(|(table, _)| *table == name) {
             let hint = did_you_mean(&name, TABLES.iter().map(|(table, _)| *table));
-            problems.push(format!("{origin}: there is no [{name}]{}", misplaced(&name, hint)));
+            let what = if value.is_table() { format!("[{name}]") } else { name.clone() };
+            let hint = elsewhere(&name, &hint).unwrap_or(hint);
+            problems.push(format!("{origin}: there is no {what}{hint}"));
             continue;
         }
         let toml::Value::Table(values) = value else {
@@ -76,14 +82,23 @@ fn tables_of(
             }
         }
         if name == simple_jwt::TABLE {
-            layer.extend(simple_jwt::read(&values, &origin, &mut problems));
+            layer.extend(simple_jwt::read(&values, &origin, problems));
         } else {
-            layer.extend(plain(&name, values, &origin, &mut problems));
+            layer.extend(plain(&name, values, &origin, problems));
         }
         layer.extend(files);
     }
-    both_databases(&layer, &origin, &mut problems);
+    both_databases(&layer, &origin, problems);
     for (item, given) in &mut layer {
+        if item.path() == "database.url"
+            && let Some(url) = given.value.as_str()
+        {
+            problems.extend(
+                database_url::ambiguous(url, directory)
+                    .map(|problem| format!("{}: url {problem}", given.origin)),
+            );
+            given.value = database_url::relative_to(directory, url).into();
+        }
         if item.path() == "database.path"
             && let Some(relative) = given.value.as_str()
         {
@@ -97,7 +112,7 @@ fn tables_of(
             }
         }
     }
-    if problems.is_empty() { Ok(layer) } else { Err(ConfigError(problems)) }
+    layer
 }
 
 /// A table other than `[simple_jwt]`.
@@ -120,22 +135,29 @@ fn plain(
             Some(item) => layer.push((item, Given { value, origin: origin.to_owned() })),
             None => {
                 let hint = did_you_mean(&name, item::of_table(table).map(|item| item.name));
-                problems.push(format!(
-                    "{origin}: there is no {name} in [{table}]{}",
-                    misplaced(&name, hint),
-                ));
+                let hint = elsewhere(&name, &hint).unwrap_or(hint);
+                problems.push(format!("{origin}: there is no {name} in [{table}]{hint}"));
             }
         }
     }
     layer
 }
 
-/// A name that belongs into another table.
-fn misplaced(name: &str, hint: String) -> String {
-    match item::all().find(|item| item.name.eq_ignore_ascii_case(name)) {
-        Some(item) => format!("; it belongs into [{}]", item.table),
-        None => hint,
+/// What to say of a name that belongs into another table, or is nearly the name of one that does.
+/// A name that is nearly one of its own table has `hint` already.
+pub(super) fn elsewhere(name: &str, hint: &str) -> Option<String> {
+    let name = name.to_ascii_lowercase();
+    let plain = name.strip_suffix("_file").unwrap_or(&name);
+    let named = |item: &&Item| item.name == name || item.from_file && item.name == plain;
+    if let Some(item) = item::all().find(named) {
+        return Some(format!("; it belongs into [{}], or into {}", item.table, item.env));
     }
+    if !hint.is_empty() {
+        return None;
+    }
+    let near = nearest(&name, item::all().map(|item| item.name).filter(|name| !name.is_empty()))?;
+    let item = item::all().find(|item| item.name == near)?;
+    Some(format!("; did you mean {near} in [{}]?", item.table))
 }
 
 fn both_databases(layer: &Layer, origin: &str, problems: &mut Vec<String>) {
@@ -250,11 +272,6 @@ fn origin(path: &Path) -> String {
     path.display().to_string()
 }
 
-fn line_of(text: &str, offset: usize) -> String {
-    let before = text.as_bytes().iter().take(offset);
-    format!(", line {}", before.filter(|byte| **byte == b'\n').count() + 1)
-}
-
 fn key_of(values: &Map<String, Value>, name: &str) -> Option<String> {
     values.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()
 }
@@ -265,7 +282,10 @@ fn json_of(table: toml::Table) -> Result<Map<String, Value>, String> {
         .into_iter()
         .map(|(name, value)| match json_value(value) {
             Some(value) => Ok((name, value)),
-            None => Err(format!("{name} holds a date, or a number that isn't finite")),
+            None => Err(format!(
+                "{name} holds a date, or a number that isn't finite (nan, inf): leave it out, or \
+                 write a text or a number"
+            )),
         })
         .collect()
 }

@@ -6,9 +6,11 @@ use serde_json::Value;
 use simplejwt::users::password::{Hasher, Rehash};
 use simplejwt::users::table::KeyKind;
 
+use super::bind::bind;
 use super::database_url::{DatabaseUrl, database_url};
 use super::duration::duration;
-use super::value::{boolean, choice, count, list, optional_text, parsed, text};
+use super::level::level;
+use super::value::{boolean, choice, count, list, optional_text, text};
 use super::{
     Authentication, Config, LogFormat, claims, cookies, gateway, oauth, sessions, simple_jwt,
 };
@@ -127,16 +129,7 @@ static ITEMS: &[Item] = &[
         Def("\"127.0.0.1:8000\""),
         "Address and port to listen on. Port 0 takes a free one, which the log names.",
         |c, v| {
-            let bind = text(v)?;
-            let port = bind.rsplit_once(':').map_or(bind.as_str(), |(_, port)| port);
-            if port.parse::<u16>().is_err() {
-                return Err("is not an address with a port: write \"127.0.0.1:8000\"".into());
-            }
-            c.server.bind = match bind.rsplit_once(':') {
-                Some(("", port)) => format!("127.0.0.1:{port}"),
-                Some(_) => bind,
-                None => format!("127.0.0.1:{bind}"),
-            };
+            c.server.bind = bind(v)?;
             Ok(())
         },
     ),
@@ -195,8 +188,15 @@ static ITEMS: &[Item] = &[
         "body_limit",
         "SIMPLEJWT_BODY_LIMIT",
         Def("65536"),
-        "The largest request body, in bytes; a larger one is answered with 413.",
-        |c, v| count(v).map(|bytes| c.server.body_limit = bytes),
+        "The largest request body, in bytes, at least 512; a larger one is answered with 413.",
+        |c, v| {
+            let bytes = count(v)?;
+            if bytes < 512 {
+                return Err("is less than 512 bytes, which a login may need: write 65536".into());
+            }
+            c.server.body_limit = bytes;
+            Ok(())
+        },
     ),
     item(
         "server",
@@ -207,7 +207,7 @@ static ITEMS: &[Item] = &[
         |c, v| {
             let bytes = count(v)?;
             if bytes < 8192 {
-                return Err("is less than 8192 bytes".into());
+                return Err("is less than 8192 bytes: write 32768".into());
             }
             c.server.header_limit = bytes;
             Ok(())
@@ -277,10 +277,10 @@ static ITEMS: &[Item] = &[
         "level",
         "SIMPLEJWT_LOG_LEVEL",
         Def("\"info\""),
-        "error, warn, info, debug or trace; also by module, as in \"warn,simplejwt=debug\".",
+        "error, warn, info, debug or trace; also by module, as in \"warn,simplejwt=debug\". Python's \
+         words are taken: warning is warn, critical is error. off: nothing at all.",
         |c, v| {
-            let level: tracing_subscriber::EnvFilter = parsed(v, "a log level")?;
-            c.log.level = level.to_string();
+            c.log.level = level(&text(v)?)?;
             Ok(())
         },
     ),
@@ -292,21 +292,27 @@ static ITEMS: &[Item] = &[
         "One line for each request: method, path, status and time; no query, body or token.",
         |c, v| boolean(v).map(|on| c.log.requests = on),
     ),
-    item(
-        "database",
-        "url",
-        "DATABASE_URL",
-        Example("\"sqlite:///var/lib/simplejwt/db.sqlite3\""),
-        "The database: sqlite:/// and an absolute path, postgres://user:password@host/database, \
-         or mysql://user:password@host/database. Several PostgreSQL hosts are separated by \
-         commas (with ?target_session_attrs=read-write the one that takes writes is used); \
-         ?sslmode=verify-full&sslrootcert=FILE (MySQL: ?ssl-mode=verify_identity&ssl-ca=FILE) \
-         demands TLS; ?host=/run/postgresql (MySQL: ?socket=FILE) connects by a socket.",
-        |c, v| {
-            c.database.url = Some(database_url(&text(v)?)?);
-            Ok(())
-        },
-    ),
+    Item {
+        from_file: true,
+        ..item(
+            "database",
+            "url",
+            "DATABASE_URL",
+            Example("\"sqlite:////var/lib/simplejwt/db.sqlite3\""),
+            "The database, as Django's URL packages have it: sqlite://// and a path, \
+             postgres://user:password@host/database, or mysql://user:password@host/database. \
+             Several hosts are separated by commas (with ?target_session_attrs=read-write \
+             PostgreSQL's that takes writes is used); ?sslmode=verify-full&sslrootcert=FILE (MySQL: \
+             ?ssl-mode=verify_identity&ssl-ca=FILE) demands TLS; ?host=/run/postgresql (MySQL: \
+             ?socket=FILE) connects by a socket. A relative FILE is looked for beside this file, of \
+             an environment variable in the working directory. docs/database-urls.md has all \
+             schemes and parameters.",
+            |c, v| {
+                c.database.url = Some(database_url(&text(v)?)?);
+                Ok(())
+            },
+        )
+    },
     item(
         "database",
         "path",
@@ -325,6 +331,15 @@ static ITEMS: &[Item] = &[
         Def("\"5s\""),
         "How long to wait while another program has the SQLite file locked.",
         |c, v| duration(v).map(|time| c.database.busy_timeout = time),
+    ),
+    item(
+        "database",
+        "wait",
+        "SIMPLEJWT_DATABASE_WAIT",
+        Def("\"60s\""),
+        "How long `serve` waits at its start for a database that isn't there yet: that is down, \
+         starting, full, locked, or whose name isn't known. 0: not at all.",
+        |c, v| duration(v).map(|time| c.database.wait = time),
     ),
     item(
         "database",
@@ -553,7 +568,7 @@ static ITEMS: &[Item] = &[
         |c, v| {
             let time = duration(v)?;
             if time > std::time::Duration::from_secs(60) {
-                return Err("is more than 60 seconds".into());
+                return Err("is more than 60 seconds: write \"1s\"".into());
             }
             c.password.max_refusal_work = time;
             Ok(())
@@ -670,7 +685,7 @@ fn identifier(value: &Value) -> Result<String, String> {
     if name.chars().count() <= 128 && !name.chars().any(char::is_control) {
         Ok(name)
     } else {
-        Err("is not the name of a table or column".into())
+        Err("is not the name of a table or column: write it as the database has it".into())
     }
 }
 

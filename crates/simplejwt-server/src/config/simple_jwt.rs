@@ -366,6 +366,7 @@ fn without_item(name: &str, upper: &str, value: &Value) -> Result<(), String> {
     // Suggestions are spelt the way the unknown name is.
     let hint = did_you_mean(name, known);
     let hint = if name == upper { upper_name(&hint) } else { hint };
+    let hint = super::file::elsewhere(name, &hint).unwrap_or(hint);
     Err(format!("unknown setting {name} in SIMPLE_JWT{hint}"))
 }
 

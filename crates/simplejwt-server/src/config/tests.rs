@@ -200,7 +200,7 @@ fn what_a_file_may_not_hold() {
         ("[simple_jwt]\nsigning_key_file = \"nowhere\"\n", "there is no such file"),
         ("[simple_jwt]\nsigning_key_file = 7\n", "not a path"),
         ("[database]\nurl = \"sqlite:///a\"\npath = \"b\"\n", "both url and path"),
-        ("[database]\nurl = \"oracle://h/d\"\n", "unknown database"),
+        ("[database]\nurl = \"oracle://h/d\"\n", "Oracle, which isn't supported"),
         ("[sessions]\nrevocation = \"feed\"\n", "without a blacklist"),
         ("[sessions]\nrotation_grace = 10\n", "without a blacklist"),
         ("[sessions]\nreuse_tolerance = 0\n", "without a blacklist"),
@@ -213,7 +213,14 @@ fn what_a_file_may_not_hold() {
         ("[server]\nauthentication = \"session\"\n", "\"user\" or \"stateless\""),
         ("[server]\nheader_limit = 1\n", "8192"),
         ("[server]\nmax_connections = 0\n", "1 to 1000000"),
-        ("[log]\nlevel = \"loud=maybe\"\n", "a log level"),
+        ("[server]\nbody_limit = 0\n", "512"),
+        ("[server]\nbind = 8000\n", "127.0.0.1:8000"),
+        ("[server]\nallowed_origins = [\"https://*.example.org\"]\n", "each origin by itself"),
+        ("[log]\nlevel = None\n", "level is None: leave the line out"),
+        ("[log]\nlevel = \"info\"\nlevel = \"warn\"\n", "line 3: level is in line 2 already"),
+        ("[simple_jwt]\nissuer = \"None\"\n", "a word for nothing"),
+        ("[log]\nlevel = \"verbose\"\n", "error, warn, info, debug or trace"),
+        ("[log]\nlevel = \"loud=maybe\"\n", "nothing is logged"),
         ("[users]\ntable = \"\"\n", "table is empty"),
         ("[users]\ntable = \"a\\u0000b\"\n", "the name of a table"),
         ("[users]\nkey_type = \"serial\"\n", "\"integer\" or \"uuid\""),
@@ -277,7 +284,7 @@ fn variables_that_are_refused() {
         ("SIMPLEJWT_TOKEN_BLACKLIST", "", "SIMPLEJWT_TOKEN_BLACKLIST"),
         ("PASSWORD_HASHERS", "[1]", "PASSWORD_HASHERS"),
         ("PASSWORD_HASHERS", "[", "not a JSON list"),
-        ("DATABASE_URL", "sqlite://db", "three slashes"),
+        ("DATABASE_URL", "sqlite://db", "two slashes"),
         ("SECRET_KEY_FILE", "/nowhere", "both SECRET_KEY and SECRET_KEY_FILE"),
     ] {
         let problem = with([(name, value)]).expect_err(name);
@@ -498,4 +505,195 @@ fn claims_that_mean_something_already_are_refused() {
         assert_eq!(loaded.is_ok(), good, "{claim}: {loaded:?}");
     }
     assert!(with([("SIMPLEJWT_CLAIMS_ON_REFRESH", "sometimes")]).is_err());
+}
+
+#[test]
+fn all_problems_of_all_sources_are_told_at_once() {
+    let text = "[server]\nbind = \"8000\"\ncolour = 1\n[log]\nlevel = \"verbose\"\n\
+                [simple_jwt]\nblacklist_after_rotation = true\nleeway = \"x\"\n";
+    let environment = Environment::of([("SIMPLEJWT_DEMO", "perhaps"), ("SIMPLE_JWT", "{}")]);
+    let told = file(text, &environment).unwrap_err();
+    for part in [
+        "bind is",
+        "no colour in",
+        "level is",
+        "LEEWAY is",
+        "SIMPLEJWT_DEMO",
+        "token_blacklist = true",
+    ] {
+        assert_eq!(told.lines().filter(|line| line.contains(part)).count(), 1, "{part}: {told}");
+    }
+    assert_eq!(told.lines().count(), 6, "{told}");
+    // What a setting that can't be read would have said is left open.
+    let told = with([
+        ("SIMPLEJWT_BLACKLIST_AFTER_ROTATION", "on"),
+        ("SIMPLEJWT_TOKEN_BLACKLIST", "perhaps"),
+    ]);
+    assert_eq!(told.unwrap_err().lines().count(), 1);
+    let told = file(
+        "[server\n",
+        &Environment::of([("SIMPLEJWT_BLACKLIST_AFTER_ROTATION", "on"), ("SIMPLEJWT_DEMO", "x")]),
+    );
+    assert_eq!(told.unwrap_err().lines().count(), 2);
+}
+
+#[test]
+fn a_setting_in_the_wrong_table_is_told_where_it_belongs() {
+    for (text, told) in [
+        ("[simple_jwt]\nrotation_grace = 10\n", "[sessions], or into SIMPLEJWT_ROTATION_GRACE"),
+        ("[simple_jwt]\nROTATION_GRACE = 10\n", "[sessions]"),
+        ("[simple_jwt]\nrotation_graze = 10\n", "did you mean rotation_grace in [sessions]?"),
+        ("[sessions]\ntoken_blacklist = true\n", "[simple_jwt]"),
+        ("[server]\nurl = \"postgres://u@h/d\"\n", "[database]"),
+        ("[server]\nsecret_key_file = \"key\"\n", "[django]"),
+        ("[log]\nbindd = \"x\"\n", "did you mean bind in [server]?"),
+        ("[rotation_grace]\n", "there is no [rotation_grace]; it belongs into [sessions]"),
+    ] {
+        let problem = toml(text).expect_err(text);
+        assert!(problem.contains(told), "{text}: {problem}");
+    }
+    let problem = dictionary(r#"{"ROTATION_GRACE": 10}"#).unwrap_err();
+    assert!(problem.contains("SIMPLEJWT_ROTATION_GRACE"), "{problem}");
+    let warnings = load(
+        None,
+        &Environment::of([
+            ("SIMPLEJWT_SESSIONS_ROTATION_GRACE", "1"),
+            ("SIMPLEJWT_DATABASE_URL", "x"),
+        ]),
+    )
+    .unwrap()
+    .warnings;
+    assert!(
+        warnings.iter().any(|w| w.ends_with("did you mean SIMPLEJWT_ROTATION_GRACE?")),
+        "{warnings:?}"
+    );
+    assert!(warnings.iter().any(|w| w.ends_with("did you mean DATABASE_URL?")), "{warnings:?}");
+}
+
+#[test]
+fn python_s_dictionary_is_told_from_json() {
+    for text in
+        ["{'ALGORITHM': 'HS256'}", "{\"ROTATE_REFRESH_TOKENS\": True}", "{\"LEEWAY\": None}"]
+    {
+        let problem = dictionary(text).unwrap_err();
+        assert!(problem.contains("not JSON but Python"), "{problem}");
+    }
+}
+
+#[test]
+fn the_database_s_url_may_be_in_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("url");
+    std::fs::write(&path, "postgres://u:s3cret@h/d?sslrootcert=ca.pem\r\n").unwrap();
+    let name = path.to_str().unwrap();
+    let expected = Some(DatabaseUrl::Postgres("postgres://u:s3cret@h/d?sslrootcert=ca.pem".into()));
+    assert_eq!(with([("DATABASE_URL_FILE", name)]).unwrap().database.url, expected);
+    let both = with([("DATABASE_URL_FILE", name), ("DATABASE_URL", "sqlite:////a/b")]);
+    assert!(both.unwrap_err().contains("both DATABASE_URL and DATABASE_URL_FILE"));
+    let both = with([("DATABASE_URL_FILE", name), ("SIMPLEJWT_DATABASE_PATH", "db")]);
+    assert!(both.unwrap_err().contains("SIMPLEJWT_DATABASE_PATH"));
+    std::fs::write(&path, "postgres://u:s3cret@h/d?nonsense=1").unwrap();
+    let problem = with([("DATABASE_URL_FILE", name)]).unwrap_err();
+    assert!(problem.contains("nonsense") && !problem.contains("s3cret"), "{problem}");
+    // Every secret has such a file.
+    for item in item::all().filter(|item| item.secret) {
+        assert!(item.from_file, "{}", item.path());
+    }
+}
+
+#[test]
+fn a_url_in_the_file_names_files_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("simplejwt.toml");
+    std::fs::write(directory.path().join("url"), "mysql://u@h/d?ssl-ca=ca.pem\n").unwrap();
+    for text in ["url = \"mysql://u@h/d?ssl-ca=ca.pem\"", "url_file = \"url\""] {
+        std::fs::write(&path, format!("[database]\n{text}\n")).unwrap();
+        let url = load(Some(&path), &Environment::default()).unwrap().config.database.url;
+        let beside = directory.path().join("ca.pem");
+        let expected = format!("mysql://u@h/d?ssl-ca={}", beside.display());
+        assert_eq!(url, Some(DatabaseUrl::Mysql(expected)), "{text}");
+    }
+    let environment = Environment::of([("DATABASE_URL", "mysql://u@h/d?ssl-ca=ca.pem")]);
+    let url = load(Some(&path), &environment).unwrap().config.database.url;
+    assert_eq!(url, Some(DatabaseUrl::Mysql("mysql://u@h/d?ssl-ca=ca.pem".into())));
+    std::fs::write(directory.path().join("d.sqlite3"), "").unwrap();
+    let told = std::fs::write(&path, "[database]\nurl = \"sqlite:///d.sqlite3\"\n")
+        .map(|()| load(Some(&path), &Environment::default()).unwrap_err().to_string())
+        .unwrap();
+    assert!(told.contains(&directory.path().join("d.sqlite3").display().to_string()), "{told}");
+}
+
+#[test]
+fn an_sqlite_url_may_say_how_long_to_wait_for_a_lock() {
+    let wait = |pairs: &[(&'static str, &'static str)]| {
+        with(pairs.iter().copied()).unwrap().database.busy_timeout.as_secs()
+    };
+    let url = ("DATABASE_URL", "sqlite:////srv/d?timeout=20");
+    assert_eq!(wait(&[url]), 20);
+    assert_eq!(wait(&[url, ("SIMPLEJWT_DATABASE_BUSY_TIMEOUT", "7")]), 7);
+    assert_eq!(wait(&[("DATABASE_URL", "sqlite:////srv/d")]), 5);
+    let text = "[database]\nurl = \"sqlite:////srv/d?timeout=20\"\n";
+    let environment = Environment::of([("SIMPLEJWT_DATABASE_PATH", "other")]);
+    let loaded = file(text, &environment).unwrap();
+    assert_eq!(loaded.config.database.busy_timeout.as_secs(), 5, "that URL isn't used");
+}
+
+#[test]
+fn what_of_a_url_has_no_effect_is_warned_of() {
+    let url = "mysql://u:s3cret@h/app?charset=utf8mb4&conn_max_age=60&read_timeout=5\n";
+    let warnings = load(None, &Environment::of([("DATABASE_URL", url)])).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("conn_max_age, read_timeout have no effect"), "{warnings:?}");
+}
+
+/// Settings for which any text has a meaning.
+const FREE: [&str; 21] = [
+    "simple_jwt.signing_key",
+    "simple_jwt.verifying_key",
+    "simple_jwt.audience",
+    "simple_jwt.issuer",
+    "simple_jwt.user_id_field",
+    "simple_jwt.user_id_claim",
+    "simple_jwt.token_type_claim",
+    "simple_jwt.jti_claim",
+    "simple_jwt.sliding_token_refresh_exp_claim",
+    "simple_jwt.revoke_token_claim",
+    "simple_jwt.auth_header_types",
+    "django.secret_key",
+    "database.path",
+    "users.table",
+    "users.primary_key",
+    "users.username_field",
+    "users.password",
+    "users.is_active",
+    "users.is_staff",
+    "users.is_superuser",
+    "users.last_login",
+];
+
+#[test]
+fn no_setting_takes_nonsense() {
+    let texts =
+        ["non sense €", "None", "nan", "undefined", "-1", "9e99", "[", "{", "true;", "\u{7}"];
+    let mut tried = 0;
+    for item in item::all() {
+        let free = FREE.contains(&item.path().as_str());
+        for text in texts {
+            let word = value::is_no_value(text);
+            if free && !word || item.secret && item.table != "oauth" {
+                continue;
+            }
+            let pairs = [KEY, (item.env, text)];
+            let told = load(None, &Environment::of(pairs)).map(|_| ()).map_err(|e| e.to_string());
+            let told = told.expect_err(&format!("{} = {text:?}", item.path()));
+            let named = told.contains(item.env) || told.contains(item.name);
+            assert!(named && !told.contains("Err("), "{} = {text:?}: {told}", item.path());
+            tried += 1;
+        }
+        for value in [serde_json::json!([[]]), serde_json::json!({ "a": {} })] {
+            let outcome = (item.set)(&mut Config::default(), &value);
+            assert!(outcome.is_err(), "{} = {value}", item.path());
+        }
+    }
+    assert!(tried > 500, "{tried}");
 }

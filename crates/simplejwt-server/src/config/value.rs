@@ -27,14 +27,22 @@ pub(crate) fn count<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
-    number
-        .and_then(|number| T::try_from(number).ok())
-        .ok_or_else(|| format!("is {}, not a whole number in range", shown(value)))
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+        format!("is {}, not a whole number in range: write one such as 10", shown(value))
+    })
+}
+
+/// Other languages' words for nothing, which as a text would be taken for a name.
+pub(crate) fn is_no_value(text: &str) -> bool {
+    ["None", "null", "Null", "NULL", "nil", "undefined", "NaN", "nan"].contains(&text.trim())
 }
 
 /// Text that has to be there.
 pub(crate) fn text(value: &Value) -> Result<String, String> {
     match value {
+        Value::String(text) if is_no_value(text) => {
+            Err(format!("is {}, a word for nothing: leave it out", shown(value)))
+        }
         Value::String(text) if !text.is_empty() => Ok(text.clone()),
         Value::String(_) => Err("is empty".into()),
         _ => Err(format!("is {}, not a text", shown(value))),
@@ -57,6 +65,7 @@ pub(crate) fn list(value: &Value) -> Result<Vec<String>, String> {
             .iter()
             .map(|item| {
                 item.as_str()
+                    .filter(|text| !is_no_value(text))
                     .map(str::to_owned)
                     .ok_or_else(|| format!("holds {}, not a text", shown(item)))
             })
@@ -65,6 +74,9 @@ pub(crate) fn list(value: &Value) -> Result<Vec<String>, String> {
             let parsed: Value = serde_json::from_str(text)
                 .map_err(|error| format!("is not a JSON list of texts: {error}"))?;
             list(&parsed)
+        }
+        Value::String(text) if is_no_value(text) => {
+            Err(format!("is {}, a word for nothing: leave it out", shown(value)))
         }
         Value::String(text) => Ok(text
             .split(',')

@@ -153,6 +153,39 @@ fn windows_for_spent_tokens_are_short_and_need_sessions() {
 }
 
 #[test]
+fn lifetimes_that_leave_another_without_effect_are_warned_of() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let with = |set: fn(&mut Settings, Duration), time| {
+        let mut settings = Settings::default();
+        set(&mut settings, time);
+        settings.warnings()
+    };
+    let day = Settings::default().refresh_token_lifetime;
+    for (set, longest, told) in [
+        (
+            (|s, time| s.access_token_lifetime = time) as fn(&mut Settings, Duration),
+            day,
+            "ACCESS_TOKEN_LIFETIME (86460 s) is longer than REFRESH_TOKEN_LIFETIME (86400 s)",
+        ),
+        (|s, time| s.sliding_token_lifetime = time, day, "SLIDING_TOKEN_LIFETIME (86460 s)"),
+        (|s, time| s.sessions.idle_lifetime = Some(time), day, "idle_lifetime (86460 s)"),
+        (
+            |s, time| {
+                s.sessions.idle_lifetime = Some(time);
+                s.sessions.lifetime = Some(2 * MINUTE);
+            },
+            2 * MINUTE,
+            "lifetime of a session (120 s)",
+        ),
+        (|s, time| s.leeway = time, 5 * MINUTE, "LEEWAY (360 s)"),
+    ] {
+        assert_eq!(with(set, longest), [""; 0], "{told}");
+        let warnings = with(set, longest + MINUTE);
+        assert!(warnings.len() == 1 && warnings[0].contains(told), "{warnings:?}");
+    }
+}
+
+#[test]
 fn a_grace_that_outlasts_the_access_token_is_warned_of() {
     let mut settings = Settings::default();
     settings.sessions.rotation_grace = settings.access_token_lifetime;

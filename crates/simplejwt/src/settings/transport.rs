@@ -193,11 +193,7 @@ impl Settings {
         for origin in &self.allowed_origins {
             problem(
                 !is_origin(origin),
-                &format!(
-                    "allowed_origins holds {origin:?}, which no browser sends as Origin: write \
-                     scheme and host in lower case, and the port unless it is the scheme's own, \
-                     as in \"https://app.example.com\""
-                ),
+                &format!("allowed_origins holds {origin:?}, {}", no_origin(origin)),
             );
         }
     }
@@ -230,9 +226,36 @@ fn is_origin(text: &str) -> bool {
     let written = format!("{}://{authority}", uri.scheme_str().unwrap_or_default());
     written == text
         && text.bytes().all(|byte| !byte.is_ascii_uppercase())
-        && !authority.as_str().contains('@')
+        && !authority.as_str().contains(['@', '*'])
         && authority.port_u16() != Some(own_port)
         && (authority.port().is_some() || !authority.as_str().ends_with(':'))
+}
+
+/// Why a text is no origin, and what to write: the end of a sentence.
+fn no_origin(text: &str) -> String {
+    let plain = text.trim().to_ascii_lowercase();
+    if plain.contains('*') {
+        return "but origins are compared as they are: write each origin by itself, as in \
+                \"https://app.example.com\""
+            .into();
+    }
+    if plain == "null" {
+        return "which every page of a file or a sandbox sends: serve the page, and write where from"
+            .into();
+    }
+    let Some((scheme, rest)) = plain.split_once("://") else {
+        return format!("which has no scheme: write \"https://{plain}\"");
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let own = if scheme == "http" { ":80" } else { ":443" };
+    let host = host.strip_suffix(own).or(host.strip_suffix(':')).unwrap_or(host);
+    let meant = format!("{scheme}://{host}");
+    if is_origin(&meant) {
+        return format!("which no browser sends as Origin: write \"{meant}\"");
+    }
+    "which no browser sends as Origin: write scheme and host in lower case, and the port unless it \
+     is the scheme's own, as in \"https://app.example.com\""
+        .into()
 }
 
 #[cfg(test)]
@@ -301,8 +324,23 @@ mod tests {
             "https://app.example.com:",
             "https://app.example.com?x",
             "ftp://app.example.com",
+            "https://*.example.com",
+            "https://*",
         ] {
             assert!(!allowed(origin), "{origin}");
+        }
+        for (origin, told) in [
+            ("*", "each origin by itself"),
+            ("https://*.example.org", "each origin by itself"),
+            ("null", "a sandbox"),
+            ("app.example.com", "write \"https://app.example.com\""),
+            ("https://app.example.com/", "write \"https://app.example.com\""),
+            ("https://app.example.com/login?x", "write \"https://app.example.com\""),
+            ("HTTPS://App.Example.com:443", "write \"https://app.example.com\""),
+            ("http://app.lan:80", "write \"http://app.lan\""),
+            ("ftp://a", "in lower case"),
+        ] {
+            assert!(no_origin(origin).contains(told), "{origin}: {}", no_origin(origin));
         }
     }
 }

@@ -105,6 +105,53 @@ impl Settings {
                 lifetime.as_secs()
             ));
         }
+        let seconds = |time: Duration| time.as_secs();
+        for (name, lifetime, other, longer, cure) in [
+            (
+                "ACCESS_TOKEN_LIFETIME",
+                self.access_token_lifetime,
+                "REFRESH_TOKEN_LIFETIME",
+                self.refresh_token_lifetime,
+                "its refresh token is of no use: write \"5m\" for the former, or more for the latter",
+            ),
+            (
+                "SLIDING_TOKEN_LIFETIME",
+                self.sliding_token_lifetime,
+                "SLIDING_TOKEN_REFRESH_LIFETIME",
+                self.sliding_token_refresh_lifetime,
+                "it can't be refreshed when it expires: write \"5m\" for the former, or more for the \
+                 latter",
+            ),
+            (
+                "idle_lifetime",
+                self.sessions.idle_lifetime.unwrap_or_default(),
+                "REFRESH_TOKEN_LIFETIME",
+                self.refresh_token_lifetime,
+                "no session gets as old as that without a refresh: write less, or leave it out",
+            ),
+            (
+                "idle_lifetime",
+                self.sessions.idle_lifetime.unwrap_or_default(),
+                "lifetime of a session",
+                self.sessions.lifetime.unwrap_or(Duration::MAX),
+                "no session gets as old as that: write less, or leave it out",
+            ),
+            (
+                "LEEWAY",
+                self.leeway,
+                "ACCESS_TOKEN_LIFETIME",
+                self.access_token_lifetime,
+                "most of the time that a token is taken is after its end: write some seconds",
+            ),
+        ] {
+            if lifetime > longer {
+                warnings.push(format!(
+                    "{name} ({} s) is longer than {other} ({} s): {cure}",
+                    seconds(lifetime),
+                    seconds(longer)
+                ));
+            }
+        }
         warnings
     }
 

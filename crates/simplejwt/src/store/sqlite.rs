@@ -13,6 +13,7 @@ mod open;
 mod revocations;
 pub(crate) mod schema;
 pub(crate) mod sessions;
+mod url;
 mod writer;
 
 use std::fmt;
@@ -33,6 +34,7 @@ use crate::users::table::{Key, UserTable, quoted};
 
 pub use database::{SqliteDatabase, SqliteOptions};
 pub use open::OpenError;
+pub use url::{SqliteUrl, SqliteUrlError, URL_PARAMETERS};
 
 use datetime::text;
 

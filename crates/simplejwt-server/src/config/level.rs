@@ -1,0 +1,211 @@
+//! What is logged: levels in the words of Rust and of Python, for everything or by module.
+
+/// The levels, from few lines to many.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Python's words that Rust hasn't.
+const PYTHONS: [(&str, &str); 3] = [("warning", "warn"), ("critical", "error"), ("fatal", "error")];
+
+/// The parts of this program that log.
+const TARGETS: [&str; 9] = [
+    "simplejwt",
+    "deadpool_postgres",
+    "mysql_async",
+    "rustls",
+    "rustls_platform_verifier",
+    "tokio_postgres",
+    "ureq",
+    "ureq_proto",
+    "log",
+];
+
+/// The modules below `simplejwt`, of the library and of this program.
+const MODULES: [&str; 44] = [
+    "app",
+    "beside_django",
+    "claims",
+    "cli",
+    "client",
+    "clock",
+    "commands",
+    "config",
+    "connecting",
+    "database",
+    "error",
+    "failure",
+    "files",
+    "hashes",
+    "health",
+    "hooks",
+    "jwk",
+    "jws",
+    "keys",
+    "limits",
+    "listening",
+    "main",
+    "output",
+    "panics",
+    "purge",
+    "random",
+    "request",
+    "revocation",
+    "serve",
+    "service",
+    "settings",
+    "store",
+    "supervisor",
+    "telemetry",
+    "token",
+    "users",
+    "waiting",
+    "web",
+    "lib",
+    "actix",
+    "axum",
+    "cors",
+    "layer",
+    "endpoint",
+];
+
+/// The target of the lines that `requests` switches on.
+const REQUESTS: &str = "simplejwt::request";
+
+/// A level, or several by module, as the logger takes them. The error is the end of a sentence.
+pub(super) fn level(text: &str) -> Result<String, String> {
+    let directives = text
+        .split(',')
+        .map(str::trim)
+        .filter(|directive| !directive.is_empty())
+        .map(directive)
+        .collect::<Result<Vec<_>, _>>()?;
+    if directives.is_empty() {
+        return Err(format!("is empty: {HOW}"));
+    }
+    Ok(directives.join(","))
+}
+
+const HOW: &str = "write error, warn, info, debug or trace, or by module \"warn,simplejwt=debug\"";
+
+fn directive(text: &str) -> Result<String, String> {
+    let Some((target, level)) = text.split_once('=') else {
+        let hint =
+            if is_target(text) { format!("; for a module {text}=debug") } else { String::new() };
+        return word(text)
+            .map(str::to_owned)
+            .ok_or_else(|| format!("is {text:?}, which is no level: {HOW}{hint}"));
+    };
+    let (target, level) = (target.trim(), level.trim());
+    if !is_target(target) {
+        return Err(format!(
+            "has {target:?}, of which nothing is logged: write simplejwt, a module of it such as \
+             simplejwt::service, or one of {}",
+            TARGETS.iter().skip(1).copied().collect::<Vec<_>>().join(", ")
+        ));
+    }
+    match word(level) {
+        Some(word) => Ok(format!("{target}={word}")),
+        None => Err(format!("has {level:?} for {target}, which is no level: {HOW}")),
+    }
+}
+
+fn word(text: &str) -> Option<&'static str> {
+    let is = |name: &str| name.eq_ignore_ascii_case(text);
+    let python = PYTHONS.iter().find(|(python, _)| is(python)).map(|(_, rust)| *rust);
+    LEVELS.iter().copied().find(|level| is(level)).or(python)
+}
+
+fn is_target(text: &str) -> bool {
+    let mut parts = text.split("::");
+    let known = |name: &str, names: &[&str]| names.contains(&name);
+    match (parts.next(), parts.next()) {
+        (Some("simplejwt"), Some(module)) => known(module, &MODULES),
+        (Some(name), _) => known(name, &TARGETS),
+        (None, _) => false,
+    }
+}
+
+/// Whether a level lets the lines of requests through.
+pub(super) fn shows_requests(level: &str) -> bool {
+    let of = |directive: &str| match directive.split_once('=') {
+        None => Some((0, directive.to_owned())),
+        Some((target, level)) => {
+            REQUESTS.starts_with(target).then(|| (target.len(), level.to_owned()))
+        }
+    };
+    let nearest = level.split(',').filter_map(of).max_by_key(|(length, _)| *length);
+    nearest.is_some_and(|(_, level)| matches!(level.as_str(), "info" | "debug" | "trace"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn levels_in_rust_s_words_and_in_python_s() {
+        for (text, expected) in [
+            ("info", "info"),
+            ("WARNING", "warn"),
+            ("Critical", "error"),
+            ("fatal", "error"),
+            (" warn , simplejwt=DEBUG,", "warn,simplejwt=debug"),
+            ("simplejwt::service=warning", "simplejwt::service=warn"),
+            ("off", "off"),
+            (
+                "error,simplejwt::request=info,tokio_postgres::config=off",
+                "error,simplejwt::request=info,tokio_postgres::config=off",
+            ),
+        ] {
+            assert_eq!(level(text).as_deref(), Ok(expected), "{text}");
+        }
+        for (text, told) in [
+            ("verbose", "error, warn, info, debug or trace"),
+            ("", "is empty"),
+            (",", "is empty"),
+            ("20", "no level"),
+            ("None", "no level"),
+            ("simplejwt", "simplejwt=debug"),
+            ("info,simplejwt=verbose", "\"verbose\" for simplejwt"),
+            ("simplejwt=", "no level"),
+            ("simple_jwt=debug", "nothing is logged"),
+            ("simplejwt::reqest=info", "nothing is logged"),
+            ("simplejwt-server=info", "nothing is logged"),
+            ("django.request=info", "nothing is logged"),
+            ("simplejwt[span]=info", "nothing is logged"),
+            ("{a=1}", "nothing is logged"),
+        ] {
+            let problem = level(text).expect_err(text);
+            assert!(problem.contains(told), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn every_module_is_known() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for folder in ["src", "../simplejwt/src"] {
+            for entry in std::fs::read_dir(source.join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_stem().unwrap().to_str().unwrap();
+                assert!(MODULES.contains(&name), "{name} in {folder}");
+            }
+        }
+    }
+
+    #[test]
+    fn whether_requests_are_shown() {
+        for (level, shown) in [
+            ("info", true),
+            ("warn", false),
+            ("off", false),
+            ("warn,simplejwt=info", true),
+            ("info,simplejwt=warn", false),
+            ("warn,simplejwt::request=info", true),
+            ("info,simplejwt::request=error", false),
+            ("tokio_postgres=trace", false),
+            ("trace", true),
+        ] {
+            assert_eq!(shows_requests(level), shown, "{level}");
+        }
+    }
+}

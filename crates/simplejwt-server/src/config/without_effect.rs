@@ -1,0 +1,238 @@
+//! Settings that are good by themselves and do nothing beside the others.
+
+use std::collections::BTreeMap;
+
+use simplejwt::settings::{Revocation, Transport};
+
+use super::item::{self, Item};
+use super::{Config, DatabaseUrl, Given, OnRefresh, level};
+
+/// Settings, when they do nothing, and what to do about it.
+struct Rule {
+    settings: &'static [&'static str],
+    idle: fn(&Config) -> bool,
+    why: &'static str,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        settings: &["server.authentication"],
+        idle: |c| !c.server.demo,
+        why: "/api/protected/ is there with demo = true alone: for authenticate/ write \
+              authentication in [gateway]",
+    },
+    Rule {
+        settings: &["log.requests"],
+        idle: |c| c.log.requests && !level::shows_requests(&c.log.level),
+        why: "level leaves out what requests are logged at: add simplejwt::request=info to it",
+    },
+    Rule {
+        settings: &["database.busy_timeout"],
+        idle: |c| matches!(c.database.url, Some(DatabaseUrl::Postgres(_) | DatabaseUrl::Mysql(_))),
+        why: "it is for SQLite: write operation_timeout",
+    },
+    Rule {
+        settings: &[
+            "database.max_connections",
+            "database.connect_timeout",
+            "database.wait_timeout",
+            "database.operation_timeout",
+        ],
+        idle: |c| matches!(c.database.url, Some(DatabaseUrl::Sqlite(_))),
+        why: "SQLite has no server: for locks write busy_timeout",
+    },
+    Rule {
+        settings: &["database.purge_interval", "database.purge_batch", "database.purge_cascade"],
+        idle: |c| !c.settings.token_blacklist,
+        why: "no token is registered: set token_blacklist = true in [simple_jwt]",
+    },
+    Rule {
+        settings: &["database.purge_batch"],
+        idle: |c| c.database.purge_interval.is_none(),
+        why: "purge_interval is 0: remove one of them, and give `simplejwt token flush-expired` \
+              its --batch",
+    },
+    Rule {
+        settings: &["users.allow_inactive_login"],
+        idle: |c| c.settings.check_user_is_active,
+        why: "CHECK_USER_IS_ACTIVE refuses them: set it to false, too",
+    },
+    Rule {
+        settings: &["users.claims_on_refresh"],
+        idle: |c| c.claims.on_refresh == OnRefresh::Recompute && c.claims.added.is_empty(),
+        why: "[claims] is empty",
+    },
+    Rule {
+        settings: &["simple_jwt.update_last_login"],
+        idle: |c| c.settings.update_last_login && c.users.last_login.is_none(),
+        why: "last_login in [users] names no column",
+    },
+    Rule {
+        settings: &["simple_jwt.verifying_key"],
+        idle: |c| c.settings.algorithm.is_symmetric(),
+        why: "an HMAC is verified with SIGNING_KEY: choose an RS, PS, ES or EdDSA algorithm",
+    },
+    Rule {
+        settings: &["simple_jwt.auth_header_types", "simple_jwt.auth_header_name"],
+        idle: |c| c.settings.transport == Transport::Cookie,
+        why: "with transport = \"cookie\" no header is read: write \"both\"",
+    },
+    Rule {
+        settings: &["simple_jwt.revoke_token_claim"],
+        idle: |c| !c.settings.check_revoke_token,
+        why: "CHECK_REVOKE_TOKEN is off",
+    },
+    Rule {
+        settings: &["simple_jwt.allow_weak_key"],
+        idle: |c| !c.settings.algorithm.is_symmetric(),
+        why: "it is for HMAC secrets",
+    },
+    Rule {
+        settings: &["sessions.at_limit"],
+        idle: |c| c.settings.sessions.max_per_user.is_none(),
+        why: "there is no limit: write max_per_user",
+    },
+    Rule {
+        settings: &["sessions.feed_lost", "sessions.feed_max_age", "sessions.feed_max_entries"],
+        idle: |c| c.settings.sessions.revocation != Revocation::Feed,
+        why: "there is no feed: write revocation = \"feed\"",
+    },
+    Rule {
+        settings: &["sessions.enabled"],
+        idle: |c| !c.settings.token_blacklist,
+        why: "there are no sessions without token_blacklist = true in [simple_jwt]",
+    },
+];
+
+/// A sentence for each setting that was given another value than its default and does nothing.
+pub(super) fn warnings(config: &Config, given: &BTreeMap<String, Given>) -> Vec<String> {
+    let told = |rule: &Rule, path: &&str| {
+        let given = given.get(*path)?;
+        let item = item::all().find(|item| item.path() == **path)?;
+        (!is_default(item, given))
+            .then(|| format!("{}: {} does nothing, since {}", given.origin, item.label(), rule.why))
+    };
+    let idle = RULES.iter().filter(|rule| (rule.idle)(config));
+    idle.flat_map(|rule| rule.settings.iter().filter_map(move |path| told(rule, path))).collect()
+}
+
+/// What says what is so anyway is no mistake.
+fn is_default(item: &Item, given: &Given) -> bool {
+    let mut config = Config::default();
+    (item.set)(&mut config, &given.value).is_ok() && config == Config::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, load};
+
+    const KEY: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
+    const BLACKLIST: (&str, &str) = ("SIMPLEJWT_TOKEN_BLACKLIST", "true");
+    const SERVER: (&str, &str) = ("DATABASE_URL", "postgres://u@h/d");
+    const FILE: (&str, &str) = ("DATABASE_URL", "sqlite:////srv/d");
+
+    fn told(pairs: &[(&str, &str)]) -> Vec<String> {
+        let environment = Environment::of([KEY].iter().chain(pairs).copied());
+        load(None, &environment).unwrap_or_else(|error| panic!("{pairs:?}: {error}")).warnings
+    }
+
+    /// What does nothing, with what makes it do something.
+    #[test]
+    fn what_does_nothing_is_told_and_what_does_something_is_not() {
+        for (given, more, cure) in [
+            (("SIMPLEJWT_AUTHENTICATION", "stateless"), &[][..], ("SIMPLEJWT_DEMO", "on")),
+            (
+                ("SIMPLEJWT_LOG_REQUESTS", "on"),
+                &[("SIMPLEJWT_LOG_LEVEL", "warning")],
+                ("SIMPLEJWT_LOG_LEVEL", "warning,simplejwt::request=info"),
+            ),
+            (("SIMPLEJWT_DATABASE_BUSY_TIMEOUT", "9"), &[SERVER], FILE),
+            (("SIMPLEJWT_DATABASE_MAX_CONNECTIONS", "9"), &[FILE], SERVER),
+            (("SIMPLEJWT_DATABASE_CONNECT_TIMEOUT", "9"), &[FILE], SERVER),
+            (("SIMPLEJWT_DATABASE_WAIT_TIMEOUT", "9"), &[FILE], SERVER),
+            (("SIMPLEJWT_DATABASE_OPERATION_TIMEOUT", "9"), &[FILE], SERVER),
+            (("SIMPLEJWT_PURGE_INTERVAL", "9"), &[], BLACKLIST),
+            (("SIMPLEJWT_PURGE_CASCADE", "on"), &[], BLACKLIST),
+            (
+                ("SIMPLEJWT_PURGE_BATCH", "9"),
+                &[BLACKLIST, ("SIMPLEJWT_PURGE_INTERVAL", "0")],
+                ("SIMPLEJWT_PURGE_INTERVAL", "9"),
+            ),
+            (
+                ("SIMPLEJWT_ALLOW_INACTIVE_LOGIN", "on"),
+                &[],
+                ("SIMPLEJWT_CHECK_USER_IS_ACTIVE", "off"),
+            ),
+            (("SIMPLEJWT_CLAIMS_ON_REFRESH", "recompute"), &[], ("SIMPLEJWT_CLAIMS", "a=email")),
+            (
+                ("SIMPLEJWT_UPDATE_LAST_LOGIN", "on"),
+                &[("SIMPLEJWT_USERS_LAST_LOGIN", "")],
+                ("SIMPLEJWT_USERS_LAST_LOGIN", "seen"),
+            ),
+            (("SIMPLEJWT_VERIFYING_KEY", "a key"), &[], ("SIMPLEJWT_ALGORITHM", "ES256")),
+            (
+                ("SIMPLEJWT_AUTH_HEADER_TYPES", "JWT"),
+                &[("SIMPLEJWT_TRANSPORT", "cookie")],
+                ("SIMPLEJWT_TRANSPORT", "both"),
+            ),
+            (
+                ("SIMPLEJWT_AUTH_HEADER_NAME", "HTTP_X_TOKEN"),
+                &[("SIMPLEJWT_TRANSPORT", "cookie")],
+                ("SIMPLEJWT_TRANSPORT", "header"),
+            ),
+            (("SIMPLEJWT_REVOKE_TOKEN_CLAIM", "pw"), &[], ("SIMPLEJWT_CHECK_REVOKE_TOKEN", "on")),
+            (
+                ("SIMPLEJWT_ALLOW_WEAK_KEY", "on"),
+                &[("SIMPLEJWT_ALGORITHM", "ES256")],
+                ("SIMPLEJWT_ALGORITHM", "HS256"),
+            ),
+            (
+                ("SIMPLEJWT_SESSIONS_AT_LIMIT", "refuse"),
+                &[BLACKLIST],
+                ("SIMPLEJWT_MAX_SESSIONS_PER_USER", "2"),
+            ),
+            (
+                ("SIMPLEJWT_FEED_LOST", "accept"),
+                &[BLACKLIST, ("SIMPLEJWT_SESSION_CLAIM", "on")],
+                ("SIMPLEJWT_REVOCATION", "feed"),
+            ),
+            (
+                ("SIMPLEJWT_FEED_MAX_AGE", "9"),
+                &[BLACKLIST, ("SIMPLEJWT_SESSION_CLAIM", "on")],
+                ("SIMPLEJWT_REVOCATION", "feed"),
+            ),
+            (
+                ("SIMPLEJWT_FEED_MAX_ENTRIES", "9"),
+                &[BLACKLIST, ("SIMPLEJWT_SESSION_CLAIM", "on")],
+                ("SIMPLEJWT_REVOCATION", "feed"),
+            ),
+            (("SIMPLEJWT_SESSIONS", "off"), &[], BLACKLIST),
+        ] {
+            let with = [&[given], more].concat();
+            let idle = told(&with);
+            let mine = |line: &&String| line.contains(given.0) && line.contains("does nothing");
+            assert_eq!(idle.iter().filter(mine).count(), 1, "{with:?}: {idle:?}");
+            let cured = told(&[with, vec![cure]].concat());
+            assert_eq!(cured.iter().filter(mine).count(), 0, "{given:?} {cure:?}: {cured:?}");
+        }
+    }
+
+    #[test]
+    fn every_rule_names_settings_that_there_are() {
+        for path in RULES.iter().flat_map(|rule| rule.settings) {
+            assert!(item::all().any(|item| item.path() == *path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_default_that_is_written_down_is_no_mistake() {
+        let defaults = [
+            ("SIMPLEJWT_FEED_MAX_AGE", "2s"),
+            ("SIMPLEJWT_SESSIONS", "on"),
+            ("SIMPLEJWT_VERIFYING_KEY", ""),
+            ("SIMPLEJWT_AUTHENTICATION", "user"),
+        ];
+        assert!(told(&defaults).is_empty(), "{:?}", told(&defaults));
+    }
+}

@@ -1,0 +1,65 @@
+//! Waiting for the database at the start: whoever starts both at once need not say in which order.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::config::Config;
+use crate::database::Database;
+use crate::failure::Failure;
+
+/// How often it is tried.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How often it is told.
+const TELL: Duration = Duration::from_secs(10);
+
+/// Waits until the database takes connections; `false`: `stop` came first.
+///
+/// # Errors
+/// What is in the way, at once if it can't pass, and otherwise after `wait` in `[database]`.
+pub(crate) async fn for_database<S: Future<Output = ()>>(
+    config: &Config,
+    mut stop: Pin<&mut S>,
+) -> Result<bool, Failure> {
+    let wait = config.database.wait;
+    let began = Instant::now();
+    let mut told: Option<Instant> = None;
+    loop {
+        let opened = tokio::select! {
+            opened = Database::open(config) => opened,
+            () = &mut stop => return Ok(stopped()),
+        };
+        let problem = match opened {
+            Ok(_) => {
+                if told.is_some() {
+                    tracing::info!("the database is there");
+                }
+                return Ok(true);
+            }
+            Err(Failure::Unreachable(problem)) => problem,
+            Err(failure) => return Err(failure),
+        };
+        let left = wait.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Err(Failure::Unreachable(problem));
+        }
+        if told.is_none_or(|told| told.elapsed() >= TELL) {
+            told = Some(Instant::now());
+            tracing::warn!(
+                "waiting for the database, up to {} s: {problem}",
+                left.as_secs_f32().ceil()
+            );
+        }
+        tokio::select! {
+            () = sleep(PAUSE.min(left)) => {}
+            () = &mut stop => return Ok(stopped()),
+        }
+    }
+}
+
+fn stopped() -> bool {
+    tracing::info!("stopped while waiting for the database");
+    false
+}
