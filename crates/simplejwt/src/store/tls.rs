@@ -26,6 +26,8 @@ use rustls::{ClientConfig, RootCertStore};
 
 #[cfg(feature = "postgres")]
 pub(super) use certificate::Certificate;
+#[cfg(feature = "postgres")]
+pub(super) use fault::NOT_DIRECT;
 use verifier::Verifier;
 
 /// How far the server's certificate is looked at.

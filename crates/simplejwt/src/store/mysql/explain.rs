@@ -31,7 +31,10 @@ pub enum ConnectError {
         source: Cause,
     },
     /// It didn't answer in time.
-    #[error("MySQL at {address} doesn't answer within {} seconds", within.as_secs_f32())]
+    #[error(
+        "MySQL at {address} doesn't answer within {} seconds: is it a MySQL, and is it stuck?",
+        within.as_secs_f32()
+    )]
     Timeout {
         /// Where it should be.
         address: String,
