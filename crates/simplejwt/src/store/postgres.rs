@@ -15,6 +15,7 @@ mod explain;
 mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
+mod probe;
 mod revocations;
 mod rotations;
 pub(crate) mod schema;

@@ -14,6 +14,9 @@ mod issued;
 mod names;
 mod verifier;
 
+#[cfg(test)]
+mod tests;
+
 use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};

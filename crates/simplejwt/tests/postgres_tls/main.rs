@@ -54,7 +54,8 @@ async fn connect(url: &str) -> Result<PostgresDatabase, ConnectError> {
     PostgresDatabase::connect(url, PostgresOptions::default()).await
 }
 
-/// The error's text and those of what is behind it.
+/// The error's text and those of what is behind it, in which there is neither a password nor
+/// Rust's debug form.
 fn told(error: &ConnectError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -63,13 +64,6 @@ fn told(error: &ConnectError) -> String {
         text.push_str(&error.to_string());
         source = error.source();
     }
-    text
-}
-
-/// What a URL that can't be connected to is refused with, which holds no password.
-async fn refused(url: &str) -> String {
-    let error = connect(url).await.expect_err(url);
-    let text = told(&error);
     for bare in ["Other(", "Error {", "kind:", "InvalidCertificate"] {
         assert!(!text.contains(bare), "{bare}: {text}");
     }
@@ -77,6 +71,11 @@ async fn refused(url: &str) -> String {
         assert!(!shown.contains(PASSWORD) && !shown.contains("simplejwt:simplejwt"), "{shown}");
     }
     text
+}
+
+/// What a URL that can't be connected to is refused with.
+async fn refused(url: &str) -> String {
+    told(&connect(url).await.expect_err(url))
 }
 
 /// Whether the connections of this database are encrypted.

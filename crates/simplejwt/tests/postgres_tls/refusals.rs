@@ -1,6 +1,7 @@
 //! What is said where there is no connection: each a sentence that says what to do, and whether
 //! trying again makes sense.
 
+use std::future::IntoFuture as _;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -9,13 +10,13 @@ use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions};
 
 use super::support::postgres::{Database, execute};
 use super::support::server;
-use super::{PASSWORD, connect, refused, tests};
+use super::{PASSWORD, connect, tests, told};
 
 /// A URL, a part of what is said, and whether it may pass.
 async fn said(url: &str, part: &str, transient: bool) {
-    let text = refused(url).await;
+    let error = connect(url).await.expect_err(url);
+    let text = told(&error);
     assert!(text.contains(part), "{url}: {text}");
-    let error = connect(url).await.unwrap_err();
     assert_eq!(error.is_transient(), transient, "{url}: {text}");
 }
 
@@ -64,16 +65,20 @@ async fn whoever_is_no_postgresql_is_said_to_be_none() {
     let at = |port: u16, mode: &str| {
         format!("postgres://simplejwt:{PASSWORD}@127.0.0.1:{port}/db?sslmode={mode}")
     };
-    let web = speaking(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let shell = speaking(b"SSH-2.0-OpenSSH_9.2\r\n");
-    said(&at(web, "prefer"), "no PostgreSQL", false).await;
-    said(&at(web, "disable"), "no PostgreSQL", false).await;
-    said(&at(shell, "disable"), "no PostgreSQL", false).await;
+    said(&at(shell, "disable"), "an SSH server, and no PostgreSQL", false).await;
     // Its first letter is the yes to TLS.
-    said(&at(shell, "require"), "isn't TLS", false).await;
+    said(&at(shell, "require"), "an SSH server", false).await;
     let mysql = server("SIMPLEJWT_TEST_MYSQL_URL");
     let mysql = mysql.rsplit_once(':').unwrap().1.split('/').next().unwrap().parse().unwrap();
-    said(&at(mysql, "prefer"), "no PostgreSQL", false).await;
+    said(&at(mysql, "prefer"), "a MySQL", false).await;
+    let web = axum::serve(
+        tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        axum::Router::new(),
+    );
+    let port = web.local_addr().unwrap().port();
+    tokio::spawn(web.into_future());
+    said(&at(port, "prefer"), "HTTP", false).await;
 }
 
 #[tokio::test]

@@ -185,8 +185,10 @@ impl ConnectError {
                 if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
                     return Self::Tls { address, advice: sentence(&source) };
                 }
-                // What the driver makes of bytes that it can't read.
-                if source.kind() == std::io::ErrorKind::InvalidData {
+                // What comes of bytes that are no packets.
+                let unreadable = source.kind() == std::io::ErrorKind::InvalidData
+                    || source.to_string().starts_with("Packet");
+                if unreadable {
                     return Self::NotMysql { address };
                 }
                 let advice = network::advice(&source);

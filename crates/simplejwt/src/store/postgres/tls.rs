@@ -104,7 +104,8 @@ where
             let secured =
                 TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
                     // An older server takes the handshake's first bytes for something else.
-                    let hung_up = direct && error.get_ref().is_none();
+                    let of_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+                    let hung_up = direct && !of_tls;
                     let told = if hung_up { NOT_DIRECT.to_owned() } else { sentence(&error) };
                     io::Error::new(error.kind(), told)
                 })?;

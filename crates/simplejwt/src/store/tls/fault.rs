@@ -129,8 +129,9 @@ impl Fault {
 
 /// What went wrong in a handshake.
 pub(super) fn sentence(error: &io::Error) -> String {
-    let Some(error) = error.get_ref() else { return hung_up(error) };
-    let Some(error) = error.downcast_ref::<Error>() else { return error.to_string() };
+    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return hung_up(error);
+    };
     let told = match error {
         Error::InvalidCertificate(CertificateError::Other(OtherError(error))) => {
             match error.downcast_ref::<Fault>() {
