@@ -17,6 +17,7 @@ mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
 mod parameters;
+mod probe;
 mod revocations;
 mod rotations;
 pub(crate) mod schema;

@@ -14,6 +14,9 @@ mod issued;
 mod names;
 mod verifier;
 
+#[cfg(test)]
+mod tests;
+
 use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,8 @@ use rustls::{ClientConfig, RootCertStore};
 
 #[cfg(feature = "postgres")]
 pub(super) use certificate::Certificate;
+#[cfg(feature = "postgres")]
+pub(super) use fault::NOT_DIRECT;
 use verifier::Verifier;
 
 /// How far the server's certificate is looked at.

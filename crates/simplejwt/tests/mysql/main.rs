@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+mod certificates;
 #[path = "../support/columns.rs"]
 mod columns;
 mod failures;
@@ -9,6 +10,8 @@ mod failures;
 mod hashes;
 #[path = "../support/instance.rs"]
 mod instance;
+#[path = "../support/certificates.rs"]
+mod made;
 mod migrations;
 mod passwords;
 mod plugins;

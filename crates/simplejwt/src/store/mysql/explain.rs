@@ -31,7 +31,10 @@ pub enum ConnectError {
         source: Cause,
     },
     /// It didn't answer in time.
-    #[error("MySQL at {address} doesn't answer within {} seconds", within.as_secs_f32())]
+    #[error(
+        "MySQL at {address} doesn't answer within {} seconds: is it a MySQL, and is it stuck?",
+        within.as_secs_f32()
+    )]
     Timeout {
         /// Where it should be.
         address: String,
@@ -205,8 +208,10 @@ impl ConnectError {
                 if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
                     return Self::Tls { address, advice: sentence(&source) };
                 }
-                // What the driver makes of bytes that it can't read.
-                if source.kind() == std::io::ErrorKind::InvalidData {
+                // What comes of bytes that are no packets.
+                let unreadable = source.kind() == std::io::ErrorKind::InvalidData
+                    || source.to_string().starts_with("Packet");
+                if unreadable {
                     return Self::NotMysql { address };
                 }
                 let advice = network::advice(&source);

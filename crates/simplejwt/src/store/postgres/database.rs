@@ -201,7 +201,7 @@ impl PostgresDatabase {
         let database = Self { shared };
         match database.shared.pool.get().await {
             Ok(_) => Ok(database),
-            Err(error) => Err(ConnectError::of(&database.shared.target, error)),
+            Err(error) => Err(ConnectError::of_first(&database.shared.target, error).await),
         }
     }
 

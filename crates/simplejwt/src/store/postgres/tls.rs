@@ -17,7 +17,9 @@ use tokio_rustls::TlsConnector;
 
 use super::explain::ConnectError;
 use super::url::Target;
-use crate::store::tls::{Certificate, SetupError, Verify, client_config, sentence, server_name};
+use crate::store::tls::{
+    Certificate, NOT_DIRECT, SetupError, Verify, client_config, sentence, server_name,
+};
 
 /// The protocol's name in ALPN, which PostgreSQL 17 demands of who begins with TLS.
 const ALPN: &[u8] = b"postgresql";
@@ -99,16 +101,16 @@ where
             let config = self.tls.config;
             let direct = !config.alpn_protocols.is_empty();
             // Of the errors only the sentence is kept: the cause is in it.
-            let secured = TlsConnector::from(config)
-                .connect(name, stream)
-                .await
-                .map_err(|error| io::Error::new(error.kind(), sentence(&error)))?;
+            let secured =
+                TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
+                    // An older server takes the handshake's first bytes for something else.
+                    let of_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+                    let hung_up = direct && !of_tls;
+                    let told = if hung_up { NOT_DIRECT.to_owned() } else { sentence(&error) };
+                    io::Error::new(error.kind(), told)
+                })?;
             if direct && secured.get_ref().1.alpn_protocol() != Some(ALPN) {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "the server doesn't say that it is a PostgreSQL (ALPN): sslnegotiation=direct \
-                     needs PostgreSQL 17 or newer, so leave it out",
-                ));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, NOT_DIRECT));
             }
             Ok(Stream(secured))
         })

@@ -129,8 +129,9 @@ impl Fault {
 
 /// What went wrong in a handshake.
 pub(super) fn sentence(error: &io::Error) -> String {
-    let Some(error) = error.get_ref() else { return hung_up(error) };
-    let Some(error) = error.downcast_ref::<Error>() else { return error.to_string() };
+    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return hung_up(error);
+    };
     let told = match error {
         Error::InvalidCertificate(CertificateError::Other(OtherError(error))) => {
             match error.downcast_ref::<Fault>() {
@@ -185,7 +186,7 @@ const NOTHING_IN_COMMON: &str = "the server has no version of TLS, cipher or kin
                                  RSA, P-256, P-384, P-521 or Ed25519";
 
 /// Said of servers that don't know PostgreSQL's protocol by ALPN.
-pub(super) const NOT_DIRECT: &str = "the server doesn't take TLS from the first byte on: sslnegotiation=direct needs PostgreSQL \
+pub(in crate::store) const NOT_DIRECT: &str = "the server doesn't take TLS from the first byte on: sslnegotiation=direct needs PostgreSQL \
      17 or newer, so leave it out";
 
 fn hung_up(error: &io::Error) -> String {
