@@ -3,6 +3,7 @@
 mod bench;
 mod browser;
 mod ci;
+mod failover;
 mod generate;
 mod nginx;
 mod outside;
@@ -29,6 +30,8 @@ commands:
   bench [ARGS]         the benchmarks of the library
   bench server [refresh|feed|purge] [NAME=NUMBER...]
                        those of the running server, beside Django
+  failover [postgres|galera]
+                       clusters of databases that fail; prints a table
   services ...         throw-away database servers; says how by itself";
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["services", rest @ ..] => services::run(rest),
+        ["failover", rest @ ..] => failover::run(rest),
         ["outside"] => outside::table().and_then(|()| outside::compile()),
         ["bench", rest @ ..] => bench::run(rest),
         ["help" | "-h" | "--help"] => {

@@ -20,7 +20,7 @@ use crate::config::{self, Config};
 use crate::database::{self, Database, hashing_pool};
 use crate::failure::Failure;
 use crate::hashes;
-use crate::health::{self, Health};
+use crate::health::{self, Health, Probe, Probed};
 use crate::purge::Purge;
 use crate::supervisor::{self, Need, Supervisor};
 
@@ -33,7 +33,12 @@ pub(crate) struct App {
     users: Arc<dyn ManageUsers>,
     passwords: HashingPool,
     store: Option<Arc<dyn SessionStore>>,
+    probed: Probed,
+    probe: Probe,
     tasks: Supervisor,
+    /// What isn't as it should be in the database, and keeps no request from being answered or will
+    /// pass.
+    database_warnings: Vec<String>,
 }
 
 /// Everything that can be found wrong is found here, before anything listens.
@@ -43,6 +48,7 @@ pub(crate) struct App {
 pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let tokens = tokens(config)?;
     let database = Database::open(config).await?;
+    let database_warnings = database.refuse_errors(config).await?;
     let passwords = hashing_pool(config)?;
     let users = database.users(config, passwords.clone()).await?;
     let mut auth = Auth::new(tokens).with_shared_users(users.clone());
@@ -57,12 +63,15 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     }
     auth.check().map_err(|error| Failure::config(error.to_string()))?;
     let tasks = Supervisor::default();
-    let health = Health {
-        auth: auth.clone(),
+    let probed = Probed {
         users: users.clone(),
+        writes_last_login: config.settings.update_last_login,
         store: store.clone(),
-        tasks: tasks.clone(),
+        with_sessions: config.settings.has_sessions(),
+        limit: config.database.operation_timeout,
     };
+    let probe = Probe::new(probed.clone());
+    let health = Health::new(auth.clone(), probe.clone(), tasks.clone());
     let router = router_with(auth.clone(), &options(config))
         .merge(health::router(health))
         .fallback(not_found);
@@ -73,7 +82,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         Some(cors) => router.layer(cors.clone()),
         None => router,
     };
-    Ok(App { router, cors, auth, users, passwords, store, tasks })
+    Ok(App { router, cors, auth, users, passwords, store, probed, probe, tasks, database_warnings })
 }
 
 impl App {
@@ -99,9 +108,10 @@ impl App {
 
     /// What goes on beside the requests, for as long as the process lives.
     pub(crate) async fn start(&self, config: &Config) {
-        for warning in config.settings.warnings() {
+        for warning in config.settings.warnings().iter().chain(&self.database_warnings) {
             tracing::warn!("{warning}");
         }
+        self.probe.start(&self.tasks);
         if config.settings.jwk_url.is_some() {
             jwks::keep_fresh(&self.auth, &self.tasks).await;
         }
@@ -140,18 +150,26 @@ impl App {
         }
     }
 
-    /// Fetches the keys behind `JWK_URL` once, and says what came: nothing without that setting.
+    /// Does what a login does in the database, once.
     ///
     /// # Errors
-    /// There is no key to verify with.
-    pub(crate) async fn check_keys(&self) -> Result<String, Failure> {
-        match self.auth.tokens().keys().remote() {
-            None => Ok(String::new()),
-            Some(remote) => match remote.fetch(SystemClock.now()).await {
-                Ok(fetched) => Ok(jwks::report(&fetched)),
-                Err(error) => Err(jwks::failed(&error)),
-            },
-        }
+    /// The database's.
+    pub(crate) async fn probe(&self) -> Result<(), Failure> {
+        self.probed.once().await.map_err(|error| database::failed(&error))
+    }
+}
+
+/// Fetches the keys behind `JWK_URL` once, and says what came: nothing without that setting.
+///
+/// # Errors
+/// There is no key to verify with.
+pub(crate) async fn check_keys(tokens: &Tokens) -> Result<String, Failure> {
+    match tokens.keys().remote() {
+        None => Ok(String::new()),
+        Some(remote) => match remote.fetch(SystemClock.now()).await {
+            Ok(fetched) => Ok(jwks::report(&fetched)),
+            Err(error) => Err(jwks::failed(&error)),
+        },
     }
 }
 

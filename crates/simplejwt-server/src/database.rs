@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use simplejwt::store::check::{self, Severity, Uses};
 use simplejwt::store::mysql::{self, MysqlDatabase, MysqlOptions, MysqlStore};
 use simplejwt::store::postgres::{self, PostgresDatabase, PostgresOptions, PostgresStore};
 use simplejwt::store::schema::SchemaError;
 use simplejwt::store::sqlite::{self, OpenError, SqliteDatabase, SqliteOptions, SqliteStore};
 use simplejwt::users::manage::{ManageUsers, UserOptions};
 use simplejwt::users::mysql::MysqlUsers;
-use simplejwt::users::password::{Hashers, HashingPool};
+use simplejwt::users::password::{Hashers, HashingPool, Rehash};
 use simplejwt::users::postgres::PostgresUsers;
 use simplejwt::users::sqlite::SqliteUsers;
 use simplejwt::users::table::UserTable;
@@ -18,6 +19,12 @@ use crate::config::{Config, DatabaseUrl};
 use crate::connecting;
 use crate::failure::{Failure, chain};
 
+/// Something that is wrong in the database, and what to do.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) text: String,
+    pub(crate) severity: Severity,
+}
 /// What is said where no database is named.
 pub(crate) const UNNAMED: &str = "no database is named: set DATABASE_URL=sqlite:////absolute/path/db.sqlite3, \
      postgres://user:password@host/database or mysql://user:password@host/database, or \
@@ -89,6 +96,41 @@ impl Database {
         };
         let wants_sessions = config.settings.has_sessions();
         Ok(Self { backend, table: user_table(config), wants_sessions })
+    }
+
+    /// Everything that is wrong in the database.
+    pub(crate) async fn check(&self, config: &Config) -> Result<Vec<Problem>, Failure> {
+        let mut uses = Uses::of(&config.settings);
+        uses.rehash = config.password.rehash != Some(Rehash::Never);
+        uses.purge &= config.database.purge_interval.is_some();
+        let problems = match &self.backend {
+            Backend::Sqlite(database) => sqlite::check::check(database, &self.table, &uses).await,
+            Backend::Postgres(database) => {
+                postgres::check::check(database, &self.table, &uses).await
+            }
+            Backend::Mysql(database) => mysql::check::check(database, &self.table, &uses).await,
+        };
+        let problems = problems.map_err(|error| failed(&error))?;
+        let told = |problem: &check::Problem| Problem {
+            text: with_command(&problem.to_string()),
+            severity: problem.severity,
+        };
+        Ok(problems.iter().map(told).collect())
+    }
+
+    /// Refuses a database in which every login would fail; what else is wrong in it.
+    ///
+    /// # Errors
+    /// All that makes requests fail until somebody has changed something.
+    pub(crate) async fn refuse_errors(&self, config: &Config) -> Result<Vec<String>, Failure> {
+        let problems = self.check(config).await?;
+        let (errors, others): (Vec<_>, Vec<_>) =
+            problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+        let text = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.text);
+        match errors.is_empty() {
+            true => Ok(text(others).collect()),
+            false => Err(Failure::Database(text(errors).collect::<Vec<_>>().join("\n"))),
+        }
     }
 
     /// What `migrate` would make.

@@ -21,18 +21,35 @@ pub(crate) enum Failure {
     Unreachable(String),
     #[error("{0}")]
     Listen(String),
+    /// What was found at once.
+    #[error("{}", lines(.0))]
+    Several(Vec<Failure>),
 }
 
 impl Failure {
     /// As documented in `simplejwt --help`.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Config(_) => 3,
             Self::Database(_) | Self::Unreachable(_) => 4,
             Self::Listen(_) => 5,
-        })
+            // The configuration is put right first.
+            Self::Several(failures) => failures.iter().map(Self::code).min().unwrap_or(1),
+        }
+    }
+
+    /// All of them; `Ok` where there are none.
+    pub(crate) fn all(failures: Vec<Self>) -> Result<(), Self> {
+        match failures.is_empty() {
+            true => Ok(()),
+            false => Err(Self::Several(failures)),
+        }
     }
 
     /// A panic, which is a mistake of this program.
@@ -47,6 +64,10 @@ impl Failure {
     pub(crate) fn config(problem: impl Into<String>) -> Self {
         Self::Config(ConfigError(vec![problem.into()]))
     }
+}
+
+fn lines(failures: &[Failure]) -> String {
+    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// An error and what caused it, on one line.

@@ -1,35 +1,53 @@
-//! `/healthz`: the process answers. `/readyz`: the database does, too, there are keys to verify
-//! with, the feed of revocations comes in, and the tasks that this needs are running.
+//! `/healthz`: the process answers. `/readyz`: the database does what a login needs, there are keys
+//! to verify with, the feed of revocations comes in, and the tasks that this needs are running.
+
+mod probe;
+mod told;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, StatusCode};
-use simplejwt::{Auth, SessionStore, StoreError, UserId, UserStore};
+use simplejwt::Auth;
 
-use crate::failure::chain;
-use crate::supervisor::{self, Need, Supervisor};
+use crate::supervisor::{Need, Supervisor};
+
+pub(crate) use probe::{Probe, Probed};
+use told::Told;
 
 /// What has to work for requests to be answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
     pub(crate) auth: Auth,
-    pub(crate) users: Arc<dyn UserStore>,
-    /// Where there is a blacklist.
-    pub(crate) store: Option<Arc<dyn SessionStore>>,
+    pub(crate) probe: Probe,
     pub(crate) tasks: Supervisor,
+    told: Told,
 }
 
 impl Health {
-    async fn database(&self) -> Result<(), StoreError> {
-        match &self.store {
-            // It can be written.
-            Some(store) => store.ping().await,
-            None => self.users.find(&UserId::from("0")).await.map(drop),
+    pub(crate) fn new(auth: Auth, probe: Probe, tasks: Supervisor) -> Self {
+        Self { auth, probe, tasks, told: Told::default() }
+    }
+
+    /// What is in the way: for whoever asks, and for the log.
+    async fn trouble(&self) -> Option<(Cow<'static, str>, String)> {
+        if let Err(trouble) = self.probe.ask().await {
+            return Some((trouble.sentence.into(), trouble.cause));
         }
+        if !self.auth.is_feed_current() {
+            let sentence = "the feed of revocations is lost";
+            return Some((sentence.into(), sentence.to_owned()));
+        }
+        if let Some(error) = self.auth.why_keys_are_missing() {
+            let sentence =
+                "the keys behind JWK_URL could not be fetched, and tokens can't be verified";
+            return Some((sentence.into(), format!("there are no keys to verify with: {error:?}")));
+        }
+        let troubles = self.tasks.troubles();
+        let essential = troubles.iter().find(|trouble| trouble.need == Need::Essential)?;
+        Some((essential.to_string().into(), essential.to_string()))
     }
 }
 
@@ -43,30 +61,13 @@ pub(crate) fn router(health: Health) -> Router {
 }
 
 async fn ready(health: Health) -> Answer {
-    let database = supervisor::caught(health.database()).await;
-    let database = database.map_err(|_| "a panic".to_owned());
-    if let Err(error) = database.and_then(|done| done.map_err(|error| chain(&error))) {
-        tracing::warn!(error, "not ready");
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "the database can't be used\n");
+    if let Some((sentence, cause)) = health.trouble().await {
+        health.told.trouble(&cause);
+        return answer(StatusCode::SERVICE_UNAVAILABLE, format!("{sentence}\n"));
     }
-    if !health.auth.is_feed_current() {
-        tracing::warn!("not ready: the feed of revocations is lost");
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "the feed of revocations is lost\n");
-    }
-    if let Some(error) = health.auth.why_keys_are_missing() {
-        tracing::warn!(?error, "not ready: there are no keys to verify tokens with");
-        return answer(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the keys behind JWK_URL could not be fetched, and tokens can't be verified\n",
-        );
-    }
-    let troubles = health.tasks.troubles();
-    if let Some(trouble) = troubles.iter().find(|trouble| trouble.need == Need::Essential) {
-        tracing::warn!("not ready: {trouble}");
-        return answer(StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n"));
-    }
+    health.told.none();
     let mut text = "ready\n".to_owned();
-    for trouble in troubles {
+    for trouble in health.tasks.troubles() {
         text.push_str(&format!("{trouble}\n"));
     }
     answer(StatusCode::OK, text)

@@ -285,6 +285,118 @@ fn run_cli(args: &[&str], environment: &[(&str, &str)]) -> String {
     stderr(&output)
 }
 
+fn host(url: &str) -> &str {
+    url.split_once('@').unwrap().1.split_once('/').unwrap().0
+}
+
+/// Runs the statements, each by itself; how many rows the last one has.
+fn rows(url: &str, statements: &[&str]) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) =
+            tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let mut rows = 0;
+        for statement in statements {
+            rows = client.query(*statement, &[]).await.unwrap().len();
+        }
+        rows
+    })
+}
+
+/// Ends the session of a pair.
+fn logout(server: Peer, pair: &Response) {
+    let begun = Instant::now();
+    while server.post("/api/token/logout/", &pair.body).status != 200 {
+        assert!(begun.elapsed() < PATIENCE, "nobody is logged out");
+    }
+}
+
+/// What an access token is answered once the server can tell.
+fn told_of(server: Peer, pair: &Response) -> u16 {
+    let bearer = format!("Bearer {}", pair.text("access"));
+    let begun = Instant::now();
+    loop {
+        let headers = [("Authorization", bearer.as_str())];
+        let answer = server.request("GET", "/api/protected-stateless/", &headers, "");
+        if answer.status != 503 {
+            return answer.status;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{answer:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// The standby hadn't heard of the newest logouts when it was promoted. A server that slept
+/// meanwhile has, and its number comes again for another logout; and the old primary is back.
+#[test]
+fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
+    let mut instance = Instance::up("slept");
+    let primary = instance.url().to_owned();
+    prepare(&environment(&primary));
+    instance.services(&["standby", "up"]);
+    instance.read_variables();
+    let standby = instance.variable("SIMPLEJWT_TEST_POSTGRES_STANDBY_URL").to_owned();
+    let both = format!(
+        "postgres://simplejwt:simplejwt@{},{}/simplejwt?target_session_attrs=read-write",
+        host(&primary),
+        host(&standby)
+    );
+    let mut environment = environment(&both);
+    environment.push(("SIMPLEJWT_SESSION_CLAIM", "true"));
+    environment.push(("SIMPLEJWT_REVOCATION", "feed"));
+    let directory = tempfile::tempdir().unwrap();
+    let start = || Server::start(&["serve"], &environment, directory.path());
+    let (sleeper, awake) = (start(), start());
+    let (asleep, other) = (Peer(sleeper.address), Peer(awake.address));
+    let pairs: Vec<Response> = (0..6).map(|_| other.post("/api/token/", LOGIN)).collect();
+    logout(other, &pairs[0]);
+
+    // From now on the standby doesn't hear of anything.
+    let reload = "SELECT pg_reload_conf()";
+    rows(&primary, &["ALTER SYSTEM SET synchronous_standby_names = ''", reload]);
+    rows(&standby, &["ALTER SYSTEM SET primary_conninfo = ''", reload]);
+    let begun = Instant::now();
+    while rows(&primary, &["SELECT 1 FROM pg_stat_replication"]) > 0 {
+        assert!(begun.elapsed() < PATIENCE, "the standby goes on");
+    }
+    for pair in &pairs[1..3] {
+        logout(other, pair);
+    }
+    let begun = Instant::now();
+    while told_of(asleep, &pairs[2]) == 200 {
+        assert!(begun.elapsed() < Duration::from_secs(5), "it isn't heard of");
+    }
+    sleeper.signal("-STOP");
+    instance.services(&["kill", "postgres"]);
+    instance.services(&["standby", "promote"]);
+    for pair in &pairs[3..6] {
+        logout(other, pair);
+    }
+    instance.services(&["start", "postgres"]);
+    let fresh = start();
+    sleeper.signal("-CONT");
+    for (at, pair) in pairs.iter().enumerate() {
+        // What was lost with the primary is good on the new one; whoever heard of it goes on.
+        assert_eq!(told_of(asleep, pair), 401, "session {at}");
+        let lost = (1..3).contains(&at);
+        assert!(lost || told_of(Peer(fresh.address), pair) == 401, "session {at}, fresh");
+        assert!(lost || refresh(Peer(fresh.address), &pair.text("refresh")).status == 401);
+    }
+    // The old primary is left alone by everybody.
+    for server in [asleep, other, Peer(fresh.address)] {
+        let pair = server.post("/api/token/", LOGIN);
+        assert_eq!(pair.status, 200, "{pair:?}");
+        assert_eq!(told_of(asleep, &pair), 200);
+        let jti = jti(&pair.text("refresh"));
+        let sql = format!("SELECT 1 FROM simplejwt_session_token WHERE jti = '{jti}'");
+        assert_eq!(rows(&standby, &[&sql]), 1, "it was written to the old primary");
+    }
+    for server in [sleeper, awake, fresh] {
+        assert!(server.stop().success());
+    }
+}
+
 #[test]
 fn away_for_a_while_and_a_standby_promoted_under_load() {
     let mut instance = Instance::up("failover");
@@ -326,10 +438,6 @@ fn away_for_a_while_and_a_standby_promoted_under_load() {
     instance.services(&["standby", "up"]);
     instance.read_variables();
     let standby = instance.variable("SIMPLEJWT_TEST_POSTGRES_STANDBY_URL").to_owned();
-    let host = |url: &str| {
-        let (_, rest) = url.split_once('@').unwrap();
-        rest.split_once('/').unwrap().0.to_owned()
-    };
     let url = format!(
         "postgres://simplejwt:simplejwt@{},{}/simplejwt?target_session_attrs=read-write",
         host(&primary),

@@ -5,7 +5,7 @@
 //! [`KeyError`] that says what to do.
 
 mod check;
-mod der;
+pub(crate) mod der;
 mod error;
 mod generate;
 mod jwk_set;

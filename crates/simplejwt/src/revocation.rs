@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::session::{Revocation, SessionStore, Subject};
+use crate::store::session::{Mark, Revocation, Revocations, SessionStore, Subject};
 
 /// Read at a time.
 const PAGE: u32 = 5_000;
@@ -19,6 +19,9 @@ const PAGE: u32 = 5_000;
 const SWEEP: Duration = Duration::from_secs(30);
 /// How long after an overflow all of it is read again.
 const RETRY: Duration = Duration::from_secs(60);
+/// After so long out of touch all of it is read again, whatever the database looks like: what
+/// stood at the number that was heard last may have been purged in any history.
+const OUT_OF_TOUCH: Duration = Duration::from_secs(3600);
 
 /// Whether an access token is revoked, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +48,37 @@ struct State {
     tokens: HashMap<Box<str>, Timestamp>,
     /// When it was revoked, and when that can be forgotten.
     users: HashMap<Box<str>, (Timestamp, Timestamp)>,
-    sequence: i64,
+    heard: Heard,
     /// When the database was last asked, successfully and to the end.
     current_at: Option<Timestamp>,
     swept_at: Option<Timestamp>,
     /// Since when there have been too many.
     overflowed_at: Option<Timestamp>,
+}
+
+/// How far a history was heard, and by what it is known again.
+#[derive(Default)]
+struct Heard {
+    sequence: i64,
+    /// What stood at that number.
+    mark: Option<Mark>,
+    timeline: Option<String>,
+}
+
+impl Heard {
+    /// Why a page that was asked from here is none of the history that was heard.
+    fn differs(&self, found: &Revocations) -> Option<&'static str> {
+        if found.sequence < self.sequence {
+            return Some("its numbers went back");
+        }
+        if self.sequence > 0 && found.before != self.mark {
+            return Some("something else stands at the number that was heard last");
+        }
+        match (&self.timeline, &found.timeline) {
+            (Some(heard), Some(now)) if heard != now => Some("the server is on another timeline"),
+            _ => None,
+        }
+    }
 }
 
 impl State {
@@ -80,7 +108,7 @@ impl State {
         self.sessions = HashMap::new();
         self.tokens = HashMap::new();
         self.users = HashMap::new();
-        self.sequence = 0;
+        self.heard = Heard::default();
     }
 
     /// `due` is what counts no longer at this time.
@@ -143,6 +171,9 @@ impl Revoked {
 
     /// Reads what is new, but for what is [`due`](crate::store::retention::Retention::due). One
     /// at a time is enough.
+    ///
+    /// Where the database's history isn't the one that was heard, all of it is read, and nothing
+    /// that was heard is forgotten. Until that is done it isn't known what is revoked.
     pub(crate) async fn poll(
         &self,
         store: &dyn SessionStore,
@@ -155,32 +186,42 @@ impl Revoked {
                 state.clear();
                 state.overflowed_at = None;
             }
+            if state.current_at.is_some_and(|at| at + OUT_OF_TOUCH <= now) {
+                state.heard = Heard::default();
+            }
             state.sweep(now, due);
-            state.sequence
+            state.heard.sequence
         };
+        let mut is_read_anew = false;
         loop {
             let found = store.revocations(after, PAGE, due).await?;
             let mut state = self.write();
-            if found.sequence < after {
-                // An earlier state of the database: what was heard since may be told anew.
-                tracing::warn!("the feed of revocations went back: reading all of it");
-                state.sequence = 0;
-                after = 0;
+            if let Some(reason) = state.heard.differs(&found) {
+                state.heard = Heard::default();
+                state.current_at = None;
+                if is_read_anew {
+                    let cause = "databases with different histories answer in turn";
+                    return Err(StoreError::unavailable("revocations", cause));
+                }
+                tracing::warn!(reason, "the feed of revocations is another one: reading all of it");
+                (after, is_read_anew) = (0, true);
                 continue;
             }
             for entry in found.entries {
                 state.insert(entry);
             }
             after = found.sequence;
-            state.sequence = after;
+            let timeline = found.timeline.or_else(|| state.heard.timeline.take());
+            state.heard = Heard { sequence: after, mark: found.last, timeline };
             if state.len() > self.max_entries {
                 tracing::error!(
                     max = self.max_entries,
                     "more revocations than feed_max_entries: the database is asked instead"
                 );
-                state.clear();
                 // What comes next is no use without what was before it.
-                state.sequence = after;
+                let heard = std::mem::take(&mut state.heard);
+                state.clear();
+                state.heard = heard;
                 state.overflowed_at = Some(now);
             }
             if found.complete {
@@ -252,6 +293,68 @@ mod tests {
         revoked.poll(&store, at(124), at(124)).await.unwrap();
         revoked.poll(&store, at(100), at(100)).await.unwrap();
         assert_eq!(revoked.knows(Some("x"), None, None, None), Known::Good);
+    }
+
+    /// A store with these sessions revoked, one after the other.
+    async fn history(names: &[&str]) -> MemoryStore {
+        let store = MemoryStore::default();
+        for name in names {
+            revoke(&store, Subject::Session((*name).into()), 0).await;
+        }
+        store
+    }
+
+    #[tokio::test]
+    async fn a_counter_that_went_back_and_forth_is_noticed() {
+        for other in [&["a", "c"][..], &["c", "b2", "d"], &["c", "d", "e", "f", "g"]] {
+            let revoked = Revoked::new(10);
+            revoked.poll(&history(&["a", "b"]).await, at(0), at(0)).await.unwrap();
+            let promoted = history(other).await;
+            revoked.poll(&promoted, at(1), at(1)).await.unwrap();
+            for name in ["a", "b"].iter().chain(other) {
+                let known = revoked.knows(Some(name), None, None, None);
+                assert_eq!(known, Known::Revoked, "{name} of {other:?}");
+            }
+            assert_eq!(revoked.current_at(), Some(at(1)));
+            // Known from then on.
+            revoke(&promoted, Subject::Session("z".into()), 2).await;
+            revoked.poll(&promoted, at(2), at(2)).await.unwrap();
+            assert_eq!(revoked.knows(Some("z"), None, None, None), Known::Revoked);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_purged_is_no_other_history_for_long() {
+        let (store, revoked) = (history(&["a"]).await, Revoked::new(10));
+        revoked.poll(&store, at(0), at(0)).await.unwrap();
+        store.flush_sessions(at(200), 10).await.unwrap();
+        for _ in 0..2 {
+            revoked.poll(&store, at(200), at(200)).await.unwrap();
+            assert_eq!(revoked.current_at(), Some(at(200)));
+        }
+        assert_eq!(revoked.read().heard.sequence, 1);
+        let promoted = history(&["c"]).await;
+        revoked.poll(&promoted, at(0), at(0)).await.unwrap();
+        assert_eq!(revoked.knows(Some("c"), None, None, None), Known::Revoked);
+    }
+
+    /// Both have purged what stood at the number that was heard.
+    #[tokio::test]
+    async fn after_long_out_of_touch_all_of_it_is_read() {
+        let revoked = Revoked::new(10);
+        let old = history(&["a", "b"]).await;
+        old.flush_sessions(at(200), 10).await.unwrap();
+        revoked.poll(&old, at(200), at(200)).await.unwrap();
+        let promoted = MemoryStore::default();
+        for (name, expires_at) in [("long", 90_000), ("short", 100)] {
+            let subject = Subject::Session(name.into());
+            let expires_at = at(expires_at);
+            promoted.revoke(&Revocation { subject, revoked_at: at(0), expires_at }).await.unwrap();
+        }
+        let later = 200 + 3600;
+        promoted.flush_sessions(at(later), 10).await.unwrap();
+        revoked.poll(&promoted, at(later), at(later)).await.unwrap();
+        assert_eq!(revoked.knows(Some("long"), None, None, None), Known::Revoked);
     }
 
     #[tokio::test]

@@ -13,9 +13,18 @@
     allow(dead_code, reason = "each database uses a part of it")
 )]
 mod candidates;
+#[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
+pub mod check;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod feed;
 pub mod flush;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod late;
 pub mod memory;
 #[cfg(feature = "mysql")]
 pub mod mysql;
@@ -39,6 +48,8 @@ pub mod schema;
 pub mod session;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod tls;
 #[cfg(feature = "sql")]
 #[cfg_attr(
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
@@ -164,6 +175,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// left out. To see whether the columns say what the tokens say.
     async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError>;
 
-    /// Whether the store can be used just now.
+    /// Whether tokens can be registered and blacklisted just now: what that reads and writes is tried
+    /// without changing a row. A server that only reads, or a right that is missing, is an error.
     async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -73,11 +73,7 @@ const IMPLEMENTATIONS: &[&str] = &[
 
 /// What only some files may name, and why.
 const RESERVED: &[(&str, &[&str], &str)] = &[
-    (
-        "aws_lc_rs",
-        &["jws", "store/mysql/connect", "store/postgres/url"],
-        "signatures and TLS alone",
-    ),
+    ("aws_lc_rs", &["jws", "store/mysql/tls", "store/tls"], "signatures and TLS alone"),
     ("SystemTime::now", &["clock"], "time comes from a `Clock`"),
     ("getrandom::", &["random"], "randomness has one source"),
     ("rusqlite", &["store/sqlite", "users/sqlite"], "only stores know a database"),
@@ -87,7 +83,15 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("axum::", &["web/axum"], "one adapter knows the framework"),
     (
         "tokio::spawn",
-        &["store/postgres/batch", "store/postgres/connect", "store/postgres/database"],
+        &[
+            "store/mysql/late",
+            "store/mysql/relay",
+            "store/postgres/batch",
+            "store/postgres/database",
+            "store/postgres/rotations",
+            "store/postgres/servers",
+            "store/postgres/watch",
+        ],
         "a task that ends unseen is one too many: these end with a batch or a connection, and \
          whoever waits for those is told",
     ),

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use simplejwt::error::StoreErrorKind;
 use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
-use simplejwt::store::session::{EndReason, EndSessions, NextToken, Refreshing, Which};
+use simplejwt::store::session::{
+    EndReason, EndSessions, NextToken, Refreshing, SessionRefresh, Which,
+};
 use simplejwt::users::table::UserTable;
 use simplejwt::{SessionStore as _, TokenStore as _};
 use support::instance::Instance;
@@ -263,4 +265,92 @@ async fn a_full_disk_keeps_what_was_there_and_stores_no_half() {
     raw.batch_execute("DROP TRIGGER full_disk ON simplejwt_session_token").await.unwrap();
     assert_eq!(store.refresh(&step(0, 1)).await.unwrap(), Refreshing::Refreshed);
     assert!(store.is_blacklisted("chain-0-1").await.unwrap());
+}
+
+/// A server that has fewer connections than the pool.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_server_is_waited_for() {
+    let made = Database::migrated().await;
+    let role = format!("few_{}", std::process::id());
+    let raw = made.client().await;
+    raw.batch_execute(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'few' CONNECTION LIMIT 3; \
+         GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; \
+         GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}"
+    ))
+    .await
+    .unwrap();
+    let url = made.url.replace("simplejwt:simplejwt@", &format!("{role}:few@"));
+    let database = PostgresDatabase::connect(&url, PostgresOptions::default()).await.unwrap();
+    let store = PostgresStore::open(&database, &UserTable::default()).await.unwrap();
+    let mut tasks = Vec::new();
+    for number in 0..60 {
+        let store = store.clone();
+        tasks.push(tokio::spawn(async move { store.record(&token(&number.to_string())).await }));
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    drop((store, database));
+    raw.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+}
+
+fn with_grace(at: u64, next: &str) -> SessionRefresh {
+    let mut again = step(0, 0);
+    again.grace = Duration::from_secs(1);
+    again.at = NOW + Duration::from_secs(at);
+    if let NextToken::Rotated { token, .. } = &mut again.next {
+        token.jti = next.into();
+        token.token = format!("{next}.token");
+    }
+    again
+}
+
+/// The synchronous standby is gone: no COMMIT ends. Whoever isn't told of the end is answered in
+/// time, and asks again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_commit_that_hangs_is_dated_by_its_end() {
+    let instance = Instance::up("lib-commit");
+    let options =
+        PostgresOptions { operation_timeout: Duration::from_secs(2), ..Default::default() };
+    let store = own_store(instance.url(), options).await;
+    let joined = refresh("chain-0-0", "chain-0-0", NextToken::None);
+    assert_eq!(store.refresh(&joined).await.unwrap(), Refreshing::Refreshed);
+    let raw = client(instance.url()).await;
+    let standby = async |name: &str| {
+        let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'");
+        for sql in ["SET synchronous_commit = local", &set, "SELECT pg_reload_conf()"] {
+            raw.batch_execute(sql).await.unwrap();
+        }
+    };
+    standby("gone").await;
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let begun = Instant::now();
+    // What is begun before the server has read its settings ends.
+    for number in 0.. {
+        if store.record(&token(&format!("other-{number}"))).await.is_err() {
+            break;
+        }
+    }
+    let asked = Instant::now();
+    assert_unavailable(&store.refresh(&with_grace(0, "late")).await.unwrap_err());
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?} {:?}", asked.elapsed(), begun);
+    assert!(raw.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) > 0);
+    // The client asks again while its rotation is still on its way, and until it is there.
+    let waiting = {
+        let store = store.clone();
+        tokio::spawn(async move { store.refresh(&with_grace(30, "again")).await })
+    };
+    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    while raw.query_one(blocked, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    standby("").await;
+    let answer = waiting.await.unwrap().unwrap();
+    assert!(matches!(&answer, Refreshing::Repeated(next) if next.jti == "late"), "{answer:?}");
+    // It is dated with the end of the COMMIT, two seconds later or more.
+    let dated = "SELECT created_at FROM simplejwt_session_token WHERE jti = 'late'";
+    let (begun, mut created_at) = (Instant::now(), 0);
+    while created_at < (NOW + Duration::from_millis(1500)).as_micros() {
+        created_at = raw.query_one(dated, &[]).await.unwrap().get(0);
+        assert!(begun.elapsed() < Duration::from_secs(10), "{created_at}");
+    }
 }

@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use simplejwt::store::check::Severity;
+
 use crate::cli;
-use crate::config::example;
+use crate::config::{Loaded, example};
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::{app, beside_django, output, telemetry};
 
@@ -14,18 +17,69 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
         cli::Config::Print => output::print(&example::effective(&super::load(file)?))?,
         cli::Config::Check => {
             let loaded = super::load(file)?;
-            let config = &loaded.config;
-            super::servable(config)?;
-            let (warnings, keys) = super::block_on(async {
-                let app = app::build(config).await?;
-                let mut warnings = app.warnings(config).await?;
-                warnings.extend(beside_django::look(&loaded).await?);
-                Ok((warnings, app.check_keys().await?))
-            })?;
-            telemetry::warn(&warnings);
+            super::servable(&loaded.config)?;
+            let keys = super::block_on(check(&loaded))?;
             output::print(&keys)?;
             output::print("the configuration, the keys and the database are fine\n")?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Looks at everything, tells what is allowed but may surprise, and what came from `JWK_URL`.
+///
+/// # Errors
+/// Everything that is wrong.
+async fn check(loaded: &Loaded) -> Result<String, Failure> {
+    let config = &loaded.config;
+    let (mut warnings, mut failures) = (Vec::new(), Vec::new());
+    let mut keys = String::new();
+    match app::tokens(config) {
+        Ok(tokens) => match app::check_keys(&tokens).await {
+            Ok(report) => keys = report,
+            Err(failure) => failures.push(failure),
+        },
+        Err(failure) => failures.push(failure),
+    }
+    let before = failures.len();
+    match problems(loaded).await {
+        Ok(problems) => {
+            for problem in problems {
+                match problem.severity {
+                    Severity::Warning => warnings.push(problem.text),
+                    _ => failures.push(Failure::Database(problem.text)),
+                }
+            }
+        }
+        Err(failure) => failures.push(failure),
+    }
+    let is_sound = failures.len() == before;
+    // Without the tables it can't be told what they hold.
+    if is_sound || !config.settings.token_blacklist {
+        match beside_django::look(loaded).await {
+            Ok(found) => warnings.extend(found),
+            Err(failure) if is_sound => failures.push(failure),
+            Err(failure @ Failure::Config(_)) => failures.push(failure),
+            Err(_) => {}
+        }
+    }
+    if failures.is_empty() {
+        match app::build(config).await {
+            Ok(app) => {
+                match app.warnings(config).await {
+                    Ok(found) => warnings.extend(found),
+                    Err(failure) => failures.push(failure),
+                }
+                failures.extend(app.probe().await.err());
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    telemetry::warn(&warnings);
+    Failure::all(failures)?;
+    Ok(keys)
+}
+
+async fn problems(loaded: &Loaded) -> Result<Vec<crate::database::Problem>, Failure> {
+    Database::open(&loaded.config).await?.check(&loaded.config).await
 }

@@ -23,17 +23,17 @@ const SEQUENCE: u8 = 0x30;
 const CONTEXT_0: u8 = 0xa0;
 
 /// Reads one element after the other.
-struct Reader<'d>(&'d [u8]);
+pub(crate) struct Reader<'d>(&'d [u8]);
 
 impl<'d> Reader<'d> {
     /// The content of one element that is all of `der`.
-    fn sequence(der: &'d [u8]) -> Option<Self> {
+    pub(crate) fn sequence(der: &'d [u8]) -> Option<Self> {
         let mut reader = Self(der);
         let content = reader.expect(SEQUENCE)?;
         reader.0.is_empty().then_some(Self(content))
     }
 
-    fn next(&mut self) -> Option<(u8, &'d [u8])> {
+    pub(crate) fn next(&mut self) -> Option<(u8, &'d [u8])> {
         let (&[tag, first], rest) = self.0.split_first_chunk::<2>()?;
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
@@ -48,27 +48,52 @@ impl<'d> Reader<'d> {
         Some((tag, content))
     }
 
-    fn expect(&mut self, wanted: u8) -> Option<&'d [u8]> {
+    /// The elements that stand one after the other in `content`.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    pub(crate) fn of(content: &'d [u8]) -> Self {
+        Self(content)
+    }
+
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What hasn't been read.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn rest(&self) -> &'d [u8] {
+        self.0
+    }
+
+    /// The next element, whole and its content alone.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
+    pub(crate) fn element(&mut self, wanted: u8) -> Option<(&'d [u8], &'d [u8])> {
+        let before = self.0;
+        let content = self.expect(wanted)?;
+        Some((before.get(..before.len() - self.0.len())?, content))
+    }
+
+    pub(crate) fn expect(&mut self, wanted: u8) -> Option<&'d [u8]> {
         self.next().and_then(|(tag, content)| (tag == wanted).then_some(content))
     }
 
-    fn enter(&mut self) -> Option<Self> {
+    pub(crate) fn enter(&mut self) -> Option<Self> {
         self.expect(SEQUENCE).map(Self)
     }
 
     /// Skips the element if it comes next.
-    fn optional(&mut self, tag: u8) -> Option<&'d [u8]> {
+    pub(crate) fn optional(&mut self, tag: u8) -> Option<&'d [u8]> {
         if self.0.first() == Some(&tag) { self.expect(tag) } else { None }
     }
 
     /// A non-negative integer, without leading zeros.
-    fn unsigned(&mut self) -> Option<&'d [u8]> {
+    pub(crate) fn unsigned(&mut self) -> Option<&'d [u8]> {
         let bytes = self.expect(INTEGER)?;
         (bytes.first()? & 0x80 == 0).then(|| without_leading_zeros(bytes))
     }
 
     /// A bit string of whole bytes.
-    fn bits(&mut self) -> Option<&'d [u8]> {
+    pub(crate) fn bits(&mut self) -> Option<&'d [u8]> {
         let (unused, bits) = self.expect(BIT_STRING)?.split_first()?;
         (*unused == 0).then_some(bits)
     }

@@ -6,17 +6,23 @@
 //!
 //! Every transaction is READ COMMITTED; the unique keys decide who wins.
 
+pub mod check;
 mod connect;
 pub(crate) mod database;
 pub(crate) mod datetime;
 mod explain;
 mod flush;
+mod late;
 pub mod migrate;
 mod parameters;
+#[cfg(target_os = "linux")]
+mod relay;
 mod revocations;
 pub(crate) mod schema;
+mod servers;
 pub(crate) mod sessions;
 mod sql;
+mod tls;
 mod url;
 
 use std::fmt;
@@ -27,10 +33,12 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row, Value, params};
 
 use super::flush::{FlushExpired, Flushed};
+use super::late::Late;
 use super::references::References;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::store::check::{Lines, Uses, trials};
 use crate::store::schema::{OUTSTANDING, SchemaError, by_user_id};
 use crate::users::UserId;
 use crate::users::lookup::nothing_of;
@@ -71,6 +79,7 @@ pub struct MysqlStore {
     users: Arc<str>,
     /// As the catalogue had them when the purge began.
     references: Arc<Mutex<Arc<References>>>,
+    late: Late,
 }
 
 impl fmt::Debug for MysqlStore {
@@ -92,6 +101,7 @@ impl MysqlStore {
             sql: Arc::new(sql),
             users: users.table.as_str().into(),
             references: Arc::default(),
+            late: Late::new(database.max_connections()),
         })
     }
 
@@ -173,6 +183,16 @@ async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, SchemaError>
     let jti = schema::collation(conn, OUTSTANDING, "jti").await?.ok_or(Failure::Shape)?;
     let exact = schema::exact_collation(conn).await?;
     Ok(Sql::new(users, columns.user_id, &jti, &exact))
+}
+
+/// Runs statements that change nothing, as those will that do.
+async fn try_all(conn: &mut Conn, uses: &Uses) -> Result<(), Failure> {
+    // No collation is in them.
+    let lines = Lines::Mysql { exact: String::new() };
+    for sql in trials(uses, &lines) {
+        conn.exec_drop(sql, ()).await?;
+    }
+    Ok(())
 }
 
 /// Whether a statement that asks for `1` found something.
@@ -392,11 +412,12 @@ impl TokenStore for MysqlStore {
         attempt!(self.database.attempts("newest"), |conn| flush::newest(conn, limit))
     }
 
-    /// Reads; writes nothing.
     async fn ping(&self) -> Result<(), StoreError> {
+        let tokens = Uses { tokens: true, ..Uses::default() };
         attempt!(self.database.attempts("ping"), |conn| async {
-            let sql = "SELECT 1 FROM token_blacklist_blacklistedtoken LIMIT 1";
-            exists(conn, sql, ()).await.map(drop)
+            begin(conn).await?;
+            try_all(conn, &tokens).await?;
+            commit(conn).await
         })
     }
 }

@@ -8,6 +8,7 @@
 //! depends on the isolation level being more than READ COMMITTED.
 
 pub(crate) mod batch;
+pub mod check;
 mod connect;
 mod database;
 mod encoding;
@@ -16,11 +17,15 @@ mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
 mod parameters;
+mod probe;
 mod revocations;
 mod rotations;
 pub(crate) mod schema;
+mod servers;
 mod sessions;
+mod tls;
 mod url;
+mod watch;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +36,9 @@ use jiff::Timestamp as Moment;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::check::{Lines, Uses, trials};
 use super::flush::{FlushExpired, Flushed};
+use super::late::Late;
 use super::references::References;
 use super::schema::{SchemaError, by_user_id};
 use super::session::SessionHead;
@@ -40,7 +47,7 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::users::UserId;
 use crate::users::lookup::nothing_of;
-use crate::users::table::{Key, UserTable, quoted};
+use crate::users::table::{Key, UserTable, quoted, relation};
 
 pub(crate) use database::run;
 pub use database::{PostgresDatabase, PostgresOptions};
@@ -97,10 +104,23 @@ const IS_REGISTERED: &str = "SELECT 1 FROM token_blacklist_outstandingtoken WHER
 const NEWEST: &str = "\
     SELECT jti, token, created_at, expires_at FROM token_blacklist_outstandingtoken \
     WHERE isfinite(created_at) AND isfinite(expires_at) ORDER BY id DESC LIMIT $1";
-/// A server that only reads can't be used.
-const PING: &str = "\
-    SELECT current_setting('transaction_read_only') = 'off', \
-    EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken)";
+/// Tries what is done with these tables, and then does `last`.
+fn trying(uses: &Uses, last: &str) -> String {
+    let trials: String = trials(uses, &Lines::Postgres)
+        .iter()
+        .enumerate()
+        .map(|(at, trial)| match trial.starts_with("SELECT") {
+            true => format!("t{at} AS ({trial}), "),
+            false => format!("t{at} AS ({trial} RETURNING 1), "),
+        })
+        .collect();
+    format!("WITH {trials}last AS ({last}) SELECT 1 FROM last")
+}
+
+/// With a number for the transaction, which a server that only reads doesn't give.
+fn ping() -> String {
+    trying(&Uses { tokens: true, ..Uses::default() }, "SELECT txid_current()")
+}
 
 /// Blacklists the tokens that are found; how many were found, and how many it was that did it.
 /// To be repeated until none is found: a rotation that had to be waited for has a successor.
@@ -135,7 +155,7 @@ impl Sql {
     fn new(users: &UserTable, user_id: KeyType) -> Self {
         let key = |parameter: &str| {
             // Of several users with the same value none is meant.
-            let (key, table) = (quoted(&users.primary_key), quoted(&users.table));
+            let (key, table) = (quoted(&users.primary_key), relation(&users.table));
             let id = quoted(users.user_id_column());
             let same = format!("{id} = CAST({parameter}::text AS {})", user_id.cast);
             if users.user_id_column() == users.primary_key {
@@ -256,6 +276,7 @@ pub struct PostgresStore {
     references: Arc<Mutex<Arc<References>>>,
     listener: Arc<revocations::Listener>,
     encoding: Encoding,
+    late: Late,
 }
 
 impl fmt::Debug for PostgresStore {
@@ -271,6 +292,7 @@ impl PostgresStore {
     /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
     pub async fn open(database: &PostgresDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let client = database.attempts("open").client().await?;
+        let users = &schema::resolved(&client, users).await?;
         let check = async {
             let checked = schema::check_users(&client, users).await?;
             schema::check_unique(&client, users, &[by_user_id(users)]).await?;
@@ -282,7 +304,8 @@ impl PostgresStore {
             Err(error) => return Err(schema::with_tables(&client, error).await),
         };
         let sql = Arc::new(Sql::new(users, user_id));
-        let rotations = || Rotations::new(database.clone(), Arc::clone(&sql));
+        let late = Late::new(database.max_connections());
+        let rotations = || Rotations::new(database.clone(), Arc::clone(&sql), late.clone());
         Ok(Self {
             database: database.clone(),
             rotations: Batches::new(rotations(), database.patience()),
@@ -298,6 +321,7 @@ impl PostgresStore {
             sql: Arc::clone(&sql),
             listener: Arc::default(),
             encoding,
+            late,
         })
     }
 
@@ -487,13 +511,10 @@ impl TokenStore for PostgresStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let writable: bool = run!(self.database, "ping", |client| async {
-            let statement = client.prepare_cached(PING).await?;
-            client.query_one(&statement, &[]).await?.try_get(0)
-        })?;
-        match writable {
-            true => Ok(()),
-            false => Err(StoreError::unavailable("ping", "the server only reads")),
-        }
+        let sql = ping();
+        run!(self.database, "ping", |client| async {
+            let statement = client.prepare_cached(&sql).await?;
+            client.execute(&statement, &[]).await.map(drop)
+        })
     }
 }

@@ -187,6 +187,29 @@ pub enum SchemaError {
         /// The table that the settings name.
         users: String,
     },
+    /// The users' columns are in two tables.
+    #[error(
+        "the users are in two tables: \"{child}\" inherits from \"{parent}\" (Django's multi-table \
+         inheritance), which has the columns of its parent's model. Beside a blacklist that isn't \
+         served: have all columns in one table (`abstract = True` in the parent's Meta), or set \
+         token_blacklist = false and name {parent} as the users' table"
+    )]
+    InheritedUsers {
+        /// The table of the model that inherits.
+        child: String,
+        /// The one that it inherits from.
+        parent: String,
+    },
+    /// Registered tokens can't refer to the users' table as it is.
+    #[error("tokens can't refer to \"{column}\" of the table \"{table}\": {why}")]
+    Unreferable {
+        /// The users' table.
+        table: String,
+        /// Its primary key.
+        column: String,
+        /// What is in the way, and what to do.
+        why: String,
+    },
     /// A table isn't there that Django makes for a user model with groups and permissions.
     #[error(
         "the database has no table \"{table}\", which Django makes for a user model with groups \
@@ -304,6 +327,17 @@ impl Table {
         }
     }
 
+    /// The table that this one inherits from, as Django's multi-table inheritance makes it.
+    pub(crate) fn parent(&self) -> Option<&str> {
+        let is_parent =
+            |(column, _): &&(String, String)| column.ends_with("_ptr_id") && self.is_unique(column);
+        self.refers.iter().find(is_parent).map(|(_, table)| table.as_str())
+    }
+
+    fn is_unique(&self, column: &str) -> bool {
+        self.unique.iter().any(|unique| unique == column)
+    }
+
     fn is_djangos(&self, name: &str, wanted: &[&str], unique: &str) -> Result<(), SchemaError> {
         self.require(name, wanted.iter().copied())?;
         let foreign =
@@ -323,14 +357,21 @@ impl Table {
     pub(crate) fn check_outstanding(&self, users: &str) -> Result<(), SchemaError> {
         let wanted = ["token", "created_at", "expires_at", "user_id", "jti", "id"];
         self.is_djangos(OUTSTANDING, &wanted, "jti")?;
-        let other = |(column, table): &&(String, String)| column == "user_id" && table != users;
-        match self.refers.iter().find(other) {
+        match self.other_users(users) {
             None => Ok(()),
-            Some((_, refers_to)) => Err(SchemaError::OtherUsers {
-                refers_to: refers_to.clone(),
+            Some(refers_to) => Err(SchemaError::OtherUsers {
+                refers_to: refers_to.to_owned(),
                 users: users.to_owned(),
             }),
         }
+    }
+
+    /// The table that registered tokens refer to, where that isn't the users'.
+    pub(crate) fn other_users(&self, users: &str) -> Option<&str> {
+        let other = |(column, table): &&(String, String)| {
+            column == "user_id" && !table.eq_ignore_ascii_case(users)
+        };
+        self.refers.iter().find(other).map(|(_, table)| table.as_str())
     }
 
     /// Whether it is Django's blacklist.
@@ -360,6 +401,16 @@ pub(crate) fn ambiguous(users: &UserTable, (column, role): FoundBy<'_>) -> Schem
 /// The refusal of a view whose rows have the same value in a column that users are found by.
 pub(crate) fn doubled(users: &UserTable, (column, role): FoundBy<'_>) -> SchemaError {
     SchemaError::DoubledUsers { table: users.table.clone(), column: column.to_owned(), role }
+}
+
+/// The refusal of a users' table that lacks a column, where its parent has it.
+pub(crate) fn or_inherited(error: SchemaError, table: &Table) -> SchemaError {
+    match (error, table.parent()) {
+        (SchemaError::MissingColumn { table: child, .. }, Some(parent)) => {
+            SchemaError::InheritedUsers { child, parent: parent.to_owned() }
+        }
+        (error, _) => error,
+    }
 }
 
 /// One thing that a migration does.

@@ -17,6 +17,11 @@ use crate::error::{StoreError, can_be_id};
 use crate::settings::Settings;
 use crate::users::UserId;
 
+pub use super::feed::{Mark, Revocations};
+/// The row of the leases that [`SessionStore::ping_sessions`] writes.
+#[cfg(feature = "sql")]
+pub(crate) const PINGED: &str = "ping";
+
 /// Where a request came from, for the list of a user's sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Client {
@@ -224,6 +229,18 @@ impl SessionRefresh {
         let beyond = apart.rem_euclid(QUARTER);
         let is_soon = beyond < tolerance || QUARTER - beyond < tolerance;
         is_soon && apart.unsigned_abs() < FARTHEST.saturating_add(tolerance.unsigned_abs())
+    }
+
+    /// When a token was spent whose successor this is. One that was still good when it was
+    /// presented wasn't spent before, whatever the successor is dated with: its transaction took
+    /// that long.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "mysql")),
+        allow(dead_code, reason = "elsewhere a transaction is seen as soon as it is dated")
+    )]
+    pub(crate) fn spent_at(&self, successor: &Descendant, was_good: bool) -> Timestamp {
+        let made_at = successor.successor.created_at;
+        if was_good { made_at.max(self.at) } else { made_at }
     }
 
     /// Whether a session that was opened at one time, and whose token was made or last used at
@@ -464,19 +481,6 @@ pub struct Revocation {
     pub expires_at: Timestamp,
 }
 
-/// Revocations in the order in which they became visible.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Revocations {
-    /// At most as many as were asked for.
-    pub entries: Vec<Revocation>,
-    /// The sequence number to go on from: that of the last entry, or of the newest there has
-    /// been, where these are all there are. Smaller than the one asked from only where the
-    /// database was put back to an earlier state.
-    pub sequence: i64,
-    /// Whether there are no more for now.
-    pub complete: bool,
-}
-
 /// What an access token says of itself, for [`SessionStore::is_revoked`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessClaims {
@@ -596,7 +600,8 @@ pub trait SessionStore: TokenStore {
 
     /// At most `limit` of the revocations after a sequence number (0: from the beginning) whose
     /// `expires_at` is later than `at`. What counts still is what isn't
-    /// [due](Retention::due): that is the time to ask with.
+    /// [due](Retention::due): that is the time to ask with. A store that doesn't fill in what
+    /// stands at the [marks](Mark) takes it upon itself that numbers never go back.
     async fn revocations(
         &self,
         after: i64,
@@ -618,6 +623,11 @@ pub trait SessionStore: TokenStore {
     /// there are no more: a store may count what it has only looked at and put off. `before` is
     /// what is [due](Retention::sessions_due).
     async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError>;
+
+    /// Whether sessions can be kept just now: what that reads and writes is tried without changing a
+    /// row, and a commit proves that the disk takes it. `at` is the current time, and another with
+    /// each call.
+    async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError>;
 
     /// Takes or renews a lease on a piece of work, until `until`; whether `holder` has it. Of
     /// any number of holders at most one does.

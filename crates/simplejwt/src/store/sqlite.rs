@@ -4,6 +4,7 @@
 //! [`SqliteUsers`](crate::users::sqlite::SqliteUsers) the users in it. Either side may have
 //! made the tables: Django's `migrate` or [`migrate::apply`].
 
+pub mod check;
 mod database;
 pub(crate) mod datetime;
 mod flush;
@@ -25,6 +26,7 @@ use rusqlite::{Connection, Row, params};
 use super::{Blacklisting, FlushExpired, Flushed, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::store::check::{Lines, Uses, trials};
 use crate::store::schema::{SchemaError, by_user_id};
 use crate::users::UserId;
 use crate::users::column::ColumnType;
@@ -45,6 +47,18 @@ impl ToSql for Key {
             Self::Text(text) => text.to_sql(),
         }
     }
+}
+
+/// Runs statements that change nothing.
+fn run_all(connection: &Connection, statements: &[String]) -> rusqlite::Result<()> {
+    for sql in statements {
+        let mut statement = connection.prepare_cached(sql)?;
+        match statement.readonly() {
+            true => drop(statement.exists(())?),
+            false => drop(statement.execute(())?),
+        }
+    }
+    Ok(())
 }
 
 /// The statements, with the names of the user table in them.
@@ -69,8 +83,6 @@ const IS_BLACKLISTED: &str = "\
 const NEWEST: &str = "\
     SELECT jti, token, created_at, expires_at FROM token_blacklist_outstandingtoken \
     ORDER BY id DESC LIMIT ?1";
-const PING: &str = "SELECT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken)";
-
 impl Sql {
     fn new(users: &UserTable, user_id: ColumnType) -> Self {
         // Of several users with the same value none is meant.
@@ -305,10 +317,11 @@ impl TokenStore for SqliteStore {
         })
     }
 
-    /// Takes the file's write lock, as the next rotation will have to; writes nothing.
+    /// Commits, as the next rotation will have to, and leaves the content as it is.
     async fn ping(&self) -> Result<(), StoreError> {
-        let ping =
-            |connection: &Connection| connection.prepare_cached(PING)?.query_row((), |_| Ok(()));
-        self.database.write("ping", ping).await
+        let tokens = Uses { tokens: true, ..Uses::default() };
+        let trials = trials(&tokens, &Lines::Sqlite);
+        self.database.write("ping", move |connection| run_all(connection, &trials)).await?;
+        self.database.prove_commit("ping").await
     }
 }

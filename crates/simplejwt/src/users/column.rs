@@ -1,6 +1,8 @@
 //! What the columns of a user's key, login name and flags hold, by the types that the database
 //! declares them with, and so which texts can be compared with them.
 
+use std::collections::BTreeSet;
+
 use super::UserId;
 use super::fields::{Field, fields};
 use super::table::{Key, KeyKind, UserTable, hyphenated, uuid_digits};
@@ -44,6 +46,15 @@ impl ColumnType {
             Self::Integer { .. } => python_int(name).and_then(|number| self.number(number)),
             Self::Uuid => python_uuid(name).map(Key::Text),
             Self::Text => Some(Key::Text(name.to_owned())),
+        }
+    }
+
+    /// A value that the column can hold, whether or not a row has it.
+    pub(crate) fn any(self) -> Key {
+        match self {
+            Self::Integer { .. } => Key::Integer(0),
+            Self::Uuid => Key::Text("0".repeat(32)),
+            Self::Text => Key::Text(String::new()),
         }
     }
 
@@ -232,6 +243,76 @@ impl UserColumns {
         Ok(columns)
     }
 
+    /// Everything that is wrong with the columns of a table of users.
+    pub(crate) fn every_error(
+        table: &UserTable,
+        found: &[Column],
+        dialect: Dialect,
+    ) -> Vec<SchemaError> {
+        let mut errors = Vec::new();
+        let is_missing = |name: &&str| look_up(found, name).is_none();
+        for column in table.every_column().filter(is_missing).collect::<BTreeSet<_>>() {
+            errors.push(SchemaError::MissingColumn {
+                table: table.table.clone(),
+                column: column.to_owned(),
+                found: found.iter().map(|column| column.name.clone()).collect(),
+            });
+        }
+        let is_key = table.user_id_column().eq_ignore_ascii_case(&table.primary_key);
+        let keys = [
+            (table.primary_key.as_str(), table.key),
+            (table.user_id_column(), if is_key { table.key } else { None }),
+            (table.login.as_str(), None),
+        ];
+        for (name, configured) in keys {
+            let Some(column) = look_up(found, name) else { continue };
+            errors.extend(resolve(table, column, dialect.declared(column), configured).err());
+        }
+        for name in table.flags() {
+            let Some(column) = look_up(found, name) else { continue };
+            errors.extend(flag_of(table, column).err());
+        }
+        let there = |name: &&String| look_up(found, name).is_some();
+        for name in table.columns.iter().filter(there) {
+            let one = UserTable { columns: vec![name.clone()], ..table.clone() };
+            errors.extend(fields(&one, found).err());
+        }
+        errors
+    }
+
+    /// Columns that are taken for the digits of UUIDs because of their type, `char(32)`, which
+    /// Django makes of a `UUIDField`. What is in them tells.
+    pub(crate) fn guessed(&self, table: &UserTable) -> Vec<String> {
+        let is_key = table.user_id_column().eq_ignore_ascii_case(&table.primary_key);
+        let guesses = [
+            (table.primary_key.as_str(), self.key, table.key.is_none()),
+            (table.user_id_column(), self.user_id, !is_key || table.key.is_none()),
+            (table.login.as_str(), self.login, true),
+        ];
+        let is_guess = |(name, kind, is_free): &(&str, ColumnType, bool)| {
+            let is_text = |column: &Column| !column.kind.eq_ignore_ascii_case("uuid");
+            *is_free && *kind == ColumnType::Uuid && self.column(name).is_some_and(is_text)
+        };
+        let names = guesses.into_iter().filter(is_guess).map(|(name, ..)| name.to_owned());
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Takes a guess back where one of a column's values is no UUID.
+    pub(crate) fn correct(&mut self, table: &UserTable, name: &str, values: &[String]) {
+        if values.iter().all(|value| uuid_digits(value.trim_end()).is_some()) {
+            return;
+        }
+        for (column, kind) in [
+            (table.primary_key.as_str(), &mut self.key),
+            (table.user_id_column(), &mut self.user_id),
+            (table.login.as_str(), &mut self.login),
+        ] {
+            if column == name {
+                *kind = ColumnType::Text;
+            }
+        }
+    }
+
     /// A column, as the database describes it.
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
         look_up(&self.found, name)
@@ -239,12 +320,7 @@ impl UserColumns {
 
     /// What a column holds that says yes or no.
     pub(crate) fn flag(&self, table: &UserTable, name: &str) -> Result<Flag, SchemaError> {
-        let Some(column) = self.column(name) else { return Ok(Flag::Number) };
-        Flag::of(&column.kind).ok_or_else(|| SchemaError::UnreadableFlag {
-            table: table.table.clone(),
-            column: name.to_owned(),
-            declared: column.declared.clone(),
-        })
+        self.column(name).map_or(Ok(Flag::Number), |column| flag_of(table, column))
     }
 
     /// Whether registered tokens can refer to the key by a column that is declared so.
@@ -273,6 +349,18 @@ impl UserColumns {
             key: self.column(&table.primary_key).map_or_else(String::new, |c| c.declared.clone()),
         })
     }
+}
+
+/// How many values of a column are looked at to tell what it holds.
+#[cfg(feature = "sql")]
+pub(crate) const LOOKED_AT: u8 = 20;
+
+fn flag_of(table: &UserTable, column: &Column) -> Result<Flag, SchemaError> {
+    Flag::of(&column.kind).ok_or_else(|| SchemaError::UnreadableFlag {
+        table: table.table.clone(),
+        column: column.name.clone(),
+        declared: column.declared.clone(),
+    })
 }
 
 /// Not every database tells upper and lower case apart.

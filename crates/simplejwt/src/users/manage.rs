@@ -104,6 +104,13 @@ pub enum ManageError {
 /// A [`UserStore`] over a table of Django's, whose users can be made and changed.
 #[async_trait]
 pub trait ManageUsers: UserStore {
+    /// Whether users can log in just now: reads the table as a login does, and tries, without changing
+    /// a row, whether `last_login` can be written if a login does that.
+    ///
+    /// # Errors
+    /// The database's.
+    async fn ping(&self, writes_last_login: bool) -> Result<(), StoreError>;
+
     /// Makes a user, active, who joined at `at`, which is the current time.
     ///
     /// In a custom user model's table it fills the columns that the table's description names

@@ -22,6 +22,7 @@ use super::table::{Key, UserTable, backticked};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::store::check::Uses;
 use crate::store::mysql::database::{Failure, attempt, begin, commit};
 use crate::store::mysql::datetime::datetime;
 use crate::store::mysql::{MysqlDatabase, changed, schema, sessions};
@@ -223,6 +224,30 @@ fn is_true(value: &Value) -> bool {
         Value::Bytes(bytes) => !matches!(bytes.as_slice(), b"" | b"0" | [0]),
         _ => false,
     }
+}
+
+/// Each statement that a request runs over the table.
+pub(crate) fn statements(table: &UserTable, columns: UserColumns, uses: &Uses) -> Vec<String> {
+    let Sql {
+        table: _,
+        key: _,
+        user_id: _,
+        login: _,
+        fields: _,
+        rights: _,
+        by_login,
+        by_user_id,
+        first_page: _,
+        next_page: _,
+        replace_hash,
+        last_login,
+        set_password: _,
+        set_active: _,
+    } = Sql::new(table.clone(), columns);
+    let mut statements = vec![by_login, by_user_id];
+    statements.extend(uses.rehash.then_some(replace_hash));
+    statements.extend(last_login.filter(|_| uses.last_login));
+    statements
 }
 
 async fn check(conn: &mut Conn, table: &UserTable) -> Result<UserColumns, SchemaError> {

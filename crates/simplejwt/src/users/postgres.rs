@@ -17,12 +17,13 @@ use super::lookup::{nothing_of, only};
 use super::manage::UserOptions;
 use super::password::{HashingPool, PasswordSurvey};
 use super::rights::{self, Dialect, Right, Rights};
-use super::table::{UserTable, quoted};
+use super::table::{UserTable, quoted, relation};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::store::check::Uses;
 use crate::store::postgres::batch::Batches;
-use crate::store::postgres::lookup::Lookup;
+use crate::store::postgres::lookup::{self, Lookup};
 use crate::store::postgres::schema::{self, Checked, KeyType};
 use crate::store::postgres::{PostgresDatabase, moment, parameter, run};
 use crate::store::schema::{SchemaError, found_by};
@@ -88,7 +89,7 @@ fn further(field: &Field) -> String {
 impl Sql {
     fn new(table: UserTable, checked: Checked, has_sessions: bool) -> Result<Self, SchemaError> {
         let Checked { user_id, key: key_type, login: login_type, columns } = checked;
-        let name = quoted(&table.table);
+        let name = relation(&table.table);
         let key = quoted(&table.primary_key);
         let id = quoted(table.user_id_column());
         let login = quoted(&table.login);
@@ -114,7 +115,7 @@ impl Sql {
             is_superuser,
         );
         let dialect = Dialect {
-            quote: quoted,
+            quote: relation,
             is_the_user: format!("{id} = CAST($1::text AS {})", user_id.cast),
             is_active,
             is_superuser,
@@ -216,6 +217,33 @@ impl Sql {
     }
 }
 
+/// Each statement that a request runs over the table.
+pub(crate) fn statements(
+    table: &UserTable,
+    checked: Checked,
+    uses: &Uses,
+) -> Result<Vec<String>, SchemaError> {
+    let Sql {
+        table: _,
+        key: _,
+        user_id: _,
+        login: _,
+        fields: _,
+        rights: _,
+        by_login,
+        by_user_id,
+        page: _,
+        replace_hash,
+        last_login,
+        set_password: _,
+        set_active: _,
+    } = Sql::new(table.clone(), checked, uses.sessions)?;
+    let mut statements = vec![by_login, lookup::statement(&by_user_id)];
+    statements.extend(uses.rehash.then_some(replace_hash));
+    statements.extend(last_login.filter(|_| uses.last_login));
+    Ok(statements)
+}
+
 impl PostgresUsers {
     /// The users of a table. Passwords are compared by the threads of `pool`.
     ///
@@ -229,6 +257,7 @@ impl PostgresUsers {
         options: UserOptions,
     ) -> Result<Self, SchemaError> {
         let client = database.attempts("open").client().await?;
+        let table = schema::resolved(&client, &table).await?;
         let has_sessions = schema::check_sessions(&client).await.is_ok();
         let checked = async {
             let checked = schema::check_users(&client, &table).await?;

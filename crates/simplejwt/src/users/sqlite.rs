@@ -22,6 +22,7 @@ use super::table::{Key, UserTable, quoted};
 use super::{Credentials, User, UserId, UserStore, password_fingerprint};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::store::check::Uses;
 use crate::store::schema::{SchemaError, found_by};
 use crate::store::sqlite::SqliteDatabase;
 use crate::store::sqlite::datetime::text;
@@ -214,6 +215,29 @@ fn is_true(value: ValueRef<'_>) -> bool {
         ValueRef::Real(number) => number != 0.0,
         _ => false,
     }
+}
+
+/// Each statement that a request runs over the table.
+pub(crate) fn statements(table: &UserTable, columns: UserColumns, uses: &Uses) -> Vec<String> {
+    let Sql {
+        table: _,
+        key: _,
+        user_id: _,
+        login: _,
+        fields: _,
+        rights: _,
+        by_login,
+        by_user_id,
+        page: _,
+        replace_hash,
+        last_login,
+        set_password: _,
+        set_active: _,
+    } = Sql::new(table.clone(), columns);
+    let mut statements = vec![by_login, by_user_id];
+    statements.extend(uses.rehash.then_some(replace_hash));
+    statements.extend(last_login.filter(|_| uses.last_login));
+    statements
 }
 
 impl SqliteUsers {

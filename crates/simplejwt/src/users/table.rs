@@ -79,7 +79,8 @@ pub(crate) fn hyphenated(digits: &str) -> String {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserTable {
-    /// The table's name.
+    /// The table's name. In PostgreSQL it may have a schema before it: `accounts.user`, or
+    /// `accounts"."user` as in Django's `db_table`.
     pub table: String,
     /// The column of the primary key.
     pub primary_key: String,
@@ -205,6 +206,13 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// The name of a table in PostgreSQL, with its schema where it has one before it as Django's users
+/// spell that: `accounts"."user`, which Django quotes as a whole.
+#[cfg(feature = "postgres")]
+pub(crate) fn relation(name: &str) -> String {
+    name.split("\".\"").map(quoted).collect::<Vec<_>>().join(".")
+}
+
 /// A name as MySQL quotes identifiers.
 #[cfg(feature = "mysql")]
 pub(crate) fn backticked(name: &str) -> String {
@@ -245,5 +253,14 @@ mod tests {
             UserTable { table: "Benützer\"; --".into(), ..Default::default() }.validate().is_ok()
         );
         assert_eq!(quoted(r#"a"; DROP TABLE b; --"#), r#""a""; DROP TABLE b; --""#);
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn a_schema_stands_before_the_name_of_a_table() {
+        assert_eq!(relation("auth_user"), r#""auth_user""#);
+        assert_eq!(relation(r#"accounts"."user"#), r#""accounts"."user""#);
+        assert_eq!(relation("accounts.user"), r#""accounts.user""#);
+        assert_eq!(relation(r#"a"; --"."b"; --"#), r#""a""; --"."b""; --""#);
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+mod certificates;
 #[path = "../support/columns.rs"]
 mod columns;
 mod failures;
@@ -9,13 +10,18 @@ mod failures;
 mod hashes;
 #[path = "../support/instance.rs"]
 mod instance;
+#[path = "../support/certificates.rs"]
+mod made;
 mod migrations;
 mod passwords;
 mod plugins;
 #[path = "../support/references.rs"]
 mod references;
+#[path = "../support/relay.rs"]
+mod relay;
 #[path = "../support/rights.rs"]
 mod rights;
+mod servers;
 #[path = "../support/spelling.rs"]
 mod spelling;
 mod stores;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::OutstandingToken;
+use crate::store::{OutstandingToken, feed};
 use crate::store::session::{
     AccessClaims, Client, Descendant, EndSessions, Horizon, NewSession, NextToken, OpenSession,
     Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
@@ -397,23 +397,25 @@ impl SessionStore for MemoryStore {
         at: Timestamp,
     ) -> Result<Revocations, StoreError> {
         let state = self.lock();
-        let live = |(sequence, revocation): (&i64, &Revocation)| {
-            (revocation.expires_at > at).then(|| (*sequence, revocation.clone()))
-        };
-        let found: Vec<_> = state
-            .sessions
-            .revocations
+        let (newest, rows) = (state.sessions.sequence, &state.sessions.revocations);
+        let live = rows
             .range(after.saturating_add(1)..)
-            .filter_map(live)
-            .take(limit as usize)
-            .collect();
-        let complete = found.len() < limit as usize;
-        let last = found.last().map_or(after, |(sequence, _)| *sequence);
-        Ok(Revocations {
-            sequence: if complete { state.sessions.sequence } else { last },
-            entries: found.into_iter().map(|(_, revocation)| revocation).collect(),
-            complete,
-        })
+            .filter(|(_, revocation)| revocation.expires_at > at)
+            .take(limit as usize);
+        let ends = [after, newest].into_iter().filter_map(|number| rows.get_key_value(&number));
+        let found: BTreeMap<_, _> = live.chain(ends).collect();
+        let row = |(sequence, revocation): (&i64, &Revocation)| {
+            let (kind, subject) = revocation.subject.words();
+            feed::Row {
+                sequence: *sequence,
+                kind: kind.to_owned(),
+                subject: subject.to_owned(),
+                revoked_at: revocation.revoked_at,
+                expires_at: revocation.expires_at,
+            }
+        };
+        let asked = feed::Asked { after, limit, at };
+        Ok(asked.answer(newest, found.into_iter().map(row)))
     }
 
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
@@ -453,6 +455,11 @@ impl SessionStore for MemoryStore {
         let mut left = batch;
         sessions.revocations.retain(|_, entry| take(&mut left, entry.expires_at <= before));
         Ok(deleted)
+    }
+
+    async fn ping_sessions(&self, _: Timestamp) -> Result<(), StoreError> {
+        drop(self.lock());
+        Ok(())
     }
 
     async fn lease(

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use mysql_async::prelude::{FromValue, Queryable as _};
 use mysql_async::{Conn, Error, Row};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::connect::Connector;
 use super::explain::ConnectError;
+use super::servers::{Link, Servers};
+use super::tls::Tls;
 use super::url::Target;
 use crate::error::{StoreError, StoreErrorKind};
 
@@ -43,10 +45,11 @@ impl Default for MysqlOptions {
 /// A MySQL or MariaDB database, open for tokens and users. Clones share its connections.
 ///
 /// The URL is `mysql://user:password@host:3306/database`, or `mariadb://…`. A character with a
-/// meaning of its own is written as `%` and two digits. Several hosts (`host1:3306,host2:3306`):
-/// the first that can be written is used. Parameters: `socket=/run/mysqld/mysqld.sock`,
+/// meaning of its own is written as `%` and two digits. Of several hosts (`host1:3306,host2:3306`)
+/// the first one that answers and can be written is used, of a Galera cluster the first that is in
+/// touch with the others; it is used as long as that is so. Parameters: `socket=/run/mysqld/mysqld.sock`,
 /// `ssl-mode=disabled|preferred|required|verify_ca|verify_identity` as in MySQL's own programs,
-/// `ssl-ca=FILE`.
+/// `ssl-ca=FILE`, `ssl-cert=FILE` and `ssl-key=FILE` for servers that ask for a client's certificate.
 ///
 /// Needs a Tokio runtime.
 #[derive(Clone)]
@@ -55,16 +58,24 @@ pub struct MysqlDatabase {
 }
 
 struct Shared {
-    connector: Connector,
+    servers: Servers,
     options: MysqlOptions,
-    idle: Mutex<Vec<Conn>>,
+    idle: Mutex<Vec<(Conn, Link)>>,
     places: Arc<Semaphore>,
+    /// Told when a connection is free again.
+    returned: Notify,
+    /// When the server had no connection left.
+    full_at: Mutex<Option<Instant>>,
 }
+
+/// How long to wait for a connection to come back before looking again, where the server has none
+/// left.
+const FULL_INTERVAL: Duration = Duration::from_millis(100);
 
 impl fmt::Debug for MysqlDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MysqlDatabase")
-            .field("target", &self.shared.connector.target)
+            .field("target", self.shared.servers.target())
             .field("options", &self.shared.options)
             .finish_non_exhaustive()
     }
@@ -79,22 +90,39 @@ impl MysqlDatabase {
     pub async fn connect(url: &str, options: MysqlOptions) -> Result<Self, ConnectError> {
         let target = Target::parse(url)?;
         let connector = Connector {
+            tls: Tls::new(&target)?,
             connect_timeout: target.connect_timeout.unwrap_or(options.connect_timeout),
             target,
             lock_timeout: options.operation_timeout,
         };
-        let first = connector.connect().await?;
-        let places = Arc::new(Semaphore::new(options.max_connections.max(1)));
-        let idle = Mutex::new(vec![first]);
-        Ok(Self { shared: Arc::new(Shared { connector, options, idle, places }) })
+        let servers = Servers::new(connector);
+        let first = servers.connect().await?;
+        let shared = Shared {
+            servers,
+            options,
+            idle: Mutex::new(vec![first]),
+            places: Arc::new(Semaphore::new(options.max_connections.max(1))),
+            returned: Notify::new(),
+            full_at: Mutex::default(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The name of the database.
     pub fn name(&self) -> &str {
-        &self.shared.connector.target.database
+        &self.shared.servers.target().database
+    }
+
+    pub(super) fn max_connections(&self) -> usize {
+        self.shared.options.max_connections
     }
 
     /// The attempts at one operation, which share its time.
+    /// How many connections there may be at once.
+    pub(crate) fn max_connections(&self) -> usize {
+        self.shared.options.max_connections.max(1)
+    }
+
     pub(crate) fn attempts(&self, operation: &'static str) -> Attempts<'_> {
         self.attempts_within(operation, self.shared.options.operation_timeout)
     }
@@ -107,8 +135,37 @@ impl MysqlDatabase {
 
 impl Shared {
     /// A panic with the lock held would leave the list whole.
-    fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Conn, Link)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What leads to a server that isn't used any more is closed.
+    fn give_back(&self, conn: Conn, link: Link) {
+        if self.servers.uses(link) {
+            self.idle().push((conn, link));
+        }
+        self.returned.notify_one();
+    }
+
+    /// Another server is to be looked for: the connections that nobody uses lead to this one.
+    fn leave(&self, link: Link) {
+        self.servers.failed(link);
+        self.idle().clear();
+    }
+
+    fn full_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the server had no connection left just now.
+    fn is_full(&self) -> bool {
+        self.full_at().is_some_and(|at| at + FULL_INTERVAL > Instant::now())
+    }
+
+    /// Whether somebody has a connection that will come back, besides the one who asks.
+    fn has_others(&self) -> bool {
+        self.places.available_permits() + 1 < self.options.max_connections.max(1)
+            || !self.idle().is_empty()
     }
 }
 
@@ -164,7 +221,10 @@ impl Failure {
                 | 1290
                 | 1792
                 | 1836
-                | 1047 => Remedy::Reconnect,
+                | 3100
+                | 1047
+                // Something went wrong while it was committed: nobody knows how it ended.
+                | 1180 => Remedy::Reconnect,
                 // A text with a character that the column's charset lacks, stored or compared, or
                 // one that is too long for it.
                 1366 | 1406 | 1267 | 1270 | 1271 | 3854 | 3988 => {
@@ -196,7 +256,8 @@ impl Failure {
 /// undoes what wasn't committed.
 pub(crate) struct Lent {
     pub(crate) conn: Conn,
-    _place: OwnedSemaphorePermit,
+    pub(super) link: Link,
+    pub(super) place: OwnedSemaphorePermit,
 }
 
 /// The attempts at one operation.
@@ -224,24 +285,58 @@ impl Attempts<'_> {
                 return Err(StoreError::new(self.operation, StoreErrorKind::Busy, cause));
             }
         };
-        let kept = shared.idle().pop();
-        let conn = match kept {
-            Some(conn) => conn,
-            None => match timeout_at(self.deadline, shared.connector.connect()).await {
-                Ok(Ok(conn)) => conn,
+        loop {
+            let kept = shared.idle().pop();
+            if let Some((mut conn, mut link)) = kept {
+                let until = self.until();
+                if timeout_at(until, shared.servers.is_still_good(&mut conn, &mut link)).await
+                    == Ok(true)
+                {
+                    return Ok(Lent { conn, link, place });
+                }
+                shared.leave(link);
+                continue;
+            }
+            // Before it is asked, so that none that comes back meanwhile is missed.
+            let returned = shared.returned.notified();
+            if shared.is_full() && Instant::now() < waited {
+                let _ = timeout_at(waited.min(Instant::now() + FULL_INTERVAL), returned).await;
+                continue;
+            }
+            match timeout_at(self.deadline, shared.servers.connect()).await {
+                Ok(Ok((conn, link))) => return Ok(Lent { conn, link, place }),
+                Ok(Err(error @ ConnectError::Full { .. })) if shared.has_others() => {
+                    *shared.full_at() = Some(Instant::now());
+                    if Instant::now() >= waited {
+                        return Err(StoreError::new(self.operation, StoreErrorKind::Busy, error));
+                    }
+                }
                 Ok(Err(error)) => return Err(StoreError::unavailable(self.operation, error)),
                 Err(_) => return Err(self.too_late()),
-            },
-        };
-        Ok(Lent { conn, _place: place })
+            }
+        }
     }
 
-    /// Runs the work until the operation's time is up: `None` then.
+    /// Until when an attempt may take: where there is another server to turn to, that is half of
+    /// what is left of the operation's time.
+    pub(super) fn until(&self) -> Instant {
+        let now = Instant::now();
+        match self.may_turn_elsewhere() {
+            true => now + self.deadline.saturating_duration_since(now) / 2,
+            false => self.deadline,
+        }
+    }
+
+    fn may_turn_elsewhere(&self) -> bool {
+        self.shared.servers.count() > 1 && self.lost == 0
+    }
+
+    /// Runs the work until its time is up: `None` then.
     pub(crate) async fn limited<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Option<Result<T, Failure>> {
-        timeout_at(self.deadline, work).await.ok()
+        timeout_at(self.until(), work).await.ok()
     }
 
     /// Takes the connection back, and says whether to try again.
@@ -252,31 +347,32 @@ impl Attempts<'_> {
     ) -> ControlFlow<Result<T, StoreError>> {
         let failure = match outcome {
             Some(Ok(value)) => {
-                self.shared.idle().push(lent.conn);
+                self.shared.give_back(lent.conn, lent.link);
                 return ControlFlow::Break(Ok(value));
             }
             // Who knows what it would answer to the next question.
-            None => {
-                if self.shared.connector.target.addresses.len() > 1 {
-                    // The others that lead there needn't be waited for, too.
-                    self.shared.idle().clear();
-                }
-                return ControlFlow::Break(Err(self.too_late()));
-            }
+            None => return self.timed_out(lent.link),
             Some(Err(failure)) => failure,
         };
         let remedy = failure.remedy();
         if remedy == Remedy::Reconnect {
             // The others will hardly be better.
-            self.shared.idle().clear();
+            self.shared.leave(lent.link);
             self.lost += 1;
             if self.lost <= MOST_LOST && Instant::now() < self.deadline {
                 return ControlFlow::Continue(());
             }
             return ControlFlow::Break(Err(StoreError::unavailable(self.operation, failure)));
         }
-        if matches!(timeout_at(self.deadline, lent.conn.query_drop("ROLLBACK")).await, Ok(Ok(()))) {
-            self.shared.idle().push(lent.conn);
+        // What a Galera node has aborted leaves nothing behind that is used again.
+        let is_over = lent.link.is_galera && remedy == Remedy::Repeat;
+        if !is_over
+            && matches!(
+                timeout_at(self.deadline, lent.conn.query_drop("ROLLBACK")).await,
+                Ok(Ok(()))
+            )
+        {
+            self.shared.give_back(lent.conn, lent.link);
         }
         let kind = match remedy {
             Remedy::Repeat => {
@@ -290,6 +386,20 @@ impl Attempts<'_> {
             Remedy::Reconnect => StoreErrorKind::Unavailable,
         };
         ControlFlow::Break(Err(StoreError::new(self.operation, kind, failure)))
+    }
+
+    /// There was no answer in time: whether to try another server.
+    pub(super) fn timed_out<T>(&mut self, link: Link) -> ControlFlow<Result<T, StoreError>> {
+        let again = self.may_turn_elsewhere();
+        self.lost += 1;
+        if self.shared.servers.count() > 1 {
+            // The others that lead there needn't be waited for, too.
+            self.shared.leave(link);
+        }
+        match again {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(Err(self.too_late())),
+        }
     }
 
     fn too_late(&self) -> StoreError {

@@ -8,6 +8,7 @@ use mysql_async::{DriverError, Error, IoError};
 
 use super::url::{Address, UrlError};
 use crate::store::network;
+use crate::store::tls::sentence;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -30,7 +31,10 @@ pub enum ConnectError {
         source: Cause,
     },
     /// It didn't answer in time.
-    #[error("MySQL at {address} doesn't answer within {} seconds", within.as_secs_f32())]
+    #[error(
+        "MySQL at {address} doesn't answer within {} seconds: is it a MySQL, and is it stuck?",
+        within.as_secs_f32()
+    )]
     Timeout {
         /// Where it should be.
         address: String,
@@ -62,13 +66,25 @@ pub enum ConnectError {
         #[source]
         source: Cause,
     },
-    /// It is there and takes no connections at this moment: it is stopping or full.
+    /// It is there and takes no connections at this moment: it is stopping.
     #[error("MySQL at {address} takes no connections now: {advice}")]
     NotNow {
         /// Which server.
         address: String,
         /// What to do.
         advice: &'static str,
+        /// What it said.
+        #[source]
+        source: Cause,
+    },
+    /// It has no connection left, for anybody or for this user.
+    #[error(
+        "MySQL at {address} has no connection left for us: lower the pool's size here \
+         (max_connections), or raise max_connections (max_user_connections) there"
+    )]
+    Full {
+        /// Which server.
+        address: String,
         /// What it said.
         #[source]
         source: Cause,
@@ -135,6 +151,15 @@ pub enum ConnectError {
     /// Of several hosts none can be written.
     #[error("none of the hosts can be written (@@read_only is set on those that answer)")]
     ReadOnly,
+    /// Of several hosts of a Galera cluster none is in touch with the others.
+    #[error(
+        "none of the hosts is a synced member of its Galera cluster's primary component: look at \
+         SHOW STATUS LIKE 'wsrep_%' there"
+    )]
+    NotSynced,
+    /// TLS can't be set up.
+    #[error("can't set up connections")]
+    Setup(#[source] Cause),
     /// Anything else.
     #[error("MySQL at {address} can't be used")]
     Server {
@@ -165,7 +190,12 @@ impl ConnectError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::NotNow { .. } | Self::ReadOnly
+            Self::Unreachable { .. }
+                | Self::Timeout { .. }
+                | Self::NotNow { .. }
+                | Self::Full { .. }
+                | Self::ReadOnly
+                | Self::NotSynced
         )
     }
 
@@ -176,10 +206,12 @@ impl ConnectError {
             Error::Io(IoError::Tls(error)) => Self::Tls { address, advice: error.to_string() },
             Error::Io(IoError::Io(source)) => {
                 if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                    return Self::Tls { address, advice: source.to_string() };
+                    return Self::Tls { address, advice: sentence(&source) };
                 }
-                // What the driver makes of bytes that it can't read.
-                if source.kind() == std::io::ErrorKind::InvalidData {
+                // What comes of bytes that are no packets.
+                let unreadable = source.kind() == std::io::ErrorKind::InvalidData
+                    || source.to_string().starts_with("Packet");
+                if unreadable {
                     return Self::NotMysql { address };
                 }
                 let advice = network::advice(&source);
@@ -258,11 +290,7 @@ fn of_server(address: String, database: &str, error: mysql_async::ServerError) -
              ssl-mode=disabled out of the URL",
             error,
         ),
-        1040 | 1203 | 1226 => not_now(
-            "all its connections, or this user's, are in use: lower the pool's size here, or \
-             raise max_connections (max_user_connections) there",
-            error,
-        ),
+        1040 | 1203 | 1226 => ConnectError::Full { address, source: error.into() },
         1053 | 1077 | 1079 | 1080 => not_now("it is stopping", error),
         _ => ConnectError::Server { address, source: error.into() },
     }

@@ -36,6 +36,30 @@ const FOREIGN_KEYS: &str = "\
     AND (k.TABLE_SCHEMA = DATABASE() OR k.REFERENCED_TABLE_SCHEMA = DATABASE()) \
     ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION";
 
+/// Each statement.
+pub(super) fn statements() -> Vec<String> {
+    vec![
+        candidates_with("NULL"),
+        PUT_OFF.to_owned(),
+        newest_sql(),
+        format!("DELETE FROM {BLACKLISTED} WHERE token_id IN (0)"),
+        format!("DELETE FROM {OUTSTANDING} WHERE id IN (0)"),
+    ]
+}
+
+fn candidates_with(kept_by: &str) -> String {
+    let expires_at = MICROS.replace("{}", "expires_at");
+    format!("SELECT o.id, o.token, {expires_at}, {kept_by} {CANDIDATES}")
+}
+
+fn newest_sql() -> String {
+    format!(
+        "SELECT o.jti, o.token, {}, {} FROM {OUTSTANDING} AS o ORDER BY o.id DESC LIMIT :limit",
+        MICROS.replace("{}", "created_at"),
+        MICROS.replace("{}", "expires_at")
+    )
+}
+
 /// The tables that refer to tokens. `users` loses no row.
 pub(super) async fn references(conn: &mut Conn, users: &str) -> Result<References, Failure> {
     let rows: Vec<Row> = conn.query(FOREIGN_KEYS).await?;
@@ -69,11 +93,7 @@ pub(super) async fn candidates(
     flush: &FlushExpired,
     references: &References,
 ) -> Result<(Vec<Candidate>, Option<Position>), Failure> {
-    let sql = format!(
-        "SELECT o.id, o.token, {}, {} {CANDIDATES}",
-        MICROS.replace("{}", "expires_at"),
-        references.kept_by(flush.cascade)
-    );
+    let sql = candidates_with(&references.kept_by(flush.cascade));
     let first = (i64::MIN, i64::MIN);
     let (after, id) = flush.after.as_ref().and_then(parse).unwrap_or(first);
     let values = params! {
@@ -161,12 +181,7 @@ fn violation(error: &mysql_async::Error) -> Option<Violation> {
 }
 
 pub(super) async fn newest(conn: &mut Conn, limit: u32) -> Result<Vec<OutstandingToken>, Failure> {
-    let sql = format!(
-        "SELECT o.jti, o.token, {}, {} FROM {OUTSTANDING} AS o ORDER BY o.id DESC LIMIT :limit",
-        MICROS.replace("{}", "created_at"),
-        MICROS.replace("{}", "expires_at")
-    );
-    let rows: Vec<Row> = conn.exec(sql, params! { "limit" => limit }).await?;
+    let rows: Vec<Row> = conn.exec(newest_sql(), params! { "limit" => limit }).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         // A time that can't be read tells nothing.

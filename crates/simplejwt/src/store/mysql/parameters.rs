@@ -8,7 +8,7 @@ const POOL: &str = "a pool's: max_connections and the timeouts in [database]";
 const DJANGO: &str = "Django's own";
 const TIME: &str = "operation_timeout in [database]";
 const FIXED: &str = "each connection sets its own";
-const CLIENT: &str = "a client's certificate can't be shown";
+const CLIENT: &str = "write ssl-cert and ssl-key, files in PEM without a password";
 const FILE: &str = "write what the file says";
 const ORM: &str = "another program's way of asking";
 const UTF8: &str = "utf8mb4";
@@ -57,12 +57,12 @@ pub static URL_PARAMETERS: &[UrlParameter] = &[
         Honoured,
         "true is ssl-mode=verify_identity, skip-verify required, preferred, false disabled",
     ),
-    row("ssl-cert", Refused, CLIENT),
-    row("ssl-key", Refused, CLIENT),
+    row("ssl-cert", Honoured, "the file of this client's certificate, in PEM"),
+    row("ssl-key", Honoured, "the file of its key, in PEM and without a password"),
     row(
         "sslcert",
         Refused,
-        "write ssl-ca for the file of authorities; a client's certificate can't be shown",
+        "write ssl-ca for the file of authorities, ssl-cert for a client's certificate",
     ),
     row("sslkey", Refused, CLIENT),
     row("sslidentity", Refused, CLIENT),

@@ -6,6 +6,7 @@ use mysql_async::{Conn, Params, Row, Value, params};
 
 use super::database::{Failure, column};
 use crate::clock::Timestamp;
+use crate::store::feed;
 use crate::store::session::{AccessClaims, Revocation, Revocations, Subject};
 use crate::users::UserId;
 
@@ -15,8 +16,10 @@ const DRAW: &str = "\
 /// Read before the rows: whatever has a number up to this one was committed by then.
 const NEWEST: &str = "SELECT value FROM simplejwt_sequence WHERE name = 'revocation'";
 const AFTER: &str = "\
-    SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
-    WHERE sequence > :after AND expires_at > :at ORDER BY sequence LIMIT :limit";
+    (SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
+    WHERE sequence > :after AND expires_at > :at ORDER BY sequence LIMIT :limit) \
+    UNION SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
+    WHERE sequence IN (:after, :newest) ORDER BY sequence";
 /// Or another user's.
 const ENDED: &str = "\
     SELECT ended_at IS NOT NULL OR user_id <> coalesce(:user, user_id) FROM simplejwt_session \
@@ -24,6 +27,17 @@ const ENDED: &str = "\
 const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > :at \
     AND subject IN (:jti, :user) AND kind IN ('token', 'user')";
+
+/// Each statement.
+pub(super) const STATEMENTS: [&str; 6] = [
+    DRAW,
+    NEWEST,
+    AFTER,
+    ENDED,
+    ABOUT,
+    "INSERT INTO simplejwt_revocation (sequence, kind, subject, revoked_at, expires_at) \
+     VALUES (?, ?, ?, ?, ?)",
+];
 
 /// To be called as late as possible in a transaction: whoever revokes something else waits.
 pub(super) async fn insert(conn: &mut Conn, revocations: &[Revocation]) -> Result<(), Failure> {
@@ -58,24 +72,24 @@ pub(super) async fn after(
 ) -> Result<Revocations, Failure> {
     let newest: Option<Row> = conn.exec_first(NEWEST, ()).await?;
     let newest: i64 = newest.map_or(Ok(after), |row| column(&row, 0))?;
-    let values = params! { "after" => after, "at" => at.as_micros(), "limit" => limit };
+    let values = params! {
+        "after" => after,
+        "at" => at.as_micros(),
+        "limit" => limit,
+        "newest" => newest,
+    };
     let rows: Vec<Row> = conn.exec(AFTER, values).await?;
-    let complete = rows.len() < limit as usize;
-    let mut last = if complete { newest } else { after };
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in &rows {
-        last = last.max(column(row, 0)?);
-        let kind: String = column(row, 1)?;
-        // Another kind would be of a later version, and doesn't concern this one.
-        if let Some(subject) = Subject::from_words(&kind, column(row, 2)?) {
-            entries.push(Revocation {
-                subject,
-                revoked_at: Timestamp::from_micros(column(row, 3)?),
-                expires_at: Timestamp::from_micros(column(row, 4)?),
-            });
-        }
-    }
-    Ok(Revocations { entries, sequence: last, complete })
+    let row = |row: &Row| {
+        Ok(feed::Row {
+            sequence: column(row, 0)?,
+            kind: column(row, 1)?,
+            subject: column(row, 2)?,
+            revoked_at: Timestamp::from_micros(column(row, 3)?),
+            expires_at: Timestamp::from_micros(column(row, 4)?),
+        })
+    };
+    let rows = rows.iter().map(row).collect::<Result<Vec<_>, Failure>>()?;
+    Ok(feed::Asked { after, limit, at }.answer(newest, rows))
 }
 
 pub(super) async fn is_revoked(

@@ -7,7 +7,7 @@ use super::database::{Failure, column};
 use crate::store::schema::{
     BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, ambiguous, doubled,
 };
-use crate::users::column::{Dialect, UserColumns};
+use crate::users::column::{Dialect, LOOKED_AT, UserColumns};
 use crate::users::table::{UserTable, backticked};
 
 impl From<Failure> for SchemaError {
@@ -29,7 +29,8 @@ pub(crate) struct Collation {
     pub(crate) name: String,
 }
 
-async fn described(
+/// The columns of a table, and how their texts are compared.
+pub(super) async fn described(
     conn: &mut Conn,
     table: &str,
 ) -> Result<Vec<(Column, Option<Collation>)>, Failure> {
@@ -191,6 +192,19 @@ async fn token_table(
     Ok(())
 }
 
+/// The table that another inherits from, as Django's multi-table inheritance makes it.
+async fn parent(conn: &mut Conn, table: &str) -> Result<Option<String>, Failure> {
+    let row: Option<Row> = conn
+        .exec_first(
+            "SELECT REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :table \
+             AND REFERENCED_TABLE_NAME IS NOT NULL AND COLUMN_NAME LIKE '%\\_ptr\\_id'",
+            params! { "table" => table },
+        )
+        .await?;
+    row.map(|row| column(&row, 0)).transpose()
+}
+
 /// Whether the table of registered tokens is Django's, for the users of this table.
 pub(crate) async fn check_outstanding(
     conn: &mut Conn,
@@ -210,6 +224,13 @@ pub(crate) async fn check_outstanding(
     for row in &rows {
         let refers_to: String = column(row, 0)?;
         if !refers_to.eq_ignore_ascii_case(&users.table) {
+            if parent(conn, &refers_to)
+                .await?
+                .is_some_and(|found| found.eq_ignore_ascii_case(&users.table))
+            {
+                let (child, parent) = (refers_to, users.table.clone());
+                return Err(SchemaError::InheritedUsers { child, parent });
+            }
             return Err(SchemaError::OtherUsers { refers_to, users: users.table.clone() });
         }
     }
@@ -260,6 +281,25 @@ pub(crate) async fn check_users(
 ) -> Result<UserColumns, SchemaError> {
     users.validate()?;
     let wanted: Vec<&str> = users.every_column().collect();
-    let found = table(conn, &users.table, &wanted).await?;
-    UserColumns::of(users, found, Dialect::Strict)
+    let found = match table(conn, &users.table, &wanted).await {
+        Err(error @ SchemaError::MissingColumn { .. }) => {
+            return Err(match parent(conn, &users.table).await? {
+                Some(parent) => SchemaError::InheritedUsers { child: users.table.clone(), parent },
+                None => error,
+            });
+        }
+        found => found?,
+    };
+    let mut columns = UserColumns::of(users, found, Dialect::Strict)?;
+    for name in columns.guessed(users) {
+        let (column_name, table) = (backticked(&name), backticked(&users.table));
+        let sql = format!(
+            "SELECT CONVERT({column_name} USING utf8mb4) FROM {table} \
+             WHERE {column_name} IS NOT NULL LIMIT {LOOKED_AT}"
+        );
+        let rows: Vec<Row> = conn.query(sql).await.map_err(Failure::from)?;
+        let values = rows.iter().map(|row| column(row, 0)).collect::<Result<Vec<String>, _>>()?;
+        columns.correct(users, &name, &values);
+    }
+    Ok(columns)
 }

@@ -13,13 +13,15 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, params};
 
 use super::database::{Failure, attempt, begin, column, commit};
-use super::{MysqlStore, changed, exists, revocations, sql::Sql};
+use super::{MysqlStore, changed, exists, late, revocations, sql::Sql};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
+use crate::store::check::Uses;
 use crate::store::session::{
-    AccessClaims, Client, EndReason, EndSessions, NewSession, OpenSession, Opening, Refreshing,
-    Revocation, Revocations, Session, SessionHead, SessionLimit, SessionRefresh, SessionStore,
+    AccessClaims, Client, EndReason, EndSessions, NewSession, OpenSession, Opening, PINGED,
+    Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit, SessionRefresh,
+    SessionStore,
 };
 use crate::users::UserId;
 
@@ -49,9 +51,10 @@ const HEAD_OF: &str = "\
     SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
     FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
     WHERE t.jti = :jti";
-const LOCK_USER: &str = "\
-    INSERT INTO simplejwt_user (user_id) VALUES (:user) \
-    ON DUPLICATE KEY UPDATE user_id = simplejwt_user.user_id";
+// One at a time for each user, also on different nodes of a Galera cluster, which know of each
+// other's writes and not of each other's locks: so the row is written anew.
+const FREE_USER: &str = "DELETE FROM simplejwt_user WHERE user_id = :user";
+const LOCK_USER: &str = "INSERT INTO simplejwt_user (user_id) VALUES (:user)";
 const REHASHED: &str = "\
     UPDATE simplejwt_session SET password = :new WHERE user_id = :user AND password = :old";
 const FLUSH_TOKENS: &str = "\
@@ -81,6 +84,33 @@ const LEASE: &str = "\
     expires_at = IF(simplejwt_lease.holder = :holder, :until, simplejwt_lease.expires_at)";
 const HOLDS: &str = "\
     SELECT 1 FROM simplejwt_lease WHERE name = :name AND holder = :holder";
+
+fn show_one() -> String {
+    format!("{SHOW} WHERE s.id = :id")
+}
+
+fn show_live(is_live: &str) -> String {
+    format!("{SHOW} WHERE s.user_id = :user AND {is_live} ORDER BY 6 DESC, 1")
+}
+
+fn live_but_one(is_live: &str) -> String {
+    format!(
+        "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = :user AND s.id <> :but \
+         AND {is_live} ORDER BY s.created_at, s.id"
+    )
+}
+
+/// Each statement.
+pub(super) fn statements(is_live: &str) -> Vec<String> {
+    [INSERT_SESSION, JOIN, HEAD_OF, LOCK_USER, REHASHED, FLUSH_TOKENS, LEASE, HOLDS]
+        .into_iter()
+        .chain(FLUSH_SESSIONS)
+        .map(str::to_owned)
+        .chain([show_one(), show_live(is_live), live_but_one(is_live)])
+        .chain(refresh::STATEMENTS.map(str::to_owned))
+        .chain(end::statements("?"))
+        .collect()
+}
 
 fn shown(row: &Row) -> Result<Session, Failure> {
     let time = |at| column(row, at).map(Timestamp::from_micros);
@@ -123,6 +153,17 @@ async fn insert_session(
     changed(conn, INSERT_SESSION, values).await.map(drop)
 }
 
+/// Nobody else opens a session for this user until the transaction is over.
+async fn lock_user(conn: &mut Conn, user_id: &UserId) -> Result<(), Failure> {
+    let values = params! { "user" => user_id.as_str() };
+    changed(conn, FREE_USER, values.clone()).await?;
+    match changed(conn, LOCK_USER, values).await {
+        // Somebody else was the first for this user.
+        Err(failure) if failure.is_duplicate() => Err(Failure::Again),
+        locked => locked.map(drop),
+    }
+}
+
 /// The live sessions of a user but this one, by when they were opened.
 async fn live(
     conn: &mut Conn,
@@ -131,13 +172,8 @@ async fn live(
     but: &str,
     now: Timestamp,
 ) -> Result<Vec<String>, Failure> {
-    let statement = format!(
-        "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = :user AND s.id <> :but AND {} \
-         ORDER BY s.created_at, s.id",
-        sql.is_live
-    );
     let values = params! { "user" => user_id.as_str(), "but" => but, "at" => now.as_micros() };
-    let rows: Vec<Row> = conn.exec(statement, values).await?;
+    let rows: Vec<Row> = conn.exec(live_but_one(&sql.is_live), values).await?;
     rows.iter().map(|row| column(row, 0)).collect()
 }
 
@@ -167,7 +203,7 @@ impl Sql {
         begin(conn).await?;
         let mut evicted = Vec::new();
         if let Some(limit) = open.limit {
-            changed(conn, LOCK_USER, params! { "user" => session.user_id.as_str() }).await?;
+            lock_user(conn, &session.user_id).await?;
             let mut live = live(conn, self, &session.user_id, &session.id, open.at).await?;
             let (SessionLimit::EvictOldest(places) | SessionLimit::Refuse(places)) = limit;
             // One place is for the session that is opened.
@@ -208,14 +244,13 @@ impl SessionStore for MysqlStore {
     }
 
     async fn refresh(&self, refresh: &SessionRefresh) -> Result<Refreshing, StoreError> {
-        attempt!(self.database.attempts("refresh"), |conn| self.sql.refresh(conn, refresh))
+        late::refresh(self, refresh).await
     }
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
         let attempts = self.database.attempts("session");
         attempt!(attempts, |conn| async {
-            let statement = format!("{SHOW} WHERE s.id = :id");
-            let row: Option<Row> = conn.exec_first(statement, params! { "id" => id }).await?;
+            let row: Option<Row> = conn.exec_first(show_one(), params! { "id" => id }).await?;
             row.as_ref().map(shown).transpose()
         })
     }
@@ -234,12 +269,8 @@ impl SessionStore for MysqlStore {
 
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
         attempt!(self.database.attempts("sessions"), |conn| async {
-            let statement = format!(
-                "{SHOW} WHERE s.user_id = :user AND {} ORDER BY 6 DESC, 1",
-                self.sql.is_live
-            );
             let values = params! { "user" => user_id.as_str(), "at" => at.as_micros() };
-            let rows: Vec<Row> = conn.exec(statement, values).await?;
+            let rows: Vec<Row> = conn.exec(show_live(&self.sql.is_live), values).await?;
             rows.iter().map(shown).collect()
         })
     }
@@ -310,6 +341,19 @@ impl SessionStore for MysqlStore {
             }
             commit(conn).await?;
             Ok(flushed)
+        })
+    }
+
+    async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError> {
+        let sessions = Uses { sessions: true, ..Uses::default() };
+        let at = at.as_micros();
+        attempt!(self.database.attempts("ping"), |conn| async {
+            begin(conn).await?;
+            super::try_all(conn, &sessions).await?;
+            let holder = at.to_string();
+            let values = params! { "name" => PINGED, "holder" => holder, "at" => at, "until" => 0 };
+            changed(conn, LEASE, values).await?;
+            commit(conn).await
         })
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::parameters::URL_PARAMETERS;
+use crate::store::tls::IdentityFiles;
 use crate::store::url::{Parts, Query, same};
 
 /// Why a URL doesn't name a database. Holds no part of the user's name or password.
@@ -34,6 +35,9 @@ pub enum UrlError {
          verify_identity are"
     )]
     SslMode(String),
+    /// `ssl-key` without `ssl-cert`.
+    #[error("the URL has ssl-key without ssl-cert: name the certificate, too")]
+    KeyAlone,
     /// `ssl-ca` or a verifying mode with a socket or without TLS.
     #[error("ssl-mode={0} needs a host, not a socket")]
     SslOverSocket(&'static str),
@@ -92,6 +96,7 @@ pub(super) struct Target {
     pub(super) database: String,
     pub(super) ssl_mode: SslMode,
     pub(super) ssl_ca: Option<PathBuf>,
+    pub(super) ssl_identity: Option<IdentityFiles>,
     /// What the URL says in place of the options.
     pub(super) connect_timeout: Option<Duration>,
     /// A statement for each new connection.
@@ -135,6 +140,14 @@ impl Target {
         let socket = query.get(&["socket", "unix_socket"]);
         let ssl_ca = query.get(&["ssl-ca", "sslca"]).map(PathBuf::from);
         let ssl_mode = secured(&query)?;
+        let ssl_identity = match (query.get(&["ssl-cert"]), query.get(&["ssl-key"])) {
+            (None, None) => None,
+            (None, Some(_)) => return Err(UrlError::KeyAlone),
+            (Some(certificate), key) => Some(IdentityFiles {
+                certificate: certificate.into(),
+                key: key.unwrap_or(certificate).into(),
+            }),
+        };
         // A file of authorities is for looking at certificates.
         let ssl_mode = ssl_mode.unwrap_or(match ssl_ca {
             Some(_) => SslMode::VerifyIdentity,
@@ -160,6 +173,7 @@ impl Target {
             database,
             ssl_mode,
             ssl_ca,
+            ssl_identity,
             connect_timeout: connect_timeout(&query)?,
             init_command: query.get(&["init_command"]).map(str::to_owned),
         };
@@ -364,6 +378,7 @@ mod tests {
             ("mysql://h/", UrlError::NoDatabase),
             ("mysql:///d", UrlError::NoHost),
             ("mysql://a,/d", UrlError::NoHost),
+            ("mysql://h/d?ssl-key=x", UrlError::KeyAlone),
             ("mysql://h/d?ssl-mode=on", UrlError::SslMode("on".into())),
             ("mysql:///d?socket=/s&ssl-mode=verify_ca", UrlError::SslOverSocket("verify_ca")),
         ] {

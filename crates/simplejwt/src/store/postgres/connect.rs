@@ -1,104 +1,19 @@
-//! Connecting to one of several servers, of which some may be silent.
+//! One server of several, and the error of one that says nothing.
 //!
 //! The driver limits how long a server may take to accept a connection, and not how long to say
 //! something: of a process that is stopped, the kernel goes on accepting. So the servers are
-//! tried here, each for a limited time.
+//! tried one by one ([`Servers`](super::servers::Servers)), each for a limited time.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::JoinHandle;
-use tokio_postgres::config::{LoadBalanceHosts, SslMode, TargetSessionAttrs};
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, Connection, Error, NoTls, Socket};
-use tokio_postgres_rustls::MakeRustlsConnect;
-
-type Stream = <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream;
-
-/// The servers of a URL. Clones share which of them was good last.
-#[derive(Clone)]
-pub(super) struct Servers {
-    /// One configuration each.
-    each: Arc<[Config]>,
-    tls: MakeRustlsConnect,
-    /// How long one may take.
-    limit: Duration,
-    /// The one to begin with.
-    first: Arc<AtomicUsize>,
-}
-
-impl Servers {
-    pub(super) fn new(config: &Config, tls: MakeRustlsConnect, limit: Duration) -> Self {
-        let count = config.get_hosts().len().max(config.get_hostaddrs().len());
-        let each = (0..count).map(|at| alone(config, at)).collect();
-        Self { each, tls, limit, first: Arc::default() }
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.each.len()
-    }
-
-    /// The first connection that one of them gives.
-    pub(super) async fn connect(&self) -> Result<(Client, Connection<Socket, Stream>), Error> {
-        let mut failed = None;
-        for at in self.order() {
-            let Some(config) = self.each.get(at) else { continue };
-            match tokio::time::timeout(self.limit, config.connect(self.tls.clone())).await {
-                Ok(Ok(connected)) => {
-                    self.first.store(at, Ordering::Relaxed);
-                    return Ok(connected);
-                }
-                Ok(Err(error)) => failed = Some(error),
-                Err(_) => failed = silence().await.or(failed),
-            }
-        }
-        match failed {
-            Some(error) => Err(error),
-            // There is none: says so.
-            None => Config::new().connect(self.tls.clone()).await,
-        }
-    }
-
-    /// As they stand in the URL. Where only some of them will do, whichever did last comes
-    /// first: nobody is to wait for the others at each connection.
-    fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.count()).collect();
-        let Some(config) = self.each.first() else { return order };
-        if config.get_load_balance_hosts() == LoadBalanceHosts::Random {
-            order.sort_by_cached_key(|_| crate::random::uuid4_hex());
-        }
-        if config.get_target_session_attrs() != TargetSessionAttrs::Any {
-            let first = self.first.load(Ordering::Relaxed);
-            order.sort_by_key(|at| *at != first);
-        }
-        order
-    }
-}
-
-impl deadpool_postgres::Connect for Servers {
-    fn connect(
-        &self,
-        _: &Config,
-    ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
-        Box::pin(async move {
-            let (client, connection) = Self::connect(self).await?;
-            let task = tokio::spawn(async move {
-                // Whoever uses the client is told of an error.
-                let _ = connection.await;
-            });
-            Ok((client, task))
-        })
-    }
-}
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, Error, NoTls};
 
 /// The configuration with only one of its servers.
-fn alone(config: &Config, at: usize) -> Config {
+pub(super) fn alone(config: &Config, at: usize) -> Config {
     let mut one = Config::new();
     if let Some(user) = config.get_user() {
         one.user(user);
@@ -123,6 +38,10 @@ fn alone(config: &Config, at: usize) -> Config {
     }
     if let Some(address) = config.get_hostaddrs().get(at) {
         one.hostaddr(*address);
+        if config.get_hosts().is_empty() {
+            // The name that TLS is told.
+            one.host(address.to_string());
+        }
     }
     if let Some(port) = config.get_ports().get(at).or(config.get_ports().first()) {
         one.port(*port);
@@ -148,37 +67,43 @@ fn alone(config: &Config, at: usize) -> Config {
     one
 }
 
-/// The driver's error for a server that says nothing. It makes its errors itself, so it is
-/// shown one.
-async fn silence() -> Option<Error> {
+/// The driver's error for a server that says nothing.
+pub(super) async fn silence() -> Option<Error> {
+    told("the server takes connections but doesn't answer").await
+}
+
+/// An error of the driver's with this cause. It makes its errors itself, so it is shown one.
+pub(super) async fn told(cause: &'static str) -> Option<Error> {
     let mut config = Config::new();
     config.user("nobody").ssl_mode(SslMode::Disable);
-    config.connect_raw(Silent, NoTls).await.err()
+    config.connect_raw(Failing(cause), NoTls).await.err()
 }
 
-fn no_answer() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the server takes connections but doesn't answer")
+struct Failing(&'static str);
+
+impl Failing {
+    fn error(&self) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, self.0)
+    }
 }
 
-struct Silent;
-
-impl AsyncRead for Silent {
+impl AsyncRead for Failing {
     fn poll_read(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
         _: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Poll::Ready(Err(no_answer()))
+        Poll::Ready(Err(self.error()))
     }
 }
 
-impl AsyncWrite for Silent {
+impl AsyncWrite for Failing {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(no_answer()))
+        Poll::Ready(Err(self.error()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Err(no_answer()))
+        Poll::Ready(Err(self.error()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

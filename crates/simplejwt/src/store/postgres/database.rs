@@ -1,20 +1,28 @@
 //! A PostgreSQL server, by a pool of connections, and what becomes of an operation that fails.
 
 use std::fmt;
-use std::future::poll_fn;
-use std::sync::Arc;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Hook, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, TimeoutType, Timeouts,
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, TimeoutType,
+    Timeouts,
 };
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client};
 
-use super::connect::Servers;
 use super::explain::ConnectError;
-use super::url::{self, Target};
+use super::servers::{Servers, TIMELINE};
+use super::tls::MakeTls;
+use super::url::Target;
+use super::watch::Watch;
 use crate::error::{StoreError, StoreErrorKind};
 
 /// How a [`PostgresDatabase`] is used.
@@ -26,7 +34,8 @@ pub struct PostgresOptions {
     pub connect_timeout: Duration,
     /// How long to wait for a connection that is free. Default: 5 seconds.
     pub wait_timeout: Duration,
-    /// How long to wait for an answer; then the connection is thrown away. Default: 5 seconds.
+    /// How long an operation may take, with everything: waiting for a connection, for the answer,
+    /// and trying again. A connection without an answer is thrown away. Default: 5 seconds.
     pub operation_timeout: Duration,
 }
 
@@ -70,6 +79,53 @@ struct Shared {
     target: Target,
     servers: Servers,
     options: PostgresOptions,
+    /// Whether the server tells its timeline, once that is known.
+    timeline: AtomicU8,
+    /// Told when a connection is free again.
+    returned: Notify,
+    /// When the server had no connection left.
+    full_at: Mutex<Option<Instant>>,
+    _watch: Watch,
+}
+
+const TELLS_TIMELINE: u8 = 1;
+const TELLS_NO_TIMELINE: u8 = 2;
+
+impl Shared {
+    fn new(
+        pool: Pool,
+        target: Target,
+        servers: Servers,
+        options: PostgresOptions,
+        watch: impl FnOnce(&Weak<Self>, &Servers) -> Watch,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|shared| Self {
+            _watch: watch(shared, &servers),
+            pool,
+            target,
+            servers,
+            options,
+            timeline: AtomicU8::new(0),
+            returned: Notify::new(),
+            full_at: Mutex::default(),
+        })
+    }
+
+    /// Whether the server had no connection left just now, and nobody has given one back.
+    fn is_full(&self) -> bool {
+        let full_at = *self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        full_at.is_some_and(|at| at + FULL_INTERVAL > Instant::now())
+            && self.pool.status().available == 0
+    }
+
+    fn note_full(&self) {
+        *self.full_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Closes every connection that nobody uses; those in use are closed when they come back.
+    fn forget(&self) {
+        let _ = self.pool.retain(|_, _| false);
+    }
 }
 
 /// How long a connection may be silent before it is asked whether anybody is there.
@@ -87,8 +143,13 @@ impl fmt::Debug for PostgresDatabase {
 
 impl PostgresDatabase {
     /// Connects to the database of a URL, as libpq has them: `postgres://user:password@host/db`,
-    /// several hosts with commas between them, `target_session_attrs=read-write`, `sslmode` and
-    /// `sslrootcert`, `host=/run/postgresql` for a socket.
+    /// several hosts with commas between them, `sslmode` and `sslrootcert`,
+    /// `host=/run/postgresql` for a socket.
+    ///
+    /// Of several hosts the one that can be written is used, and where several can, that of the
+    /// newest timeline: a primary that was given up is left alone when it is there again. A
+    /// standby that is promoted is noticed within about a second. Only where none can be written
+    /// is one used that only reads, and with `target_session_attrs=read-write` none.
     ///
     /// # Errors
     /// [`ConnectError`], whose text says what to do.
@@ -113,6 +174,13 @@ impl PostgresDatabase {
                 recycle: Some(options.operation_timeout),
             })
             .runtime(deadpool_postgres::Runtime::Tokio1)
+            .pre_recycle({
+                let servers = servers.clone();
+                Hook::sync_fn(move |_, metrics| match servers.is_outdated(metrics.created) {
+                    true => Err(HookError::message("it leads to a server that was given up")),
+                    false => Ok(()),
+                })
+            })
             .post_create(Hook::async_fn(move |client, _| {
                 let settings = settings.clone();
                 Box::pin(async move {
@@ -124,10 +192,16 @@ impl PostgresDatabase {
             }))
             .build()
             .map_err(|error| ConnectError::Setup(error.into()))?;
-        let database = Self { shared: Arc::new(Shared { pool, target, servers, options }) };
+        let shared = Shared::new(pool, target, servers, options, |shared, servers| {
+            match servers.count() {
+                0 | 1 => Watch::default(),
+                _ => Watch::over(servers, options.connect_timeout, shared, Shared::forget),
+            }
+        });
+        let database = Self { shared };
         match database.shared.pool.get().await {
             Ok(_) => Ok(database),
-            Err(error) => Err(ConnectError::of(&database.shared.target, error)),
+            Err(error) => Err(ConnectError::of_first(&database.shared.target, error).await),
         }
     }
 
@@ -157,18 +231,26 @@ impl PostgresDatabase {
         options: PostgresOptions,
     ) -> Result<Self, ConnectError> {
         let (target, servers, _) = servers_of(url, &options)?;
-        Ok(Self { shared: Arc::new(Shared { pool, target, servers, options }) })
+        let shared = Shared::new(pool, target, servers, options, |_, _| Watch::default());
+        Ok(Self { shared })
     }
 
     /// A connection of its own, without time limits; what it is notified of is told by `notices`.
+    /// It ends when another server is chosen.
     pub(super) async fn alone(
         &self,
         notices: Option<UnboundedSender<()>>,
     ) -> Result<Client, tokio_postgres::Error> {
         let (client, mut connection) = self.shared.servers.connect().await?;
+        let mut moves = self.shared.servers.moves();
         tokio::spawn(async move {
+            let mut moved = pin!(moves.changed());
             // Whoever uses the client is told of an error.
-            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await
+            while let Some(Ok(message)) = poll_fn(|context| match moved.as_mut().poll(context) {
+                Poll::Ready(_) => Poll::Ready(None),
+                Poll::Pending => connection.poll_message(context),
+            })
+            .await
             {
                 if let (AsyncMessage::Notification(_), Some(notices)) = (message, &notices)
                     && notices.send(()).is_err()
@@ -180,13 +262,42 @@ impl PostgresDatabase {
         Ok(client)
     }
 
-    /// How long anybody waits: for a connection, and for an answer.
+    /// Whether the server tells its timeline: managed ones may not.
+    pub(super) async fn tells_timeline(&self) -> bool {
+        match self.shared.timeline.load(Ordering::Relaxed) {
+            TELLS_TIMELINE => return true,
+            TELLS_NO_TIMELINE => return false,
+            _ => {}
+        }
+        let attempts = self.attempts("revocations");
+        let Ok(client) = attempts.client().await else { return false };
+        let sql = format!("SELECT {TIMELINE}");
+        let told = match attempts.limited(client.simple_query(&sql)).await {
+            Some(Ok(_)) => TELLS_TIMELINE,
+            Some(Err(error)) if error.code().is_some() => TELLS_NO_TIMELINE,
+            // Nobody knows; and nobody takes the answer for that of another question.
+            _ => {
+                drop(Object::take(client));
+                return false;
+            }
+        };
+        self.shared.timeline.store(told, Ordering::Relaxed);
+        told == TELLS_TIMELINE
+    }
+
+    /// How long anybody waits for a connection and an answer.
     pub(crate) fn patience(&self) -> Duration {
-        self.shared.options.wait_timeout.saturating_add(self.shared.options.operation_timeout)
+        self.shared.options.operation_timeout
+    }
+
+    /// How many connections there may be at once.
+    pub(crate) fn max_connections(&self) -> usize {
+        self.shared.pool.status().max_size
     }
 
     pub(crate) fn attempts(&self, operation: &'static str) -> Attempts<'_> {
-        Attempts { shared: &self.shared, operation, lost: 0, conflicts: 0 }
+        let deadline = Instant::now() + self.shared.options.operation_timeout;
+        Attempts { shared: &self.shared, operation, deadline, lost: 0, conflicts: 0 }
     }
 }
 
@@ -211,7 +322,7 @@ fn servers_of(
     if target.config.get_tcp_user_timeout().is_none() {
         target.config.tcp_user_timeout(options.operation_timeout.saturating_mul(2));
     }
-    let servers = Servers::new(&target.config, url::connector(&target)?, per_server);
+    let servers = Servers::new(&target.config, MakeTls::new(&target)?, per_server);
     Ok((target, servers, per_server))
 }
 
@@ -219,6 +330,7 @@ fn servers_of(
 pub(crate) struct Attempts<'a> {
     shared: &'a Shared,
     operation: &'static str,
+    deadline: Instant,
     /// Connections that turned out dead.
     lost: u32,
     /// Transactions that stood in each other's way.
@@ -230,15 +342,40 @@ pub(crate) struct Attempts<'a> {
 const MAX_LOST: u32 = 2;
 const MAX_CONFLICTS: u32 = 8;
 
+/// How long to wait for a connection to come back before looking again, where the server has none
+/// left.
+const FULL_INTERVAL: Duration = Duration::from_millis(100);
+
 impl Attempts<'_> {
+    /// A connection; where the server has none left for us, one of those there are, when it is
+    /// free.
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
-        self.shared.pool.get().await.map_err(|error| {
-            let kind = match error {
+        let waited = self.deadline.min(Instant::now() + self.shared.options.wait_timeout);
+        loop {
+            // Before it is asked, so that none that comes back meanwhile is missed.
+            let returned = self.shared.returned.notified();
+            if self.shared.is_full() && Instant::now() < waited {
+                let _ = timeout_at(waited.min(Instant::now() + FULL_INTERVAL), returned).await;
+                continue;
+            }
+            let error = match timeout_at(self.deadline, self.shared.pool.get()).await {
+                Ok(Ok(client)) => return Ok(client),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(self.too_late()),
+            };
+            let kind = match &error {
                 PoolError::Timeout(TimeoutType::Wait) => StoreErrorKind::Busy,
+                PoolError::Backend(error) if is_full(error) && self.shared.pool.status().size > 0 => {
+                    self.shared.note_full();
+                    if Instant::now() < waited {
+                        continue;
+                    }
+                    StoreErrorKind::Busy
+                }
                 _ => StoreErrorKind::Unavailable,
             };
-            StoreError::new(self.operation, kind, error)
-        })
+            return Err(StoreError::new(self.operation, kind, error));
+        }
     }
 
     /// Closes the connections that were there before this one was made.
@@ -247,11 +384,30 @@ impl Attempts<'_> {
         let _ = self.shared.pool.retain(|_, metrics| metrics.created > created);
     }
 
+    /// Until when an attempt may take: where there is another server to turn to, that is half of
+    /// what is left of the operation's time.
+    pub(super) fn until(&self) -> Instant {
+        let now = Instant::now();
+        match self.may_turn_elsewhere() {
+            true => now + self.deadline.saturating_duration_since(now) / 2,
+            false => self.deadline,
+        }
+    }
+
+    /// Runs the work until its time is up: `None` then.
     pub(crate) async fn limited<T>(
         &self,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Option<Result<T, tokio_postgres::Error>> {
-        tokio::time::timeout(self.shared.options.operation_timeout, work).await.ok()
+        timeout_at(self.until(), work).await.ok()
+    }
+
+    fn may_turn_elsewhere(&self) -> bool {
+        self.shared.servers.count() > 1 && self.lost == 0
+    }
+
+    fn too_late(&self) -> StoreError {
+        StoreError::unavailable(self.operation, "the database doesn't answer")
     }
 
     /// The value; `None` to try again; or the error that it comes to.
@@ -260,21 +416,40 @@ impl Attempts<'_> {
         client: Object,
         outcome: Option<Result<T, tokio_postgres::Error>>,
     ) -> Result<Option<T>, StoreError> {
+        let settled = self.settled(client, outcome);
+        self.shared.returned.notify_one();
+        settled
+    }
+
+    /// There was no answer in time: whether to try another server.
+    pub(super) fn timed_out<T>(&mut self) -> Result<Option<T>, StoreError> {
+        let again = self.may_turn_elsewhere();
+        self.lost += 1;
+        if self.shared.servers.count() > 1 {
+            // The others that lead there needn't be waited for, too.
+            self.shared.servers.current_failed();
+            self.shared.forget();
+        }
+        if again { Ok(None) } else { Err(self.too_late()) }
+    }
+
+    fn settled<T>(
+        &mut self,
+        client: Object,
+        outcome: Option<Result<T, tokio_postgres::Error>>,
+    ) -> Result<Option<T>, StoreError> {
         let Some(outcome) = outcome else {
-            if self.shared.servers.count() > 1 {
-                // The others that lead there needn't be waited for, too.
-                self.forget_older_than(&client);
-            }
             // The answer may still come; nobody must take it for that of another question.
             drop(Object::take(client));
-            return Err(StoreError::unavailable(self.operation, "the database doesn't answer"));
+            return self.timed_out();
         };
         let error = match outcome {
             Ok(value) => return Ok(Some(value)),
             Err(error) => error,
         };
         let state = error.code();
-        if is_conflict(state) && self.conflicts < MAX_CONFLICTS {
+        let in_time = Instant::now() < self.deadline;
+        if is_conflict(state) && self.conflicts < MAX_CONFLICTS && in_time {
             self.conflicts += 1;
             return Ok(None);
         }
@@ -283,12 +458,36 @@ impl Attempts<'_> {
             // What has ended one has most likely ended those that were there with it.
             self.forget_older_than(&client);
             drop(Object::take(client));
-            if self.lost < MAX_LOST {
+            if self.lost < MAX_LOST && Instant::now() < self.deadline {
                 self.lost += 1;
                 return Ok(None);
             }
         }
         Err(store_error(self.operation, error))
+    }
+}
+
+/// A connection that is closed unless it is given back: dropped on its way, it may still have an
+/// answer to come, which nobody must take for that of another question.
+pub(super) struct Own(Option<Object>);
+
+impl Own {
+    pub(super) fn new(client: Object) -> Self {
+        Self(Some(client))
+    }
+
+    pub(super) fn client(&self) -> Option<&Object> {
+        self.0.as_ref()
+    }
+
+    pub(super) fn give_back(mut self) -> Option<Object> {
+        self.0.take()
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        drop(self.0.take().map(Object::take));
     }
 }
 
@@ -307,6 +506,11 @@ macro_rules! run {
     }};
 }
 pub(crate) use run;
+
+/// Whether the server has no connection left: of all, for this role or for this database.
+fn is_full(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
+}
 
 /// Transactions that can't both be: the one that was given up is begun again. So is one whose
 /// user was deleted in the meantime, which then has none.

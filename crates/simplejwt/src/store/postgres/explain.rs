@@ -9,8 +9,10 @@ use tokio_postgres::Error;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::{DbError, SqlState};
 
+use super::probe;
 use super::url::Target;
 use crate::store::network;
+use crate::store::tls::sentence;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -97,12 +99,12 @@ pub enum ConnectError {
         advice: String,
     },
     /// Something listens there that doesn't speak PostgreSQL's protocol.
-    #[error("what listens at {server} is no PostgreSQL: check host and port")]
+    #[error("what listens at {server} is {what}, and no PostgreSQL: check host and port")]
     NotPostgres {
-        /// The server.
+        /// Where.
         server: String,
-        /// What couldn't be understood.
-        source: Cause,
+        /// What it is, as far as it says so.
+        what: &'static str,
     },
     /// The server says something else.
     #[error("the server at {server} can't be used")]
@@ -123,6 +125,20 @@ impl ConnectError {
     /// isn't there, or a certificate that isn't good.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::NotNow { .. })
+    }
+
+    /// The error of the first connection, for which it is worth while to see who answers.
+    pub(super) async fn of_first(target: &Target, error: PoolError) -> Self {
+        let error = Self::of(target, error);
+        let may_be_another =
+            matches!(error, Self::Unreachable { .. } | Self::Tls { .. } | Self::NotPostgres { .. });
+        match may_be_another.then(|| probe::stranger(&target.config)) {
+            Some(asked) => match asked.await {
+                Some(what) => Self::NotPostgres { server: target.server(), what },
+                None => error,
+            },
+            None => error,
+        }
     }
 
     pub(super) fn of(target: &Target, error: PoolError) -> Self {
@@ -167,7 +183,7 @@ impl ConnectError {
                 Self::Refused { server, advice: of_authentication(&cause), source: error.into() }
             }
             "error parsing response from server" | "unexpected message from server" => {
-                Self::NotPostgres { server, source: error.into() }
+                Self::NotPostgres { server, what: "something else" }
             }
             _ => match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
                 Some(source) if source.to_string() == "database does not allow writes" => {
@@ -182,6 +198,12 @@ impl ConnectError {
                     advice: "it writes, and target_session_attrs asks for one that only reads",
                     source: error.into(),
                 },
+                // A server that refuses the client's certificate says so after the handshake.
+                Some(source)
+                    if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) =>
+                {
+                    Self::Tls { server, advice: sentence(source) }
+                }
                 Some(source) => {
                     let advice = network::advice(source);
                     Self::Unreachable { server, advice, source: error.into() }

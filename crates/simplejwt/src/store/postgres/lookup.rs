@@ -9,6 +9,14 @@ use crate::error::{StoreError, StoreErrorKind};
 
 type Read<T> = Box<dyn Fn(&Row) -> PgResult<T> + Send + Sync>;
 
+/// The limit keeps the planner from joining whole tables, and shows what isn't unique.
+pub(crate) fn statement(select: &str) -> String {
+    format!(
+        "SELECT found.*, asked.n FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, n) \
+         CROSS JOIN LATERAL ({select} LIMIT 2) AS found ORDER BY asked.n"
+    )
+}
+
 /// A statement that finds at most one row for a key.
 pub(crate) struct Lookup<T> {
     database: PostgresDatabase,
@@ -25,11 +33,7 @@ impl<T> Lookup<T> {
         select: &str,
         read: impl Fn(&Row) -> PgResult<T> + Send + Sync + 'static,
     ) -> Self {
-        // The limit keeps the planner from joining whole tables, and shows what isn't unique.
-        let sql = format!(
-            "SELECT found.*, asked.n FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, n) \
-             CROSS JOIN LATERAL ({select} LIMIT 2) AS found ORDER BY asked.n"
-        );
+        let sql = statement(select);
         Self { database: database.clone(), operation, sql, read: Box::new(read) }
     }
 

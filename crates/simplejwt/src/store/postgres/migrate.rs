@@ -11,7 +11,7 @@ use super::PostgresDatabase;
 use super::schema;
 use crate::clock::Timestamp;
 use crate::store::schema::{BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SchemaError, Step, Table};
-use crate::users::table::{UserTable, quoted};
+use crate::users::table::{UserTable, quoted, relation};
 
 const AUTH_USER_TABLE: &str = "auth_user";
 const AUTH_USER: &str = include_str!("../../../migrations/postgres/0001_auth_user.sql");
@@ -107,6 +107,7 @@ async fn apply_locked(
 
 async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaError> {
     users.validate()?;
+    let users = &schema::resolved(client, users).await?;
     let table = async |name: &str| schema::table(client, name, &users.table).await;
     let mut steps = Vec::new();
     let found = table(&users.table).await?;
@@ -125,7 +126,7 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     let outstanding = table(OUTSTANDING).await?;
     if outstanding.columns.is_empty() {
         let reference =
-            format!("REFERENCES {} ({})", quoted(&users.table), quoted(&users.primary_key));
+            format!("REFERENCES {} ({})", relation(&users.table), quoted(&users.primary_key));
         // Nothing can refer to a view.
         let can_refer = makes_users || schema::is_table(client, &users.table).await?;
         let sql: String = OUTSTANDING_TOKEN
@@ -137,7 +138,7 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
             .replace(USER_REFERENCE, &reference);
         steps.push(Step { name: "0002_outstanding_token", table: OUTSTANDING, sql });
     } else {
-        outstanding.check_outstanding(&users.table)?;
+        schema::check_outstanding(client, users).await?;
     }
     let blacklisted = table(BLACKLISTED).await?;
     if blacklisted.columns.is_empty() {

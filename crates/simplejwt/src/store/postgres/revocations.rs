@@ -1,14 +1,18 @@
 //! What has been revoked, numbered by a counter whose row is locked until the transaction is
 //! over: whoever reads a number has seen all the smaller ones. Told by NOTIFY, too.
 
+use std::sync::LazyLock;
+
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_postgres::Client;
 
+use super::servers::TIMELINE;
 use super::{PgResult, PostgresDatabase};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::store::feed;
 use crate::store::session::{AccessClaims, Revocation, Revocations, Subject};
 use crate::users::UserId;
 
@@ -20,10 +24,17 @@ const INSERT: &str = "\
 const TELL: &str = "SELECT pg_notify('simplejwt_revocation', '')";
 /// One statement, so that the counter and the rows are of one moment.
 const AFTER: &str = "\
-    SELECT q.value, r.sequence, r.kind, r.subject, r.revoked_at, r.expires_at \
-    FROM simplejwt_sequence AS q LEFT JOIN (SELECT * FROM simplejwt_revocation \
-    WHERE sequence > $1 AND expires_at > $2 ORDER BY sequence LIMIT $3) AS r ON true \
-    WHERE q.name = 'revocation' ORDER BY r.sequence";
+    SELECT q.value, r.sequence, r.kind, r.subject, r.revoked_at, r.expires_at, {timeline} \
+    FROM simplejwt_sequence AS q LEFT JOIN (\
+    (SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
+    WHERE sequence > $1 AND expires_at > $2 ORDER BY sequence LIMIT $3) \
+    UNION SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
+    WHERE sequence IN ($1, (SELECT value FROM simplejwt_sequence WHERE name = 'revocation'))) \
+    AS r ON true WHERE q.name = 'revocation' ORDER BY r.sequence";
+/// The timeline, where the server tells.
+static AFTER_ON_A_TIMELINE: LazyLock<String> =
+    LazyLock::new(|| AFTER.replace("{timeline}", TIMELINE));
+static AFTER_ALONE: LazyLock<String> = LazyLock::new(|| AFTER.replace("{timeline}", "NULL::text"));
 /// Or another user's.
 const ENDED: &str = "\
     SELECT ended_at IS NOT NULL OR user_id <> coalesce($2, user_id) FROM simplejwt_session \
@@ -31,6 +42,9 @@ const ENDED: &str = "\
 const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > $1 \
     AND ((kind = 'token' AND subject = $2) OR (kind = 'user' AND subject = $3))";
+
+/// Each statement.
+pub(super) const STATEMENTS: [&str; 6] = [NUMBERS, INSERT, TELL, AFTER, ENDED, ABOUT];
 
 /// To be the last thing that a transaction does: others wait for the counter.
 pub(super) async fn insert(
@@ -56,34 +70,29 @@ pub(super) async fn insert(
 
 pub(super) async fn after(
     client: &impl GenericClient,
+    tells_timeline: bool,
     after: i64,
     limit: u32,
     at: Timestamp,
 ) -> PgResult<Revocations> {
-    let statement = client.prepare_cached(AFTER).await?;
+    let sql = if tells_timeline { &AFTER_ON_A_TIMELINE } else { &AFTER_ALONE };
+    let statement = client.prepare_cached(sql).await?;
     let rows = client.query(&statement, &[&after, &at.as_micros(), &i64::from(limit)]).await?;
-    let mut found = Revocations { sequence: after, ..Revocations::default() };
-    let (mut newest, mut read) = (after, 0);
+    let (mut newest, mut timeline) = (after, None);
+    let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        newest = row.try_get(0)?;
+        (newest, timeline) = (row.try_get(0)?, row.try_get(6)?);
         let Some(sequence) = row.try_get::<_, Option<i64>>(1)? else { continue };
-        read += 1;
-        found.sequence = sequence;
-        let kind: String = row.try_get(2)?;
-        // A later version's kind doesn't concern this one.
-        if let Some(subject) = Subject::from_words(&kind, row.try_get(3)?) {
-            found.entries.push(Revocation {
-                subject,
-                revoked_at: Timestamp::from_micros(row.try_get(4)?),
-                expires_at: Timestamp::from_micros(row.try_get(5)?),
-            });
-        }
+        found.push(feed::Row {
+            sequence,
+            kind: row.try_get(2)?,
+            subject: row.try_get(3)?,
+            revoked_at: Timestamp::from_micros(row.try_get(4)?),
+            expires_at: Timestamp::from_micros(row.try_get(5)?),
+        });
     }
-    found.complete = read < limit;
-    if found.complete {
-        found.sequence = newest;
-    }
-    Ok(found)
+    let answer = feed::Asked { after, limit, at }.answer(newest, found);
+    Ok(Revocations { timeline, ..answer })
 }
 
 pub(super) async fn is_revoked(

@@ -9,14 +9,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp as Moment;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::types::ToSql;
 
 use super::batch::Work;
-use super::database::is_conflict;
+use super::database::{Own, is_conflict};
 use super::{PgResult, PostgresDatabase, Sql, moment};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::store::OutstandingToken;
+use crate::store::late::{LONGEST, Late};
 use crate::store::session::SessionRefresh;
 
 /// How long a batch waits for a row that somebody else has locked, in milliseconds. Then each of
@@ -154,6 +156,12 @@ impl Statements {
         }
     }
 
+    /// Each of them.
+    pub(super) fn every(&self) -> [&str; 2] {
+        let Self { plain, in_session } = self;
+        [plain, in_session]
+    }
+
     /// Rotates one, waiting for it; whether it was done. It isn't where the token isn't known,
     /// was spent before, or its session isn't as it has to be.
     pub(super) async fn rotate(
@@ -213,16 +221,52 @@ fn is_of_one(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::Incompatible | StoreErrorKind::Unstorable)
 }
 
+/// Where they are still as they were written.
+const DATE: &str = "\
+    UPDATE simplejwt_session_token AS t SET created_at = d.now, used_at = d.now \
+    FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS d (jti, written, now) \
+    WHERE t.jti = d.jti AND t.created_at = d.written";
+
 /// The rotations of one kind, in batches. The answer is whether it was done: where it wasn't, that
 /// may also be because of others in the batch, or because an earlier attempt has done it.
+///
+/// A batch that isn't over in time goes on, and its rotations are dated when it is.
 pub(super) struct Rotations {
     database: PostgresDatabase,
     sql: Arc<Sql>,
+    late: Late,
 }
 
 impl Rotations {
-    pub(super) fn new(database: PostgresDatabase, sql: Arc<Sql>) -> Self {
-        Self { database, sql }
+    pub(super) fn new(database: PostgresDatabase, sql: Arc<Sql>, late: Late) -> Self {
+        Self { database, sql, late }
+    }
+
+    /// Waits for the end of a batch, and dates its rotations.
+    fn follow(
+        &self,
+        items: Arc<[Rotating]>,
+        begun: Instant,
+        work: impl Future<Output = (Own, PgResult<Vec<String>>)> + Send + 'static,
+    ) {
+        let tokens = items.iter().map(|item| item.spent.jti.clone()).collect();
+        let Some(followed) = self.late.follow(tokens) else { return };
+        tokio::spawn(async move {
+            let _followed = followed;
+            let Ok((client, outcome)) = timeout(LONGEST, work).await else { return };
+            let (Some(session), Ok(spent)) = (client.client(), outcome) else { return };
+            let passed = i64::try_from(begun.elapsed().as_micros()).unwrap_or(i64::MAX);
+            let (mut next, mut written, mut now) = (Vec::new(), Vec::new(), Vec::new());
+            for item in items.iter().filter(|item| spent.contains(&item.spent.jti)) {
+                let Some(in_session) = &item.in_session else { continue };
+                next.push(item.next.jti.as_str());
+                written.push(in_session.at);
+                now.push(in_session.at.saturating_add(passed));
+            }
+            if let Err(error) = session.execute(DATE, &[&next, &written, &now]).await {
+                tracing::warn!(?error, "rotations that took long can't be dated anew");
+            }
+        });
     }
 }
 
@@ -242,13 +286,33 @@ impl Work for Rotations {
     async fn run(&self, items: &[Rotating]) -> Result<Vec<bool>, StoreError> {
         let mut attempts = self.database.attempts(self.operation());
         let none = vec![false; items.len()];
+        let items: Arc<[Rotating]> = items.into();
         loop {
             let client = attempts.client().await?;
-            let work = self.sql.rotations.run(&client, items, Some(LOCK_TIMEOUT));
-            let outcome = attempts.limited(work).await;
-            let settled = match &outcome {
-                Some(Err(error)) if is_conflict(error.code()) => return Ok(none),
-                _ => attempts.settle(client, outcome),
+            let begun = Instant::now();
+            let (sql, asked) = (Arc::clone(&self.sql), Arc::clone(&items));
+            // It owns its connection, so that it can go on by itself.
+            let client = Own::new(client);
+            let mut work = Box::pin(async move {
+                let outcome = match client.client() {
+                    Some(client) => sql.rotations.run(client, &asked, Some(LOCK_TIMEOUT)).await,
+                    None => Ok(Vec::new()),
+                };
+                (client, outcome)
+            });
+            let settled = match timeout_at(attempts.until(), &mut work).await {
+                Ok((client, Err(error))) if is_conflict(error.code()) => {
+                    drop(client.give_back());
+                    return Ok(none);
+                }
+                Ok((client, outcome)) => match client.give_back() {
+                    Some(client) => attempts.settle(client, Some(outcome)),
+                    None => return Ok(none),
+                },
+                Err(_) => {
+                    self.follow(Arc::clone(&items), begun, work);
+                    attempts.timed_out()
+                }
             };
             match settled {
                 Ok(None) => {}

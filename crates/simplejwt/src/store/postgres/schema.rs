@@ -5,10 +5,10 @@ use tokio_postgres::Client;
 use super::PgResult;
 use crate::store::schema::{
     BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, Table, ambiguous,
-    doubled,
+    doubled, or_inherited,
 };
-use crate::users::column::{ColumnType, Dialect, UserColumns};
-use crate::users::table::{UserTable, quoted};
+use crate::users::column::{ColumnType, Dialect, LOOKED_AT, UserColumns};
+use crate::users::table::{UserTable, quoted, relation};
 
 /// With the type that a domain, be it one over another domain, is made of.
 const COLUMNS: &str = "\
@@ -44,6 +44,7 @@ const REFERS: &str = "\
     FROM pg_constraint AS c \
     JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
     WHERE c.contype = 'f' AND c.conrelid = to_regclass($1::text)";
+const IS_THERE_AT_ALL: &str = "SELECT to_regclass(quote_ident($1)) IS NOT NULL";
 const TABLES: &str = "\
     SELECT tablename::text FROM pg_tables WHERE schemaname = ANY (current_schemas(false)) \
     ORDER BY tablename";
@@ -63,10 +64,10 @@ pub(crate) async fn table(
     name: &str,
     users: &str,
 ) -> Result<Table, tokio_postgres::Error> {
-    let quoted_name = quoted(name);
+    let quoted_name = relation(name);
     let columns = client.query(COLUMNS, &[&quoted_name]).await?;
     let unique = client.query(UNIQUE, &[&quoted_name]).await?;
-    let refers = client.query(REFERS, &[&quoted_name, &quoted(users)]).await?;
+    let refers = client.query(REFERS, &[&quoted_name, &relation(users)]).await?;
     let column = |row: &tokio_postgres::Row| {
         Ok(Column {
             name: row.try_get(0)?,
@@ -105,7 +106,7 @@ pub(crate) async fn index(
     client: &Client,
     name: &str,
 ) -> Result<Option<bool>, tokio_postgres::Error> {
-    let row = client.query_opt(INDEX, &[&quoted(name)]).await?;
+    let row = client.query_opt(INDEX, &[&relation(name)]).await?;
     row.map(|row| row.try_get(0)).transpose()
 }
 
@@ -140,6 +141,30 @@ pub(crate) struct Checked {
     pub(crate) columns: UserColumns,
 }
 
+/// The users' table with its name as [`relation`] takes it. A table whose name has a full stop in it
+/// counts for more than a schema before it.
+pub(crate) async fn resolved(client: &Client, users: &UserTable) -> PgResult<UserTable> {
+    const IS_THERE: &str = "\
+        SELECT EXISTS (SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+        WHERE n.nspname = $1 AND c.relname = $2)";
+    let name = users.table.as_str();
+    // As SQL spells it.
+    let bare = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    let bare = bare.filter(|name| name.contains("\".\"")).unwrap_or(name);
+    let table = match bare.split_once('.') {
+        Some((schema, table)) if !bare.contains('"') => {
+            let is_whole: bool = client.query_one(IS_THERE_AT_ALL, &[&bare]).await?.try_get(0)?;
+            let row = client.query_one(IS_THERE, &[&schema, &table]).await?;
+            match !is_whole && row.try_get::<_, bool>(0)? {
+                true => format!("{schema}\".\"{table}"),
+                false => name.to_owned(),
+            }
+        }
+        _ => bare.to_owned(),
+    };
+    Ok(UserTable { table, ..users.clone() })
+}
+
 /// Whether the table of users has the columns that are named; what they hold.
 pub(crate) async fn check_users(
     client: &Client,
@@ -147,8 +172,18 @@ pub(crate) async fn check_users(
 ) -> Result<Checked, SchemaError> {
     users.validate()?;
     let found = table(client, &users.table, &users.table).await?;
-    found.require(&users.table, users.every_column())?;
-    let columns = UserColumns::of(users, found.columns, Dialect::Strict)?;
+    let complete = found.require(&users.table, users.every_column());
+    complete.map_err(|error| or_inherited(error, &found))?;
+    let mut columns = UserColumns::of(users, found.columns, Dialect::Strict)?;
+    for name in columns.guessed(users) {
+        let (column, table) = (quoted(&name), relation(&users.table));
+        let sql = format!(
+            "SELECT {column}::text FROM {table} WHERE {column} IS NOT NULL LIMIT {LOOKED_AT}"
+        );
+        let rows = client.query(&sql, &[]).await?;
+        let values = rows.iter().map(|row| row.try_get(0)).collect::<PgResult<Vec<String>>>()?;
+        columns.correct(users, &name, &values);
+    }
     Ok(Checked {
         user_id: KeyType::of(columns.user_id, &columns, users.user_id_column()),
         key: KeyType::of(columns.key, &columns, &users.primary_key),
@@ -159,7 +194,7 @@ pub(crate) async fn check_users(
 
 /// Whether it is a table, and so something that others can refer to: no view, no foreign table.
 pub(super) async fn is_table(client: &Client, name: &str) -> PgResult<bool> {
-    let row = client.query_opt(IS_TABLE, &[&quoted(name)]).await?;
+    let row = client.query_opt(IS_TABLE, &[&relation(name)]).await?;
     row.map_or(Ok(false), |row| row.try_get(0))
 }
 
@@ -170,7 +205,7 @@ pub(crate) async fn check_unique(
     users: &UserTable,
     found_by: &[FoundBy<'_>],
 ) -> Result<(), SchemaError> {
-    let name = quoted(&users.table);
+    let name = relation(&users.table);
     for by in found_by {
         let row = client.query_one(UNIQUE_USERS, &[&name, &by.0]).await?;
         let (is_table, is_unique): (bool, bool) = (row.try_get(0)?, row.try_get(1)?);
@@ -192,14 +227,29 @@ pub(crate) async fn check_unique(
     Ok(())
 }
 
+/// Whether the table of registered tokens is Django's, for the users of this table.
+pub(super) async fn check_outstanding(
+    client: &Client,
+    users: &UserTable,
+) -> Result<Table, SchemaError> {
+    let outstanding = table(client, OUTSTANDING, &users.table).await?;
+    if let Some(child) = outstanding.other_users(&users.table)
+        && table(client, child, &users.table).await?.parent() == Some(&users.table)
+    {
+        let (child, parent) = (child.to_owned(), users.table.clone());
+        return Err(SchemaError::InheritedUsers { child, parent });
+    }
+    outstanding.check_outstanding(&users.table)?;
+    Ok(outstanding)
+}
+
 /// Whether both tables of tokens are Django's, and those of these users.
 pub(crate) async fn check_tokens(
     client: &Client,
     users: &UserTable,
     columns: &UserColumns,
 ) -> Result<(), SchemaError> {
-    let outstanding = table(client, OUTSTANDING, &users.table).await?;
-    outstanding.check_outstanding(&users.table)?;
+    let outstanding = check_outstanding(client, users).await?;
     columns.check_reference(users, outstanding.column("user_id"), Dialect::Strict)?;
     table(client, BLACKLISTED, &users.table).await?.check_blacklisted()
 }

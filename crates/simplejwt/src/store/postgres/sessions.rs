@@ -22,10 +22,11 @@ use super::{
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::store::OutstandingToken;
+use crate::store::check::Uses;
 use crate::store::session::{
     AccessClaims, Client, Descendant, EndReason, EndSessions, Horizon, NewSession, NextToken,
-    OpenSession, Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
-    SessionRefresh, SessionStore, Subject, Successor, Which,
+    OpenSession, Opening, PINGED, Refreshing, Revocation, Revocations, Session, SessionHead,
+    SessionLimit, SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;
 use crate::users::lookup::nothing_of;
@@ -130,6 +131,40 @@ const LEASE: &str = "\
     INSERT INTO simplejwt_lease AS l (name, holder, expires_at) VALUES ($1, $2, $4) \
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at \
     WHERE l.holder = excluded.holder OR l.expires_at <= $3";
+
+/// The live sessions of a user but one, by when they were opened.
+fn live_but_one() -> String {
+    format!(
+        "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = $1 AND s.id <> $3 \
+         AND {IS_LIVE} ORDER BY s.created_at, s.id"
+    )
+}
+
+fn show_one() -> String {
+    format!("{SHOW} WHERE s.id = $1")
+}
+
+fn show_live() -> String {
+    format!("{SHOW} WHERE s.user_id = $1 AND {IS_LIVE} ORDER BY refreshed_at DESC, s.id")
+}
+
+/// Tries what is done with the tables, and writes a row of the leases.
+pub(super) fn ping() -> String {
+    let lease = format!("{LEASE} RETURNING 1");
+    super::trying(&Uses { sessions: true, ..Uses::default() }, &lease)
+}
+
+/// Each statement, and whether nothing but the purge runs it.
+pub(super) fn statements() -> Vec<(String, bool)> {
+    let always = [INSERT_SESSION, HOLD, JOIN, STATE, SUCCESSOR, USED, LOCK_USER, END, THEIRS, ONE]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([REHASHED, LEASE].map(str::to_owned))
+        .chain([HEAD_OF, IS_SPENT].map(super::lookup::statement))
+        .chain([live_but_one(), show_one(), show_live()]);
+    let purge = [FLUSH_TOKENS].into_iter().chain(FLUSH_SESSIONS).map(str::to_owned);
+    always.map(|sql| (sql, false)).chain(purge.map(|sql| (sql, true))).collect()
+}
 
 fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
@@ -381,11 +416,7 @@ impl Sql {
         let user_id = open.session.user_id.as_str();
         let lock = transaction.prepare_cached(LOCK_USER).await?;
         transaction.execute(&lock, &[&user_id]).await?;
-        let sql = format!(
-            "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = $1 AND s.id <> $3 \
-             AND {IS_LIVE} ORDER BY s.created_at, s.id"
-        );
-        let statement = transaction.prepare_cached(&sql).await?;
+        let statement = transaction.prepare_cached(&live_but_one()).await?;
         let live: Vec<String> = transaction
             .query(&statement, &[&user_id, &open.at.as_micros(), &open.session.id])
             .await?
@@ -438,6 +469,7 @@ impl Sql {
         &self,
         client: &mut Object,
         refresh: &SessionRefresh,
+        mut was_good: bool,
     ) -> PgResult<Option<Refreshing>> {
         for _ in 0..MAX_STEPS {
             if refresh.next == NextToken::None
@@ -450,13 +482,15 @@ impl Sql {
                 return Ok(Some(Refreshing::Refreshed));
             }
             if let NextToken::Rotated { token, access_jti } = &refresh.next {
+                // The rotation waits for another one of this token that is on its way.
+                was_good |= state(client, &refresh.token.jti).await?.is_some_and(|s| !s.is_spent());
                 let rotating = Rotating::in_session(self, refresh, token, access_jti);
                 if self.rotations.rotate(&*client, &rotating).await? {
                     return Ok(Some(Refreshing::Refreshed));
                 }
             }
             let transaction = client.transaction().await?;
-            let step = self.unusual(&transaction, refresh).await?;
+            let step = self.unusual(&transaction, refresh, was_good).await?;
             transaction.commit().await?;
             if let Step::Done(outcome) = step {
                 return Ok(Some(outcome));
@@ -469,6 +503,7 @@ impl Sql {
         &self,
         transaction: &Transaction<'_>,
         refresh: &SessionRefresh,
+        was_good: bool,
     ) -> PgResult<Step> {
         let (token, now) = (&refresh.token, refresh.at);
         let address = &refresh.session.client.address;
@@ -501,7 +536,7 @@ impl Sql {
             return Ok(Step::Done(Refreshing::Ended));
         }
         if state.is_spent() {
-            return self.spent(transaction, refresh, state).await.map(Step::Done);
+            return self.spent(transaction, refresh, state, was_good).await.map(Step::Done);
         }
         if state.is_over(refresh) {
             let reason = EndReason::Expired;
@@ -542,6 +577,7 @@ impl Sql {
         transaction: &Transaction<'_>,
         refresh: &SessionRefresh,
         state: State,
+        was_good: bool,
     ) -> PgResult<Refreshing> {
         let child = descendant(transaction, &refresh.token.jti, refresh).await?;
         let (reason, outcome) = match child {
@@ -556,7 +592,7 @@ impl Sql {
                 return Ok(Refreshing::Refreshed);
             }
             Some(child) => {
-                let spent_at = child.successor.created_at;
+                let spent_at = refresh.spent_at(&child, was_good);
                 let answer = match refresh.is_within_grace(spent_at) {
                     true => newest(transaction, child, refresh).await?.answer(
                         refresh,
@@ -676,6 +712,8 @@ impl SessionStore for PostgresStore {
             }
         };
         let refresh = refresh.as_ref();
+        let jti = &refresh.token.jti;
+        let was_good = self.late.is_any() && (self.late.knows(jti) || !self.is_spent(jti).await?);
         if let NextToken::Rotated { token, access_jti } = &refresh.next {
             let rotating = Rotating::in_session(&self.sql, refresh, token, access_jti);
             if self.rotations_in_sessions.run(rotating).await? {
@@ -683,7 +721,9 @@ impl SessionStore for PostgresStore {
             }
         }
         let outcome =
-            run!(self.database, "refresh", |client| self.sql.refresh(&mut client, refresh))?;
+            run!(self.database, "refresh", |client| {
+                self.sql.refresh(&mut client, refresh, was_good)
+            })?;
         outcome.ok_or_else(|| {
             StoreError::unavailable("refresh", "other transactions came between, again and again")
         })
@@ -693,7 +733,7 @@ impl SessionStore for PostgresStore {
         // In a block of its own, out of which the error comes instead of out of this function.
         let found = async {
             run!(self.database, "session", |client| async {
-                let statement = client.prepare_cached(&format!("{SHOW} WHERE s.id = $1")).await?;
+                let statement = client.prepare_cached(&show_one()).await?;
                 client.query_opt(&statement, &[&id]).await?.as_ref().map(shown).transpose()
             })
         };
@@ -711,10 +751,7 @@ impl SessionStore for PostgresStore {
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
         let found = async {
             run!(self.database, "sessions", |client| async {
-                let sql = format!(
-                    "{SHOW} WHERE s.user_id = $1 AND {IS_LIVE} ORDER BY refreshed_at DESC, s.id"
-                );
-                let statement = client.prepare_cached(&sql).await?;
+                let statement = client.prepare_cached(&show_live()).await?;
                 let rows = client.query(&statement, &[&user_id.as_str(), &at.as_micros()]).await?;
                 rows.iter().map(shown).collect()
             })
@@ -779,8 +816,9 @@ impl SessionStore for PostgresStore {
         limit: u32,
         at: Timestamp,
     ) -> Result<Revocations, StoreError> {
+        let tells_timeline = self.database.tells_timeline().await;
         run!(self.database, "revocations", |client| {
-            revocations::after(&client, after, limit, at)
+            revocations::after(&client, tells_timeline, after, limit, at)
         })
     }
 
@@ -826,6 +864,15 @@ impl SessionStore for PostgresStore {
             flushed += flush(sql).await?;
         }
         Ok(flushed)
+    }
+
+    async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError> {
+        let (sql, at) = (ping(), at.as_micros());
+        let values: [&(dyn ToSql + Sync); 4] = [&PINGED, &at.to_string(), &at, &0_i64];
+        run!(self.database, "ping", |client| async {
+            let statement = client.prepare_cached(&sql).await?;
+            client.execute(&statement, &values).await.map(drop)
+        })
     }
 
     async fn lease(

@@ -1,38 +1,17 @@
 //! What a URL says of a PostgreSQL server, and how it is connected to.
 
-use std::error::Error as StdError;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
 use tokio_postgres::config::{
     ChannelBinding, Host, LoadBalanceHosts, SslMode, SslNegotiation, TargetSessionAttrs,
 };
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::explain::ConnectError;
 use super::parameters::URL_PARAMETERS;
+use crate::store::tls::{IdentityFiles, TlsOptions, Verify};
 use crate::store::url::{Parts, Query, same};
-
-/// How far the server's certificate is looked at: libpq's `sslmode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verify {
-    /// Not at all: `prefer`, and `require` without `sslrootcert`.
-    Nothing,
-    /// Who issued it: `verify-ca`.
-    Issuer,
-    /// That, and whose name is in it: `verify-full`.
-    Name,
-}
 
 /// A URL, taken apart.
 #[derive(Clone)]
@@ -40,7 +19,10 @@ pub(super) struct Target {
     pub(super) config: tokio_postgres::Config,
     verify: Verify,
     roots: Option<PathBuf>,
+    identity: Option<IdentityFiles>,
 }
+
+const SYSTEM: &str = "system";
 
 impl Target {
     pub(super) fn parse(url: &str) -> Result<Self, ConnectError> {
@@ -60,12 +42,42 @@ impl Target {
         parts.replace(&query);
         let mut config = config_of(&parts, &query).map_err(wrong)?;
         let roots = query.get(&["sslrootcert"]).map(PathBuf::from);
-        let (ssl, verify) = secured(&query, roots.is_some()).map_err(wrong)?;
+        // libpq's word for those that the operating system trusts.
+        let system = roots.as_deref() == Some(SYSTEM.as_ref());
+        let roots = roots.filter(|_| !system);
+        let (ssl, verify) = secured(&query, roots.is_some(), system).map_err(wrong)?;
+        let identity = match (query.get(&["sslcert"]), query.get(&["sslkey"])) {
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(wrong("has sslkey without sslcert: name the certificate, too".into()));
+            }
+            (Some(certificate), key) => Some(IdentityFiles {
+                certificate: certificate.into(),
+                key: key.unwrap_or(certificate).into(),
+            }),
+        };
         // Nobody listens in on a socket, and a server's certificate has no name for it.
         let is_local = |host: &Host| !matches!(host, Host::Tcp(_));
         let local = !config.get_hosts().is_empty() && config.get_hosts().iter().all(is_local);
         config.ssl_mode(if local { SslMode::Disable } else { ssl });
-        Ok((Self { config, verify, roots }, query.warning().into_iter().collect()))
+        let direct = config.get_ssl_negotiation() == SslNegotiation::Direct;
+        if direct && config.get_ssl_mode() == SslMode::Prefer {
+            return Err(wrong(
+                "has sslnegotiation=direct, which needs sslmode=require, verify-ca or verify-full"
+                    .into(),
+            ));
+        }
+        let target = Self { config, verify, roots, identity };
+        Ok((target, query.warning().into_iter().collect()))
+    }
+
+    /// What the URL says of TLS.
+    pub(super) fn tls_options(&self) -> TlsOptions {
+        TlsOptions {
+            verify: self.verify,
+            authorities: self.roots.clone(),
+            identity: self.identity.clone(),
+        }
     }
 
     /// Where it is, for messages.
@@ -228,8 +240,17 @@ fn config_of(parts: &Parts, query: &Query) -> Result<tokio_postgres::Config, Str
 }
 
 /// How the connection is secured: libpq's `sslmode`, and what others write in its place.
-fn secured(query: &Query, has_roots: bool) -> Result<(SslMode, Verify), String> {
+fn secured(query: &Query, has_roots: bool, system: bool) -> Result<(SslMode, Verify), String> {
     let mode = query.get(&["sslmode"]).map(str::to_ascii_lowercase);
+    if system {
+        return match mode.as_deref() {
+            // And for nothing weaker.
+            None | Some("verify-full") => Ok((SslMode::Require, Verify::Name)),
+            Some(_) => {
+                Err("has sslrootcert=system, which goes with sslmode=verify-full alone".into())
+            }
+        };
+    }
     let switched = match query.get(&["ssl"]) {
         Some("no-verify" | "require") => Some(true),
         _ => query.switch(&["ssl"])?,
@@ -305,104 +326,6 @@ fn one_of<T: Copy>(query: &Query, name: &str, words: &[(&str, T)]) -> Result<Opt
     })
 }
 
-/// TLS as the URL asks for it.
-pub(super) fn connector(target: &Target) -> Result<MakeRustlsConnect, ConnectError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let setup = |error: rustls::Error| ConnectError::Setup(error.into());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(setup)?;
-    let verifier: Arc<dyn ServerCertVerifier> = match target.verify {
-        Verify::Nothing => Arc::new(Lenient { provider, issuer: None }),
-        verify => {
-            let roots = Arc::new(roots(target.roots.as_deref())?);
-            let strict = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
-                .build()
-                .map_err(|error| ConnectError::Setup(error.into()))?;
-            match verify {
-                Verify::Name => strict,
-                _ => Arc::new(Lenient { provider, issuer: Some(strict) }),
-            }
-        }
-    };
-    let config =
-        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
-}
-
-fn roots(file: Option<&Path>) -> Result<RootCertStore, ConnectError> {
-    let mut roots = RootCertStore::empty();
-    let Some(path) = file else {
-        // Those that can't be read are missed only by who needs them.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        return Ok(roots);
-    };
-    let unusable = |source: Box<dyn StdError + Send + Sync>| ConnectError::Certificates {
-        path: path.to_owned(),
-        source,
-    };
-    for certificate in
-        CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.into()))?
-    {
-        let certificate = certificate.map_err(|error| unusable(error.into()))?;
-        roots.add(certificate).map_err(|error| unusable(error.into()))?;
-    }
-    if roots.is_empty() {
-        return Err(unusable("there is no certificate in it".into()));
-    }
-    Ok(roots)
-}
-
-/// Takes a certificate whatever name is in it; of certain issuers, or of any.
-#[derive(Debug)]
-struct Lenient {
-    provider: Arc<CryptoProvider>,
-    issuer: Option<Arc<WebPkiServerVerifier>>,
-}
-
-impl ServerCertVerifier for Lenient {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let Some(issuer) = &self.issuer else { return Ok(ServerCertVerified::assertion()) };
-        let verified =
-            issuer.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            other => other,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -426,6 +349,7 @@ mod tests {
             ),
             ("postgresql://u@h/db?sslmode=verify-full", "h:5432", SslMode::Require, Verify::Name),
             ("postgres://u@h/db?sslrootcert=x", "h:5432", SslMode::Require, Verify::Name),
+            ("postgres://u@h/db?sslrootcert=system", "h:5432", SslMode::Require, Verify::Name),
             ("postgres://u@/db?host=/run/pg", "/run/pg", SslMode::Disable, Verify::Nothing),
             (
                 "postgres://u@%2Frun%2Fpg/db?sslmode=require",
@@ -444,7 +368,11 @@ mod tests {
     fn what_cannot_be_meant_is_told_without_what_may_be_secret() {
         for (url, told) in [
             ("postgres://u@h/db?sslmode=maybe", "unknown sslmode"),
-            ("postgres://h/db?sslcert=x&user=u", "certificate"),
+            ("postgres://h/db?sslkey=x&user=u", "sslcert"),
+            ("postgres://h/db?sslcert=x&sslkey=y&sslpassword=s3cret&user=u", "sslpassword"),
+            ("postgres://u@h/db?sslcrldir=x", "sslcrldir"),
+            ("postgres://u@h/db?sslrootcert=system&sslmode=require", "verify-full"),
+            ("postgres://u@h/db?sslnegotiation=direct", "sslmode=require"),
             ("postgres:///db?user=u", "no host"),
             ("postgres://h/db", "no user"),
             ("postgres://u:x@h/db?conn_max_aeg=s3cret", "conn_max_aeg, which isn't known"),

@@ -167,6 +167,17 @@ impl SqliteDatabase {
         }
     }
 
+    /// Commits a transaction that leaves the content as it is: sets the number that the file has for
+    /// applications to what it is.
+    pub(crate) async fn prove_commit(&self, operation: &'static str) -> Result<(), StoreError> {
+        let same = |connection: &Connection| {
+            let version: i32 =
+                connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            connection.pragma_update(None, "user_version", version)
+        };
+        self.write(operation, same).await
+    }
+
     /// Runs `work` in a transaction on the writing thread; the answer comes after the commit.
     /// What failed has changed nothing. Dropping the future doesn't call the write off.
     pub(crate) async fn write<T: Send + 'static>(

@@ -33,6 +33,16 @@ const FOREIGN_KEYS: &str = "\
     FROM sqlite_schema AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table' \
     ORDER BY m.name, f.id, f.seq";
 
+/// Each statement.
+pub(super) fn statements() -> Vec<String> {
+    vec![
+        format!("SELECT o.id, o.token, o.expires_at, NULL {CANDIDATES}"),
+        PUT_OFF.to_owned(),
+        ENTRIES.to_owned(),
+        format!("DELETE FROM {OUTSTANDING} WHERE id IN ({GIVEN})"),
+    ]
+}
+
 /// The tables that refer to tokens, and the number that the file's schema had then.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalogue {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::clock::Timestamp;
+use crate::store::feed;
 use crate::store::session::{AccessClaims, Revocation, Revocations, Subject};
 
 const NEXT: &str = "\
@@ -13,9 +14,13 @@ const INSERT: &str = "\
 /// One statement, so that the counter and the rows are of one moment.
 const AFTER: &str = "\
     SELECT q.value, r.sequence, r.kind, r.subject, r.revoked_at, r.expires_at \
-    FROM simplejwt_sequence AS q LEFT JOIN (SELECT * FROM simplejwt_revocation \
-    WHERE sequence > ?1 AND expires_at > ?2 ORDER BY sequence LIMIT ?3) AS r \
-    WHERE q.name = 'revocation' ORDER BY r.sequence";
+    FROM simplejwt_sequence AS q LEFT JOIN (\
+    SELECT sequence, kind, subject, revoked_at, expires_at FROM (\
+    SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
+    WHERE sequence > ?1 AND expires_at > ?2 ORDER BY sequence LIMIT ?3) \
+    UNION SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
+    WHERE sequence IN (?1, (SELECT value FROM simplejwt_sequence WHERE name = 'revocation'))\
+    ) AS r WHERE q.name = 'revocation' ORDER BY r.sequence";
 /// Or another user's.
 const ENDED: &str = "\
     SELECT ended_at IS NOT NULL OR user_id <> coalesce(?2, user_id) FROM simplejwt_session \
@@ -23,6 +28,9 @@ const ENDED: &str = "\
 const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > ?1 \
     AND ((kind = 'token' AND subject = ?2) OR (kind = 'user' AND subject = ?3))";
+
+/// Each statement.
+pub(super) const STATEMENTS: [&str; 5] = [NEXT, INSERT, AFTER, ENDED, ABOUT];
 
 pub(super) fn insert(connection: &Connection, revocation: &Revocation) -> rusqlite::Result<()> {
     let sequence: i64 = connection.prepare_cached(NEXT)?.query_row((), |row| row.get(0))?;
@@ -46,30 +54,22 @@ pub(super) fn after(
     let read = |row: &Row<'_>| {
         let newest: i64 = row.get(0)?;
         let Some(sequence) = row.get::<_, Option<i64>>(1)? else { return Ok((newest, None)) };
-        let kind: String = row.get(2)?;
-        // Of a later version's kind, which doesn't concern this one.
-        let entry = Subject::from_words(&kind, row.get(3)?);
-        let (revoked_at, expires_at) = (row.get(4)?, row.get(5)?);
-        let entry = entry.map(|subject| Revocation {
-            subject,
-            revoked_at: Timestamp::from_micros(revoked_at),
-            expires_at: Timestamp::from_micros(expires_at),
-        });
-        Ok((newest, Some((sequence, entry))))
+        let found = feed::Row {
+            sequence,
+            kind: row.get(2)?,
+            subject: row.get(3)?,
+            revoked_at: Timestamp::from_micros(row.get(4)?),
+            expires_at: Timestamp::from_micros(row.get(5)?),
+        };
+        Ok((newest, Some(found)))
     };
     let rows = connection
         .prepare_cached(AFTER)?
         .query_map(params![after, at.as_micros(), limit], read)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let newest = rows.first().map_or(after, |(newest, _)| *newest);
-    let found: Vec<_> = rows.into_iter().filter_map(|(_, entry)| entry).collect();
-    let complete = found.len() < limit as usize;
-    let last = found.last().map_or(after, |(sequence, _)| *sequence);
-    Ok(Revocations {
-        sequence: if complete { newest } else { last },
-        entries: found.into_iter().filter_map(|(_, entry)| entry).collect(),
-        complete,
-    })
+    let asked = feed::Asked { after, limit, at };
+    Ok(asked.answer(newest, rows.into_iter().filter_map(|(_, row)| row)))
 }
 
 pub(super) fn is_revoked(

@@ -1,11 +1,11 @@
 //! What tables a file has, and whether they are the ones that are needed.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::store::schema::{
     BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, ambiguous, doubled,
 };
-use crate::users::column::{Dialect, UserColumns};
+use crate::users::column::{Dialect, LOOKED_AT, UserColumns};
 use crate::users::table::{UserTable, quoted};
 
 impl From<rusqlite::Error> for SchemaError {
@@ -73,7 +73,11 @@ pub(crate) fn column<'a>(columns: &'a [Column], name: &str) -> Option<&'a Column
 
 /// Whether a unique index that covers all rows is on this column alone, or it is the primary key.
 /// One that is the number of the row has no index. SQLite's names ignore case.
-fn is_unique(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {
+pub(super) fn is_unique(
+    connection: &Connection,
+    table: &str,
+    column: &str,
+) -> rusqlite::Result<bool> {
     connection
         .prepare(
             "SELECT 1 FROM pragma_index_list(?1) AS i WHERE i.\"unique\" AND NOT i.partial \
@@ -140,6 +144,17 @@ fn token_table(
     Ok(())
 }
 
+/// The table that another inherits from, as Django's multi-table inheritance makes it.
+fn parent(connection: &Connection, table: &str) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare(
+            "SELECT \"table\" FROM pragma_foreign_key_list(?1) \
+             WHERE \"from\" LIKE '%\\_ptr\\_id' ESCAPE '\\'",
+        )?
+        .query_row([table], |row| row.get(0))
+        .optional()
+}
+
 /// Whether the table of registered tokens is Django's, for the users of this table.
 pub(crate) fn check_outstanding(
     connection: &Connection,
@@ -152,6 +167,9 @@ pub(crate) fn check_outstanding(
         .query_map([OUTSTANDING], |row| row.get::<_, String>(0))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     match refers_to.into_iter().find(|table| !table.eq_ignore_ascii_case(&users.table)) {
+        Some(child) if parent(connection, &child)?.as_ref() == Some(&users.table) => {
+            Err(SchemaError::InheritedUsers { child, parent: users.table.clone() })
+        }
         Some(refers_to) => Err(SchemaError::OtherUsers { refers_to, users: users.table.clone() }),
         None => Ok(()),
     }
@@ -195,6 +213,25 @@ pub(crate) fn check_users(
     users: &UserTable,
 ) -> Result<UserColumns, SchemaError> {
     users.validate()?;
-    let found = table(connection, &users.table, users.every_column())?;
-    UserColumns::of(users, found, Dialect::Sqlite)
+    let found = match table(connection, &users.table, users.every_column()) {
+        Err(error @ SchemaError::MissingColumn { .. }) => {
+            return Err(match parent(connection, &users.table)? {
+                Some(parent) => SchemaError::InheritedUsers { child: users.table.clone(), parent },
+                None => error,
+            });
+        }
+        found => found?,
+    };
+    let mut columns = UserColumns::of(users, found, Dialect::Sqlite)?;
+    for name in columns.guessed(users) {
+        let (column, table) = (quoted(&name), quoted(&users.table));
+        let sql = format!(
+            "SELECT CAST({column} AS text) FROM {table} WHERE {column} IS NOT NULL \
+             LIMIT {LOOKED_AT}"
+        );
+        let mut statement = connection.prepare(&sql)?;
+        let values = statement.query_map((), |row| row.get(0))?.collect::<Result<Vec<_>, _>>()?;
+        columns.correct(users, &name, &values);
+    }
+    Ok(columns)
 }

@@ -11,10 +11,11 @@ use super::{Sql, SqliteStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::OutstandingToken;
+use crate::store::check::{Lines, Uses, trials};
 use crate::store::session::{
     AccessClaims, Client, Descendant, EndReason, EndSessions, Horizon, NewSession, NextToken,
-    OpenSession, Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
-    SessionRefresh, SessionStore, Subject, Successor, Which,
+    OpenSession, Opening, PINGED, Refreshing, Revocation, Revocations, Session, SessionHead,
+    SessionLimit, SessionRefresh, SessionStore, Subject, Successor, Which,
 };
 use crate::users::UserId;
 
@@ -125,6 +126,50 @@ const LEASE: &str = "\
     INSERT INTO simplejwt_lease (name, holder, expires_at) VALUES (?1, ?2, ?4) \
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at \
     WHERE holder = excluded.holder OR expires_at <= ?3";
+
+/// The live sessions of a user, by when they were opened.
+fn live_by_age() -> String {
+    format!(
+        "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = ?1 AND {IS_LIVE} \
+         ORDER BY s.created_at, s.id"
+    )
+}
+
+fn show_one() -> String {
+    format!("{SHOW} WHERE s.id = ?1")
+}
+
+fn show_live() -> String {
+    format!("{SHOW} WHERE s.user_id = ?1 AND {IS_LIVE} ORDER BY 6 DESC, s.id")
+}
+
+/// Each statement.
+pub(super) fn statements() -> Vec<String> {
+    [
+        INSERT_SESSION,
+        JOIN,
+        SPEND,
+        SUCCEED,
+        STATE,
+        SUCCESSOR,
+        USED,
+        HEAD_OF,
+        IS_SPENT,
+        END,
+        BLACKLIST_SESSION,
+        THEIRS,
+        OWNER,
+        IS_REGISTERED,
+        REHASHED,
+        FLUSH_TOKENS,
+        LEASE,
+    ]
+    .into_iter()
+    .chain(FLUSH_SESSIONS)
+    .map(str::to_owned)
+    .chain([live_by_age(), show_one(), show_live()])
+    .collect()
+}
 
 fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
@@ -497,12 +542,8 @@ fn live(
     user_id: &UserId,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<String>> {
-    let sql = format!(
-        "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = ?1 AND {IS_LIVE} \
-         ORDER BY s.created_at, s.id"
-    );
     connection
-        .prepare_cached(&sql)?
+        .prepare_cached(&live_by_age())?
         .query_map(params![user_id.as_str(), now.as_micros()], |row| row.get(0))?
         .collect()
 }
@@ -521,8 +562,7 @@ impl SessionStore for SqliteStore {
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
         self.database.read("session", |connection| {
-            let sql = format!("{SHOW} WHERE s.id = ?1");
-            connection.prepare_cached(&sql)?.query_row([id], shown).optional()
+            connection.prepare_cached(&show_one())?.query_row([id], shown).optional()
         })
     }
 
@@ -539,9 +579,8 @@ impl SessionStore for SqliteStore {
 
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
         self.database.read("sessions", |connection| {
-            let sql = format!("{SHOW} WHERE s.user_id = ?1 AND {IS_LIVE} ORDER BY 6 DESC, s.id");
             connection
-                .prepare_cached(&sql)?
+                .prepare_cached(&show_live())?
                 .query_map(params![user_id.as_str(), at.as_micros()], shown)?
                 .collect()
         })
@@ -626,6 +665,18 @@ impl SessionStore for SqliteStore {
             Ok(flushed as u64)
         };
         self.database.write("flush_sessions", flush).await
+    }
+
+    async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError> {
+        let sessions = Uses { sessions: true, ..Uses::default() };
+        let trials = trials(&sessions, &Lines::Sqlite);
+        let ping = move |connection: &Connection| {
+            super::run_all(connection, &trials)?;
+            let at = at.as_micros();
+            let values = params![PINGED, at.to_string(), at, 0];
+            connection.prepare_cached(LEASE)?.execute(values).map(drop)
+        };
+        self.database.write("ping", ping).await
     }
 
     async fn lease(

@@ -7,6 +7,7 @@ use mysql_async::{Conn, Params, Row, Value, params};
 use super::MysqlUsers;
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::store::check::{Access, Lines, trial};
 use crate::store::mysql::database::{Failure, attempt, begin, commit};
 use crate::store::mysql::datetime::datetime;
 use crate::store::mysql::{changed, schema};
@@ -18,6 +19,22 @@ use crate::users::table::backticked;
 
 #[async_trait]
 impl ManageUsers for MysqlUsers {
+    async fn ping(&self, writes_last_login: bool) -> Result<(), StoreError> {
+        let (sql, key) = (&self.sql, self.sql.login.any());
+        let lines = Lines::Mysql { exact: String::new() };
+        let trial =
+            sql.table.last_login.as_deref().filter(|_| writes_last_login).map(|column| {
+                trial(&backticked(&sql.table.table), Access::Update, &[column], &lines)
+            });
+        attempt!(self.database.attempts("ping"), |conn| async {
+            sql.all(conn, &sql.by_login, &key).await?;
+            match &trial {
+                Some(trial) => Ok(conn.exec_drop(trial, ()).await?),
+                None => Ok(()),
+            }
+        })
+    }
+
     async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
         let created = attempt!(self.database.attempts("create_user"), |conn| async {
             match self.create(conn, &user, at).await {

@@ -7,12 +7,13 @@ use tokio_postgres::types::ToSql;
 use super::PostgresUsers;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::store::check::{Access, Lines, trial};
 use crate::store::postgres::{moment, parameter, run, schema};
 use crate::users::User;
 use crate::users::login::LoginRows as _;
 use crate::users::lookup::nothing_of;
 use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest_name};
-use crate::users::table::quoted;
+use crate::users::table::{quoted, relation};
 
 /// What is put into columns, cast from text to their types.
 struct Filled {
@@ -103,6 +104,22 @@ fn is_duplicate(error: &StoreError) -> bool {
 
 #[async_trait]
 impl ManageUsers for PostgresUsers {
+    async fn ping(&self, writes_last_login: bool) -> Result<(), StoreError> {
+        let (sql, key) = (&self.sql, parameter(self.sql.login.kind.any()));
+        let trial = sql.table.last_login.as_deref().filter(|_| writes_last_login).map(|column| {
+            trial(&relation(&sql.table.table), Access::Update, &[column], &Lines::Postgres)
+        });
+        run!(self.database, "ping", |client| async {
+            let statement = client.prepare_cached(&sql.by_login).await?;
+            client.query(&statement, &[&key]).await?;
+            if let Some(trial) = &trial {
+                let statement = client.prepare_cached(trial).await?;
+                client.execute(&statement, &[]).await?;
+            }
+            Ok(())
+        })
+    }
+
     async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
         let filled = self.fill(&user, at).await?;
         let casts: Vec<_> = filled
@@ -113,7 +130,7 @@ impl ManageUsers for PostgresUsers {
             .collect();
         let insert = format!(
             "INSERT INTO {} ({}) VALUES ({})",
-            quoted(&self.sql.table.table),
+            relation(&self.sql.table.table),
             filled.names.join(", "),
             casts.join(", "),
         );

@@ -7,13 +7,13 @@ use crate::users::login::PasswordSample;
 use crate::users::sample::{
     AT_EACH_POINT, DJANGOS_RECORD, MADE_USERS, NEWEST, OLDEST, OUR_RECORD, Rows, points,
 };
-use crate::users::table::{UserTable, quoted};
+use crate::users::table::{UserTable, quoted, relation};
 
 pub(super) async fn take(
     client: &Client,
     table: &UserTable,
 ) -> Result<PasswordSample, tokio_postgres::Error> {
-    let name = quoted(&table.table);
+    let name = relation(&table.table);
     // With the table: ORDER BY would take the bare name for that of the first column, which is text.
     let key = format!("{name}.{}", quoted(&table.primary_key));
     let select = format!(

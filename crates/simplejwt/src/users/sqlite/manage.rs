@@ -9,6 +9,7 @@ use rusqlite::{Connection, ffi, params, params_from_iter};
 use super::{Sql, SqliteUsers};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::store::check::{Access, Lines, trial};
 use crate::store::sqlite::datetime::text;
 use crate::store::sqlite::schema;
 use crate::users::User;
@@ -18,6 +19,20 @@ use crate::users::table::{Key, quoted};
 
 #[async_trait]
 impl ManageUsers for SqliteUsers {
+    async fn ping(&self, writes_last_login: bool) -> Result<(), StoreError> {
+        let (sql, key) = (&self.sql, self.sql.login.any());
+        self.database.read("ping", |connection| sql.all(connection, &sql.by_login, key))?;
+        match sql.table.last_login.as_deref().filter(|_| writes_last_login) {
+            Some(column) => {
+                let (table, lines) = (quoted(&sql.table.table), Lines::Sqlite);
+                let trial = trial(&table, Access::Update, &[column], &lines);
+                let run = move |connection: &Connection| connection.execute(&trial, ()).map(drop);
+                self.database.write("ping", run).await
+            }
+            None => Ok(()),
+        }
+    }
+
     async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
         let sql = Arc::clone(&self.sql);
         self.database

@@ -21,6 +21,24 @@ const THEIRS: &str = "\
 const ONE: &str = "\
     SELECT user_id FROM simplejwt_session WHERE id = :id AND ended_at IS NULL FOR UPDATE";
 
+fn unended(marks: &str) -> String {
+    format!(
+        "SELECT id FROM simplejwt_session WHERE id IN ({marks}) AND ended_at IS NULL FOR UPDATE"
+    )
+}
+
+fn set_ended(marks: &str) -> String {
+    format!(
+        "UPDATE simplejwt_session SET ended_at = ?, end_reason = ?, \
+         expires_at = greatest(expires_at, ?) WHERE id IN ({marks}) AND ended_at IS NULL"
+    )
+}
+
+/// Each statement, with marks for so many sessions.
+pub(super) fn statements(marks: &str) -> [String; 4] {
+    [THEIRS.to_owned(), ONE.to_owned(), unended(marks), set_ended(marks)]
+}
+
 /// What one transaction has done.
 pub(super) struct Batch {
     pub(super) ended: u64,
@@ -46,21 +64,14 @@ pub(super) async fn end(
         Params::Positional(first.into_iter().chain(ids.iter().map(Value::from)).collect())
     };
     // What has ended in the meantime isn't ended again.
-    let select = format!(
-        "SELECT id FROM simplejwt_session WHERE id IN ({marks}) AND ended_at IS NULL FOR UPDATE"
-    );
-    let rows: Vec<Row> = conn.exec(select, with(Vec::new())).await?;
+    let rows: Vec<Row> = conn.exec(unended(&marks), with(Vec::new())).await?;
     let ended = rows.iter().map(|row| column(row, 0)).collect::<Result<Vec<String>, _>>()?;
     if ended.is_empty() {
         return Ok(Vec::new());
     }
-    let update = format!(
-        "UPDATE simplejwt_session SET ended_at = ?, end_reason = ?, \
-         expires_at = greatest(expires_at, ?) WHERE id IN ({marks}) AND ended_at IS NULL"
-    );
     let values =
         vec![now.as_micros().into(), reason.as_str().into(), horizon.refresh.as_micros().into()];
-    changed(conn, &update, with(values)).await?;
+    changed(conn, &set_ended(&marks), with(values)).await?;
     until_none(conn, &sql.of_sessions.replace("{}", &marks), with(Vec::new()), now).await?;
     let revocation = |id| Revocation {
         subject: Subject::Session(id),

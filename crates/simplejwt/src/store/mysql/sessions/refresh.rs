@@ -23,6 +23,9 @@ const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = :id";
 const LOCK: &str = "\
     SELECT 1 FROM simplejwt_session WHERE id = :id AND ended_at IS NULL LOCK IN SHARE MODE";
 
+/// Each statement.
+pub(super) const STATEMENTS: [&str; 3] = [USED, OWNER, LOCK];
+
 /// A token of a session, as it stands.
 struct State {
     session: String,
@@ -51,10 +54,12 @@ impl Sql {
         }))
     }
 
-    pub(super) async fn refresh(
+    /// `was_good` where the token is known not to have been spent before this began.
+    pub(in crate::store::mysql) async fn refresh(
         &self,
         conn: &mut Conn,
         refresh: &SessionRefresh,
+        was_good: bool,
     ) -> Result<Refreshing, Failure> {
         begin(conn).await?;
         if let NextToken::Rotated { token, access_jti } = &refresh.next
@@ -63,7 +68,7 @@ impl Sql {
             commit(conn).await?;
             return Ok(Refreshing::Refreshed);
         }
-        let outcome = self.refresh_slowly(conn, refresh).await?;
+        let outcome = self.refresh_slowly(conn, refresh, was_good).await?;
         commit(conn).await?;
         Ok(outcome)
     }
@@ -73,6 +78,7 @@ impl Sql {
         &self,
         conn: &mut Conn,
         refresh: &SessionRefresh,
+        was_good: bool,
     ) -> Result<Refreshing, Failure> {
         let (token, now) = (&refresh.token, refresh.at);
         let client = &refresh.session.client;
@@ -106,7 +112,7 @@ impl Sql {
             return Ok(Refreshing::Ended);
         }
         if state.has_successor || state.blacklisted_at.is_some() {
-            return self.spent(conn, refresh, state).await;
+            return self.spent(conn, refresh, state, was_good).await;
         }
         if refresh.is_over(state.created_at, state.used_at) {
             let ended = self.end_one(conn, refresh, state.session, EndReason::Expired).await?;
@@ -195,6 +201,7 @@ impl Sql {
         conn: &mut Conn,
         refresh: &SessionRefresh,
         state: State,
+        was_good: bool,
     ) -> Result<Refreshing, Failure> {
         let (reason, outcome) = match self.descendant(conn, &refresh.token.jti, refresh).await? {
             None => {
@@ -208,7 +215,7 @@ impl Sql {
                 return Ok(Refreshing::Refreshed);
             }
             Some(child) => {
-                let spent_at = child.successor.created_at;
+                let spent_at = refresh.spent_at(&child, was_good);
                 let answer = match refresh.is_within_grace(spent_at) {
                     true => {
                         let newest = self.newest(conn, child, refresh).await?;

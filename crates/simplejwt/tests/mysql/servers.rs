@@ -1,0 +1,151 @@
+//! Several servers in one URL, and one that has fewer connections than the pool.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "how long a silent server keeps others waiting is measured by the real clock"
+)]
+
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable as _;
+use simplejwt::store::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::store::session::{NextToken, Refreshing, SessionRefresh};
+use simplejwt::users::table::UserTable;
+use simplejwt::{SessionStore as _, TokenStore as _};
+
+use crate::instance::Instance;
+use crate::relay::Relay;
+use crate::traffic::{NOW, refresh, step, token};
+use crate::world::{World, admin, server_url};
+
+/// `host:port` of a URL.
+fn host(url: &str) -> &str {
+    url.split_once('@').unwrap().1.split_once('/').unwrap().0
+}
+
+async fn open(url: &str) -> MysqlStore {
+    let database = MysqlDatabase::connect(url, MysqlOptions::default()).await.unwrap();
+    MysqlStore::open(&database, &UserTable::default()).await.unwrap()
+}
+
+/// The kernel goes on accepting for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_first_server_is_passed_by_within_the_requests_own_time() {
+    let world = World::new().await;
+    drop(world.store().await);
+    let good = host(&world.url).to_owned();
+    let relay = Relay::to(&good);
+    let first = relay.address.to_string();
+    let url = world.url.replace(&good, &format!("{first},{good}"));
+    let store = open(&url).await;
+    store.record(&token("before")).await.unwrap();
+    let accepted = relay.accepted();
+    assert!(accepted > 0, "the first of them is used");
+    relay.fall_silent();
+    let begun = Instant::now();
+    store.record(&token("during")).await.unwrap();
+    let took = begun.elapsed();
+    assert!(took > Duration::from_secs(1) && took < Duration::from_secs(5), "{took:?}");
+    // From then on nobody waits for it.
+    for number in 0..10 {
+        store.record(&token(&number.to_string())).await.unwrap();
+    }
+    assert!(begun.elapsed() < took + Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(relay.accepted(), accepted);
+    // Whoever starts only now passes it by, too.
+    let begun = Instant::now();
+    open(&url).await.record(&token("fresh")).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_server_is_waited_for() {
+    let world = World::new().await;
+    drop(world.store().await);
+    let account = format!("few_{}", std::process::id());
+    let mut conn = admin(&server_url()).await;
+    for sql in [
+        format!(
+            "CREATE OR REPLACE USER {account}@'%' IDENTIFIED BY 'few' WITH MAX_USER_CONNECTIONS 3"
+        ),
+        format!("GRANT ALL ON {}.* TO {account}@'%'", world.name),
+    ] {
+        conn.query_drop(sql).await.unwrap();
+    }
+    let url = world.url.replace("simplejwt:simplejwt@", &format!("{account}:few@"));
+    let store = open(&url).await;
+    let mut tasks = Vec::new();
+    for number in 0..60 {
+        let store = store.clone();
+        tasks.push(tokio::spawn(async move { store.record(&token(&number.to_string())).await }));
+    }
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    conn.query_drop(format!("DROP USER {account}@'%'")).await.unwrap();
+}
+
+fn with_grace(seconds: u64, chain: usize, at: u64, next: &str) -> SessionRefresh {
+    let mut again = step(chain, 0);
+    again.grace = Duration::from_secs(seconds);
+    again.at = NOW + Duration::from_secs(at);
+    if let NextToken::Rotated { token, .. } = &mut again.next {
+        token.jti = next.into();
+        token.token = format!("{next}.token");
+    }
+    again
+}
+
+/// A demoted primary, and one whose COMMITs hang.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_does_not_commit_and_one_that_only_reads() {
+    let instance = Instance::mariadb("lib-my-commit");
+    let database =
+        MysqlDatabase::connect(instance.url(), MysqlOptions::default()).await.unwrap();
+    migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
+    let options = MysqlOptions { operation_timeout: Duration::from_secs(2), ..Default::default() };
+    let database = MysqlDatabase::connect(instance.url(), options).await.unwrap();
+    let store = MysqlStore::open(&database, &UserTable::default()).await.unwrap();
+    for chain in 0..2 {
+        let first = token(&format!("chain-{chain}-0"));
+        let joined = refresh(&first.jti, &first.jti, NextToken::None);
+        assert_eq!(store.refresh(&joined).await.unwrap(), Refreshing::Refreshed);
+    }
+    let mut conn = admin(instance.url()).await;
+    for stage in ["START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"] {
+        conn.query_drop(format!("BACKUP STAGE {stage}")).await.unwrap();
+    }
+    let begun = Instant::now();
+    store.refresh(&with_grace(1, 0, 0, "late")).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    // The client asks again while its rotation is still on its way, and until it is there.
+    let waiting = {
+        let store = store.clone();
+        tokio::spawn(async move { store.refresh(&with_grace(1, 0, 30, "again")).await })
+    };
+    let blocked = "SELECT count(*) FROM information_schema.INNODB_TRX \
+                   WHERE trx_state = 'LOCK WAIT'";
+    let mut watcher = admin(instance.url()).await;
+    while watcher.query_first::<u64, _>(blocked).await.unwrap() == Some(0) {}
+    conn.query_drop("BACKUP STAGE END").await.unwrap();
+    let answer = waiting.await.unwrap().unwrap();
+    assert!(matches!(&answer, Refreshing::Repeated(next) if next.jti == "late"), "{answer:?}");
+    // It is dated with the end of the COMMIT, some two seconds later.
+    let dated = "SELECT created_at FROM simplejwt.simplejwt_session_token WHERE jti = 'late'";
+    let begun = Instant::now();
+    let mut created_at = 0;
+    while created_at < (NOW + Duration::from_millis(1500)).as_micros() {
+        created_at = watcher.query_first(dated).await.unwrap().unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(10), "{created_at}");
+    }
+
+    // Demoted: whoever has a second host goes there.
+    let world = World::new().await;
+    let other = world.store().await;
+    conn.query_drop(format!("CREATE DATABASE {}", world.name)).await.unwrap();
+    conn.query_drop("SET GLOBAL read_only = 1").await.unwrap();
+    let (demoted, good) = (host(instance.url()).to_owned(), host(&world.url).to_owned());
+    let both = open(&world.url.replace(&good, &format!("{demoted},{good}"))).await;
+    both.record(&token("elsewhere")).await.unwrap();
+    assert!(other.blacklist(&token("elsewhere"), NOW).await.is_ok());
+}
