@@ -4,6 +4,7 @@ mod bench;
 mod browser;
 mod ci;
 mod generate;
+mod matrix;
 mod nginx;
 mod outside;
 mod packages;
@@ -29,6 +30,8 @@ commands:
   bench [ARGS]         the benchmarks of the library
   bench server [refresh|feed|purge] [NAME=NUMBER...]
                        those of the running server, beside Django
+  matrix [ROWS...]     the tests that a database decides, on every supported version
+                       of one; outside CI
   services ...         throw-away database servers; says how by itself";
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["services", rest @ ..] => services::run(rest),
+        ["matrix", rest @ ..] => matrix::run(rest),
         ["outside"] => outside::table().and_then(|()| outside::compile()),
         ["bench", rest @ ..] => bench::run(rest),
         ["help" | "-h" | "--help"] => {

@@ -15,6 +15,12 @@
 mod candidates;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+#[cfg(feature = "sql")]
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
+mod django;
 pub mod flush;
 pub mod memory;
 #[cfg(feature = "mysql")]

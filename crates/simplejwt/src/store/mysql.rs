@@ -15,6 +15,7 @@ mod revocations;
 pub(crate) mod schema;
 pub(crate) mod sessions;
 mod sql;
+mod takeover;
 mod url;
 
 use std::fmt;

@@ -10,14 +10,16 @@
 pub(crate) mod batch;
 mod connect;
 mod database;
-mod encoding;
+pub(crate) mod encoding;
 mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
+mod pooler;
 mod revocations;
 mod rotations;
 pub(crate) mod schema;
 mod sessions;
+mod takeover;
 mod url;
 
 use std::fmt;
@@ -45,7 +47,7 @@ pub use database::{PostgresDatabase, PostgresOptions};
 pub use url::ConnectError;
 
 use batch::Batches;
-use encoding::Encoding;
+use encoding::{Encoding, Text};
 use lookup::Lookup;
 use rotations::{Rotating, Rotations};
 use schema::KeyType;
@@ -470,9 +472,10 @@ impl TokenStore for PostgresStore {
             };
             rows.iter()
                 .map(|row| {
+                    let (Text(jti), Text(token)) = (row.try_get(0)?, row.try_get(1)?);
                     Ok(OutstandingToken {
-                        jti: row.try_get(0)?,
-                        token: row.try_get(1)?,
+                        jti,
+                        token,
                         user_id: None,
                         created_at: time(row, 2)?,
                         expires_at: time(row, 3)?,

@@ -12,6 +12,7 @@ mod open;
 mod revocations;
 pub(crate) mod schema;
 pub(crate) mod sessions;
+mod takeover;
 mod writer;
 
 use std::fmt;

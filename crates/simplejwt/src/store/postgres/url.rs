@@ -58,6 +58,12 @@ pub enum ConnectError {
         /// Why.
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// A pooler in transaction mode stands between that keeps no prepared statements.
+    #[error("{server} can't be used: {}", super::pooler::WITHOUT_STATEMENTS)]
+    Unprepared {
+        /// The server.
+        server: String,
+    },
     /// The pool or TLS can't be set up.
     #[error("can't set up connections")]
     Setup(#[source] Box<dyn StdError + Send + Sync>),
@@ -196,7 +202,7 @@ impl Target {
     }
 
     /// Where it is, for messages.
-    fn server(&self) -> String {
+    pub(super) fn server(&self) -> String {
         let ports = self.config.get_ports();
         let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
         let hosts: Vec<_> = self
