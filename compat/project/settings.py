@@ -64,8 +64,12 @@ if "COMPAT_STAFF" in os.environ:
     INSTALLED_APPS.append("staff")
     AUTH_USER_MODEL = f"staff.{os.environ['COMPAT_STAFF']}"
 
-if switch("COMPAT_WEB_SESSIONS"):
+ADMIN = switch("COMPAT_ADMIN")
+WEB_SESSIONS = ADMIN or switch("COMPAT_WEB_SESSIONS")
+if WEB_SESSIONS:
     INSTALLED_APPS.append("django.contrib.sessions")
+if ADMIN:
+    INSTALLED_APPS += ["django.contrib.admin", "django.contrib.messages"]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -73,12 +77,20 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-if switch("COMPAT_WEB_SESSIONS"):
+if WEB_SESSIONS:
     MIDDLEWARE += [
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
     ]
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+if ADMIN:
+    MIDDLEWARE.append("django.contrib.messages.middleware.MessageMiddleware")
+    PROCESSORS = [
+        "django.template.context_processors.request",
+        "django.contrib.auth.context_processors.auth",
+        "django.contrib.messages.context_processors.messages",
+    ]
+    TEMPLATES[0]["OPTIONS"] = {"context_processors": PROCESSORS}
 
 if switch("SIMPLEJWT_ALLOW_INACTIVE_LOGIN"):
     AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.AllowAllUsersModelBackend"]

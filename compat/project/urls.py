@@ -58,3 +58,7 @@ urlpatterns = [
     path("api/protected/", Protected.as_view()),
     path("api/protected-stateless/", ProtectedStateless.as_view()),
 ]
+if os.environ.get("COMPAT_ADMIN") == "true":
+    from django.contrib import admin
+
+    urlpatterns.append(path("admin/", admin.site.urls))

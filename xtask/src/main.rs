@@ -5,6 +5,7 @@ mod browser;
 mod ci;
 mod failover;
 mod generate;
+mod matrix;
 mod nginx;
 mod outside;
 mod packages;
@@ -32,6 +33,8 @@ commands:
                        those of the running server, beside Django
   failover [postgres|galera]
                        clusters of databases that fail; prints a table
+  matrix [ROWS...]     the tests that a database decides, on every supported version
+                       of one; outside CI
   services ...         throw-away database servers; says how by itself";
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         ["generate", "--check"] => generate::check(),
         ["services", rest @ ..] => services::run(rest),
         ["failover", rest @ ..] => failover::run(rest),
+        ["matrix", rest @ ..] => matrix::run(rest),
         ["outside"] => outside::table().and_then(|()| outside::compile()),
         ["bench", rest @ ..] => bench::run(rest),
         ["help" | "-h" | "--help"] => {

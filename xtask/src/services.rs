@@ -18,6 +18,7 @@ mod account;
 mod daemon;
 mod mariadb;
 mod postgres;
+pub(crate) mod programs;
 mod tls;
 
 use account::Account;
@@ -68,8 +69,9 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     }
 }
 
+/// A server of an instance.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     Postgres,
     MariaDb,
 }
@@ -99,9 +101,18 @@ impl Up {
     /// As [`Instance::up`].
     pub(crate) fn anew(name: &str) -> Result<Self> {
         require()?;
+        Self::of(name, &[Kind::Postgres, Kind::MariaDb])
+    }
+
+    /// As [`anew`](Self::anew), with some of the servers.
+    ///
+    /// # Errors
+    /// As [`Instance::up`].
+    pub(crate) fn of(name: &str, kinds: &[Kind]) -> Result<Self> {
+        require()?;
         let up = Self(Instance::named(name)?);
         up.0.down()?;
-        up.0.up(&[Kind::Postgres, Kind::MariaDb])?;
+        up.0.up(kinds)?;
         Ok(up)
     }
 

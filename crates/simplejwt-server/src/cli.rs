@@ -50,11 +50,16 @@ SIGTERM or SIGINT stops accepting, finishes the requests in flight, and exits wi
     /// Make the tables that are missing. Django's own are used as they are.
     #[command(after_help = "Examples:
   simplejwt migrate --config simplejwt.toml
-  simplejwt migrate --check && echo nothing to do")]
+  simplejwt migrate --check && echo nothing to do
+  simplejwt migrate --for-django && python manage.py migrate")]
     Migrate {
         /// Change nothing; exit with 1 if a table is missing.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "for_django")]
         check: bool,
+        /// Also tell Django of the tables that were made here, so that its own `manage.py migrate`
+        /// goes on from there. May be repeated.
+        #[arg(long)]
+        for_django: bool,
     },
     /// Add and change users.
     #[command(subcommand, arg_required_else_help = true)]

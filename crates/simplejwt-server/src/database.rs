@@ -156,6 +156,24 @@ impl Database {
         Ok(names(steps.map_err(|error| schema(&error))?))
     }
 
+    /// Tells Django's `migrate` what was made here; what it hadn't known.
+    pub(crate) async fn tell_django(&self, config: &Config) -> Result<Vec<String>, Failure> {
+        let (now, users) = (SystemClock.now(), &self.table);
+        let blacklist = config.settings.token_blacklist;
+        let told = match &self.backend {
+            Backend::Sqlite(database) => {
+                sqlite::migrate::for_django(database, users, blacklist, now).await
+            }
+            Backend::Postgres(database) => {
+                postgres::migrate::for_django(database, users, blacklist, now).await
+            }
+            Backend::Mysql(database) => {
+                mysql::migrate::for_django(database, users, blacklist, now).await
+            }
+        };
+        told.map_err(|error| schema(&error))
+    }
+
     /// Whether it has the tables of Django's `token_blacklist`, made by Django or with tokens in
     /// them.
     pub(crate) async fn blacklist_in_use(&self) -> Result<bool, Failure> {

@@ -22,6 +22,12 @@ pub mod check;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod feed;
+#[cfg(feature = "sql")]
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
+mod django;
 pub mod flush;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod late;

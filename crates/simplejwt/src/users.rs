@@ -48,7 +48,7 @@ mod rights;
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(dead_code, reason = "each database uses a part of it")
 )]
-mod sample;
+pub(crate) mod sample;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "sql")]

@@ -49,6 +49,7 @@ const LAYERS: &[&[&str]] = &[
 const IMPLEMENTATIONS: &[&str] = &[
     "store/candidates",
     "store/conformance",
+    "store/django",
     "store/memory",
     "store/mysql",
     "store/postgres",

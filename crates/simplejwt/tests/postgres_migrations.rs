@@ -245,3 +245,31 @@ async fn many_migrate_at_once() {
     counts.sort_unstable();
     assert_eq!(counts, [0, 0, 0, 0, 0, 0, 0, 6], "one of them made it all");
 }
+
+#[tokio::test]
+async fn django_is_told_once_what_was_made_here() {
+    let made = Database::empty().await;
+    let database = made.connect().await;
+    let users = UserTable::default();
+    let nothing = migrate::for_django(&database, &users, true, NOW).await.unwrap_err();
+    assert!(matches!(nothing, SchemaError::DjangosOwn { .. }), "{nothing}");
+    migrate::apply(&database, &users, NOW).await.unwrap();
+    let told = migrate::for_django(&database, &users, false, NOW).await.unwrap();
+    assert_eq!((told.len(), told[0].as_str()), (14, "contenttypes.0001_initial"));
+    assert!(migrate::for_django(&database, &users, false, NOW).await.unwrap().is_empty());
+    // What is missing of it is told again, once by several at a time.
+    execute(&made.url, "DELETE FROM django_migrations WHERE app = 'auth'").await;
+    let tell = || migrate::for_django(&database, &users, true, NOW);
+    let (one, other) = tokio::join!(tell(), tell());
+    assert_eq!(one.unwrap().len() + other.unwrap().len(), 24);
+    let count = "SELECT count(*) FROM django_migrations";
+    let count: i64 = made.client().await.query_one(count, &[]).await.unwrap().get(0);
+    assert_eq!(count, 26);
+    let django = Database::django().await;
+    let before = described(&django).await;
+    let database = django.connect().await;
+    let refused = migrate::for_django(&database, &users, true, NOW).await.unwrap_err();
+    assert!(matches!(refused, SchemaError::DjangosOwn { .. }), "{refused}");
+    assert!(refused.to_string().contains("manage.py migrate"), "{refused}");
+    assert_eq!(described(&django).await, before);
+}

@@ -739,6 +739,39 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
     }
 }
 
+/// In `SQL_ASCII` a row may hold any bytes: it is no failure of the rows beside it.
+#[tokio::test]
+async fn rows_that_are_not_utf8_are_no_failure_of_others() {
+    let database = Database::encoded("SQL_ASCII").await;
+    let connected = database.connect().await;
+    let table = UserTable { columns: vec!["first_name".into()], ..UserTable::default() };
+    migrate::apply(&connected, &UserTable::default(), NOW).await.unwrap();
+    let url = database.url.clone();
+    let site = site(database, table, &[Hasher::Md5], UserOptions::default()).await;
+    let password = site.hashers.encode("pw").unwrap();
+    let new = NewUser { username: "ann".into(), password, ..NewUser::default() };
+    let ann = site.users.create_user(new.clone(), NOW).await.unwrap();
+    let zoe = NewUser { username: "zoe".into(), ..new };
+    let zoe = site.users.create_user(zoe, NOW).await.unwrap();
+    // Latin-1, as another program has stored it.
+    execute(
+        &url,
+        "SET client_encoding = 'SQL_ASCII'; \
+         UPDATE auth_user SET username = 'zo' || chr(235), first_name = chr(200) || 'x' \
+         WHERE username = 'zoe'",
+    )
+    .await;
+    assert_eq!(site.login("ann", "pw").await.unwrap().id, ann.id);
+    let names: Vec<_> =
+        site.users.list(None, 9).await.unwrap().into_iter().map(|user| user.username).collect();
+    assert_eq!(names, ["ann", "zo\u{fffd}"]);
+    // Asked for at the same time, by one statement.
+    let (found, other) = tokio::join!(site.users.find(&ann.id), site.users.find(&zoe.id));
+    assert_eq!(found.unwrap().unwrap().username, "ann");
+    assert_eq!(other.unwrap().unwrap().fields["first_name"], "\u{fffd}x");
+    site.users.survey_passwords().await.unwrap();
+}
+
 async fn with_hashers(database: &Database, hashers: &Hashers) -> Arc<dyn ManageUsers> {
     let (table, pool) = (UserTable::default(), hashes::pool(hashers));
     let database = database.connect().await;

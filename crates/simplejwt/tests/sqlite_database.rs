@@ -425,3 +425,29 @@ async fn debug_shows_no_token() {
     let shown = format!("{store:?} {token:?} {error:?} {error} {source}");
     assert!(shown.contains("db.sqlite3") && !shown.contains("topsecret"), "{shown}");
 }
+
+#[tokio::test]
+async fn django_is_told_once_what_was_made_here() {
+    let (_directory, database) = made_by(
+        "CREATE TABLE django_content_type (id integer NOT NULL PRIMARY KEY, name varchar(100) NOT NULL, \
+         app_label varchar(100) NOT NULL, model varchar(100) NOT NULL)",
+    );
+    let users = UserTable::default();
+    let tell = async |blacklist| migrate::for_django(&database, &users, blacklist, NOW).await;
+    assert!(matches!(tell(true).await.unwrap_err(), SchemaError::DjangosOwn { .. }));
+    migrate::apply(&database, &users, NOW).await.unwrap();
+    let told = tell(false).await.unwrap();
+    assert_eq!((told.len(), told[0].as_str()), (14, "contenttypes.0001_initial"));
+    // A run of Django's that stopped at our tables had left this.
+    let columns = "SELECT group_concat(name) FROM pragma_table_info('django_content_type')";
+    let columns: String = raw(&database).query_row(columns, (), |row| row.get(0)).unwrap();
+    assert_eq!(columns, "id,app_label,model");
+    assert!(tell(false).await.unwrap().is_empty());
+    raw(&database).execute("DELETE FROM django_migrations WHERE app = 'auth'", ()).unwrap();
+    assert_eq!(tell(true).await.unwrap().len(), 24);
+    assert!(tell(true).await.unwrap().is_empty());
+    let (_other, django) = made_by(DJANGO);
+    migrate::apply(&django, &users, NOW).await.unwrap();
+    let refused = migrate::for_django(&django, &users, true, NOW).await.unwrap_err();
+    assert!(matches!(refused, SchemaError::DjangosOwn { .. }), "{refused}");
+}

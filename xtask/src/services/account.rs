@@ -30,6 +30,31 @@ impl Account {
         bail!("a database server can't run as root, and there is none of the accounts {names:?}")
     }
 
+    /// The first of these accounts in another system's list of users; for whoever isn't root,
+    /// whoever runs this.
+    pub(super) fn of(passwd: &Path, names: &[&str]) -> Result<Self> {
+        if !is_root() {
+            return Ok(Self { ids: None });
+        }
+        let text = std::fs::read_to_string(passwd)
+            .with_context(|| format!("can't read {}", passwd.display()))?;
+        let ids = |name: &&str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:")))?;
+            let mut words = line.split(':').skip(1);
+            Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+        };
+        match names.iter().find_map(ids) {
+            Some(ids) => Ok(Self { ids: Some(ids) }),
+            None => bail!("{} has none of the accounts {names:?}", passwd.display()),
+        }
+    }
+
+    /// As `chroot` takes it: numbers, which mean the same in every system.
+    pub(super) fn name(&self) -> String {
+        let (user, group) = self.ids.unwrap_or_default();
+        format!("{user}:{group}")
+    }
+
     /// A command that runs as this account, in a folder that it can enter.
     pub(super) fn command(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
         let mut command = command(program.as_ref(), arguments);

@@ -1,30 +1,33 @@
-//! A throw-away MariaDB.
+//! A throw-away MariaDB, or a MySQL in its place where that is asked for.
 
 use std::fs;
+use std::io::Read as _;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use rustix::process::Signal;
 
 use super::account::Account;
 use super::daemon::Daemon;
+use super::programs::{self, MYSQL, MYSQL_OPTIONS, Programs};
 use super::tls::Tls;
 use super::{PASSWORD, USER, free_port, new_folder, read_port, write_port};
 use crate::process::{output, succeeds};
 
 /// One server and its folder: `data`, `socket`, `log`, `port`, `my.cnf`.
 pub(super) struct MariaDb {
-    server: PathBuf,
-    account: Account,
+    programs: Programs,
+    is_mysql: bool,
     folder: PathBuf,
 }
 
 impl MariaDb {
     /// The server in `mariadb` of an instance's folder.
     pub(super) fn new(instance: &Path) -> Result<Self> {
-        let server = program().context("there is no MariaDB")?;
-        let account = Account::find(&["mysql", "nobody"])?;
-        Ok(Self { server, account, folder: instance.join("mariadb") })
+        let (programs, is_mysql) = chosen()?;
+        Ok(Self { programs, is_mysql, folder: instance.join("mariadb") })
     }
 
     fn data(&self) -> PathBuf {
@@ -38,7 +41,7 @@ impl MariaDb {
 
     fn daemon(&self) -> Daemon {
         Daemon {
-            name: "MariaDB",
+            name: if self.is_mysql { "MySQL" } else { "MariaDB" },
             pid_file: self.folder.join("pid"),
             log: self.folder.join("log"),
             mark: self.folder.join("my.cnf"),
@@ -56,7 +59,10 @@ impl MariaDb {
     /// Whether it runs and answers.
     pub(super) fn answers(&self) -> bool {
         let Ok(port) = self.port() else { return false };
-        let mut ask = self.account.command(
+        if self.is_mysql {
+            return self.daemon().running().is_some() && greets(port);
+        }
+        let mut ask = self.programs.account.command(
             "mariadb",
             &["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--user", USER],
         );
@@ -67,20 +73,30 @@ impl MariaDb {
 
     /// Makes its folder and data, and starts it.
     pub(super) fn make(&self, tls: &Tls) -> Result<()> {
-        new_folder(&self.folder, &self.account)?;
-        new_folder(&self.folder.join("tmp"), &self.account)?;
+        new_folder(&self.folder, &self.programs.account)?;
+        new_folder(&self.folder.join("tmp"), &self.programs.account)?;
         let port = free_port(13306)?;
         write_port(&self.folder, port)?;
-        tls.give(&self.folder, &self.account)?;
+        tls.give(&self.folder, &self.programs.account)?;
         for (name, text) in [("my.cnf", self.config(port)), ("init.sql", init())] {
             let path = self.folder.join(name);
             fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
         }
-        let mut install = self.account.command(
-            "mariadb-install-db",
-            &["--no-defaults", "--auth-root-authentication-method=socket", "--skip-test-db"],
-        );
+        let mut install = match self.is_mysql {
+            true => self.programs.command(
+                "mysqld",
+                &["--no-defaults", "--initialize-insecure", "--secure-file-priv=NULL"],
+                &self.folder,
+            ),
+            false => self.programs.command(
+                "mariadb-install-db",
+                &["--no-defaults", "--auth-root-authentication-method=socket", "--skip-test-db"],
+                &self.folder,
+            ),
+        };
         install.arg(format!("--datadir={}", self.data().display()));
+        // What is decided when the data are made.
+        install.args(options().filter(|line| line.starts_with("lower")).map(|o| format!("--{o}")));
         output(install)?;
         self.start()
     }
@@ -90,8 +106,13 @@ impl MariaDb {
     /// be another's, too.
     fn config(&self, port: u16) -> String {
         let folder = self.folder.display();
+        let own = match self.is_mysql {
+            true => "mysqlx = OFF\nsecure-file-priv = NULL".to_owned(),
+            false => "collation-server = utf8mb4_general_ci".to_owned(),
+        };
+        let further: String = options().map(|line| format!("{line}\n")).collect();
         format!(
-            "[mariadbd]
+            "[mysqld]
 datadir = {folder}/data
 tmpdir = {folder}/tmp
 socket = {folder}/socket
@@ -103,19 +124,20 @@ skip-name-resolve
 max_connections = 400
 innodb_buffer_pool_size = 128M
 innodb_flush_log_at_trx_commit = 1
-innodb_doublewrite = 1
+innodb_doublewrite = ON
 character-set-server = utf8mb4
-collation-server = utf8mb4_general_ci
+{own}
 ssl-cert = {folder}/server.pem
 ssl-key = {folder}/server.key
-"
+{further}"
         )
     }
 
     /// Starts it on data that is there.
     pub(super) fn start(&self) -> Result<()> {
-        let mut server = self.account.command(&self.server, &[]);
-        server.arg(format!("--defaults-file={}", self.folder.join("my.cnf").display()));
+        let program = if self.is_mysql { "mysqld" } else { "mariadbd" };
+        let file = format!("--defaults-file={}", self.folder.join("my.cnf").display());
+        let server = self.programs.command(program, &[&file], &self.folder);
         self.daemon().start(server, || self.answers())
     }
 
@@ -139,6 +161,43 @@ GRANT ALL PRIVILEGES ON *.* TO '{USER}'@'%' WITH GRANT OPTION;
 CREATE DATABASE IF NOT EXISTS {USER};
 "
     )
+}
+
+/// The lines that are asked for.
+fn options() -> impl Iterator<Item = String> {
+    let text = std::env::var(MYSQL_OPTIONS).unwrap_or_default();
+    let lines: Vec<String> = text.split(';').map(|line| line.trim().to_owned()).collect();
+    lines.into_iter().filter(|line| !line.is_empty())
+}
+
+/// Whether a server says its version to whoever connects.
+fn greets(port: u16) -> bool {
+    const SECOND: Duration = Duration::from_secs(1);
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    // Four bytes of the packet, and the protocol's number.
+    let mut head = [0; 5];
+    stream.set_read_timeout(Some(SECOND)).is_ok()
+        && stream.read_exact(&mut head).is_ok()
+        && head[4] == 10
+}
+
+/// Those that are asked for, or this machine's; and whether it is MySQL.
+fn chosen() -> Result<(Programs, bool)> {
+    const ACCOUNTS: &[&str] = &["mysql", "nobody"];
+    let Some(root) = programs::named(MYSQL) else {
+        let server = program().context("there is no MariaDB")?;
+        let bin = server.parent().context("a program is in a folder")?.to_path_buf();
+        return Ok((Programs::here(bin, Account::find(ACCOUNTS)?), false));
+    };
+    let bin = PathBuf::from("/usr/sbin");
+    let programs = Programs::of(&root, bin.clone(), ACCOUNTS)?;
+    if programs.outside(bin.join("mariadbd")).exists() {
+        return Ok((programs, false));
+    }
+    if !programs.outside(bin.join("mysqld")).exists() {
+        bail!("there is no MySQL in {}", root.display());
+    }
+    Ok((programs, true))
 }
 
 /// Debian puts it where only root's `PATH` leads.

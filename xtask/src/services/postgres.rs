@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use super::account::Account;
 use super::daemon::Daemon;
+use super::programs::{self, POSTGRES, Programs};
 use super::tls::Tls;
 use super::{PASSWORD, USER, free_port, new_folder, read_port, write_port};
 use crate::process::{command, output, succeeds};
@@ -40,8 +41,7 @@ const STANDBY: &str = "standby";
 /// One server and its folder: `data`, `run` (the Unix socket), `log`, `port`.
 pub(super) struct Postgres {
     name: &'static str,
-    bin: PathBuf,
-    account: Account,
+    programs: Programs,
     folder: PathBuf,
 }
 
@@ -57,9 +57,7 @@ impl Postgres {
     }
 
     fn new(name: &'static str, folder: &Path) -> Result<Self> {
-        let bin = programs().context("there is no PostgreSQL")?;
-        let account = Account::find(&["postgres", "nobody"])?;
-        Ok(Self { name, bin, account, folder: folder.to_path_buf() })
+        Ok(Self { name, programs: chosen()?, folder: folder.to_path_buf() })
     }
 
     fn data(&self) -> PathBuf {
@@ -95,11 +93,11 @@ impl Postgres {
 
     /// Makes its folder and data, and starts it.
     pub(super) fn make(&self, tls: &Tls) -> Result<()> {
-        new_folder(&self.folder, &self.account)?;
-        new_folder(&self.socket(), &self.account)?;
+        new_folder(&self.folder, &self.programs.account)?;
+        new_folder(&self.socket(), &self.programs.account)?;
         let password = self.folder.join("password");
         fs::write(&password, PASSWORD)?;
-        self.account.own(&password)?;
+        self.programs.account.own(&password)?;
         let mut initdb = self.program(
             "initdb",
             &["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"],
@@ -108,7 +106,7 @@ impl Postgres {
         initdb.arg("--pwfile").arg(&password);
         output(initdb)?;
         fs::remove_file(&password)?;
-        tls.give(&self.data(), &self.account)?;
+        tls.give(&self.data(), &self.programs.account)?;
         let config = self.data().join("postgresql.conf");
         fs::write(&config, CONFIG).with_context(|| format!("can't write {}", config.display()))?;
         write_port(&self.folder, free_port(15432)?)?;
@@ -138,8 +136,8 @@ impl Postgres {
     /// Makes the standby: a copy of the primary that follows it. From then on the primary
     /// acknowledges a commit when the standby has it too.
     pub(super) fn follow(&self, primary: &Self) -> Result<()> {
-        new_folder(&self.folder, &self.account)?;
-        new_folder(&self.socket(), &self.account)?;
+        new_folder(&self.folder, &self.programs.account)?;
+        new_folder(&self.socket(), &self.programs.account)?;
         let mut copy = self.program(
             "pg_basebackup",
             &["--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf", "--no-sync"],
@@ -196,7 +194,11 @@ impl Postgres {
     }
 
     fn program(&self, name: &str, arguments: &[&str]) -> Command {
-        let mut command = self.account.command(self.bin.join(name), arguments);
+        // Any version's client does; not every folder of programs has one.
+        let mut command = match (name, programs()) {
+            ("psql", Some(here)) => self.programs.account.command(here.join(name), arguments),
+            _ => self.programs.command(name, arguments, &self.folder),
+        };
         // Somebody's own variables are about somebody's own server.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PG") {
@@ -208,19 +210,25 @@ impl Postgres {
     }
 }
 
+/// Those that are asked for, or this machine's.
+fn chosen() -> Result<Programs> {
+    const ACCOUNTS: &[&str] = &["postgres", "nobody"];
+    let Some(folder) = programs::named(POSTGRES) else {
+        let bin = programs().context("there is no PostgreSQL")?;
+        return Ok(Programs::here(bin, Account::find(ACCOUNTS)?));
+    };
+    let unpacked = folder.join("bin");
+    if unpacked.join("initdb").exists() {
+        return Ok(Programs::here(unpacked, Account::find(ACCOUNTS)?));
+    }
+    let bin = programs::newest(&folder.join(DEBIAN.trim_start_matches('/')))
+        .with_context(|| format!("there is no PostgreSQL in {}", folder.display()))?;
+    Programs::of(&folder, programs::inside(&folder, &bin)?, ACCOUNTS)
+}
+
 /// The folder with the programs: Debian's newest version, or where `pg_config` says.
 pub(super) fn programs() -> Option<PathBuf> {
-    let mut versions: Vec<(u32, PathBuf)> = fs::read_dir(DEBIAN)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")))
-        })
-        .filter(|(_, bin)| bin.join("initdb").exists())
-        .collect();
-    versions.sort();
-    versions.pop().map(|(_, bin)| bin).or_else(|| {
+    programs::newest(Path::new(DEBIAN)).or_else(|| {
         let bin = output_of_pg_config().ok()?;
         bin.join("initdb").exists().then_some(bin)
     })

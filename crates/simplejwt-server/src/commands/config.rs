@@ -17,7 +17,6 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
         cli::Config::Print => output::print(&example::effective(&super::load(file)?))?,
         cli::Config::Check => {
             let loaded = super::load(file)?;
-            super::servable(&loaded.config)?;
             let keys = super::block_on(check(&loaded))?;
             output::print(&keys)?;
             output::print("the configuration, the keys and the database are fine\n")?;
@@ -34,12 +33,15 @@ async fn check(loaded: &Loaded) -> Result<String, Failure> {
     let config = &loaded.config;
     let (mut warnings, mut failures) = (Vec::new(), Vec::new());
     let mut keys = String::new();
-    match app::tokens(config) {
-        Ok(tokens) => match app::check_keys(&tokens).await {
+    failures.extend(super::servable(config).err());
+    if let Ok(tokens) = app::tokens(config) {
+        match app::check_keys(&tokens).await {
             Ok(report) => keys = report,
             Err(failure) => failures.push(failure),
-        },
-        Err(failure) => failures.push(failure),
+        }
+    }
+    if config.database.url.is_none() {
+        return Failure::all(failures).map(|()| keys);
     }
     let before = failures.len();
     match problems(loaded).await {

@@ -1,4 +1,4 @@
-//! `simplejwt migrate [--check]`
+//! `simplejwt migrate [--check | --for-django]`
 
 use std::process::ExitCode;
 
@@ -8,21 +8,36 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::output;
 
-pub(crate) fn run(loaded: &Loaded, check: bool) -> Result<ExitCode, Failure> {
-    let done = block_on(async {
+pub(crate) fn run(loaded: &Loaded, check: bool, for_django: bool) -> Result<ExitCode, Failure> {
+    let (done, told) = block_on(async {
         if !check {
-            return Database::create(&loaded.config).await?.migrate().await;
+            let database = Database::create(&loaded.config).await?;
+            let done = database.migrate().await?;
+            let told = match for_django {
+                true => Some(database.tell_django(&loaded.config).await?),
+                false => None,
+            };
+            return Ok((done, told));
         }
         let missing = Database::open(&loaded.config).await?.missing().await?;
         if missing.is_empty() {
-            return Ok(missing);
+            return Ok((missing, None));
         }
         Err(Failure::Failed(format!("missing: {}: run `simplejwt migrate`", missing.join(", "))))
     })?;
-    if done.is_empty() {
-        output::print("nothing to do\n")?;
-    } else {
+    if !done.is_empty() {
         output::print(&format!("made {}\n", done.join(", ")))?;
+    }
+    match told {
+        Some(told) if told.is_empty() => {
+            output::print("Django knows of everything already: `manage.py migrate` does the rest\n")?;
+        }
+        Some(told) => output::print(&format!(
+            "told Django that {} is done: run `manage.py migrate`, which does the rest\n",
+            told.join(", ")
+        ))?,
+        None if done.is_empty() => output::print("nothing to do\n")?,
+        None => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,8 +8,33 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-/// The databases that the tests run on.
-pub(crate) const ALL: &[Kind] = &[Kind::Sqlite, Kind::Postgres, Kind::Mysql];
+/// The databases that the tests run on: every one, unless `SIMPLEJWT_TEST_KINDS` names some, as
+/// `cargo xtask matrix` does.
+pub(crate) const ALL: Kinds = Kinds;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Kinds;
+
+impl Kinds {
+    pub(crate) fn iter(self) -> std::slice::Iter<'static, Kind> {
+        const EVERY: &[Kind] = &[Kind::Sqlite, Kind::Postgres, Kind::Mysql];
+        match std::env::var("SIMPLEJWT_TEST_KINDS").as_deref() {
+            Ok("postgres") => EVERY[1..2].iter(),
+            Ok("mysql") => EVERY[2..].iter(),
+            Ok(other) => panic!("SIMPLEJWT_TEST_KINDS: {other:?}"),
+            Err(_) => EVERY.iter(),
+        }
+    }
+}
+
+impl IntoIterator for Kinds {
+    type Item = &'static Kind;
+    type IntoIter = std::slice::Iter<'static, Kind>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -93,8 +118,11 @@ impl Drop for Database {
     fn drop(&mut self) {
         if self.kind != Kind::Sqlite {
             let (base, _) = self.url.rsplit_once('/').unwrap_or_default();
-            let force = if self.kind == Kind::Postgres { " WITH (FORCE)" } else { "" };
-            let sql = format!("DROP DATABASE IF EXISTS {}{force}", self.name);
+            if self.kind == Kind::Postgres {
+                // PostgreSQL 12 can't drop what somebody is connected to.
+                self.cut_connections();
+            }
+            let sql = format!("DROP DATABASE IF EXISTS {}", self.name);
             // A server that a test has killed can't; its data are thrown away with it.
             let _ = rows(self.kind, &format!("{base}/{}", admin_database(self.kind)), &sql);
         }

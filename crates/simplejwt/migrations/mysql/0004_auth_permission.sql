@@ -1,7 +1,6 @@
--- The rest of django.contrib.auth, which nothing here reads or writes: with it, Django can take
--- over a database that was made here. `manage.py migrate contenttypes`, then
--- `manage.py migrate auth --fake` and `manage.py migrate token_blacklist --fake`, then
--- `manage.py migrate`. The table of content types is left to Django.
+-- The rest of django.contrib.auth: with it, Django can take over a database that was made here, by
+-- `simplejwt migrate --for-django` and then `manage.py migrate`. The table of content types is left
+-- to that.
 --
 -- Locks: the tables that are referred to for the time of the statements; makes empty tables.
 SET SESSION foreign_key_checks = 0;

@@ -22,6 +22,7 @@ pub(crate) mod schema;
 mod servers;
 pub(crate) mod sessions;
 mod sql;
+mod takeover;
 mod tls;
 mod url;
 

@@ -11,18 +11,20 @@ pub(crate) mod batch;
 pub mod check;
 mod connect;
 mod database;
-mod encoding;
+pub(crate) mod encoding;
 mod explain;
 mod flush;
 pub(crate) mod lookup;
 pub mod migrate;
 mod parameters;
+mod pooler;
 mod probe;
 mod revocations;
 mod rotations;
 pub(crate) mod schema;
 mod servers;
 mod sessions;
+mod takeover;
 mod tls;
 mod url;
 mod watch;
@@ -56,7 +58,7 @@ pub use parameters::URL_PARAMETERS;
 pub use url::url_warnings;
 
 use batch::Batches;
-use encoding::Encoding;
+use encoding::{Encoding, Text};
 use lookup::Lookup;
 use rotations::{Rotating, Rotations};
 use schema::KeyType;
@@ -498,9 +500,10 @@ impl TokenStore for PostgresStore {
             };
             rows.iter()
                 .map(|row| {
+                    let (Text(jti), Text(token)) = (row.try_get(0)?, row.try_get(1)?);
                     Ok(OutstandingToken {
-                        jti: row.try_get(0)?,
-                        token: row.try_get(1)?,
+                        jti,
+                        token,
                         user_id: None,
                         created_at: time(row, 2)?,
                         expires_at: time(row, 3)?,

@@ -241,6 +241,18 @@ pub enum SchemaError {
     /// A name in the settings that no table or column can have.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// Django made the tables of its own, so that there is nothing to tell it of.
+    #[error(
+        "the table \"{table}\" was made by Django, or by hand: there is nothing to take over. Run \
+         `manage.py migrate` for Django's tables and `migrate` for ours, in any order"
+    )]
+    DjangosOwn {
+        /// The table of users.
+        table: String,
+    },
+    /// What is missing couldn't be made.
+    #[error("the tables that are missing can't be made")]
+    Unmade(#[source] Box<dyn StdError + Send + Sync>),
     /// The database didn't answer.
     #[error("can't read the database's tables")]
     Database(#[source] Box<dyn StdError + Send + Sync>),

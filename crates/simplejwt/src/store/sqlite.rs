@@ -13,6 +13,7 @@ mod open;
 mod revocations;
 pub(crate) mod schema;
 pub(crate) mod sessions;
+mod takeover;
 mod url;
 mod writer;
 

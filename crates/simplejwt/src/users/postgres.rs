@@ -23,6 +23,7 @@ use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::store::check::Uses;
 use crate::store::postgres::batch::Batches;
+use crate::store::postgres::encoding::Text;
 use crate::store::postgres::lookup::{self, Lookup};
 use crate::store::postgres::schema::{self, Checked, KeyType};
 use crate::store::postgres::{PostgresDatabase, moment, parameter, run};
@@ -190,7 +191,10 @@ impl Sql {
     }
 
     fn found(&self, row: &Row) -> Result<Found<String>, tokio_postgres::Error> {
-        let text = |at: usize| Ok(row.try_get::<_, Option<String>>(at)?.unwrap_or_default());
+        let text = |at: usize| {
+            let text: Option<Text> = row.try_get(at)?;
+            Ok(text.map(|text| text.0).unwrap_or_default())
+        };
         let user = User {
             id: self.user_id.kind.id_of(text(1)?),
             username: self.login.kind.shown(text(2)?),
@@ -209,8 +213,8 @@ impl Sql {
         row: &Row,
     ) -> Result<BTreeMap<String, serde_json::Value>, tokio_postgres::Error> {
         let json = |(at, field): (usize, &Field)| {
-            let text: Option<String> = row.try_get(FIXED + at)?;
-            let value = text.map_or(serde_json::Value::Null, |text| field.kind.json(text));
+            let text: Option<Text> = row.try_get(FIXED + at)?;
+            let value = text.map_or(serde_json::Value::Null, |text| field.kind.json(text.0));
             Ok((field.name.clone(), value))
         };
         self.fields.iter().enumerate().map(json).collect()
@@ -318,7 +322,8 @@ impl PostgresUsers {
             run!(self.database, right.operation(), |client| async {
                 let statement = client.prepare_cached(sql).await?;
                 let rows = client.query(&statement, &[&key]).await?;
-                rows.iter().map(|row| (0..row.len()).map(|at| row.try_get(at)).collect()).collect()
+                let text = |row: &Row, at| row.try_get(at).map(|text: Text| text.0);
+                rows.iter().map(|row| (0..row.len()).map(|at| text(row, at)).collect()).collect()
             })
         };
         nothing_of(&key, found.await)

@@ -1,5 +1,7 @@
 //! The tables: made from nothing, adopted from Django, by several processes at once.
 
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
 use simplejwt::store::mysql::{ConnectError, MysqlDatabase, MysqlStore, migrate};
 use simplejwt::store::schema::SchemaError;
 use simplejwt::store::{Rotation, TokenStore as _};
@@ -130,4 +132,88 @@ async fn connecting_says_what_is_wrong() {
     let several = world.url.replace(address, &format!("127.0.0.1:1,{address}"));
     let database = MysqlDatabase::connect(&several, Default::default()).await.unwrap();
     assert!(!format!("{database:?}").contains(&server[8..server.find('@').unwrap()]));
+}
+
+/// What waits for somebody's lock, by the beginning of its statement.
+async fn wait_for_a_waiting(conn: &mut Conn, begins: &str) {
+    let sql = format!(
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST \
+         WHERE STATE LIKE 'Waiting for table metadata lock%' AND INFO LIKE '{begins}%'"
+    );
+    while conn.query_first::<i64, _>(&sql).await.unwrap() != Some(1) {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// As where another node of a cluster is quicker, whose lock isn't this one's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_node_makes_meanwhile_is_no_failure() {
+    const INDEX: &str = "ALTER TABLE token_blacklist_outstandingtoken \
+        ADD INDEX simplejwt_outstandingtoken_expires_at (expires_at)";
+    let world = World::new().await;
+    let database = world.database().await;
+    let users = UserTable::default();
+    migrate::apply(&database, &users, NOW).await.unwrap();
+    let drop = "ALTER TABLE token_blacklist_outstandingtoken \
+                DROP INDEX simplejwt_outstandingtoken_expires_at";
+    world.run(drop).await;
+    let mut other = world.conn().await;
+    let mut looking = world.conn().await;
+    other.query_drop("LOCK TABLES token_blacklist_outstandingtoken WRITE").await.unwrap();
+    let migrating = tokio::spawn({
+        let (database, users) = (database.clone(), users.clone());
+        async move { migrate::apply(&database, &users, NOW).await }
+    });
+    wait_for_a_waiting(&mut looking, "ALTER TABLE").await;
+    other.query_drop(INDEX).await.unwrap();
+    other.query_drop("UNLOCK TABLES").await.unwrap();
+    // It made nothing, and says so.
+    assert_eq!(migrating.await.unwrap().unwrap(), []);
+    // A table that comes in between is the other's, too.
+    world.run("DROP TABLE simplejwt_lease").await;
+    let table = world.one("SHOW CREATE TABLE simplejwt_user").await;
+    assert!(!table.is_empty());
+    let done = migrate::apply(&database, &users, NOW).await.unwrap();
+    assert_eq!(done.iter().map(|step| step.name).collect::<Vec<_>>(), ["0005_session"]);
+    // Interrupted within the tables of groups and permissions.
+    world.run("DROP TABLE auth_user_user_permissions").await;
+    let done = migrate::apply(&database, &users, NOW).await.unwrap();
+    assert_eq!(done.iter().map(|step| step.name).collect::<Vec<_>>(), ["0004_auth_permission"]);
+    for conn in [other, looking] {
+        conn.disconnect().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn django_is_told_once_what_was_made_here() {
+    const COUNT: &str = "SELECT COUNT(*) FROM django_migrations";
+    let world = World::new().await;
+    let database = world.database().await;
+    let users = UserTable::default();
+    migrate::apply(&database, &users, NOW).await.unwrap();
+    // As a run of Django's leaves it that stops at our tables.
+    world
+        .run(
+            "CREATE TABLE django_content_type (id integer AUTO_INCREMENT NOT NULL PRIMARY KEY, \
+             name varchar(100) NOT NULL, app_label varchar(100) NOT NULL, \
+             model varchar(100) NOT NULL)",
+        )
+        .await;
+    let told = migrate::for_django(&database, &users, false, NOW).await.unwrap();
+    assert_eq!((told.len(), told[0].as_str()), (14, "contenttypes.0001_initial"));
+    let columns = "SELECT GROUP_CONCAT(COLUMN_NAME ORDER BY ORDINAL_POSITION) FROM \
+                   information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() \
+                   AND TABLE_NAME = 'django_content_type'";
+    assert_eq!(world.one(columns).await, "id,app_label,model");
+    assert!(migrate::for_django(&database, &users, false, NOW).await.unwrap().is_empty());
+    // What is missing of it is told again.
+    world.run("DELETE FROM django_migrations WHERE app = 'auth'").await;
+    let told = migrate::for_django(&database, &users, true, NOW).await.unwrap();
+    assert_eq!((told.len(), world.one(COUNT).await.as_str()), (24, "26"));
+    let django = World::new().await;
+    django.run(DJANGO).await;
+    let database = django.database().await;
+    migrate::apply(&database, &users, NOW).await.unwrap();
+    let refused = migrate::for_django(&database, &users, true, NOW).await.unwrap_err();
+    assert!(matches!(refused, SchemaError::DjangosOwn { .. }), "{refused}");
 }

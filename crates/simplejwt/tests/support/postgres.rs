@@ -70,7 +70,7 @@ impl Database {
     async fn new(template: &str) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{}_{number}", std::process::id());
-        execute(&server(VARIABLE), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        drop_database(&name).await;
         // A template that somebody has just left may take a moment to be free.
         let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
         let leave = format!(
@@ -139,14 +139,34 @@ pub(crate) async fn execute(url: &str, sql: &str) {
     client(url).await.batch_execute(sql).await.unwrap();
 }
 
+/// Also with somebody connected to it, which PostgreSQL 12 needs two statements for.
+async fn drop_database(name: &str) {
+    let url = server(VARIABLE);
+    let leave = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    );
+    execute(&url, &leave).await;
+    // Whoever has been told to leave may take a moment.
+    for _ in 0..500 {
+        let client = client(&url).await;
+        match client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await {
+            Err(error) if error.to_string().contains("db error") => {
+                client.batch_execute("SELECT pg_sleep(0.01)").await.unwrap();
+                client.batch_execute(&leave).await.unwrap();
+            }
+            done => return done.unwrap(),
+        }
+    }
+    panic!("{name} can't be dropped");
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        let url = server(VARIABLE);
+        let name = self.name.clone();
         let dropping = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(execute(&url, &sql));
+            runtime.block_on(drop_database(&name));
         });
         let _ = dropping.join();
     }

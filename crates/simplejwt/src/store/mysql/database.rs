@@ -113,16 +113,12 @@ impl MysqlDatabase {
         &self.shared.servers.target().database
     }
 
-    pub(super) fn max_connections(&self) -> usize {
-        self.shared.options.max_connections
-    }
-
-    /// The attempts at one operation, which share its time.
     /// How many connections there may be at once.
     pub(crate) fn max_connections(&self) -> usize {
         self.shared.options.max_connections.max(1)
     }
 
+    /// The attempts at one operation, which share its time.
     pub(crate) fn attempts(&self, operation: &'static str) -> Attempts<'_> {
         self.attempts_within(operation, self.shared.options.operation_timeout)
     }

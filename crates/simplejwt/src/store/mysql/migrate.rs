@@ -6,12 +6,14 @@
 //! and when; Django takes no notice of it.
 //!
 //! MySQL commits with each statement that makes a table: what was interrupted is taken up where
-//! it stopped by the next run.
+//! it stopped by the next run. The lock that keeps other processes out is the server's, and a
+//! cluster has several servers: what another node has made in the meantime is no failure, and it is
+//! looked again.
 
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Row, params};
+use mysql_async::{Conn, Error, Row, params};
 
 use super::MysqlDatabase;
 use super::database::{Failure, attempt, column};
@@ -21,7 +23,10 @@ use crate::clock::Timestamp;
 use crate::store::schema::{
     BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step,
 };
+use crate::users::sample::MADE_USERS;
 use crate::users::table::{UserTable, backticked};
+
+pub use super::takeover::for_django;
 
 const AUTH_USER_TABLE: &str = "auth_user";
 const AUTH_USER: &str = include_str!("../../../migrations/mysql/0001_auth_user.sql");
@@ -30,7 +35,14 @@ const OUTSTANDING_TOKEN: &str =
 const BLACKLISTED_TOKEN: &str =
     include_str!("../../../migrations/mysql/0003_blacklisted_token.sql");
 const AUTH_PERMISSION: &str = include_str!("../../../migrations/mysql/0004_auth_permission.sql");
-const AUTH_PERMISSION_TABLE: &str = "auth_permission";
+/// What 0004 makes.
+const AUTH_TABLES: [&str; 5] = [
+    "auth_permission",
+    "auth_group",
+    "auth_group_permissions",
+    "auth_user_groups",
+    "auth_user_user_permissions",
+];
 const SESSION: &str = include_str!("../../../migrations/mysql/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../../migrations/mysql/0006_expires_at.sql");
 /// The clauses of 0002 that depend on the table of users.
@@ -41,13 +53,17 @@ const USER_REFERENCE: &str = "REFERENCES `auth_user` (`id`)";
 /// The collation in the files, which is MariaDB's.
 const EXACT: &str = "utf8mb4_nopad_bin";
 
-const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migrations (\
+pub(super) const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migrations (\
     name varchar(64) NOT NULL PRIMARY KEY, applied_at datetime(6) NOT NULL) ENGINE=InnoDB";
 const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES (:name, :at) \
-    ON DUPLICATE KEY UPDATE applied_at = VALUES(applied_at)";
+    ON DUPLICATE KEY UPDATE applied_at = :at";
+const IS_RECORDED: &str = "SELECT 1 FROM simplejwt_migrations WHERE name = :name";
+const RECORD_NAME: &str = "simplejwt_migrations";
+/// The lock's name, in SQL. Locks are the server's, not the database's, hence the name in it.
+const LOCK_NAME: &str = "CONCAT('simplejwt.', LEFT(SHA2(DATABASE(), 256), 32))";
 
 /// An index on a big table takes its time.
-const LIMIT: Duration = Duration::from_secs(6 * 3600);
+pub(super) const LIMIT: Duration = Duration::from_secs(6 * 3600);
 
 /// What [`apply`] would do; nothing where all the tables are there.
 ///
@@ -58,9 +74,9 @@ pub async fn plan(database: &MysqlDatabase, users: &UserTable) -> Result<Vec<Ste
     attempt!(database.attempts("plan"), |conn| async { Ok(steps(conn, users).await) })?
 }
 
-/// Makes the tables that are missing; what was done. `at` is the current time.
+/// Makes the tables that are missing; what this call did. `at` is the current time.
 ///
-/// May be run by any number of processes at once.
+/// May be run by any number of processes at once, at any number of a cluster's nodes.
 ///
 /// # Errors
 /// As [`plan`], and where the database can't be written. What was made by then stays, and
@@ -70,45 +86,125 @@ pub async fn apply(
     users: &UserTable,
     at: Timestamp,
 ) -> Result<Vec<Step>, SchemaError> {
-    attempt!(database.attempts_within("migrate", LIMIT), |conn| async {
+    let mut made = Vec::new();
+    let outcome = attempt!(database.attempts_within("migrate", LIMIT), |conn| async {
         lock(conn).await?;
-        let outcome = run(conn, users, at).await;
+        let outcome = run(conn, users, at, &mut made).await;
         // The lock ends with the connection at the latest.
-        conn.query_drop("DO RELEASE_LOCK(CONCAT('simplejwt.', LEFT(MD5(DATABASE()), 32)))").await?;
-        Ok(outcome)
-    })?
+        unlock(conn).await?;
+        repeatable(outcome)
+    });
+    match outcome {
+        Ok(outcome) => outcome.map(|()| made),
+        Err(error) => Err(SchemaError::Unmade(Box::new(error))),
+    }
 }
 
-/// One process at a time. Locks are the server's, not the database's, hence the name in it.
-async fn lock(conn: &mut Conn) -> Result<(), Failure> {
-    let row: Option<Row> = conn
-        .query_first("SELECT GET_LOCK(CONCAT('simplejwt.', LEFT(MD5(DATABASE()), 32)), 3600)")
-        .await?;
+/// One process at a time.
+pub(super) async fn lock(conn: &mut Conn) -> Result<(), Failure> {
+    let row: Option<Row> = conn.query_first(format!("SELECT GET_LOCK({LOCK_NAME}, 3600)")).await?;
     match row.map(|row| column::<Option<i64>>(&row, 0)).transpose()?.flatten() {
         Some(1) => Ok(()),
         _ => Err(Failure::Again),
     }
 }
 
-async fn run(conn: &mut Conn, users: &UserTable, at: Timestamp) -> Result<Vec<Step>, SchemaError> {
+pub(super) async fn unlock(conn: &mut Conn) -> Result<(), Failure> {
+    Ok(conn.query_drop(format!("DO RELEASE_LOCK({LOCK_NAME})")).await?)
+}
+
+/// What the database said becomes a failure that is tried again where that helps; what is said of
+/// the tables stays.
+pub(super) fn repeatable<T>(
+    outcome: Result<T, SchemaError>,
+) -> Result<Result<T, SchemaError>, Failure> {
+    let source = match outcome {
+        Err(SchemaError::Database(source)) => source,
+        other => return Ok(other),
+    };
+    match source.downcast::<Failure>() {
+        Ok(failure) if is_of_another_process(&failure) => {
+            tracing::info!(%failure, "another process makes the tables, too: looking again");
+            Err(Failure::Again)
+        }
+        Ok(failure) => Err(*failure),
+        Err(source) => Ok(Err(SchemaError::Database(source))),
+    }
+}
+
+/// Whether something is there already, or isn't there any more, that wasn't so a moment ago.
+fn is_of_another_process(failure: &Failure) -> bool {
+    let Failure::Mysql(Error::Server(error)) = failure else { return false };
+    match error.code {
+        // Table, column, index, foreign key, primary key's value; nothing to drop; a definition
+        // that has changed.
+        1050 | 1060 | 1061 | 1062 | 1091 | 1412 | 1615 | 1826 => true,
+        // MariaDB's words for a foreign key whose name is taken.
+        1005 => error.message.contains("121"),
+        _ => false,
+    }
+}
+
+async fn run(
+    conn: &mut Conn,
+    users: &UserTable,
+    at: Timestamp,
+    made: &mut Vec<Step>,
+) -> Result<(), SchemaError> {
     // Planned with the lock held: another process may have been quicker.
     let steps = steps(conn, users).await?;
     if !steps.is_empty() {
         conn.query_drop(RECORD_TABLE).await.map_err(Failure::from)?;
     }
-    for step in &steps {
+    for step in steps {
+        // Before it is made: what is interrupted is made by the next run, and is ours then, too.
+        record(conn, step.name, at).await?;
+        let mut is_made = false;
         for statement in statements(&step.sql) {
             conn.query_drop(statement).await.map_err(Failure::from)?;
+            is_made |= makes(statement) && !was_there(conn).await?;
         }
-        conn.exec_drop(RECORD, params! { "name" => step.name, "at" => datetime(at) })
-            .await
-            .map_err(Failure::from)?;
+        if is_made && !made.contains(&step) {
+            made.push(step);
+        }
     }
-    Ok(steps)
+    Ok(())
+}
+
+/// Writes that it was made here, and when.
+pub(super) async fn record(conn: &mut Conn, name: &str, at: Timestamp) -> Result<(), Failure> {
+    Ok(conn.exec_drop(RECORD, params! { "name" => name, "at" => datetime(at) }).await?)
+}
+
+/// Whether it was made here.
+pub(super) async fn is_recorded(conn: &mut Conn, name: &str) -> Result<bool, Failure> {
+    if is_missing(conn, RECORD_NAME).await? {
+        return Ok(false);
+    }
+    super::exists(conn, IS_RECORDED, params! { "name" => name }).await
+}
+
+fn makes(statement: &str) -> bool {
+    statement.starts_with("CREATE ") || statement.starts_with("ALTER ")
+}
+
+/// Whether the last statement found its table made already.
+async fn was_there(conn: &mut Conn) -> Result<bool, Failure> {
+    const TABLE_EXISTS: i64 = 1050;
+    if conn.get_warnings() == 0 {
+        return Ok(false);
+    }
+    let rows: Vec<Row> = conn.query("SHOW WARNINGS").await?;
+    for row in &rows {
+        if column::<i64>(row, 1)? == TABLE_EXISTS {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The statements of a file, which end with the line.
-fn statements(sql: &str) -> impl Iterator<Item = &str> {
+pub(super) fn statements(sql: &str) -> impl Iterator<Item = &str> {
     sql.lines().filter(|line| !line.is_empty() && !line.starts_with("--"))
 }
 
@@ -120,9 +216,12 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
         steps.push(Step { name, table, sql: sql.replace(EXACT, &exact) });
     };
     let makes_users = is_missing(conn, &users.table).await? && users.table == AUTH_USER_TABLE;
+    // What was interrupted between this table and those of 0004 is ours all the same.
+    let made_users = makes_users
+        || (users.table == AUTH_USER_TABLE && is_recorded(conn, MADE_USERS).await?);
     let key_type = if makes_users {
         check_django_columns(users)?;
-        step("0001_auth_user", AUTH_USER_TABLE, AUTH_USER.to_owned());
+        step(MADE_USERS, AUTH_USER_TABLE, AUTH_USER.to_owned());
         "integer".to_owned()
     } else {
         schema::check_users(conn, users).await?;
@@ -149,8 +248,13 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     } else {
         schema::check_blacklisted(conn).await?;
     }
-    if makes_users && is_missing(conn, AUTH_PERMISSION_TABLE).await? {
-        step("0004_auth_permission", AUTH_PERMISSION_TABLE, AUTH_PERMISSION.to_owned());
+    if made_users {
+        for table in AUTH_TABLES {
+            if is_missing(conn, table).await? {
+                step("0004_auth_permission", AUTH_TABLES[0], AUTH_PERMISSION.to_owned());
+                break;
+            }
+        }
     }
     let mut missing = None;
     for (table, wanted) in SESSION_TABLES {
@@ -169,7 +273,7 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     Ok(steps)
 }
 
-async fn is_missing(conn: &mut Conn, table: &str) -> Result<bool, Failure> {
+pub(super) async fn is_missing(conn: &mut Conn, table: &str) -> Result<bool, Failure> {
     Ok(schema::columns(conn, table).await?.is_empty())
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,9 +16,12 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{WasNull, WrongType};
 use tokio_postgres::{AsyncMessage, Client};
 
+use super::PgResult;
 use super::explain::ConnectError;
+use super::pooler::{Pooling, is_of_statements, pooling};
 use super::servers::{Servers, TIMELINE};
 use super::tls::MakeTls;
 use super::url::Target;
@@ -85,6 +88,8 @@ struct Shared {
     returned: Notify,
     /// When the server had no connection left.
     full_at: Mutex<Option<Instant>>,
+    /// Whether sessions are ours. Unknown where the application has the pool.
+    pooling: Arc<OnceLock<Pooling>>,
     _watch: Watch,
 }
 
@@ -97,6 +102,7 @@ impl Shared {
         target: Target,
         servers: Servers,
         options: PostgresOptions,
+        pooling: Arc<OnceLock<Pooling>>,
         watch: impl FnOnce(&Weak<Self>, &Servers) -> Watch,
     ) -> Arc<Self> {
         Arc::new_cyclic(|shared| Self {
@@ -108,6 +114,7 @@ impl Shared {
             timeline: AtomicU8::new(0),
             returned: Notify::new(),
             full_at: Mutex::default(),
+            pooling,
         })
     }
 
@@ -166,6 +173,8 @@ impl PostgresDatabase {
              SET idle_in_transaction_session_timeout = {time}",
             time = options.operation_timeout.saturating_mul(2).as_millis()
         );
+        let pooling = Arc::new(OnceLock::new());
+        let (known, set) = (Arc::clone(&pooling), settings.clone());
         let pool = Pool::builder(manager)
             .max_size(options.max_connections.max(1))
             .timeouts(Timeouts {
@@ -182,8 +191,9 @@ impl PostgresDatabase {
                 })
             })
             .post_create(Hook::async_fn(move |client, _| {
-                let settings = settings.clone();
+                let settings = (known.get() == Some(&Pooling::Session)).then(|| set.clone());
                 Box::pin(async move {
+                    let Some(settings) = settings else { return Ok(()) };
                     client
                         .batch_execute(&settings)
                         .await
@@ -192,17 +202,67 @@ impl PostgresDatabase {
             }))
             .build()
             .map_err(|error| ConnectError::Setup(error.into()))?;
-        let shared = Shared::new(pool, target, servers, options, |shared, servers| {
+        let shared = Shared::new(pool, target, servers, options, pooling, |shared, servers| {
             match servers.count() {
                 0 | 1 => Watch::default(),
                 _ => Watch::over(servers, options.connect_timeout, shared, Shared::forget),
             }
         });
         let database = Self { shared };
-        match database.shared.pool.get().await {
-            Ok(_) => Ok(database),
-            Err(error) => Err(ConnectError::of_first(&database.shared.target, error).await),
+        database.look_at_sessions(&settings).await?;
+        Ok(database)
+    }
+
+    /// Finds out whether a session is ours, and sets up those that are there by then.
+    async fn look_at_sessions(&self, settings: &str) -> Result<(), ConnectError> {
+        let shared = &self.shared;
+        let refused = |error| ConnectError::of(&shared.target, error);
+        let first = match shared.pool.get().await {
+            Ok(first) => first,
+            Err(error) => return Err(ConnectError::of_first(&shared.target, error).await),
+        };
+        let several = shared.options.max_connections > 1;
+        // What can't be had is no reason to fail: it is looked at by one that can.
+        let second = if several { shared.pool.get().await.ok() } else { None };
+        let pooling = match &second {
+            Some(second) => pooling(&first, second).await,
+            None => match self.alone(None).await {
+                Ok(second) => pooling(&first, &second).await,
+                Err(_) => Ok(Pooling::Session),
+            },
+        };
+        let pooling = pooling.map_err(|error| refused(PoolError::Backend(error)))?;
+        let _ = shared.pooling.set(pooling);
+        match pooling {
+            Pooling::Unprepared => {
+                return Err(ConnectError::Unprepared { server: shared.target.server() });
+            }
+            Pooling::Transaction => {
+                tracing::info!(
+                    "a pooler gives each transaction another connection to PostgreSQL: settings of \
+                     sessions and LISTEN aren't used, and revocations are only asked for"
+                );
+            }
+            Pooling::Session => {
+                for client in [Some(first), second].into_iter().flatten() {
+                    let set = client.batch_execute(settings).await;
+                    set.map_err(|error| refused(PoolError::Backend(error)))?;
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Whether a connection has a session of its own, by which the server can tell it something.
+    pub(super) async fn has_sessions(&self, client: &Client) -> PgResult<bool> {
+        let pooling = match self.shared.pooling.get() {
+            Some(known) => *known,
+            None => {
+                let found = pooling(client, &self.alone(None).await?).await?;
+                *self.shared.pooling.get_or_init(|| found)
+            }
+        };
+        Ok(pooling == Pooling::Session)
     }
 
     /// Uses a pool that the application has already. The URL is that of the same database: for the
@@ -231,7 +291,7 @@ impl PostgresDatabase {
         options: PostgresOptions,
     ) -> Result<Self, ConnectError> {
         let (target, servers, _) = servers_of(url, &options)?;
-        let shared = Shared::new(pool, target, servers, options, |_, _| Watch::default());
+        let shared = Shared::new(pool, target, servers, options, Arc::default(), |_, _| Watch::default());
         Ok(Self { shared })
     }
 
@@ -453,7 +513,9 @@ impl Attempts<'_> {
             self.conflicts += 1;
             return Ok(None);
         }
-        let lost = error.is_closed() || state.is_none() || is_of_the_connection(state);
+        let lost = error.is_closed()
+            || (state.is_none() && !is_of_a_value(&error))
+            || is_of_the_connection(state);
         if lost {
             // What has ended one has most likely ended those that were there with it.
             self.forget_older_than(&client);
@@ -524,19 +586,32 @@ pub(super) fn is_conflict(state: Option<&SqlState>) -> bool {
     state.is_some_and(|state| CONFLICTS.contains(&state))
 }
 
+/// Whether a value isn't of the type that it is read as.
+fn is_of_a_value(error: &tokio_postgres::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.is_some_and(|source| {
+        source.is::<WrongType>() || source.is::<WasNull>() || source.is::<std::str::Utf8Error>()
+    })
+}
+
 /// The server is going, or has become one that only reads; or a prepared statement is one of a
 /// table that has been changed since (0A000), or of another server behind a pooler (26000).
 fn is_of_the_connection(state: Option<&SqlState>) -> bool {
-    const GONE: [&SqlState; 6] = [
+    const GONE: [&SqlState; 5] = [
         &SqlState::ADMIN_SHUTDOWN,
         &SqlState::CRASH_SHUTDOWN,
         &SqlState::CANNOT_CONNECT_NOW,
         &SqlState::READ_ONLY_SQL_TRANSACTION,
         &SqlState::FEATURE_NOT_SUPPORTED,
-        &SqlState::INVALID_SQL_STATEMENT_NAME,
     ];
-    state.is_some_and(|state| GONE.contains(&state) || state.code().starts_with("08"))
+    is_of_statements(state)
+        || state.is_some_and(|state| GONE.contains(&state) || state.code().starts_with("08"))
 }
+
+/// What a pooler without prepared statements comes to, where it wasn't noticed when connecting.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", super::pooler::WITHOUT_STATEMENTS)]
+struct Unprepared(#[source] tokio_postgres::Error);
 
 /// PostgreSQL's error as the contract has it. Its texts may hold values (`Key (jti)=(…)`), never
 /// a token or a hash.
@@ -550,7 +625,11 @@ pub(crate) fn store_error(operation: &'static str, error: tokio_postgres::Error)
     if error.code().is_some_and(|state| UNSTORABLE.contains(&state)) {
         return StoreError::new(operation, StoreErrorKind::Unstorable, error);
     }
-    let incompatible = error.code().is_some_and(|state| {
+    if is_of_statements(error.code()) {
+        let cause = Unprepared(error);
+        return StoreError::unavailable(operation, cause);
+    }
+    let incompatible = is_of_a_value(&error) || error.code().is_some_and(|state| {
         // Syntax and names, data that doesn't fit, constraints: no passing trouble.
         ["42", "22", "23", "0A"].iter().any(|class| state.code().starts_with(class))
             && *state != SqlState::INSUFFICIENT_PRIVILEGE

@@ -1,8 +1,10 @@
 //! What the texts of a database can hold, and what a client says of itself made to fit.
 
 use std::borrow::Cow;
+use std::error::Error;
 
 use tokio_postgres::Client as Connection;
+use tokio_postgres::types::{FromSql, Type};
 
 use super::PgResult;
 use crate::store::session::Client;
@@ -55,6 +57,20 @@ impl Encoding {
         };
         let (address, user_agent) = (fitted(&client.address), fitted(&client.user_agent));
         Cow::Owned(Client { address, user_agent })
+    }
+}
+
+/// A text that somebody else has stored, with U+FFFD for what isn't UTF-8: in `SQL_ASCII` the
+/// database takes any bytes, and one such row is no failure of those beside it.
+pub(crate) struct Text(pub(crate) String);
+
+impl<'a> FromSql<'a> for Text {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(String::from_utf8_lossy(raw).into_owned()))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        <&str as FromSql>::accepts(kind)
     }
 }
 

@@ -114,6 +114,12 @@ pub enum ConnectError {
         /// What it says.
         source: Cause,
     },
+    /// A pooler in transaction mode stands between that keeps no prepared statements.
+    #[error("{server} can't be used: {}", super::pooler::WITHOUT_STATEMENTS)]
+    Unprepared {
+        /// The server.
+        server: String,
+    },
     /// The pool or TLS can't be set up.
     #[error("can't set up connections")]
     Setup(#[source] Cause),

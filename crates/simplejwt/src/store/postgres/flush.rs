@@ -7,6 +7,7 @@ use deadpool_postgres::{GenericClient, Object};
 use jiff::Timestamp as Moment;
 use tokio_postgres::error::SqlState;
 
+use super::encoding::Text;
 use super::{PgResult, moment};
 use crate::clock::Timestamp;
 use crate::store::candidates::Candidate;
@@ -113,7 +114,7 @@ pub(super) async fn candidates(
         last = Some(Position(format!("{} {id}", expires_at.as_microsecond())));
         candidates.push(Candidate {
             id,
-            token: row.try_get(1)?,
+            token: row.try_get::<_, Text>(1)?.0,
             expires_at: Some(Timestamp::from_micros(expires_at.as_microsecond())),
             kept_by: row.try_get::<_, Option<i32>>(3)?.and_then(|at| usize::try_from(at).ok()),
         });

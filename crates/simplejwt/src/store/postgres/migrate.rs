@@ -5,13 +5,16 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::PostgresDatabase;
 use super::schema;
 use crate::clock::Timestamp;
 use crate::store::schema::{BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SchemaError, Step, Table};
+use crate::users::sample::MADE_USERS;
 use crate::users::table::{UserTable, quoted, relation};
+
+pub use super::takeover::for_django;
 
 const AUTH_USER_TABLE: &str = "auth_user";
 const AUTH_USER: &str = include_str!("../../../migrations/postgres/0001_auth_user.sql");
@@ -28,17 +31,22 @@ const EXPIRES_AT: &str = include_str!("../../../migrations/postgres/0006_expires
 const USER_COLUMN: &str = "\"user_id\" integer NULL";
 const USER_REFERENCE: &str = "REFERENCES \"auth_user\" (\"id\")";
 
+const RECORD_NAME: &str = "simplejwt_migrations";
 const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migrations (\
     name varchar(64) NOT NULL PRIMARY KEY, applied_at timestamp with time zone NOT NULL)";
 const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES ($1, $2) \
     ON CONFLICT (name) DO UPDATE SET applied_at = excluded.applied_at";
+const IS_RECORDED: &str = "SELECT EXISTS (SELECT 1 FROM simplejwt_migrations WHERE name = $1)";
 /// Any number that nobody else locks: one migration at a time.
 ///
 /// Tried again and again instead of waited for: a statement that waits has a snapshot, which
 /// CREATE INDEX CONCURRENTLY of the other process would wait for in its turn.
-const LOCK: &str = "SELECT pg_try_advisory_lock(7341653)";
+const LOCK: &str = "SELECT pg_try_advisory_xact_lock(7341653)";
 const LOCK_INTERVAL: Duration = Duration::from_millis(50);
-const UNLOCK: &str = "SELECT pg_advisory_unlock(7341653)";
+/// Idle for as long as an index takes; at a level at which a transaction that is idle has no
+/// snapshot.
+const LOCKING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+    SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// What [`apply`] would do; nothing where everything is there.
 ///
@@ -65,14 +73,40 @@ pub async fn apply(
     users: &UserTable,
     at: Timestamp,
 ) -> Result<Vec<Step>, SchemaError> {
+    let lock = lock(database).await?;
     let mut client = database.alone(None).await?;
-    while !client.query_one(LOCK, &[]).await?.try_get::<_, bool>(0)? {
-        tokio::time::sleep(LOCK_INTERVAL).await;
-    }
     let applied = apply_locked(&mut client, users, at).await;
     // With the connection the lock is gone, too.
-    let _ = client.batch_execute(UNLOCK).await;
+    let _ = lock.batch_execute("COMMIT").await;
     applied
+}
+
+/// The connection whose transaction keeps others from migrating: a lock of the session's would be
+/// somebody else's behind a pooler.
+pub(super) async fn lock(database: &PostgresDatabase) -> Result<Client, SchemaError> {
+    let client = database.alone(None).await?;
+    loop {
+        client.batch_execute(LOCKING).await?;
+        // By the simple protocol: a portal would keep its snapshot to the end of the transaction.
+        if client.simple_query(LOCK).await?.iter().any(is_true) {
+            return Ok(client);
+        }
+        client.batch_execute("ROLLBACK").await?;
+        tokio::time::sleep(LOCK_INTERVAL).await;
+    }
+}
+
+fn is_true(message: &SimpleQueryMessage) -> bool {
+    matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))
+}
+
+/// Whether it was made here.
+pub(super) async fn is_recorded(client: &Client, name: &str) -> Result<bool, SchemaError> {
+    let found = schema::table(client, RECORD_NAME, RECORD_NAME).await?;
+    if found.columns.is_empty() {
+        return Ok(false);
+    }
+    Ok(client.query_one(IS_RECORDED, &[&name]).await?.try_get(0)?)
 }
 
 async fn apply_locked(
@@ -115,7 +149,7 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     let key_type = if makes_users {
         check_django_columns(users)?;
         let sql = AUTH_USER.to_owned();
-        steps.push(Step { name: "0001_auth_user", table: AUTH_USER_TABLE, sql });
+        steps.push(Step { name: MADE_USERS, table: AUTH_USER_TABLE, sql });
         "integer".to_owned()
     } else {
         if let Err(error) = schema::check_users(client, users).await {

@@ -135,15 +135,18 @@ struct Listening {
 }
 
 impl Listener {
-    /// Returns with the next notice, or at once when it has only begun to listen.
+    /// Returns with the next notice, or at once when it has only begun to listen; never where a
+    /// pooler leaves nobody to be notified.
     pub(super) async fn notice(&self, database: &PostgresDatabase) -> Result<(), StoreError> {
         let mut listening = self.listening.lock().await;
         let Some(open) = listening.as_mut() else {
-            *listening = Some(
-                listen(database)
-                    .await
-                    .map_err(|error| StoreError::unavailable("revocation_notice", error))?,
-            );
+            *listening = listen(database)
+                .await
+                .map_err(|error| StoreError::unavailable("revocation_notice", error))?;
+            if listening.is_none() {
+                drop(listening);
+                std::future::pending::<()>().await;
+            }
             return Ok(());
         };
         match open.notices.recv().await {
@@ -160,9 +163,14 @@ impl Listener {
     }
 }
 
-async fn listen(database: &PostgresDatabase) -> PgResult<Listening> {
+/// `None` where a session isn't ours: LISTEN would be another client's, and the pooler's log would
+/// have a line for each notice.
+async fn listen(database: &PostgresDatabase) -> PgResult<Option<Listening>> {
     let (told, notices) = unbounded_channel();
     let client = database.alone(Some(told)).await?;
+    if !database.has_sessions(&client).await? {
+        return Ok(None);
+    }
     client.batch_execute("LISTEN simplejwt_revocation").await?;
-    Ok(Listening { _client: client, notices })
+    Ok(Some(Listening { _client: client, notices }))
 }

@@ -12,7 +12,10 @@ use super::datetime::text;
 use super::schema;
 use crate::clock::Timestamp;
 use crate::store::schema::{BLACKLISTED, Column, EXPIRES_AT_INDEX, OUTSTANDING, SchemaError, Step};
+use crate::users::sample::MADE_USERS;
 use crate::users::table::{UserTable, quoted};
+
+pub use super::takeover::for_django;
 
 const AUTH_USER_TABLE: &str = "auth_user";
 const AUTH_USER: &str = include_str!("../../../migrations/sqlite/0001_auth_user.sql");
@@ -30,6 +33,7 @@ const USER_KEY: &str = r#""user_id" integer NULL REFERENCES "auth_user" ("id")"#
 
 const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migrations (\
     name text NOT NULL PRIMARY KEY, applied_at datetime NOT NULL)";
+const RECORD_NAME: &str = "simplejwt_migrations";
 const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES (?1, ?2) \
     ON CONFLICT (name) DO UPDATE SET applied_at = excluded.applied_at";
 
@@ -81,7 +85,7 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
     let key_type = if makes_users {
         check_django_columns(users)?;
         steps.push(Step {
-            name: "0001_auth_user",
+            name: MADE_USERS,
             table: AUTH_USER_TABLE,
             sql: AUTH_USER.to_owned(),
         });
@@ -137,7 +141,16 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
     Ok(steps)
 }
 
-fn is_missing(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+/// Whether it was made here.
+pub(super) fn is_recorded(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    if is_missing(connection, RECORD_NAME)? {
+        return Ok(false);
+    }
+    let sql = "SELECT EXISTS (SELECT 1 FROM simplejwt_migrations WHERE name = ?1)";
+    connection.query_row(sql, [name], |row| row.get(0))
+}
+
+pub(super) fn is_missing(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     Ok(schema::columns(connection, table)?.is_empty())
 }
 

@@ -3,6 +3,7 @@
 use deadpool_postgres::Client;
 use tokio_postgres::types::ToSql;
 
+use crate::store::postgres::encoding::Text;
 use crate::users::login::PasswordSample;
 use crate::users::sample::{
     AT_EACH_POINT, DJANGOS_RECORD, MADE_USERS, NEWEST, OLDEST, OUR_RECORD, Rows, points,
@@ -52,11 +53,11 @@ async fn read(
     let statement = client.prepare_cached(statement).await?;
     let mut first = None;
     for row in client.query(&statement, values).await? {
-        let key: String = row.try_get(0)?;
+        let Text(key) = row.try_get(0)?;
         if first.is_none() {
             first = Some((key.clone(), row.try_get(2)?));
         }
-        rows.add(key, row.try_get::<_, Option<String>>(1)?.unwrap_or_default());
+        rows.add(key, row.try_get::<_, Option<Text>>(1)?.map(|hash| hash.0).unwrap_or_default());
     }
     Ok(first)
 }

@@ -1,0 +1,298 @@
+//! The tests that a database decides: compiled once, and run on one server after the other.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::Done;
+use super::rows::Row;
+use crate::process::{cargo, command, output, root, this_program};
+use crate::services::programs::{MYSQL, MYSQL_OPTIONS, POSTGRES};
+use crate::tally::Tally;
+
+/// A column of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Suite {
+    /// The library's tests of its stores and users: conformance, migrations, columns, failures.
+    Library,
+    /// What comes of spent tokens, by HTTP.
+    Flows,
+    /// Two processes and many clients at once.
+    Races,
+    /// Servers and databases that are killed and started again under load.
+    Restarts,
+    /// A database that is away for a while.
+    Outages,
+    /// Certificates.
+    Tls,
+}
+
+impl Suite {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Library, Self::Flows, Self::Races, Self::Restarts, Self::Outages, Self::Tls];
+
+    pub(crate) fn heading(self) -> &'static str {
+        match self {
+            Self::Library => "conformance, users, migrations",
+            Self::Flows => "flows",
+            Self::Races => "races, two processes",
+            Self::Restarts => "kills and restarts",
+            Self::Outages => "outages",
+            Self::Tls => "TLS",
+        }
+    }
+}
+
+/// What came of a suite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Passed(u64),
+    /// The tests that failed.
+    Failed(Vec<String>),
+    /// Why there is nothing to run.
+    Without(String),
+}
+
+/// A test program with arguments.
+pub(super) struct Job {
+    program: &'static str,
+    arguments: &'static [&'static str],
+}
+
+pub(super) const fn job(program: &'static str, arguments: &'static [&'static str]) -> Job {
+    Job { program, arguments }
+}
+
+const LIBRARY: &[&str] = &[
+    "mysql",
+    "postgres",
+    "postgres_batches",
+    "postgres_failures",
+    "postgres_migrations",
+    "postgres_tls",
+    "postgres_users",
+];
+const SERVER: &[&str] = &["traps", "races", "history", "failover"];
+/// Longer than any of them takes.
+const LIMIT: &str = "600";
+
+/// The compiled test programs.
+pub(crate) struct Suites {
+    programs: BTreeMap<String, PathBuf>,
+}
+
+impl Suites {
+    /// Compiles them.
+    ///
+    /// # Errors
+    /// They don't compile.
+    pub(crate) fn compile() -> Result<Self> {
+        let mut build = cargo(&["test", "--no-run", "--message-format=json-render-diagnostics"]);
+        build.args(["-p", "simplejwt", "-p", "simplejwt-server", "--all-features"]);
+        for test in LIBRARY.iter().chain(SERVER) {
+            build.args(["--test", test]);
+        }
+        let mut programs = BTreeMap::new();
+        for line in output(build)?.lines() {
+            let message: serde_json::Value = serde_json::from_str(line)?;
+            let name = message["target"]["name"].as_str();
+            let is_wanted = message["target"]["kind"][0] == "test"
+                || (message["target"]["kind"][0] == "bin" && message["profile"]["test"] == false);
+            if !is_wanted {
+                continue;
+            }
+            if let (Some(program), Some(name)) = (message["executable"].as_str(), name) {
+                programs.insert(name.to_owned(), PathBuf::from(program));
+            }
+        }
+        Ok(Self { programs })
+    }
+
+    /// The tests on a PostgreSQL.
+    ///
+    /// # Errors
+    /// It doesn't start.
+    pub(crate) fn on_postgres(&self, row: &Row, place: Option<&Path>) -> Result<Done> {
+        let server = Running::up("postgres", place, "")?;
+        let library = [
+            job("postgres", &[]),
+            job("postgres_batches", &[]),
+            job("postgres_failures", &[]),
+            job("postgres_migrations", &[]),
+            job("postgres_users", &[]),
+        ];
+        let kinds = [("SIMPLEJWT_TEST_KINDS", "postgres")];
+        let run = |jobs: &[Job]| self.run(row, jobs, &server, &kinds);
+        let has_copies = place.is_none_or(|place| !place.join("bin/initdb").exists());
+        let columns = [
+            (Suite::Library, run(&library)?),
+            (Suite::Flows, run(&[job("traps", &[])])?),
+            (Suite::Races, run(&[job("races", &[])])?),
+            (Suite::Restarts, run(&[job("history", &["--skip", "mariadb"])])?),
+            (
+                Suite::Outages,
+                match has_copies {
+                    true => run(&[job("failover", &["away_for_a_while"])])?,
+                    false => Outcome::Without("no pg_basebackup for a standby".to_owned()),
+                },
+            ),
+            (Suite::Tls, run(&[job("postgres_tls", &[])])?),
+        ];
+        Ok(Done { version: server.version()?, columns: columns.into() })
+    }
+
+    /// The tests on a MySQL or MariaDB.
+    ///
+    /// # Errors
+    /// It doesn't start.
+    pub(crate) fn on_mysql(&self, row: &Row, place: Option<&Path>, options: &str) -> Result<Done> {
+        let server = Running::up("mariadb", place, options)?;
+        let version = server.version()?;
+        let kinds = [("SIMPLEJWT_TEST_KINDS", "mysql")];
+        let run = |jobs: &[Job]| self.run(row, jobs, &server, &kinds);
+        // ed25519 and pam are MariaDB's.
+        let library: &[&str] = match version.contains("MariaDB") {
+            true => &["--skip", "tls"],
+            false => &["--skip", "tls", "--skip", "ed25519"],
+        };
+        let columns = [
+            (Suite::Library, run(&[Job { program: "mysql", arguments: library }])?),
+            (Suite::Flows, run(&[job("traps", &[])])?),
+            (Suite::Races, run(&[job("races", &[])])?),
+            (Suite::Restarts, run(&[job("history", &["--skip", "postgres"])])?),
+            (Suite::Outages, run(&[job("failover", &["a_feed_whose_account"])])?),
+            (Suite::Tls, run(&[job("mysql", &["tls"])])?),
+        ];
+        Ok(Done { version, columns: columns.into() })
+    }
+
+    /// The server that the tests were compiled with.
+    pub(super) fn server(&self) -> Result<&Path> {
+        self.programs.get("simplejwt").map(PathBuf::as_path).context("there is no simplejwt")
+    }
+
+    /// Runs tests of several programs.
+    ///
+    /// # Errors
+    /// They can't be started.
+    pub(super) fn run(
+        &self,
+        row: &Row,
+        jobs: &[Job],
+        server: &Running,
+        variables: &[(&str, &str)],
+    ) -> Result<Outcome> {
+        let (mut tally, mut failed) = (Tally::default(), Vec::new());
+        for Job { program, arguments } in jobs {
+            let Some(path) = self.programs.get(*program) else { bail!("there is no {program}") };
+            let package = if SERVER.contains(program) { "simplejwt-server" } else { "simplejwt" };
+            let mut tests = command("timeout", &[LIMIT]);
+            tests.arg(path).args(*arguments).current_dir(root().join("crates").join(package));
+            server.give(&mut tests);
+            tests.envs(variables.iter().copied());
+            let done = tests.output().with_context(|| format!("can't start {program}"))?;
+            let text = String::from_utf8_lossy(&done.stdout).into_owned();
+            let log = logs()?.join(format!("{}-{program}", row.name));
+            fs::write(&log, [done.stdout.as_slice(), &done.stderr].concat())?;
+            let before = failed.len();
+            for line in text.lines() {
+                tally.cargo_line(line);
+                if let Some(name) = line.strip_suffix(" ... FAILED") {
+                    failed.push(name.trim_start_matches("test ").to_owned());
+                }
+            }
+            if !done.status.success() && failed.len() == before {
+                failed.push(format!("{program} ({})", done.status));
+            }
+            if !done.status.success() {
+                println!("{}: {program} failed: {}", row.name, log.display());
+            }
+        }
+        Ok(match failed.is_empty() {
+            true if tally.passed == 0 => Outcome::Without("no such tests".to_owned()),
+            true => Outcome::Passed(tally.passed),
+            false => Outcome::Failed(failed),
+        })
+    }
+}
+
+/// Where what the tests print is kept.
+pub(super) fn logs() -> Result<PathBuf> {
+    let folder = root().join(".cache/matrix-logs");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// A throw-away server of a row.
+pub(super) struct Running {
+    variables: BTreeMap<String, String>,
+    place: Vec<(&'static str, String)>,
+}
+
+/// What the servers of this command are called.
+const NAME: &str = "matrix";
+
+impl Running {
+    /// Starts one, from this folder.
+    pub(super) fn up(kind: &str, place: Option<&Path>, options: &str) -> Result<Self> {
+        let variable = if kind == "postgres" { POSTGRES } else { MYSQL };
+        let folder = place.map_or_else(String::new, |place| place.display().to_string());
+        let place = vec![(variable, folder), (MYSQL_OPTIONS, options.to_owned())];
+        let mut made = Self { variables: BTreeMap::new(), place };
+        made.services(&["down"])?;
+        made.services(&["up", kind])?;
+        made.variables = made
+            .services(&["env"])?
+            .lines()
+            .filter_map(|line| line.strip_prefix("export ")?.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
+            .collect();
+        Ok(made)
+    }
+
+    fn services(&self, words: &[&str]) -> Result<String> {
+        let mut services = command(this_program()?, &["services", "--name", NAME]);
+        services.args(words).envs(self.place.iter().map(|(name, value)| (*name, value)));
+        output(services)
+    }
+
+    /// Tells a program of the server.
+    pub(super) fn give(&self, to: &mut Command) {
+        to.envs(&self.variables).envs(self.place.iter().map(|(name, value)| (*name, value)));
+    }
+
+    /// What `services env` prints.
+    pub(super) fn variable(&self, name: &str) -> Result<&str> {
+        self.variables.get(name).map(String::as_str).with_context(|| format!("no {name}"))
+    }
+
+    /// What it calls itself in its log.
+    pub(super) fn version(&self) -> Result<String> {
+        let socket = ["SIMPLEJWT_TEST_POSTGRES_SOCKET", "SIMPLEJWT_TEST_MYSQL_SOCKET"]
+            .iter()
+            .find_map(|name| self.variables.get(*name))
+            .context("the server has a socket")?;
+        let log = Path::new(socket).with_file_name("log");
+        let text = fs::read(&log).with_context(|| format!("can't read {}", log.display()))?;
+        let text = String::from_utf8_lossy(&text);
+        let after = |mark: &str| {
+            let (_, rest) = text.split_once(mark)?;
+            rest.split([' ', '\'']).next().map(str::to_owned)
+        };
+        after("starting PostgreSQL ")
+            .or_else(|| after("Version: '"))
+            .or_else(|| after("mysqld (mysqld "))
+            .context("the log names no version")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Err(error) = self.services(&["down"]) {
+            eprintln!("the server can't be stopped: {error:#}");
+        }
+    }
+}
