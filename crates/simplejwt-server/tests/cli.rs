@@ -141,7 +141,7 @@ fn a_wrong_configuration_is_3() {
     }
 }
 
-/// Django takes what follows three slashes for relative.
+/// DIFFERENCE: Django takes what follows three slashes for relative.
 #[test]
 fn a_file_that_django_would_take_for_another_is_3_and_none_is_made() {
     let directory = tempfile::tempdir().unwrap();

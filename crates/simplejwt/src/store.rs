@@ -21,13 +21,13 @@ mod candidates;
 pub mod check;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
-mod feed;
 #[cfg(feature = "sql")]
 #[cfg_attr(
     not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(dead_code, reason = "each database uses a part of it")
 )]
 mod django;
+mod feed;
 pub mod flush;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod late;

@@ -125,9 +125,9 @@ pub(super) fn beside(
     events?;
     let ended = now();
     let stored = stored()?;
-    let lost = acknowledged.iter().filter(|token| {
-        promises && !jti(token).is_some_and(|jti| stored.contains(&jti))
-    });
+    let lost = acknowledged
+        .iter()
+        .filter(|token| promises && !jti(token).is_some_and(|jti| stored.contains(&jti)));
     let mut times = locked(&shared.rotations).clone();
     times.extend([begun, ended]);
     times.sort();

@@ -93,10 +93,13 @@ fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
         if item.path() == "database.url"
             && let Some(url) = given.value.as_str()
         {
-            problems.extend(
-                database_url::ambiguous(url, directory)
-                    .map(|problem| format!("{}: url {problem}", given.origin)),
-            );
+            // The working directory is looked at wherever the URL stands.
+            if database_url::ambiguous(url, Path::new("")).is_none() {
+                problems.extend(
+                    database_url::ambiguous(url, directory)
+                        .map(|problem| format!("{}: url {problem}", given.origin)),
+                );
+            }
             given.value = database_url::relative_to(directory, url).into();
         }
         if item.path() == "database.path"

@@ -100,8 +100,7 @@ fn with_grace(seconds: u64, chain: usize, at: u64, next: &str) -> SessionRefresh
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_does_not_commit_and_one_that_only_reads() {
     let instance = Instance::mariadb("lib-my-commit");
-    let database =
-        MysqlDatabase::connect(instance.url(), MysqlOptions::default()).await.unwrap();
+    let database = MysqlDatabase::connect(instance.url(), MysqlOptions::default()).await.unwrap();
     migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
     let options = MysqlOptions { operation_timeout: Duration::from_secs(2), ..Default::default() };
     let database = MysqlDatabase::connect(instance.url(), options).await.unwrap();

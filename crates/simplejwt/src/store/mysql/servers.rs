@@ -95,7 +95,8 @@ async fn membership(conn: &mut Conn) -> Result<Standing, Error> {
 
 async fn pairs(conn: &mut Conn, sql: &str) -> Result<Vec<(String, String)>, Error> {
     let rows: Vec<Row> = conn.query(sql).await?;
-    let text = |row: &Row, at| row.get_opt::<String, _>(at).and_then(Result::ok).unwrap_or_default();
+    let text =
+        |row: &Row, at| row.get_opt::<String, _>(at).and_then(Result::ok).unwrap_or_default();
     Ok(rows.iter().map(|row| (text(row, 0).to_ascii_lowercase(), text(row, 1))).collect())
 }
 
@@ -270,9 +271,9 @@ async fn reach(
     let connecting = async {
         let (mut conn, standing) = connector.connect_to(address).await?;
         if is_one_of_several && matches!(standing, Standing::Synced | Standing::Behind) {
-            read(&mut conn).await.map_err(|error| {
-                ConnectError::of(address, &connector.target.database, error)
-            })?;
+            read(&mut conn)
+                .await
+                .map_err(|error| ConnectError::of(address, &connector.target.database, error))?;
         }
         Ok((conn, standing))
     };

@@ -291,7 +291,8 @@ impl PostgresDatabase {
         options: PostgresOptions,
     ) -> Result<Self, ConnectError> {
         let (target, servers, _) = servers_of(url, &options)?;
-        let shared = Shared::new(pool, target, servers, options, Arc::default(), |_, _| Watch::default());
+        let shared =
+            Shared::new(pool, target, servers, options, Arc::default(), |_, _| Watch::default());
         Ok(Self { shared })
     }
 
@@ -425,7 +426,9 @@ impl Attempts<'_> {
             };
             let kind = match &error {
                 PoolError::Timeout(TimeoutType::Wait) => StoreErrorKind::Busy,
-                PoolError::Backend(error) if is_full(error) && self.shared.pool.status().size > 0 => {
+                PoolError::Backend(error)
+                    if is_full(error) && self.shared.pool.status().size > 0 =>
+                {
                     self.shared.note_full();
                     if Instant::now() < waited {
                         continue;
@@ -629,11 +632,12 @@ pub(crate) fn store_error(operation: &'static str, error: tokio_postgres::Error)
         let cause = Unprepared(error);
         return StoreError::unavailable(operation, cause);
     }
-    let incompatible = is_of_a_value(&error) || error.code().is_some_and(|state| {
-        // Syntax and names, data that doesn't fit, constraints: no passing trouble.
-        ["42", "22", "23", "0A"].iter().any(|class| state.code().starts_with(class))
-            && *state != SqlState::INSUFFICIENT_PRIVILEGE
-    });
+    let incompatible = is_of_a_value(&error)
+        || error.code().is_some_and(|state| {
+            // Syntax and names, data that doesn't fit, constraints: no passing trouble.
+            ["42", "22", "23", "0A"].iter().any(|class| state.code().starts_with(class))
+                && *state != SqlState::INSUFFICIENT_PRIVILEGE
+        });
     let kind =
         if incompatible { StoreErrorKind::Incompatible } else { StoreErrorKind::Unavailable };
     StoreError::new(operation, kind, error)

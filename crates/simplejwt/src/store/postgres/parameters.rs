@@ -49,7 +49,11 @@ pub static URL_PARAMETERS: &[UrlParameter] = &[
         Honoured,
         "disable, allow, prefer, require, verify-ca, verify-full; no-verify is require",
     ),
-    row("sslrootcert", Honoured, "the file of certificate authorities; system: those that the system trusts"),
+    row(
+        "sslrootcert",
+        Honoured,
+        "the file of certificate authorities; system: those that the system trusts",
+    ),
     row("sslnegotiation", Honoured, "postgres or direct"),
     row("ssl", Honoured, "true is sslmode=require, false sslmode=disable, unless that is there"),
     row("ssl_require", Honoured, "true is at least sslmode=require"),
