@@ -144,7 +144,7 @@ pub(super) fn database_url(url: &str) -> Result<DatabaseUrl, String> {
     match kind(scheme)? {
         Sqlite => {
             let parsed = SqliteUrl::parse(url).map_err(|error| error.to_string())?;
-            match ambiguous(url, Path::new("")) {
+            match parsed.ambiguous(Path::new(".")) {
                 Some(problem) => Err(problem),
                 None => Ok(DatabaseUrl::Sqlite(parsed.path)),
             }
@@ -218,15 +218,13 @@ pub(super) fn busy_timeout(url: &str) -> Option<Duration> {
     SqliteUrl::parse(trimmed(url)).ok()?.busy_timeout
 }
 
-/// Whether another file in `directory` may be meant: the end of a sentence that names both.
-pub(super) fn ambiguous(url: &str, directory: &Path) -> Option<String> {
+/// Whether Django would find another file in `directory`: the end of a sentence that names both.
+pub(super) fn ambiguous_beside(directory: &Path, url: &str) -> Option<String> {
     let url = trimmed(url);
     let (scheme, _) = url.split_once(':')?;
-    if kind(scheme) != Ok(Sqlite) {
-        return None;
-    }
-    let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    SqliteUrl::parse(url).ok()?.ambiguous(here)
+    let parsed = SqliteUrl::parse(url).ok().filter(|_| kind(scheme) == Ok(Sqlite))?;
+    let is_there = directory.join(parsed.relative.as_ref()?).is_file();
+    is_there.then(|| parsed.ambiguous(directory)).flatten()
 }
 
 /// Parameters that name files.

@@ -89,16 +89,14 @@ fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
         layer.extend(files);
     }
     both_databases(&layer, &origin, problems);
+    let mut doubtful = false;
     for (item, given) in &mut layer {
         if item.path() == "database.url"
             && let Some(url) = given.value.as_str()
         {
-            // The working directory is looked at wherever the URL stands.
-            if database_url::ambiguous(url, Path::new("")).is_none() {
-                problems.extend(
-                    database_url::ambiguous(url, directory)
-                        .map(|problem| format!("{}: url {problem}", given.origin)),
-                );
+            if let Some(problem) = database_url::ambiguous_beside(directory, url) {
+                problems.push(format!("{}: url {problem}", given.origin));
+                doubtful = true;
             }
             given.value = database_url::relative_to(directory, url).into();
         }
@@ -114,6 +112,9 @@ fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
                 *file = path.to_string_lossy().into_owned();
             }
         }
+    }
+    if doubtful {
+        layer.retain(|(item, _)| item.path() != "database.url");
     }
     layer
 }

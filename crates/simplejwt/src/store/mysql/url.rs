@@ -389,7 +389,7 @@ mod tests {
             ("mysql://u:%ff@h/d", "password that isn't UTF-8"),
             ("mysql://h/d?conn_max_aeg=s3cret", "conn_max_aeg, which isn't known"),
             ("mysql://h/d?read_default_file=s3cret", "read_default_file, which isn't supported"),
-            ("mysql://h/d?ssl-cert=s3cret", "ssl-cert, which"),
+            ("mysql://h/d?ssl-crl=s3cret", "ssl-crl, which"),
             ("mysql://h/d?tls-version=TLSv1.3", "tls-version with a value other than"),
             ("mysql://h/d?connect_timeout=s3cret", "connect_timeout"),
             ("mysql://h/d?ssl=s3cret", "ssl that is no switch"),

@@ -425,7 +425,7 @@ mod tests {
             "port=6432&host=i,/run/pg&user=v&password=a%2Bb+&dbname=e&connect_timeout=3\
              &keepalives_idle=7&keepalives_interval=8&keepalives_count=9&tcp_user_timeout=1500\
              &application_name=x&target_session_attrs=primary&channel_binding=require\
-             &load_balance_hosts=random&sslnegotiation=direct&keepalives=1",
+             &load_balance_hosts=random&sslmode=require&sslnegotiation=direct&keepalives=1",
         );
         let expected: tokio_postgres::Config =
             "host=i,/run/pg port=6432,6432 user=v password='a+b+' dbname=e connect_timeout=3 \
