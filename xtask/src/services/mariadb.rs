@@ -108,6 +108,7 @@ character-set-server = utf8mb4
 collation-server = utf8mb4_general_ci
 ssl-cert = {folder}/server.pem
 ssl-key = {folder}/server.key
+ssl-ca = {folder}/ca.pem
 "
         )
     }

@@ -28,9 +28,10 @@ pub(super) enum Fault {
     SelfSigned,
     #[error(
         "the server's certificate is for {names} and not for {host}: connect by a name that it \
-         is for, or make one with subjectAltName=DNS:{host} (IP: for an address)"
+         is for, make one with subjectAltName={kind}:{host}, or let the issuer be enough \
+         (verify-ca, verify_ca)"
     )]
-    Name { host: String, names: String },
+    Name { host: String, names: String, kind: &'static str },
     #[error(
         "the server's certificate is of X.509 version 1, and none of the authorities known here \
          signed it: make a new one with extensions (openssl x509 -req … -extfile FILE, or openssl \
