@@ -46,7 +46,7 @@ impl Connector {
 
     /// A connection, and whether its server is read-only.
     async fn connect_to(&self, address: &Address) -> Result<(Conn, bool), ConnectError> {
-        let explain = |error| ConnectError::of(address, &self.target.database, error);
+        let explain = |error| ConnectError::of(address, &self.target, error);
         let mut conn =
             self.tls.open(&self.target, address, self.opts(address), self.connect_timeout).await?;
         // MariaDB and MySQL call the variable of the isolation level by different names.
