@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rustls::{AlertDescription, CertificateError, Error, OtherError};
+use rustls::{AlertDescription, CertificateError, Error, OtherError, PeerMisbehaved};
 
 use super::certificate::Certificate;
 
@@ -170,7 +170,11 @@ pub(super) fn sentence(error: &io::Error) -> String {
             _ => "the server broke off the handshake: its log says why",
         },
         Error::NoApplicationProtocol => NOT_DIRECT,
-        Error::PeerIncompatible(_) => NOTHING_IN_COMMON,
+        // With TLS 1.2 and a key for RSASSA-PSS alone, which goes with TLS 1.3.
+        Error::PeerIncompatible(_)
+        | Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => {
+            NOTHING_IN_COMMON
+        }
         Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => {
             "what listens there answers with something that isn't TLS: check host and port"
         }
