@@ -271,7 +271,7 @@ async fn reach(
         let (mut conn, standing) = connector.connect_to(address).await?;
         if is_one_of_several && matches!(standing, Standing::Synced | Standing::Behind) {
             read(&mut conn).await.map_err(|error| {
-                ConnectError::of(address, &connector.target.database, error)
+                ConnectError::of(address, &connector.target, error)
             })?;
         }
         Ok((conn, standing))
