@@ -190,12 +190,11 @@ impl PostgresDatabase {
             }))
             .build()
             .map_err(|error| ConnectError::Setup(error.into()))?;
-        let shared = Shared::new(pool, target, servers, options, |shared, servers| {
-            match servers.count() {
+        let shared =
+            Shared::new(pool, target, servers, options, |shared, servers| match servers.count() {
                 0 | 1 => Watch::default(),
                 _ => Watch::over(servers, options.connect_timeout, shared, Shared::forget),
-            }
-        });
+            });
         let database = Self { shared };
         match database.shared.pool.get().await {
             Ok(_) => Ok(database),
@@ -360,7 +359,9 @@ impl Attempts<'_> {
             };
             let kind = match &error {
                 PoolError::Timeout(TimeoutType::Wait) => StoreErrorKind::Busy,
-                PoolError::Backend(error) if is_full(error) && self.shared.pool.status().size > 0 => {
+                PoolError::Backend(error)
+                    if is_full(error) && self.shared.pool.status().size > 0 =>
+                {
                     self.shared.note_full();
                     if Instant::now() < waited {
                         continue;
