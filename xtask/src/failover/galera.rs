@@ -268,7 +268,8 @@ fn happen(event: Event, node: &mut Node, load: &Load<'_>) -> Result<()> {
             node.signal(Signal::CONT)?;
         }
         Event::Isolated => {
-            let isolate = |value| format!("SET GLOBAL wsrep_provider_options = 'gmcast.isolate={value}'");
+            let isolate =
+                |value| format!("SET GLOBAL wsrep_provider_options = 'gmcast.isolate={value}'");
             output(node.client(&isolate(1)))?;
             pass(Duration::from_secs(20));
             output(node.client(&isolate(0)))?;
@@ -299,8 +300,11 @@ pub(super) fn most_sessions() -> Result<usize> {
     let urls = cluster.urls();
     prepare(urls.first().context("no node")?, &folder)?;
     // Each server has its own node.
-    let own: Vec<String> =
-        cluster.nodes.iter().map(|node| format!("mysql://{ACCOUNT}@{}/simplejwt", node.host())).collect();
+    let own: Vec<String> = cluster
+        .nodes
+        .iter()
+        .map(|node| format!("mysql://{ACCOUNT}@{}/simplejwt", node.host()))
+        .collect();
     let site = Site::start(&own, &[("SIMPLEJWT_MAX_SESSIONS_PER_USER", "3")], &folder)?;
     let login = r#"{"username":"alice","password":"wonderland"}"#;
     let mut most = 0;

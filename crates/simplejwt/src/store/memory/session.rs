@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::{OutstandingToken, feed};
 use crate::store::session::{
     AccessClaims, Client, Descendant, EndSessions, Horizon, NewSession, NextToken, OpenSession,
     Opening, Refreshing, Revocation, Revocations, Session, SessionHead, SessionLimit,
     SessionRefresh, SessionStore, Subject, Successor, Which,
 };
+use crate::store::{OutstandingToken, feed};
 use crate::users::UserId;
 
 #[derive(Default)]

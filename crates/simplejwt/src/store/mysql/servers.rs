@@ -95,7 +95,8 @@ async fn membership(conn: &mut Conn) -> Result<Standing, Error> {
 
 async fn pairs(conn: &mut Conn, sql: &str) -> Result<Vec<(String, String)>, Error> {
     let rows: Vec<Row> = conn.query(sql).await?;
-    let text = |row: &Row, at| row.get_opt::<String, _>(at).and_then(Result::ok).unwrap_or_default();
+    let text =
+        |row: &Row, at| row.get_opt::<String, _>(at).and_then(Result::ok).unwrap_or_default();
     Ok(rows.iter().map(|row| (text(row, 0).to_ascii_lowercase(), text(row, 1))).collect())
 }
 

@@ -425,7 +425,9 @@ impl Attempts<'_> {
             };
             let kind = match &error {
                 PoolError::Timeout(TimeoutType::Wait) => StoreErrorKind::Busy,
-                PoolError::Backend(error) if is_full(error) && self.shared.pool.status().size > 0 => {
+                PoolError::Backend(error)
+                    if is_full(error) && self.shared.pool.status().size > 0 =>
+                {
                     self.shared.note_full();
                     if Instant::now() < waited {
                         continue;

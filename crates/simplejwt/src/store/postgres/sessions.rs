@@ -720,10 +720,9 @@ impl SessionStore for PostgresStore {
                 return Ok(Refreshing::Refreshed);
             }
         }
-        let outcome =
-            run!(self.database, "refresh", |client| {
-                self.sql.refresh(&mut client, refresh, was_good)
-            })?;
+        let outcome = run!(self.database, "refresh", |client| {
+            self.sql.refresh(&mut client, refresh, was_good)
+        })?;
         outcome.ok_or_else(|| {
             StoreError::unavailable("refresh", "other transactions came between, again and again")
         })
