@@ -17,7 +17,7 @@ const MANY: usize = 200;
 
 /// How many transactions have written so far.
 async fn transactions(raw: &tokio_postgres::Client) -> i64 {
-    let sql = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
+    let sql = "SELECT txid_snapshot_xmax(txid_current_snapshot())";
     raw.query_one(sql, &[]).await.unwrap().get(0)
 }
 

@@ -342,7 +342,9 @@ async fn a_commit_that_hangs_is_dated_by_its_end() {
         tokio::spawn(async move { store.refresh(&with_grace(30, "again")).await })
     };
     let blocked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-    while raw.query_one(blocked, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    while raw.query_one(blocked, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(!waiting.is_finished(), "{:?}", waiting.await);
+    }
     standby("").await;
     let answer = waiting.await.unwrap().unwrap();
     assert!(matches!(&answer, Refreshing::Repeated(next) if next.jti == "late"), "{answer:?}");

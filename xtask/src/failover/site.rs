@@ -49,6 +49,8 @@ fn server(url: &str, more: &[(&str, &str)], folder: &Path) -> Result<Command> {
         ("SIMPLEJWT_TOKEN_BLACKLIST", "true"),
         ("SIMPLEJWT_ROTATION_GRACE", "10s"),
         ("SIMPLEJWT_SESSION_CLAIM", "true"),
+        // What hasn't been heard of by then can't be told.
+        ("SIMPLEJWT_FEED_MAX_AGE", "1s"),
         ("SIMPLE_JWT", r#"{"ROTATE_REFRESH_TOKENS":true,"BLACKLIST_AFTER_ROTATION":true}"#),
         ("DATABASE_URL", url),
     ]);

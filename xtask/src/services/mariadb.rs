@@ -129,6 +129,7 @@ character-set-server = utf8mb4
 {own}
 ssl-cert = {folder}/server.pem
 ssl-key = {folder}/server.key
+ssl-ca = {folder}/ca.pem
 {further}"
         )
     }

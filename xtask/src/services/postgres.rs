@@ -20,6 +20,7 @@ listen_addresses = '127.0.0.1'
 max_connections = 400
 shared_buffers = 128MB
 max_wal_size = 2GB
+password_encryption = 'scram-sha-256'
 fsync = on
 full_page_writes = on
 synchronous_commit = on

@@ -85,13 +85,13 @@ impl Tls {
         Ok(())
     }
 
-    /// Puts `server.pem` and `server.key` into the folder, readable by the account alone.
+    /// Puts `server.pem`, `server.key` and `ca.pem` into the folder, readable by the account alone.
     ///
     /// # Errors
     /// A file can't be written.
     pub(super) fn give(&self, folder: &Path, account: &Account) -> Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
-        for name in ["server.pem", "server.key"] {
+        for name in ["server.pem", "server.key", "ca.pem"] {
             let copy = folder.join(name);
             fs::copy(self.folder.join(name), &copy)
                 .with_context(|| format!("can't write {}", copy.display()))?;

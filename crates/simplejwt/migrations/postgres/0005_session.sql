@@ -14,6 +14,6 @@ CREATE TABLE "simplejwt_revocation" ("sequence" bigint NOT NULL PRIMARY KEY, "ki
 CREATE INDEX "simplejwt_revocation_expires_at" ON "simplejwt_revocation" ("expires_at");
 CREATE INDEX "simplejwt_revocation_subject" ON "simplejwt_revocation" ("subject");
 CREATE TABLE "simplejwt_sequence" ("name" varchar(32) NOT NULL PRIMARY KEY, "value" bigint NOT NULL);
-INSERT INTO "simplejwt_sequence" ("name", "value") VALUES ('revocation', 0);
+INSERT INTO "simplejwt_sequence" ("name", "value") SELECT 'revocation', coalesce(max("sequence"), 0) FROM "simplejwt_revocation";
 CREATE TABLE "simplejwt_lease" ("name" varchar(32) NOT NULL PRIMARY KEY, "holder" varchar(64) NOT NULL, "expires_at" bigint NOT NULL);
 CREATE TABLE "simplejwt_user" ("user_id" varchar(255) NOT NULL PRIMARY KEY);

@@ -213,7 +213,10 @@ pub(crate) fn of_users(table: &str, error: &SchemaError, lines: &Lines) -> Probl
 pub(crate) fn refused(found: &[Problem], sql: &str, cause: &str) -> Option<Problem> {
     let is_known = |problem: &Problem| {
         problem.severity == Severity::Error
-            && problem.table.as_ref().is_some_and(|table| sql.contains(table.as_str()))
+            && problem
+                .table
+                .as_ref()
+                .is_some_and(|table| sql.contains(table.as_str()) || cause.contains(table.as_str()))
     };
     if found.iter().any(is_known) {
         return None;

@@ -45,6 +45,19 @@ pub(crate) const SESSION_TABLES: &[(&str, &[&str])] = &[
     ("simplejwt_user", &["user_id"]),
 ];
 
+/// The statements of the migration of our own tables that make these, with their indexes and rows. Each
+/// has a line of its own, and the table's name is the first that is quoted, or stands behind ON.
+pub(crate) fn only_of(sql: &str, tables: &[&str]) -> String {
+    let is_theirs = |line: &&str| {
+        let of = match line.split_once(" ON ") {
+            Some((_, of)) if line.starts_with("CREATE INDEX") => of,
+            _ => line,
+        };
+        !line.starts_with("--") && of.split('"').nth(1).is_some_and(|name| tables.contains(&name))
+    };
+    sql.lines().filter(is_theirs).flat_map(|line| [line, "\n"]).collect()
+}
+
 /// Why the tables of a database can't be used as they are.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -148,11 +148,9 @@ async fn tls_is_used_and_checked_as_the_url_says() {
     let world = World::new().await;
     let account = format!("tls_{}", std::process::id());
     let mut conn = admin(&server_url()).await;
-    conn.query_drop(format!(
-        "CREATE OR REPLACE USER {account}@'%' IDENTIFIED BY 'tls' REQUIRE SSL"
-    ))
-    .await
-    .unwrap();
+    conn.query_drop(format!("DROP USER IF EXISTS {account}@'%'")).await.unwrap();
+    let create = format!("CREATE USER {account}@'%' IDENTIFIED BY 'tls' REQUIRE SSL");
+    conn.query_drop(create).await.unwrap();
     conn.query_drop(format!("GRANT SELECT ON {}.* TO {account}@'%'", world.name)).await.unwrap();
     let base = url_of(&server_url(), &world.name)
         .replace("simplejwt:simplejwt@", &format!("{account}:tls@"));

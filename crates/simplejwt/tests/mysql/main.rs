@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+mod authentication;
 mod certificates;
 #[path = "../support/columns.rs"]
 mod columns;
@@ -14,7 +15,7 @@ mod instance;
 mod made;
 mod migrations;
 mod passwords;
-mod plugins;
+
 #[path = "../support/references.rs"]
 mod references;
 #[path = "../support/relay.rs"]

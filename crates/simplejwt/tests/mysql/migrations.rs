@@ -171,8 +171,6 @@ async fn what_another_node_makes_meanwhile_is_no_failure() {
     assert_eq!(migrating.await.unwrap().unwrap(), []);
     // A table that comes in between is the other's, too.
     world.run("DROP TABLE simplejwt_lease").await;
-    let table = world.one("SHOW CREATE TABLE simplejwt_user").await;
-    assert!(!table.is_empty());
     let done = migrate::apply(&database, &users, NOW).await.unwrap();
     assert_eq!(done.iter().map(|step| step.name).collect::<Vec<_>>(), ["0005_session"]);
     // Interrupted within the tables of groups and permissions.

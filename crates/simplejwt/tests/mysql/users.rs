@@ -290,6 +290,10 @@ impl crate::columns::Place for World {
         World::run(self, sql).await;
     }
 
+    async fn has_type(&self, name: &str) -> bool {
+        name != "uuid" || self.one("SELECT VERSION()").await.contains("MariaDB")
+    }
+
     async fn open(
         &self,
         table: UserTable,

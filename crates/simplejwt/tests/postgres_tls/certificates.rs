@@ -71,7 +71,7 @@ struct Case(&'static str, &'static [(&'static str, Result<(), &'static str>)]);
 
 const OK: Result<(), &str> = Ok(());
 /// Nothing is verified, so that nothing is wrong.
-const NOTHING: [&str; 2] = ["", "sslmode=require"];
+const NOTHING: (&str, Result<(), &str>) = ("", OK);
 
 /// `@` stands before the name of a file of authorities.
 const CASES: &[Case] = &[
@@ -87,6 +87,8 @@ const CASES: &[Case] = &[
     Case(
         "v1",
         &[
+            ("sslmode=prefer", OK),
+            ("sslmode=require", OK),
             ("sslmode=require&sslrootcert=@root", OK),
             ("sslmode=verify-ca&sslrootcert=@root", OK),
             ("sslmode=verify-full&sslrootcert=@root", OK),
@@ -191,14 +193,23 @@ const CASES: &[Case] = &[
     Case("self-expired", &[("sslmode=verify-ca&sslrootcert=@self-expired", Err("expired at 20"))]),
 ];
 
+/// One server for all, since each takes its time to start.
 #[tokio::test]
 async fn certificates_of_every_sort() {
     let server = Server::up("pg-certs");
     let made = Certificates::new();
+    each_is_taken_or_refused(&server, &made).await;
+    a_clients_logs_in(&server, &made).await;
+    the_documented_ones_are_taken(&server, &made).await;
+    every_method_logs_in_or_is_refused(&server).await;
+    prefer_goes_without_where_the_rules_want_that(&server).await;
+}
+
+async fn each_is_taken_or_refused(server: &Server, made: &Certificates) {
     let mut wrong = Vec::new();
     for Case(name, modes) in CASES {
-        server.show(&made, name).await;
-        let all = NOTHING.iter().map(|mode| (*mode, OK)).chain(modes.iter().copied());
+        server.show(made, name).await;
+        let all = std::iter::once(NOTHING).chain(modes.iter().copied());
         for (parameters, expected) in all {
             let (host, rest) = match parameters.strip_prefix("host=127.0.0.1&") {
                 Some(rest) => ("127.0.0.1", rest),
@@ -226,10 +237,8 @@ async fn certificates_of_every_sort() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[tokio::test]
-async fn a_clients_certificate_logs_in() {
-    let server = Server::up("pg-client");
-    let made = Certificates::new();
+async fn a_clients_logs_in(server: &Server, made: &Certificates) {
+    server.show(made, "good").await;
     std::fs::copy(made.path("root.crt"), server.data.join("clients.crt")).unwrap();
     let rules = server.data.join("pg_hba.conf");
     let before = std::fs::read_to_string(&rules).unwrap();
@@ -270,10 +279,89 @@ async fn a_clients_certificate_logs_in() {
     }
 }
 
+async fn every_method_logs_in_or_is_refused(server: &Server) {
+    let rules = server.data.join("pg_hba.conf");
+    let before = std::fs::read_to_string(&rules).unwrap();
+    let methods = [
+        ("by_scram", "scram-sha-256", OK),
+        ("by_md5", "md5", OK),
+        ("by_password", "password", OK),
+        ("by_trust", "trust", OK),
+        ("by_gss", "gss", Err("GSSAPI")),
+        ("by_nothing", "reject", Err("pg_hba.conf")),
+    ];
+    let mut lines = String::new();
+    for (role, method, _) in methods {
+        let encryption = if method == "md5" { "md5" } else { "scram-sha-256" };
+        server
+            .execute(&format!(
+                "SET password_encryption = '{encryption}'; CREATE ROLE {role} LOGIN PASSWORD 'pw'"
+            ))
+            .await;
+        lines += &format!("host all {role} 127.0.0.1/32 {method}\nlocal all {role} {method}\n");
+    }
+    let lines = lines.replace("local all by_gss gss\n", "");
+    std::fs::write(&rules, lines + &before).unwrap();
+    server.reload().await;
+    let socket = server.instance.variable("SIMPLEJWT_TEST_POSTGRES_SOCKET");
+    for (role, method, expected) in methods {
+        for url in [
+            format!("postgres://{role}:pw@localhost:{}/simplejwt", server.port),
+            format!("postgres://{role}:pw@localhost:{}/simplejwt?sslmode=disable", server.port),
+            format!("postgres://{role}:pw@/simplejwt?host={socket}&port={}", server.port),
+        ] {
+            // Over a socket there is no such method.
+            if method == "gss" && url.contains("host=") {
+                continue;
+            }
+            match (connect(&url).await, expected) {
+                (Ok(_), Ok(())) => {}
+                (Err(error), Err(part)) => {
+                    let text = told(&error);
+                    assert!(text.contains(part), "{url}: {text}");
+                    assert!(!error.is_transient(), "{url}: {text}");
+                }
+                (outcome, _) => panic!("{url}: {outcome:?}"),
+            }
+        }
+    }
+    std::fs::write(&rules, before).unwrap();
+}
+
 /// `prefer` is what one gets: with TLS where that is let in, without where it isn't.
-#[tokio::test]
-async fn prefer_goes_without_where_the_rules_want_that() {
-    let server = Server::up("pg-prefer");
+/// The commands of docs/database-tls.md as they are printed.
+async fn the_documented_ones_are_taken(server: &Server, made: &Certificates) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/database-tls.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let blocks: Vec<&str> =
+        page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let [own, signed, client, look] = blocks[..] else { panic!("{blocks:?}") };
+    let full = format!("sslmode=verify-full&sslrootcert={}", made.named("server.crt"));
+    made.run(own);
+    server.show(made, "server").await;
+    connect(&server.url("localhost", &full)).await.unwrap();
+    made.run(signed);
+    server.show(made, "server").await;
+    let full = full.replace("server.crt", "root.crt");
+    connect(&server.url("localhost", &full)).await.unwrap();
+    connect(&server.url("127.0.0.1", &full)).await.unwrap();
+    made.run(client);
+    std::fs::copy(made.path("root.crt"), server.data.join("clients.crt")).unwrap();
+    let rules = server.data.join("pg_hba.conf");
+    let before = std::fs::read_to_string(&rules).unwrap();
+    std::fs::write(&rules, format!("hostssl all simplejwt 127.0.0.1/32 cert\n{before}")).unwrap();
+    server.reload().await;
+    let (certificate, key) = (made.named("client.crt"), made.named("client.key"));
+    let url = server.url("localhost", &format!("{full}&sslcert={certificate}&sslkey={key}"));
+    connect(&url).await.unwrap();
+    // Its own rules let nobody in by a password, the test neither.
+    let without = refused(&server.url("localhost", &full)).await;
+    assert!(without.contains("sslcert"), "{without}");
+    std::fs::write(&rules, before).unwrap();
+    made.run(look);
+}
+
+async fn prefer_goes_without_where_the_rules_want_that(server: &Server) {
     let rules = server.data.join("pg_hba.conf");
     let url = |mode: &str| server.url("127.0.0.1", &format!("sslmode={mode}"));
     let line = "host all all 127.0.0.1/32 scram-sha-256";

@@ -92,9 +92,16 @@ async fn what_the_server_says_is_said_with_its_cure() {
     said(&at(&format!("nobody:{PASSWORD}"), "simplejwt"), "the name and the password", false).await;
     said(&at("simplejwt", "simplejwt"), "the URL has none", false).await;
     said(&at("simplejwt:simplejwt", "missing"), "no such database", false).await;
+    // TLS from the first byte on.
     let direct = at("simplejwt:simplejwt", "simplejwt") + "?sslmode=require&sslnegotiation=direct";
-    said(&direct, "PostgreSQL 17", false).await;
     let (role, made) = (format!("r{}", std::process::id()), Database::empty().await);
+    let client = made.client().await;
+    let version: String = client.query_one("SHOW server_version_num", &[]).await.unwrap().get(0);
+    if version.parse::<u32>().unwrap() >= 170_000 {
+        connect(&direct).await.unwrap();
+    } else {
+        said(&direct, "PostgreSQL 17", false).await;
+    }
     let name = &made.name;
     execute(&made.url, &format!("CREATE ROLE {role} PASSWORD 'x'")).await;
     let url = at(&format!("{role}:x"), name);

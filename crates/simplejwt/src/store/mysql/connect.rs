@@ -25,7 +25,7 @@ impl Connector {
         &self,
         address: &Address,
     ) -> Result<(Conn, Standing), ConnectError> {
-        let explain = |error| ConnectError::of(address, &self.target.database, error);
+        let explain = |error| ConnectError::of(address, &self.target, error);
         let mut conn =
             self.tls.open(&self.target, address, self.opts(address), self.connect_timeout).await?;
         if let Some(statement) = &self.target.init_command {

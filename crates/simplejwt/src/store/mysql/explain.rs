@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mysql_async::{DriverError, Error, IoError};
 
-use super::url::{Address, UrlError};
+use super::url::{Address, Target, UrlError};
 use crate::store::network;
 use crate::store::tls::sentence;
 
@@ -199,7 +199,7 @@ impl ConnectError {
         )
     }
 
-    pub(super) fn of(address: &Address, database: &str, error: Error) -> Self {
+    pub(super) fn of(address: &Address, target: &Target, error: Error) -> Self {
         let address = address.to_string();
         match error {
             Error::Driver(error) => Self::of_driver(address, error),
@@ -217,7 +217,7 @@ impl ConnectError {
                 let advice = network::advice(&source);
                 Self::Unreachable { address, advice, source: source.into() }
             }
-            Error::Server(error) => of_server(address, database, error),
+            Error::Server(error) => of_server(address, target, error),
             source => Self::Server { address, source: source.into() },
         }
     }
@@ -249,7 +249,7 @@ impl ConnectError {
     }
 }
 
-fn of_server(address: String, database: &str, error: mysql_async::ServerError) -> ConnectError {
+fn of_server(address: String, target: &Target, error: mysql_async::ServerError) -> ConnectError {
     let refused = |advice, error: mysql_async::ServerError| ConnectError::Refused {
         address: address.clone(),
         advice,
@@ -261,19 +261,20 @@ fn of_server(address: String, database: &str, error: mysql_async::ServerError) -
         source: error.into(),
     };
     match error.code {
-        // ACCESS_DENIED says so at its end: the client that has none sends none.
-        1045 | 1698 if error.message.ends_with("(using password: NO)") => refused(
-            "it asks for a password and the URL has none, or the user may not come from here or \
+        1045 | 1698 if target.password.as_ref().is_none_or(|password| password.is_empty()) => {
+            refused(
+                "it asks for a password and the URL has none, or the user may not come from here or \
              without TLS: write mysql://user:password@host/database",
-            error,
-        ),
+                error,
+            )
+        }
         1045 | 1698 => refused(
             "check the name and the password in the URL, from which hosts the user may come, and \
              whether it has to use TLS (REQUIRE SSL, REQUIRE X509)",
             error,
         ),
         1044 | 1049 => ConnectError::NoDatabase {
-            database: database.to_owned(),
+            database: target.database.clone(),
             address,
             source: error.into(),
         },

@@ -56,9 +56,7 @@ impl Tls {
         limit: Duration,
     ) -> Result<Conn, ConnectError> {
         let plain = async |opts: OptsBuilder| {
-            Conn::new(opts)
-                .await
-                .map_err(|error| ConnectError::of(address, &target.database, error))
+            Conn::new(opts).await.map_err(|error| ConnectError::of(address, target, error))
         };
         let Address::Host(host, port) = address else { return plain(opts).await };
         if target.ssl_mode == SslMode::Disabled {
@@ -71,7 +69,7 @@ impl Tls {
             Err(Failed::Tls(advice)) => {
                 Err(ConnectError::Tls { address: address.to_string(), advice })
             }
-            Err(Failed::Driver(error)) => Err(ConnectError::of(address, &target.database, error)),
+            Err(Failed::Driver(error)) => Err(ConnectError::of(address, target, error)),
         }
     }
 

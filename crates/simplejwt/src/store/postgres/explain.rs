@@ -279,7 +279,7 @@ fn of_server(target: &Target, error: &DbError) -> Said {
         return Said::NotNow("it is short of memory, disk or something else");
     }
     if starts("08") || starts("58") {
-        return Said::NotNow("a pooler or proxy stands there that can't reach its own server");
+        return of_pooler(error.message());
     }
     if starts("55") {
         return Said::NotNow("the database isn't open for connections");
@@ -287,10 +287,25 @@ fn of_server(target: &Target, error: &DbError) -> Said {
     Said::Other
 }
 
+/// PgBouncer has one code for nearly everything, and its texts in English alone.
+fn of_pooler(message: &str) -> Said {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["SSL required"]) {
+        return Said::Refused("it takes no connection without TLS: take sslmode=disable out");
+    }
+    if says(&["authentication failed", "no such user", "auth failed", "login rejected"]) {
+        return Said::Refused("check the name and the password, and the pooler's auth_file");
+    }
+    if says(&["no more connections allowed"]) {
+        return Said::NotNow("the pooler is full: raise its max_client_conn");
+    }
+    Said::NotNow("a pooler or proxy stands there that can't reach its own server")
+}
+
 fn of_authentication(cause: &str) -> &'static str {
     if cause.starts_with("server did not use channel binding") {
-        return "channel_binding=require needs TLS, a password kept as scram-sha-256, and a \
-                certificate whose signature has a hash (RSA or ECDSA, not Ed25519)";
+        return "channel_binding=require needs TLS, a password kept as scram-sha-256, no pooler between, \
+                and a certificate whose signature has a hash (RSA or ECDSA, not Ed25519)";
     }
     if cause.starts_with("unsupported") {
         return "it asks for an authentication that isn't supported (GSSAPI, SSPI, OAuth): use \
@@ -308,4 +323,42 @@ fn of_handshake(server: String, error: Error) -> ConnectError {
         return ConnectError::Tls { server, advice: advice.into() };
     }
     ConnectError::Tls { server, advice: cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pooler_says_is_told_apart() {
+        let told = |message| match of_pooler(message) {
+            Said::Refused(advice) => (false, advice),
+            Said::NotNow(advice) => (true, advice),
+            Said::NoDatabase | Said::Other => (false, ""),
+        };
+        for (message, transient, part) in [
+            ("SSL required", false, "sslmode=disable"),
+            ("SASL authentication failed", false, "password"),
+            ("password authentication failed", false, "password"),
+            ("no such user: nobody", false, "name"),
+            ("no more connections allowed (max_client_conn)", true, "max_client_conn"),
+            ("query_wait_timeout", true, "its own server"),
+            ("server login has been failing, cached error: connect failed", true, "its own server"),
+        ] {
+            let (may_pass, advice) = told(message);
+            assert!(may_pass == transient && advice.contains(part), "{message}: {advice}");
+        }
+    }
+
+    #[test]
+    fn what_the_driver_says_of_logging_in_is_told_apart() {
+        for (cause, part) in [
+            ("server did not use channel binding", "channel_binding=require"),
+            ("unsupported authentication method", "GSSAPI"),
+            ("unsupported SASL mechanism", "OAuth"),
+            ("invalid server signature", "right server"),
+        ] {
+            assert!(of_authentication(cause).contains(part), "{cause}");
+        }
+    }
 }

@@ -10,7 +10,9 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use super::PostgresDatabase;
 use super::schema;
 use crate::clock::Timestamp;
-use crate::store::schema::{BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SchemaError, Step, Table};
+use crate::store::schema::{
+    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step, Table, only_of,
+};
 use crate::users::sample::MADE_USERS;
 use crate::users::table::{UserTable, quoted, relation};
 
@@ -25,7 +27,6 @@ const BLACKLISTED_TOKEN: &str =
 const AUTH_PERMISSION: &str = include_str!("../../../migrations/postgres/0004_auth_permission.sql");
 const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 const SESSION: &str = include_str!("../../../migrations/postgres/0005_session.sql");
-const SESSION_TABLE: &str = "simplejwt_session";
 const EXPIRES_AT: &str = include_str!("../../../migrations/postgres/0006_expires_at.sql");
 /// The clauses of 0002 that depend on the table of users.
 const USER_COLUMN: &str = "\"user_id\" integer NULL";
@@ -185,11 +186,16 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
         let sql = AUTH_PERMISSION.to_owned();
         steps.push(Step { name: "0004_auth_permission", table: AUTH_PERMISSION_TABLE, sql });
     }
-    if table(SESSION_TABLE).await?.columns.is_empty() {
-        let sql = SESSION.to_owned();
-        steps.push(Step { name: "0005_session", table: SESSION_TABLE, sql });
-    } else {
-        schema::check_sessions(client).await?;
+    let mut missing = Vec::new();
+    for (name, wanted) in SESSION_TABLES {
+        let found = table(name).await?;
+        match found.columns.is_empty() {
+            true => missing.push(*name),
+            false => found.require(name, wanted.iter().copied())?,
+        }
+    }
+    if let Some(table) = missing.first() {
+        steps.push(Step { name: "0005_session", table, sql: only_of(SESSION, &missing) });
     }
     if schema::index(client, EXPIRES_AT_INDEX).await? != Some(true) {
         let sql = EXPIRES_AT.to_owned();

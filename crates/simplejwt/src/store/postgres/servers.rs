@@ -290,6 +290,11 @@ impl Servers {
         }
     }
 
+    /// One that is looked at, and isn't used, doesn't answer.
+    pub(super) fn failed(&self, at: usize) {
+        self.known().failed(at);
+    }
+
     /// A connection to this one, to be kept and asked how it stands.
     pub(super) async fn look(&self, at: usize) -> Option<(Client, JoinHandle<()>)> {
         let mut config = self.each.get(at)?.clone();

@@ -52,14 +52,20 @@ async fn look<T>(servers: Servers, at: usize, limit: Duration, pool: Weak<T>, fo
         if open.is_none() {
             open = servers.look(at).await;
         }
-        let Some((client, _)) = &open else { continue };
+        let Some((client, _)) = &open else {
+            servers.failed(at);
+            continue;
+        };
         match timeout(limit, standing(client)).await {
             Ok(Ok(standing)) if servers.is_newer(at, &standing) => {
                 let Some(pool) = pool.upgrade() else { return };
                 forget(&pool);
             }
             Ok(Ok(_)) => {}
-            Ok(Err(_)) | Err(_) => open = None,
+            Ok(Err(_)) | Err(_) => {
+                servers.failed(at);
+                open = None;
+            }
         }
     }
 }

@@ -11,7 +11,9 @@ use super::SqliteDatabase;
 use super::datetime::text;
 use super::schema;
 use crate::clock::Timestamp;
-use crate::store::schema::{BLACKLISTED, Column, EXPIRES_AT_INDEX, OUTSTANDING, SchemaError, Step};
+use crate::store::schema::{
+    BLACKLISTED, Column, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step, only_of,
+};
 use crate::users::sample::MADE_USERS;
 use crate::users::table::{UserTable, quoted};
 
@@ -26,7 +28,6 @@ const BLACKLISTED_TOKEN: &str =
 const AUTH_PERMISSION: &str = include_str!("../../../migrations/sqlite/0004_auth_permission.sql");
 const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 const SESSION: &str = include_str!("../../../migrations/sqlite/0005_session.sql");
-const SESSION_TABLE: &str = "simplejwt_session";
 const EXPIRES_AT: &str = include_str!("../../../migrations/sqlite/0006_expires_at.sql");
 /// The clause of 0002 that depends on the table of users.
 const USER_KEY: &str = r#""user_id" integer NULL REFERENCES "auth_user" ("id")"#;
@@ -124,11 +125,15 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
             sql: AUTH_PERMISSION.to_owned(),
         });
     }
-    if is_missing(connection, SESSION_TABLE)? {
-        let sql = SESSION.to_owned();
-        steps.push(Step { name: "0005_session", table: SESSION_TABLE, sql });
-    } else {
-        schema::check_sessions(connection)?;
+    let mut missing = Vec::new();
+    for (name, wanted) in SESSION_TABLES {
+        match is_missing(connection, name)? {
+            true => missing.push(*name),
+            false => drop(schema::table(connection, name, wanted.iter().copied())?),
+        }
+    }
+    if let Some(table) = missing.first() {
+        steps.push(Step { name: "0005_session", table, sql: only_of(SESSION, &missing) });
     }
     if !schema::has_index(connection, EXPIRES_AT_INDEX)? {
         let sql = EXPIRES_AT.to_owned();

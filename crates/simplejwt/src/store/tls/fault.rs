@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rustls::{AlertDescription, CertificateError, Error, OtherError};
+use rustls::{AlertDescription, CertificateError, Error, OtherError, PeerMisbehaved};
 
 use super::certificate::Certificate;
 
@@ -28,9 +28,10 @@ pub(super) enum Fault {
     SelfSigned,
     #[error(
         "the server's certificate is for {names} and not for {host}: connect by a name that it \
-         is for, or make one with subjectAltName=DNS:{host} (IP: for an address)"
+         is for, make one with subjectAltName={kind}:{host}, or let the issuer be enough \
+         (verify-ca, verify_ca)"
     )]
-    Name { host: String, names: String },
+    Name { host: String, names: String, kind: &'static str },
     #[error(
         "the server's certificate is of X.509 version 1, and none of the authorities known here \
          signed it: make a new one with extensions (openssl x509 -req … -extfile FILE, or openssl \
@@ -169,7 +170,11 @@ pub(super) fn sentence(error: &io::Error) -> String {
             _ => "the server broke off the handshake: its log says why",
         },
         Error::NoApplicationProtocol => NOT_DIRECT,
-        Error::PeerIncompatible(_) => NOTHING_IN_COMMON,
+        // With TLS 1.2 and a key for RSASSA-PSS alone, which goes with TLS 1.3.
+        Error::PeerIncompatible(_)
+        | Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => {
+            NOTHING_IN_COMMON
+        }
         Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => {
             "what listens there answers with something that isn't TLS: check host and port"
         }

@@ -40,7 +40,11 @@ impl Verifier {
         authorities: Vec<CertificateDer<'static>>,
     ) -> Result<Self, VerifierBuilderError> {
         let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(authorities.iter().cloned());
+        // One that says it is none is good for being shown by the server, and for nothing else.
+        let may_issue = |der: &&CertificateDer<'_>| {
+            Certificate::read(der).is_none_or(|found| found.is_authority() != Some(false))
+        };
+        store.add_parsable_certificates(authorities.iter().filter(may_issue).cloned());
         let webpki = match verify {
             Verify::Nothing => None,
             _ if store.is_empty() && !authorities.is_empty() => None,
@@ -107,8 +111,10 @@ impl Verifier {
     ) -> Result<(), Fault> {
         let certificate = certificate.ok_or(Fault::Unreadable)?;
         if !names::fits(certificate, host) {
+            let host_name = host;
             let (host, names) = (host.to_str().into_owned(), names::shown(certificate));
-            return Err(Fault::Name { host, names });
+            let kind = if matches!(host_name, ServerName::IpAddress(_)) { "IP" } else { "DNS" };
+            return Err(Fault::Name { host, names, kind });
         }
         // An authority that may issue for certain names only is held to it by webpki, which
         // knows nothing of common names.
@@ -153,8 +159,10 @@ impl Verifier {
         first_only: bool,
     ) -> Result<HandshakeSignatureValid, Error> {
         let certificate = Certificate::read(der).ok_or(Fault::Unreadable)?;
-        if self.verify == Verify::Nothing && !certificate.is_provable() {
-            return Ok(HandshakeSignatureValid::assertion());
+        match (self.verify, certificate.is_provable()) {
+            (_, true) => {}
+            (Verify::Nothing, false) => return Ok(HandshakeSignatureValid::assertion()),
+            (_, false) => return Err(Fault::Algorithm.into()),
         }
         let for_pss = PSS_KEYS.iter().find(|(scheme, _)| *scheme == signed.scheme);
         let scheme = for_pss.map_or(signed.scheme, |(_, same)| *same);

@@ -1,0 +1,136 @@
+//! Tables that lack something, made out of the migrations' own statements.
+
+use super::definition::Definition;
+
+/// A table as it isn't to be.
+#[derive(Debug)]
+pub(crate) struct Alteration {
+    pub(crate) table: Definition,
+    /// What the problem has to name.
+    pub(crate) names: Vec<String>,
+    /// Whether it is a table at all.
+    pub(crate) is_there: bool,
+}
+
+/// Types that can't hold what the column of this type has to.
+fn worse(kind: &str, is_sqlite: bool) -> Vec<String> {
+    if is_sqlite {
+        return match kind {
+            kind if kind.starts_with("varchar") || kind == "text" => vec!["integer".into()],
+            "bigint" => vec!["text".into()],
+            _ => Vec::new(),
+        };
+    }
+    if let Some(length) = kind.strip_prefix("varchar(").and_then(|rest| rest.strip_suffix(')')) {
+        let length: usize = length.parse().unwrap();
+        return vec![format!("varchar({})", length - 1), "bigint".into()];
+    }
+    let types: &[&str] = match kind {
+        "text" | "longtext" => &["varchar(255)", "bigint"],
+        "bigint" => &["smallint", "varchar(255)"],
+        "timestamp with time zone" => &["timestamp without time zone", "bigint", "varchar(30)"],
+        "datetime(6)" => &["bigint", "varchar(30)", "datetime"],
+        "integer" => &[],
+        other => panic!("no worse type than {other} is known"),
+    };
+    types.iter().map(|kind| (*kind).to_owned()).collect()
+}
+
+/// Every way in which these tables may lack something.
+pub(crate) fn alterations(definitions: &[Definition], is_sqlite: bool) -> Vec<Alteration> {
+    let mut all = Vec::new();
+    for table in definitions {
+        let name = &table.table;
+        let is_djangos = name.starts_with("token_blacklist");
+        let mut add = |table: Definition, names: &[&str]| {
+            let names = names.iter().map(|name| format!("\"{name}\"")).collect();
+            all.push(Alteration { table, names, is_there: true });
+        };
+        for column in table.columns() {
+            let piece = &table.pieces[column.at];
+            let names = [name.as_str(), column.name.as_str()];
+            // It isn't there.
+            let mut without = table.clone();
+            without.pieces[column.at] = format!("\"{}_\" integer NULL", column.name);
+            if !is_sqlite && piece.contains('`') {
+                without.pieces[column.at] = without.pieces[column.at].replace('"', "`");
+            }
+            let is_of_another = |sql: &String| {
+                let columns = sql.rsplit_once('(').map_or("", |(_, columns)| columns);
+                !columns.contains(&format!("\"{}\"", column.name))
+                    && !columns.contains(&format!("`{}`", column.name))
+            };
+            let at = column.at;
+            let mut place = 0;
+            without.pieces.retain(|piece| {
+                place += 1;
+                place == at + 1 || piece.starts_with(['"', '`']) || is_of_another(piece)
+            });
+            without.more.retain(|sql| !sql.starts_with("INSERT") && is_of_another(sql));
+            if !without.pieces.iter().any(|piece| piece.contains("AUTO_INCREMENT"))
+                || !piece.contains("AUTO_INCREMENT")
+            {
+                add(without, &names);
+            }
+            // It has another type.
+            if column.name != "user_id" || !is_djangos {
+                for kind in worse(&column.kind, is_sqlite) {
+                    let is_number = piece.contains("AUTO") || piece.contains("IDENTITY");
+                    if is_number && kind != "smallint" {
+                        continue;
+                    }
+                    let mut other = table.clone();
+                    let quote = &piece[..1];
+                    let rest = piece.splitn(3, ['"', '`']).nth(2).unwrap().trim();
+                    let rest = rest[column.kind.len()..].to_owned();
+                    let rest = match kind.starts_with("varchar") {
+                        true => rest,
+                        // Only a text has one.
+                        false => match rest.find(" CHARACTER SET") {
+                            Some(at) => rest[at..].split_once("_bin").unwrap().1.to_owned(),
+                            None => rest,
+                        },
+                    };
+                    other.pieces[column.at] = format!("{quote}{}{quote} {kind}{rest}", column.name);
+                    other.more.retain(|sql| !sql.starts_with("INSERT") && !sql.contains("_like"));
+                    add(other, &names);
+                }
+            }
+            // It can't be empty.
+            let may_stay_null = is_djangos && column.name != "user_id";
+            if !column.not_null && !may_stay_null {
+                let mut never = table.clone();
+                never.pieces[column.at] = piece.replacen(" NULL", " NOT NULL", 1);
+                add(never, &names);
+            }
+            // The database doesn't number it.
+            for word in [" AUTO_INCREMENT", " GENERATED BY DEFAULT AS IDENTITY"] {
+                if piece.contains(word) {
+                    let mut plain = table.clone();
+                    plain.pieces[column.at] = piece.replacen(word, "", 1);
+                    add(plain, &names);
+                }
+            }
+        }
+        // There is another column that has to be filled.
+        let mut foreign = table.clone();
+        let quote = if is_sqlite || !table.pieces[0].contains('`') { '"' } else { '`' };
+        let last = foreign.columns().last().unwrap().at;
+        foreign.pieces.insert(last + 1, format!("{quote}extra{quote} integer NOT NULL"));
+        foreign.more.retain(|sql| !sql.starts_with("INSERT"));
+        add(foreign, &[name, "extra"]);
+        for (column, without) in table.without_each_unique() {
+            // Nothing but the other tables' keys leads to it.
+            if name == "token_blacklist_blacklistedtoken" && column == "id" {
+                continue;
+            }
+            add(without, &[name, &column]);
+        }
+        for (column, without) in table.without_each_index() {
+            add(without, &[name, &column]);
+        }
+        let names = vec![format!("\"{name}\""), "`migrate`".to_owned()];
+        all.push(Alteration { table: table.clone(), names, is_there: false });
+    }
+    all
+}

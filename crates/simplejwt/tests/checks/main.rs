@@ -1,0 +1,33 @@
+//! `check`: whatever a database lacks is named, with the line that mends it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+mod alterations;
+mod definition;
+mod mysql;
+mod postgres;
+mod rights;
+mod sqlite;
+#[path = "../support/mod.rs"]
+mod support;
+mod users;
+#[path = "../mysql/world.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod world;
+
+use simplejwt::Settings;
+use simplejwt::store::check::{Problems, Uses};
+
+/// Everything that a server may do.
+fn every_use() -> Uses {
+    let settings =
+        Settings { token_blacklist: true, update_last_login: true, ..Settings::default() };
+    let uses = Uses::of(&settings);
+    assert!(uses.sessions && uses.purge && uses.last_login);
+    uses
+}
+
+/// Each problem as text.
+fn texts(problems: &Problems) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
+}

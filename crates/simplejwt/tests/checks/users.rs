@@ -1,0 +1,172 @@
+//! Tables of users: inherited ones, and columns whose type doesn't say what is in them.
+
+use rusqlite::Connection;
+use simplejwt::store::postgres::migrate;
+use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions};
+use simplejwt::store::{mysql, postgres, sqlite};
+use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
+use simplejwt::users::mysql::MysqlUsers;
+use simplejwt::users::postgres::PostgresUsers;
+use simplejwt::users::sqlite::SqliteUsers;
+use simplejwt::users::table::UserTable;
+
+use super::support::postgres::Database;
+use super::support::{NOW, hashing_pool};
+use super::world::World;
+use super::{every_use, texts};
+
+/// Two tables as Django makes them of a model that inherits from another, and its tokens.
+const INHERITED: [&str; 3] = [
+    "CREATE TABLE shop_account (id integer PRIMARY KEY, username varchar(150) NOT NULL UNIQUE, \
+     password varchar(128) NOT NULL, last_login datetime NULL, is_active bool NOT NULL, \
+     is_staff bool NOT NULL, is_superuser bool NOT NULL)",
+    "CREATE TABLE shop_customer (account_ptr_id integer NOT NULL PRIMARY KEY, \
+     phone varchar(20) NOT NULL, \
+     CONSTRAINT parent FOREIGN KEY (account_ptr_id) REFERENCES shop_account (id))",
+    "ALTER TABLE token_blacklist_outstandingtoken \
+     ADD CONSTRAINT owner FOREIGN KEY (user_id) REFERENCES shop_customer (account_ptr_id)",
+];
+
+/// Both ways to name it come to the same sentence, and none sends to the other.
+fn tells(table: &str, found: &[String]) {
+    assert_eq!(found.len(), 1, "{table}: {found:#?}");
+    let text = &found[0];
+    assert!(
+        text.contains("\"shop_customer\" inherits from \"shop_account\"")
+            && text.contains("token_blacklist = false and name shop_account"),
+        "{table}: {text}"
+    );
+}
+
+fn named(table: &str) -> UserTable {
+    UserTable { table: table.into(), ..UserTable::default() }
+}
+
+#[tokio::test]
+async fn users_in_two_tables_are_refused_with_one_sentence() {
+    let made = Database::migrated().await;
+    let client = made.client().await;
+    let drop = "ALTER TABLE token_blacklist_outstandingtoken \
+                DROP CONSTRAINT token_blacklist_outs_user_id_83bc629a_fk_auth_user";
+    client.batch_execute(drop).await.unwrap();
+    for sql in INHERITED {
+        client.batch_execute(&sql.replace("datetime", "timestamptz")).await.unwrap();
+    }
+    let database = made.connect().await;
+    for table in ["shop_customer", "shop_account"] {
+        let users = named(table);
+        let found = postgres::check::check(&database, &users, &every_use()).await.unwrap();
+        tells(table, &texts(&found));
+        let refused = migrate::plan(&database, &users).await.unwrap_err();
+        tells(table, &[refused.to_string()]);
+    }
+
+    let world = World::new().await;
+    let store = world.store().await;
+    world
+        .run(
+            "ALTER TABLE token_blacklist_outstandingtoken \
+             DROP FOREIGN KEY token_blacklist_outs_user_id_83bc629a_fk_auth_user",
+        )
+        .await;
+    for sql in INHERITED {
+        world.run(sql).await;
+    }
+    for table in ["shop_customer", "shop_account"] {
+        let users = named(table);
+        let found = mysql::check::check(store.database(), &users, &every_use()).await.unwrap();
+        tells(table, &texts(&found));
+        let refused = mysql::migrate::plan(store.database(), &users).await.unwrap_err();
+        tells(table, &[refused.to_string()]);
+    }
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db.sqlite3");
+    let database = SqliteDatabase::open_or_create(&path, SqliteOptions::default()).unwrap();
+    let direct = Connection::open(&path).unwrap();
+    direct.execute_batch(&INHERITED[..2].join(";\n")).unwrap();
+    direct
+        .execute_batch(
+            &include_str!("../../migrations/sqlite/0002_outstanding_token.sql")
+                .replace("\"auth_user\" (\"id\")", "shop_customer (account_ptr_id)"),
+        )
+        .unwrap();
+    for table in ["shop_customer", "shop_account"] {
+        let users = named(table);
+        let refused = sqlite::migrate::plan(&database, &users).unwrap_err();
+        tells(table, &[refused.to_string()]);
+    }
+}
+
+/// Every column that is wrong is told at once.
+#[tokio::test]
+async fn all_columns_are_looked_at() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db.sqlite3");
+    let database = SqliteDatabase::open_or_create(&path, SqliteOptions::default()).unwrap();
+    sqlite::migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
+    let users = UserTable {
+        login: "mail".into(),
+        is_staff: Some("username".into()),
+        columns: vec!["phone".into(), "password".into()],
+        ..UserTable::default()
+    };
+    let found = texts(&sqlite::check::check(&database, &users, &every_use()).await.unwrap());
+    for part in [
+        "no column \"mail\"",
+        "no column \"phone\"",
+        "column \"username\" of the table \"auth_user\" has the type \"varchar(150)\", out of which",
+        "column \"password\" holds a secret",
+    ] {
+        assert!(found.iter().any(|text| text.contains(part)), "{part}: {found:#?}");
+    }
+    let users = UserTable { login: "email".into(), ..UserTable::default() };
+    let problems = sqlite::check::check(&database, &users, &every_use()).await.unwrap();
+    let remedy = &problems.iter().next().unwrap().remedy;
+    Connection::open(&path).unwrap().execute_batch(remedy).unwrap();
+    let problems = sqlite::check::check(&database, &users, &every_use()).await.unwrap();
+    assert!(problems.is_empty(), "{problems}");
+}
+
+/// A column of 32 characters holds UUIDs, unless its rows say otherwise.
+#[tokio::test]
+async fn what_is_in_a_column_of_32_characters_tells_what_it_holds() {
+    const CODES: &str = "ALTER TABLE auth_user ADD COLUMN code char(32) NULL";
+    const UNIQUE: &str = "CREATE UNIQUE INDEX codes ON auth_user (code)";
+    const VALUE: &str = "UPDATE auth_user SET code = 'K-2041' WHERE username = 'ann'";
+    let users = || UserTable { login: "code".into(), ..UserTable::default() };
+    let ann = || NewUser { username: "ann".into(), password: "!".into(), ..NewUser::default() };
+    let options = UserOptions::default();
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db.sqlite3");
+    let database = SqliteDatabase::open_or_create(&path, SqliteOptions::default()).unwrap();
+    sqlite::migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
+    let open = |users| SqliteUsers::open(&database, users, hashing_pool(), options).unwrap();
+    open(UserTable::default()).create_user(ann(), NOW).await.unwrap();
+    let direct = Connection::open(&path).unwrap();
+    direct.execute_batch(&[CODES, UNIQUE].join(";\n")).unwrap();
+    // Nothing says otherwise yet.
+    assert!(open(users()).by_username("K-2041").await.unwrap().is_none());
+    direct.execute_batch(VALUE).unwrap();
+    assert_eq!(open(users()).by_username("K-2041").await.unwrap().unwrap().username, "K-2041");
+
+    let made = Database::migrated().await;
+    let client = made.client().await;
+    let database = made.connect().await;
+    let open =
+        async |users| PostgresUsers::open(&database, users, hashing_pool(), options).await.unwrap();
+    open(UserTable::default()).await.create_user(ann(), NOW).await.unwrap();
+    client.batch_execute(&[CODES, UNIQUE, VALUE].join(";\n")).await.unwrap();
+    assert!(open(users()).await.by_username("K-2041").await.unwrap().is_some());
+
+    let world = World::new().await;
+    let database = world.store().await.database().clone();
+    let open =
+        async |users| MysqlUsers::open(&database, users, hashing_pool(), options).await.unwrap();
+    open(UserTable::default()).await.create_user(ann(), NOW).await.unwrap();
+    for sql in [CODES, UNIQUE, VALUE] {
+        world.run(sql).await;
+    }
+    assert!(open(users()).await.by_username("K-2041").await.unwrap().is_some());
+}
