@@ -27,6 +27,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
+#[cfg(not(feature = "postgres"))]
+use certificate::Certificate;
 #[cfg(feature = "postgres")]
 pub(super) use certificate::Certificate;
 #[cfg(feature = "postgres")]

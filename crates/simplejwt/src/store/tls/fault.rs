@@ -172,9 +172,7 @@ pub(super) fn sentence(error: &io::Error) -> String {
         Error::NoApplicationProtocol => NOT_DIRECT,
         // With TLS 1.2 and a key for RSASSA-PSS alone, which goes with TLS 1.3.
         Error::PeerIncompatible(_)
-        | Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => {
-            NOTHING_IN_COMMON
-        }
+        | Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => NOTHING_IN_COMMON,
         Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => {
             "what listens there answers with something that isn't TLS: check host and port"
         }

@@ -51,7 +51,7 @@ pub(super) fn shown(certificate: &Certificate<'_>) -> String {
         let sixteen: Result<[u8; 16], _> = bytes.as_slice().try_into();
         four.map(std::net::IpAddr::from).or(sixteen.map(std::net::IpAddr::from)).ok()
     });
-    let mut all: Vec<String> = names.dns.iter().cloned().collect();
+    let mut all: Vec<String> = names.dns.clone();
     all.extend(addresses.map(|address| address.to_string()));
     if all.is_empty() {
         all.extend(certificate.common_name());

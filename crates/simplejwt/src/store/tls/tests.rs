@@ -69,7 +69,8 @@ async fn keys_of_every_kind() {
     let weak: Result<(), &str> = Err("too weak");
     // How it is made, what the server is told besides, and what comes of it where nothing is
     // verified and where the certificate itself is the authority.
-    let cases: [(&str, &str, Result<(), &str>, Result<(), &str>); 13] = [
+    type Case<'a> = (&'a str, &'a str, Result<(), &'a str>, Result<(), &'a str>);
+    let cases: [Case<'_>; 13] = [
         (&v1.replace('K', "rsa:1024"), "-tls1_2", good, weak),
         (&v1.replace('K', "rsa:1024"), "-tls1_3", good, weak),
         ("openssl req NEW -newkey rsa:2048 -md5", "", good, good),
