@@ -461,7 +461,7 @@ fn away_for_a_while_and_a_standby_promoted_under_load() {
         instance.signal("-KILL");
         let begun = Instant::now();
         load.await_more(&load.refused, 2 * CHAINS);
-        assert_eq!(server.get("/readyz").status, 503);
+        await_readiness(server, 503);
         let verified = format!(r#"{{"token":"{access}"}}"#);
         let verify = server.post("/api/token/verify/", &verified);
         instance.services(&["standby", "promote"]);

@@ -118,7 +118,8 @@ async fn what_the_server_keeps_from_working_is_told() {
     let (database, client) = (made.connect().await, made.client().await);
     client
         .batch_execute(
-            "ALTER TABLE token_blacklist_outstandingtoken ALTER COLUMN jti TYPE uuid \
+            "DROP INDEX token_blacklist_outstandingtoken_jti_hex_d9bdf6f7_like; \
+             ALTER TABLE token_blacklist_outstandingtoken ALTER COLUMN jti TYPE uuid \
              USING '6f1c3a52-9a38-4d5e-8a52-0123456789ab'; \
              DROP TABLE token_blacklist_blacklistedtoken; \
              CREATE VIEW token_blacklist_blacklistedtoken AS SELECT 1 AS id; \

@@ -52,23 +52,36 @@ impl Lines {
         }
     }
 
-    /// Gives a column the type that it has to have.
-    pub(crate) fn retype(&self, needed: &Needed, column: &super::needed::Column) -> String {
+    /// Gives a column the type that it has to have; `declared` is the one that it has.
+    pub(crate) fn retype(
+        &self,
+        needed: &Needed,
+        column: &super::needed::Column,
+        declared: &str,
+    ) -> String {
         let (table, name) = (self.table(needed.name), self.quote(column.name));
         let kind = self.type_of(column.holds, needed.is_djangos);
         match self {
             // Its tables can't be altered so.
             Self::Sqlite => anew(needed),
-            Self::Postgres if column.holds == Holds::Moment => format!(
-                "ALTER TABLE {table} ALTER COLUMN {name} TYPE {kind} \
-                 USING {name} AT TIME ZONE 'UTC';"
-            ),
             Self::Postgres => {
-                format!("ALTER TABLE {table} ALTER COLUMN {name} TYPE {kind} USING {name}::{kind};")
+                let using = match column.holds {
+                    Holds::Moment if declared.starts_with("timestamp") => {
+                        format!("{name} AT TIME ZONE 'UTC'")
+                    }
+                    // Nobody knows in which unit.
+                    Holds::Moment if is_number(declared) => return format!("make it {kind}"),
+                    _ => format!("{name}::{kind}"),
+                };
+                format!("ALTER TABLE {table} ALTER COLUMN {name} TYPE {kind} USING {using};")
             }
             Self::Mysql { .. } => {
-                let null = if column.null { "NULL" } else { "NOT NULL" };
-                format!("ALTER TABLE {table} MODIFY {name} {kind} {null};")
+                let rest = match (column.holds, column.null) {
+                    (Holds::Id, _) => "NOT NULL AUTO_INCREMENT",
+                    (_, true) => "NULL",
+                    (_, false) => "NOT NULL",
+                };
+                format!("ALTER TABLE {table} MODIFY {name} {kind} {rest};")
             }
         }
     }
@@ -158,6 +171,10 @@ impl Lines {
 
 /// What brings the tables of an older `token_blacklist` up to date.
 pub(super) const DJANGOS_MIGRATIONS: &str = "python manage.py migrate token_blacklist";
+
+fn is_number(declared: &str) -> bool {
+    ["int", "numeric", "double", "real"].iter().any(|part| declared.contains(part))
+}
 
 /// What is done about a table of SQLite's.
 fn anew(needed: &Needed) -> String {

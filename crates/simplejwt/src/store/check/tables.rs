@@ -73,18 +73,18 @@ pub(crate) fn judge(needed: &Needed, found: &FoundTable, lines: &Lines) -> Vec<P
                     "{has} has the type \"{declared}\", which is too short for what is written \
                      into it"
                 );
-                problems.push(Problem::error(name, what, lines.retype(needed, column)));
+                problems.push(Problem::error(name, what, lines.retype(needed, column, declared)));
             }
             Fit::Coarse => {
                 let what = format!(
                     "{has} has the type \"{declared}\", which leaves out fractions of seconds"
                 );
-                problems.push(Problem::warning(name, what, lines.retype(needed, column)));
+                problems.push(Problem::warning(name, what, lines.retype(needed, column, declared)));
             }
             Fit::Other => {
                 let kind = lines.type_of(column.holds, needed.is_djangos);
                 let what = format!("{has} has the type \"{declared}\" in place of {kind}");
-                problems.push(Problem::error(name, what, lines.retype(needed, column)));
+                problems.push(Problem::error(name, what, lines.retype(needed, column, declared)));
             }
         }
         if column.null && there.not_null {

@@ -90,10 +90,16 @@ impl Check<'_> {
         self.server(conn, pool).await?;
         conn.query_drop("START TRANSACTION").await?;
         let checked = self.users(conn, users).await?;
+        let has_users = found(conn, &users.table).await?.0.relation != Relation::Missing;
         for needed in needed(self.uses) {
             let (found, engine) = found(conn, needed.name).await?;
             let denied = self.trials(conn, needed).await?;
-            if found.relation == Relation::Missing && denied {
+            // Without a right on them, columns aren't shown.
+            let is_whole = needed
+                .columns
+                .iter()
+                .all(|column| schema::find(&found.table.columns, column.name).is_some());
+            if denied && !is_whole {
                 continue;
             }
             self.problems.extend(judge(needed, &found, &self.lines));
@@ -101,9 +107,10 @@ impl Check<'_> {
                 continue;
             }
             self.engine(needed.name, &engine);
-            if needed.name == OUTSTANDING {
+            if needed.name == OUTSTANDING && has_users {
                 self.owners(conn, users, &found, checked.as_ref()).await?;
-            } else if !needed.is_djangos {
+            }
+            if !needed.is_djangos {
                 self.collations(conn, needed).await?;
             }
             if needed.name == "simplejwt_sequence" {
@@ -246,7 +253,7 @@ impl Check<'_> {
                      compare by bytes",
                     found.name, needed.name, collation.name
                 );
-                let line = self.lines.retype(needed, column);
+                let line = self.lines.retype(needed, column, &found.declared);
                 self.problems.push(Problem::error(needed.name, what, line));
             }
         }
@@ -286,13 +293,8 @@ impl Check<'_> {
         let (found, engine) = found(conn, name).await?;
         // Of a table on which it has no right at all, nothing is shown.
         let is_hidden = found.relation == Relation::Missing;
-        let there: Vec<&str> = match is_hidden {
-            true => every.clone(),
-            false => every
-                .into_iter()
-                .filter(|name| schema::find(&found.table.columns, name).is_some())
-                .collect(),
-        };
+        let is_shown = |name: &&str| schema::find(&found.table.columns, name).is_some();
+        let there = every;
         let updated = |column: Option<&'_ str>, is_used: bool| {
             column.filter(|name| is_used && there.contains(name)).map(str::to_owned)
         };
@@ -324,6 +326,10 @@ impl Check<'_> {
             let what = format!("the table \"{name}\" is kept by {engine}, without transactions");
             let line = format!("ALTER TABLE {} ENGINE = InnoDB;", backticked(name));
             self.problems.push(Problem::warning(name, what, line));
+        }
+        // Without a right on them, columns aren't shown.
+        if denied && !there.iter().all(is_shown) {
+            return Ok(None);
         }
         let mut errors = UserColumns::every_error(users, &found.table.columns, Dialect::Strict);
         if let Some(parent) = found.table.parent()

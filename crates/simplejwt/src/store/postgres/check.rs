@@ -52,8 +52,9 @@ const SEQUENCES: &str = "\
     SELECT s.oid::regclass::text FROM pg_attrdef AS d JOIN pg_depend AS p \
     ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid \
     AND p.refclassid = 'pg_class'::regclass \
-    JOIN pg_class AS s ON s.oid = p.refobjid AND s.relkind = 'S' \
-    WHERE d.adrelid = to_regclass($1) AND NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE')";
+    JOIN pg_class AS s ON s.oid = p.refobjid WHERE d.adrelid = to_regclass($1) \
+    AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE') \
+    ELSE false END";
 /// Commands of policies that let everything through.
 const POLICIES: &str = "\
     SELECT count(*) FILTER (WHERE polpermissive AND polcmd = '*' \
@@ -114,7 +115,7 @@ impl Check<'_> {
             return Ok(self.problems);
         }
         let users = &schema::resolved(self.client, users).await?;
-        let checked = self.users(users).await?;
+        let (checked, has_users) = self.users(users).await?;
         for needed in needed(self.uses) {
             let found = self.found(needed.name).await?;
             if found.relation == Relation::Missing && self.elsewhere(needed.name, false).await? {
@@ -136,7 +137,7 @@ impl Check<'_> {
                     .collect::<Vec<_>>()
             })
             .await?;
-            if needed.name == OUTSTANDING {
+            if needed.name == OUTSTANDING && has_users {
                 self.owners(users, &found, checked.as_ref().map(|it| &it.columns)).await?;
             }
             if needed.name == "simplejwt_sequence" {
@@ -365,8 +366,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// What the users' table is, where it can be used.
-    async fn users(&mut self, users: &UserTable) -> PgResult<Option<Checked>> {
+    /// What the users' table is, where it can be used; whether there is one.
+    async fn users(&mut self, users: &UserTable) -> PgResult<(Option<Checked>, bool)> {
         let name = users.table.as_str();
         let found = self.found(name).await?;
         if found.relation == Relation::Missing {
@@ -374,11 +375,11 @@ impl Check<'_> {
                 let error = found.table.require(name, []).err();
                 let error = match error {
                     Some(error) => schema::with_tables(self.client, error).await,
-                    None => return Ok(None),
+                    None => return Ok((None, false)),
                 };
                 self.problems.push(of_users(name, &error, &Lines::Postgres));
             }
-            return Ok(None);
+            return Ok((None, false));
         }
         let mut errors = UserColumns::every_error(users, &found.table.columns, Dialect::Strict);
         if let Some(parent) = found.table.parent()
@@ -414,9 +415,9 @@ impl Check<'_> {
         );
         self.rights_on(name, &wanted).await?;
         if is_bad {
-            return Ok(None);
+            return Ok((None, true));
         }
-        Ok(schema::check_users(self.client, users).await.ok())
+        Ok((schema::check_users(self.client, users).await.ok(), true))
     }
 
     /// Whose tokens they are.

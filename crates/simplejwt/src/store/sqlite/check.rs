@@ -61,13 +61,14 @@ pub async fn check(
 fn all(connection: &Connection, users: &UserTable, uses: &Uses) -> rusqlite::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     let checked = users_table(connection, users, &mut problems)?;
+    let has_users = found(connection, &users.table)?.relation != Relation::Missing;
     for needed in needed(uses) {
         let found = found(connection, needed.name)?;
         problems.extend(judge(needed, &found, &Lines::Sqlite));
         if found.relation != Relation::Table {
             continue;
         }
-        if needed.name == OUTSTANDING {
+        if needed.name == OUTSTANDING && has_users {
             problems.extend(owners(connection, users, &found, checked.as_ref()));
         }
         let has_columns = found.table.columns.iter().any(|column| column.name == "name");
