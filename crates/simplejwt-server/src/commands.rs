@@ -33,9 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
             quickstart::run(&options)
         }
         Command::Serve => run_serve(&load(file)?),
-        Command::Migrate { check, for_django } => {
-            migrate::run(&load(file)?, check, for_django)
-        }
+        Command::Migrate { check, for_django } => migrate::run(&load(file)?, check, for_django),
         Command::User(command) => user::run(&load(file)?, command),
         Command::Session(command) => session::run(&load(file)?, command),
         Command::Token(command) => token::run(&load(file)?, command),

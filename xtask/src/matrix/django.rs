@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::suites::{Outcome, Suite, Suites, logs};
 use super::Done;
+use super::suites::{Outcome, Suite, Suites, logs};
 use crate::process::{command, root};
 use crate::services::{Kind, Up};
 use crate::tally::Tally;

@@ -37,9 +37,8 @@ pub(crate) fn all() -> Vec<Row> {
     let bouncer = |name, source| row(name, "PgBouncer", Server::PgBouncer(source));
     let mysql = |name, source| row(name, "MySQL", Server::Mysql(Some(source), ""));
     let mariadb = |name, source| row(name, "MariaDB", Server::Mysql(source, ""));
-    let strict = |name, heading, source, options| {
-        row(name, heading, Server::Mysql(Some(source), options))
-    };
+    let strict =
+        |name, heading, source, options| row(name, heading, Server::Mysql(Some(source), options));
     vec![
         postgres("postgres-12", Some(Source::Npm("12.22.0-beta.15"))),
         postgres("postgres-13", Some(Source::Debian("bullseye"))),

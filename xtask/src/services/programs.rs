@@ -64,7 +64,8 @@ impl Programs {
 
     /// Debian puts servers and what makes their data into different folders.
     fn path(&self, program: &str) -> PathBuf {
-        let there = |folder: &Path| Some(folder.join(program)).filter(|path| self.outside(path).exists());
+        let there =
+            |folder: &Path| Some(folder.join(program)).filter(|path| self.outside(path).exists());
         let found = there(&self.bin).or_else(|| there(Path::new("/usr/bin")));
         found.unwrap_or_else(|| program.into())
     }

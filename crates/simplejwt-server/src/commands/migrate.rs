@@ -30,7 +30,9 @@ pub(crate) fn run(loaded: &Loaded, check: bool, for_django: bool) -> Result<Exit
     }
     match told {
         Some(told) if told.is_empty() => {
-            output::print("Django knows of everything already: `manage.py migrate` does the rest\n")?;
+            output::print(
+                "Django knows of everything already: `manage.py migrate` does the rest\n",
+            )?;
         }
         Some(told) => output::print(&format!(
             "told Django that {} is done: run `manage.py migrate`, which does the rest\n",

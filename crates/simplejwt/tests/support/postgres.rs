@@ -142,9 +142,8 @@ pub(crate) async fn execute(url: &str, sql: &str) {
 /// Also with somebody connected to it, which PostgreSQL 12 needs two statements for.
 async fn drop_database(name: &str) {
     let url = server(VARIABLE);
-    let leave = format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-    );
+    let leave =
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
     execute(&url, &leave).await;
     // Whoever has been told to leave may take a moment.
     for _ in 0..500 {

@@ -217,8 +217,8 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     };
     let makes_users = is_missing(conn, &users.table).await? && users.table == AUTH_USER_TABLE;
     // What was interrupted between this table and those of 0004 is ours all the same.
-    let made_users = makes_users
-        || (users.table == AUTH_USER_TABLE && is_recorded(conn, MADE_USERS).await?);
+    let made_users =
+        makes_users || (users.table == AUTH_USER_TABLE && is_recorded(conn, MADE_USERS).await?);
     let key_type = if makes_users {
         check_django_columns(users)?;
         step(MADE_USERS, AUTH_USER_TABLE, AUTH_USER.to_owned());

@@ -13,8 +13,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{WasNull, WrongType};
 use tokio_postgres::{AsyncMessage, Client};
 
-use super::connect::Servers;
 use super::PgResult;
+use super::connect::Servers;
 use super::pooler::{Pooling, is_of_statements, pooling};
 use super::url::{self, ConnectError, Target};
 use crate::error::{StoreError, StoreErrorKind};
@@ -134,7 +134,8 @@ impl PostgresDatabase {
             }))
             .build()
             .map_err(|error| ConnectError::Setup(error.into()))?;
-        let database = Self { shared: Arc::new(Shared { pool, target, servers, options, pooling }) };
+        let database =
+            Self { shared: Arc::new(Shared { pool, target, servers, options, pooling }) };
         database.look_at_sessions(&settings).await?;
         Ok(database)
     }
@@ -421,11 +422,12 @@ pub(crate) fn store_error(operation: &'static str, error: tokio_postgres::Error)
         let cause = Unprepared(error);
         return StoreError::unavailable(operation, cause);
     }
-    let incompatible = is_of_a_value(&error) || error.code().is_some_and(|state| {
-        // Syntax and names, data that doesn't fit, constraints: no passing trouble.
-        ["42", "22", "23", "0A"].iter().any(|class| state.code().starts_with(class))
-            && *state != SqlState::INSUFFICIENT_PRIVILEGE
-    });
+    let incompatible = is_of_a_value(&error)
+        || error.code().is_some_and(|state| {
+            // Syntax and names, data that doesn't fit, constraints: no passing trouble.
+            ["42", "22", "23", "0A"].iter().any(|class| state.code().starts_with(class))
+                && *state != SqlState::INSUFFICIENT_PRIVILEGE
+        });
     let kind =
         if incompatible { StoreErrorKind::Incompatible } else { StoreErrorKind::Unavailable };
     StoreError::new(operation, kind, error)

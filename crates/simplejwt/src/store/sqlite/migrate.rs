@@ -84,11 +84,7 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
     let makes_users = is_missing(connection, &users.table)? && users.table == AUTH_USER_TABLE;
     let key_type = if makes_users {
         check_django_columns(users)?;
-        steps.push(Step {
-            name: MADE_USERS,
-            table: AUTH_USER_TABLE,
-            sql: AUTH_USER.to_owned(),
-        });
+        steps.push(Step { name: MADE_USERS, table: AUTH_USER_TABLE, sql: AUTH_USER.to_owned() });
         "integer".to_owned()
     } else {
         schema::check_users(connection, users)?;
