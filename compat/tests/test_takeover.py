@@ -3,7 +3,7 @@
 import pytest
 
 import servers
-from servers import DATABASES, EVERY_DATABASE, PASSWORD, Profile, Site
+from servers import DATABASES, PASSWORD, Profile, Site
 
 ADMIN = Profile("takeover", extra={"COMPAT_ADMIN": "true"})
 # The Django that the tests run with, on each; and an older one.
@@ -61,7 +61,8 @@ def test_one_command_and_djangos_migrate(made_here, django):
     assert ours.post("/api/token/", {"username": "early", "password": PASSWORD}).status == 200
 
 
-@EVERY_DATABASE
+# On PostgreSQL it stops at its first statement, and leaves nothing.
+@pytest.mark.parametrize("database", ["sqlite", "mysql"])
 def test_after_a_migrate_of_djangos_that_stopped_at_our_tables(made_here):
     made = made_here
     with pytest.raises(AssertionError, match="already exists"):

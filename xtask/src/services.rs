@@ -171,7 +171,7 @@ impl Instance {
                         server.kill()?;
                         server.make(&tls)?;
                     }
-                    println!("MariaDB: {}", server.url()?);
+                    println!("MySQL or MariaDB: {}", server.url()?);
                 }
             }
         }

@@ -17,7 +17,7 @@ const KEEPS_STATEMENTS: (u32, u32) = (1, 21);
 /// It refuses root.
 const NOBODY: &str = "--userspec=65534:65534";
 /// A warning about a message for which there is no client.
-const NOT_LINKED: &str = "when not linked";
+const NOT_LINKED: &str = "packet 'A' from server when not linked";
 
 /// The tests through it.
 ///

@@ -239,3 +239,66 @@ async fn tables_that_refer_to_tokens() {
         }
     }
 }
+
+/// Django's tables as older databases have them, beside ours in utf8mb4: no comparison mixes the
+/// two, and what the column can't hold is no token.
+#[tokio::test]
+async fn sessions_beside_tables_in_other_character_sets() {
+    use simplejwt::store::session::{
+        Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession, Refreshing,
+        SessionRefresh, SessionStore as _, Which,
+    };
+    const DJANGO: &str = include_str!("../fixtures/django_mariadb.sql");
+    for charset in ["utf8mb3", "latin1"] {
+        let world = World::new().await;
+        world.run(&format!("ALTER DATABASE {} CHARACTER SET {charset}", world.name)).await;
+        let general = format!("{charset}_general_ci");
+        world.run(&DJANGO.replace("utf8mb4_general_ci", &general).replace("utf8mb4", charset)).await;
+        world.run("INSERT INTO auth_user VALUES (1,'',NULL,0,'one','','','',0,1,NOW())").await;
+        let users = simplejwt::users::table::UserTable::default();
+        let database = world.database().await;
+        simplejwt::store::mysql::migrate::apply(&database, &users, NOW).await.unwrap();
+        let store = simplejwt::store::mysql::MysqlStore::open(&database, &users).await.unwrap();
+        let expires_at = token("x").expires_at;
+        let horizon = Horizon { refresh: expires_at, access: expires_at };
+        let session = NewSession {
+            id: "s".into(),
+            user_id: "1".into(),
+            client: Client::new(Some("192.0.2.1"), Some("Браузер 🦀")),
+            password: None,
+        };
+        let open = OpenSession {
+            session: session.clone(),
+            token: token("a"),
+            expires_at,
+            limit: None,
+            at: NOW,
+            horizon,
+        };
+        let _ = store.open(&open).await.unwrap();
+        let refresh = |from: &str, to: &str| SessionRefresh {
+            token: token(from),
+            next: NextToken::Rotated { token: token(to), access_jti: "access".into() },
+            session: session.clone(),
+            grace: Default::default(),
+            tolerance: Default::default(),
+            idle: None,
+            lifetime: None,
+            at: NOW,
+            horizon,
+        };
+        let refreshed = store.refresh(&refresh("a", "b")).await.unwrap();
+        assert_eq!(refreshed, Refreshing::Refreshed, "{charset}");
+        assert!(store.is_spent("a").await.unwrap() && !store.is_spent("b").await.unwrap());
+        let shown = store.sessions(&"1".into(), NOW).await.unwrap().remove(0);
+        assert_eq!(shown.client.user_agent.as_deref(), Some("Браузер 🦀"), "{charset}");
+        let refused: simplejwt::Error =
+            store.refresh(&refresh("🦀", "c")).await.unwrap_err().into();
+        assert_eq!(refused.code(), "token_not_valid", "{charset}");
+        let which = Which::All { user_id: "1".into(), except: None };
+        let ending = EndSessions { which, reason: EndReason::Logout, at: NOW, horizon };
+        assert_eq!(store.end_sessions(&ending).await.unwrap(), 1, "{charset}");
+        assert_eq!(store.refresh(&refresh("b", "c")).await.unwrap(), Refreshing::Ended);
+        assert!(store.is_blacklisted("b").await.unwrap(), "{charset}");
+    }
+}

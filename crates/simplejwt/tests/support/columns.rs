@@ -231,7 +231,7 @@ async fn keys_and_views<P: Place>(place: &P, pool: &HashingPool) {
             .await;
         place.open(people("odd", "a,b"), pool.clone()).await.unwrap_err();
     }
-    for (table, stored) in [("stored", "STORED"), ("computed", "VIRTUAL")] {
+    for (table, stored) in [("kept", "STORED"), ("computed", "VIRTUAL")] {
         if stored == "VIRTUAL" && P::KIND == Postgres {
             continue;
         }

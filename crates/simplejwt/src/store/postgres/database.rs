@@ -135,6 +135,9 @@ impl Shared {
     }
 }
 
+/// A database that takes any bytes gives them out only to whoever claims no encoding.
+const BYTES: &str = "SELECT set_config('client_encoding', 'SQL_ASCII', false) \
+    WHERE current_setting('server_encoding') = 'SQL_ASCII'";
 /// How long a connection may be silent before it is asked whether anybody is there.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
@@ -170,7 +173,7 @@ impl PostgresDatabase {
         let settings = format!(
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
              SET plan_cache_mode = force_generic_plan; SET statement_timeout = {time}; \
-             SET idle_in_transaction_session_timeout = {time}",
+             SET idle_in_transaction_session_timeout = {time}; {BYTES}",
             time = options.operation_timeout.saturating_mul(2).as_millis()
         );
         let pooling = Arc::new(OnceLock::new());
