@@ -164,7 +164,7 @@ wsrep_sst_receive_address = 127.0.0.1:234{number}4
             let answer = self.client(sql).stderr(Stdio::null()).output()?;
             Ok(String::from_utf8_lossy(&answer.stdout).contains("Synced").then_some(()))
         };
-        wait_for(60, synced)?.with_context(|| format!("node {} isn't synced", self.number))
+        wait_for(180, synced)?.with_context(|| format!("node {} isn't synced", self.number))
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {

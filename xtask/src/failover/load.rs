@@ -223,23 +223,24 @@ impl Shared {
                 continue;
             };
             let Some(server) = self.server(turn) else { return };
+            let number = turn % locked(&self.servers).len().max(1);
             let path = "/api/protected-stateless/";
             let answer = request(server, "GET", path, Some(&access), "");
-            self.note(answer.is_ok_and(|answer| answer.status == 200), at, "access", turn);
+            self.note(answer.is_ok_and(|answer| answer.status == 200), at, "access", number);
             if turn.is_multiple_of(5) {
                 let body = format!(r#"{{"refresh":"{refresh}"}}"#);
                 let answer = request(server, "POST", "/api/token/refresh/", None, &body);
-                self.note(answer.is_ok_and(|answer| answer.status == 200), at, "refresh", turn);
+                self.note(answer.is_ok_and(|answer| answer.status == 200), at, "refresh", number);
             }
         }
     }
 
-    fn note(&self, taken: bool, at: Instant, kind: &str, turn: usize) {
+    fn note(&self, taken: bool, at: Instant, kind: &str, server: usize) {
         self.looks.fetch_add(1, Ordering::Relaxed);
         // It may have become known meanwhile that nothing promised it.
         let forgiven = locked(&self.forgiven).is_some_and(|(from, to)| at >= from && at <= to);
         if taken && !forgiven {
-            let (late, server) = (at.elapsed(), turn % locked(&self.servers).len().max(1));
+            let late = at.elapsed();
             eprintln!("an ended {kind} token was taken by server {server} after {late:?}");
             self.taken.fetch_add(1, Ordering::Relaxed);
         }

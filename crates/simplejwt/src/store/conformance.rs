@@ -106,7 +106,7 @@ where
     session_rules::many_sessions_are_ended(&make().await).await;
     session_rules::limits_are_kept(&make().await).await;
     session_rules::revocations_come_in_order(&make().await).await;
-    feed_rules::another_history_is_noticed(&make().await, &make().await).await;
+    feed_rules::another_history_is_noticed(&make).await;
     session_rules::revoked_tokens_are_known(&make().await).await;
     session_rules::what_has_expired_is_flushed(&make().await).await;
     session_rules::sessions_that_go_on_are_not_in_the_way_of_the_flush(&make().await).await;

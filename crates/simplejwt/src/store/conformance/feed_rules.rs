@@ -10,7 +10,13 @@ async fn revoke(store: &impl SessionStore, name: &str, seconds: i64) {
 }
 
 /// Two databases that were one until the first revocation: a standby took over without the rest.
-pub(super) async fn another_history_is_noticed<S: SessionStore>(lost: &S, promoted: &S) {
+/// The second is made when the first is done with: it may be the same, emptied.
+pub(super) async fn another_history_is_noticed<S, Made>(make: &impl Fn() -> Made)
+where
+    S: SessionStore,
+    Made: Future<Output = S>,
+{
+    let lost = &make().await;
     for name in ["shared", "lost"] {
         revoke(lost, name, 50).await;
     }
@@ -22,6 +28,7 @@ pub(super) async fn another_history_is_noticed<S: SessionStore>(lost: &S, promot
         let same = good(lost.revocations(heard.sequence, 10, at).await);
         assert_eq!((&same.before, &same.last), (&heard.last, &heard.last));
     }
+    let promoted = &make().await;
     revoke(promoted, "shared", 50).await;
     let behind = good(promoted.revocations(heard.sequence, 10, NOW).await);
     assert!(behind.sequence < heard.sequence, "the number says it");

@@ -30,8 +30,11 @@ const STAGGER: Duration = Duration::from_millis(250);
 const LOOK_AROUND: Duration = Duration::from_millis(500);
 /// For so long a server that failed is asked last.
 const AVOIDED: Duration = Duration::from_secs(10);
+/// So long ago at most each of the others has to have been looked at, for the one that is used to
+/// be trusted. It isn't where this process, or the machine, slept.
+const LOOKED_AT: Duration = Duration::from_secs(3);
 /// Connections that were being made while another server was chosen may lead to the old one.
-const MARGIN: Duration = Duration::from_secs(1);
+const MARGIN: Duration = Duration::from_millis(200);
 
 /// The timeline, as eight hexadecimal digits. There is none on a standby.
 pub(super) const TIMELINE: &str = "(CASE WHEN pg_is_in_recovery() THEN NULL \
@@ -82,6 +85,8 @@ struct Known {
     newest: Option<History>,
     /// When a server failed last.
     failed: Vec<(usize, Instant)>,
+    /// When a server was looked at last.
+    looked_at: Vec<(usize, Instant)>,
     /// Connections made before aren't used any more.
     moved_at: Option<Instant>,
 }
@@ -115,7 +120,17 @@ impl Servers {
 
     /// Whether a connection may lead to a server that was given up.
     pub(super) fn is_outdated(&self, created: std::time::Instant) -> bool {
-        self.known().moved_at.is_some_and(|at| created < at.into_std() + MARGIN)
+        if self.count() < 2 {
+            return false;
+        }
+        let known = self.known();
+        let of_another = known.moved_at.is_some_and(|at| created < at.into_std() + MARGIN);
+        of_another || !known.is_looked_after(self.count())
+    }
+
+    /// A server that isn't used was looked at.
+    pub(super) fn looked_at(&self, at: usize) {
+        self.known().looked_at(at);
     }
 
     pub(super) fn current(&self) -> Option<usize> {
@@ -157,11 +172,12 @@ impl Servers {
         let Some(config) = self.each.first() else { return Err(self.failure(None).await) };
         let any = config.get_target_session_attrs() == TargetSessionAttrs::Any;
         let reads = config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly;
-        // As long as none was chosen, nobody knows which timeline is the newest.
-        let is_first = self.known().newest.is_none();
-        let (stagger, look_around) = match is_first {
-            true => (Duration::ZERO, self.limit),
-            false => (STAGGER, LOOK_AROUND),
+        // As long as the others weren't looked at, nobody knows which timeline is the newest.
+        let looks = !self.known().is_looked_after(self.count());
+        let stagger = if looks { Duration::ZERO } else { STAGGER };
+        let look_around = match self.current() {
+            Some(_) => LOOK_AROUND.min(self.limit),
+            None => self.limit,
         };
         let mut waiting = order.iter().copied();
         let mut asked = JoinSet::new();
@@ -202,7 +218,7 @@ impl Servers {
                         let cause = "the server is a primary that was given up: another one of \
                                      the URL is on a higher timeline";
                         failed = failed.or(told(cause).await);
-                    } else if !is_first {
+                    } else if !looks {
                         return Ok(self.chosen(reached));
                     } else {
                         until = until.or(Some(Instant::now() + look_around));
@@ -211,6 +227,7 @@ impl Servers {
                 }
             }
         }
+        order.iter().for_each(|at| self.looked_at(*at));
         if let Some(best) = best(good, &order) {
             return Ok(self.chosen(best));
         }
@@ -310,6 +327,18 @@ impl Servers {
 }
 
 impl Known {
+    fn looked_at(&mut self, at: usize) {
+        self.looked_at.retain(|(looked, _)| *looked != at);
+        self.looked_at.push((at, Instant::now()));
+    }
+
+    /// Whether each server but the one that is used was looked at just now.
+    fn is_looked_after(&self, count: usize) -> bool {
+        let now = Instant::now();
+        let was = |at| self.looked_at.iter().any(|(of, then)| *of == at && *then + LOOKED_AT > now);
+        self.current.is_some_and(|current| (0..count).all(|at| at == current || was(at)))
+    }
+
     fn failed(&mut self, at: usize) {
         self.failed.retain(|(failed, _)| *failed != at);
         self.failed.push((at, Instant::now()));
@@ -419,5 +448,54 @@ impl deadpool_postgres::Connect for Servers {
             });
             Ok((client, task))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(system: &str, timeline: u32) -> Standing {
+        let history = History { system: system.into(), timeline };
+        Standing { is_writable: true, history: Some(history) }
+    }
+
+    #[test]
+    fn of_two_timelines_of_one_cluster_the_lower_was_given_up() {
+        let history = |system, timeline| standing(system, timeline).history.unwrap();
+        assert!(history("a", 1).is_before(&history("a", 2)));
+        assert!(!history("a", 2).is_before(&history("a", 2)));
+        assert!(!history("a", 10).is_before(&history("a", 9)));
+        assert!(!history("a", 1).is_before(&history("b", 2)), "another cluster");
+    }
+
+    #[test]
+    fn whoever_slept_looks_at_all_of_them_again() {
+        let mut known = Known::default();
+        assert!(!known.is_looked_after(2), "none is used");
+        known.choose(1, &standing("a", 1));
+        assert!(!known.is_looked_after(2), "the other one was never looked at");
+        known.looked_at(0);
+        assert!(known.is_looked_after(2) && !known.is_looked_after(3));
+        known.looked_at = vec![(0, Instant::now() - LOOKED_AT)];
+        assert!(!known.is_looked_after(2));
+    }
+
+    #[test]
+    fn the_newest_timeline_is_remembered() {
+        let mut known = Known::default();
+        let newest = |known: &Known| known.newest.as_ref().map(|history| history.timeline);
+        known.choose(0, &standing("a", 2));
+        assert_eq!((known.current, newest(&known), known.moved_at), (Some(0), Some(2), None));
+        known.choose(1, &standing("a", 3));
+        assert_eq!((known.current, newest(&known)), (Some(1), Some(3)));
+        assert!(known.moved_at.is_some(), "connections to the other one are closed");
+        known.choose(0, &standing("a", 1));
+        assert_eq!(newest(&known), Some(3), "it is never forgotten");
+        known.choose(0, &standing("b", 1));
+        assert_eq!(newest(&known), Some(1), "another cluster begins anew");
+        // Where a server doesn't tell, nothing is concluded from it.
+        known.choose(1, &Standing { is_writable: true, history: None });
+        assert_eq!((known.current, newest(&known)), (Some(1), Some(1)));
     }
 }

@@ -4,11 +4,12 @@
 //! that is over. By then a standby may have been promoted: whoever stays with the old primary
 //! doesn't hear what is revoked, and what it writes is lost.
 
+use std::pin::pin;
 use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::servers::{Servers, standing};
 
@@ -49,23 +50,44 @@ async fn look<T>(servers: Servers, at: usize, limit: Duration, pool: Weak<T>, fo
             open = None;
             continue;
         }
-        if open.is_none() {
-            open = servers.look(at).await;
-        }
-        let Some((client, _)) = &open else {
+        let stands = {
+            let open = &mut open;
+            let servers = &servers;
+            let looking = async move {
+                if open.is_none() {
+                    *open = servers.look(at).await;
+                }
+                match open {
+                    Some((client, _)) => timeout(limit, standing(client)).await.ok()?.ok(),
+                    None => None,
+                }
+            };
+            while_silent(looking, || servers.looked_at(at)).await
+        };
+        let Some(standing) = stands else {
             servers.failed(at);
+            servers.looked_at(at);
+            open = None;
             continue;
         };
-        match timeout(limit, standing(client)).await {
-            Ok(Ok(standing)) if servers.is_newer(at, &standing) => {
-                let Some(pool) = pool.upgrade() else { return };
-                forget(&pool);
-            }
-            Ok(Ok(_)) => {}
-            Ok(Err(_)) | Err(_) => {
-                servers.failed(at);
-                open = None;
-            }
+        if servers.is_newer(at, &standing) {
+            let Some(pool) = pool.upgrade() else { return };
+            forget(&pool);
+        }
+        servers.looked_at(at);
+    }
+}
+
+/// The work's outcome. While there is none it is told so now and then; not by a process that has
+/// slept, which knows nothing.
+async fn while_silent<T>(work: impl Future<Output = T>, silent: impl Fn()) -> T {
+    let mut work = pin!(work);
+    loop {
+        let begun = Instant::now();
+        match timeout(INTERVAL, &mut work).await {
+            Ok(outcome) => return outcome,
+            Err(_) if begun.elapsed() < 2 * INTERVAL => silent(),
+            Err(_) => {}
         }
     }
 }
