@@ -271,9 +271,9 @@ async fn reach(
     let connecting = async {
         let (mut conn, standing) = connector.connect_to(address).await?;
         if is_one_of_several && matches!(standing, Standing::Synced | Standing::Behind) {
-            read(&mut conn).await.map_err(|error| {
-                ConnectError::of(address, &connector.target, error)
-            })?;
+            read(&mut conn)
+                .await
+                .map_err(|error| ConnectError::of(address, &connector.target, error))?;
         }
         Ok((conn, standing))
     };

@@ -534,7 +534,7 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         let own = [open, blacklist_others, blacklist_sessions, in_session];
         statements.extend(own.map(str::to_owned));
         statements.push(sessions::ping());
-        statements.extend(revocations::STATEMENTS.map(str::to_owned));
+        statements.extend(revocations::statements().map(str::to_owned));
         let theirs = sessions::statements().into_iter();
         statements
             .extend(theirs.filter(|(_, is_purge)| uses.purge || !is_purge).map(|(sql, _)| sql));

@@ -43,8 +43,10 @@ const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > $1 \
     AND ((kind = 'token' AND subject = $2) OR (kind = 'user' AND subject = $3))";
 
-/// Each statement.
-pub(super) const STATEMENTS: [&str; 6] = [NUMBERS, INSERT, TELL, AFTER, ENDED, ABOUT];
+/// Each statement; not the one with the timeline, which is used only where the server tells it.
+pub(super) fn statements() -> [&'static str; 6] {
+    [NUMBERS, INSERT, TELL, AFTER_ALONE.as_str(), ENDED, ABOUT]
+}
 
 /// To be the last thing that a transaction does: others wait for the counter.
 pub(super) async fn insert(
