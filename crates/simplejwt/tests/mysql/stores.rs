@@ -253,7 +253,9 @@ async fn sessions_beside_tables_in_other_character_sets() {
         let world = World::new().await;
         world.run(&format!("ALTER DATABASE {} CHARACTER SET {charset}", world.name)).await;
         let general = format!("{charset}_general_ci");
-        world.run(&DJANGO.replace("utf8mb4_general_ci", &general).replace("utf8mb4", charset)).await;
+        world
+            .run(&DJANGO.replace("utf8mb4_general_ci", &general).replace("utf8mb4", charset))
+            .await;
         world.run("INSERT INTO auth_user VALUES (1,'',NULL,0,'one','','','',0,1,NOW())").await;
         let users = simplejwt::users::table::UserTable::default();
         let database = world.database().await;
