@@ -206,6 +206,8 @@ async fn without_the_right_to_make_tables_nothing_is_made() {
     let role = format!("reader_{}", made.name);
     execute(&made.url, &format!("CREATE ROLE {role} LOGIN PASSWORD 'reads'")).await;
     execute(&made.url, &format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")).await;
+    // Everybody had it up to PostgreSQL 14.
+    execute(&made.url, "REVOKE CREATE ON SCHEMA public FROM PUBLIC").await;
     let url = made.url.replace("simplejwt:simplejwt@", &format!("{role}:reads@"));
     let before = described(&made).await;
     let database = PostgresDatabase::connect(&url, PostgresOptions::default()).await.unwrap();

@@ -124,7 +124,13 @@ async fn connecting_says_what_is_wrong() {
     assert!(matches!(error, ConnectError::NoDatabase { .. }), "{error}");
     let address = server.split_once('@').unwrap().1.split('/').next().unwrap();
     let error = connect(format!("mysql://nobody:topsecret@{address}/mysql")).await;
-    assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
+    // MySQL names any plugin to a user who isn't there, so that nobody can tell.
+    let is_refused = match &error {
+        ConnectError::Refused { .. } => true,
+        ConnectError::Plugin { plugin, .. } => plugin == "sha256_password",
+        _ => false,
+    };
+    assert!(is_refused, "{error}");
     let error = connect("mysql://nobody:topsecret@127.0.0.1:1/mysql".into()).await;
     assert!(matches!(error, ConnectError::Unreachable { .. }), "{error}");
     // The first of several hosts that answers.

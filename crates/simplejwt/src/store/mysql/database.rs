@@ -223,7 +223,7 @@ impl Failure {
                 | 1180 => Remedy::Reconnect,
                 // A text with a character that the column's charset lacks, stored or compared, or
                 // one that is too long for it.
-                1366 | 1406 | 1267 | 1270 | 1271 | 3854 | 3988 => {
+                1366 | 1406 | 1267 | 1270 | 1271 | 1977 | 3854 | 3988 => {
                     Remedy::GiveUp(StoreErrorKind::Unstorable)
                 }
                 // No such table or column, another number of values, a type that doesn't fit.

@@ -47,7 +47,9 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(50);
 /// Idle for as long as an index takes; at a level at which a transaction that is idle has no
 /// snapshot.
 const LOCKING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
-    SET LOCAL idle_in_transaction_session_timeout = 0";
+    SET LOCAL idle_in_transaction_session_timeout = 0; \
+    SELECT set_config('transaction_timeout', '0', true) \
+    WHERE current_setting('transaction_timeout', true) IS NOT NULL";
 
 /// What [`apply`] would do; nothing where everything is there.
 ///
