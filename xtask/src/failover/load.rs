@@ -41,6 +41,19 @@ struct Ended {
     refresh: String,
 }
 
+#[derive(Clone, Copy)]
+struct Forgiven {
+    from: Instant,
+    /// Not over yet, where there is none.
+    to: Option<Instant>,
+}
+
+impl Forgiven {
+    fn has(self, at: Instant) -> bool {
+        at >= self.from && self.to.is_none_or(|to| at <= to)
+    }
+}
+
 struct Shared {
     servers: Mutex<Vec<SocketAddr>>,
     going: AtomicBool,
@@ -50,7 +63,7 @@ struct Shared {
     looks: AtomicUsize,
     ended: Mutex<Vec<Ended>>,
     /// Logouts that were acknowledged in this time are lost with a primary, as is documented.
-    forgiven: Mutex<Option<(Instant, Instant)>>,
+    forgiven: Mutex<Option<Forgiven>>,
 }
 
 /// The running clients.
@@ -74,13 +87,16 @@ impl Load<'_> {
         locked(&self.shared.servers).push(server);
     }
 
-    /// What was acknowledged between these times may be lost, since nothing promises it.
-    pub(super) fn forgive(&self, from: Instant) {
-        *locked(&self.shared.forgiven) = Some((from, now()));
+    /// What is acknowledged from now on may be lost, since nothing promises it.
+    pub(super) fn forgive(&self) {
+        *locked(&self.shared.forgiven) = Some(Forgiven { from: now(), to: None });
     }
 
-    pub(super) fn now() -> Instant {
-        now()
+    /// From now on it may not.
+    pub(super) fn forgive_no_more(&self) {
+        if let Some(forgiven) = locked(&self.shared.forgiven).as_mut() {
+            forgiven.to = Some(now());
+        }
     }
 }
 
@@ -238,7 +254,7 @@ impl Shared {
     fn note(&self, taken: bool, at: Instant, kind: &str, server: usize) {
         self.looks.fetch_add(1, Ordering::Relaxed);
         // It may have become known meanwhile that nothing promised it.
-        let forgiven = locked(&self.forgiven).is_some_and(|(from, to)| at >= from && at <= to);
+        let forgiven = locked(&self.forgiven).is_some_and(|forgiven| forgiven.has(at));
         if taken && !forgiven {
             let late = at.elapsed();
             eprintln!("an ended {kind} token was taken by server {server} after {late:?}");
@@ -252,7 +268,7 @@ impl Shared {
         let due: Vec<&Ended> = ended
             .iter()
             .filter(|ended| ended.at.elapsed() > HEARD)
-            .filter(|ended| forgiven.is_none_or(|(from, to)| ended.at < from || ended.at > to))
+            .filter(|ended| forgiven.is_none_or(|forgiven| !forgiven.has(ended.at)))
             .collect();
         let newest = due.len().saturating_sub(1 + turn % 20);
         let at = if turn.is_multiple_of(3) { turn % due.len().max(1) } else { newest };
