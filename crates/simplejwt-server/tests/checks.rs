@@ -108,22 +108,19 @@ fn postgres_is_ready_as_long_as_logins_work() {
     let directory = tempfile::tempdir().unwrap();
     let database = prepared(Kind::Postgres, directory.path());
     let (role, url) = restricted(&database);
-    let both = |on: &str, off: &str| (on.replace("ROLE", &role), off.replace("ROLE", &role));
+    let both = |on: &str, off: &str| (on.replace('@', &role), off.replace('@', &role));
     let troubles = [
-        both(
-            "REVOKE INSERT ON simplejwt_session FROM ROLE",
-            "GRANT INSERT ON simplejwt_session TO ROLE",
-        ),
-        both("REVOKE SELECT ON auth_user FROM ROLE", "GRANT SELECT ON auth_user TO ROLE"),
+        both("REVOKE INSERT ON simplejwt_session FROM @", "GRANT INSERT ON simplejwt_session TO @"),
+        both("REVOKE SELECT ON auth_user FROM @", "GRANT SELECT ON auth_user TO @"),
         both(
             "ALTER TABLE simplejwt_session_token RENAME TO away",
             "ALTER TABLE away RENAME TO simplejwt_session_token",
         ),
         both(
-            "ALTER ROLE ROLE SET default_transaction_read_only = on; \
-             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ROLE'",
-            "ALTER ROLE ROLE SET default_transaction_read_only = off; \
-             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ROLE'",
+            "ALTER ROLE @ SET default_transaction_read_only = on; \
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '@'",
+            "ALTER ROLE @ SET default_transaction_read_only = off; \
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '@'",
         ),
     ];
     let troubles: Vec<_> = troubles.iter().map(|(on, off)| (on.as_str(), off.as_str())).collect();

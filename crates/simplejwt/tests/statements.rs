@@ -9,7 +9,16 @@ use std::path::{Path, PathBuf};
 /// Modules that ask what there is, or make it.
 const OTHERS: [&str; 3] = ["schema.rs", "migrate.rs", "check.rs"];
 /// What asks the catalogue, or is a part of statements that are made when they are run.
-const PARTS: [&str; 4] = ["FOREIGN_KEYS", "THERE", "MICROS", "GIVEN"];
+const PARTS: [&str; 8] = [
+    "FOREIGN_KEYS",
+    "THERE",
+    "MICROS",
+    "GIVEN",
+    "REGISTER",
+    "NOT_BLACKLISTED",
+    "NOT_TWICE",
+    "SELECT",
+];
 /// Where statements are put on the list, or made for it.
 const LISTS: [&str; 12] = [
     "const STATEMENTS",

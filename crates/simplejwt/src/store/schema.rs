@@ -214,14 +214,16 @@ pub enum SchemaError {
         parent: String,
     },
     /// Registered tokens can't refer to the users' table as it is.
-    #[error("tokens can't refer to \"{column}\" of the table \"{table}\": {why}")]
+    #[error(
+        "no foreign key can lead to \"{column}\" of the table \"{table}\", as registered tokens need \
+         it: the column has to be the primary key or unique by itself, not deferrable, and in MySQL \
+         the table has to be kept by InnoDB (ALTER TABLE … ADD PRIMARY KEY, ENGINE = InnoDB)"
+    )]
     Unreferable {
         /// The users' table.
         table: String,
         /// Its primary key.
         column: String,
-        /// What is in the way, and what to do.
-        why: String,
     },
     /// A table isn't there that Django makes for a user model with groups and permissions.
     #[error(
@@ -436,6 +438,11 @@ pub(crate) fn or_inherited(error: SchemaError, table: &Table) -> SchemaError {
         }
         (error, _) => error,
     }
+}
+
+/// The refusal of a users' table that registered tokens can't refer to.
+pub(crate) fn unreferable(users: &UserTable) -> SchemaError {
+    SchemaError::Unreferable { table: users.table.clone(), column: users.primary_key.clone() }
 }
 
 /// One thing that a migration does.

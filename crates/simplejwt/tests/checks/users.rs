@@ -170,3 +170,30 @@ async fn what_is_in_a_column_of_32_characters_tells_what_it_holds() {
     }
     assert!(open(users()).await.by_username("K-2041").await.unwrap().is_some());
 }
+
+/// Nothing is changed where tokens couldn't refer to the users.
+#[tokio::test]
+async fn migrate_refuses_users_that_no_foreign_key_can_lead_to() {
+    const TABLE: &str = "CREATE TABLE people (id integer NOT NULL, username varchar(150) NOT NULL \
+        UNIQUE, password varchar(128) NOT NULL, last_login varchar(30) NULL, \
+        is_active integer NOT NULL, is_staff integer NOT NULL, is_superuser integer NOT NULL";
+    const TOLD: &str = "no foreign key can lead to \"id\"";
+    let users = named("people");
+    let made = Database::with(&format!("{TABLE}, UNIQUE (id) DEFERRABLE)")).await;
+    let refused = migrate::apply(&made.connect().await, &users, NOW).await.unwrap_err();
+    assert!(refused.to_string().contains(TOLD), "{refused}");
+
+    let world = World::new().await;
+    world.run(&format!("{TABLE}, UNIQUE (id)) ENGINE = MyISAM")).await;
+    let refused = mysql::migrate::apply(&world.database().await, &users, NOW).await.unwrap_err();
+    assert!(refused.to_string().contains(TOLD), "{refused}");
+    let count = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()";
+    assert_eq!(world.one(count).await, "1");
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db.sqlite3");
+    let database = SqliteDatabase::open_or_create(&path, SqliteOptions::default()).unwrap();
+    Connection::open(&path).unwrap().execute_batch(&format!("{TABLE})")).unwrap();
+    let refused = sqlite::migrate::apply(&database, &users, NOW).await.unwrap_err();
+    assert!(refused.to_string().contains(TOLD), "{refused}");
+}

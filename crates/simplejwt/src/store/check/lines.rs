@@ -1,6 +1,6 @@
 //! The statements that mend a table, in each database's SQL, to be pasted.
 
-use crate::store::schema::Column;
+use super::super::schema::Column;
 
 use super::needed::{Holds, Needed};
 

@@ -1,7 +1,7 @@
 //! The tables that are used, with what their columns hold, what is unique, what has an index, and
 //! what is done with them.
 
-use crate::store::schema::{BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING};
+use super::super::schema::{BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING};
 
 use super::{Lines, Uses};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::schema::{OUTSTANDING, Table};
+use super::super::schema::{OUTSTANDING, Table};
 
 use super::Problem;
 use super::lines::{DJANGOS_MIGRATIONS, Fit, Lines};

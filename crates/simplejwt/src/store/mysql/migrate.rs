@@ -21,7 +21,7 @@ use super::datetime::datetime;
 use super::schema::{self, exact_collation};
 use crate::clock::Timestamp;
 use crate::store::schema::{
-    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step,
+    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step, unreferable,
 };
 use crate::users::sample::MADE_USERS;
 use crate::users::table::{UserTable, backticked};
@@ -230,7 +230,11 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     if is_missing(conn, OUTSTANDING).await? {
         let (table, key) = (backticked(&users.table), backticked(&users.primary_key));
         // Nothing can refer to a view.
-        let constraint = match schema::is_view(conn, &users.table).await? {
+        let is_view = schema::is_view(conn, &users.table).await?;
+        if !makes_users && !is_view && !schema::is_referable(conn, users).await? {
+            return Err(unreferable(users));
+        }
+        let constraint = match is_view {
             true => String::new(),
             false => {
                 USER_CONSTRAINT.replace(USER_REFERENCE, &format!("REFERENCES {table} ({key})"))

@@ -131,6 +131,18 @@ async fn is_unique(conn: &mut Conn, table: &str, name: &str) -> Result<bool, Fai
     Ok(row.is_some())
 }
 
+/// Whether a foreign key can lead to the users' primary key: it is unique, and InnoDB keeps the table.
+pub(super) async fn is_referable(conn: &mut Conn, users: &UserTable) -> Result<bool, Failure> {
+    let row: Option<Row> = conn
+        .exec_first(
+            "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
+             AND TABLE_NAME = :table AND ENGINE = 'InnoDB'",
+            params! { "table" => &users.table },
+        )
+        .await?;
+    Ok(row.is_some() && is_unique(conn, &users.table, &users.primary_key).await?)
+}
+
 /// Whether there is a view of this name.
 pub(super) async fn is_view(conn: &mut Conn, name: &str) -> Result<bool, Failure> {
     let row: Option<Row> = conn

@@ -12,6 +12,7 @@ use super::schema;
 use crate::clock::Timestamp;
 use crate::store::schema::{
     BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step, Table, only_of,
+    unreferable,
 };
 use crate::users::sample::MADE_USERS;
 use crate::users::table::{UserTable, quoted, relation};
@@ -166,6 +167,9 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
             format!("REFERENCES {} ({})", relation(&users.table), quoted(&users.primary_key));
         // Nothing can refer to a view.
         let can_refer = makes_users || schema::is_table(client, &users.table).await?;
+        if can_refer && !makes_users && !found.unique.contains(&users.primary_key) {
+            return Err(unreferable(users));
+        }
         let sql: String = OUTSTANDING_TOKEN
             .split_inclusive('\n')
             .filter(|line| can_refer || !line.contains(USER_REFERENCE))

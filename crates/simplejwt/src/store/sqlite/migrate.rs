@@ -13,6 +13,7 @@ use super::schema;
 use crate::clock::Timestamp;
 use crate::store::schema::{
     BLACKLISTED, Column, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step, only_of,
+    unreferable,
 };
 use crate::users::sample::MADE_USERS;
 use crate::users::table::{UserTable, quoted};
@@ -94,7 +95,14 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
     };
     if is_missing(connection, OUTSTANDING)? {
         // Rows that refer to a view can't be written.
-        let reference = match schema::is_view(connection, &users.table)? {
+        let is_view = schema::is_view(connection, &users.table)?;
+        if !makes_users
+            && !is_view
+            && !schema::is_unique(connection, &users.table, &users.primary_key)?
+        {
+            return Err(unreferable(users));
+        }
+        let reference = match is_view {
             true => String::new(),
             false => {
                 format!(" REFERENCES {} ({})", quoted(&users.table), quoted(&users.primary_key))
