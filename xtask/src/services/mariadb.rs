@@ -96,7 +96,11 @@ impl MariaDb {
         };
         install.arg(format!("--datadir={}", self.data().display()));
         // What is decided when the data are made.
-        install.args(options().filter(|line| line.starts_with("lower")).map(|o| format!("--{o}")));
+        install.args(
+            options()
+                .filter(|line| line.starts_with("lower"))
+                .map(|o| format!("--{}", o.replace(" = ", "="))),
+        );
         output(install)?;
         self.start()
     }
