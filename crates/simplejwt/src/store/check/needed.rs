@@ -195,7 +195,7 @@ impl Access {
 }
 
 /// What is done with one of these tables, and whether nothing but the purge does it. MySQL counts a
-/// row that is left as it is for updated.
+/// row that is left as it is for updated, and there the user's row is made anew by each login.
 pub(crate) fn rights(table: &str, uses: &Uses, is_mysql: bool) -> Vec<(Access, bool)> {
     use Access::{Delete, Insert, Select, Update};
     let (always, purge): (&[Access], &[Access]) = match table {
@@ -204,6 +204,7 @@ pub(crate) fn rights(table: &str, uses: &Uses, is_mysql: bool) -> Vec<(Access, b
         "simplejwt_session" | "simplejwt_session_token" => (&[Select, Insert, Update], &[Delete]),
         "simplejwt_revocation" => (&[Select, Insert], &[Delete]),
         "simplejwt_sequence" => (&[Select, Update], &[]),
+        "simplejwt_user" if is_mysql => (&[Select, Insert, Delete], &[]),
         _ => (&[Select, Insert, Update], &[]),
     };
     let purge = purge.iter().filter(|_| uses.purge).map(|right| (*right, true));
