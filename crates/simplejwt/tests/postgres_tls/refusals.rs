@@ -119,5 +119,5 @@ async fn what_the_server_says_is_said_with_its_cure() {
     }
     execute(&made.url, &format!("DROP ROLE {role}")).await;
     let wrong = at(&format!("simplejwt:{PASSWORD}"), "db").replace(&port.to_string(), "none");
-    said(&wrong, "can't be understood", false).await;
+    said(&wrong, "a number from 1 to 65535", false).await;
 }

@@ -14,7 +14,7 @@ use crate::store::late::LONGEST;
 use crate::store::session::{NextToken, Refreshing, SessionRefresh, SessionStore as _};
 
 /// Where it is still as it was written.
-const DATE: &str = "\
+pub(super) const DATE: &str = "\
     UPDATE simplejwt_session_token SET created_at = :now, used_at = :now \
     WHERE jti = :next AND created_at = :then";
 

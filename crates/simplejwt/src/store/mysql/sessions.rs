@@ -13,6 +13,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, params};
 
 use super::database::{Failure, attempt, begin, column, commit};
+use super::late::DATE;
 use super::{MysqlStore, changed, exists, late, revocations, sql::Sql};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
@@ -102,14 +103,25 @@ fn live_but_one(is_live: &str) -> String {
 
 /// Each statement.
 pub(super) fn statements(is_live: &str) -> Vec<String> {
-    [INSERT_SESSION, JOIN, HEAD_OF, LOCK_USER, REHASHED, FLUSH_TOKENS, LEASE, HOLDS]
-        .into_iter()
-        .chain(FLUSH_SESSIONS)
-        .map(str::to_owned)
-        .chain([show_one(), show_live(is_live), live_but_one(is_live)])
-        .chain(refresh::STATEMENTS.map(str::to_owned))
-        .chain(end::statements("?"))
-        .collect()
+    [
+        INSERT_SESSION,
+        JOIN,
+        HEAD_OF,
+        FREE_USER,
+        LOCK_USER,
+        REHASHED,
+        FLUSH_TOKENS,
+        LEASE,
+        HOLDS,
+        DATE,
+    ]
+    .into_iter()
+    .chain(FLUSH_SESSIONS)
+    .map(str::to_owned)
+    .chain([show_one(), show_live(is_live), live_but_one(is_live)])
+    .chain(refresh::STATEMENTS.map(str::to_owned))
+    .chain(end::statements("?"))
+    .collect()
 }
 
 fn shown(row: &Row) -> Result<Session, Failure> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::{Client, Row};
 
+use super::rotations::DATE;
 use super::schema::{self, Checked};
 use super::{
     BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, PgResult, PostgresDatabase, Sql, flush,
@@ -534,6 +535,7 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         let own = [open, blacklist_others, blacklist_sessions, in_session];
         statements.extend(own.map(str::to_owned));
         statements.push(sessions::ping());
+        statements.push(DATE.to_owned());
         statements.extend(revocations::statements().map(str::to_owned));
         let theirs = sessions::statements().into_iter();
         statements

@@ -222,7 +222,7 @@ fn is_of_one(error: &StoreError) -> bool {
 }
 
 /// Where they are still as they were written.
-const DATE: &str = "\
+pub(super) const DATE: &str = "\
     UPDATE simplejwt_session_token AS t SET created_at = d.now, used_at = d.now \
     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS d (jti, written, now) \
     WHERE t.jti = d.jti AND t.created_at = d.written";
