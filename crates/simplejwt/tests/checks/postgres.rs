@@ -95,7 +95,7 @@ async fn an_index_that_is_nearly_unique_is_named() {
             .unwrap();
         let problems = checked(&database).await;
         let found = texts(&problems);
-        assert!(found[0].contains(&format!("\"jti\"")) && found[0].contains(why), "{found:?}");
+        assert!(found[0].contains("\"jti\"") && found[0].contains(why), "{found:?}");
     }
     client
         .batch_execute(
