@@ -122,7 +122,8 @@ fn without_a_database_it_does_not_start() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("postgres://simplejwt:s3cret-password@127.0.0.1:{free}/simplejwt");
     for command in [&["serve"][..], &["migrate"], &["user", "list"]] {
-        let done = run(command, &environment(&url));
+        let at_once = [&environment(&url)[..], &[("SIMPLEJWT_DATABASE_WAIT", "0")]].concat();
+        let done = run(command, &at_once);
         let text = stderr(&done);
         assert!(!done.status.success(), "{command:?}");
         assert!(text.contains(&format!("127.0.0.1:{free}")), "{command:?}: {text}");

@@ -45,6 +45,10 @@ use crate::settings::Settings;
 use super::schema::SchemaError;
 
 pub(crate) use lines::Lines;
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(unused_imports, reason = "each database uses a part of it")
+)]
 pub(crate) use needed::{Access, Needed, needed, rights, trial, trials};
 pub(crate) use tables::{FoundTable, Relation, judge};
 
