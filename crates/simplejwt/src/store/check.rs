@@ -44,12 +44,20 @@ use crate::settings::Settings;
 
 use super::schema::SchemaError;
 
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(unused_imports, reason = "each database uses a part of it")
+)]
 pub(crate) use lines::Lines;
 #[cfg_attr(
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(unused_imports, reason = "each database uses a part of it")
 )]
 pub(crate) use needed::{Access, Needed, needed, rights, trial, trials};
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(unused_imports, reason = "each database uses a part of it")
+)]
 pub(crate) use tables::{FoundTable, Relation, judge};
 
 /// What a database is used for, and so what has to be right in it.

@@ -19,7 +19,7 @@ use crate::users::UserId;
 
 pub use super::feed::{Mark, Revocations};
 /// The row of the leases that [`SessionStore::ping_sessions`] writes.
-#[cfg(feature = "sql")]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) const PINGED: &str = "ping";
 
 /// Where a request came from, for the list of a user's sessions.
