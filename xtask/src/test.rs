@@ -17,6 +17,11 @@ const CARGO_RUNS: &[&[&str]] = &[
     &["test", "--no-fail-fast", "-p", "simplejwt", "--no-default-features"],
 ];
 
+/// Two files at a time: each waits for its servers more than it computes. A file's tests share what
+/// they started.
+const PYTEST: &[&str] =
+    &["-m", "pytest", "--color=no", "--numprocesses=2", "--dist=loadfile", "compat"];
+
 /// Runs every test, then prints how many there were.
 ///
 /// # Errors
@@ -39,7 +44,7 @@ pub(crate) fn run() -> Result<()> {
     }
     match server::binary() {
         Ok(server) => {
-            let mut pytest = command(python, &["-m", "pytest", "--color=no", "compat"]);
+            let mut pytest = command(python, PYTEST);
             pytest.env("SIMPLEJWT_BIN", server).env_remove("PYTEST_ADDOPTS");
             pytest.env("COMPAT_DJANGO42", django_4_2);
             pytest.envs(variables.iter().cloned());

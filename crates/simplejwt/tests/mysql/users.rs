@@ -17,10 +17,10 @@ use simplejwt::users::{Credentials, UserStore as _, password_fingerprint};
 
 use crate::rights;
 use crate::spelling::every_spelling_or_none;
-use crate::world::{NOW, World, token, users};
+use crate::world::{NOW, World, hashers, token, users};
 
 fn new(name: &str, password: &str) -> NewUser {
-    let password = Hashers::default().encode(password).unwrap();
+    let password = hashers().encode(password).unwrap();
     let email = format!("{name}@Example.COM");
     NewUser { username: name.into(), email, password, ..Default::default() }
 }
@@ -53,7 +53,7 @@ async fn users_are_made_found_and_changed() {
     assert_eq!(login("ann", "secret").await, None);
     assert!(!users.find(&"1".into()).await.unwrap().unwrap().is_active);
     users.set_active("ann", true).await.unwrap();
-    let hash = Hashers::default().encode("other").unwrap();
+    let hash = hashers().encode("other").unwrap();
     users.set_password("ann", &hash).await.unwrap();
     assert_eq!(login("ann", "other").await, Some("1".into()));
     for error in [

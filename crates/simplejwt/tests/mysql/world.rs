@@ -9,7 +9,9 @@ use simplejwt::store::OutstandingToken;
 use simplejwt::store::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
 use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::mysql::MysqlUsers;
-use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
+use simplejwt::users::password::{
+    Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
+};
 use simplejwt::users::table::UserTable;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
@@ -143,8 +145,14 @@ pub(crate) async fn admin(server: &str) -> Conn {
     Conn::new(opts(server)).await.unwrap()
 }
 
+/// Django's hashers, at a cost that tests can bear.
+pub(crate) fn hashers() -> Hashers {
+    let cheap = Parameters { pbkdf2_iterations: 2000, ..Parameters::default() };
+    Hashers::default().with_parameters(cheap).unwrap()
+}
+
 pub(crate) fn hashing() -> HashingPool {
-    HashingPool::new(Hashers::default(), PoolOptions { threads: 1, waiting: 16 }).unwrap()
+    HashingPool::new(hashers(), PoolOptions { threads: 1, waiting: 16 }).unwrap()
 }
 
 pub(crate) async fn users(database: &MysqlDatabase, table: UserTable) -> MysqlUsers {
