@@ -2,9 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::Hmac;
-use sha1::Sha1;
-use sha2::Sha256;
+use simplejwt_pbkdf2::{hmac_sha1, hmac_sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::kind::Cost;
@@ -68,11 +66,10 @@ fn compute(digest: Digest, password: &str, salt: &str, iterations: u32) -> Strin
     let mut buffer = [0u8; 32];
     let output = &mut buffer[..digest.length()];
     let (password, salt) = (password.as_bytes(), salt.as_bytes());
-    let computed = match digest {
-        Digest::Sha256 => ::pbkdf2::pbkdf2::<Hmac<Sha256>>(password, salt, iterations, output),
-        Digest::Sha1 => ::pbkdf2::pbkdf2::<Hmac<Sha1>>(password, salt, iterations, output),
-    };
-    computed.expect("HMAC takes a key of any length");
+    match digest {
+        Digest::Sha256 => hmac_sha256(password, salt, iterations, output),
+        Digest::Sha1 => hmac_sha1(password, salt, iterations, output),
+    }
     STANDARD.encode(output)
 }
 
