@@ -14,6 +14,7 @@ mod database;
 pub(crate) mod encoding;
 mod explain;
 mod flush;
+mod late;
 pub(crate) mod lookup;
 pub mod migrate;
 mod parameters;

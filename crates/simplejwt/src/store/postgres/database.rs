@@ -548,6 +548,10 @@ impl Own {
         self.0.as_ref()
     }
 
+    pub(super) fn client_mut(&mut self) -> Option<&mut Object> {
+        self.0.as_mut()
+    }
+
     pub(super) fn give_back(mut self) -> Option<Object> {
         self.0.take()
     }
