@@ -8,7 +8,6 @@ mod bind;
 mod claims;
 mod cookies;
 mod database_url;
-mod duration;
 mod env;
 pub(crate) mod example;
 mod file;
@@ -21,7 +20,6 @@ mod sessions;
 mod simple_jwt;
 mod suggest;
 mod syntax;
-mod value;
 mod without_effect;
 
 use std::collections::BTreeMap;
@@ -32,6 +30,7 @@ use std::time::Duration;
 use serde_json::Value;
 use simplejwt::Settings;
 use simplejwt::settings::Secret;
+use simplejwt::settings::value::{self, duration};
 use simplejwt::users::password::{
     DEFAULT_MAX_REFUSAL_WORK, Hasher, Parameters, PoolOptions, Rehash,
 };

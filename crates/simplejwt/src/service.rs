@@ -7,6 +7,7 @@ mod refresh;
 mod revocation;
 mod sessions;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -72,6 +73,8 @@ pub struct Auth {
     revoked: Arc<Revoked>,
     retention: Arc<Retention>,
     client: Option<Arc<Client>>,
+    /// What an edge keeps with the flows that it hands around; nothing to the flows themselves.
+    edge: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Auth {
@@ -90,17 +93,19 @@ impl Auth {
             revoked,
             retention,
             client: None,
+            edge: None,
         }
     }
 
-    /// With these users.
+    /// With these users: a store, or an `Arc` of one that is shared with others.
     #[must_use]
     pub fn with_users(mut self, users: impl UserStore) -> Self {
         self.users = Some(Arc::new(users));
         self
     }
 
-    /// With this store, which is used if `token_blacklist` is on, and without sessions.
+    /// With this store, or the one behind this `Arc`, which is used if `token_blacklist` is on, and
+    /// without sessions.
     #[must_use]
     pub fn with_store(mut self, store: impl TokenStore) -> Self {
         self.store = Some(Arc::new(store));
@@ -108,8 +113,8 @@ impl Auth {
         self
     }
 
-    /// With this store, which is used if `token_blacklist` is on, and with sessions unless the
-    /// settings switch them off.
+    /// With this store, or the one behind this `Arc`, which is used if `token_blacklist` is on, and
+    /// with sessions unless the settings switch them off.
     #[must_use]
     pub fn with_sessions(mut self, store: impl SessionStore) -> Self {
         let store: Arc<dyn SessionStore> = Arc::new(store);
@@ -118,14 +123,14 @@ impl Auth {
         self
     }
 
-    /// With users that are shared with others.
+    /// As [`with_users`](Self::with_users), which takes an `Arc` as well.
     #[must_use]
     pub fn with_shared_users(mut self, users: Arc<dyn UserStore>) -> Self {
         self.users = Some(users);
         self
     }
 
-    /// As [`with_sessions`](Self::with_sessions), with a store that is shared with others.
+    /// As [`with_sessions`](Self::with_sessions), which takes an `Arc` as well.
     #[must_use]
     pub fn with_shared_sessions(mut self, store: Arc<dyn SessionStore>) -> Self {
         self.store = Some(Arc::clone(&store) as Arc<dyn TokenStore>);
@@ -167,6 +172,15 @@ impl Auth {
     pub fn with_hooks(mut self, hooks: impl Hooks) -> Self {
         self.hooks = Arc::new(hooks);
         self
+    }
+
+    pub(crate) fn with_edge(mut self, kept: impl Any + Send + Sync) -> Self {
+        self.edge = Some(Arc::new(kept));
+        self
+    }
+
+    pub(crate) fn edge<T: Any>(&self) -> Option<&T> {
+        self.edge.as_deref()?.downcast_ref()
     }
 
     /// The tokens.
@@ -687,9 +701,9 @@ impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth")
             .field("tokens", &self.tokens)
-            .field("users", &self.users)
-            .field("store", &self.store)
-            .field("hooks", &self.hooks)
-            .finish()
+            .field("users", &self.users.is_some())
+            .field("store", &self.store.is_some())
+            .field("sessions", &self.sessions.is_some())
+            .finish_non_exhaustive()
     }
 }

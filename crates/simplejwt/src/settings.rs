@@ -3,10 +3,12 @@
 //!
 //! Settings that hold dotted paths upstream are hooks here: see [`NOT_APPLICABLE`].
 
+mod dictionary;
 mod key_set;
 mod sessions;
 mod transport;
 mod validate;
+pub mod value;
 mod values;
 
 use std::fmt;
@@ -45,6 +47,21 @@ pub const NOT_APPLICABLE: &[(&str, &str)] = &[
 ///     ..Settings::default()
 /// };
 /// assert!(settings.validate().is_ok());
+/// ```
+///
+/// Serde reads them from JSON, TOML or anything else, as a `SIMPLE_JWT` dictionary: names in upper
+/// or lower case, values as in the server's `[simple_jwt]` ([`value`]); a setting that is unknown,
+/// there twice or of another type is an error that says what to write. What isn't there has its
+/// default. `sessions` and `cookies` are tables within it, of the names that those of the server have.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let settings: simplejwt::Settings = serde_json::from_str(
+///     r#"{"ACCESS_TOKEN_LIFETIME": "15m", "ROTATE_REFRESH_TOKENS": true, "AUDIENCE": ["a", "b"]}"#,
+/// )?;
+/// assert_eq!(settings.access_token_lifetime, Duration::from_secs(900));
+/// # Ok::<_, serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {

@@ -22,6 +22,7 @@ pub mod cors;
 mod csrf;
 #[cfg(feature = "web")]
 pub mod endpoint;
+mod error_shape;
 #[cfg(feature = "web")]
 mod form;
 #[cfg(feature = "web")]
@@ -44,7 +45,9 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::error::Error;
+use crate::service::Auth;
 use crate::settings::Settings;
+pub use error_shape::{ErrorCode, ErrorShape, Refusal};
 pub use object::Json;
 use object::{object, texts};
 
@@ -170,12 +173,19 @@ pub(crate) fn body_under(error: &Error, settings: &Settings) -> Json {
     }
 }
 
-/// An error as a complete answer, logged where the fault is on this side.
+/// An error as a complete answer in the application's [shape](ErrorShape), logged where the fault is
+/// on this side: what adapters refuse requests with.
+pub fn refuse(error: &Error, auth: &Auth) -> Response<Vec<u8>> {
+    error_shape::apply(auth, error_response(error, auth.settings()))
+}
+
+/// An error as a complete answer in upstream's shape, logged where the fault is on this side.
 pub fn error_response(error: &Error, settings: &Settings) -> Response<Vec<u8>> {
     if error.is_internal() {
         log_internal(error);
     }
     let mut response = json_response(status(error), &body_under(error, settings), None);
+    response.extensions_mut().insert(ErrorCode(error.code()));
     let headers = response.headers_mut();
     if status(error) == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, challenge(settings));

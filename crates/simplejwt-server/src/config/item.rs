@@ -8,7 +8,7 @@ use simplejwt::users::table::KeyKind;
 
 use super::bind::bind;
 use super::database_url::{DatabaseUrl, database_url};
-use super::duration::duration;
+use super::duration;
 use super::level::level;
 use super::value::{boolean, choice, count, list, optional_text, text};
 use super::{

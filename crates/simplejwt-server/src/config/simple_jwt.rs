@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use simplejwt::settings::{Audience, NOT_APPLICABLE, TokenClass};
 
-use super::duration::duration;
+use super::duration;
 use super::item::{Item, Shown, item};
 use super::suggest::did_you_mean;
 use super::value::{boolean, list, optional_text, parsed, shown, text};

@@ -1,7 +1,8 @@
 //! Verifying keys that are fetched from elsewhere: what stands behind `JWK_URL`.
 
+mod shared;
+
 use std::error::Error;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a JWK set (RFC 7517 section 5) comes from: an HTTP client, as a rule.
 #[async_trait]
-pub trait KeySource: fmt::Debug + Send + Sync + 'static {
+pub trait KeySource: Send + Sync + 'static {
     /// Fetches the set. Has to give up after a few seconds.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use super::object::{Json, object, texts};
 use super::request;
 use super::transport::access_tokens;
 use super::validate::{self, Kind};
-use super::{error_response, json_response};
+use super::{error_response, error_shape, json_response};
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::service::Auth;
@@ -297,7 +297,9 @@ where
 {
     // What these answer is no matter of Accept, and no page of Django REST framework's.
     match endpoint {
-        Endpoint::Authenticate => return authenticate::respond(auth, options, parts).await,
+        Endpoint::Authenticate => {
+            return error_shape::apply(auth, authenticate::respond(auth, options, parts).await);
+        }
         Endpoint::Revoke | Endpoint::Introspect => {
             return oauth::respond(auth, endpoint, options, parts, read_body).await;
         }
@@ -330,7 +332,7 @@ where
     let headers = response.headers_mut();
     headers.insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
     headers.insert(VARY, HeaderValue::from_static("Accept"));
-    response
+    error_shape::apply(auth, response)
 }
 
 /// What an endpoint answers with.

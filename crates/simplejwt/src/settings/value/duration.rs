@@ -9,7 +9,10 @@ const HOW: &str = "write seconds (300), \"5m\", \"1h30m\", \"1d\", or ISO 8601 (
 
 /// A duration out of a configuration value. A day has 24 hours and a week seven days; months and
 /// years have no fixed length and are refused.
-pub(crate) fn duration(value: &Value) -> Result<Duration, String> {
+///
+/// # Errors
+/// It is none, negative, or out of range.
+pub fn duration(value: &Value) -> Result<Duration, String> {
     match value {
         Value::Number(number) => seconds(number.as_f64().unwrap_or(f64::NAN)),
         Value::String(text) => parse(text.trim()),
