@@ -13,6 +13,8 @@ pub mod authorization;
 pub mod axum;
 #[cfg(feature = "web")]
 mod body;
+#[cfg(feature = "web")]
+mod charset;
 pub mod client;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod cookies;
@@ -31,11 +33,16 @@ mod json;
 mod kept;
 #[cfg(feature = "tower")]
 pub mod layer;
+#[cfg(feature = "web")]
+mod multipart;
 mod object;
+#[cfg(feature = "web")]
+mod parameters;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod permission;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod request;
+mod singleton;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod transport;
 #[cfg(feature = "web")]
@@ -78,7 +85,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::UserNotFound
         | Error::UserInactive
         | Error::PasswordChanged => StatusCode::UNAUTHORIZED,
-        Error::SessionUnknown => StatusCode::BAD_REQUEST,
+        Error::SessionUnknown | Error::RepeatedHeader(_) => StatusCode::BAD_REQUEST,
         Error::TooManySessions | Error::PermissionDenied | Error::CrossOrigin => {
             StatusCode::FORBIDDEN
         }
@@ -116,6 +123,10 @@ pub fn body(error: &Error) -> Json {
         Error::BadAuthorizationHeader => {
             with_code("Authorization header must contain two space-delimited values")
         }
+        Error::RepeatedHeader(name) => object([
+            ("detail", format!("The header field \"{name}\" is there more than once.").into()),
+            ("code", error.code().into()),
+        ]),
         Error::AmbiguousCookies => {
             with_code("The request has the cookies of two users: log in again.")
         }

@@ -2,10 +2,11 @@ use proptest::prelude::*;
 
 use std::time::Duration;
 
-use super::read::{MAX_DEPTH, Object};
+use super::read::Object;
 use super::*;
 use crate::clock::Timestamp;
 use crate::error::TokenError;
+use crate::jws::MAX_DEPTH;
 use crate::settings::{Audience, Settings};
 
 fn parse(json: &str) -> Result<Claims, TokenError> {
@@ -39,6 +40,15 @@ fn doubled_names_are_refused_however_they_are_spelt() {
         assert_eq!(parse(json), Err(TokenError::Invalid), "{json}");
     }
     assert_eq!(parse(r#"{"\u0065xp":7}"#).unwrap().raw("exp"), Some("7"));
+    for count in [1, 15, 16, 17, 1000] {
+        let members: String = (0..count).map(|n| format!(",\"a{n}\":1")).collect();
+        assert!(parse(&format!("{{\"exp\":1{members}}}")).is_ok(), "{count}");
+        let last = format!("{{\"exp\":1{members},\"a{}\":2}}", count - 1);
+        let first = format!("{{\"exp\":1{members},\"exp\":2}}");
+        for doubled in [last, first] {
+            assert_eq!(parse(&doubled), Err(TokenError::Invalid), "{count}");
+        }
+    }
 }
 
 #[test]

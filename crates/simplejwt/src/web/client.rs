@@ -15,9 +15,10 @@ pub struct ClientAddress(pub IpAddr);
 /// The request's client.
 pub fn client(parts: &Parts) -> Client {
     let address = parts.extensions.get::<ClientAddress>().map(|client| client.0.to_string());
-    let user_agent = parts.headers.get(USER_AGENT).map(|value| {
-        // Bytes beyond ASCII have no agreed meaning here.
-        String::from_utf8_lossy(value.as_bytes()).into_owned()
-    });
+    // Bytes beyond ASCII have no agreed meaning here.
+    let user_agents = parts.headers.get_all(USER_AGENT).iter();
+    let user_agents: Vec<_> =
+        user_agents.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let user_agent = (!user_agents.is_empty()).then(|| user_agents.join(", "));
     Client::new(address.as_deref(), user_agent.as_deref())
 }

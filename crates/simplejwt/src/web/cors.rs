@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::TryFutureExt as _;
 use futures_util::future::{Either, MapOk, Ready, ready};
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, DATE, HeaderValue,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, DATE, HeaderValue, ORIGIN,
     RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, Method, Request, Response};
@@ -15,6 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::at_once::at_once;
+use super::singleton::is_repeated;
 use crate::settings::Settings;
 
 /// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers and send
@@ -94,6 +95,10 @@ impl AllowedOriginsLayer {
         let mut request = Request::new(());
         *request.method_mut() = method.clone();
         *request.headers_mut() = headers.clone();
+        // Of two origins neither is believed.
+        if is_repeated(headers, &ORIGIN) {
+            request.headers_mut().remove(ORIGIN);
+        }
         let mut said = at_once(&self.0, request)?;
         if !said.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
             // Nobody is allowed anything: what is left is that the answer depends on who asks.
