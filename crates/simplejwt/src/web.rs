@@ -35,6 +35,8 @@ mod object;
 pub mod permission;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod request;
+#[cfg(feature = "web")]
+pub mod request_id;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod transport;
 #[cfg(feature = "web")]
@@ -44,6 +46,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::error::Error;
+use crate::logging::with_causes;
 use crate::settings::Settings;
 pub use object::Json;
 use object::{object, texts};
@@ -223,14 +226,8 @@ pub(crate) fn json_response(
 }
 
 fn log_internal(error: &Error) {
-    let mut causes = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        causes.push_str(": ");
-        causes.push_str(&error.to_string());
-        cause = error.source();
-    }
-    tracing::error!(code = error.code(), "{error}{causes:?}");
+    let (code, error) = (error.code(), with_causes(error));
+    tracing::error!(event = "request_failed", code, error, "request failed");
 }
 
 #[cfg(test)]

@@ -13,8 +13,10 @@ use serde_json::value::RawValue;
 use super::{Endpoint, EndpointOptions, ReadError, no_content};
 use crate::claims::Claims;
 use crate::error::Error;
+use crate::logging::cut;
 use crate::service::{Auth, Introspected, Revoking};
 use crate::settings::{SESSION_CLAIM, Settings};
+use crate::web::client::client;
 use crate::web::form::{form_pairs, unquote};
 use crate::web::object::object;
 use crate::web::{error_response, json_response};
@@ -53,6 +55,7 @@ where
         let body = object([("detail", "Not found.".into())]);
         return json_response(StatusCode::NOT_FOUND, &body, None);
     }
+    let auth = &auth.from_client(client(parts));
     let mut response = match answer(auth, endpoint, options, parts, read_body).await {
         Ok(response) => response,
         Err(refusal) => refuse(refusal, auth),
@@ -86,7 +89,17 @@ where
     let token = form.get("token").ok_or_else(|| invalid("the parameter token is missing"))?;
     if endpoint == Endpoint::Revoke {
         let revoking = auth.revoke(token).await?;
-        tracing::info!(client_id = client, ?revoking, "revocation asked for");
+        let outcome = match revoking {
+            Revoking::Revoked => "revoked",
+            Revoking::NotGood => "not_good",
+            Revoking::Unsupported => "unsupported",
+        };
+        tracing::info!(
+            event = "revocation_asked",
+            client_id = client,
+            outcome,
+            "revocation asked for"
+        );
         return match revoking {
             Revoking::Unsupported => Err(Refusal::UnsupportedTokenType),
             Revoking::Revoked | Revoking::NotGood => {
@@ -97,7 +110,8 @@ where
         };
     }
     let found = auth.introspect(token).await?;
-    tracing::debug!(client_id = client, active = found.is_some(), "introspected");
+    let active = found.is_some();
+    tracing::debug!(event = "introspection", client_id = client, active, "introspected");
     Ok(match found {
         None => json_response(StatusCode::OK, &object([("active", false.into())]), None),
         Some(found) => {
@@ -180,24 +194,30 @@ fn authenticate<'a>(
             if headers.next().is_some() {
                 return Err(invalid("the Authorization header is there twice"));
             }
-            let client = by_header(header, options).ok_or_else(|| refused(named))?;
+            let client = by_header(header, options).ok_or_else(|| refused(parts, named))?;
             if named.is_some_and(|named| named != client.id()) {
                 return Err(invalid("client_id is another than in the Authorization header"));
             }
             client
         }
         (None, (Some(id), Some(secret))) => {
-            options.clients.find(id, secret).ok_or_else(|| refused(Some(id)))?
+            options.clients.find(id, secret).ok_or_else(|| refused(parts, Some(id)))?
         }
-        (None, (named, _)) => return Err(refused(named)),
+        (None, (named, _)) => return Err(refused(parts, named)),
     };
     Ok(client.id())
 }
 
-fn refused(named: Option<&str>) -> Refusal {
-    // As long as an id may reasonably be, and as `Debug`: it is whatever somebody sent.
-    let named = named.map(|id| id.chars().take(64).collect::<String>());
-    tracing::warn!(client_id = ?named, "client refused");
+fn refused(parts: &Parts, named: Option<&str>) -> Refusal {
+    let from = client(parts);
+    let named = named.map(cut);
+    tracing::warn!(
+        event = "client_refused",
+        client_address = from.address,
+        user_agent = from.user_agent,
+        client_id = named.as_deref(),
+        "client refused"
+    );
     Refusal::InvalidClient
 }
 
