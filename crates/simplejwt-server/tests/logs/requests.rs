@@ -34,6 +34,7 @@ fn log_in(server: &Server, password: &str, headers: &[(&str, &str)]) -> Response
     server.request("POST", "/api/token/", &all, &credentials(password))
 }
 
+/// DIFFERENCE: Django names no requests.
 #[test]
 fn every_answer_and_every_line_has_the_requests_name() {
     let site = site(&[("SIMPLEJWT_ALLOWED_ORIGINS", "https://app.example.com")]);

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use serde_json::json;
 
 use super::databases::{ALL, Database, Kind};
@@ -19,31 +21,30 @@ const LOUD: &str = "trace,tokio_postgres=trace,mysql_async=trace,rustls=trace,ur
 
 /// The URL of the database server with an account whose password can be looked for.
 fn account(kind: Kind, directory: &std::path::Path) -> Option<String> {
-    let name = format!("logged_{}", std::process::id());
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("logged_{}_{number}", std::process::id());
     let (create, admin) = match kind {
         Kind::Sqlite => return None,
-        Kind::Postgres => (
-            vec![
-                format!("DROP ROLE IF EXISTS {name}"),
-                format!("CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{OF_DATABASE}'"),
-            ],
-            Database::new(kind, directory),
-        ),
-        Kind::Mysql => (
-            vec![
-                format!("CREATE OR REPLACE USER '{name}'@'%' IDENTIFIED BY '{OF_DATABASE}'"),
-                format!("GRANT ALL ON *.* TO '{name}'@'%'"),
-            ],
-            Database::new(kind, directory),
-        ),
+        Kind::Postgres => {
+            let create = format!("CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{OF_DATABASE}'");
+            (vec![format!("DROP ROLE IF EXISTS {name}"), create], "postgres")
+        }
+        Kind::Mysql => {
+            let user = format!("'{name}'@'%'");
+            let create = format!("CREATE USER {user} IDENTIFIED BY '{OF_DATABASE}'");
+            let grant = format!("GRANT ALL ON *.* TO {user}");
+            (vec![format!("DROP USER IF EXISTS {user}"), create, grant], "information_schema")
+        }
     };
+    let database = Database::new(kind, directory);
     for sql in create {
-        admin.rows(&sql);
+        database.rows(&sql);
     }
-    let (scheme, rest) = admin.url.split_once("://").unwrap();
+    let (scheme, rest) = database.url.split_once("://").unwrap();
     let (_, place) = rest.split_once('@').unwrap();
     let (server, _) = place.rsplit_once('/').unwrap();
-    Some(format!("{scheme}://{name}:{OF_DATABASE}@{server}/"))
+    Some(format!("{scheme}://{name}:{OF_DATABASE}@{server}/{admin}"))
 }
 
 fn site(kind: Kind) -> Site {
