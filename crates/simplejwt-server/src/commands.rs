@@ -62,7 +62,7 @@ fn run_serve(loaded: &Loaded) -> Result<ExitCode, Failure> {
         }
         let app = app::build(config).await?;
         for warning in beside_django::look(loaded).await? {
-            tracing::warn!("{warning}");
+            tracing::warn!(event = "warning", "{warning}");
         }
         app.start(config).await;
         let listener = place.listen()?;

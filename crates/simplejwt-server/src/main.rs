@@ -17,6 +17,7 @@ mod limits;
 mod listening;
 mod output;
 mod purge;
+mod request_log;
 mod serve;
 mod supervisor;
 mod telemetry;

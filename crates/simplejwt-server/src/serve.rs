@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use http::header::ORIGIN;
+use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -19,13 +20,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use simplejwt::web::client::ClientAddress;
 use simplejwt::web::cors::AllowedOriginsLayer;
-use simplejwt::{Clock as _, SystemClock};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
 
 use crate::config::{Log, Server};
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
+use crate::request_log::RequestLog;
 use crate::{client, limits, supervisor, telemetry};
 
 /// Serves until `stop`, then finishes the requests in flight.
@@ -58,14 +60,16 @@ pub(crate) async fn serve(
     let site = Site { router, cors: cors.map(Arc::new) };
     accept(listener, &site, limits, server.max_connections, &connections, stop).await;
 
-    tracing::info!("stopping: finishing the requests in flight");
+    tracing::info!(event = "stopping", "stopping: finishing the requests in flight");
     let again = signal()?;
     tokio::select! {
-        () = connections.shutdown() => tracing::info!("stopped"),
+        () = connections.shutdown() => tracing::info!(event = "stopped", "stopped"),
         () = tokio::time::sleep(server.shutdown_timeout) => {
-            tracing::warn!("stopped, with requests that took longer than shutdown_timeout");
+            tracing::warn!(event = "stopped", "stopped, with requests that took longer than shutdown_timeout");
         }
-        () = again => tracing::warn!("stopped at once, because the signal came again"),
+        () = again => {
+            tracing::warn!(event = "stopped", "stopped at once, because the signal came again");
+        }
     }
     Ok(())
 }
@@ -119,7 +123,7 @@ async fn accept(
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, mostly: some are free again in a moment.
-                    tracing::warn!(%error, "can't accept a connection");
+                    tracing::warn!(event = "accept_failed", %error, "can't accept a connection");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
@@ -133,7 +137,12 @@ async fn accept(
         supervisor::spawn_short(async move {
             // A connection that breaks is the client's affair.
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
+                tracing::debug!(
+                    event = "connection_failed",
+                    client_address = %peer.ip(),
+                    error = chain(&error),
+                    "connection ended"
+                );
             }
             drop(permit);
         });
@@ -170,13 +179,23 @@ async fn answer(
     site: Site,
     limits: Limits,
 ) -> Result<Response<Body>, Infallible> {
-    let line = limits
-        .log_requests
-        .then(|| (request.method().clone(), request.uri().path().to_owned(), SystemClock.now()));
     let (mut head, body) = request.into_parts();
     let client = client::address(&head.headers, peer, limits.num_proxies);
     head.extensions.insert(ClientAddress(client));
-    let response = match limits::read(body, limits.body, limits.body_time).await {
+    let log = RequestLog::begin(&head, client, limits.log_requests);
+    let answering = respond(head, body, site, limits).instrument(log.span.clone());
+    let mut response = answering.await?;
+    log.answered(&mut response);
+    Ok(response)
+}
+
+async fn respond(
+    head: Parts,
+    body: Incoming,
+    site: Site,
+    limits: Limits,
+) -> Result<Response<Body>, Infallible> {
+    Ok(match limits::read(body, limits.body, limits.body_time).await {
         Ok(body) => {
             let origin = head.headers.get(ORIGIN).cloned();
             let request = Request::from_parts(head, Body::from(body));
@@ -194,13 +213,7 @@ async fn answer(
             }
         }
         Err(refused) => site.permitted(&head.headers, refused.response()),
-    };
-    if let Some((method, path, start)) = line {
-        let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
-        let status = response.status().as_u16();
-        tracing::info!(target: "simplejwt::request", peer = %client, %method, %path, status, micros, "answered");
-    }
-    Ok(response)
+    })
 }
 
 /// A future that waits for the first of the signals that end a process politely.
@@ -240,13 +253,14 @@ fn raise_file_limit(max_connections: usize) {
             let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
             limit.current = Some(current);
             if let Err(error) = setrlimit(Resource::Nofile, limit) {
-                tracing::warn!(%error, "can't raise the limit of open files");
+                tracing::warn!(event = "file_limit", %error, "can't raise the limit of open files");
             }
             if current < wanted {
-                tracing::warn!(
+                let message = format!(
                     "at most {current} files can be open, too few for max_connections = \
                      {max_connections}: raise it with `ulimit -n` or LimitNOFILE="
                 );
+                tracing::warn!(event = "file_limit", "{message}");
             }
         }
     }

@@ -42,6 +42,9 @@ mod parameters;
 pub mod permission;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod request;
+#[cfg(feature = "web")]
+pub mod request_id;
+#[cfg(any(feature = "tower", feature = "web"))]
 mod singleton;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod transport;
@@ -52,6 +55,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::error::Error;
+use crate::logging::with_causes;
 use crate::service::Auth;
 use crate::settings::Settings;
 pub use error_shape::{ErrorCode, ErrorShape, Refusal};
@@ -244,14 +248,8 @@ pub(crate) fn json_response(
 }
 
 fn log_internal(error: &Error) {
-    let mut causes = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        causes.push_str(": ");
-        causes.push_str(&error.to_string());
-        cause = error.source();
-    }
-    tracing::error!(code = error.code(), "{error}{causes:?}");
+    let (code, error) = (error.code(), with_causes(error));
+    tracing::error!(event = "request_failed", code, error, "request failed");
 }
 
 #[cfg(test)]

@@ -278,7 +278,8 @@ static ITEMS: &[Item] = &[
         "SIMPLEJWT_LOG_LEVEL",
         Def("\"info\""),
         "error, warn, info, debug or trace; also by module, as in \"warn,simplejwt=debug\". Python's \
-         words are taken: warning is warn, critical is error. off: nothing at all.",
+         words are taken: warning is warn, critical is error. off: nothing at all. Libraries \
+         say nothing below warn.",
         |c, v| {
             c.log.level = level(&text(v)?)?;
             Ok(())
@@ -289,7 +290,8 @@ static ITEMS: &[Item] = &[
         "requests",
         "SIMPLEJWT_LOG_REQUESTS",
         Def("false"),
-        "One line for each request: method, path, status and time; no query, body or token.",
+        "One line for each request: method, path, status, time, bytes and user agent; no query, body or \
+         token.",
         |c, v| boolean(v).map(|on| c.log.requests = on),
     ),
     Item {

@@ -74,8 +74,9 @@ impl Server {
             let line = stderr
                 .recv_timeout(PATIENCE)
                 .unwrap_or_else(|_| panic!("it says where it listens, or why not:\n{before}"));
-            if let Some(address) = line.strip_prefix("listening on http://") {
-                break address.parse().unwrap();
+            // As JSON it is a line of the log.
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                break address.split('"').next().unwrap().parse().unwrap();
             }
             before.push_str(&line);
             before.push('\n');
@@ -96,6 +97,15 @@ impl Server {
             told += usize::from(line.contains(part));
         }
         told
+    }
+
+    /// The lines of standard error so far that weren't waited for.
+    pub(crate) fn log(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Ok(line) = self.stderr.recv_timeout(Duration::from_millis(200)) {
+            lines.push(line);
+        }
+        lines
     }
 
     /// What standard output has so far, up to a line with `part`.

@@ -7,6 +7,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Output;
 use std::sync::Barrier;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -109,8 +110,13 @@ impl Site {
 
     /// A command of the program on the same database.
     pub(crate) fn command(&self, args: &[&str], input: &str) {
-        let done = run_with_input(args, &self.environment(), input);
+        let done = self.try_command(args, input);
         assert!(done.status.success(), "{args:?}: {}", stderr(&done));
+    }
+
+    /// The same, whatever comes of it.
+    pub(crate) fn try_command(&self, args: &[&str], input: &str) -> Output {
+        run_with_input(args, &self.environment(), input)
     }
 
     pub(crate) fn post(&self, server: usize, path: &str, body: &Value) -> Answer {

@@ -20,6 +20,7 @@ pub mod migrate;
 mod parameters;
 mod pooler;
 mod probe;
+pub(crate) mod refusal;
 mod revocations;
 mod rotations;
 pub(crate) mod schema;
@@ -48,6 +49,7 @@ use super::session::SessionHead;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::logging::with_causes;
 use crate::users::UserId;
 use crate::users::lookup::nothing_of;
 use crate::users::table::{Key, UserTable, quoted, relation};
@@ -358,7 +360,11 @@ impl PostgresStore {
             };
             let found: Result<References, StoreError> = found.await;
             self.know(found.unwrap_or_else(|error| {
-                tracing::debug!(?error, "foreign keys can't be read: each row is tried");
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "foreign keys can't be read: each row is tried"
+                );
                 References::default()
             }));
         }
@@ -469,7 +475,11 @@ impl TokenStore for PostgresStore {
             Ok(found) => found,
             // Tables that this user mustn't read, or that have changed since.
             Err(error) if *references != References::default() => {
-                tracing::debug!(?error, "referring tables can't be read: each row is tried");
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "referring tables can't be read: each row is tried"
+                );
                 self.know(References::default());
                 references = Arc::default();
                 run!(self.database, "flush_expired", |client| {

@@ -15,6 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::at_once::at_once;
+use super::request_id::RequestId;
 use super::singleton::is_repeated;
 use crate::settings::Settings;
 
@@ -47,7 +48,7 @@ impl AllowedOriginsLayer {
             .allow_credentials(true)
             .allow_methods(AllowMethods::mirror_request())
             .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, DATE, ALLOW])
+            .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, DATE, ALLOW, RequestId::HEADER])
             .max_age(Duration::from_secs(600));
         Self(cors)
     }

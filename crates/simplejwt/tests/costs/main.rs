@@ -141,7 +141,9 @@ fn tokens_take_time_in_proportion_to_their_bytes() {
     let (small, large) = (header(short), header(short * TIMES));
     assert_linear("header", short, |bytes| {
         for _ in 0..20 {
-            assert!(tokens.decode::<Refresh>(if bytes == short { &small } else { &large }).is_err());
+            assert!(
+                tokens.decode::<Refresh>(if bytes == short { &small } else { &large }).is_err()
+            );
         }
     });
 }
@@ -158,14 +160,15 @@ fn what_the_head_decides_reads_no_body() {
     let status = |auth: &Auth, endpoint, change: &dyn Fn(&mut http::request::Parts)| {
         let mut head = head();
         change(&mut head);
-        let answer =
-            simplejwt::web::endpoint::respond(auth, endpoint, &options, &head, unread);
+        let answer = simplejwt::web::endpoint::respond(auth, endpoint, &options, &head, unread);
         runtime.block_on(answer).status().as_u16()
     };
     let token = auth.tokens().encode(&auth.tokens().issue::<Access>("1")).unwrap();
     let with = |name: http::HeaderName, value: &str| {
         let value = HeaderValue::try_from(value).unwrap();
-        move |head: &mut http::request::Parts| drop(head.headers.insert(name.clone(), value.clone()))
+        move |head: &mut http::request::Parts| {
+            drop(head.headers.insert(name.clone(), value.clone()))
+        }
     };
     assert_eq!(status(&auth, Endpoint::Authenticate, &|_| {}), 401);
     // Without users there is nobody to ask: a fault, found without the body.

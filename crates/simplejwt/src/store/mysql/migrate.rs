@@ -20,6 +20,7 @@ use super::database::{Failure, attempt, column};
 use super::datetime::datetime;
 use super::schema::{self, exact_collation};
 use crate::clock::Timestamp;
+use crate::logging::with_causes;
 use crate::store::schema::{
     BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step, unreferable,
 };
@@ -124,7 +125,11 @@ pub(super) fn repeatable<T>(
     };
     match source.downcast::<Failure>() {
         Ok(failure) if is_of_another_process(&failure) => {
-            tracing::info!(%failure, "another process makes the tables, too: looking again");
+            tracing::info!(
+                event = "migration_repeated",
+                error = with_causes(&failure),
+                "another process makes the tables, too: looking again"
+            );
             Err(Failure::Again)
         }
         Ok(failure) => Err(*failure),

@@ -8,6 +8,7 @@ use super::PostgresUsers;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::check::{Access, Lines, trial};
+use crate::store::postgres::refusal::Refusal;
 use crate::store::postgres::{moment, parameter, run, schema};
 use crate::users::User;
 use crate::users::login::LoginRows as _;
@@ -97,8 +98,8 @@ fn text_of(field: Field, declared: &str) -> String {
 fn is_duplicate(error: &StoreError) -> bool {
     let source = std::error::Error::source(error);
     source
-        .and_then(|source| source.downcast_ref::<tokio_postgres::Error>())
-        .and_then(tokio_postgres::Error::code)
+        .and_then(|source| source.downcast_ref::<Refusal>())
+        .and_then(|refusal| refusal.0.code())
         .is_some_and(|code| *code == SqlState::UNIQUE_VIOLATION)
 }
 

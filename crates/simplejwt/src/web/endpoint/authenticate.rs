@@ -19,7 +19,7 @@ use crate::service::Auth;
 use crate::settings::SettingsError;
 use crate::users::UserId;
 use crate::web::transport::{AccessTokens, access_tokens};
-use crate::web::{csrf, error_response, request};
+use crate::web::{csrf, error_response, log_internal, request};
 
 /// Who the user is: the value of the user claim.
 const USER: HeaderName = HeaderName::from_static("x-auth-user");
@@ -136,7 +136,7 @@ pub(super) async fn respond(
             let mut response = error_response(&error, auth.settings());
             // 501 where there are no users to ask: a fault on this side, and no gateway's affair.
             if response.status() == StatusCode::NOT_IMPLEMENTED {
-                tracing::error!(code = error.code(), "{error}");
+                log_internal(&error);
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             }
             response

@@ -14,8 +14,10 @@ use serde_json::value::RawValue;
 use super::{Endpoint, EndpointOptions, ReadError, no_content};
 use crate::claims::Claims;
 use crate::error::Error;
+use crate::logging::cut;
 use crate::service::{Auth, Introspected, Revoking};
 use crate::settings::{SESSION_CLAIM, Settings};
+use crate::web::client::client;
 use crate::web::form::{has_too_many_fields, raw_pairs, unquote};
 use crate::web::object::object;
 use crate::web::{error_response, json_response, singleton};
@@ -55,6 +57,7 @@ where
         let body = object([("detail", "Not found.".into())]);
         return json_response(StatusCode::NOT_FOUND, &body, None);
     }
+    let auth = &auth.from_client(client(parts));
     let mut response = match answer(auth, endpoint, options, parts, read_body).await {
         Ok(response) => response,
         Err(refusal) => refuse(refusal, auth),
@@ -77,9 +80,8 @@ where
         let status = StatusCode::METHOD_NOT_ALLOWED;
         return Err(Refusal::InvalidRequest(status, "only POST is allowed"));
     }
-    singleton::check(&parts.headers, auth.settings()).map_err(|_| {
-        invalid("a header field that may be there once is there twice")
-    })?;
+    singleton::check(&parts.headers, auth.settings())
+        .map_err(|_| invalid("a header field that may be there once is there twice"))?;
     // Whoever is known by the head, or isn't, costs no look at the body.
     let by_header = by_header(parts, options)?;
     Form::check_type(parts)?;
@@ -90,11 +92,21 @@ where
         ReadError::Incomplete => invalid("the body is incomplete"),
     })?;
     let form = Form::parse(&body)?;
-    let client = authenticate(by_header, &form, options)?;
+    let client = authenticate(parts, by_header, &form, options)?;
     let token = form.get("token").ok_or_else(|| invalid("the parameter token is missing"))?;
     if endpoint == Endpoint::Revoke {
         let revoking = auth.revoke(token).await?;
-        tracing::info!(client_id = client, ?revoking, "revocation asked for");
+        let outcome = match revoking {
+            Revoking::Revoked => "revoked",
+            Revoking::NotGood => "not_good",
+            Revoking::Unsupported => "unsupported",
+        };
+        tracing::info!(
+            event = "revocation_asked",
+            client_id = client,
+            outcome,
+            "revocation asked for"
+        );
         return match revoking {
             Revoking::Unsupported => Err(Refusal::UnsupportedTokenType),
             Revoking::Revoked | Revoking::NotGood => {
@@ -105,7 +117,8 @@ where
         };
     }
     let found = auth.introspect(token).await?;
-    tracing::debug!(client_id = client, active = found.is_some(), "introspected");
+    let active = found.is_some();
+    tracing::debug!(event = "introspection", client_id = client, active, "introspected");
     Ok(match found {
         None => json_response(StatusCode::OK, &object([("active", false.into())]), None),
         Some(found) => {
@@ -196,12 +209,13 @@ fn by_header<'a>(
 ) -> Result<Option<&'a OAuthClient>, Refusal> {
     match parts.headers.get(AUTHORIZATION) {
         None => Ok(None),
-        Some(header) => basic(header, options).map(Some).ok_or_else(|| refused(None)),
+        Some(header) => basic(header, options).map(Some).ok_or_else(|| refused(parts, None)),
     }
 }
 
 /// The id of the client that asks, by its credentials in the header or in the body, not in both.
 fn authenticate<'a>(
+    parts: &Parts,
     by_header: Option<&'a OAuthClient>,
     form: &Form,
     options: &'a EndpointOptions,
@@ -213,17 +227,23 @@ fn authenticate<'a>(
         }
         (Some(client), _, None) => client,
         (None, Some(id), Some(secret)) => {
-            options.clients.find(id, secret).ok_or_else(|| refused(Some(id)))?
+            options.clients.find(id, secret).ok_or_else(|| refused(parts, Some(id)))?
         }
-        (None, named, _) => return Err(refused(named)),
+        (None, named, _) => return Err(refused(parts, named)),
     };
     Ok(client.id())
 }
 
-fn refused(named: Option<&str>) -> Refusal {
-    // As long as an id may reasonably be, and as `Debug`: it is whatever somebody sent.
-    let named = named.map(|id| id.chars().take(64).collect::<String>());
-    tracing::warn!(client_id = ?named, "client refused");
+fn refused(parts: &Parts, named: Option<&str>) -> Refusal {
+    let from = client(parts);
+    let named = named.map(cut);
+    tracing::warn!(
+        event = "client_refused",
+        client_address = from.address,
+        user_agent = from.user_agent,
+        client_id = named.as_deref(),
+        "client refused"
+    );
     Refusal::InvalidClient
 }
 
