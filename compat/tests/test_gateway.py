@@ -9,7 +9,7 @@ import pytest
 import gateways
 import servers
 from gateways import Recorder, running
-from servers import Profile
+from servers import PASSWORD, Profile
 from test_sessions import add_user, log_in
 from test_together import ROTATING, ok
 from tokens import Mint, payload
@@ -23,6 +23,9 @@ BEHIND = Profile(
         "SIMPLEJWT_GATEWAY_HEADERS": json.dumps({"X-Auth-Email": "email"}),
     },
 )
+
+
+ALICE = {"username": "alice", "password": PASSWORD}
 
 
 class World:
@@ -78,8 +81,8 @@ SPOOFED = [
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-def test_who_has_a_token_gets_through_as_who_they_are(world, request, method):
-    access = log_in(world.made.ours, named(world, request))["access"]
+def test_who_has_a_token_gets_through_as_who_they_are(world, method):
+    access = log_in(world.made.ours, ALICE)["access"]
     body = b'{"order": 7}' if method in ("POST", "PUT", "PATCH") else None
     answer = world.send(method, access, [("Accept", "image/png"), *SPOOFED], body)
     assert answer.status == 200, answer
@@ -91,8 +94,8 @@ def test_who_has_a_token_gets_through_as_who_they_are(world, request, method):
     assert "content-length" not in {name.lower() for name, _ in asked["headers"]}
 
 
-def test_a_body_in_chunks_stays_with_the_request(world, request):
-    access = log_in(world.made.ours, named(world, request))["access"]
+def test_a_body_in_chunks_stays_with_the_request(world):
+    access = log_in(world.made.ours, ALICE)["access"]
     connection = http.client.HTTPConnection("127.0.0.1", world.gateway.port, timeout=30)
     headers = {"Authorization": f"Bearer {access}"}
     connection.request("POST", "/orders/", iter([b"one ", b"two"]), headers, encode_chunked=True)
@@ -102,8 +105,8 @@ def test_a_body_in_chunks_stays_with_the_request(world, request):
 
 
 @pytest.mark.parametrize("token", [None, "x", "expired", "refresh", "forged"])
-def test_who_has_none_is_told_so_and_reaches_nothing(world, request, token):
-    pair = log_in(world.made.ours, named(world, request))
+def test_who_has_none_is_told_so_and_reaches_nothing(world, token):
+    pair = log_in(world.made.ours, ALICE)
     mint = Mint(user_id=payload(pair["access"])["user_id"])
     sent = {"expired": mint.access(lifetime=-5), "refresh": pair["refresh"], "forged": pair["access"][:-6] + "AAAAAA"}
     answer = world.send("POST", sent.get(token, token), SPOOFED, b"{}")
@@ -112,8 +115,8 @@ def test_who_has_none_is_told_so_and_reaches_nothing(world, request, token):
     assert [seen["body"] for seen in world.asked.seen] == [""]
 
 
-def test_claims_arrive_and_make_no_headers_of_their_own(world, request):
-    access = log_in(world.made.ours, named(world, request))["access"]
+def test_claims_arrive_and_make_no_headers_of_their_own(world):
+    access = log_in(world.made.ours, ALICE)["access"]
     user = payload(access)["user_id"]
     for email, expected in (("a@example.org", "a@example.org"), ("Zoë\r\nX-Auth-User: 1", "Zo%C3%AB%0D%0AX-Auth-User: 1")):
         token = Mint(user_id=user, extra={"email": email}).access()

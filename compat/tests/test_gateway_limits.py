@@ -7,9 +7,8 @@ import pytest
 import websocket
 
 import gateways
-import servers
 from gateways import Recorder, running
-from servers import PASSWORD, Profile, free_port
+from servers import PASSWORD, Profile, Site, free_port
 from test_browser import Browser, chromium  # noqa: F401, a fixture
 from tokens import Mint
 
@@ -42,16 +41,37 @@ def started(request):
 
 
 @pytest.fixture
-def front(started, site):
-    started.asked.port = site(BEHIND).ours.port
+def made(migrated, sites, tmp_path_factory):
+    """Our server under a profile, without Django beside it."""
+
+    def get(profile):
+        if profile.name not in sites:
+            one = sites[profile.name] = Site(profile, tmp_path_factory.mktemp(profile.name))
+            migrated(profile).copy_to(one.database)
+            one.ours_command("migrate")
+            one.ours = one.start_ours()
+            one.wait(one.ours)
+        return sites[profile.name]
+
+    return get
+
+
+@pytest.fixture
+def front(started, made):
+    started.asked.port = made(BEHIND).ours.port
     yield started
     started.app.status = 200
 
 
 @pytest.fixture
-def access(front, site):
-    user = site(BEHIND).shell("print(json.dumps(User.objects.get(username='alice').pk))")
-    return Mint(user_id=str(user)).access()
+def user(made):
+    ((user,),) = made(BEHIND).sql("SELECT id FROM auth_user WHERE username = 'alice'")
+    return str(user)
+
+
+@pytest.fixture
+def access(user):
+    return Mint(user_id=user).access()
 
 
 def test_an_upload_of_fifty_megabytes(front, access):
@@ -66,10 +86,9 @@ def test_an_upload_of_fifty_megabytes(front, access):
     assert front.app.seen == []
 
 
-def test_two_hundred_groups(front, site):
-    user = site(BEHIND).shell("print(json.dumps(User.objects.get(username='alice').pk))")
+def test_two_hundred_groups(front, user):
     groups = [f"a-group-with-a-name-{number:03}" for number in range(200)]
-    access = Mint(user_id=str(user), extra={"groups": groups}).access()
+    access = Mint(user_id=user, extra={"groups": groups}).access()
     assert len(access) > 6000
     assert front.send("GET", "/", access).status == 200
     (seen,) = front.app.seen
@@ -111,7 +130,7 @@ def test_what_the_program_says_stays_its_own(front, access):
         assert (answer.status, answer.json()["path"]) == (status, "/")
 
 
-def test_can_not_tell_is_503_with_retry_after(front, access, site):
+def test_can_not_tell_is_503_with_retry_after(front, access):
     assert front.send("GET", "/", access).status == 200
     with running(Refusing()) as refusing:
         front.asked.port = refusing.server_port
@@ -148,9 +167,9 @@ class RefusingHandler(gateways.Handler):
 
 
 @NAME
-def test_cookies_over_plain_http_on_another_port_in_a_browser(name, chromium, site):  # noqa: F811
-    made = site(COOKIES)
-    with running(Recorder()) as app, gateways.gateway(name, made.ours.port, app.server_port) as gateway:
+def test_cookies_over_plain_http_on_another_port_in_a_browser(name, chromium, made):  # noqa: F811
+    ours = made(COOKIES).ours
+    with running(Recorder()) as app, gateways.gateway(name, ours.port, app.server_port) as gateway:
         browser = Browser(chromium, gateway, "app.lan")
         browser.log_in()
         assert browser.fetch("/api/token/refresh/", {})["status"] == 200
