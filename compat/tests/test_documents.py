@@ -29,7 +29,7 @@ ELSEWHERE = {
     "ini": "test_deployment.py",
     "nginx": "test_gateway.py; README's below",
     "rust": "the library's documentation tests",
-    "sql": "below",
+    "sql": "crates/simplejwt-server/tests/checks.rs",
     "text": "shown, not to be typed",
     "toml": "below",
     "yaml": "for programs that aren't here",
