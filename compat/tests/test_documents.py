@@ -298,3 +298,49 @@ def commands(place, path):
     listed = text.partition("Commands:")[2].partition("\n\n")[0]
     for name in re.findall(r"^  ([a-z][a-z-]*) ", listed, re.M):
         yield from commands(place, [*path, name])
+
+
+VARIABLE = re.compile(r"\bSIMPLEJWT_[A-Z0-9_]*[A-Z0-9]\b")
+# Of the tests, and of the tools of this project.
+OF_TESTS = re.compile(r"SIMPLEJWT_(TEST|SERVICES|MATRIX|BIN)\w*")
+
+
+def documents():
+    """All that is written for readers, decisions left out: they say what was."""
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "crates").glob("*/README.md"), ROOT / "compat/README.md"]:
+        if path.name != "CHANGELOG.md":
+            yield path, path.read_text()
+
+
+def test_every_variable_that_is_named_is_there(tmp_path):
+    example = Place(tmp_path, "dash").run("simplejwt config example")
+    known = {name for line in re.findall(r"^# Environment: (.*)$", example, re.M) for name in VARIABLE.findall(line)}
+    known |= {f"{name}_FILE" for name in known} | {"SIMPLEJWT_CONFIG"}
+    assert len(known) > 50
+    unknown = []
+    for path, text in documents():
+        named = {name for name in VARIABLE.findall(text) if not OF_TESTS.fullmatch(name)}
+        unknown += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(named - known)]
+    assert unknown == []
+
+
+def anchors(text):
+    """The names of a page's headings, as GitHub makes them."""
+    found = set()
+    for title in re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M):
+        title = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title).replace("`", "")
+        found.add(re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-"))
+    return found
+
+
+def test_every_link_leads_somewhere():
+    broken = []
+    for path, text in documents():
+        for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)):
+            if re.match(r"[a-z]+:", target):
+                continue
+            file, _, anchor = target.partition("#")
+            there = (path.parent / file).resolve() if file else path
+            if not there.exists() or (anchor and there.suffix == ".md" and anchor not in anchors(there.read_text())):
+                broken.append(f"{path.relative_to(ROOT)}: {target}")
+    assert broken == []
