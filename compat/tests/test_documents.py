@@ -302,7 +302,7 @@ def commands(place, path):
 
 VARIABLE = re.compile(r"\bSIMPLEJWT_[A-Z0-9_]*[A-Z0-9]\b")
 # Of the tests, and of the tools of this project.
-OF_TESTS = re.compile(r"SIMPLEJWT_(TEST|SERVICES|MATRIX|BIN)\w*")
+OF_TESTS = re.compile(r"SIMPLEJWT_(BIN|(TEST|SERVICES|MATRIX)_\w+)")
 
 
 def documents():
