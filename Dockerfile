@@ -14,7 +14,8 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 # The dependencies: a layer that stays until a manifest changes.
 COPY --from=manifests /src .
-RUN cargo build --locked --release --package simplejwt-server
+RUN cargo build --locked --release --package simplejwt-server \
+    && rm -r crates xtask
 COPY . .
 # Cargo goes by the time of a file, and the sources may be older than what was compiled above.
 RUN find crates -name '*.rs' -exec touch {} + \
