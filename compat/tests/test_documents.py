@@ -300,6 +300,14 @@ def commands(place, path):
         yield from commands(place, [*path, name])
 
 
+def test_every_command_of_developers_is_there():
+    """`cargo xtask …` in the documents, by the arms of its own match; they are too big to be run here."""
+    program = (ROOT / "xtask/src/main.rs").read_text()
+    there = set(re.findall(r'^        \["(\w+)"', program, re.M))
+    named = {name for _, text in documents() for name in re.findall(r"cargo xtask (\w+)", text)}
+    assert "test" in named and named <= there, named - there
+
+
 VARIABLE = re.compile(r"\bSIMPLEJWT_[A-Z0-9_]*[A-Z0-9]\b")
 # Of the tests, and of the tools of this project.
 OF_TESTS = re.compile(r"SIMPLEJWT_(BIN|(TEST|SERVICES|MATRIX)_\w+)")
