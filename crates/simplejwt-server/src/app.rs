@@ -19,6 +19,7 @@ use crate::claims::ConfiguredClaims;
 use crate::config::{self, Config};
 use crate::database::{self, Database, hashing_pool};
 use crate::failure::{Failure, chain};
+use crate::front;
 use crate::hashes;
 use crate::health::{self, Health, Probe, Probed};
 use crate::purge::Purge;
@@ -73,6 +74,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let probe = Probe::new(probed.clone());
     let health = Health::new(auth.clone(), probe.clone(), tasks.clone());
     let router = router_with(auth.clone(), &options(config))
+        .merge(front::router(health.clone(), config))
         .merge(health::router(health))
         .fallback(not_found);
     let has_origins = !config.settings.allowed_origins.is_empty();

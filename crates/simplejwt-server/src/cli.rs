@@ -9,7 +9,8 @@ use crate::config;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  failed, or (migrate --check, token inspect, config check) the answer is no
+  1  failed, or (migrate --check, token inspect, config check, health) the answer
+     is no
   2  the command line is wrong
   3  the configuration is wrong
   4  the database can't be used
@@ -27,8 +28,8 @@ Examples:
 #[command(name = "simplejwt", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 #[command(arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// The configuration file (see `simplejwt config example`). Without one, the environment
-    /// alone counts.
+    /// The configuration file (see `simplejwt config example`). Where none is named and the
+    /// environment names no database, ./simplejwt.toml or ./simplejwt-data/simplejwt.toml is read.
     #[arg(long, short, global = true, value_name = "FILE", env = config::CONFIG_FILE)]
     pub(crate) config: Option<PathBuf>,
 
@@ -47,6 +48,14 @@ pub(crate) enum Command {
 
 SIGTERM or SIGINT stops accepting, finishes the requests in flight, and exits with 0.")]
     Serve,
+    /// Ask the server that runs by this configuration whether it is ready.
+    #[command(after_help = "Examples:
+  simplejwt health --config /etc/simplejwt.toml
+  SIMPLEJWT_BIND=0.0.0.0:8000 simplejwt health
+
+Asks /readyz at the address of `bind` on this machine. Exits with 0 and prints what it says, or with 1
+and what is in the way.")]
+    Health,
     /// Make the tables that are missing. Django's own are used as they are.
     #[command(after_help = "Examples:
   simplejwt migrate --config simplejwt.toml

@@ -1,10 +1,13 @@
 //! The commands, one a file.
 
 mod config;
+mod health;
 mod key;
 mod migrate;
+mod nearby;
 mod password;
 mod quickstart;
+mod reachable;
 mod session;
 mod token;
 mod user;
@@ -34,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
             quickstart::run(&options)
         }
         Command::Serve => run_serve(&load(file)?),
+        Command::Health => health::run(&load(file)?),
         Command::Migrate { check, for_django } => migrate::run(&load(file)?, check, for_django),
         Command::User(command) => user::run(&load(file)?, command),
         Command::Session(command) => session::run(&load(file)?, command),
@@ -43,9 +47,11 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The configuration, its warnings told.
+/// The configuration, its warnings told. Where no file is named, one that lies nearby is taken.
 fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
-    let loaded = crate::config::load(file, &Environment::of_process())?;
+    let environment = Environment::of_process();
+    let nearby = if file.is_none() { nearby::find(&environment)? } else { None };
+    let loaded = crate::config::load(file.or(nearby.as_deref()), &environment)?;
     telemetry::warn(&loaded.warnings);
     Ok(loaded)
 }

@@ -28,7 +28,7 @@ pub(crate) struct Problem {
 /// What is said where no database is named.
 pub(crate) const UNNAMED: &str = "no database is named: set DATABASE_URL=sqlite:////absolute/path/db.sqlite3, \
      postgres://user:password@host/database or mysql://user:password@host/database, or \
-     DATABASE_URL_FILE, or url or path in [database]";
+     DATABASE_URL_FILE, or url or path in [database] of a file that --config names";
 
 /// The database and the table of users that is expected in it.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod connecting;
 mod database;
 mod failure;
 mod files;
+mod front;
 mod hashes;
 mod health;
 mod limits;

@@ -49,6 +49,13 @@ impl Environment {
         kept
     }
 
+    /// Whether a variable says which database is meant.
+    pub(crate) fn names_database(&self) -> bool {
+        item::all().filter(|item| item.names_database()).any(|item| {
+            self.0.contains_key(item.env) || self.0.contains_key(&format!("{}_FILE", item.env))
+        })
+    }
+
     fn text(&self, name: &str) -> Result<Option<&str>, String> {
         self.0
             .get(name)
