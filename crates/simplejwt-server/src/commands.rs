@@ -6,6 +6,7 @@ mod migrate;
 mod password;
 mod quickstart;
 mod session;
+mod shell;
 mod token;
 mod user;
 
@@ -40,6 +41,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(command) => token::run(&load(file)?, command),
         Command::Key(command) => key::run(file, command),
         Command::Config(command) => config::run(file, &command),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { dir } => shell::manual(&dir),
     }
 }
 
