@@ -211,6 +211,7 @@ fn options(config: &Config) -> RouterOptions {
         body_limit: server.body_limit,
         gateway: config.gateway.clone(),
         clients: config.oauth_clients.clone(),
+        error: None,
     }
 }
 

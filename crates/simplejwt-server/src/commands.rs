@@ -9,6 +9,7 @@ mod password;
 mod quickstart;
 mod reachable;
 mod session;
+mod shell;
 mod token;
 mod user;
 
@@ -44,6 +45,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(command) => token::run(&load(file)?, command),
         Command::Key(command) => key::run(file, command),
         Command::Config(command) => config::run(file, &command),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { dir } => shell::manual(&dir),
     }
 }
 

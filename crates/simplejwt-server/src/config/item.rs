@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use simplejwt::users::password::{Hasher, Rehash};
+use simplejwt::users::password::Rehash;
 use simplejwt::users::table::KeyKind;
 
 use super::bind::bind;
@@ -12,7 +12,8 @@ use super::duration;
 use super::level::level;
 use super::value::{boolean, choice, count, list, optional_text, text};
 use super::{
-    Authentication, Config, LogFormat, claims, cookies, gateway, oauth, sessions, simple_jwt,
+    Authentication, Config, LogFormat, claims, cookies, gateway, hashers, oauth, sessions,
+    simple_jwt,
 };
 
 /// One setting.
@@ -534,10 +535,7 @@ static ITEMS: &[Item] = &[
         "Django's PASSWORD_HASHERS, as names or class paths: the first makes new hashes, all are \
          accepted. As an environment variable: a JSON list.",
         |c, v| {
-            c.password.hashers = list(v)?
-                .iter()
-                .map(|path| path.parse::<Hasher>().map_err(|_| unknown_hasher(path)))
-                .collect::<Result<_, _>>()?;
+            c.password.hashers = hashers::hashers(&list(v)?)?;
             if c.password.hashers.is_empty() {
                 return Err("is empty: name at least one hasher".into());
             }
@@ -693,12 +691,4 @@ fn identifier(value: &Value) -> Result<String, String> {
 
 fn optional_identifier(value: &Value) -> Result<Option<String>, String> {
     optional_text(value)?.map(|_| identifier(value)).transpose()
-}
-
-fn unknown_hasher(path: &str) -> String {
-    let known: Vec<_> = Hasher::ALL.iter().map(|hasher| hasher.class_path()).collect();
-    format!(
-        "names {path:?}, which is not one of Django's own hashers; known are {}",
-        known.join(", ")
-    )
 }

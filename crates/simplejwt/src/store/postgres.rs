@@ -66,7 +66,7 @@ use lookup::Lookup;
 use rotations::{Rotating, Rotations};
 use schema::KeyType;
 
-type PgResult<T> = Result<T, tokio_postgres::Error>;
+pub(crate) type PgResult<T> = Result<T, tokio_postgres::Error>;
 
 /// A moment as Django stores it. It knows the years 1 to 9999; another becomes the nearest.
 pub(crate) fn moment(at: Timestamp) -> Moment {

@@ -1,5 +1,6 @@
 //! Users in an SQLite file: Django's `auth_user` or the table of a custom user model.
 
+mod delete;
 mod manage;
 mod sample;
 

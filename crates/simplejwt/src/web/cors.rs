@@ -17,7 +17,7 @@ use tower_service::Service;
 use super::at_once::at_once;
 use super::request_id::RequestId;
 use super::singleton::is_repeated;
-use crate::settings::Settings;
+use crate::settings::{Settings, is_allowed};
 
 /// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers and send
 /// credentials, refusals too. The router of the token endpoints has it already; for an
@@ -41,10 +41,12 @@ pub struct AllowedOriginsLayer(CorsLayer);
 impl AllowedOriginsLayer {
     /// For the origins that these settings allow.
     pub fn new(settings: &Settings) -> Self {
-        let origins = settings.allowed_origins.iter().filter(|origin| *origin != "*");
-        let origins = origins.filter_map(|origin| HeaderValue::from_str(origin).ok());
+        let allowed = settings.allowed_origins.clone();
+        let is_allowed = move |origin: &HeaderValue, _: &_| {
+            origin.to_str().is_ok_and(|origin| is_allowed(&allowed, origin))
+        };
         let cors = CorsLayer::new()
-            .allow_origin(AllowOrigin::list(origins))
+            .allow_origin(AllowOrigin::predicate(is_allowed))
             .allow_credentials(true)
             .allow_methods(AllowMethods::mirror_request())
             .allow_headers(AllowHeaders::mirror_request())
