@@ -316,6 +316,7 @@ fn user_table(config: &Config) -> UserTable {
         is_superuser: users.is_superuser,
         last_login: users.last_login,
         columns: config.claims.columns(),
+        child: None,
     }
 }
 

@@ -140,7 +140,11 @@ fn plain(
             Some(item) => layer.push((item, Given { value, origin: origin.to_owned() })),
             None => {
                 let hint = did_you_mean(&name, item::of_table(table).map(|item| item.name));
-                let hint = elsewhere(&name, &value, &hint).unwrap_or(hint);
+                let lower = name.to_ascii_lowercase();
+                let hint = match item::of_table(table).any(|item| item.name == lower) {
+                    true => format!(": write {lower}, in lower case"),
+                    false => elsewhere(&name, &value, &hint).unwrap_or(hint),
+                };
                 problems.push(format!("{origin}: there is no {name} in [{table}]{hint}"));
             }
         }

@@ -445,7 +445,8 @@ static ITEMS: &[Item] = &[
         "table",
         "SIMPLEJWT_USERS_TABLE",
         Def("\"auth_user\""),
-        "The table. Another than Django's has to be there already: `migrate` makes only Django's.",
+        "The table. Another than Django's has to be there already: `migrate` makes only Django's. In \
+         PostgreSQL schema.table, too; of a model that inherits from another by tables, either.",
         |c, v| identifier(v).map(|name| c.users.table = name),
     ),
     item(

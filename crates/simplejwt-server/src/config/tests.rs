@@ -227,6 +227,7 @@ fn what_a_file_may_not_hold() {
         ("[server]\nallowed_origins = [\"null\"]\n", "a sandbox"),
         ("[server]\nCORS_ALLOWED_ORIGINS = []\n", "allowed_origins in [server]"),
         ("[django]\nAUTH_USER_MODEL = \"accounts.User\"\n", "table = \"accounts_user\" in [users]"),
+        ("[django]\nSECRET_KEY = \"x\"\n", "write secret_key, in lower case"),
         ("[django]\nDATABASE_URL = \"x\"\n", "it is url in [database]"),
         ("SIMPLEJWT_BIND = \"x\"\n", "it is bind in [server]"),
         ("[REST_AUTH]\nUSE_JWT = true\n", "the content of SIMPLE_JWT"),

@@ -183,6 +183,7 @@ impl MysqlStore {
 }
 
 async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, SchemaError> {
+    let users = &schema::resolved(conn, users).await?;
     let columns = schema::check_users(conn, users).await?;
     schema::check_unique(conn, users, &[by_user_id(users)]).await?;
     schema::check_tokens(conn, users, &columns).await?;

@@ -162,7 +162,8 @@ impl Sql {
             // Of several users with the same value none is meant.
             let (key, table) = (quoted(&users.primary_key), relation(&users.table));
             let id = quoted(users.user_id_column());
-            let same = format!("{id} = CAST({parameter}::text AS {})", user_id.cast);
+            let inherits = users.and_inherits(&table, quoted, relation);
+            let same = format!("{id} = CAST({parameter}::text AS {}){inherits}", user_id.cast);
             if users.user_id_column() == users.primary_key {
                 return format!("(SELECT {key} FROM {table} WHERE {same} LIMIT 1)");
             }

@@ -86,6 +86,17 @@ pub enum ManageError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A user would be a row of each of two tables, of which only the application knows all columns.
+    #[error(
+        "the users are in two tables, \"{table}\" and \"{child}\", which inherits from it: make the \
+         user with your application"
+    )]
+    Inherited {
+        /// The parent's table.
+        table: String,
+        /// The table of the model that inherits.
+        child: String,
+    },
     /// Rows of other tables refer to the user, and only their application knows what is to become of
     /// them.
     #[error(

@@ -9,9 +9,13 @@ use super::table::UserTable;
 /// domain of an address in lower case.
 ///
 /// # Errors
-/// [`ManageError::UnusableText`] for what nobody could type at a login, or what would be shown as
+/// [`ManageError::Inherited`], and [`ManageError::UnusableText`] for what nobody could type at a login, or what would be shown as
 /// something else.
 pub(crate) fn as_django(user: NewUser, table: &UserTable) -> Result<NewUser, ManageError> {
+    if let Some(child) = &table.child {
+        let (table, child) = (table.table.clone(), child.table.clone());
+        return Err(ManageError::Inherited { table, child });
+    }
     let mut username: String = user.username.nfkc().collect();
     if table.login.eq_ignore_ascii_case("email") {
         username = normalized(&username);

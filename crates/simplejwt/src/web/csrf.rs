@@ -232,4 +232,42 @@ mod tests {
         }
         assert!(!passes_by(check_loaded, Method::POST, &[CROSS, navigate, EVIL]));
     }
+
+    /// Who may read answers may send requests with cookies, and nobody else.
+    #[cfg(feature = "web")]
+    #[test]
+    fn cors_takes_the_same_origins() {
+        let settings = Settings {
+            allowed_origins: vec![
+                "https://app.example.org".into(),
+                "https://*.example.com".into(),
+                "capacitor://localhost".into(),
+            ],
+            ..Settings::default()
+        };
+        assert!(settings.validate().is_ok());
+        let cors = crate::web::cors::AllowedOriginsLayer::new(&settings);
+        for (origin, expected) in [
+            ("https://app.example.org", true),
+            ("https://a.b.example.com", true),
+            ("capacitor://localhost", true),
+            ("https://example.com", false),
+            ("https://*.example.com", false),
+            ("http://a.example.com", false),
+            ("https://a.example.com.evil.example", false),
+            ("ionic://localhost", false),
+            ("null", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static("api.example.net"));
+            headers.insert("sec-fetch-site", HeaderValue::from_static("cross-site"));
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            let mut answer = HeaderMap::new();
+            cors.permit(&headers, &mut answer);
+            let may_read = answer.get("access-control-allow-origin").is_some_and(|o| o == origin);
+            let uri = Uri::from_static("/api/token/refresh/");
+            let may_send = check(&Method::POST, &uri, &headers, &settings).is_ok();
+            assert_eq!((may_read, may_send), (expected, expected), "{origin}");
+        }
+    }
 }

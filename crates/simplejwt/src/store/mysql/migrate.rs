@@ -215,6 +215,7 @@ pub(super) fn statements(sql: &str) -> impl Iterator<Item = &str> {
 
 async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaError> {
     users.validate()?;
+    let users = &schema::resolved(conn, users).await?;
     let exact = exact_collation(conn).await?;
     let mut steps = Vec::new();
     let mut step = |name, table, sql: String| {
@@ -233,7 +234,8 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
         key_type(conn, users).await?
     };
     if is_missing(conn, OUTSTANDING).await? {
-        let (table, key) = (backticked(&users.table), backticked(&users.primary_key));
+        let (table, key) = users.owner();
+        let (table, key) = (backticked(table), backticked(key));
         // Nothing can refer to a view.
         let is_view = schema::is_view(conn, &users.table).await?;
         if !makes_users && !is_view && !schema::is_referable(conn, users).await? {
