@@ -17,6 +17,8 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 use crate::config::{Config, ConfigError, Environment, Loaded};
 use crate::failure::Failure;
+use crate::reload::Reload;
+use crate::tls::Tls;
 use crate::{app, beside_django, database, listening, serve, telemetry, waiting};
 
 /// Does what the command line says.
@@ -33,7 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
             }
             quickstart::run(&options)
         }
-        Command::Serve => run_serve(&load(file)?),
+        Command::Serve => run_serve(file, &load(file)?),
         Command::Migrate { check, for_django } => migrate::run(&load(file)?, check, for_django),
         Command::User(command) => user::run(&load(file)?, command),
         Command::Session(command) => session::run(&load(file)?, command),
@@ -50,13 +52,14 @@ fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
     Ok(loaded)
 }
 
-fn run_serve(loaded: &Loaded) -> Result<ExitCode, Failure> {
+fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> {
     telemetry::start(&loaded.config.log);
     let config = &loaded.config;
     servable(config)?;
     block_on(async {
         let mut stop = pin!(serve::signal()?);
-        let place = listening::take(&config.server.bind).await?;
+        let tls = Tls::new(&config.tls)?;
+        let place = listening::take(&config.server).await?;
         if !waiting::for_database(config, stop.as_mut()).await? {
             return Ok(());
         }
@@ -65,8 +68,8 @@ fn run_serve(loaded: &Loaded) -> Result<ExitCode, Failure> {
             tracing::warn!("{warning}");
         }
         app.start(config).await;
-        let listener = place.listen()?;
-        serve::serve(listener, app.router, app.cors, &config.server, &config.log, stop).await
+        let reload = Reload::new(file, loaded, tls.as_ref());
+        serve::serve(place.listen()?, app.site, tls, config, reload, stop).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

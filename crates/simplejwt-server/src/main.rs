@@ -17,9 +17,11 @@ mod limits;
 mod listening;
 mod output;
 mod purge;
+mod reload;
 mod serve;
 mod supervisor;
 mod telemetry;
+mod tls;
 mod waiting;
 
 use std::process::ExitCode;

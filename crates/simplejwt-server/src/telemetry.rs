@@ -1,7 +1,6 @@
 //! Logging, to standard error.
 
-use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing_subscriber::EnvFilter;
 
@@ -13,9 +12,27 @@ pub(crate) fn start(log: &Log) {
     let logger = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     // An error means that logging has been started already.
     let _ = match log.format {
-        LogFormat::Text => logger.with_ansi(false).try_init(),
-        LogFormat::Json => logger.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let logger = logger.with_ansi(false).with_filter_reloading();
+            let filter = logger.reload_handle();
+            let _ = SET_FILTER.set(Box::new(move |new| filter.reload(new).is_ok()));
+            logger.try_init()
+        }
+        LogFormat::Json => {
+            let logger = logger.json().flatten_event(true).with_filter_reloading();
+            let filter = logger.reload_handle();
+            let _ = SET_FILTER.set(Box::new(move |new| filter.reload(new).is_ok()));
+            logger.try_init()
+        }
     };
+}
+
+/// What changes the level, once logging has been started.
+static SET_FILTER: OnceLock<Box<dyn Fn(EnvFilter) -> bool + Send + Sync>> = OnceLock::new();
+
+/// Logs at another level from now on; whether that could be done.
+pub(crate) fn set_level(level: &str) -> bool {
+    SET_FILTER.get().is_some_and(|set| set(EnvFilter::new(level)))
 }
 
 /// Where the last panic was.
@@ -39,10 +56,10 @@ pub(crate) fn last_panic() -> String {
 }
 
 /// The line that whoever started the server waits for. As text it is there at every log level.
-pub(crate) fn listening(address: SocketAddr, log: &Log) {
+pub(crate) fn listening(url: &str, log: &Log) {
     match log.format {
-        LogFormat::Text => eprintln!("listening on http://{address}"),
-        LogFormat::Json => tracing::info!("listening on http://{address}"),
+        LogFormat::Text => eprintln!("listening on {url}"),
+        LogFormat::Json => tracing::info!("listening on {url}"),
     }
 }
 
