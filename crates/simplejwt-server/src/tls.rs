@@ -130,9 +130,8 @@ impl ResolvesServerCert for Certificate {
 impl Files {
     fn read(certificate: &Path, key: &Path) -> Result<Self, String> {
         let read = |name: &str, path: &Path| {
-            fs::read(path).map_err(|error| {
-                format!("[tls] {name}: can't read {}: {error}", path.display())
-            })
+            fs::read(path)
+                .map_err(|error| format!("[tls] {name}: can't read {}: {error}", path.display()))
         };
         Ok(Self { certificate: read("certificate", certificate)?, key: read("key", key)?.into() })
     }
@@ -156,10 +155,7 @@ impl Files {
             ));
         }
         let private = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| {
-            format!(
-                "[tls] key: {} holds no private key without a passphrase in PEM",
-                key.display()
-            )
+            format!("[tls] key: {} holds no private key without a passphrase in PEM", key.display())
         })?;
         CertifiedKey::from_der(chain_of, private, provider).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => format!(

@@ -31,7 +31,8 @@ fn one(passed: &mut ListenFd, at: usize) -> io::Result<Listener> {
     let taken = passed.take_unix_listener(at)?;
     let listener = taken.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
     listener.set_nonblocking(true)?;
-    UnixListener::from_std(listener).map(|listener| Listener::Unix(unix::Listener::of_others(listener)))
+    UnixListener::from_std(listener)
+        .map(|listener| Listener::Unix(unix::Listener::of_others(listener)))
 }
 
 fn explain(at: usize, error: &io::Error) -> Failure {
