@@ -20,8 +20,8 @@ use crate::database::{self, Database, hashing_pool};
 use crate::failure::Failure;
 use crate::hashes;
 use crate::health::{self, Health, Probe, Probed};
-use crate::serve::Site;
 use crate::purge::Purge;
+use crate::serve::Site;
 use crate::supervisor::{self, Need, Supervisor};
 
 /// What is served.

@@ -68,7 +68,7 @@ fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> 
             tracing::warn!("{warning}");
         }
         app.start(config).await;
-        let reload = Reload::new(file, loaded, tls.as_ref());
+        let reload = Reload::new(file, Environment::of_process(), loaded, tls.as_ref());
         serve::serve(place.listen()?, app.site, tls, config, reload, stop).await
     })?;
     Ok(ExitCode::SUCCESS)

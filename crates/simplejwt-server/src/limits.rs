@@ -28,7 +28,7 @@ impl Refused {
             }
             Self::NoMemory => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                r#"{"detail":"Too many requests at once. Try again.","code":"service_unavailable"}"#,
+                r#"{"detail":"Too many requests at once. Try again.","code":"busy"}"#,
             ),
         };
         let mut response = json(status, detail);

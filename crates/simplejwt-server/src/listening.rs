@@ -44,7 +44,11 @@ pub(crate) enum Place {
 /// What connections are accepted from.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    Tcp(TcpListener),
+    Tcp {
+        listener: TcpListener,
+        /// Whether it ends with this process.
+        is_own: bool,
+    },
     #[cfg(unix)]
     Unix(unix::Listener),
 }
@@ -93,7 +97,7 @@ impl Place {
         match self {
             Self::Tcp { socket, bind } => {
                 let listener = socket.listen(BACKLOG).map_err(|error| explain(&bind, &error))?;
-                Ok(vec![Listener::Tcp(listener)])
+                Ok(vec![Listener::Tcp { listener, is_own: true }])
             }
             #[cfg(unix)]
             Self::Unix(place) => Ok(vec![Listener::Unix(place.listen(BACKLOG)?)]),
@@ -106,11 +110,9 @@ impl Place {
 impl Listener {
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp { listener, .. } => {
                 let (stream, peer) = ready!(listener.poll_accept(context))?;
-                // Answers are small: nothing is gained by waiting for more to send.
-                let _ = TcpStream::set_nodelay(&stream, true);
-                Poll::Ready(Ok((Box::new(stream), Some(peer.ip().to_canonical()))))
+                Poll::Ready(Ok(accepted(stream, peer)))
             }
             #[cfg(unix)]
             Self::Unix(listener) => {
@@ -120,13 +122,38 @@ impl Listener {
         }
     }
 
+    /// Ends it. The connections that wait in it would be reset: they are accepted, unless somebody
+    /// else goes on with it.
+    pub(crate) fn close(self) -> Vec<Accepted> {
+        let mut last = Vec::new();
+        match self {
+            Self::Tcp { listener, is_own: true } => {
+                // What came since the runtime looked is there, too.
+                let Ok(listener) = listener.into_std() else { return last };
+                while let Ok((stream, peer)) = listener.accept() {
+                    let stream =
+                        stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                    last.extend(stream.ok().map(|stream| accepted(stream, peer)));
+                }
+            }
+            Self::Tcp { .. } => {}
+            #[cfg(unix)]
+            Self::Unix(listener) => {
+                for stream in listener.close() {
+                    last.push((Box::new(stream), None));
+                }
+            }
+        }
+        last
+    }
+
     /// Where clients find it: `http://127.0.0.1:8000`, or `unix:/run/simplejwt.sock`.
     ///
     /// # Errors
     /// The socket is unusable.
     pub(crate) fn url(&self, with_tls: bool) -> Result<String, Failure> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp { listener, .. } => {
                 let scheme = if with_tls { "https" } else { "http" };
                 local(listener).map(|address| format!("{scheme}://{address}"))
             }
@@ -141,7 +168,7 @@ impl Listener {
     /// The socket is unusable.
     pub(crate) fn address(&self) -> Result<Option<SocketAddr>, Failure> {
         match self {
-            Self::Tcp(listener) => local(listener).map(Some),
+            Self::Tcp { listener, .. } => local(listener).map(Some),
             #[cfg(unix)]
             Self::Unix(_) => Ok(None),
         }
@@ -158,6 +185,12 @@ pub(crate) async fn accept(listeners: &[Listener]) -> io::Result<Accepted> {
         polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
     })
     .await
+}
+
+fn accepted(stream: TcpStream, peer: SocketAddr) -> Accepted {
+    // Answers are small: nothing is gained by waiting for more to send.
+    let _ = stream.set_nodelay(true);
+    (Box::new(stream), Some(peer.ip().to_canonical()))
 }
 
 fn local(listener: &TcpListener) -> Result<SocketAddr, Failure> {

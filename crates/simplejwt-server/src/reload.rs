@@ -19,6 +19,7 @@ const LEVEL: &str = "log.level";
 #[derive(Debug)]
 pub(crate) struct Reload<'a> {
     file: Option<&'a Path>,
+    environment: Environment,
     loaded: &'a Loaded,
     certificate: Option<Arc<Certificate>>,
 }
@@ -32,9 +33,15 @@ struct Changes {
 }
 
 impl<'a> Reload<'a> {
-    pub(crate) fn new(file: Option<&'a Path>, loaded: &'a Loaded, tls: Option<&Tls>) -> Self {
+    /// Of what was loaded from this file and environment.
+    pub(crate) fn new(
+        file: Option<&'a Path>,
+        environment: Environment,
+        loaded: &'a Loaded,
+        tls: Option<&Tls>,
+    ) -> Self {
         let certificate = tls.map(|tls| Arc::clone(&tls.certificate));
-        Self { file, loaded, certificate }
+        Self { file, environment, loaded, certificate }
     }
 
     /// Goes on for as long as it is polled.
@@ -87,7 +94,7 @@ impl<'a> Reload<'a> {
     }
 
     fn read_configuration(&self, level: &mut String) {
-        let new = match load(self.file, &Environment::of_process()) {
+        let new = match load(self.file, &self.environment) {
             Ok(new) => new,
             Err(problems) => {
                 for problem in &problems.0 {

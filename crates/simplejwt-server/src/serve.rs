@@ -14,7 +14,6 @@ use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -26,14 +25,14 @@ use hyper::body::Incoming;
 use simplejwt::web::client::ClientAddress;
 use simplejwt::web::cors::AllowedOriginsLayer;
 use simplejwt::{Clock as _, SystemClock};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 
 use crate::config::{Config, Server};
 use crate::failure::Failure;
 use crate::health::Stopping;
 use crate::limits::{Refused, json};
-use crate::listening::{self, Listener};
+use crate::listening::{self, Accepted, Listener};
 use crate::reload::Reload;
 use crate::tls::Tls;
 use crate::{client, supervisor, telemetry};
@@ -84,8 +83,9 @@ pub(crate) async fn serve(
         }
         signal()?
     };
-    take_the_last(&listeners, &terms, &permits, &phases).await;
-    drop(listeners);
+    for accepted in listeners.into_iter().flat_map(Listener::close) {
+        start(accepted, None, &terms, &phases);
+    }
 
     tracing::info!("stopping: finishing the requests in flight");
     phases.enter(Phase::Closing);
@@ -151,16 +151,7 @@ impl Limits {
 async fn accept(listeners: &[Listener], terms: &Terms, permits: &Arc<Semaphore>, phases: &Phases) {
     while let Ok(permit) = Arc::clone(permits).acquire_owned().await {
         match listening::accept(listeners).await {
-            Ok((stream, peer)) => {
-                let (terms, stage) = (terms.clone(), phases.stage());
-                supervisor::spawn_short(async move {
-                    // A connection that breaks is the client's affair.
-                    if let Err(error) = connection::serve(stream, peer, &terms, stage).await {
-                        tracing::debug!(%error, "connection ended");
-                    }
-                    drop(permit);
-                });
-            }
+            Ok(accepted) => start(accepted, Some(permit), terms, phases),
             Err(error) => {
                 // Out of file descriptors, mostly: some are free again in a moment.
                 tracing::warn!(%error, "can't accept a connection");
@@ -170,20 +161,20 @@ async fn accept(listeners: &[Listener], terms: &Terms, permits: &Arc<Semaphore>,
     }
 }
 
-/// Takes the connections that wait already: they would be reset with the socket.
-async fn take_the_last(
-    listeners: &[Listener],
+fn start(
+    (stream, peer): Accepted,
+    permit: Option<OwnedSemaphorePermit>,
     terms: &Terms,
-    permits: &Arc<Semaphore>,
     phases: &Phases,
 ) {
-    let mut accepting = pin!(accept(listeners, terms, permits, phases));
-    // Goes on until there is none to take, or no permit for it.
-    std::future::poll_fn(|context| {
-        let _ = accepting.as_mut().poll(context);
-        Poll::Ready(())
-    })
-    .await;
+    let (terms, stage) = (terms.clone(), phases.stage());
+    supervisor::spawn_short(async move {
+        // A connection that breaks is the client's affair.
+        if let Err(error) = connection::serve(stream, peer, &terms, stage).await {
+            tracing::debug!(%error, "connection ended");
+        }
+        drop(permit);
+    });
 }
 
 async fn answer(
@@ -344,7 +335,7 @@ mod tests {
         let site = Site { router, cors: None, stopping: Stopping::default() };
         let terms = Terms { site, limits, tls: None };
         let (permits, phases) = (Arc::new(Semaphore::new(1)), Phases::new());
-        let listeners = [Listener::Tcp(listener)];
+        let listeners = [Listener::Tcp { listener, is_own: true }];
         let said = tokio::select! {
             said = asking => said,
             () = accept(&listeners, &terms, &permits, &phases) => String::new(),

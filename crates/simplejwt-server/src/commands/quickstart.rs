@@ -130,7 +130,8 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
         }
     }
     let file = options.dir.join(CONFIG);
-    let reload = Reload::new(Some(&file), loaded, tls.as_ref());
+    let environment = Environment::of_process().serving_only();
+    let reload = Reload::new(Some(&file), environment, loaded, tls.as_ref());
     serve::serve(listeners, app.site, tls, config, reload, stop).await
 }
 

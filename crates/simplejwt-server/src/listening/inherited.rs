@@ -26,7 +26,8 @@ pub(super) fn take() -> Result<Option<Vec<Listener>>, Failure> {
 fn one(passed: &mut ListenFd, at: usize) -> io::Result<Listener> {
     if let Ok(Some(listener)) = passed.take_tcp_listener(at) {
         listener.set_nonblocking(true)?;
-        return TcpListener::from_std(listener).map(Listener::Tcp);
+        return TcpListener::from_std(listener)
+            .map(|listener| Listener::Tcp { listener, is_own: false });
     }
     let taken = passed.take_unix_listener(at)?;
     let listener = taken.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;

@@ -100,6 +100,22 @@ impl Listener {
         self.listener.poll_accept(context).map_ok(|(stream, _)| stream)
     }
 
+    /// The connections that wait in it, unless it is somebody else's.
+    pub(super) fn close(self) -> Vec<UnixStream> {
+        let Self { listener, file } = self;
+        let mut last = Vec::new();
+        if file.is_some()
+            && let Ok(listener) = listener.into_std()
+        {
+            while let Ok((stream, _)) = listener.accept() {
+                let stream =
+                    stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream));
+                last.extend(stream.ok());
+            }
+        }
+        last
+    }
+
     pub(super) fn name(&self) -> String {
         let own = self.file.as_ref().map(|file| file.path.clone());
         let path = own.or_else(|| self.listener.local_addr().ok()?.as_pathname().map(Into::into));
