@@ -6,7 +6,6 @@ mod proxy;
 
 use std::sync::Arc;
 
-use axum::Router;
 use simplejwt::settings::Revocation;
 use simplejwt::users::manage::ManageUsers;
 use simplejwt::users::password::HashingPool;
@@ -23,13 +22,12 @@ use crate::front;
 use crate::hashes;
 use crate::health::{self, Health, Probe, Probed};
 use crate::purge::Purge;
+use crate::serve::Site;
 use crate::supervisor::{self, Need, Supervisor};
 
 /// What is served.
 pub(crate) struct App {
-    pub(crate) router: Router,
-    /// For answers that don't come from the router.
-    pub(crate) cors: Option<AllowedOriginsLayer>,
+    pub(crate) site: Site,
     auth: Auth,
     users: Arc<dyn ManageUsers>,
     passwords: HashingPool,
@@ -73,6 +71,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     };
     let probe = Probe::new(probed.clone());
     let health = Health::new(auth.clone(), probe.clone(), tasks.clone());
+    let stopping = health.stopping.clone();
     let router = router_with(auth.clone(), &options(config))
         .merge(front::router(health.clone(), config))
         .merge(health::router(health))
@@ -84,7 +83,8 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         Some(cors) => router.layer(cors.clone()),
         None => router,
     };
-    Ok(App { router, cors, auth, users, passwords, store, probed, probe, tasks, database_warnings })
+    let site = Site { router, cors: cors.map(Arc::new), stopping };
+    Ok(App { site, auth, users, passwords, store, probed, probe, tasks, database_warnings })
 }
 
 impl App {

@@ -46,7 +46,9 @@ pub(crate) enum Command {
   simplejwt serve --config /etc/simplejwt.toml
   SIMPLEJWT_BIND=0.0.0.0:8000 simplejwt serve --config /etc/simplejwt.toml
 
-SIGTERM or SIGINT stops accepting, finishes the requests in flight, and exits with 0.")]
+SIGTERM sends proxies elsewhere for drain_delay (/readyz is 503, answers close their
+connections), then stops accepting, finishes the requests in flight, and exits with 0. SIGINT
+doesn't wait for drain_delay. SIGHUP reads the certificate and the configuration again.")]
     Serve,
     /// Ask the server that runs by this configuration whether it is ready.
     #[command(after_help = "Examples:

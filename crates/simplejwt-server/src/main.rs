@@ -18,10 +18,12 @@ mod limits;
 mod listening;
 mod output;
 mod purge;
+mod reload;
 mod request_log;
 mod serve;
 mod supervisor;
 mod telemetry;
+mod tls;
 mod waiting;
 
 use std::process::ExitCode;

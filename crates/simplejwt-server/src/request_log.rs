@@ -22,25 +22,31 @@ pub(crate) struct RequestLog {
 
 /// What the line says of the request.
 struct Asked {
-    method: Method,
-    path: String,
+    method: Option<Method>,
+    path: Option<String>,
     user_agent: Option<String>,
     start: Timestamp,
 }
 
 impl RequestLog {
-    /// For the request with this head; `has_line` as the setting `requests` says.
-    pub(crate) fn begin(head: &Parts, client: IpAddr, has_line: bool) -> Self {
+    /// For the request with this head, which may be one that was refused and isn't known; `client` is
+    /// unknown over a Unix socket without a proxy. `has_line` as the setting `requests` says.
+    pub(crate) fn begin(
+        head: &Parts,
+        is_known: bool,
+        client: Option<IpAddr>,
+        has_line: bool,
+    ) -> Self {
         let id = RequestId::of(&head.headers);
         // An error's level, so that a level that leaves lines out leaves out nothing of others.
         let span = tracing::error_span!(
             "request",
             request_id = id.as_str(),
-            client_address = %client,
+            client_address = client.map(|client| client.to_string()),
         );
         let line = has_line.then(|| Asked {
-            method: head.method.clone(),
-            path: head.uri.path().to_owned(),
+            method: is_known.then(|| head.method.clone()),
+            path: is_known.then(|| head.uri.path().to_owned()),
             user_agent: head
                 .headers
                 .get(USER_AGENT)
@@ -58,14 +64,14 @@ impl RequestLog {
         let Some(Asked { method, path, user_agent, start }) = self.line else { return };
         let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
         let bytes = match method {
-            Method::HEAD => Some(0),
+            Some(Method::HEAD) => Some(0),
             _ => response.body().size_hint().exact(),
         };
         self.span.in_scope(|| {
             tracing::info!(
                 target: "simplejwt::request",
                 event = "request",
-                method = method.as_str(),
+                method = method.as_ref().map(Method::as_str),
                 path,
                 status = response.status().as_u16(),
                 duration_ms = micros as f64 / 1000.0,

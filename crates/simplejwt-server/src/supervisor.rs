@@ -196,6 +196,19 @@ pub(crate) fn spawn_short(task: impl Future<Output = ()> + Send + 'static) {
     });
 }
 
+/// Starts such tasks for hyper: the requests of a connection of HTTP/2.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortTasks;
+
+impl<F> hyper::rt::Executor<F> for ShortTasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        spawn_short(task);
+    }
+}
+
 /// What was running has panicked. Where, is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Panicked;

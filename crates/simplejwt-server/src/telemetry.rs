@@ -7,7 +7,6 @@ mod layer;
 mod line;
 
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing_subscriber::filter::Targets;
@@ -33,7 +32,6 @@ pub(crate) fn start(log: &Log) {
 
 /// Logs from now on as this level says, which is one that the configuration takes. Nothing happens
 /// where logging hasn't been started.
-#[allow(dead_code, reason = "for whoever rereads the configuration")]
 pub(crate) fn set_level(level: &str) {
     if let Some(handle) = LEVEL.get() {
         // It is gone together with the process.
@@ -68,13 +66,10 @@ pub(crate) fn last_panic() -> String {
 }
 
 /// The line that whoever started the server waits for. As text it is there at every log level.
-pub(crate) fn listening(address: SocketAddr, log: &Log) {
+pub(crate) fn listening(url: &str, log: &Log) {
     match log.format {
-        LogFormat::Text => eprintln!("listening on http://{address}"),
-        LogFormat::Json => {
-            let message = format!("listening on http://{address}");
-            tracing::info!(event = "listening", %address, "{message}");
-        }
+        LogFormat::Text => eprintln!("listening on {url}"),
+        LogFormat::Json => tracing::info!(event = "listening", url, "listening"),
     }
 }
 

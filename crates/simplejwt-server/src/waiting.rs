@@ -19,7 +19,7 @@ const TELL: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// What is in the way, at once if it can't pass, and otherwise after `wait` in `[database]`.
-pub(crate) async fn for_database<S: Future<Output = ()>>(
+pub(crate) async fn for_database<S: Future>(
     config: &Config,
     mut stop: Pin<&mut S>,
 ) -> Result<bool, Failure> {
@@ -29,7 +29,7 @@ pub(crate) async fn for_database<S: Future<Output = ()>>(
     loop {
         let opened = tokio::select! {
             opened = Database::open(config) => opened,
-            () = &mut stop => return Ok(stopped()),
+            _ = &mut stop => return Ok(stopped()),
         };
         let problem = match opened {
             Ok(_) => {
@@ -55,7 +55,7 @@ pub(crate) async fn for_database<S: Future<Output = ()>>(
         }
         tokio::select! {
             () = sleep(PAUSE.min(left)) => {}
-            () = &mut stop => return Ok(stopped()),
+            _ = &mut stop => return Ok(stopped()),
         }
     }
 }

@@ -312,7 +312,7 @@ fn pages_of_an_allowed_origin_may_read_every_answer() {
         ("POST", "/api/token/", "{}", 400),
         ("POST", "/api/token/", "{", 400),
         ("POST", "/api/token/", &*long, 413),
-        ("POST", "/nowhere", &*long, 413),
+        ("POST", "/nowhere", &*long, 404),
         ("GET", "/nowhere", "", 404),
         ("GET", "/api/token/", "", 405),
         ("POST", "/healthz", "", 405),

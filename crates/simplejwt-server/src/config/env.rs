@@ -43,7 +43,8 @@ impl Environment {
         let mut kept = self.clone();
         kept.0.retain(|name, _| {
             item::all().any(|item| {
-                item.env == name && matches!(item.table, "server" | "log" | "gateway" | "oauth")
+                item.env == name
+                    && matches!(item.table, "server" | "tls" | "log" | "gateway" | "oauth")
             })
         });
         kept

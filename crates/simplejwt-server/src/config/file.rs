@@ -9,7 +9,7 @@ use simplejwt::keys::KeyError;
 use super::item::{self, Item, TABLES};
 use super::suggest::{did_you_mean, nearest};
 use super::value::shown;
-use super::{Found, Given, Layer, database_url, foreign, oauth, simple_jwt, syntax};
+use super::{Found, Given, Layer, connections, database_url, foreign, oauth, simple_jwt, syntax};
 
 /// Larger is not a configuration, and not a key.
 const LARGEST: u64 = 1024 * 1024;
@@ -101,7 +101,7 @@ fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
             }
             given.value = database_url::relative_to(directory, url).into();
         }
-        if item.path() == "database.path"
+        if (item.path() == "database.path" || connections::names_a_file(item))
             && let Some(relative) = given.value.as_str()
         {
             given.value = directory.join(relative).to_string_lossy().into();

@@ -12,8 +12,8 @@ use super::duration;
 use super::level::level;
 use super::value::{boolean, choice, count, list, optional_text, text};
 use super::{
-    Authentication, Config, LogFormat, claims, cookies, gateway, hashers, oauth, sessions,
-    simple_jwt,
+    Authentication, Config, LogFormat, claims, connections, cookies, gateway, hashers, oauth,
+    sessions, simple_jwt,
 };
 
 /// One setting.
@@ -76,6 +76,7 @@ impl Item {
 /// The tables of the file in the order in which they are documented, with what each is about.
 pub(crate) const TABLES: &[(&str, &str)] = &[
     ("server", "How requests are answered."),
+    ("tls", "The server's own certificate, where no proxy in front has one."),
     ("log", "What goes to standard error."),
     ("database", "Where users and tokens are kept."),
     ("simple_jwt", "Django's SIMPLE_JWT: upstream's names in either case, and two of our own."),
@@ -93,6 +94,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
 pub(crate) fn all() -> impl Iterator<Item = &'static Item> + Clone {
     [
         ITEMS,
+        connections::ITEMS,
         simple_jwt::ITEMS,
         sessions::ITEMS,
         cookies::ITEMS,
@@ -128,7 +130,8 @@ static ITEMS: &[Item] = &[
         "bind",
         "SIMPLEJWT_BIND",
         Def("\"127.0.0.1:8000\""),
-        "Address and port to listen on. Port 0 takes a free one, which the log names.",
+        "Address and port to listen on, or \"unix:/run/simplejwt.sock\" for a Unix socket. Port 0 takes \
+         a free one, which the log names. Sockets that systemd passes on count for more.",
         |c, v| {
             c.server.bind = bind(v)?;
             Ok(())
@@ -235,7 +238,7 @@ static ITEMS: &[Item] = &[
         "shutdown_timeout",
         "SIMPLEJWT_SHUTDOWN_TIMEOUT",
         Def("\"30s\""),
-        "How long requests in flight may take to finish after SIGTERM or SIGINT.",
+        "How long requests in flight may take to finish after SIGTERM or SIGINT and drain_delay.",
         |c, v| duration(v).map(|time| c.server.shutdown_timeout = time),
     ),
     item(
@@ -258,7 +261,7 @@ static ITEMS: &[Item] = &[
         "num_proxies",
         "SIMPLEJWT_NUM_PROXIES",
         Def("0"),
-        "Proxies in front of this server that add their client to X-Forwarded-For, as Django REST \
+        "Proxies in front of this server that add their client to proxy_header, as Django REST \
          framework's NUM_PROXIES. 0: the address of the connection is the client's.",
         |c, v| count(v).map(|proxies| c.server.num_proxies = proxies),
     ),

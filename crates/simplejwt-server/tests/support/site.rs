@@ -7,6 +7,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::Output;
 use std::sync::Barrier;
 use std::sync::mpsc::channel;
@@ -90,8 +91,13 @@ impl Site {
         site
     }
 
-    fn environment(&self) -> Vec<(&str, &str)> {
+    pub(crate) fn environment(&self) -> Vec<(&str, &str)> {
         self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    /// Where relative paths begin.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// One more server.
