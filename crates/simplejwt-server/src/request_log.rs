@@ -36,7 +36,7 @@ impl RequestLog {
         let span = tracing::error_span!(
             "request",
             request_id = id.as_str(),
-            client_address = %client,
+            client_address = %client.to_canonical(),
         );
         let line = has_line.then(|| Asked {
             method: head.method.clone(),

@@ -139,7 +139,7 @@ async fn accept(
             if let Err(error) = connection.await {
                 tracing::debug!(
                     event = "connection_failed",
-                    client_address = %peer.ip(),
+                    client_address = %peer.ip().to_canonical(),
                     error = chain(&error),
                     "connection ended"
                 );
