@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             for line in failure.to_string().lines() {
-                eprintln!("error: {line}");
+                eprintln!("error: {}", telemetry::seen(line));
             }
             failure.exit_code()
         }

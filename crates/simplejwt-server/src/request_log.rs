@@ -42,7 +42,7 @@ impl RequestLog {
         let span = tracing::error_span!(
             "request",
             request_id = id.as_str(),
-            client_address = client.map(|client| client.to_string()),
+            client_address = client.map(|client| client.to_canonical().to_string()),
         );
         let line = has_line.then(|| Asked {
             method: is_known.then(|| head.method.clone()),

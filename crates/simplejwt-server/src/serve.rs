@@ -180,7 +180,7 @@ fn start(
         if let Err(error) = connection::serve(stream, peer, &terms, stage).await {
             tracing::debug!(
                 event = "connection_failed",
-                client_address = peer.map(|peer| peer.to_string()),
+                client_address = peer.map(|peer| peer.to_canonical().to_string()),
                 error = chain(&*error),
                 "connection ended"
             );

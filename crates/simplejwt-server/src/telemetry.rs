@@ -5,6 +5,7 @@ mod fields;
 mod filter;
 mod layer;
 mod line;
+mod tokens;
 
 use std::io::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -73,9 +74,17 @@ pub(crate) fn listening(url: &str, log: &Log) {
     }
 }
 
+/// A line for whoever types commands, with what can't be seen in it escaped: names of users and
+/// files, and what a database says, may hold anything.
+pub(crate) fn seen(line: &str) -> String {
+    let mut seen = String::with_capacity(line.len());
+    escape::sentence(&mut seen, line);
+    seen
+}
+
 /// What is allowed but shouldn't be.
 pub(crate) fn warn(warnings: &[String]) {
     for warning in warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {}", seen(warning));
     }
 }

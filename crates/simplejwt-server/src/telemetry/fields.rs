@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use simplejwt::logging::{MAX_VALUE, cut_at};
 use tracing::field::{Field, Visit};
 
-use super::escape;
+use super::{escape, tokens};
 
 /// The longest sentence, in characters: causes of errors, and messages.
 const MAX_SENTENCE: usize = 2000;
@@ -33,7 +33,8 @@ impl Fields {
             "message" | "error" => MAX_SENTENCE,
             _ => MAX_VALUE,
         };
-        self.put(field, Value::Text(cut_at(text, most).into_owned()));
+        let text = tokens::hidden(text);
+        self.put(field, Value::Text(cut_at(&text, most).into_owned()));
     }
 
     /// Those of a span around, as far as there are none of their names.

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use serde_json::{Value, json};
 
 use super::databases::Kind;
-use super::process::{Response, Server};
+use super::process::{Response, Server, run, stderr};
 use super::site::{PASSWORD, Site};
 
 fn site(settings: &[(&str, &str)]) -> Site {
@@ -140,6 +140,15 @@ fn whatever_is_sent_a_line_is_a_line_and_can_be_read() {
             assert_eq!((addressed("127.0.0.1"), addressed("203.0.113.9")), (5, 1), "{refused:#?}");
         }
     }
+}
+
+/// What commands say is read at a terminal.
+#[test]
+fn a_command_shows_what_it_was_given_without_obeying_it() {
+    let odd = format!("nowhere{}", ODD.replace(['\r', '\n'], ""));
+    let said = stderr(&run(&["config", "print", "--config", &odd], &[]));
+    assert!(said.starts_with("error: ") && said.contains("\\u{202e}evil"), "{said:?}");
+    assert!(!said.trim_end().chars().any(is_unseen), "{said:?}");
 }
 
 #[test]
