@@ -59,7 +59,7 @@ def blocks(path):
         elif fence:
             indent = fence[1]
             page = str(path.relative_to(ROOT))
-            open_block = Block(page, heading, number, fence[2], "", excuse)
+            open_block = Block(page, heading, number, fence[2].split(",")[0], "", excuse)
         elif title := re.match(r"#+ (.+)", line):
             heading = title[1]
         mark = MARK.fullmatch(line.strip())

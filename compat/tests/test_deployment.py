@@ -127,16 +127,22 @@ def test_the_environment_of_compose_is_taken(compose, tmp_path):
 
 
 def unit():
-    (block,) = [one for one in all_blocks() if one.language == "ini"]
+    """The service; a page may have other files of this kind."""
+    (block,) = [one for one in all_blocks() if one.language == "ini" and "[Service]" in one.text]
     return block.text
 
 
-def test_systemd_takes_the_unit(tmp_path):
+def test_systemd_takes_the_units(tmp_path):
+    """Each of a unit's blocks, beside the service."""
     program = "/usr/local/bin/simplejwt"
     assert f"ExecStart={program} serve --config " in unit()
-    path = tmp_path / "simplejwt.service"
-    path.write_text(unit().replace(program, servers.binary()))
-    done = subprocess.run([tool("systemd-analyze"), "verify", "--man=no", str(path)], capture_output=True, text=True, check=False)
+    made = [tmp_path / "simplejwt.service"]
+    made[0].write_text(unit().replace(program, servers.binary()))
+    for block in all_blocks():
+        if block.language == "ini" and "[Socket]" in block.text:
+            made.append(tmp_path / "simplejwt.socket")
+            made[-1].write_text(block.text)
+    done = subprocess.run([tool("systemd-analyze"), "verify", "--man=no", *made], capture_output=True, text=True, check=False)
     # What it says of units of this machine is that machine's affair.
     said = [line for line in done.stderr.splitlines() if "simplejwt" in line]
     assert said == [] and done.returncode == 0, done.stderr

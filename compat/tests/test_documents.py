@@ -5,6 +5,7 @@ A block of commands has a home here, by its page and heading, or a mark in the p
 
 import contextlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -24,10 +25,11 @@ RUN = [block for block in BLOCKS if block.language in COMMANDS and not block.exc
 MARKED = 4
 # What the blocks of other languages are read by.
 ELSEWHERE = {
-    "caddyfile": "test_gateway.py",
+    "caddyfile": "below; those of gateways.md in test_gateway.py",
     "http": "crates/simplejwt-server/tests/http_api.rs",
     "ini": "test_deployment.py",
-    "nginx": "test_gateway.py; README's below",
+    "json": "shown, not to be typed",
+    "nginx": "below; those of gateways.md in test_gateway.py",
     "rust": "the library's documentation tests",
     "sql": "crates/simplejwt-server/tests/checks.rs",
     "text": "shown, not to be typed",
@@ -251,16 +253,33 @@ def test_a_configuration_is_one(block, tmp_path):
     assert "warning" not in place.run("simplejwt config print --config simplejwt.toml"), block.place
 
 
-def test_readmes_nginx(tmp_path):
-    """Read by nginx, and the same as in the page of gateways."""
-    (block,) = [one for one in BLOCKS if (one.page, one.language) == ("README.md", "nginx")]
-    page = f"server {{ listen 127.0.0.1:{servers.free_port()};\n{block.text}}}"
-    (tmp_path / "nginx.conf").write_text(NGINX_FRAME.format(page=page))
+@pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "nginx"], ids=lambda one: one.place)
+def test_nginx_takes_the_block(block, tmp_path):
+    """In a file of its own, or where a part of one belongs."""
+    text = re.sub(r"listen \d+", lambda _: f"listen 127.0.0.1:{servers.free_port()}", block.text)
+    first = re.search(r"^(\w+)", re.sub(r"^\s*#.*$", "", text, flags=re.M), re.M)[1]
+    if first not in ("log_format", "map", "server", "upstream"):
+        part = text if first == "location" else f"location / {{\n{text}}}"
+        text = f"server {{ listen 127.0.0.1:{servers.free_port()};\n{part}}}"
+    (tmp_path / "nginx.conf").write_text(NGINX_FRAME.format(page=text))
     command = [program("nginx"), "-t", "-e", "stderr", "-p", str(tmp_path), "-c", "nginx.conf"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", [one for one in BLOCKS if one.language == "caddyfile"], ids=lambda one: one.place)
+def test_caddy_takes_the_block(block, tmp_path):
+    (tmp_path / "Caddyfile").write_text(block.text)
+    command = [program("caddy"), "validate", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_readmes_nginx_is_that_of_the_page_of_gateways():
+    (short,) = [one for one in BLOCKS if (one.page, one.language) == ("README.md", "nginx")]
     (long,) = [one for one in BLOCKS if (one.page, one.language) == ("docs/gateways.md", "nginx")]
-    for line in re.findall(r"proxy_[a-z_]+ .*?;", block.text):
+    for line in re.findall(r"proxy_[a-z_]+ .*?;", short.text):
         assert line in long.text or "8001" in line, line
 
 
