@@ -133,6 +133,21 @@ fn audience_and_issuer() {
 }
 
 #[test]
+fn an_empty_issuer_is_one() {
+    let settings = Settings { issuer: Some(String::new()), ..Settings::default() };
+    assert_eq!(checked(r#"{"iss":""}"#, &settings), Ok(()));
+    for other in ["{}", r#"{"iss":"me"}"#, r#"{"iss":null}"#] {
+        assert_eq!(checked(other, &settings), Err(TokenError::Invalid), "{other}");
+    }
+    let tokens = crate::Tokens::new(Settings {
+        signing_key: Some("a secret of at least thirty-two bytes".into()),
+        ..settings
+    });
+    let token = tokens.unwrap().issue::<crate::Access>("1");
+    assert_eq!(token.claims().raw("iss"), Some("\"\""));
+}
+
+#[test]
 fn sub_and_jti_are_strings() {
     assert_eq!(checked(r#"{"sub":"1","jti":"x"}"#, &Settings::default()), Ok(()));
     assert_eq!(checked(r#"{"sub":1}"#, &Settings::default()), Err(TokenError::Invalid));

@@ -151,9 +151,8 @@ mod tests {
 
     #[test]
     fn depth_costs_no_stack() {
-        let nested = |n: usize| {
-            format!("{{\"alg\":\"HS256\",\"x\":{}{}}}", "[".repeat(n), "]".repeat(n))
-        };
+        let nested =
+            |n: usize| format!("{{\"alg\":\"HS256\",\"x\":{}{}}}", "[".repeat(n), "]".repeat(n));
         assert!(alg(&nested(MAX_DEPTH)).is_ok());
         assert_eq!(alg(&nested(MAX_DEPTH + 1)), Err(JwsError::Header));
         assert_eq!(alg(&nested(8000)), Err(JwsError::Header));

@@ -8,9 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri}
 use tower_http::csrf::CsrfLayer;
 
 use super::at_once::at_once;
-use super::singleton::{SEC_FETCH_MODE, SEC_FETCH_SITE};
 #[cfg(feature = "web")]
 use super::singleton::{SEC_FETCH_DEST, is_repeated};
+use super::singleton::{SEC_FETCH_MODE, SEC_FETCH_SITE};
 use crate::error::Error;
 use crate::settings::Settings;
 

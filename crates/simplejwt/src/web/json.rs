@@ -462,9 +462,8 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded() {
-        let nested = |depth: usize| {
-            format!("{{\"x\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1))
-        };
+        let nested =
+            |depth: usize| format!("{{\"x\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
         assert!(read(&nested(MAX_DEPTH)).is_ok());
         assert!(read(&nested(MAX_DEPTH + 1)).unwrap_err().starts_with("Too deeply nested"));
         assert!(read(&"[".repeat(100_000)).unwrap_err().starts_with("Too deeply nested"));

@@ -66,9 +66,7 @@ fn boundary(content_type: &str) -> Result<String, String> {
             && !boundary.ends_with(' ')
     };
     let found = boundary.filter(is_boundary).map(str::to_owned);
-    found.ok_or_else(|| {
-        format!("Invalid boundary in multipart: {}", boundary.unwrap_or("None"))
-    })
+    found.ok_or_else(|| format!("Invalid boundary in multipart: {}", boundary.unwrap_or("None")))
 }
 
 /// What stands between the boundaries, without the line end in front of each.
@@ -116,7 +114,8 @@ impl<'b> Part<'b> {
             }
             None => return Ok(Self::default()),
         };
-        let mut part = Self { content: piece.get(end + 4..).unwrap_or_default(), ..Self::default() };
+        let mut part =
+            Self { content: piece.get(end + 4..).unwrap_or_default(), ..Self::default() };
         let head = head.get(..end).unwrap_or_default();
         for line in split(head, b"\r\n") {
             let Ok(line) = std::str::from_utf8(line) else { continue };
@@ -209,7 +208,10 @@ mod tests {
             ("multipart/form-data", "Invalid boundary in multipart: None"),
             ("multipart/form-data; boundary=", "Invalid boundary in multipart: "),
             ("multipart/form-data; boundary=\"a \"", "Invalid boundary in multipart: a "),
-            ("Multipart/form-data; boundary=b", "Invalid Content-Type: Multipart/form-data; boundary=b"),
+            (
+                "Multipart/form-data; boundary=b",
+                "Invalid Content-Type: Multipart/form-data; boundary=b",
+            ),
         ] {
             assert_eq!(read(content_type, body("b").as_bytes()), Err(why.to_owned()));
         }
@@ -223,15 +225,9 @@ mod tests {
         for (body, expected) in [
             // The last boundary is missing, or cut off.
             ("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1", vec![text("a", "1")]),
-            (
-                "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b",
-                vec![text("a", "1")],
-            ),
+            ("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b", vec![text("a", "1")]),
             // Line feeds alone end a value, but no header.
-            (
-                "--b\nContent-Disposition: form-data; name=a\r\n\r\n1\n--b--",
-                vec![text("a", "1")],
-            ),
+            ("--b\nContent-Disposition: form-data; name=a\r\n\r\n1\n--b--", vec![text("a", "1")]),
             ("--b\nContent-Disposition: form-data; name=a\n\n1\n--b--", vec![]),
             (
                 "--b\r\nCONTENT-DISPOSITION: FORM-DATA; NAME=\" a \"; x\r\n\r\n1\r\n--b--",

@@ -27,7 +27,9 @@ pub(crate) const BODIES: [Form; 24] = [
     form("JSON, one member again and again", JSON, |n| object(n, |_| "\"x\":0".into())),
     form("JSON, a field again and again", JSON, |n| object(n, |_| "\"refresh\":\"x\"".into())),
     form("JSON, names with escapes", JSON, |n| object(n, |i| format!("\"\\u0061{i:x}\":0"))),
-    form("JSON, members of members", JSON, |n| object(n, |i| format!("\"{i:x}\":{{\"{i:x}\":[]}}"))),
+    form("JSON, members of members", JSON, |n| {
+        object(n, |i| format!("\"{i:x}\":{{\"{i:x}\":[]}}"))
+    }),
     form("JSON, numbers", JSON, |n| object(n, |i| format!("\"{i:x}\":1.5e-9"))),
     form("JSON, deep again and again", JSON, |n| {
         object(n, |_| format!("\"x\":{}{}", "[".repeat(60), "]".repeat(60)))
@@ -61,8 +63,11 @@ pub(crate) const BODIES: [Form; 24] = [
     }),
     form("multipart, boundaries", MULTIPART, |n| "--b".repeat(n / 3).into()),
     form("multipart, halves of boundaries", MULTIPART, |n| {
-        format!("--b\r\nContent-Disposition: form-data; name=refresh\r\n\r\n{}", "\r\n--".repeat(n / 4))
-            .into()
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=refresh\r\n\r\n{}",
+            "\r\n--".repeat(n / 4)
+        )
+        .into()
     }),
     form("multipart, base64", MULTIPART, |n| {
         let head = "Content-Disposition: form-data; name=refresh\r\n\
@@ -96,11 +101,7 @@ pub(crate) const ENDPOINTS: [Endpoint; 9] = [
     Endpoint::Introspect,
 ];
 
-const fn form(
-    name: &'static str,
-    content_type: &'static str,
-    fill: fn(usize) -> Vec<u8>,
-) -> Form {
+const fn form(name: &'static str, content_type: &'static str, fill: fn(usize) -> Vec<u8>) -> Form {
     Form { name, content_type, fill }
 }
 

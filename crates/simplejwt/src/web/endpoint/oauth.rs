@@ -77,9 +77,8 @@ where
         let status = StatusCode::METHOD_NOT_ALLOWED;
         return Err(Refusal::InvalidRequest(status, "only POST is allowed"));
     }
-    singleton::check(&parts.headers, auth.settings()).map_err(|_| {
-        invalid("a header field that may be there once is there twice")
-    })?;
+    singleton::check(&parts.headers, auth.settings())
+        .map_err(|_| invalid("a header field that may be there once is there twice"))?;
     // Whoever is known by the head, or isn't, costs no look at the body.
     let by_header = by_header(parts, options)?;
     Form::check_type(parts)?;
