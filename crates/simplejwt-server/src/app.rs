@@ -9,10 +9,11 @@ use std::sync::Arc;
 use simplejwt::settings::Revocation;
 use simplejwt::users::manage::ManageUsers;
 use simplejwt::users::password::HashingPool;
-use simplejwt::web::axum::{RouterOptions, not_found, router_with};
+use simplejwt::web::axum::{PlainPathsLayer, RouterOptions, not_found, router_with};
 use simplejwt::web::cors::AllowedOriginsLayer;
 use simplejwt::web::endpoint::Authentication;
 use simplejwt::{Auth, Clock as _, KeySet, SessionStore, SystemClock, Tokens};
+use tower::Layer as _;
 
 use crate::claims::ConfiguredClaims;
 use crate::config::{self, Config};
@@ -83,6 +84,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         Some(cors) => router.layer(cors.clone()),
         None => router,
     };
+    let router = Router::new().fallback_service(PlainPathsLayer.layer(router));
     let site = Site { router, cors: cors.map(Arc::new), stopping };
     Ok(App { site, auth, users, passwords, store, probed, probe, tasks, database_warnings })
 }

@@ -133,6 +133,23 @@ fn audience_and_issuer() {
 }
 
 #[test]
+fn an_empty_issuer_is_one() {
+    let settings = Settings { issuer: Some(String::new()), ..Settings::default() };
+    assert_eq!(checked(r#"{"iss":""}"#, &settings), Ok(()));
+    for other in ["{}", r#"{"iss":"me"}"#, r#"{"iss":null}"#] {
+        assert_eq!(checked(other, &settings), Err(TokenError::Invalid), "{other}");
+    }
+    let tokens = crate::Tokens::new(Settings {
+        signing_key: Some("a secret of at least thirty-two bytes".into()),
+        ..settings
+    });
+    let tokens = tokens.unwrap();
+    let sent = tokens.encode(&tokens.issue::<crate::Access>("1")).unwrap();
+    let read = tokens.decode::<crate::Access>(&sent).unwrap();
+    assert_eq!(read.claims().raw("iss"), Some("\"\""));
+}
+
+#[test]
 fn sub_and_jti_are_strings() {
     assert_eq!(checked(r#"{"sub":"1","jti":"x"}"#, &Settings::default()), Ok(()));
     assert_eq!(checked(r#"{"sub":1}"#, &Settings::default()), Err(TokenError::Invalid));

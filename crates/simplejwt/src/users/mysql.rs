@@ -214,8 +214,11 @@ fn text_of(value: &Value, kind: Kind) -> Result<String, Failure> {
         Value::Date(year, month, day, hour, minute, second, micros) => {
             format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}")
         }
-        Value::Time(_, _, hour, minute, second, micros) => {
-            format!("{hour:02}:{minute:02}:{second:02}.{micros:06}")
+        // A time of day; MySQL's type goes from -838 to 838 hours.
+        Value::Time(is_negative, days, hour, minute, second, micros) => {
+            let sign = if *is_negative { "-" } else { "" };
+            let hours = u64::from(*days) * 24 + u64::from(*hour);
+            format!("{sign}{hours:02}:{minute:02}:{second:02}.{micros:06}")
         }
         Value::Bytes(_) if kind == Kind::Boolean => u8::from(is_true(value)).to_string(),
         other => shown(other)?,

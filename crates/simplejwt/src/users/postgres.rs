@@ -76,12 +76,18 @@ const FIXED: usize = 7;
 /// A further column as text of the form that [`Kind::json`] takes.
 fn further(table: &UserTable, field: &Field) -> String {
     let column = table.expression(&field.name, quoted, relation);
+    // Years before the first are counted backwards, and told from the others by the era alone.
+    let dated = |moment: &str, pattern: &str| {
+        format!(
+            "to_char({moment}, '{pattern}' || CASE WHEN {moment} < '0001-01-01' THEN ' BC' ELSE '' END)"
+        )
+    };
     match field.kind {
         Kind::Moment => {
-            format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')")
+            dated(&format!("({column} AT TIME ZONE 'UTC')"), "YYYY-MM-DD HH24:MI:SS.US")
         }
-        Kind::Local => format!("to_char({column}, 'YYYY-MM-DD HH24:MI:SS.US')"),
-        Kind::Date => format!("to_char({column}, 'YYYY-MM-DD')"),
+        Kind::Local => dated(&column, "YYYY-MM-DD HH24:MI:SS.US"),
+        Kind::Date => dated(&column, "YYYY-MM-DD"),
         Kind::Time => format!("to_char({column}, 'HH24:MI:SS.US')"),
         Kind::Text if field.declared == "inet" => format!("host({column})"),
         _ => format!("{column}::text"),

@@ -10,10 +10,14 @@ use tower_http::csrf::CsrfLayer;
 
 use super::at_once::at_once;
 #[cfg(feature = "web")]
-use super::singleton::{SEC_FETCH_DEST, is_repeated};
-use super::singleton::{SEC_FETCH_MODE, SEC_FETCH_SITE};
+use super::singleton::is_repeated;
 use crate::error::Error;
 use crate::settings::Settings;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+#[cfg(feature = "web")]
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// What the rules look at.
 const LOOKED_AT: [HeaderName; 3] = [SEC_FETCH_SITE, ORIGIN, HOST];
