@@ -5,7 +5,7 @@ mod nodes;
 mod proxy;
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -19,11 +19,11 @@ use nodes::Nodes;
 use proxy::{Kind, Proxy};
 
 const USAGE: &str = "\
-usage: cargo xtask bench server restart [requests=NUMBER] [connections=NUMBER] [profile=debug|release]
+usage: cargo xtask bench server restart [requests=NUMBER] [connections=NUMBER]
 
 Starts three nodes on PostgreSQL behind nginx, then behind Caddy, as docs/several-nodes.md has
 them, and restarts them in turn while each connection refreshes its token and asks a protected
-route in turn.";
+route in turn. SIMPLEJWT_BIN names a server that is built already.";
 
 const REQUESTS: usize = 200_000;
 const CONNECTIONS: usize = 16;
@@ -31,19 +31,17 @@ const CONNECTIONS: usize = 16;
 struct Options {
     requests: usize,
     connections: usize,
-    release: bool,
 }
 
 impl Options {
     fn parse(words: &[&str]) -> Result<Self> {
-        let mut options = Self { requests: REQUESTS, connections: CONNECTIONS, release: true };
+        let mut options = Self { requests: REQUESTS, connections: CONNECTIONS };
         for word in words {
             match word.split_once('=') {
                 Some(("requests", number)) => options.requests = number.parse().context(USAGE)?,
                 Some(("connections", number)) => {
                     options.connections = number.parse().context(USAGE)?;
                 }
-                Some(("profile", profile)) => options.release = profile == "release",
                 _ => bail!("{USAGE}"),
             }
         }
@@ -58,11 +56,7 @@ impl Options {
 pub(super) fn run(words: &[&str]) -> Result<()> {
     let options = Options::parse(words)?;
     proxy::require()?;
-    let mut build = vec!["build", "-p", "simplejwt-server"];
-    build.extend(options.release.then_some("--release"));
-    run_command(cargo(&build))?;
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    let program = target.join(if options.release { "release" } else { "debug" }).join("simplejwt");
+    let program = program()?;
     let (_databases, url) = match env::var(POSTGRES) {
         Ok(url) => (None, url),
         Err(_) => {
@@ -82,6 +76,16 @@ pub(super) fn run(words: &[&str]) -> Result<()> {
         bail!("{lost} requests were lost");
     }
     Ok(())
+}
+
+/// The one that `SIMPLEJWT_BIN` names, or else one that is built for release.
+fn program() -> Result<PathBuf> {
+    if let Some(program) = env::var_os("SIMPLEJWT_BIN") {
+        return Ok(program.into());
+    }
+    run_command(cargo(&["build", "--release", "-p", "simplejwt-server"]))?;
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    Ok(target.join("release/simplejwt"))
 }
 
 /// What all connections count together.

@@ -133,9 +133,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             } else if length.unwrap_or(self.pending.len()) > self.limit {
                 self.refuse(Refused::TooLarge);
             } else if let Some(length) = length {
-                match head::judge(leading_lines_left_out(self.pending.get(..length))) {
+                let head = self.pending.split_to(length).freeze();
+                // Empty lines are left over from the request before (RFC 9112, section 2.2).
+                let head = head.slice(leading_lines(&head)..);
+                match head::judge(&head) {
                     Ok(framing) => {
-                        self.due = self.pending.split_to(length).freeze();
+                        self.due = head;
                         self.state = State::Body(framing);
                     }
                     Err(refused) => self.refuse(refused),
@@ -176,8 +179,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
 /// The length of the head that the bytes begin with, once all of it is there, and up to where
 /// there is nothing to look for again.
 fn end_of_head(bytes: &[u8], looked_at: usize) -> (Option<usize>, usize) {
-    let begin = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
-    let Some(begin) = begin else { return (None, 0) };
+    let begin = leading_lines(bytes);
+    if begin == bytes.len() {
+        return (None, 0);
+    }
     let mut at = looked_at.max(begin);
     while let Some(lf) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'\n')) {
         let line_end = at + lf + 1;
@@ -192,11 +197,9 @@ fn end_of_head(bytes: &[u8], looked_at: usize) -> (Option<usize>, usize) {
     (None, bytes.len())
 }
 
-/// A few empty lines before a request are left over from the one before (RFC 9112, section 2.2).
-fn leading_lines_left_out(head: Option<&[u8]>) -> &[u8] {
-    let head = head.unwrap_or_default();
-    let begin = head.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
-    head.get(begin.unwrap_or(0)..).unwrap_or_default()
+/// Up to where there is nothing but empty lines.
+fn leading_lines(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len())
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
