@@ -1,11 +1,15 @@
 //! The commands, one a file.
 
 mod config;
+mod health;
 mod key;
 mod migrate;
+mod nearby;
 mod password;
 mod quickstart;
+mod reachable;
 mod session;
+mod shell;
 mod token;
 mod user;
 
@@ -17,6 +21,8 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 use crate::config::{Config, ConfigError, Environment, Loaded};
 use crate::failure::Failure;
+use crate::reload::Reload;
+use crate::tls::Tls;
 use crate::{app, beside_django, database, listening, serve, telemetry, waiting};
 
 /// Does what the command line says.
@@ -33,40 +39,46 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
             }
             quickstart::run(&options)
         }
-        Command::Serve => run_serve(&load(file)?),
+        Command::Serve => run_serve(file, &load(file)?),
+        Command::Health => health::run(&load(file)?),
         Command::Migrate { check, for_django } => migrate::run(&load(file)?, check, for_django),
         Command::User(command) => user::run(&load(file)?, command),
         Command::Session(command) => session::run(&load(file)?, command),
         Command::Token(command) => token::run(&load(file)?, command),
         Command::Key(command) => key::run(file, command),
         Command::Config(command) => config::run(file, &command),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { dir } => shell::manual(&dir),
     }
 }
 
-/// The configuration, its warnings told.
+/// The configuration, its warnings told. Where no file is named, one that lies nearby is taken.
 fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
-    let loaded = crate::config::load(file, &Environment::of_process())?;
+    let environment = Environment::of_process();
+    let nearby = if file.is_none() { nearby::find(&environment)? } else { None };
+    let loaded = crate::config::load(file.or(nearby.as_deref()), &environment)?;
     telemetry::warn(&loaded.warnings);
     Ok(loaded)
 }
 
-fn run_serve(loaded: &Loaded) -> Result<ExitCode, Failure> {
+fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> {
     telemetry::start(&loaded.config.log);
     let config = &loaded.config;
     servable(config)?;
     block_on(async {
         let mut stop = pin!(serve::signal()?);
-        let place = listening::take(&config.server.bind).await?;
+        let tls = Tls::new(&config.tls)?;
+        let place = listening::take(&config.server).await?;
         if !waiting::for_database(config, stop.as_mut()).await? {
             return Ok(());
         }
         let app = app::build(config).await?;
         for warning in beside_django::look(loaded).await? {
-            tracing::warn!("{warning}");
+            tracing::warn!(event = "warning", "{warning}");
         }
         app.start(config).await;
-        let listener = place.listen()?;
-        serve::serve(listener, app.router, app.cors, &config.server, &config.log, stop).await
+        let reload = Reload::new(file, Environment::of_process(), loaded, tls.as_ref());
+        serve::serve(place.listen()?, app.site, tls, config, reload, stop).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

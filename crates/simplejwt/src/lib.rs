@@ -13,6 +13,7 @@ pub mod hooks;
 pub mod jwk;
 pub mod jws;
 pub mod keys;
+pub mod logging;
 mod panics;
 mod random;
 mod revocation;

@@ -43,7 +43,7 @@ pub mod postgres;
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(dead_code, reason = "each database uses a part of it")
 )]
-mod references;
+pub(crate) mod references;
 pub mod retention;
 #[cfg(feature = "sql")]
 #[cfg_attr(

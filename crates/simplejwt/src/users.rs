@@ -14,6 +14,12 @@ pub(crate) mod column;
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(dead_code, reason = "each database uses a part of it")
 )]
+mod delete;
+#[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
 pub(crate) mod fields;
 #[cfg(feature = "passwords")]
 mod login;
@@ -33,6 +39,12 @@ pub mod manage;
 pub mod memory;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+#[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
+mod naming;
 #[cfg(feature = "passwords")]
 pub mod password;
 #[cfg(feature = "postgres")]

@@ -1,6 +1,7 @@
 //! axum: the router with the token endpoints, and extractors for routes of one's own.
 
 mod extract;
+mod paths;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::{ErrorShape, request};
 use crate::service::Auth;
 
 pub use extract::{CurrentUser, HasAuth, Lenient, NamedPermission, Permitted, Rejection};
+pub use paths::{PlainPaths, PlainPathsLayer};
 
 /// Where the endpoints stand and how they behave.
 ///

@@ -21,6 +21,7 @@ use super::body::{self, BodyError, Data};
 use super::csrf;
 use super::object::{Json, object, texts};
 use super::request;
+use super::singleton;
 use super::transport::access_tokens;
 use super::validate::{self, Kind};
 use super::{error_response, error_shape, json_response};
@@ -215,6 +216,25 @@ impl Endpoint {
         }
     }
 
+    /// The fields that a body is looked through for.
+    fn fields(self, options: &EndpointOptions) -> Vec<&str> {
+        match self {
+            Self::TokenObtainPair | Self::TokenObtainSliding => {
+                vec![options.username_field.as_str(), "password"]
+            }
+            Self::TokenRefresh | Self::TokenBlacklist => vec!["refresh"],
+            Self::TokenVerify | Self::TokenRefreshSliding => vec!["token"],
+            Self::Logout => vec!["scope", "refresh", "user"],
+            Self::Sessions
+            | Self::Session
+            | Self::Protected
+            | Self::ProtectedStateless
+            | Self::Authenticate
+            | Self::Revoke
+            | Self::Introspect => Vec::new(),
+        }
+    }
+
     /// The answer to `OPTIONS`.
     fn metadata(self, options: &EndpointOptions) -> Json {
         let (name, description) = self.description();
@@ -406,6 +426,7 @@ async fn answer<F>(
 where
     F: Future<Output = Result<Vec<u8>, ReadError>>,
 {
+    singleton::check(&parts.headers, auth.settings())?;
     if auth.settings().transport.has_cookies() {
         csrf::check(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
     }
@@ -432,7 +453,8 @@ where
         }
         (&Method::POST, None) if !matches!(endpoint, Endpoint::Sessions | Endpoint::Session) => {
             let body = read_body().await.map_err(unread)?;
-            let data = body::parse(parts, body).await.map_err(unparsed)?;
+            let wanted = endpoint.fields(options);
+            let data = body::parse(parts, body, &wanted).map_err(unparsed)?;
             if endpoint == Endpoint::Logout {
                 return logout::log_out(auth, options, parts, &data).await;
             }
