@@ -33,6 +33,7 @@ const MODULES: &[&str] = &[
     "error",
     "failure",
     "files",
+    "front",
     "hashes",
     "health",
     "hooks",
