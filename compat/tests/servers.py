@@ -214,6 +214,7 @@ class Site:
     def start_ours(self, name="simplejwt", **environment):
         port = free_port()
         environment["SIMPLEJWT_BIND"] = f"127.0.0.1:{port}"
+        environment.setdefault("SIMPLEJWT_DRAIN_DELAY", "0")
         return self.launch(name, port, [binary(), "serve"], environment)
 
     def launch(self, name, port, command, environment):

@@ -4,6 +4,7 @@
 mod http;
 mod load;
 mod logouts;
+mod restart;
 
 use std::env;
 use std::time::Instant;
@@ -22,6 +23,7 @@ const POSTGRES: &str = "SIMPLEJWT_TEST_POSTGRES_URL";
 /// A benchmark failed.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     match words {
+        ["server", "restart", rest @ ..] => restart::run(rest),
         ["server", rest @ ..] => server(rest),
         // For `server`: what has to be quick.
         ["load", rest @ ..] => load::run(rest),

@@ -31,6 +31,8 @@ commands:
   bench [ARGS]         the benchmarks of the library
   bench server [refresh|feed|purge] [NAME=NUMBER...]
                        those of the running server, beside Django
+  bench server restart [NAME=NUMBER...]
+                       requests that are lost while nodes behind nginx and Caddy restart
   failover [postgres|galera]
                        clusters of databases that fail; prints a table
   matrix [ROWS...]     the tests that a database decides, on every supported version

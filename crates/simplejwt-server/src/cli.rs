@@ -46,7 +46,9 @@ pub(crate) enum Command {
   simplejwt serve --config /etc/simplejwt.toml
   SIMPLEJWT_BIND=0.0.0.0:8000 simplejwt serve --config /etc/simplejwt.toml
 
-SIGTERM or SIGINT stops accepting, finishes the requests in flight, and exits with 0.")]
+SIGTERM sends proxies elsewhere for drain_delay (/readyz is 503, answers close their
+connections), then stops accepting, finishes the requests in flight, and exits with 0. SIGINT
+doesn't wait for drain_delay. SIGHUP reads the certificate and the configuration again.")]
     Serve,
     /// Ask the server that runs by this configuration whether it is ready.
     #[command(after_help = "Examples:
@@ -85,6 +87,24 @@ and what is in the way.")]
     /// Check and show the configuration.
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
+    /// Print what completes this program's commands in a shell.
+    #[command(after_help = "Examples:
+  simplejwt completions bash > /usr/share/bash-completion/completions/simplejwt
+  simplejwt completions zsh > /usr/local/share/zsh/site-functions/_simplejwt
+  simplejwt completions fish > ~/.config/fish/completions/simplejwt.fish")]
+    Completions {
+        /// The shell.
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one for each command.
+    #[command(after_help = "Example:
+  simplejwt man /usr/local/share/man/man1 && man simplejwt-user-add")]
+    Man {
+        /// The directory, made if it isn't there.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -114,7 +134,9 @@ pub(crate) enum User {
   simplejwt user add alice --generate-password
   printf %s \"$PASSWORD\" | simplejwt user add alice --password-stdin
 
-A password is never an argument: other users of the machine could read it.")]
+A password is never an argument: other users of the machine could read it. It has to pass Django's
+four default validators: eight characters or more, not digits alone, not one that many people have,
+and not much like the user's name or address.")]
     Add {
         /// The name to log in with.
         #[arg(value_name = "NAME")]
@@ -142,6 +164,21 @@ A password is never an argument: other users of the machine could read it.")]
         #[command(flatten)]
         password: PasswordFrom,
     },
+    /// Delete a user, after ending the user's sessions. Registered tokens stay, without their user, as
+    /// in Django. Rows of other tables that refer to the user are named, and keep it.
+    #[command(after_help = "Examples:
+  simplejwt user delete alice --yes
+  simplejwt user disable alice      # keeps the row, and everything that refers to it
+
+Without --yes it is asked for on the terminal.")]
+    Delete {
+        /// The name to log in with.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Don't ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Let a user log in again.
     #[command(after_help = "Example:\n  simplejwt user enable alice")]
     Enable {
@@ -163,14 +200,16 @@ A password is never an argument: other users of the machine could read it.")]
 
 /// Where a password comes from.
 #[derive(Debug, Args)]
-#[group(multiple = false)]
 pub(crate) struct PasswordFrom {
     /// Read the password from standard input, to its end; one line break at the end is left out.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "generate_password")]
     pub(crate) password_stdin: bool,
     /// Make a random password and print it.
     #[arg(long)]
     pub(crate) generate_password: bool,
+    /// Take any password, be it short, common, digits alone or much like the name.
+    #[arg(long)]
+    pub(crate) no_validate: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,7 @@ mod password;
 mod quickstart;
 mod reachable;
 mod session;
+mod shell;
 mod token;
 mod user;
 
@@ -20,6 +21,8 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 use crate::config::{Config, ConfigError, Environment, Loaded};
 use crate::failure::Failure;
+use crate::reload::Reload;
+use crate::tls::Tls;
 use crate::{app, beside_django, database, listening, serve, telemetry, waiting};
 
 /// Does what the command line says.
@@ -36,7 +39,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
             }
             quickstart::run(&options)
         }
-        Command::Serve => run_serve(&load(file)?),
+        Command::Serve => run_serve(file, &load(file)?),
         Command::Health => health::run(&load(file)?),
         Command::Migrate { check, for_django } => migrate::run(&load(file)?, check, for_django),
         Command::User(command) => user::run(&load(file)?, command),
@@ -44,6 +47,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(command) => token::run(&load(file)?, command),
         Command::Key(command) => key::run(file, command),
         Command::Config(command) => config::run(file, &command),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { dir } => shell::manual(&dir),
     }
 }
 
@@ -56,23 +61,24 @@ fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
     Ok(loaded)
 }
 
-fn run_serve(loaded: &Loaded) -> Result<ExitCode, Failure> {
+fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> {
     telemetry::start(&loaded.config.log);
     let config = &loaded.config;
     servable(config)?;
     block_on(async {
         let mut stop = pin!(serve::signal()?);
-        let place = listening::take(&config.server.bind).await?;
+        let tls = Tls::new(&config.tls)?;
+        let place = listening::take(&config.server).await?;
         if !waiting::for_database(config, stop.as_mut()).await? {
             return Ok(());
         }
         let app = app::build(config).await?;
         for warning in beside_django::look(loaded).await? {
-            tracing::warn!("{warning}");
+            tracing::warn!(event = "warning", "{warning}");
         }
         app.start(config).await;
-        let listener = place.listen()?;
-        serve::serve(listener, app.router, app.cors, &config.server, &config.log, stop).await
+        let reload = Reload::new(file, Environment::of_process(), loaded, tls.as_ref());
+        serve::serve(place.listen()?, app.site, tls, config, reload, stop).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,13 +6,15 @@
 
 mod bind;
 mod claims;
+mod connections;
 mod cookies;
 mod database_url;
-mod duration;
 mod env;
 pub(crate) mod example;
 mod file;
+mod foreign;
 mod gateway;
+mod hashers;
 mod item;
 mod level;
 mod oauth;
@@ -21,24 +23,24 @@ mod sessions;
 mod simple_jwt;
 mod suggest;
 mod syntax;
-mod value;
 mod without_effect;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 use simplejwt::Settings;
 use simplejwt::settings::Secret;
+use simplejwt::settings::value::{self, duration};
 use simplejwt::users::password::{
     DEFAULT_MAX_REFUSAL_WORK, Hasher, Parameters, PoolOptions, Rehash,
 };
 use simplejwt::users::table::KeyKind;
 use simplejwt::web::endpoint::{GatewayOptions, OAuthClients};
 
-pub(crate) use bind::bind;
+pub(crate) use bind::{UNIX, bind};
 pub(crate) use claims::{Claims, OnRefresh, Source as ClaimSource};
 pub(crate) use database_url::DatabaseUrl;
 pub(crate) use env::{CONFIG_FILE, Environment};
@@ -47,6 +49,7 @@ pub(crate) use env::{CONFIG_FILE, Environment};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
     pub(crate) server: Server,
+    pub(crate) tls: Tls,
     pub(crate) log: Log,
     pub(crate) database: Database,
     pub(crate) users: Users,
@@ -77,6 +80,30 @@ pub(crate) struct Server {
     pub(crate) max_connections: usize,
     /// Proxies in front that add to X-Forwarded-For and can be trusted.
     pub(crate) num_proxies: usize,
+    pub(crate) proxy_header: ProxyHeader,
+    /// Of a Unix socket.
+    pub(crate) socket_mode: u32,
+    /// How long a client may take nothing.
+    pub(crate) write_timeout: Duration,
+    /// How long requests are still taken after the signal to stop.
+    pub(crate) drain_delay: Duration,
+    /// All bodies' together.
+    pub(crate) max_body_memory: usize,
+}
+
+/// Where proxies write whom they ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProxyHeader {
+    XForwardedFor,
+    /// RFC 7239.
+    Forwarded,
+}
+
+/// The files of the server's own certificate: both, or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tls {
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// How a protected route finds out who calls.
@@ -171,7 +198,13 @@ impl Default for Config {
                 shutdown_timeout: Duration::from_secs(30),
                 max_connections: 16_384,
                 num_proxies: 0,
+                proxy_header: ProxyHeader::XForwardedFor,
+                socket_mode: 0o660,
+                write_timeout: Duration::from_secs(30),
+                drain_delay: Duration::from_secs(5),
+                max_body_memory: 64 * 1024 * 1024,
             },
+            tls: Tls::default(),
             log: Log { format: LogFormat::Text, level: "info".into(), requests: false },
             database: Database {
                 url: None,
@@ -299,6 +332,7 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
         contradictions.extend_from_slice(contradiction.problems());
     }
     contradictions.extend(claims::problems(&config));
+    contradictions.extend(connections::problems(&config));
     // A contradiction to what couldn't be read may be none.
     contradictions.retain(|text| !unread && !wrong.iter().any(|label| text.contains(label)));
     problems.extend(contradictions);

@@ -5,6 +5,8 @@ mod probe;
 mod told;
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::routing::get;
@@ -17,18 +19,33 @@ use crate::supervisor::{Need, Supervisor};
 pub(crate) use probe::{Probe, Probed};
 use told::Told;
 
+/// Whether the server is about to stop. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stopping(Arc<AtomicBool>);
+
+impl Stopping {
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// What has to work for requests to be answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
     pub(crate) auth: Auth,
     pub(crate) probe: Probe,
     pub(crate) tasks: Supervisor,
+    pub(crate) stopping: Stopping,
     told: Told,
 }
 
 impl Health {
     pub(crate) fn new(auth: Auth, probe: Probe, tasks: Supervisor) -> Self {
-        Self { auth, probe, tasks, told: Told::default() }
+        Self { auth, probe, tasks, stopping: Stopping::default(), told: Told::default() }
     }
 
     /// What is in the way, for whoever asks.
@@ -66,6 +83,10 @@ pub(crate) fn router(health: Health) -> Router {
 }
 
 async fn ready(health: Health) -> Answer {
+    // Nothing is wrong: whoever asks is to send its requests elsewhere.
+    if health.stopping.has_begun() {
+        return answer(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
     if let Some((sentence, cause)) = health.trouble().await {
         health.told.trouble(&cause);
         return answer(StatusCode::SERVICE_UNAVAILABLE, format!("{sentence}\n"));

@@ -1,16 +1,7 @@
-//! What a client may ask of the server before any of its request is looked at.
-
-use std::time::Duration;
+//! What a client is told whose request isn't taken.
 
 use axum::body::Body;
-use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
-
-/// How much of a body that is too large is read and thrown away, so that the client gets to see
-/// the answer: one that is cut off while it writes may never read.
-const DISCARDED: usize = 8 * 1024 * 1024;
 
 /// Why a body wasn't taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +9,8 @@ pub(crate) enum Refused {
     TooLarge,
     TooSlow,
     Broken,
+    /// The bodies of all clients take as much memory as they may.
+    NoMemory,
 }
 
 impl Refused {
@@ -33,9 +26,15 @@ impl Refused {
             Self::Broken => {
                 (StatusCode::BAD_REQUEST, r#"{"detail":"Request body is incomplete."}"#)
             }
+            Self::NoMemory => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                r#"{"detail":"Too many requests at once. Try again.","code":"busy"}"#,
+            ),
         };
         let mut response = json(status, detail);
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if self == Self::NoMemory {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         response
     }
 }
@@ -48,34 +47,4 @@ pub(crate) fn json(status: StatusCode, body: &'static str) -> Response<Body> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// Reads a body of at most `limit` bytes within `time`.
-pub(crate) async fn read(body: Incoming, limit: usize, time: Duration) -> Result<Bytes, Refused> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    tokio::time::timeout(time, collect(body, limit)).await.unwrap_or(Err(Refused::TooSlow))
-}
-
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refused> {
-    let declared = body.size_hint().lower();
-    if declared > DISCARDED as u64 {
-        return Err(Refused::TooLarge);
-    }
-    let mut taken = Vec::new();
-    let mut length = 0_usize;
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Refused::Broken)?.into_data() else { continue };
-        length = length.saturating_add(data.len());
-        if length > DISCARDED {
-            return Err(Refused::TooLarge);
-        }
-        if length <= limit {
-            taken.extend_from_slice(&data);
-        } else {
-            taken = Vec::new();
-        }
-    }
-    if length > limit { Err(Refused::TooLarge) } else { Ok(taken.into()) }
 }

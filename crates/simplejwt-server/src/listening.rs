@@ -1,32 +1,78 @@
-//! The address that is listened on: taken at once, so that one that can't be had is told before
-//! anything else is done, and listened on when there is something to answer with.
+//! What is listened on: taken at once, so that an address that can't be had is told before anything
+//! else is done, and listened on when there is something to answer with.
+
+#[cfg(unix)]
+mod inherited;
+#[cfg(unix)]
+mod unix;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll, ready};
 
-use tokio::net::{TcpListener, TcpSocket, lookup_host};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
+use crate::config::{Server, UNIX};
 use crate::failure::Failure;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// An address that is this process's, and that refuses connections until it is listened on.
+/// Any connection.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+/// A connection, and the address of its other end.
+pub(crate) type Accepted = (Box<dyn Io>, Option<IpAddr>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}
+
+/// A place that is this process's, and that refuses connections until it is listened on.
 #[derive(Debug)]
-pub(crate) struct Place {
-    socket: TcpSocket,
-    bind: String,
+pub(crate) enum Place {
+    Tcp {
+        socket: TcpSocket,
+        bind: String,
+    },
+    #[cfg(unix)]
+    Unix(unix::Place),
+    /// Somebody else listens already, and passes it on.
+    #[cfg(unix)]
+    Inherited(Vec<Listener>),
 }
 
-/// Takes the configured address.
+/// What connections are accepted from.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp {
+        listener: TcpListener,
+        /// Whether it ends with this process.
+        is_own: bool,
+    },
+    #[cfg(unix)]
+    Unix(unix::Listener),
+}
+
+/// Takes the configured address, or what systemd passes on.
 ///
 /// # Errors
 /// What is in the way, and what to do about it.
-pub(crate) async fn take(bind: &str) -> Result<Place, Failure> {
+pub(crate) async fn take(server: &Server) -> Result<Place, Failure> {
+    #[cfg(unix)]
+    if let Some(listeners) = inherited::take()? {
+        return Ok(Place::Inherited(listeners));
+    }
+    let bind = &server.bind;
+    if let Some(path) = bind.strip_prefix(UNIX) {
+        #[cfg(unix)]
+        return unix::take(path.as_ref(), server.socket_mode).map(Place::Unix);
+        #[cfg(not(unix))]
+        return Err(Failure::Listen(format!("there is no Unix socket {path} on this system")));
+    }
     let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in lookup_host(bind).await.map_err(|error| explain(bind, &error))? {
         match bound(address) {
-            Ok(socket) => return Ok(Place { socket, bind: bind.to_owned() }),
+            Ok(socket) => return Ok(Place::Tcp { socket, bind: bind.to_owned() }),
             Err(error) => failed = error,
         }
     }
@@ -47,10 +93,109 @@ impl Place {
     ///
     /// # Errors
     /// Another process was quicker.
-    pub(crate) fn listen(self) -> Result<TcpListener, Failure> {
-        let Self { socket, bind } = self;
-        socket.listen(BACKLOG).map_err(|error| explain(&bind, &error))
+    pub(crate) fn listen(self) -> Result<Vec<Listener>, Failure> {
+        match self {
+            Self::Tcp { socket, bind } => {
+                let listener = socket.listen(BACKLOG).map_err(|error| explain(&bind, &error))?;
+                Ok(vec![Listener::Tcp { listener, is_own: true }])
+            }
+            #[cfg(unix)]
+            Self::Unix(place) => Ok(vec![Listener::Unix(place.listen(BACKLOG)?)]),
+            #[cfg(unix)]
+            Self::Inherited(listeners) => Ok(listeners),
+        }
     }
+}
+
+impl Listener {
+    fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        match self {
+            Self::Tcp { listener, .. } => {
+                let (stream, peer) = ready!(listener.poll_accept(context))?;
+                Poll::Ready(Ok(accepted(stream, peer)))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => {
+                let stream = ready!(listener.poll_accept(context))?;
+                Poll::Ready(Ok((Box::new(stream), None)))
+            }
+        }
+    }
+
+    /// Ends it. The connections that wait in it would be reset: they are accepted, unless somebody
+    /// else goes on with it.
+    pub(crate) fn close(self) -> Vec<Accepted> {
+        let mut last = Vec::new();
+        match self {
+            Self::Tcp { listener, is_own: true } => {
+                // What came since the runtime looked is there, too.
+                let Ok(listener) = listener.into_std() else { return last };
+                while let Ok((stream, peer)) = listener.accept() {
+                    let stream =
+                        stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                    last.extend(stream.ok().map(|stream| accepted(stream, peer)));
+                }
+            }
+            Self::Tcp { .. } => {}
+            #[cfg(unix)]
+            Self::Unix(listener) => {
+                for stream in listener.close() {
+                    last.push((Box::new(stream), None));
+                }
+            }
+        }
+        last
+    }
+
+    /// Where clients find it: `http://127.0.0.1:8000`, or `unix:/run/simplejwt.sock`.
+    ///
+    /// # Errors
+    /// The socket is unusable.
+    pub(crate) fn url(&self, with_tls: bool) -> Result<String, Failure> {
+        match self {
+            Self::Tcp { listener, .. } => {
+                let scheme = if with_tls { "https" } else { "http" };
+                local(listener).map(|address| format!("{scheme}://{address}"))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => Ok(listener.name()),
+        }
+    }
+
+    /// The address of one that has one.
+    ///
+    /// # Errors
+    /// The socket is unusable.
+    pub(crate) fn address(&self) -> Result<Option<SocketAddr>, Failure> {
+        match self {
+            Self::Tcp { listener, .. } => local(listener).map(Some),
+            #[cfg(unix)]
+            Self::Unix(_) => Ok(None),
+        }
+    }
+}
+
+/// The next connection to any of them, and the address of its other end, if that has one.
+///
+/// # Errors
+/// The operating system's, mostly of the moment.
+pub(crate) async fn accept(listeners: &[Listener]) -> io::Result<Accepted> {
+    std::future::poll_fn(|context| {
+        let mut polled = listeners.iter().map(|listener| listener.poll_accept(context));
+        polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
+}
+
+fn accepted(stream: TcpStream, peer: SocketAddr) -> Accepted {
+    // Answers are small: nothing is gained by waiting for more to send.
+    let _ = stream.set_nodelay(true);
+    (Box::new(stream), Some(peer.ip().to_canonical()))
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    let address = listener.local_addr();
+    address.map_err(|error| Failure::Listen(format!("the listening socket is unusable: {error}")))
 }
 
 fn explain(bind: &str, error: &io::Error) -> Failure {

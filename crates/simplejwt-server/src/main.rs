@@ -18,9 +18,12 @@ mod limits;
 mod listening;
 mod output;
 mod purge;
+mod reload;
+mod request_log;
 mod serve;
 mod supervisor;
 mod telemetry;
+mod tls;
 mod waiting;
 
 use std::process::ExitCode;
@@ -35,7 +38,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             for line in failure.to_string().lines() {
-                eprintln!("error: {line}");
+                eprintln!("error: {}", telemetry::seen(line));
             }
             failure.exit_code()
         }

@@ -1,9 +1,17 @@
 //! Accepts connections, and ends when it is told to.
 
-use std::convert::Infallible;
+mod body;
+mod connection;
+mod framing;
+mod guard;
+mod head;
+mod host;
+mod memory;
+mod phase;
+mod write_timeout;
+
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,71 +19,101 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use http::header::ORIGIN;
+use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use simplejwt::web::client::ClientAddress;
 use simplejwt::web::cors::AllowedOriginsLayer;
-use simplejwt::{Clock as _, SystemClock};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
 
-use crate::config::{Log, Server};
-use crate::failure::Failure;
-use crate::{client, limits, supervisor, telemetry};
+use crate::config::{Config, Server};
+use crate::failure::{Failure, chain};
+use crate::health::Stopping;
+use crate::limits::{Refused, json};
+use crate::listening::{self, Accepted, Listener};
+use crate::reload::Reload;
+use crate::request_log::RequestLog;
+use crate::tls::Tls;
+use crate::{client, supervisor, telemetry};
+use body::{BodyLimits, lazy};
+use connection::{Terms, close};
+use memory::BodyMemory;
+use phase::{Phase, Phases};
 
 /// Serves until `stop`, then finishes the requests in flight.
 ///
 /// # Errors
 /// Only at the start.
 pub(crate) async fn serve(
-    listener: TcpListener,
-    router: Router,
-    cors: Option<AllowedOriginsLayer>,
-    server: &Server,
-    log: &Log,
-    stop: impl Future<Output = ()>,
+    listeners: Vec<Listener>,
+    site: Site,
+    tls: Option<Tls>,
+    config: &Config,
+    reload: Reload<'_>,
+    stop: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
+    let server = &config.server;
     raise_file_limit(server.max_connections);
-    let address = listener
-        .local_addr()
-        .map_err(|error| Failure::Listen(format!("the listening socket is unusable: {error}")))?;
-    telemetry::listening(address, log);
+    for listener in &listeners {
+        telemetry::listening(&listener.url(tls.is_some())?, &config.log);
+    }
+    let terms = Terms { site, limits: Limits::new(server, config.log.requests), tls };
+    let phases = Phases::new();
+    let permits = Arc::new(Semaphore::new(server.max_connections));
 
-    let connections = GracefulShutdown::new();
-    let limits = Limits {
-        header: server.header_limit,
-        header_time: server.header_timeout,
-        body: server.body_limit,
-        body_time: server.body_timeout,
-        log_requests: log.requests,
-        num_proxies: server.num_proxies,
-    };
-    let site = Site { router, cors: cors.map(Arc::new) };
-    accept(listener, &site, limits, server.max_connections, &connections, stop).await;
-
-    tracing::info!("stopping: finishing the requests in flight");
-    let again = signal()?;
-    tokio::select! {
-        () = connections.shutdown() => tracing::info!("stopped"),
-        () = tokio::time::sleep(server.shutdown_timeout) => {
-            tracing::warn!("stopped, with requests that took longer than shutdown_timeout");
+    let again = {
+        let mut accepting = pin!(accept(&listeners, &terms, &permits, &phases));
+        let first = tokio::select! {
+            () = &mut accepting => Signal::Interrupt,
+            () = reload.follow() => Signal::Interrupt,
+            signal = stop => signal,
+        };
+        let again = signal()?;
+        terms.site.stopping.begin();
+        phases.enter(Phase::Draining);
+        if first == Signal::Terminate && !server.drain_delay.is_zero() {
+            let seconds = server.drain_delay.as_secs_f32();
+            tracing::info!(
+                event = "draining",
+                seconds,
+                "stopping: requests are taken for a while yet"
+            );
+            tokio::select! {
+                () = &mut accepting => {}
+                () = tokio::time::sleep(server.drain_delay) => {}
+                _ = again => {}
+            }
         }
-        () = again => tracing::warn!("stopped at once, because the signal came again"),
+        signal()?
+    };
+    for accepted in listeners.into_iter().flat_map(Listener::close) {
+        start(accepted, None, &terms, &phases);
+    }
+
+    tracing::info!(event = "stopping", "stopping: finishing the requests in flight");
+    phases.enter(Phase::Closing);
+    tokio::select! {
+        () = phases.all_ended() => tracing::info!(event = "stopped", "stopped"),
+        () = tokio::time::sleep(server.shutdown_timeout) => {
+            tracing::warn!(event = "stopped", "stopped, with requests that took longer than shutdown_timeout");
+        }
+        _ = again => {
+            tracing::warn!(event = "stopped", "stopped at once, because the signal came again");
+        }
     }
     Ok(())
 }
 
 /// What answers.
 #[derive(Clone)]
-struct Site {
-    router: Router,
+pub(crate) struct Site {
+    pub(crate) router: Router,
     /// For what doesn't come from the router.
-    cors: Option<Arc<AllowedOriginsLayer>>,
+    pub(crate) cors: Option<Arc<AllowedOriginsLayer>>,
+    /// What `/readyz` is told.
+    pub(crate) stopping: Stopping,
 }
 
 impl Site {
@@ -88,126 +126,139 @@ impl Site {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Limits {
     header: usize,
     header_time: Duration,
-    body: usize,
-    body_time: Duration,
+    write_time: Duration,
+    body: BodyLimits,
     log_requests: bool,
-    num_proxies: usize,
+    proxies: client::Proxies,
 }
 
-/// Takes connections until `stop`; the listening socket is closed then.
-async fn accept(
-    listener: TcpListener,
-    site: &Site,
-    limits: Limits,
-    max_connections: usize,
-    connections: &GracefulShutdown,
-    stop: impl Future<Output = ()>,
-) {
-    let mut stop = pin!(stop);
-    let permits = Arc::new(Semaphore::new(max_connections));
-    loop {
-        let permit = tokio::select! {
-            Ok(permit) = Arc::clone(&permits).acquire_owned() => permit,
-            () = &mut stop => return,
+impl Limits {
+    fn new(server: &Server, log_requests: bool) -> Self {
+        let body = BodyLimits {
+            size: server.body_limit,
+            time: server.body_timeout,
+            memory: BodyMemory::new(server.max_body_memory),
         };
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, mostly: some are free again in a moment.
-                    tracing::warn!(%error, "can't accept a connection");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            () = &mut stop => return,
-        };
-        // Answers are small: nothing is gained by waiting for more to send.
-        let _ = stream.set_nodelay(true);
-        let connection = connection(stream, peer, site.clone(), limits);
-        let connection = connections.watch(connection);
-        supervisor::spawn_short(async move {
-            // A connection that breaks is the client's affair.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
-            }
-            drop(permit);
-        });
+        Self {
+            header: server.header_limit,
+            header_time: server.header_timeout,
+            write_time: server.write_timeout,
+            body,
+            log_requests,
+            proxies: client::Proxies { count: server.num_proxies, header: server.proxy_header },
+        }
     }
 }
 
-fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    site: Site,
-    limits: Limits,
-) -> http1::Connection<
-    TokioIo<TcpStream>,
-    impl hyper::service::Service<
-        Request<Incoming>,
-        Response = Response<Body>,
-        Error = Infallible,
-        Future: Send,
-    > + use<>,
-> {
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
-        .max_buf_size(limits.header)
-        .serve_connection(
-            TokioIo::new(stream),
-            service_fn(move |request| answer(request, peer, site.clone(), limits)),
-        )
+/// Takes connections for as long as it is polled.
+async fn accept(listeners: &[Listener], terms: &Terms, permits: &Arc<Semaphore>, phases: &Phases) {
+    while let Ok(permit) = Arc::clone(permits).acquire_owned().await {
+        match listening::accept(listeners).await {
+            Ok(accepted) => start(accepted, Some(permit), terms, phases),
+            Err(error) => {
+                // Out of file descriptors, mostly: some are free again in a moment.
+                tracing::warn!(event = "accept_failed", %error, "can't accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+fn start(
+    (stream, peer): Accepted,
+    permit: Option<OwnedSemaphorePermit>,
+    terms: &Terms,
+    phases: &Phases,
+) {
+    let (terms, stage) = (terms.clone(), phases.stage());
+    supervisor::spawn_short(async move {
+        // A connection that breaks is the client's affair.
+        if let Err(error) = connection::serve(stream, peer, &terms, stage).await {
+            tracing::debug!(
+                event = "connection_failed",
+                client_address = peer.map(|peer| peer.to_canonical().to_string()),
+                error = chain(&*error),
+                "connection ended"
+            );
+        }
+        drop(permit);
+    });
 }
 
 async fn answer(
     request: Request<Incoming>,
-    peer: SocketAddr,
-    site: Site,
-    limits: Limits,
-) -> Result<Response<Body>, Infallible> {
-    let line = limits
-        .log_requests
-        .then(|| (request.method().clone(), request.uri().path().to_owned(), SystemClock.now()));
+    refused: Option<head::Refused>,
+    peer: Option<std::net::IpAddr>,
+    site: &Site,
+    limits: &Limits,
+) -> Response<Body> {
     let (mut head, body) = request.into_parts();
-    let client = client::address(&head.headers, peer, limits.num_proxies);
-    head.extensions.insert(ClientAddress(client));
-    let response = match limits::read(body, limits.body, limits.body_time).await {
-        Ok(body) => {
-            let origin = head.headers.get(ORIGIN).cloned();
-            let request = Request::from_parts(head, Body::from(body));
-            let answering = site.router.clone().oneshot(request);
-            match supervisor::caught(answering).await {
-                Ok(response) => response?,
-                // Logged where it was; the connection goes on.
-                Err(supervisor::Panicked) => site.permitted(
-                    &origin.into_iter().map(|origin| (ORIGIN, origin)).collect(),
-                    limits::json(
-                        StatusCode::INTERNAL_SERVER_ERROR,
-                        r#"{"detail":"Internal server error.","code":"error"}"#,
-                    ),
-                ),
-            }
-        }
-        Err(refused) => site.permitted(&head.headers, refused.response()),
-    };
-    if let Some((method, path, start)) = line {
-        let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
-        let status = response.status().as_u16();
-        tracing::info!(target: "simplejwt::request", peer = %client, %method, %path, status, micros, "answered");
+    let settled = refused.map_or_else(|| host::settle(&mut head), Err);
+    let client = client::address(&head.headers, peer, limits.proxies);
+    let log = RequestLog::begin(&head, refused.is_none(), client, limits.log_requests);
+    if let Some(client) = client {
+        head.extensions.insert(ClientAddress(client));
     }
-    Ok(response)
+    let answering = async {
+        match settled {
+            Ok(()) => routed(head, body, site, limits).await,
+            Err(refused) => site.permitted(&head.headers, refused.response()),
+        }
+    };
+    let mut response = answering.instrument(log.span.clone()).await;
+    log.answered(&mut response);
+    response
+}
+
+/// What the router makes of it, unless its body can't be had.
+async fn routed(head: Parts, body: Incoming, site: &Site, limits: &Limits) -> Response<Body> {
+    let origin = head.headers.get(ORIGIN).cloned();
+    let asked: HeaderMap = origin.into_iter().map(|origin| (ORIGIN, origin)).collect();
+    let (body, fate) = lazy(body, &limits.body);
+    let answering = site.router.clone().oneshot(Request::from_parts(head, body));
+    let answered = match supervisor::caught(answering).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        // Logged where it was; the connection goes on.
+        Err(supervisor::Panicked) => site.permitted(
+            &asked,
+            json(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                r#"{"detail":"Internal server error.","code":"error"}"#,
+            ),
+        ),
+    };
+    let mut response = match fate.refused() {
+        // Only whoever read the body knows.
+        Some(refused @ (Refused::TooSlow | Refused::NoMemory)) => {
+            site.permitted(&asked, refused.response())
+        }
+        _ => answered,
+    };
+    if fate.is_unread(limits.body.size).await {
+        close(&mut response);
+    }
+    response
+}
+
+/// What ends a process politely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// SIGTERM, from whoever watches over it.
+    Terminate,
+    /// SIGINT, from somebody at the keyboard, who waits for the end.
+    Interrupt,
 }
 
 /// A future that waits for the first of the signals that end a process politely.
 ///
 /// # Errors
 /// The operating system's.
-pub(crate) fn signal() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn signal() -> Result<impl Future<Output = Signal>, Failure> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -216,14 +267,15 @@ pub(crate) fn signal() -> Result<impl Future<Output = ()>, Failure> {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         Ok(async move {
             tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+                _ = terminate.recv() => Signal::Terminate,
+                _ = interrupt.recv() => Signal::Interrupt,
             }
         })
     }
     #[cfg(not(unix))]
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
+        Signal::Interrupt
     })
 }
 
@@ -240,13 +292,14 @@ fn raise_file_limit(max_connections: usize) {
             let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
             limit.current = Some(current);
             if let Err(error) = setrlimit(Resource::Nofile, limit) {
-                tracing::warn!(%error, "can't raise the limit of open files");
+                tracing::warn!(event = "file_limit", %error, "can't raise the limit of open files");
             }
             if current < wanted {
-                tracing::warn!(
+                let message = format!(
                     "at most {current} files can be open, too few for max_connections = \
                      {max_connections}: raise it with `ulimit -n` or LimitNOFILE="
                 );
+                tracing::warn!(event = "file_limit", "{message}");
             }
         }
     }
@@ -258,6 +311,7 @@ fn raise_file_limit(max_connections: usize) {
 mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -268,17 +322,9 @@ mod tests {
         }
         let router =
             Router::new().route("/panics", get(panics)).route("/works", get(|| async { "works" }));
-        let limits = Limits {
-            header: 16_384,
-            header_time: Duration::from_secs(10),
-            body: 1000,
-            body_time: Duration::from_secs(10),
-            log_requests: false,
-            num_proxies: 0,
-        };
+        let limits = Limits::new(&Config::default().server, false);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let connections = GracefulShutdown::new();
         let asking = async {
             let get =
                 |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\n{more}\r\n");
@@ -288,16 +334,14 @@ mod tests {
             stream.read_to_string(&mut said).await.unwrap();
             said
         };
-        let (answered, stop) = tokio::sync::oneshot::channel();
-        let asking = async {
-            let said = asking.await;
-            answered.send(()).unwrap();
-            said
+        let site = Site { router, cors: None, stopping: Stopping::default() };
+        let terms = Terms { site, limits, tls: None };
+        let (permits, phases) = (Arc::new(Semaphore::new(1)), Phases::new());
+        let listeners = [Listener::Tcp { listener, is_own: true }];
+        let said = tokio::select! {
+            said = asking => said,
+            () = accept(&listeners, &terms, &permits, &phases) => String::new(),
         };
-        let stop = async { drop(stop.await) };
-        let site = Site { router, cors: None };
-        let accepting = accept(listener, &site, limits, 1, &connections, stop);
-        let (said, ()) = tokio::join!(asking, accepting);
         assert!(said.starts_with("HTTP/1.1 500 "), "{said}");
         assert!(said.contains("Internal server error."), "{said}");
         assert!(said.contains("HTTP/1.1 200 OK") && said.ends_with("works"), "{said}");

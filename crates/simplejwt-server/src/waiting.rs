@@ -19,7 +19,7 @@ const TELL: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// What is in the way, at once if it can't pass, and otherwise after `wait` in `[database]`.
-pub(crate) async fn for_database<S: Future<Output = ()>>(
+pub(crate) async fn for_database<S: Future>(
     config: &Config,
     mut stop: Pin<&mut S>,
 ) -> Result<bool, Failure> {
@@ -29,12 +29,12 @@ pub(crate) async fn for_database<S: Future<Output = ()>>(
     loop {
         let opened = tokio::select! {
             opened = Database::open(config) => opened,
-            () = &mut stop => return Ok(stopped()),
+            _ = &mut stop => return Ok(stopped()),
         };
         let problem = match opened {
             Ok(_) => {
                 if told.is_some() {
-                    tracing::info!("the database is there");
+                    tracing::info!(event = "database_found", "the database is there");
                 }
                 return Ok(true);
             }
@@ -47,19 +47,20 @@ pub(crate) async fn for_database<S: Future<Output = ()>>(
         }
         if told.is_none_or(|told| told.elapsed() >= TELL) {
             told = Some(Instant::now());
-            tracing::warn!(
+            let message = format!(
                 "waiting for the database, up to {} s: {problem}",
                 left.as_secs_f32().ceil()
             );
+            tracing::warn!(event = "database_awaited", "{message}");
         }
         tokio::select! {
             () = sleep(PAUSE.min(left)) => {}
-            () = &mut stop => return Ok(stopped()),
+            _ = &mut stop => return Ok(stopped()),
         }
     }
 }
 
 fn stopped() -> bool {
-    tracing::info!("stopped while waiting for the database");
+    tracing::info!(event = "stopped", "stopped while waiting for the database");
     false
 }

@@ -3,7 +3,6 @@
 
 mod walkthrough;
 
-use std::pin::pin;
 use std::process::ExitCode;
 
 use simplejwt::users::manage::NewUser;
@@ -18,6 +17,8 @@ use crate::cli::Quickstart;
 use crate::config::{DatabaseUrl, Environment, Loaded};
 use crate::database::Database;
 use crate::failure::Failure;
+use crate::reload::Reload;
+use crate::tls::Tls;
 use crate::{app, files, listening, output, serve, telemetry};
 
 const CONFIG: &str = "simplejwt.toml";
@@ -119,17 +120,21 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
     }
     // The port may be known only once it is taken.
     let stop = serve::signal()?;
-    let place = listening::take(&config.server.bind).await?;
+    let tls = Tls::new(&config.tls)?;
+    let place = listening::take(&config.server).await?;
     let app = app::build(config).await?;
     app.start(config).await;
-    let listener = place.listen()?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| Failure::Listen(format!("the listening socket is unusable: {error}")))?;
-    let password = password.as_deref().map(String::as_str);
-    output::print(&walkthrough(address, config, &dir.join(CONFIG), password))?;
-    let stop = pin!(stop);
-    serve::serve(listener, app.router, app.cors, &config.server, &config.log, stop).await
+    let listeners = place.listen()?;
+    let file = dir.join(CONFIG);
+    for listener in &listeners {
+        if let Some(address) = listener.address()? {
+            let password = password.as_deref().map(String::as_str);
+            output::print(&walkthrough(address, config, &file, password))?;
+        }
+    }
+    let environment = Environment::of_process().serving_only();
+    let reload = Reload::new(Some(&file), environment, loaded, tls.as_ref());
+    serve::serve(listeners, app.site, tls, config, reload, stop).await
 }
 
 /// Adds the first user if there is none at all, and gives the password that nobody will see

@@ -6,19 +6,34 @@ use serde_json::Value;
 
 use super::value::shown;
 
-/// Host and port as they are listened on. The error is the end of a sentence.
+/// What the path of a Unix socket is behind.
+pub(crate) const UNIX: &str = "unix:";
+/// What fits into the address of a Unix socket, without the byte at its end.
+const LONGEST_PATH: usize = 107;
+
+/// Host and port as they are listened on, or [`UNIX`] and a path. The error is the end of a sentence.
 pub(crate) fn bind(value: &Value) -> Result<String, String> {
     let text = match value {
         Value::String(text) => text.trim(),
         Value::Number(number) => return Err(needs_a_host(&number.to_string(), value)),
         other => return Err(format!("is {}: {}", shown(other), how("8000"))),
     };
+    if let Some(path) = text.strip_prefix(UNIX) {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return unix(path).ok_or_else(|| {
+            format!(
+                "is {}: write \"unix:/run/simplejwt.sock\", an absolute path of {LONGEST_PATH} \
+                 bytes at most",
+                shown(value)
+            )
+        });
+    }
     if text.contains("://") {
         return Err(format!("is {}, a URL: {}", shown(value), how("8000")));
     }
-    if text.starts_with('/') || text.starts_with("unix:") {
+    if text.starts_with('/') {
         return Err(format!(
-            "is {}: sockets of files can't be listened on: {}",
+            "is {}: for a Unix socket write \"unix:{text}\"; otherwise {}",
             shown(value),
             how("8000")
         ));
@@ -40,6 +55,12 @@ pub(crate) fn bind(value: &Value) -> Result<String, String> {
         host if host.parse::<Ipv6Addr>().is_ok() => Ok(format!("[{host}]:{port}")),
         _ => Err(format!("is {}, which names no host: {}", shown(value), how(port))),
     }
+}
+
+fn unix(path: &str) -> Option<String> {
+    // A folder isn't a socket.
+    let named = path.len() <= LONGEST_PATH && !path.ends_with('/');
+    (path.starts_with('/') && named && !path.contains('\0')).then(|| format!("{UNIX}{path}"))
 }
 
 /// A port alone means this machine to some programs and everybody to others.
@@ -90,6 +111,8 @@ mod tests {
             ("[::]:8000", "[::]:8000"),
             ("[fe80::1%eth0]:8000", "[fe80::1%eth0]:8000"),
             ("::1:8000", "[::1]:8000"),
+            ("unix:/run/simplejwt.sock", "unix:/run/simplejwt.sock"),
+            ("unix:///run/simplejwt.sock", "unix:/run/simplejwt.sock"),
         ] {
             assert_eq!(bind(&json!(text)).as_deref(), Ok(expected), "{text}");
         }
@@ -107,8 +130,12 @@ mod tests {
             (json!("1.2.3:8000"), "names no host"),
             (json!("*:8000"), "0.0.0.0:8000"),
             (json!("http://127.0.0.1:8000"), "a URL"),
-            (json!("/run/simplejwt.sock"), "sockets"),
-            (json!("unix:/run/simplejwt.sock"), "sockets"),
+            (json!("/run/simplejwt.sock"), "write \"unix:/run/simplejwt.sock\""),
+            (json!("unix:simplejwt.sock"), "an absolute path"),
+            (json!("unix:/run/"), "an absolute path"),
+            (json!("unix:@simplejwt"), "an absolute path"),
+            (json!("unix:"), "an absolute path"),
+            (json!(format!("unix:/{}", "x".repeat(107))), "107 bytes at most"),
             (json!("[::1:8000"), "names no host"),
             (json!("a b:8000"), "names no host"),
             (json!("-a:8000"), "names no host"),

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use simplejwt::users::password::{Hasher, Rehash};
+use simplejwt::users::password::Rehash;
 use simplejwt::users::table::KeyKind;
 
 use super::bind::bind;
 use super::database_url::{DatabaseUrl, database_url};
-use super::duration::duration;
+use super::duration;
 use super::level::level;
 use super::value::{boolean, choice, count, list, optional_text, text};
 use super::{
-    Authentication, Config, LogFormat, claims, cookies, gateway, oauth, sessions, simple_jwt,
+    Authentication, Config, LogFormat, claims, connections, cookies, gateway, hashers, oauth,
+    sessions, simple_jwt,
 };
 
 /// One setting.
@@ -75,6 +76,7 @@ impl Item {
 /// The tables of the file in the order in which they are documented, with what each is about.
 pub(crate) const TABLES: &[(&str, &str)] = &[
     ("server", "How requests are answered."),
+    ("tls", "The server's own certificate, where no proxy in front has one."),
     ("log", "What goes to standard error."),
     ("database", "Where users and tokens are kept."),
     ("simple_jwt", "Django's SIMPLE_JWT: upstream's names in either case, and two of our own."),
@@ -92,6 +94,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
 pub(crate) fn all() -> impl Iterator<Item = &'static Item> + Clone {
     [
         ITEMS,
+        connections::ITEMS,
         simple_jwt::ITEMS,
         sessions::ITEMS,
         cookies::ITEMS,
@@ -127,7 +130,8 @@ static ITEMS: &[Item] = &[
         "bind",
         "SIMPLEJWT_BIND",
         Def("\"127.0.0.1:8000\""),
-        "Address and port to listen on. Port 0 takes a free one, which the log names.",
+        "Address and port to listen on, or \"unix:/run/simplejwt.sock\" for a Unix socket. Port 0 takes \
+         a free one, which the log names. Sockets that systemd passes on count for more.",
         |c, v| {
             c.server.bind = bind(v)?;
             Ok(())
@@ -234,7 +238,7 @@ static ITEMS: &[Item] = &[
         "shutdown_timeout",
         "SIMPLEJWT_SHUTDOWN_TIMEOUT",
         Def("\"30s\""),
-        "How long requests in flight may take to finish after SIGTERM or SIGINT.",
+        "How long requests in flight may take to finish after SIGTERM or SIGINT and drain_delay.",
         |c, v| duration(v).map(|time| c.server.shutdown_timeout = time),
     ),
     item(
@@ -257,7 +261,7 @@ static ITEMS: &[Item] = &[
         "num_proxies",
         "SIMPLEJWT_NUM_PROXIES",
         Def("0"),
-        "Proxies in front of this server that add their client to X-Forwarded-For, as Django REST \
+        "Proxies in front of this server that add their client to proxy_header, as Django REST \
          framework's NUM_PROXIES. 0: the address of the connection is the client's.",
         |c, v| count(v).map(|proxies| c.server.num_proxies = proxies),
     ),
@@ -278,7 +282,8 @@ static ITEMS: &[Item] = &[
         "SIMPLEJWT_LOG_LEVEL",
         Def("\"info\""),
         "error, warn, info, debug or trace; also by module, as in \"warn,simplejwt=debug\". Python's \
-         words are taken: warning is warn, critical is error. off: nothing at all.",
+         words are taken: warning is warn, critical is error. off: nothing at all. Libraries \
+         say nothing below warn.",
         |c, v| {
             c.log.level = level(&text(v)?)?;
             Ok(())
@@ -289,7 +294,8 @@ static ITEMS: &[Item] = &[
         "requests",
         "SIMPLEJWT_LOG_REQUESTS",
         Def("false"),
-        "One line for each request: method, path, status and time; no query, body or token.",
+        "One line for each request: method, path, status, time, bytes and user agent; no query, body or \
+         token.",
         |c, v| boolean(v).map(|on| c.log.requests = on),
     ),
     Item {
@@ -442,7 +448,8 @@ static ITEMS: &[Item] = &[
         "table",
         "SIMPLEJWT_USERS_TABLE",
         Def("\"auth_user\""),
-        "The table. Another than Django's has to be there already: `migrate` makes only Django's.",
+        "The table. Another than Django's has to be there already: `migrate` makes only Django's. In \
+         PostgreSQL schema.table, too; of a model that inherits from another by tables, either.",
         |c, v| identifier(v).map(|name| c.users.table = name),
     ),
     item(
@@ -532,10 +539,7 @@ static ITEMS: &[Item] = &[
         "Django's PASSWORD_HASHERS, as names or class paths: the first makes new hashes, all are \
          accepted. As an environment variable: a JSON list.",
         |c, v| {
-            c.password.hashers = list(v)?
-                .iter()
-                .map(|path| path.parse::<Hasher>().map_err(|_| unknown_hasher(path)))
-                .collect::<Result<_, _>>()?;
+            c.password.hashers = hashers::hashers(&list(v)?)?;
             if c.password.hashers.is_empty() {
                 return Err("is empty: name at least one hasher".into());
             }
@@ -691,12 +695,4 @@ fn identifier(value: &Value) -> Result<String, String> {
 
 fn optional_identifier(value: &Value) -> Result<Option<String>, String> {
     optional_text(value)?.map(|_| identifier(value)).transpose()
-}
-
-fn unknown_hasher(path: &str) -> String {
-    let known: Vec<_> = Hasher::ALL.iter().map(|hasher| hasher.class_path()).collect();
-    format!(
-        "names {path:?}, which is not one of Django's own hashers; known are {}",
-        known.join(", ")
-    )
 }

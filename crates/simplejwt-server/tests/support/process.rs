@@ -61,7 +61,10 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it and waits for the line that says where it listens.
     pub(crate) fn start(args: &[&str], environment: &[(&str, &str)], directory: &Path) -> Self {
-        let mut child = simplejwt(args, environment)
+        // Nobody is in front who would have to turn elsewhere.
+        let mut command = simplejwt(args, &[("SIMPLEJWT_DRAIN_DELAY", "0")]);
+        let mut child = command
+            .envs(environment.iter().copied())
             .current_dir(directory)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -74,8 +77,13 @@ impl Server {
             let line = stderr
                 .recv_timeout(PATIENCE)
                 .unwrap_or_else(|_| panic!("it says where it listens, or why not:\n{before}"));
-            if let Some(address) = line.strip_prefix("listening on http://") {
-                break address.parse().unwrap();
+            // As JSON it is a line of the log.
+            if let Some((_, url)) = line.split_once("listening on ") {
+                let url = url.split('"').next().unwrap_or(url);
+                let address = url.split_once("://").map(|(_, address)| address);
+                // A Unix socket has none.
+                let none = SocketAddr::from(([0; 4], 0));
+                break address.map_or(none, |address| address.parse().unwrap());
             }
             before.push_str(&line);
             before.push('\n');
@@ -96,6 +104,15 @@ impl Server {
             told += usize::from(line.contains(part));
         }
         told
+    }
+
+    /// The lines of standard error so far that weren't waited for.
+    pub(crate) fn log(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Ok(line) = self.stderr.recv_timeout(Duration::from_millis(200)) {
+            lines.push(line);
+        }
+        lines
     }
 
     /// What standard output has so far, up to a line with `part`.

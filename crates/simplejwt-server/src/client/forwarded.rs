@@ -1,0 +1,57 @@
+//! `Forwarded` (RFC 7239), read from its end: what the trusted proxies wrote is there, and a quote
+//! that a client opened and never closed swallows none of it.
+
+use http::HeaderMap;
+
+/// What the element that is `count` from the end, or the first if there are fewer, says of whom it
+/// was asked for: an address, with or without a port, or a name.
+pub(super) fn client(headers: &HeaderMap, count: usize) -> Option<String> {
+    let fields: Vec<_> = headers.get_all("forwarded").iter().collect();
+    let from_end = fields.iter().rev().flat_map(|field| split_from_end(field.as_bytes(), b','));
+    let element = from_end.take(count).last()?;
+    let mut named = split_from_end(element, b';').into_iter().filter_map(|pair| {
+        let (name, value) = pair.trim_ascii().split_at_checked(4)?;
+        name.eq_ignore_ascii_case(b"for=").then_some(value)
+    });
+    match (named.next(), named.next()) {
+        (Some(value), None) => unquoted(value),
+        // Not said, or said twice.
+        _ => None,
+    }
+}
+
+/// The parts between separators that aren't quoted, the last one first.
+fn split_from_end(text: &[u8], separator: u8) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    let (mut end, mut quoted) = (text.len(), false);
+    for (at, &byte) in text.iter().enumerate().rev() {
+        if byte == b'"' && !is_escaped(text, at, quoted) {
+            quoted = !quoted;
+        } else if byte == separator && !quoted {
+            parts.push(text.get(at + 1..end).unwrap_or_default());
+            end = at;
+        }
+    }
+    parts.push(text.get(..end).unwrap_or_default());
+    parts
+}
+
+/// Whether a quote is one of the text within quotes, by an odd number of backslashes before it.
+fn is_escaped(text: &[u8], at: usize, quoted: bool) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    quoted && before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+/// A token, or what stands in quotes.
+fn unquoted(value: &[u8]) -> Option<String> {
+    let value = std::str::from_utf8(value).ok()?;
+    let Some(inside) = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) else {
+        return (!value.contains('"')).then(|| value.to_owned());
+    };
+    let mut text = String::new();
+    let mut characters = inside.chars();
+    while let Some(character) = characters.next() {
+        text.push(if character == '\\' { characters.next()? } else { character });
+    }
+    Some(text)
+}

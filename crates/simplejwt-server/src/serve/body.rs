@@ -1,0 +1,215 @@
+//! The body of a request: read when somebody asks for it, whole, and kept as tight as it is.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+
+use super::memory::{BodyMemory, NoMemory, Share};
+use crate::limits::Refused;
+
+/// What a body that is too long is in the place of, piece by piece, to whoever counts.
+static FILLING: [u8; 4096] = [0; 4096];
+
+/// What may be asked of a client that sends a body.
+#[derive(Clone, Debug)]
+pub(super) struct BodyLimits {
+    pub(super) size: usize,
+    pub(super) time: Duration,
+    pub(super) memory: Arc<BodyMemory>,
+}
+
+/// What becomes of a request's body, to be asked once the request is answered.
+#[derive(Clone)]
+pub(super) struct Fate(Arc<Mutex<Inside>>);
+
+struct Inside {
+    incoming: Option<Incoming>,
+    refused: Option<Refused>,
+    /// Whether the connection has more of it.
+    is_cut: bool,
+    share: Option<Share>,
+}
+
+/// A body that is read at the first poll.
+pub(super) struct LazyBody {
+    reading: Option<Reading>,
+    fate: Fate,
+    limit: usize,
+    /// Of what stands for a body that is too long.
+    filled: usize,
+}
+
+type Reading = Pin<Box<dyn Future<Output = Result<Bytes, Refused>> + Send>>;
+
+/// Why there is no body: told by [`Fate`].
+#[derive(Debug)]
+pub(super) struct NoBody;
+
+impl fmt::Display for NoBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body couldn't be read")
+    }
+}
+
+impl std::error::Error for NoBody {}
+
+/// The body as the router takes it, and what becomes of it.
+pub(super) fn lazy(incoming: Incoming, limits: &BodyLimits) -> (Body, Fate) {
+    let is_empty = incoming.is_end_stream();
+    let inside = Inside {
+        incoming: (!is_empty).then_some(incoming),
+        refused: None,
+        is_cut: false,
+        share: None,
+    };
+    let fate = Fate(Arc::new(Mutex::new(inside)));
+    if is_empty {
+        return (Body::empty(), fate);
+    }
+    let reading = read(fate.clone(), limits.clone());
+    let lazy = LazyBody {
+        reading: Some(Box::pin(reading)),
+        fate: fate.clone(),
+        limit: limits.size,
+        filled: 0,
+    };
+    (Body::new(lazy), fate)
+}
+
+impl Fate {
+    /// Nothing in between fails.
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the body couldn't be had, if it was asked for.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        self.inside().refused
+    }
+
+    /// Whether there is, or may be, more of the body on the connection. What has come of a body that
+    /// nobody asked for is dropped, up to `limit` bytes.
+    pub(super) async fn is_unread(&self, limit: usize) -> bool {
+        let (incoming, is_cut) = {
+            let mut inside = self.inside();
+            (inside.incoming.take(), inside.is_cut)
+        };
+        match incoming {
+            None => is_cut,
+            Some(incoming) => !has_come(incoming, limit).await,
+        }
+    }
+}
+
+/// Drops what is there of a body, without waiting; whether that was all.
+async fn has_come(mut incoming: Incoming, limit: usize) -> bool {
+    let mut length = 0;
+    std::future::poll_fn(|context| {
+        Poll::Ready(loop {
+            match Pin::new(&mut incoming).poll_frame(context) {
+                Poll::Ready(None) => break true,
+                Poll::Ready(Some(Ok(frame))) => {
+                    length += frame.data_ref().map_or(0, Bytes::len);
+                    if length > limit {
+                        break false;
+                    }
+                }
+                Poll::Ready(Some(Err(_))) | Poll::Pending => break incoming.is_end_stream(),
+            }
+        })
+    })
+    .await
+}
+
+/// Reads all of it within its time.
+async fn read(fate: Fate, limits: BodyLimits) -> Result<Bytes, Refused> {
+    let Some(mut incoming) = fate.inside().incoming.take() else { return Ok(Bytes::new()) };
+    fate.inside().is_cut = true;
+    let mut share = limits.memory.share();
+    let given_up = Arc::clone(&share.given_up);
+    let collecting = collect(&mut incoming, limits.size, &share);
+    let outcome = tokio::select! {
+        outcome = collecting => outcome,
+        () = given_up.notified() => Err(Refused::NoMemory),
+        () = tokio::time::sleep(limits.time) => Err(Refused::TooSlow),
+    };
+    let mut inside = fate.inside();
+    match outcome {
+        Ok(body) => {
+            share.complete();
+            inside.share = Some(share);
+            inside.is_cut = false;
+            Ok(body)
+        }
+        Err(refused) => {
+            inside.refused = Some(refused);
+            Err(refused)
+        }
+    }
+}
+
+async fn collect(incoming: &mut Incoming, limit: usize, share: &Share) -> Result<Bytes, Refused> {
+    let declared = incoming.size_hint();
+    if declared.lower() > limit as u64 {
+        return Err(Refused::TooLarge);
+    }
+    let most = declared.upper().and_then(|upper| usize::try_from(upper).ok()).unwrap_or(limit);
+    let mut body = Vec::new();
+    while let Some(frame) = incoming.frame().await {
+        let Ok(data) = frame.map_err(|_| Refused::Broken)?.into_data() else { continue };
+        let length = body.len() + data.len();
+        if length > limit {
+            return Err(Refused::TooLarge);
+        }
+        if length > body.capacity() {
+            // In steps, but a quarter too much at most.
+            let wanted = length.saturating_add(length / 4).min(most.max(length));
+            share.grow(wanted - body.capacity()).map_err(|NoMemory| Refused::NoMemory)?;
+            body.reserve_exact(wanted - body.len());
+        }
+        body.extend_from_slice(&data);
+    }
+    Ok(body.into())
+}
+
+impl hyper::body::Body for LazyBody {
+    type Data = Bytes;
+    type Error = NoBody;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, NoBody>>> {
+        let this = self.get_mut();
+        if let Some(reading) = &mut this.reading {
+            let outcome = std::task::ready!(reading.as_mut().poll(context));
+            this.reading = None;
+            match outcome {
+                Ok(body) => return Poll::Ready(Some(Ok(Frame::data(body)))),
+                Err(Refused::TooLarge) => {}
+                Err(_) => return Poll::Ready(Some(Err(NoBody))),
+            }
+        }
+        // Whoever reads it finds it too long, and says so as it says so.
+        if this.fate.refused() == Some(Refused::TooLarge) && this.filled <= this.limit {
+            this.filled += FILLING.len();
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&FILLING)))));
+        }
+        Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+/// For services that can't fail.
+pub(super) type Answered = Result<http::Response<Body>, Infallible>;

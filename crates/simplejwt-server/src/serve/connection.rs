@@ -1,0 +1,292 @@
+//! One connection, from its first byte to its last, whichever HTTP it speaks.
+
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
+
+use super::body::Answered;
+use super::guard::{Guard, Seen, Version};
+use super::phase::{Phase, Stage};
+use super::write_timeout::WriteTimeout;
+use super::{Limits, Site, answer};
+use crate::listening::Io;
+use crate::supervisor;
+use crate::tls::Tls;
+
+/// How long a connection that was just made may take to say something when the server stops.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
+/// Requests at once on one connection of HTTP/2.
+const STREAMS: u32 = 100;
+/// What may come of the bodies of one connection of HTTP/2 before it is taken.
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+/// The smallest window that HTTP/2 begins with.
+const STREAM_WINDOW: u32 = 65_535;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// What all connections go by.
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub(super) site: Site,
+    pub(super) limits: Limits,
+    pub(super) tls: Option<Tls>,
+}
+
+/// Serves a connection to its end.
+///
+/// # Errors
+/// What broke it.
+pub(super) async fn serve(
+    stream: Box<dyn Io>,
+    peer: Option<IpAddr>,
+    terms: &Terms,
+    stage: Stage,
+) -> Result<(), Error> {
+    let stream = WriteTimeout::new(stream, terms.limits.write_time);
+    let time = terms.limits.header_time;
+    let Some(tls) = &terms.tls else {
+        return spoken(Guard::new(stream, terms.limits.header), peer, terms, stage).await;
+    };
+    let accepting = tokio::time::timeout(time, tls.accept(stream));
+    let accepted = tokio::select! {
+        accepted = accepting => accepted,
+        () = silence(&stage) => return Ok(()),
+    };
+    let (stream, is_http2) = accepted??;
+    let mut guard = Guard::new(stream, terms.limits.header);
+    if is_http2 {
+        guard.open();
+    }
+    spoken(guard, peer, terms, stage).await
+}
+
+/// Comes when the server stops and nothing was said for a while.
+async fn silence(stage: &Stage) {
+    stage.reaches(Phase::Closing).await;
+    tokio::time::sleep(FIRST_WORDS).await;
+}
+
+/// Goes by what the client speaks.
+async fn spoken<S>(
+    mut guard: Guard<S>,
+    peer: Option<IpAddr>,
+    terms: &Terms,
+    stage: Stage,
+) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let first = tokio::time::timeout(terms.limits.header_time, guard.version());
+    let version = tokio::select! {
+        version = first => version,
+        () = silence(&stage) => return Ok(()),
+    };
+    match version {
+        Ok(version) => match version? {
+            Some(Version::Http1) => http1(guard, peer, terms, stage).await,
+            Some(Version::Http2) => http2(guard, peer, terms, stage).await,
+            None => Ok(()),
+        },
+        Err(elapsed) => Err(elapsed.into()),
+    }
+}
+
+async fn http1<S>(
+    guard: Guard<S>,
+    peer: Option<IpAddr>,
+    terms: &Terms,
+    stage: Stage,
+) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let seen = guard.seen();
+    let ending = stage.clone();
+    let service = service_fn({
+        let (terms, seen) = (terms.clone(), Arc::clone(&seen));
+        move |request: Request<Incoming>| {
+            // Taken now: what is seen later belongs to the next request.
+            let refused = seen.take_refused();
+            answered(request, refused, peer, terms.clone(), stage.clone())
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(terms.limits.header_time)
+        // The guard is exact; this only has to be more than a head.
+        .max_buf_size(terms.limits.header + 8192)
+        .serve_connection(TokioIo::new(guard), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended.map_err(Into::into),
+        () = closing(&ending, &seen) => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await.map_err(Into::into)
+}
+
+/// Comes when no more requests are taken, and none has come in part.
+async fn closing(stage: &Stage, seen: &Seen) {
+    stage.reaches(Phase::Closing).await;
+    seen.between_heads().await;
+}
+
+async fn http2<S>(
+    guard: Guard<S>,
+    peer: Option<IpAddr>,
+    terms: &Terms,
+    stage: Stage,
+) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let streams = Arc::new(Streams::default());
+    let ending = stage.clone();
+    let service = service_fn({
+        let (terms, streams) = (terms.clone(), Arc::clone(&streams));
+        move |request: Request<Incoming>| {
+            let stream = streams.begin();
+            let answered = answered(request, None, peer, terms.clone(), stage.clone());
+            async move {
+                let answered = answered.await;
+                drop(stream);
+                answered
+            }
+        }
+    });
+    let limits = &terms.limits;
+    let list = u32::try_from(limits.header).unwrap_or(u32::MAX);
+    let window = u32::try_from(limits.body.size).unwrap_or(u32::MAX).max(STREAM_WINDOW);
+    let connection = http2::Builder::new(supervisor::ShortTasks)
+        .timer(TokioTimer::new())
+        .max_header_list_size(list)
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(window.min(CONNECTION_WINDOW))
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        // A client that is gone without a word is noticed, as with HTTP/1.
+        .keep_alive_interval(limits.header_time)
+        .keep_alive_timeout(limits.header_time)
+        .serve_connection(TokioIo::new(guard), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended.map_err(Into::into),
+        () = streams.idle(limits.header_time) => {}
+        () = draining(&ending, &streams) => {}
+    }
+    // GOAWAY: what is in flight is finished, and the client goes elsewhere with the rest.
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        ended = connection.as_mut() => ended.map_err(Into::into),
+        // Not even answers are taken.
+        () = streams.idle(limits.header_time + limits.write_time) => Ok(()),
+    }
+}
+
+/// Comes when answers end their connections, and this one has been answered.
+async fn draining(stage: &Stage, streams: &Streams) {
+    let closing = stage.reaches(Phase::Closing);
+    let drained = async {
+        stage.reaches(Phase::Draining).await;
+        streams.first().await;
+    };
+    tokio::select! {
+        () = drained => {}
+        () = closing => {
+            // It was made to be used: what is on its way is taken.
+            let _ = tokio::time::timeout(FIRST_WORDS, streams.first()).await;
+        }
+    }
+}
+
+/// The requests of a connection of HTTP/2.
+#[derive(Debug, Default)]
+struct Streams {
+    open: AtomicUsize,
+    begun: AtomicU64,
+    changed: Notify,
+}
+
+/// One of them, as long as it is being answered.
+struct Stream(Arc<Streams>);
+
+impl Streams {
+    fn begin(self: &Arc<Self>) -> Stream {
+        self.open.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::AcqRel);
+        self.changed.notify_waiters();
+        Stream(Arc::clone(self))
+    }
+
+    /// Waits for the first.
+    async fn first(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.begun.load(Ordering::Acquire) > 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until there were none for so long.
+    async fn idle(&self, time: Duration) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.open.load(Ordering::Acquire) > 0 {
+                changed.await;
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(time) => return,
+                () = changed => {}
+            }
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.0.changed.notify_waiters();
+    }
+}
+
+/// One answer, which ends its connection when the server is about to stop.
+fn answered(
+    request: Request<Incoming>,
+    refused: Option<super::head::Refused>,
+    peer: Option<IpAddr>,
+    terms: Terms,
+    stage: Stage,
+) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
+    // On the heap, so that a connection that waits takes little.
+    Box::pin(async move {
+        let is_http2 = request.version() == http::Version::HTTP_2;
+        let mut response: Response<Body> =
+            answer(request, refused, peer, &terms.site, &terms.limits).await;
+        if is_http2 {
+            // Not a header of HTTP/2, which has its own way.
+            response.headers_mut().remove(http::header::CONNECTION);
+        } else if stage.is(Phase::Draining) {
+            close(&mut response);
+        }
+        Ok(response)
+    })
+}
+
+/// Says that the connection ends with this answer.
+pub(super) fn close(response: &mut Response<Body>) {
+    let close = http::HeaderValue::from_static("close");
+    response.headers_mut().insert(http::header::CONNECTION, close);
+}
