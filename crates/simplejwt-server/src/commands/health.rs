@@ -1,6 +1,8 @@
 //! `simplejwt health`: asks the server that runs by this configuration whether it is ready, for
 //! Docker's HEALTHCHECK and for scripts.
 
+mod tls;
+
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,7 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
 use super::reachable::reachable;
-use crate::config::Loaded;
+#[cfg(unix)]
+use crate::config::UNIX;
+use crate::config::{Config, Loaded};
 use crate::failure::{Failure, chain};
 use crate::output;
 
@@ -32,7 +36,7 @@ pub(super) fn run(loaded: &Loaded) -> Result<ExitCode, Failure> {
     let config = &loaded.config;
     let limit = config.database.operation_timeout + MARGIN;
     let text = super::block_on(async {
-        match tokio::time::timeout(limit, ask(&config.server.bind)).await {
+        match tokio::time::timeout(limit, ask(config)).await {
             Ok(answer) => answer,
             Err(_) => Err(Failure::Failed(format!(
                 "the server at {} did not answer within {} seconds",
@@ -45,11 +49,12 @@ pub(super) fn run(loaded: &Loaded) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn ask(bind: &str) -> Result<String, Failure> {
+async fn ask(config: &Config) -> Result<String, Failure> {
+    let bind = &config.server.bind;
     #[cfg(unix)]
-    if let Some(path) = bind.strip_prefix("unix:") {
+    if let Some(path) = bind.strip_prefix(UNIX) {
         return match tokio::net::UnixStream::connect(path).await {
-            Ok(stream) => ready(bind, "localhost", stream).await,
+            Ok(stream) => talk(config, bind, "localhost", stream).await,
             Err(error) => Err(Failure::Failed(format!("nobody answers at {bind}: {error}"))),
         };
     }
@@ -66,7 +71,7 @@ async fn ask(bind: &str) -> Result<String, Failure> {
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 let place = address.to_string();
-                return ready(&place, &place, stream).await;
+                return talk(config, &place, &place, stream).await;
             }
             Err(error) => {
                 failure = Failure::Failed(format!("nobody answers at {address}: {error}"));
@@ -74,6 +79,17 @@ async fn ask(bind: &str) -> Result<String, Failure> {
         }
     }
     Err(failure)
+}
+
+/// Asks on a connection to `place`, with TLS where the server has a certificate.
+async fn talk<S>(config: &Config, place: &str, host: &str, stream: S) -> Result<String, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match &config.tls.certificate {
+        None => ready(place, host, stream).await,
+        Some(file) => ready(place, host, tls::open(place, stream, file).await?).await,
+    }
 }
 
 /// Asks on a connection to `place`, with this Host.
@@ -161,7 +177,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let bind = format!("unix:{}", path.display());
-        let failure = ask(&bind).await.unwrap_err().to_string();
+        let mut config = Config::default();
+        config.server.bind = bind.clone();
+        let failure = ask(&config).await.unwrap_err().to_string();
         assert!(failure.starts_with(&format!("nobody answers at {bind}: ")), "{failure}");
         let listener = tokio::net::UnixListener::bind(&path).unwrap();
         let serving = async {
@@ -169,7 +187,7 @@ mod tests {
             stream.read(&mut [0; 1024]).await.unwrap();
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nready\n").await.unwrap();
         };
-        let (said, ()) = tokio::join!(ask(&bind), serving);
+        let (said, ()) = tokio::join!(ask(&config), serving);
         assert_eq!(said.unwrap(), "ready\n");
     }
 }
