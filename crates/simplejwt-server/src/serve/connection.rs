@@ -56,7 +56,8 @@ pub(super) async fn serve(
     let stream = WriteTimeout::new(stream, terms.limits.write_time);
     let time = terms.limits.header_time;
     let Some(tls) = &terms.tls else {
-        return spoken(Guard::new(stream, terms.limits.header), peer, terms, stage).await;
+        let guard = Guard::new(stream, terms.limits.header);
+        return Box::pin(spoken(guard, peer, terms, stage)).await;
     };
     let accepting = tokio::time::timeout(time, tls.accept(stream));
     let accepted = tokio::select! {
@@ -68,7 +69,7 @@ pub(super) async fn serve(
     if is_http2 {
         guard.open();
     }
-    spoken(guard, peer, terms, stage).await
+    Box::pin(spoken(guard, peer, terms, stage)).await
 }
 
 /// Comes when the server stops and nothing was said for a while.
@@ -94,8 +95,9 @@ where
     };
     match version {
         Ok(version) => match version? {
-            Some(Version::Http1) => http1(guard, peer, terms, stage).await,
-            Some(Version::Http2) => http2(guard, peer, terms, stage).await,
+            // A connection holds what its own HTTP needs.
+            Some(Version::Http1) => Box::pin(http1(guard, peer, terms, stage)).await,
+            Some(Version::Http2) => Box::pin(http2(guard, peer, terms, stage)).await,
             None => Ok(()),
         },
         Err(elapsed) => Err(elapsed.into()),

@@ -17,8 +17,8 @@ use tokio::time::{Sleep, sleep};
 use super::framing::Framing;
 use super::head::{self, Refused};
 
-/// Read at once of a head.
-const PIECE: usize = 2048;
+/// Read at once. With less than 8 KB hyper's buffer stays as small as it is at first.
+const PIECE: usize = 4096;
 /// What HTTP/2 begins with looks like a head, as far as this.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 /// In place of a head that was refused, so that it is answered in its turn.
@@ -237,12 +237,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                     return Poll::Ready(Ok(()));
                 }
                 State::Body(framing) => {
-                    let before = buffer.filled().len();
-                    ready!(Pin::new(&mut this.inner).poll_read(context, buffer))?;
-                    let came = buffer.filled().get(before..).unwrap_or_default();
-                    let taken = framing.take(came);
-                    this.pending.extend_from_slice(came.get(taken..).unwrap_or_default());
-                    buffer.set_filled(before + taken);
+                    let mut piece = [0; PIECE];
+                    let length = PIECE.min(buffer.remaining());
+                    let mut piece = ReadBuf::new(piece.get_mut(..length).unwrap_or_default());
+                    ready!(Pin::new(&mut this.inner).poll_read(context, &mut piece))?;
+                    let (body, next) = piece.filled().split_at(framing.take(piece.filled()));
+                    buffer.put_slice(body);
+                    this.pending.extend_from_slice(next);
                     return Poll::Ready(Ok(()));
                 }
                 // The answer ends the connection; an end of the client's side would cancel it.
