@@ -110,6 +110,24 @@ for view, message in (("protected", "Welcome, alice!"), ("stateless", "Welcome, 
     welcome = {"status": 200, "body": f'{{"message":"{message}"}}', "WWW-Authenticate": None}
     add(SCHEME, welcome, f"{view}: authorization lower case", f"{view}: authorization upper case")
 
+TWICE = "a header field that may stand once is refused where it stands twice (RFC 9110 section 5.3); upstream's server joins them"
+add(
+    TWICE,
+    {"status": 400, "body": lambda body: '"code":"repeated_header"' in body, "WWW-Authenticate": None},
+    "protected: two headers", "stateless: two headers",
+)
+MANY = "a form of more than 1000 fields is refused in JSON; upstream's 400 is Django's HTML page"
+add(
+    MANY,
+    {"body": lambda body: body.startswith('{"detail":"') and "arse error - " in body, "Content-Type": "application/json", "Vary": "Accept", "Allow": anything},
+    "refresh: form of 1001 fields", "refresh: multipart of 1001 parts",
+)
+add(
+    "an encoded slash is no slash; upstream's server decodes it",
+    {"status": 404, "body": detail("Not found."), "Content-Type": "application/json", "Vary": anything, "Allow": anything},
+    "verify: a slash as percent sign",
+)
+
 # --- sessions ---
 JOINS = "a refresh token that is seen for the first time joins a session and is registered, without rotation too; upstream registers only what it issues"
 TYPES = ("application/json; charset=utf-8", "APPLICATION/JSON", "application/json;x=y", "application/*", "*/*")
@@ -119,7 +137,15 @@ add(
     *(f"refresh: {name}" for name in (
         "good", "good with white space around", "without iat", "extra claims", "aud, iss, sub and nbf", "user_id 1",
         "of the user unusable", "exp as a fraction", "latin-1", "utf-16", "form", "form, doubled field", "multipart",
-        "multipart, doubled field", *(f"content type {type!r}" for type in TYPES),
+        "multipart, doubled field", "multipart, attachment", "multipart, blanks in the name", "multipart, a name without quotes", "multipart, an empty file name", "multipart, FORM-DATA",
+        "multipart, no last boundary", "multipart, cut off in the value", "multipart, base64", "form of 1000 fields", "multipart of 1000 parts", "JSON of 5000 members",
+        *(f"multipart, boundary {boundary!r}" for boundary in ("()/,:=?'+_-.", "a b", '"a;b"', "b; boundary=c")),
+        *(f"charset {charset}" for charset in (
+            "us-ascii of ascii", "gb2312 of gb2312", "gbk of gbk", "utf-32 of utf-32", "utf-8-sig of utf-8-sig", "utf-16-le of utf-16-le", "utf-16-be of utf-16-be", "latin-1; charset=utf-8 of utf-8",
+            "utf-8; charset=latin-1 of latin-1", "'utf-8' of utf-8", "UTF_8 of utf-8", "koi8-r of koi8-r", "shift_jis of shift_jis", "euc-jp of euc-jp", "big5 of big5", "iso-8859-15 of iso-8859-15",
+            "cp1252 of cp1252", "klingon of utf-8",
+        )),
+        *(f"content type {type!r}" for type in TYPES),
     )),
     sessions=True,
 )

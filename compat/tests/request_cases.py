@@ -1,5 +1,7 @@
 """The requests that both servers get. Ids are path-like: endpoint, then what is special."""
 
+import base64
+
 from compare import Case
 from servers import PASSWORD
 
@@ -154,6 +156,44 @@ def media_types():
     yield Case("refresh: multipart, doubled field", REFRESH, json_body(field.replace("%s", "x") + field + "--b--\r\n"), type=MULTIPART)
     yield Case("refresh: multipart, no field", REFRESH, "--b--\r\n", type=MULTIPART)
     yield Case("refresh: multipart without boundary", REFRESH, "--b--\r\n", type="multipart/form-data")
+    last = "--b--\r\n"
+    named = field.replace('name="refresh"', "%n")
+    for what, name in (
+        ("attachment", 'name="refresh"; x=y'),
+        ("blanks in the name", 'name=" refresh "'),
+        ("a name without quotes", "name=refresh"),
+        ("an empty file name", 'name="refresh"; filename=""'),
+        ("a file", 'name="refresh"; filename="x"'),
+        ("a file of another charset", "name=refresh; filename*=utf-8''x"),
+        ("a file name of folders alone", 'name="refresh"; filename="a/.."'),
+        ("no name", "x=y"),
+    ):
+        yield Case(f"refresh: multipart, {what}", REFRESH, json_body(named.replace("%n", name) + last), type=MULTIPART)
+    yield Case("refresh: multipart, FORM-DATA", REFRESH, json_body(field.replace("Content-Disposition: form-data; name", "CONTENT-DISPOSITION: FORM-DATA; NAME") + last), type=MULTIPART)
+    yield Case("refresh: multipart, no last boundary", REFRESH, json_body(field), type=MULTIPART)
+    yield Case("refresh: multipart, cut off in the value", REFRESH, json_body(field[:-2]), type=MULTIPART)
+    yield Case("refresh: multipart, line feeds alone", REFRESH, json_body((field + last).replace("\r\n", "\n")), type=MULTIPART)
+    yield Case("refresh: multipart, base64", REFRESH, lambda mint: (field.replace("\r\n\r\n", "\r\nContent-Transfer-Encoding: base64\r\n\r\n") + last).replace("%s", base64.b64encode(mint.refresh().encode()).decode()), type=MULTIPART)
+    yield Case("refresh: multipart, a long header", REFRESH, json_body(named.replace("%n", f'x={"y" * 1024}; name="refresh"') + last), type=MULTIPART)
+    for boundary in ("()/,:=?'+_-.", "a b", '"a;b"', "b; boundary=c", "", "b" * 202):
+        text = boundary.strip('"').rpartition("boundary=")[2]
+        yield Case(f"refresh: multipart, boundary {boundary[:20]!r}", REFRESH, json_body((field + last).replace("--b", f"--{text}")), type=f"multipart/form-data; boundary={boundary}")
+    yield Case("refresh: multipart, Multipart", REFRESH, json_body(field + last), type="Multipart/form-data; boundary=b")
+    for charset, encoding in (
+        ("us-ascii", "ascii"), ("us-ascii", "utf-8"), ("gb2312", "gb2312"), ("gb2312", "gbk"), ("gbk", "gbk"), ("utf-32", "utf-32"), ("utf-32", "utf-32-le"),
+        ("utf-8-sig", "utf-8-sig"), ("utf-8", "utf-8-sig"), ("utf-16", "utf-16-le"), ("utf-16-le", "utf-16-le"), ("utf-16-be", "utf-16-be"), ("latin-1; charset=utf-8", "utf-8"), ("utf-8; charset=latin-1", "latin-1"),
+        ("'utf-8'", "utf-8"), ("UTF_8", "utf-8"), ("koi8-r", "koi8-r"), ("shift_jis", "shift_jis"), ("euc-jp", "euc-jp"), ("big5", "big5"), ("iso-8859-15", "iso-8859-15"), ("cp1252", "cp1252"), ("klingon", "utf-8"),
+    ):
+        letter = {"ascii": "a", "gbk": "丂", "gb2312": "你", "koi8-r": "ж", "shift_jis": "か", "euc-jp": "か", "big5": "你"}.get(encoding, "é")
+        yield Case(f"refresh: charset {charset} of {encoding}", REFRESH, lambda mint, e=encoding, c=letter: f'{{"refresh":"{mint.refresh()}","{c}":1}}'.encode(e), type=f"application/json; charset={charset}")
+    yield Case("obtain: form in latin-1", TOKEN, b"username=Zo%EB&password=x\xeb", type=f"{FORM}; charset=latin-1")
+    yield Case("obtain: form that isn't UTF-8", TOKEN, b"username=Zo\xeb&password=x", type=FORM)
+    yield Case("refresh: form of 1000 fields", REFRESH, json_body("&" * 999 + "refresh=%s"), type=FORM)
+    yield Case("refresh: form of 1001 fields", REFRESH, json_body("&" * 1000 + "refresh=%s"), type=FORM)
+    part = '--b\r\nContent-Disposition: form-data; name=x\r\n\r\n\r\n'
+    yield Case("refresh: multipart of 1000 parts", REFRESH, json_body(part * 999 + field + last), type=MULTIPART)
+    yield Case("refresh: multipart of 1001 parts", REFRESH, json_body(part * 1000 + field + last), type=MULTIPART)
+    yield Case("refresh: JSON of 5000 members", REFRESH, json_body('{"refresh":"x",' + "".join(f'"{n}":{n},' for n in range(5000)) + '"refresh":"%s"}'))
 
 
 def accepts():
@@ -176,6 +216,9 @@ def methods():
     yield Case("doubled slash", "/api/token//", method="GET")
     yield Case("upper case path", "/api/Token/", method="GET")
     yield Case("root", "/", method="GET")
+    yield Case("verify: percent signs in the path", "/api/%74oken/ver%69fy/", "{}")
+    yield Case("verify: percent signs in the path, without slash", "/api/%74oken/ver%69fy", "{}")
+    yield Case("verify: a slash as percent sign", "/api%2Ftoken/verify/", "{}")
 
 
 def bearer(value, kind="access", **changes):

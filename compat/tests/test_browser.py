@@ -131,6 +131,22 @@ def test_log_in_call_refresh_log_out(browser):
     assert (answer["status"], json.loads(answer["text"])["code"]) == (401, "not_authenticated")
 
 
+def test_a_page_at_the_root(browser):
+    """What this is, its state and working links; nothing that the browser refuses."""
+    browser.chromium.get_log("browser")
+    browser.at(f"{browser.site}/")
+    assert browser.chromium.title == "simplejwt"
+    text = browser.chromium.find_element("tag name", "body").text
+    assert "State: ready" in text and "POST /api/token/" in text
+    links = [link.get_attribute("href") for link in browser.chromium.find_elements("tag name", "a")]
+    assert links == [f"{browser.site}/readyz", f"{browser.site}/healthz"]
+    # It asks for its icon, which isn't there.
+    told = [entry["message"] for entry in browser.chromium.get_log("browser") if "favicon" not in entry["message"]]
+    assert told == []
+    browser.at(links[0])
+    assert browser.chromium.find_element("tag name", "body").text == "ready"
+
+
 def test_no_script_can_read_a_token(browser):
     answers = [browser.log_in(), browser.fetch("/api/token/refresh/", {}), browser.fetch("/api/protected/")]
     kept = browser.cookies()

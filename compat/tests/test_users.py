@@ -123,3 +123,53 @@ def test_disabled_here_is_out_there(site):
     for server in (made.theirs, made.ours):
         assert log_in(server, "leaving") == 401
         assert log_in(server, "leaving", "another one that is long") == 200
+
+
+@EVERY_DATABASE
+def test_names_are_stored_as_create_user_does(site):
+    if servers.django_only():
+        pytest.fail("nothing to test without the binary: deselect with -k 'not create_user'")
+    made = site(Profile("default"))
+    names = ["\ufb01n", "zoe\u0308-2"]
+    for name in names:
+        made.ours_command("user", "add", name, "--email", "A@EXAMPLE.org", "--password-stdin", stdin=PASSWORD + "\n")
+    stored = made.shell(
+        f"names = {names!r}\n"
+        "theirs = [User.normalize_username(name) for name in names]\n"
+        "print(json.dumps([sorted(theirs), sorted(User.objects.filter(username__in=theirs)"
+        ".values_list('username', 'email'))]))"
+    )
+    assert [list(row) for row in stored[1]] == [[name, "A@example.org"] for name in stored[0]]
+    assert log_in(made.theirs, "fin") == log_in(made.ours, "fin") == 200
+
+
+@EVERY_DATABASE
+def test_deleted_here_leaves_what_django_leaves(site):
+    if servers.django_only():
+        pytest.fail("nothing to test without the binary: deselect with -k 'not deleted_here'")
+    made = site(Profile("default"))
+    made.shell(
+        "from django.contrib.auth.models import Group\n"
+        "group, _ = Group.objects.get_or_create(name='leavers')\n"
+        "for name in ('by_django', 'by_us'):\n"
+        f"    User.objects.create_user(name, password={PASSWORD!r}).groups.add(group)"
+    )
+    for name in ("by_django", "by_us"):
+        for server in (made.theirs, made.ours):
+            assert log_in(server, name) == 200
+    before = made.sql("SELECT COUNT(*) FROM token_blacklist_outstandingtoken")
+    nobodys = "SELECT COUNT(*) FROM token_blacklist_outstandingtoken WHERE user_id IS NULL"
+    members = "SELECT COUNT(*) FROM auth_user_groups"
+    counts = []
+    for delete in (
+        lambda: made.shell("User.objects.get(username='by_django').delete()"),
+        lambda: made.ours_command("user", "delete", "by_us", "--yes"),
+    ):
+        then = [made.sql(nobodys)[0][0], made.sql(members)[0][0]]
+        delete()
+        now = [made.sql(nobodys)[0][0], made.sql(members)[0][0]]
+        counts.append([after - earlier for after, earlier in zip(now, then)])
+    assert counts[0] == counts[1] == [2, -1]
+    assert made.sql("SELECT COUNT(*) FROM token_blacklist_outstandingtoken") == before
+    for server in (made.theirs, made.ours):
+        assert log_in(server, "by_us") == 401

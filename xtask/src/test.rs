@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 
 use crate::browser;
-use crate::nginx;
 use crate::process::{cargo, command, watch};
+use crate::programs;
 use crate::python;
 use crate::server;
 use crate::services::Up;
@@ -30,7 +30,7 @@ pub(crate) fn run() -> Result<()> {
     let python = python::environment()?;
     let django_4_2 = python::django_4_2()?;
     browser::ensure()?;
-    nginx::require()?;
+    programs::require()?;
     let databases = Up::anew("test")?;
     let variables = databases.variables()?;
     let mut tally = Tally::default();

@@ -1,4 +1,4 @@
-"""User models that log in with what is no text, and have numbers for booleans."""
+"""User models that log in with what is no text, have numbers for booleans, or inherit by tables."""
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -32,3 +32,20 @@ class Device(AbstractBaseUser):
     objects = UserManager()
 
     USERNAME_FIELD = "serial"
+
+
+class Person(AbstractBaseUser):
+    """Logs in with a name; the parent of another model."""
+
+    username = models.CharField(max_length=150, unique=True)
+    is_active = models.BooleanField(default=True)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "username"
+
+
+class Customer(Person):
+    """Inherits by a table of its own."""
+
+    phone = models.CharField(max_length=20)

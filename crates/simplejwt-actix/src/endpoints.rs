@@ -6,10 +6,11 @@ use actix_web::web::{Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route, web};
 use simplejwt::Auth;
 use simplejwt::web::endpoint::{self, Endpoint, EndpointOptions, ReadError};
-use simplejwt::web::request;
+use simplejwt::web::{ErrorShape, request};
 
 use crate::convert;
 use crate::cors::AllowedOrigins;
+use crate::extract::auth_of;
 
 /// Where the endpoints stand and how they behave.
 ///
@@ -33,6 +34,9 @@ pub struct RouterOptions {
     /// What an endpoint has to know beside the flows: the login field's name and more. Its
     /// `prefix` is this one.
     pub endpoint: EndpointOptions,
+    /// The shape of errors: with [`configure`] also the extractors' and [`not_found`]'s. Default:
+    /// that of the `Auth` ([`Auth::with_errors`]).
+    pub error: Option<ErrorShape>,
 }
 
 impl Default for RouterOptions {
@@ -43,6 +47,7 @@ impl Default for RouterOptions {
             demo: false,
             body_limit: 64 * 1024,
             endpoint: EndpointOptions::default(),
+            error: None,
         }
     }
 }
@@ -68,6 +73,7 @@ impl Default for RouterOptions {
 /// ```
 pub fn configure(auth: Auth, options: &RouterOptions) -> impl FnOnce(&mut ServiceConfig) + use<> {
     let options = options.clone();
+    let auth = shaped(auth, &options);
     move |config| {
         let cors = AllowedOrigins::of(auth.settings());
         for (endpoint, path) in paths(&options) {
@@ -89,6 +95,13 @@ pub fn configure(auth: Auth, options: &RouterOptions) -> impl FnOnce(&mut Servic
             }
         }
         config.app_data(auth);
+    }
+}
+
+fn shaped(auth: Auth, options: &RouterOptions) -> Auth {
+    match &options.error {
+        Some(shape) => auth.with_errors(shape.clone()),
+        None => auth,
     }
 }
 
@@ -129,6 +142,7 @@ fn paths(options: &RouterOptions) -> Vec<(Endpoint, String)> {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub fn route(auth: Auth, endpoint: Endpoint, options: &RouterOptions) -> Route {
+    let auth = shaped(auth, options);
     let limit = options.body_limit;
     let options = EndpointOptions { prefix: prefix(options), ..options.endpoint.clone() };
     let cors = AllowedOrigins::of(auth.settings());
@@ -160,15 +174,19 @@ async fn read(body: Payload, limit: usize) -> Result<Vec<u8>, ReadError> {
     }
 }
 
-/// Answers what no route takes: 404 in JSON. For `App::default_service`.
+/// Answers what no route takes: 404 in JSON. For `App::default_service`. In the shape of the errors
+/// of the application's `Auth`, where it has one in its data.
 ///
 /// ```
 /// use actix_web::{App, web};
 ///
 /// let app = App::new().default_service(web::to(simplejwt_actix::not_found));
 /// ```
-pub async fn not_found() -> HttpResponse {
-    convert::response(request::not_found())
+pub async fn not_found(request: HttpRequest) -> HttpResponse {
+    convert::response(match auth_of(&request) {
+        Some(auth) => request::not_found_with(&auth),
+        None => request::not_found(),
+    })
 }
 
 fn redirect_to_slash(request: HttpRequest, cors: Option<&AllowedOrigins>) -> HttpResponse {

@@ -109,7 +109,7 @@ fn extract<T: 'static>(
 }
 
 /// As `app_data(auth)` or as `app_data(web::Data::new(auth))`, the nearest scope's.
-fn auth_of(request: &HttpRequest) -> Option<Auth> {
+pub(crate) fn auth_of(request: &HttpRequest) -> Option<Auth> {
     let plain = || request.app_data::<Auth>();
     let shared = || request.app_data::<web::Data<Auth>>().map(|auth| auth.get_ref());
     plain().or_else(shared).cloned()

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use simplejwt::web::error_response;
 use simplejwt::web::permission::{self, Permission};
+use simplejwt::web::refuse;
 use simplejwt::web::request::unless_anonymous;
 use simplejwt::{Auth, Error};
 
@@ -120,7 +120,7 @@ where
         let rule = self.rule.clone();
         Box::pin(async move {
             if let Err(error) = rule.check(request.request()).await {
-                let refusal = convert::response(error_response(&error, rule.auth.settings()));
+                let refusal = convert::response(refuse(&error, &rule.auth));
                 return Ok(request.into_response(refusal).map_into_right_body());
             }
             inner.call(request).await.map(ServiceResponse::map_into_left_body)

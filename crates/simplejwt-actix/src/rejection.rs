@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use simplejwt::web::{error_response, status};
+use simplejwt::web::{error_response, refuse, status};
 use simplejwt::{Auth, Error, Settings};
 
 use crate::convert;
@@ -20,7 +20,7 @@ pub struct Rejection {
 
 impl Rejection {
     pub(crate) fn new(error: Error, auth: &Auth) -> Self {
-        Self { response: Box::new(error_response(&error, auth.settings())), error }
+        Self { response: Box::new(refuse(&error, auth)), error }
     }
 
     /// Nobody told the extractor what to ask.

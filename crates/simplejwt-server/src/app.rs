@@ -9,15 +9,17 @@ use std::sync::Arc;
 use simplejwt::settings::Revocation;
 use simplejwt::users::manage::ManageUsers;
 use simplejwt::users::password::HashingPool;
-use simplejwt::web::axum::{RouterOptions, not_found, router_with};
+use simplejwt::web::axum::{PlainPathsLayer, RouterOptions, not_found, router_with};
 use simplejwt::web::cors::AllowedOriginsLayer;
 use simplejwt::web::endpoint::Authentication;
 use simplejwt::{Auth, Clock as _, KeySet, SessionStore, SystemClock, Tokens};
+use tower::Layer as _;
 
 use crate::claims::ConfiguredClaims;
 use crate::config::{self, Config};
 use crate::database::{self, Database, hashing_pool};
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
+use crate::front;
 use crate::hashes;
 use crate::health::{self, Health, Probe, Probed};
 use crate::purge::Purge;
@@ -72,6 +74,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let health = Health::new(auth.clone(), probe.clone(), tasks.clone());
     let stopping = health.stopping.clone();
     let router = router_with(auth.clone(), &options(config))
+        .merge(front::router(health.clone(), config))
         .merge(health::router(health))
         .fallback(not_found);
     let has_origins = !config.settings.allowed_origins.is_empty();
@@ -81,6 +84,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         Some(cors) => router.layer(cors.clone()),
         None => router,
     };
+    let router = Router::new().fallback_service(PlainPathsLayer.layer(router));
     let site = Site { router, cors: cors.map(Arc::new), stopping };
     Ok(App { site, auth, users, passwords, store, probed, probe, tasks, database_warnings })
 }
@@ -101,7 +105,12 @@ impl App {
         let survey = survey.map_err(|error| database::failed(&error))?;
         // Without it, what computations take on common hardware goes.
         if let Err(error) = self.passwords.calibrate(survey.clone()).await {
-            tracing::warn!(%error, "what a password hash takes can't be measured");
+            let error = chain(&error);
+            tracing::warn!(
+                event = "hash_cost_unknown",
+                error,
+                "what a password hash takes can't be measured"
+            );
         }
         Ok(hashes::warnings(&config.password, self.passwords.hashers(), &survey))
     }
@@ -109,7 +118,7 @@ impl App {
     /// What goes on beside the requests, for as long as the process lives.
     pub(crate) async fn start(&self, config: &Config) {
         for warning in config.settings.warnings().iter().chain(&self.database_warnings) {
-            tracing::warn!("{warning}");
+            tracing::warn!(event = "warning", "{warning}");
         }
         self.probe.start(&self.tasks);
         if config.settings.jwk_url.is_some() {
@@ -117,16 +126,33 @@ impl App {
         }
         // The first refused login, too, takes as much work as the costliest hash in the table.
         match self.hash_warnings(config).await {
-            Ok(warnings) => warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
-            Err(error) => tracing::warn!(%error, "the password hashes can't be read yet"),
+            Ok(warnings) => {
+                for warning in warnings {
+                    tracing::warn!(event = "warning", "{warning}");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    event = "hash_sample_failed",
+                    %error,
+                    "the password hashes can't be read yet"
+                );
+            }
         }
         if config.settings.sessions.revocation == Revocation::Feed {
             // A process that has just started knows what was revoked before it answers.
             match supervisor::caught(self.auth.poll_revocations()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(?error, "the revocations can't be read yet"),
+                Ok(Err(error)) => {
+                    let error = chain(&error);
+                    tracing::warn!(
+                        event = "feed_interrupted",
+                        error,
+                        "the revocations can't be read yet"
+                    );
+                }
                 Err(supervisor::Panicked) => {
-                    tracing::error!("reading the revocations panicked");
+                    tracing::error!(event = "feed_interrupted", "reading the revocations panicked");
                 }
             }
             let auth = self.auth.clone();
@@ -187,6 +213,7 @@ fn options(config: &Config) -> RouterOptions {
         body_limit: server.body_limit,
         gateway: config.gateway.clone(),
         clients: config.oauth_clients.clone(),
+        error: None,
     }
 }
 

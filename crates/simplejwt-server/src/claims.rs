@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use simplejwt::settings::TokenClass;
 use simplejwt::users::manage::ManageUsers;
-use simplejwt::{Claims, Error, Hooks, User, UserId};
+use simplejwt::{Claims, HookError, Hooks, User, UserId};
 
 use crate::config::{self, ClaimSource, OnRefresh};
 use crate::database::failed;
@@ -44,7 +44,7 @@ impl ConfiguredClaims {
         Ok(Self { claims: claims.clone(), users })
     }
 
-    async fn add(&self, user: &User, claims: &mut Claims) -> Result<(), Error> {
+    async fn add(&self, user: &User, claims: &mut Claims) -> Result<(), HookError> {
         for (name, source) in &self.claims.added {
             let value = match source {
                 ClaimSource::Column(column) => user.fields.get(column).cloned().unwrap_or_default(),
@@ -54,7 +54,7 @@ impl ConfiguredClaims {
                 }
                 ClaimSource::Constant(value) => value.clone(),
             };
-            claims.set(name, value).map_err(|error| Error::Hook(error.into()))?;
+            claims.set(name, value)?;
         }
         Ok(())
     }
@@ -67,7 +67,7 @@ impl Hooks for ConfiguredClaims {
         _kind: TokenClass,
         user: &User,
         claims: &mut Claims,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HookError> {
         self.add(user, claims).await
     }
 
@@ -76,7 +76,7 @@ impl Hooks for ConfiguredClaims {
         _kind: TokenClass,
         user: &User,
         claims: &mut Claims,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HookError> {
         match self.claims.on_refresh {
             OnRefresh::Copy => Ok(()),
             OnRefresh::Recompute => self.add(user, claims).await,

@@ -9,7 +9,8 @@ use crate::config;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  failed, or (migrate --check, token inspect, config check) the answer is no
+  1  failed, or (migrate --check, token inspect, config check, health) the answer
+     is no
   2  the command line is wrong
   3  the configuration is wrong
   4  the database can't be used
@@ -27,8 +28,8 @@ Examples:
 #[command(name = "simplejwt", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 #[command(arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// The configuration file (see `simplejwt config example`). Without one, the environment
-    /// alone counts.
+    /// The configuration file (see `simplejwt config example`). Where none is named and the
+    /// environment names no database, ./simplejwt.toml or ./simplejwt-data/simplejwt.toml is read.
     #[arg(long, short, global = true, value_name = "FILE", env = config::CONFIG_FILE)]
     pub(crate) config: Option<PathBuf>,
 
@@ -49,6 +50,14 @@ SIGTERM sends proxies elsewhere for drain_delay (/readyz is 503, answers close t
 connections), then stops accepting, finishes the requests in flight, and exits with 0. SIGINT
 doesn't wait for drain_delay. SIGHUP reads the certificate and the configuration again.")]
     Serve,
+    /// Ask the server that runs by this configuration whether it is ready.
+    #[command(after_help = "Examples:
+  simplejwt health --config /etc/simplejwt.toml
+  SIMPLEJWT_BIND=0.0.0.0:8000 simplejwt health
+
+Asks /readyz at the address of `bind` on this machine. Exits with 0 and prints what it says, or with 1
+and what is in the way.")]
+    Health,
     /// Make the tables that are missing. Django's own are used as they are.
     #[command(after_help = "Examples:
   simplejwt migrate --config simplejwt.toml
@@ -78,6 +87,24 @@ doesn't wait for drain_delay. SIGHUP reads the certificate and the configuration
     /// Check and show the configuration.
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
+    /// Print what completes this program's commands in a shell.
+    #[command(after_help = "Examples:
+  simplejwt completions bash > /usr/share/bash-completion/completions/simplejwt
+  simplejwt completions zsh > /usr/local/share/zsh/site-functions/_simplejwt
+  simplejwt completions fish > ~/.config/fish/completions/simplejwt.fish")]
+    Completions {
+        /// The shell.
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one for each command.
+    #[command(after_help = "Example:
+  simplejwt man /usr/local/share/man/man1 && man simplejwt-user-add")]
+    Man {
+        /// The directory, made if it isn't there.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -107,7 +134,9 @@ pub(crate) enum User {
   simplejwt user add alice --generate-password
   printf %s \"$PASSWORD\" | simplejwt user add alice --password-stdin
 
-A password is never an argument: other users of the machine could read it.")]
+A password is never an argument: other users of the machine could read it. It has to pass Django's
+four default validators: eight characters or more, not digits alone, not one that many people have,
+and not much like the user's name or address.")]
     Add {
         /// The name to log in with.
         #[arg(value_name = "NAME")]
@@ -135,6 +164,21 @@ A password is never an argument: other users of the machine could read it.")]
         #[command(flatten)]
         password: PasswordFrom,
     },
+    /// Delete a user, after ending the user's sessions. Registered tokens stay, without their user, as
+    /// in Django. Rows of other tables that refer to the user are named, and keep it.
+    #[command(after_help = "Examples:
+  simplejwt user delete alice --yes
+  simplejwt user disable alice      # keeps the row, and everything that refers to it
+
+Without --yes it is asked for on the terminal.")]
+    Delete {
+        /// The name to log in with.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Don't ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Let a user log in again.
     #[command(after_help = "Example:\n  simplejwt user enable alice")]
     Enable {
@@ -156,14 +200,16 @@ A password is never an argument: other users of the machine could read it.")]
 
 /// Where a password comes from.
 #[derive(Debug, Args)]
-#[group(multiple = false)]
 pub(crate) struct PasswordFrom {
     /// Read the password from standard input, to its end; one line break at the end is left out.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "generate_password")]
     pub(crate) password_stdin: bool,
     /// Make a random password and print it.
     #[arg(long)]
     pub(crate) generate_password: bool,
+    /// Take any password, be it short, common, digits alone or much like the name.
+    #[arg(long)]
+    pub(crate) no_validate: bool,
 }
 
 #[derive(Debug, Subcommand)]

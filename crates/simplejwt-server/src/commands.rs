@@ -1,11 +1,15 @@
 //! The commands, one a file.
 
 mod config;
+mod health;
 mod key;
 mod migrate;
+mod nearby;
 mod password;
 mod quickstart;
+mod reachable;
 mod session;
+mod shell;
 mod token;
 mod user;
 
@@ -36,18 +40,23 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
             quickstart::run(&options)
         }
         Command::Serve => run_serve(file, &load(file)?),
+        Command::Health => health::run(&load(file)?),
         Command::Migrate { check, for_django } => migrate::run(&load(file)?, check, for_django),
         Command::User(command) => user::run(&load(file)?, command),
         Command::Session(command) => session::run(&load(file)?, command),
         Command::Token(command) => token::run(&load(file)?, command),
         Command::Key(command) => key::run(file, command),
         Command::Config(command) => config::run(file, &command),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { dir } => shell::manual(&dir),
     }
 }
 
-/// The configuration, its warnings told.
+/// The configuration, its warnings told. Where no file is named, one that lies nearby is taken.
 fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
-    let loaded = crate::config::load(file, &Environment::of_process())?;
+    let environment = Environment::of_process();
+    let nearby = if file.is_none() { nearby::find(&environment)? } else { None };
+    let loaded = crate::config::load(file.or(nearby.as_deref()), &environment)?;
     telemetry::warn(&loaded.warnings);
     Ok(loaded)
 }
@@ -65,7 +74,7 @@ fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> 
         }
         let app = app::build(config).await?;
         for warning in beside_django::look(loaded).await? {
-            tracing::warn!("{warning}");
+            tracing::warn!(event = "warning", "{warning}");
         }
         app.start(config).await;
         let reload = Reload::new(file, Environment::of_process(), loaded, tls.as_ref());

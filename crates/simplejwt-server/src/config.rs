@@ -9,11 +9,12 @@ mod claims;
 mod connections;
 mod cookies;
 mod database_url;
-mod duration;
 mod env;
 pub(crate) mod example;
 mod file;
+mod foreign;
 mod gateway;
+mod hashers;
 mod item;
 mod level;
 mod oauth;
@@ -22,7 +23,6 @@ mod sessions;
 mod simple_jwt;
 mod suggest;
 mod syntax;
-mod value;
 mod without_effect;
 
 use std::collections::BTreeMap;
@@ -33,6 +33,7 @@ use std::time::Duration;
 use serde_json::Value;
 use simplejwt::Settings;
 use simplejwt::settings::Secret;
+use simplejwt::settings::value::{self, duration};
 use simplejwt::users::password::{
     DEFAULT_MAX_REFUSAL_WORK, Hasher, Parameters, PoolOptions, Rehash,
 };

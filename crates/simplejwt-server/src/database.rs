@@ -28,7 +28,7 @@ pub(crate) struct Problem {
 /// What is said where no database is named.
 pub(crate) const UNNAMED: &str = "no database is named: set DATABASE_URL=sqlite:////absolute/path/db.sqlite3, \
      postgres://user:password@host/database or mysql://user:password@host/database, or \
-     DATABASE_URL_FILE, or url or path in [database]";
+     DATABASE_URL_FILE, or url or path in [database] of a file that --config names";
 
 /// The database and the table of users that is expected in it.
 #[derive(Debug)]
@@ -222,19 +222,55 @@ impl Database {
         config: &Config,
         pool: HashingPool,
     ) -> Result<Arc<dyn ManageUsers>, Failure> {
+        let opened = self.open_users(self.table.clone(), config, pool).await;
+        opened.map_err(|error| schema(&error))
+    }
+
+    /// The users with those of these columns that their table has, in their fields.
+    pub(crate) async fn users_with(
+        &self,
+        config: &Config,
+        pool: HashingPool,
+        columns: &[&str],
+    ) -> Result<Arc<dyn ManageUsers>, Failure> {
+        let mut left: Vec<&str> = columns.to_vec();
+        loop {
+            let mut table = self.table.clone();
+            table.columns.extend(left.iter().map(|column| (*column).to_owned()));
+            let (column, error) = match self.open_users(table, config, pool.clone()).await {
+                Ok(users) => return Ok(users),
+                Err(error) => match &error {
+                    SchemaError::MissingColumn { column, .. }
+                    | SchemaError::UnreadableColumn { column, .. } => (column.clone(), error),
+                    _ => return Err(schema(&error)),
+                },
+            };
+            let before = left.len();
+            left.retain(|other| *other != column);
+            if left.len() == before {
+                return Err(schema(&error));
+            }
+        }
+    }
+
+    async fn open_users(
+        &self,
+        table: UserTable,
+        config: &Config,
+        pool: HashingPool,
+    ) -> Result<Arc<dyn ManageUsers>, SchemaError> {
         let options = UserOptions { allow_inactive_login: config.users.allow_inactive_login };
-        let table = self.table.clone();
-        let users = match &self.backend {
-            Backend::Sqlite(database) => SqliteUsers::open(database, table, pool, options)
-                .map(|users| Arc::new(users) as Arc<dyn ManageUsers>),
-            Backend::Postgres(database) => PostgresUsers::open(database, table, pool, options)
-                .await
-                .map(|users| Arc::new(users) as Arc<dyn ManageUsers>),
-            Backend::Mysql(database) => MysqlUsers::open(database, table, pool, options)
-                .await
-                .map(|users| Arc::new(users) as Arc<dyn ManageUsers>),
-        };
-        users.map_err(|error| schema(&error))
+        Ok(match &self.backend {
+            Backend::Sqlite(database) => {
+                Arc::new(SqliteUsers::open(database, table, pool, options)?) as Arc<dyn ManageUsers>
+            }
+            Backend::Postgres(database) => {
+                Arc::new(PostgresUsers::open(database, table, pool, options).await?)
+            }
+            Backend::Mysql(database) => {
+                Arc::new(MysqlUsers::open(database, table, pool, options).await?)
+            }
+        })
     }
 }
 
@@ -280,6 +316,7 @@ fn user_table(config: &Config) -> UserTable {
         is_superuser: users.is_superuser,
         last_login: users.last_login,
         columns: config.claims.columns(),
+        child: None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! How a command can fail: a sentence for the person who typed it, and an exit code for scripts.
 
-use std::error::Error as StdError;
 use std::process::ExitCode;
+
+pub(crate) use simplejwt::logging::with_causes as chain;
 
 use crate::config::ConfigError;
 
@@ -68,20 +69,4 @@ impl Failure {
 
 fn lines(failures: &[Failure]) -> String {
     failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
-/// An error and what caused it, on one line.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Transparent wrappers repeat what they wrap.
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text.replace('\n', " ")
 }

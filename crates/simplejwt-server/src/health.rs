@@ -48,6 +48,11 @@ impl Health {
         Self { auth, probe, tasks, stopping: Stopping::default(), told: Told::default() }
     }
 
+    /// What is in the way, for whoever asks.
+    pub(crate) async fn state(&self) -> Option<Cow<'static, str>> {
+        self.trouble().await.map(|(sentence, _)| sentence)
+    }
+
     /// What is in the way: for whoever asks, and for the log.
     async fn trouble(&self) -> Option<(Cow<'static, str>, String)> {
         if let Err(trouble) = self.probe.ask().await {

@@ -11,6 +11,7 @@ mod connecting;
 mod database;
 mod failure;
 mod files;
+mod front;
 mod hashes;
 mod health;
 mod limits;
@@ -18,6 +19,7 @@ mod listening;
 mod output;
 mod purge;
 mod reload;
+mod request_log;
 mod serve;
 mod supervisor;
 mod telemetry;
@@ -36,7 +38,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             for line in failure.to_string().lines() {
-                eprintln!("error: {line}");
+                eprintln!("error: {}", telemetry::seen(line));
             }
             failure.exit_code()
         }

@@ -73,6 +73,7 @@ impl Purge {
                 Ok(Some(purged)) => {
                     if purged.tokens + purged.sessions > 0 {
                         tracing::info!(
+                            event = "purge",
                             tokens = purged.tokens,
                             session_rows = purged.sessions,
                             longest_ms = purged.longest.as_millis(),
@@ -83,7 +84,8 @@ impl Purge {
                     for kept in &purged.referenced {
                         let key = (kept.table.clone(), kept.constraint.clone());
                         if !told.contains(&key) {
-                            tracing::warn!("{}", kept_by(kept));
+                            let message = kept_by(kept);
+                            tracing::warn!(event = "purge_hindered", "{message}");
                             told.push(key);
                         }
                     }

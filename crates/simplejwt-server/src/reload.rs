@@ -53,7 +53,7 @@ impl<'a> Reload<'a> {
         {
             Ok(hangup) => hangup,
             Err(error) => {
-                tracing::warn!(%error, "SIGHUP can't be waited for");
+                tracing::warn!(event = "signal_failed", %error, "SIGHUP can't be waited for");
                 return std::future::pending().await;
             }
         };
@@ -79,12 +79,21 @@ impl<'a> Reload<'a> {
     fn read_certificate(&self, asked: bool, told: &mut Option<String>) {
         let Some(certificate) = &self.certificate else { return };
         match certificate.reload() {
-            Ok(true) => tracing::info!("the certificate was read again, and is shown from now on"),
-            Ok(false) if asked => tracing::info!("the certificate is as it was"),
+            Ok(true) => tracing::info!(
+                event = "certificate_reread",
+                "the certificate was read again, and is shown from now on"
+            ),
+            Ok(false) if asked => {
+                tracing::info!(event = "certificate_same", "the certificate is as it was")
+            }
             Ok(false) => {}
             Err(problem) => {
                 if asked || told.as_ref() != Some(&problem) {
-                    tracing::error!("the certificate stays as it was: {problem}");
+                    tracing::error!(
+                        event = "certificate_refused",
+                        error = problem,
+                        "the certificate stays as it was"
+                    );
                 }
                 *told = Some(problem);
                 return;
@@ -98,18 +107,28 @@ impl<'a> Reload<'a> {
             Ok(new) => new,
             Err(problems) => {
                 for problem in &problems.0 {
-                    tracing::error!("the configuration stays as it was: {problem}");
+                    tracing::error!(
+                        event = "configuration_refused",
+                        error = problem.to_string(),
+                        "the configuration stays as it was"
+                    );
                 }
                 return;
             }
         };
         let mut changes = changes(&self.loaded.given, &new.given);
-        if new.config.log.level != *level && telemetry::set_level(&new.config.log.level) {
+        if new.config.log.level != *level {
+            telemetry::set_level(&new.config.log.level);
             level.clone_from(&new.config.log.level);
             changes.taken.push(LEVEL.to_owned());
         }
         let (taken, left) = (listed(&changes.taken), listed(&changes.left));
-        tracing::info!("the configuration was read again: changed {taken}; after a restart {left}");
+        tracing::info!(
+            event = "configuration_reread",
+            changed = taken,
+            after_restart = left,
+            "the configuration was read again"
+        );
     }
 }
 

@@ -24,16 +24,17 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use simplejwt::web::client::ClientAddress;
 use simplejwt::web::cors::AllowedOriginsLayer;
-use simplejwt::{Clock as _, SystemClock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
 
 use crate::config::{Config, Server};
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::health::Stopping;
 use crate::limits::{Refused, json};
 use crate::listening::{self, Accepted, Listener};
 use crate::reload::Reload;
+use crate::request_log::RequestLog;
 use crate::tls::Tls;
 use crate::{client, supervisor, telemetry};
 use body::{BodyLimits, lazy};
@@ -74,7 +75,11 @@ pub(crate) async fn serve(
         phases.enter(Phase::Draining);
         if first == Signal::Terminate && !server.drain_delay.is_zero() {
             let seconds = server.drain_delay.as_secs_f32();
-            tracing::info!("stopping: /readyz is 503, requests are taken for another {seconds} s");
+            tracing::info!(
+                event = "draining",
+                seconds,
+                "stopping: requests are taken for a while yet"
+            );
             tokio::select! {
                 () = &mut accepting => {}
                 () = tokio::time::sleep(server.drain_delay) => {}
@@ -87,14 +92,16 @@ pub(crate) async fn serve(
         start(accepted, None, &terms, &phases);
     }
 
-    tracing::info!("stopping: finishing the requests in flight");
+    tracing::info!(event = "stopping", "stopping: finishing the requests in flight");
     phases.enter(Phase::Closing);
     tokio::select! {
-        () = phases.all_ended() => tracing::info!("stopped"),
+        () = phases.all_ended() => tracing::info!(event = "stopped", "stopped"),
         () = tokio::time::sleep(server.shutdown_timeout) => {
-            tracing::warn!("stopped, with requests that took longer than shutdown_timeout");
+            tracing::warn!(event = "stopped", "stopped, with requests that took longer than shutdown_timeout");
         }
-        _ = again => tracing::warn!("stopped at once, because the signal came again"),
+        _ = again => {
+            tracing::warn!(event = "stopped", "stopped at once, because the signal came again");
+        }
     }
     Ok(())
 }
@@ -154,7 +161,7 @@ async fn accept(listeners: &[Listener], terms: &Terms, permits: &Arc<Semaphore>,
             Ok(accepted) => start(accepted, Some(permit), terms, phases),
             Err(error) => {
                 // Out of file descriptors, mostly: some are free again in a moment.
-                tracing::warn!(%error, "can't accept a connection");
+                tracing::warn!(event = "accept_failed", %error, "can't accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
@@ -171,7 +178,12 @@ fn start(
     supervisor::spawn_short(async move {
         // A connection that breaks is the client's affair.
         if let Err(error) = connection::serve(stream, peer, &terms, stage).await {
-            tracing::debug!(%error, "connection ended");
+            tracing::debug!(
+                event = "connection_failed",
+                client_address = peer.map(|peer| peer.to_canonical().to_string()),
+                error = chain(&*error),
+                "connection ended"
+            );
         }
         drop(permit);
     });
@@ -187,29 +199,18 @@ async fn answer(
     let (mut head, body) = request.into_parts();
     let settled = refused.map_or_else(|| host::settle(&mut head), Err);
     let client = client::address(&head.headers, peer, limits.proxies);
-    let line = limits.log_requests.then(|| {
-        let (method, path) = match refused {
-            None => (head.method.to_string(), head.uri.path().to_owned()),
-            // What it was isn't known.
-            Some(_) => ("-".to_owned(), "-".to_owned()),
-        };
-        (method, path, SystemClock.now())
-    });
-    let response = match settled {
-        Ok(()) => {
-            if let Some(client) = client {
-                head.extensions.insert(ClientAddress(client));
-            }
-            routed(head, body, site, limits).await
-        }
-        Err(refused) => site.permitted(&head.headers, refused.response()),
-    };
-    if let Some((method, path, start)) = line {
-        let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
-        let status = response.status().as_u16();
-        let peer = client.map_or_else(|| "unix".to_owned(), |client| client.to_string());
-        tracing::info!(target: "simplejwt::request", %peer, %method, %path, status, micros, "answered");
+    let log = RequestLog::begin(&head, refused.is_none(), client, limits.log_requests);
+    if let Some(client) = client {
+        head.extensions.insert(ClientAddress(client));
     }
+    let answering = async {
+        match settled {
+            Ok(()) => routed(head, body, site, limits).await,
+            Err(refused) => site.permitted(&head.headers, refused.response()),
+        }
+    };
+    let mut response = answering.instrument(log.span.clone()).await;
+    log.answered(&mut response);
     response
 }
 
@@ -291,13 +292,14 @@ fn raise_file_limit(max_connections: usize) {
             let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
             limit.current = Some(current);
             if let Err(error) = setrlimit(Resource::Nofile, limit) {
-                tracing::warn!(%error, "can't raise the limit of open files");
+                tracing::warn!(event = "file_limit", %error, "can't raise the limit of open files");
             }
             if current < wanted {
-                tracing::warn!(
+                let message = format!(
                     "at most {current} files can be open, too few for max_connections = \
                      {max_connections}: raise it with `ulimit -n` or LimitNOFILE="
                 );
+                tracing::warn!(event = "file_limit", "{message}");
             }
         }
     }

@@ -112,7 +112,18 @@ impl Supervisor {
                 let failures = task.failures.fetch_add(1, Ordering::Relaxed) + 1;
                 *task.is_down() = true;
                 let again_ms = delay.as_millis();
-                tracing::error!(task = task.name, failures, again_ms, "a task {reason}");
+                let message = match reason {
+                    None => "a task panicked",
+                    Some(_) => "a task ended",
+                };
+                tracing::error!(
+                    event = "task_failed",
+                    task = task.name,
+                    failures,
+                    again_ms,
+                    error = reason,
+                    "{message}"
+                );
                 sleep(delay).await;
                 delay = (delay * 2).min(pace.longest);
             }
@@ -144,13 +155,13 @@ impl Task {
     }
 }
 
-/// Runs the task to its end, which it tells.
+/// Runs the task to its end, which it tells: `None` for a panic.
 async fn run_once<Run>(
     pace: Pace,
     task: &Task,
     run: &impl Fn() -> Run,
     delay: &mut Duration,
-) -> String
+) -> Option<String>
 where
     Run: Future<Output = Ended>,
 {
@@ -170,8 +181,8 @@ where
         }
     };
     match ended {
-        Err(Panicked) => "panicked".into(),
-        Ok(Err(error)) => format!("ended: {}", chain(&*error)),
+        Err(Panicked) => None,
+        Ok(Err(error)) => Some(chain(&*error)),
         Ok(Ok(never)) => match never {},
     }
 }
@@ -283,14 +294,14 @@ mod tests {
         };
         let mut delay = QUICK.longest;
         let ended = run_once(QUICK, &task, &|| async { Err("at once".into()) }, &mut delay).await;
-        assert_eq!((ended.as_str(), delay), ("ended: at once", QUICK.longest));
+        assert_eq!((ended.as_deref(), delay), (Some("at once"), QUICK.longest));
         assert!(*task.is_down());
         let run = || async {
             sleep(QUICK.healthy * 2).await;
             panic!("after a while")
         };
         let ended = run_once(QUICK, &task, &run, &mut delay).await;
-        assert_eq!((ended.as_str(), delay), ("panicked", QUICK.first));
+        assert_eq!((ended, delay), (None, QUICK.first));
         assert!(!*task.is_down());
     }
 

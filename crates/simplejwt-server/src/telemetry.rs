@@ -1,38 +1,48 @@
-//! Logging, to standard error.
+//! Logging, to standard error: docs/logs.md.
 
+mod escape;
+mod fields;
+mod filter;
+mod layer;
+mod line;
+mod tokens;
+
+use std::io::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, reload};
 
 use crate::config::{Log, LogFormat};
+pub(crate) use filter::LOUDEST_DEPENDENCY;
+use layer::LogLayer;
+
+/// What changes the level of a process that runs.
+static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Starts logging as configured. The first caller decides.
 pub(crate) fn start(log: &Log) {
-    let filter = EnvFilter::new(&log.level);
-    let logger = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    let (filter, handle) = reload::Layer::new(filter::targets(&log.level));
     // An error means that logging has been started already.
-    let _ = match log.format {
-        LogFormat::Text => {
-            let logger = logger.with_ansi(false).with_filter_reloading();
-            let filter = logger.reload_handle();
-            let _ = SET_FILTER.set(Box::new(move |new| filter.reload(new).is_ok()));
-            logger.try_init()
-        }
-        LogFormat::Json => {
-            let logger = logger.json().flatten_event(true).with_filter_reloading();
-            let filter = logger.reload_handle();
-            let _ = SET_FILTER.set(Box::new(move |new| filter.reload(new).is_ok()));
-            logger.try_init()
-        }
-    };
+    if Registry::default().with(filter).with(LogLayer::new(log.format, write)).try_init().is_ok() {
+        let _ = LEVEL.set(handle);
+    }
 }
 
-/// What changes the level, once logging has been started.
-static SET_FILTER: OnceLock<Box<dyn Fn(EnvFilter) -> bool + Send + Sync>> = OnceLock::new();
+/// Logs from now on as this level says, which is one that the configuration takes. Nothing happens
+/// where logging hasn't been started.
+pub(crate) fn set_level(level: &str) {
+    if let Some(handle) = LEVEL.get() {
+        // It is gone together with the process.
+        let _ = handle.reload(filter::targets(level));
+    }
+}
 
-/// Logs at another level from now on; whether that could be done.
-pub(crate) fn set_level(level: &str) -> bool {
-    SET_FILTER.get().is_some_and(|set| set(EnvFilter::new(level)))
+/// One line, by one call. Nobody can be told where standard error is closed.
+fn write(line: &str) {
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Where the last panic was.
@@ -44,7 +54,8 @@ pub(crate) fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
         let fixed = panic.payload().downcast_ref::<&'static str>().copied();
-        tracing::error!(place, said = fixed.unwrap_or("(not shown)"), "a panic");
+        let error = fixed.unwrap_or("(not shown)");
+        tracing::error!(event = "panic", place, error, "a panic");
         *LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
     }));
 }
@@ -59,13 +70,21 @@ pub(crate) fn last_panic() -> String {
 pub(crate) fn listening(url: &str, log: &Log) {
     match log.format {
         LogFormat::Text => eprintln!("listening on {url}"),
-        LogFormat::Json => tracing::info!("listening on {url}"),
+        LogFormat::Json => tracing::info!(event = "listening", url, "listening"),
     }
+}
+
+/// A line for whoever types commands, with what can't be seen in it escaped: names of users and
+/// files, and what a database says, may hold anything.
+pub(crate) fn seen(line: &str) -> String {
+    let mut seen = String::with_capacity(line.len());
+    escape::sentence(&mut seen, line);
+    seen
 }
 
 /// What is allowed but shouldn't be.
 pub(crate) fn warn(warnings: &[String]) {
     for warning in warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {}", seen(warning));
     }
 }

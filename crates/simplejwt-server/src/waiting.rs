@@ -34,7 +34,7 @@ pub(crate) async fn for_database<S: Future>(
         let problem = match opened {
             Ok(_) => {
                 if told.is_some() {
-                    tracing::info!("the database is there");
+                    tracing::info!(event = "database_found", "the database is there");
                 }
                 return Ok(true);
             }
@@ -47,10 +47,11 @@ pub(crate) async fn for_database<S: Future>(
         }
         if told.is_none_or(|told| told.elapsed() >= TELL) {
             told = Some(Instant::now());
-            tracing::warn!(
+            let message = format!(
                 "waiting for the database, up to {} s: {problem}",
                 left.as_secs_f32().ceil()
             );
+            tracing::warn!(event = "database_awaited", "{message}");
         }
         tokio::select! {
             () = sleep(PAUSE.min(left)) => {}
@@ -60,6 +61,6 @@ pub(crate) async fn for_database<S: Future>(
 }
 
 fn stopped() -> bool {
-    tracing::info!("stopped while waiting for the database");
+    tracing::info!(event = "stopped", "stopped while waiting for the database");
     false
 }

@@ -10,8 +10,6 @@ mod process;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -40,7 +38,7 @@ impl Site {
         let site = Self { directory, url };
         for (args, input) in [
             (&["migrate"][..], ""),
-            (&["user", "add", "alice", "--password-stdin"][..], "wonderland\n"),
+            (&["user", "add", "alice", "--password-stdin", "--no-validate"][..], "wonderland\n"),
         ] {
             let output = run_with_input(args, &site.environment(&[]), input);
             assert!(output.status.success(), "{}", stderr(&output));
@@ -64,31 +62,6 @@ fn log_in(server: &Server) -> Response {
     let response = server.post("/api/token/", r#"{"username":"alice","password":"wonderland"}"#);
     assert_eq!(response.status, 200, "{response:?}");
     response
-}
-
-#[test]
-fn quickstart_makes_everything_and_its_lines_work_as_they_are_printed() {
-    let place = tempfile::tempdir().unwrap();
-    let server = Server::start(&["quickstart"], &[ANY_PORT], place.path());
-    let printed = server.stdout_up_to("logout/");
-    let dir = place.path().join("simplejwt-data");
-    modes(&dir, &[("", 0o700), ("signing.key", 0o600), ("simplejwt.toml", 0o600)]);
-    assert!(dir.join("db.sqlite3").exists());
-    assert_eq!(printed.matches("shown this once").count(), 1);
-
-    let (_, script) = printed.split_once("# log in").unwrap();
-    let output = Command::new("sh").args(["-euc", script]).output().unwrap();
-    let (said, errors) = (stdout(&output), stderr(&output));
-    let answers: Vec<&str> = said.lines().collect();
-    let [login, welcome, refreshed, sessions, logged_out] = answers[..] else {
-        panic!("five answers in: {said}\n{errors}");
-    };
-    assert!(login.starts_with(r#"{"refresh":"#), "{login}");
-    assert_eq!(welcome, r#"{"message":"Welcome, admin!"}"#);
-    assert!(refreshed.starts_with(r#"{"access":"#) && refreshed.contains(r#""refresh":"#));
-    assert!(sessions.contains(r#""current":true"#) && sessions.contains("127.0.0.1"), "{sessions}");
-    assert_eq!(logged_out, r#"{"ended":1}"#);
-    assert!(server.stop().success());
 }
 
 #[test]
@@ -512,15 +485,6 @@ fn keys_are_fetched_from_jwk_url_and_not_for_every_unknown_kid() {
     }
     assert_eq!(protected(&good).status, 200);
     assert_eq!(asked.load(Ordering::SeqCst), 1);
-}
-
-#[cfg(unix)]
-fn modes(dir: &Path, expected: &[(&str, u32)]) {
-    use std::os::unix::fs::PermissionsExt as _;
-    for (name, mode) in expected {
-        let found = fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777;
-        assert_eq!(found, *mode, "{name}: {found:o}");
-    }
 }
 
 #[test]

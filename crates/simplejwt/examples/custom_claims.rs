@@ -8,20 +8,22 @@
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 
-use async_trait::async_trait;
+use simplejwt::async_trait;
 use simplejwt::settings::TokenClass;
 use simplejwt::users::memory::MemoryUsers;
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
-use simplejwt::{Access, Auth, Claims, Credentials, Error, Hooks, Settings, Token, Tokens, User};
+use simplejwt::{
+    Access, Auth, Claims, Credentials, Error, HookError, Hooks, Settings, Token, Tokens, User,
+};
 
 /// Who works where: a table in a real program.
 #[derive(Debug)]
 struct Departments(BTreeMap<&'static str, &'static str>);
 
 impl Departments {
-    fn set(&self, user: &User, claims: &mut Claims) -> Result<(), Error> {
+    fn set(&self, user: &User, claims: &mut Claims) -> Result<(), HookError> {
         let department = self.0.get(user.username.as_str());
-        claims.set("department", department).map_err(|error| Error::Hook(error.into()))
+        Ok(claims.set("department", department)?)
     }
 }
 
@@ -38,7 +40,7 @@ impl Hooks for Departments {
         _: TokenClass,
         user: &User,
         claims: &mut Claims,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HookError> {
         self.set(user, claims)
     }
 
@@ -49,7 +51,7 @@ impl Hooks for Departments {
         _: TokenClass,
         user: &User,
         claims: &mut Claims,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HookError> {
         self.set(user, claims)
     }
 

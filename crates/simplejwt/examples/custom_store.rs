@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
+use simplejwt::async_trait;
 use simplejwt::store::{
     Blacklisting, FlushExpired, Flushed, OutstandingToken, Position, Rotation, conformance,
 };

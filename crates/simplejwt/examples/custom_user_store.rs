@@ -11,10 +11,10 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::routing::get;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use simplejwt::async_trait;
 use simplejwt::users::password::{Hasher, Hashers, HashingPool, PoolOptions};
 use simplejwt::web::axum::{CurrentUser, RouterOptions, router_with};
 use simplejwt::{

@@ -13,14 +13,14 @@
 
 use std::error::Error as StdError;
 
-use async_trait::async_trait;
 use axum::Router;
+use simplejwt::async_trait;
 use simplejwt::settings::TokenClass;
 use simplejwt::users::memory::MemoryUsers;
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
 use simplejwt::web::axum::{RouterOptions, router_with};
 use simplejwt::web::endpoint::{Authentication, GatewayOptions};
-use simplejwt::{Auth, Claims, Error, Hooks, Settings, Tokens, User};
+use simplejwt::{Auth, Claims, HookError, Hooks, Settings, Tokens, User};
 use tokio::net::TcpListener;
 
 #[derive(Debug)]
@@ -33,8 +33,8 @@ impl Hooks for Department {
         _: TokenClass,
         _: &User,
         claims: &mut Claims,
-    ) -> Result<(), Error> {
-        claims.set("department", "research").map_err(|error| Error::Hook(error.into()))
+    ) -> Result<(), HookError> {
+        Ok(claims.set("department", "research")?)
     }
 }
 

@@ -74,6 +74,9 @@ pub enum Error {
     /// The authorization header hasn't the form `Bearer <token>`.
     #[error("malformed authorization header")]
     BadAuthorizationHeader,
+    /// A header field that may stand once only stands twice (RFC 9110 section 5.3): its name.
+    #[error("the header field {0} is there more than once")]
+    RepeatedHeader(String),
     /// A protected route was given a token that none of `AUTH_TOKEN_CLASSES` takes.
     #[error("token not valid for any token type: {}", messages(.0))]
     TokenNotValid(Vec<TokenMessage>),
@@ -185,6 +188,7 @@ impl Error {
             Self::NoActiveAccount | Self::NoActiveAccountForToken => "no_active_account",
             Self::NotAuthenticated => "not_authenticated",
             Self::BadAuthorizationHeader => "bad_authorization_header",
+            Self::RepeatedHeader(_) => "repeated_header",
             Self::UserNotFound => "user_not_found",
             Self::UserInactive => "user_inactive",
             Self::PasswordChanged => "password_changed",

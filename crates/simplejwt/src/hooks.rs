@@ -1,13 +1,14 @@
 //! What upstream does with import strings: an application's own rules, as one trait.
 
-use std::fmt;
+mod error;
+mod shared;
 
 use async_trait::async_trait;
 
 use crate::claims::Claims;
-use crate::error::Error;
 use crate::settings::{Settings, TokenClass};
 use crate::users::{Credentials, User};
+pub use error::HookError;
 
 /// The places where an application has a say. Every method's default is Django's behaviour.
 ///
@@ -19,31 +20,43 @@ use crate::users::{Credentials, User};
 /// is the user store's to say. (Upstream lets `get_token` overwrite them.)
 ///
 /// # Errors
-/// A hook's error is the answer to the request. [`Error::Hook`] with a cause of your own is a 500
-/// without details, and a log line with the cause; [`Error::NoActiveAccount`] or
-/// [`Error::PermissionDenied`] refuse as they do anywhere else.
+/// A hook's error is the answer to the request, and any error becomes one by `?`
+/// ([`HookError`]): one of your own is a 500 without details, and a log line with the cause;
+/// [`Error::NoActiveAccount`](crate::Error::NoActiveAccount) or
+/// [`Error::PermissionDenied`](crate::Error::PermissionDenied) refuse as they do anywhere else.
 ///
 /// ```
-/// use simplejwt::{Claims, Error, Hooks, User};
 /// use simplejwt::settings::TokenClass;
+/// use simplejwt::{Claims, Error, HookError, Hooks, User};
 ///
-/// #[derive(Debug)]
-/// struct WithName;
+/// struct WithTeam;
 ///
-/// #[async_trait::async_trait]
-/// impl Hooks for WithName {
+/// #[simplejwt::async_trait]
+/// impl Hooks for WithTeam {
 ///     async fn extra_claims(
 ///         &self,
 ///         _kind: TokenClass,
 ///         user: &User,
 ///         claims: &mut Claims,
-///     ) -> Result<(), Error> {
-///         claims.set("name", &user.username).map_err(|error| Error::Hook(error.into()))
+///     ) -> Result<(), HookError> {
+///         let teams = std::fs::read_to_string("/etc/teams")?;
+///         let Some(team) = teams.lines().position(|name| name == user.username) else {
+///             return Err(Error::PermissionDenied.into());
+///         };
+///         claims.set("team", team)?;
+///         Ok(())
 ///     }
 /// }
 /// ```
+///
+/// `Arc<T>` and `Box<T>` of hooks are hooks.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `Hooks`",
+    label = "`Hooks` isn't implemented for `{Self}`",
+    note = "write `#[simplejwt::async_trait] impl Hooks for …` with the methods that differ from Django's behaviour: none has to be there"
+)]
 #[async_trait]
-pub trait Hooks: fmt::Debug + Send + Sync + 'static {
+pub trait Hooks: Send + Sync + 'static {
     /// Whether this user may have tokens: asked at login and at every refresh. Upstream:
     /// `USER_AUTHENTICATION_RULE`.
     fn may_authenticate(&self, settings: &Settings, user: &User) -> bool {
@@ -60,7 +73,7 @@ pub trait Hooks: fmt::Debug + Send + Sync + 'static {
         _kind: TokenClass,
         _user: &User,
         _claims: &mut Claims,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HookError> {
         Ok(())
     }
 
@@ -80,7 +93,7 @@ pub trait Hooks: fmt::Debug + Send + Sync + 'static {
         _kind: TokenClass,
         _user: &User,
         _claims: &mut Claims,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HookError> {
         Ok(())
     }
 

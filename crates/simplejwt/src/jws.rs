@@ -8,6 +8,7 @@
 mod algorithm;
 mod crypto;
 mod header;
+mod nesting;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub(crate) use algorithm::{Curve, KeyKind};
@@ -15,6 +16,7 @@ pub(crate) use crypto::{
     PrivateKey, PublicKey, Signer, SigningFailed, Verifier, generate_pkcs8, sha256,
 };
 pub(crate) use header::Header;
+pub(crate) use nesting::{MAX_DEPTH, depth};
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use crypto::MAX_SIGNATURE_LEN;

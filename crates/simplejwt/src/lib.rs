@@ -9,6 +9,7 @@ pub mod hooks;
 pub mod jwk;
 pub mod jws;
 pub mod keys;
+pub mod logging;
 mod panics;
 mod random;
 mod revocation;
@@ -19,10 +20,14 @@ pub mod token;
 pub mod users;
 pub mod web;
 
+/// What `impl`s of [`UserStore`], [`TokenStore`], [`SessionStore`], [`Hooks`],
+/// [`KeySource`](keys::KeySource) and [`Permission`](web::permission) are marked with: the
+/// [`async_trait`](https://docs.rs/async-trait) crate's macro, in the version these traits are made with.
+pub use async_trait::async_trait;
 pub use claims::Claims;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, StoreError, TokenError};
-pub use hooks::{DefaultHooks, Hooks};
+pub use hooks::{DefaultHooks, HookError, Hooks};
 pub use keys::{Algorithm, KeySet, SigningKey, VerifyingKey};
 pub use service::Auth;
 pub use settings::Settings;

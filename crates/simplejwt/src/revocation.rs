@@ -203,7 +203,11 @@ impl Revoked {
                     let cause = "databases with different histories answer in turn";
                     return Err(StoreError::unavailable("revocations", cause));
                 }
-                tracing::warn!(reason, "the feed of revocations is another one: reading all of it");
+                tracing::warn!(
+                    event = "feed_restarted",
+                    reason,
+                    "the feed of revocations is another one: reading all of it"
+                );
                 (after, is_read_anew) = (0, true);
                 continue;
             }
@@ -215,7 +219,8 @@ impl Revoked {
             state.heard = Heard { sequence: after, mark: found.last, timeline };
             if state.len() > self.max_entries {
                 tracing::error!(
-                    max = self.max_entries,
+                    event = "feed_overflowed",
+                    limit = self.max_entries,
                     "more revocations than feed_max_entries: the database is asked instead"
                 );
                 // What comes next is no use without what was before it.

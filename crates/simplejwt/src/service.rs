@@ -7,6 +7,7 @@ mod refresh;
 mod revocation;
 mod sessions;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, TokenError, TokenMessage};
 use crate::hooks::{DefaultHooks, Hooks};
 use crate::keys::{JwsError, RemoteKeys};
+use crate::logging::cut;
 use crate::revocation::Revoked;
 use crate::settings::{
     AtLimit, Revocation, SESSION_CLAIM, Settings, SettingsError, TokenAtRest, TokenClass,
@@ -72,6 +74,8 @@ pub struct Auth {
     revoked: Arc<Revoked>,
     retention: Arc<Retention>,
     client: Option<Arc<Client>>,
+    /// What an edge keeps with the flows that it hands around; nothing to the flows themselves.
+    edge: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Auth {
@@ -90,17 +94,19 @@ impl Auth {
             revoked,
             retention,
             client: None,
+            edge: None,
         }
     }
 
-    /// With these users.
+    /// With these users: a store, or an `Arc` of one that is shared with others.
     #[must_use]
     pub fn with_users(mut self, users: impl UserStore) -> Self {
         self.users = Some(Arc::new(users));
         self
     }
 
-    /// With this store, which is used if `token_blacklist` is on, and without sessions.
+    /// With this store, or the one behind this `Arc`, which is used if `token_blacklist` is on, and
+    /// without sessions.
     #[must_use]
     pub fn with_store(mut self, store: impl TokenStore) -> Self {
         self.store = Some(Arc::new(store));
@@ -108,8 +114,8 @@ impl Auth {
         self
     }
 
-    /// With this store, which is used if `token_blacklist` is on, and with sessions unless the
-    /// settings switch them off.
+    /// With this store, or the one behind this `Arc`, which is used if `token_blacklist` is on, and
+    /// with sessions unless the settings switch them off.
     #[must_use]
     pub fn with_sessions(mut self, store: impl SessionStore) -> Self {
         let store: Arc<dyn SessionStore> = Arc::new(store);
@@ -118,14 +124,14 @@ impl Auth {
         self
     }
 
-    /// With users that are shared with others.
+    /// As [`with_users`](Self::with_users), which takes an `Arc` as well.
     #[must_use]
     pub fn with_shared_users(mut self, users: Arc<dyn UserStore>) -> Self {
         self.users = Some(users);
         self
     }
 
-    /// As [`with_sessions`](Self::with_sessions), with a store that is shared with others.
+    /// As [`with_sessions`](Self::with_sessions), which takes an `Arc` as well.
     #[must_use]
     pub fn with_shared_sessions(mut self, store: Arc<dyn SessionStore>) -> Self {
         self.store = Some(Arc::clone(&store) as Arc<dyn TokenStore>);
@@ -167,6 +173,15 @@ impl Auth {
     pub fn with_hooks(mut self, hooks: impl Hooks) -> Self {
         self.hooks = Arc::new(hooks);
         self
+    }
+
+    pub(crate) fn with_edge(mut self, kept: impl Any + Send + Sync) -> Self {
+        self.edge = Some(Arc::new(kept));
+        self
+    }
+
+    pub(crate) fn edge<T: Any>(&self) -> Option<&T> {
+        self.edge.as_deref()?.downcast_ref()
     }
 
     /// The tokens.
@@ -289,11 +304,24 @@ impl Auth {
         let (jti, user_id) = (&spent.jti, spent.user_id.as_ref().map_or("", |id| id.as_str()));
         match outcome {
             Blacklisting::Blacklisted => {
-                tracing::info!(?jti, ?user_id, address = self.address(), "token blacklisted");
+                tracing::info!(
+                    event = "token_blacklisted",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    user_id,
+                    "token blacklisted"
+                );
                 Ok(())
             }
             Blacklisting::AlreadyBlacklisted => {
-                tracing::warn!(?jti, address = self.address(), "blacklisted token presented");
+                tracing::warn!(
+                    event = "blacklisted_token_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    "blacklisted token presented"
+                );
                 Err(TokenError::Blacklisted.into())
             }
         }
@@ -398,8 +426,13 @@ impl Auth {
         match self.user_store()?.authenticate(credentials).await? {
             Some(user) if self.hooks.may_authenticate(self.settings(), &user) => Ok(user),
             _ => {
-                // As `Debug`, so that no control character reaches a log.
-                tracing::warn!(username = ?credentials.username, "login refused");
+                tracing::warn!(
+                    event = "login_refused",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    username = &*cut(&credentials.username),
+                    "login refused"
+                );
                 self.hooks.on_login_failed(credentials).await;
                 Err(Error::NoActiveAccount)
             }
@@ -417,7 +450,13 @@ impl Auth {
     ) -> Result<(), Error> {
         let begun = self.begin(token, encoded, user, now).await;
         if matches!(begun, Err(Error::TooManySessions)) {
-            tracing::warn!(user_id = ?user.id.as_str(), "login refused: too many sessions");
+            tracing::warn!(
+                event = "session_limit_reached",
+                client_address = self.client_address(),
+                user_agent = self.user_agent(),
+                user_id = user.id.as_str(),
+                "login refused: too many sessions"
+            );
             self.hooks.on_login_failed(credentials).await;
         }
         begun
@@ -427,7 +466,13 @@ impl Auth {
         if self.settings().update_last_login {
             self.user_store()?.update_last_login(&user.id, now).await?;
         }
-        tracing::info!(user_id = ?user.id.as_str(), "logged in");
+        tracing::info!(
+            event = "login",
+            client_address = self.client_address(),
+            user_agent = self.user_agent(),
+            user_id = user.id.as_str(),
+            "logged in"
+        );
         self.hooks.on_login_success(user).await;
         Ok(())
     }
@@ -506,7 +551,13 @@ impl Auth {
         if self.settings().token_blacklist {
             let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
             if self.is_spent(&jti).await? {
-                tracing::warn!(?jti, address = self.address(), "blacklisted token presented");
+                tracing::warn!(
+                    event = "blacklisted_token_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    "blacklisted token presented"
+                );
                 return Err(TokenError::Blacklisted.into());
             }
         }
@@ -604,7 +655,14 @@ impl Auth {
         match sessions.open(&open).await.map_err(Error::Store)? {
             Opening::Opened { evicted: 0 } => {}
             Opening::Opened { evicted } => {
-                tracing::info!(user_id = ?user.id.as_str(), evicted, "sessions ended to make room");
+                tracing::info!(
+                    event = "sessions_evicted",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    user_id = user.id.as_str(),
+                    ended = evicted,
+                    "sessions ended to make room"
+                );
             }
             Opening::TooMany => return Err(Error::TooManySessions),
         }
@@ -624,9 +682,14 @@ impl Auth {
         self.client.as_deref().cloned().unwrap_or_default()
     }
 
-    /// The client's address for the log; empty where it isn't known.
-    fn address(&self) -> &str {
-        self.client.as_deref().and_then(|client| client.address.as_deref()).unwrap_or_default()
+    /// The client's address for the log, where it is known.
+    fn client_address(&self) -> Option<&str> {
+        self.client.as_deref()?.address.as_deref()
+    }
+
+    /// What the client calls itself, for the log.
+    fn user_agent(&self) -> Option<&str> {
+        self.client.as_deref()?.user_agent.as_deref()
     }
 
     /// How long the end of a session that ends now has to be remembered.
@@ -687,9 +750,9 @@ impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth")
             .field("tokens", &self.tokens)
-            .field("users", &self.users)
-            .field("store", &self.store)
-            .field("hooks", &self.hooks)
-            .finish()
+            .field("users", &self.users.is_some())
+            .field("store", &self.store.is_some())
+            .field("sessions", &self.sessions.is_some())
+            .finish_non_exhaustive()
     }
 }

@@ -3,18 +3,22 @@
 //!
 //! Settings that hold dotted paths upstream are hooks here: see [`NOT_APPLICABLE`].
 
+mod dictionary;
 mod key_set;
+mod origins;
 mod sessions;
 mod transport;
 mod validate;
+pub mod value;
 mod values;
 
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "web")]
+pub(crate) use origins::is_allowed;
 pub use sessions::{AtLimit, FeedLost, Revocation, SESSION_CLAIM, SessionSettings, TokenAtRest};
 pub use transport::{CookieSettings, SameSite, Transport};
-#[cfg(feature = "web")]
 #[cfg(feature = "web")]
 pub(crate) use transport::{has_prefix, is_cookie_path};
 pub use values::{Audience, Secret, TokenClass};
@@ -26,12 +30,26 @@ pub const NOT_APPLICABLE: &[(&str, &str)] = &[
     ("JSON_ENCODER", "a Python class; claims are any `serde::Serialize` value"),
     ("TOKEN_USER_CLASS", "a Python class; `Token<Access>` is the stateless user"),
     ("USER_AUTHENTICATION_RULE", "a Python function; `Hooks::may_authenticate`"),
-    ("TOKEN_OBTAIN_SERIALIZER", "a Python class; `Hooks::extra_claims` and `Auth::obtain_pair`"),
-    ("TOKEN_REFRESH_SERIALIZER", "a Python class; `Hooks` and `Auth::refresh`"),
+    (
+        "TOKEN_OBTAIN_SERIALIZER",
+        "a Python class; the claims it adds are `[claims]` in the server, `Hooks::extra_claims` in the library; `Auth::obtain_pair`",
+    ),
+    (
+        "TOKEN_REFRESH_SERIALIZER",
+        "a Python class; `claims_on_refresh` in the server, `Hooks` and `Auth::refresh` in the library",
+    ),
     ("TOKEN_VERIFY_SERIALIZER", "a Python class; `Auth::verify`"),
     ("TOKEN_BLACKLIST_SERIALIZER", "a Python class; `Auth::blacklist`"),
-    ("SLIDING_TOKEN_OBTAIN_SERIALIZER", "a Python class; `Auth::obtain_sliding`"),
-    ("SLIDING_TOKEN_REFRESH_SERIALIZER", "a Python class; `Auth::refresh_sliding`"),
+    (
+        "SLIDING_TOKEN_OBTAIN_SERIALIZER",
+        "a Python class; the claims it adds are `[claims]` in the server, `Hooks::extra_claims` in the library; `Auth::obtain_sliding`",
+    ),
+    (
+        "SLIDING_TOKEN_REFRESH_SERIALIZER",
+        "a Python class; `claims_on_refresh` in the server, `Hooks` and `Auth::refresh_sliding` in the library",
+    ),
+    ("ON_LOGIN_SUCCESS", "a Python function of the next release; `Hooks::on_login_success`"),
+    ("ON_LOGIN_FAILED", "a Python function of the next release; `Hooks::on_login_failed`"),
 ];
 
 /// The settings, named as upstream's keys in lower case.
@@ -45,6 +63,21 @@ pub const NOT_APPLICABLE: &[(&str, &str)] = &[
 ///     ..Settings::default()
 /// };
 /// assert!(settings.validate().is_ok());
+/// ```
+///
+/// Serde reads them from JSON, TOML or anything else, as a `SIMPLE_JWT` dictionary: names in upper
+/// or lower case, values as in the server's `[simple_jwt]` ([`value`]); a setting that is unknown,
+/// there twice or of another type is an error that says what to write. What isn't there has its
+/// default. `sessions` and `cookies` are tables within it, of the names that those of the server have.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let settings: simplejwt::Settings = serde_json::from_str(
+///     r#"{"ACCESS_TOKEN_LIFETIME": "15m", "ROTATE_REFRESH_TOKENS": true, "AUDIENCE": ["a", "b"]}"#,
+/// )?;
+/// assert_eq!(settings.access_token_lifetime, Duration::from_secs(900));
+/// # Ok::<_, serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -147,9 +180,12 @@ pub struct Settings {
     /// own. Default: as [`CookieSettings`] says.
     pub cookies: CookieSettings,
     /// The origins of single-page applications that are served from elsewhere, each as browsers
-    /// write it: `https://app.example.com`. They may read answers and send credentials (CORS),
-    /// and with cookies their unsafe requests count as one's own; django-cors-headers' `CORS_ALLOWED_ORIGINS` and
-    /// Django's `CSRF_TRUSTED_ORIGINS`. Default: none.
+    /// write it: `https://app.example.com`. Those of apps and extensions have a scheme of their own:
+    /// `capacitor://localhost`, `tauri://localhost`, `chrome-extension://ID`. `https://*.example.com`
+    /// is every sub-domain at any depth, and not the domain itself: only where all of them are one's
+    /// own. They may read answers and send credentials (CORS), and with cookies their unsafe requests
+    /// count as one's own; django-cors-headers' `CORS_ALLOWED_ORIGINS` and Django's
+    /// `CSRF_TRUSTED_ORIGINS`. Default: none.
     pub allowed_origins: Vec<String>,
 }
 

@@ -43,7 +43,7 @@ pub mod postgres;
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(dead_code, reason = "each database uses a part of it")
 )]
-mod references;
+pub(crate) mod references;
 pub mod retention;
 #[cfg(feature = "sql")]
 #[cfg_attr(
@@ -52,6 +52,7 @@ pub mod retention;
 )]
 pub mod schema;
 pub mod session;
+mod shared;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
@@ -128,8 +129,16 @@ pub enum Blacklisting {
 /// - Calls may come from any number of tasks, processes and machines at once.
 ///
 /// There are no default methods on purpose: a store that forgot one would be a hole.
+///
+/// `Arc<T>` and `Box<T>` of a store are stores, `Arc<dyn TokenStore>` too.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store of tokens",
+    label = "`TokenStore` isn't implemented for `{Self}`",
+    note = "write `#[simplejwt::async_trait] impl TokenStore for …`, and run `simplejwt::store::conformance` on it (feature `testing`)",
+    note = "the stores of this crate are in `simplejwt::store`: `memory`, and behind features of their names `sqlite`, `postgres` and `mysql`"
+)]
 #[async_trait]
-pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
+pub trait TokenStore: Send + Sync + 'static {
     /// Registers a token. One that is registered under the same `jti` already stays as it is.
     async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError>;
 

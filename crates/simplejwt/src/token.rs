@@ -384,11 +384,12 @@ impl Tokens {
         let user_id = self.user_id(token);
         let user_id = user_id.as_ref().map(UserId::as_str);
         tracing::warn!(
-            ?user_id,
+            event = "token_long",
+            user_id,
             token_type = T::NAME,
             bytes,
-            most = MAX_TOKEN_BYTES,
-            ?claim,
+            limit = MAX_TOKEN_BYTES,
+            claim,
             claim_bytes,
             "a token is long: one over the limit isn't issued, and cookies and proxies take less"
         );

@@ -14,6 +14,12 @@ pub(crate) mod column;
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(dead_code, reason = "each database uses a part of it")
 )]
+mod delete;
+#[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
 pub(crate) mod fields;
 #[cfg(feature = "passwords")]
 mod login;
@@ -33,6 +39,12 @@ pub mod manage;
 pub mod memory;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+#[cfg(feature = "sql")]
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(dead_code, reason = "each database uses a part of it")
+)]
+mod naming;
 #[cfg(feature = "passwords")]
 pub mod password;
 #[cfg(feature = "postgres")]
@@ -49,6 +61,7 @@ mod rights;
     allow(dead_code, reason = "each database uses a part of it")
 )]
 pub(crate) mod sample;
+mod shared;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "sql")]
@@ -65,7 +78,7 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 
 /// The value of the user's `USER_ID_FIELD`, in the canonical text form that goes into
 /// `USER_ID_CLAIM`: `"1"`, a hyphenated lower-case UUID, or the text itself.
@@ -177,8 +190,33 @@ impl fmt::Debug for Credentials {
 /// - [`find`](Self::find) answers for inactive users too; the flows decide. An id that the key's
 ///   type can't hold (`"abc"` for an integer key) is `None`, not an error.
 /// - An error means that the question couldn't be answered, never that the answer is no.
+///
+/// `Arc<T>` and `Box<T>` of a store are stores, `Arc<dyn UserStore>` too.
+///
+/// ```
+/// use simplejwt::{Credentials, StoreError, User, UserId, UserStore};
+///
+/// /// Users who log in elsewhere: their tokens come from there, and their rows are asked for here.
+/// struct Members(std::collections::BTreeMap<UserId, User>);
+///
+/// #[simplejwt::async_trait]
+/// impl UserStore for Members {
+///     async fn authenticate(&self, _: &Credentials) -> Result<Option<User>, StoreError> {
+///         Ok(None)
+///     }
+///     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+///         Ok(self.0.get(id).cloned())
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store of users",
+    label = "`UserStore` isn't implemented for `{Self}`",
+    note = "write `#[simplejwt::async_trait] impl UserStore for …` with `authenticate` and `find`",
+    note = "the stores of this crate are in `simplejwt::users`, each behind a feature: `sqlite`, `postgres`, `mysql`, and `passwords` for the one in memory"
+)]
 #[async_trait]
-pub trait UserStore: fmt::Debug + Send + Sync + 'static {
+pub trait UserStore: Send + Sync + 'static {
     /// The user whose credentials these are. May make the stored hash anew, now that the password
     /// is at hand.
     async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError>;
@@ -196,8 +234,20 @@ pub trait UserStore: fmt::Debug + Send + Sync + 'static {
         Ok(password::PasswordSurvey::default())
     }
 
-    /// Notes that the user has logged in (`UPDATE_LAST_LOGIN`).
-    async fn update_last_login(&self, id: &UserId, at: Timestamp) -> Result<(), StoreError>;
+    /// Notes that the user has logged in: asked only with
+    /// [`Settings::update_last_login`](crate::Settings::update_last_login), upstream's
+    /// `UPDATE_LAST_LOGIN`.
+    ///
+    /// # Errors
+    /// Unless a store implements it, always: the setting would have no effect otherwise.
+    async fn update_last_login(&self, _id: &UserId, _at: Timestamp) -> Result<(), StoreError> {
+        Err(StoreError::new(
+            "update_last_login",
+            StoreErrorKind::Incompatible,
+            "UPDATE_LAST_LOGIN is on, and this store of users doesn't implement \
+             UserStore::update_last_login: implement it, or switch the setting off",
+        ))
+    }
 
     /// The names of the user's groups, sorted, whether the user is active or not. Unless a store
     /// has groups, nobody is in any.

@@ -13,6 +13,8 @@ pub mod authorization;
 pub mod axum;
 #[cfg(feature = "web")]
 mod body;
+#[cfg(feature = "web")]
+mod charset;
 pub mod client;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod cookies;
@@ -22,6 +24,7 @@ pub mod cors;
 mod csrf;
 #[cfg(feature = "web")]
 pub mod endpoint;
+mod error_shape;
 #[cfg(feature = "web")]
 mod form;
 #[cfg(feature = "web")]
@@ -30,11 +33,19 @@ mod json;
 mod kept;
 #[cfg(feature = "tower")]
 pub mod layer;
+#[cfg(feature = "web")]
+mod multipart;
 mod object;
+#[cfg(feature = "web")]
+mod parameters;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod permission;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod request;
+#[cfg(feature = "web")]
+pub mod request_id;
+#[cfg(any(feature = "tower", feature = "web"))]
+mod singleton;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod transport;
 #[cfg(feature = "web")]
@@ -44,7 +55,10 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::error::Error;
+use crate::logging::with_causes;
+use crate::service::Auth;
 use crate::settings::Settings;
+pub use error_shape::{ErrorCode, ErrorShape, Refusal};
 pub use object::Json;
 use object::{object, texts};
 
@@ -75,7 +89,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::UserNotFound
         | Error::UserInactive
         | Error::PasswordChanged => StatusCode::UNAUTHORIZED,
-        Error::SessionUnknown => StatusCode::BAD_REQUEST,
+        Error::SessionUnknown | Error::RepeatedHeader(_) => StatusCode::BAD_REQUEST,
         Error::TooManySessions | Error::PermissionDenied | Error::CrossOrigin => {
             StatusCode::FORBIDDEN
         }
@@ -113,6 +127,10 @@ pub fn body(error: &Error) -> Json {
         Error::BadAuthorizationHeader => {
             with_code("Authorization header must contain two space-delimited values")
         }
+        Error::RepeatedHeader(name) => object([
+            ("detail", format!("The header field \"{name}\" is there more than once.").into()),
+            ("code", error.code().into()),
+        ]),
         Error::AmbiguousCookies => {
             with_code("The request has the cookies of two users: log in again.")
         }
@@ -170,12 +188,19 @@ pub(crate) fn body_under(error: &Error, settings: &Settings) -> Json {
     }
 }
 
-/// An error as a complete answer, logged where the fault is on this side.
+/// An error as a complete answer in the application's [shape](ErrorShape), logged where the fault is
+/// on this side: what adapters refuse requests with.
+pub fn refuse(error: &Error, auth: &Auth) -> Response<Vec<u8>> {
+    error_shape::apply(auth, error_response(error, auth.settings()))
+}
+
+/// An error as a complete answer in upstream's shape, logged where the fault is on this side.
 pub fn error_response(error: &Error, settings: &Settings) -> Response<Vec<u8>> {
     if error.is_internal() {
         log_internal(error);
     }
     let mut response = json_response(status(error), &body_under(error, settings), None);
+    response.extensions_mut().insert(ErrorCode(error.code()));
     let headers = response.headers_mut();
     if status(error) == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, challenge(settings));
@@ -223,14 +248,8 @@ pub(crate) fn json_response(
 }
 
 fn log_internal(error: &Error) {
-    let mut causes = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        causes.push_str(": ");
-        causes.push_str(&error.to_string());
-        cause = error.source();
-    }
-    tracing::error!(code = error.code(), "{error}{causes:?}");
+    let (code, error) = (error.code(), with_causes(error));
+    tracing::error!(event = "request_failed", code, error, "request failed");
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@
 //!           │        │
 //!          jwk       │
 //!           │        │
-//!          jws   clock   error   panics   random   leaves
+//!          jws   clock   error   logging   panics   random   leaves
 //! ```
 //!
 //! A module names modules of lower lines only. `docs/ARCHITECTURE.md` says why.
@@ -32,7 +32,7 @@ use std::path::Path;
 
 /// The picture from the bottom. A module's own parts (`keys/pem` of `keys`) share its line.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "error", "panics", "random", "jws"],
+    &["clock", "error", "logging", "panics", "random", "jws"],
     &["jwk"],
     &["keys"],
     &["settings", "users"],

@@ -449,7 +449,8 @@ async fn a_gateway_lets_no_forged_request_through() {
     browser.log_in("alice").await;
     const PATH: &str = "/api/token/authenticate/";
     assert_eq!(browser.get(PATH).await.status, StatusCode::NO_CONTENT);
-    browser.foreign("https://evil.example", "cross-site");
+    let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+    browser.page = link.to_vec();
     assert_eq!(browser.get(PATH).await.status, StatusCode::NO_CONTENT, "a link leads here");
     for name in ["x-forwarded-method", "x-original-method"] {
         for (method, status) in [
@@ -458,12 +459,40 @@ async fn a_gateway_lets_no_forged_request_through() {
             ("not a method", StatusCode::FORBIDDEN),
             ("GET", StatusCode::NO_CONTENT),
         ] {
-            browser.foreign("https://evil.example", "cross-site");
+            browser.page = link.to_vec();
             browser.page.push((name, method));
             assert_eq!(browser.get(PATH).await.status, status, "{name}: {method}");
         }
     }
+    browser.foreign("https://evil.example", "cross-site");
     assert_eq!(browser.post(PATH, json!({})).await.status, StatusCode::FORBIDDEN);
+}
+
+/// A gateway doesn't know what a GET behind it does, and a WebSocket begins with one.
+#[tokio::test]
+async fn a_gateway_lets_nothing_through_that_a_foreign_page_loads() {
+    let mut browser = Browser::of(settings(Transport::Cookie));
+    browser.log_in("alice").await;
+    const PATH: &str = "/api/token/authenticate/";
+    browser.foreign("https://evil.example", "cross-site");
+    assert_eq!(browser.get(PATH).await.status, StatusCode::FORBIDDEN, "fetch");
+    assert_eq!(browser.get(PATH).await.json()["code"], "csrf_failed");
+    browser.page = vec![("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")];
+    assert_eq!(browser.get(PATH).await.status, StatusCode::FORBIDDEN, "an image");
+    browser.page = vec![("origin", "https://evil.example")];
+    assert_eq!(browser.get(PATH).await.status, StatusCode::FORBIDDEN, "an older browser's fetch");
+    browser.page = vec![("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "no-cors")];
+    assert_eq!(browser.get(PATH).await.status, StatusCode::NO_CONTENT, "an image of its own");
+    browser.page.clear();
+    assert_eq!(browser.get(PATH).await.status, StatusCode::NO_CONTENT, "no browser");
+    // The handshake is an application's affair, too: its routes are refused alike.
+    let handshake = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    for path in [PATH, "/me", "/optional", "/read"] {
+        browser.page = vec![handshake, ("origin", "https://evil.example")];
+        assert_eq!(browser.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
+        browser.page = vec![handshake, ("origin", ORIGIN)];
+        assert!(browser.get(path).await.status.is_success(), "{path}");
+    }
 }
 
 /// Browsers drop a cookie that is too long, and say nothing.

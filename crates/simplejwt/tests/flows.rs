@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use simplejwt::settings::TokenClass;
-use simplejwt::{Access, Claims, Credentials, Error, Hooks, Refresh, Sliding, TokenError, User};
+use simplejwt::{
+    Access, Claims, Credentials, Error, HookError, Hooks, Refresh, Sliding, TokenError, User,
+};
 use world::{World, int, put, refusal, right};
 
 #[tokio::test]
@@ -113,9 +115,9 @@ impl Hooks for Recorder {
         kind: TokenClass,
         user: &User,
         claims: &mut Claims,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HookError> {
         if self.fail {
-            return Err(Error::Hook("no name today".into()));
+            return Err(HookError::new("no name today"));
         }
         put(claims, "name", &user.username);
         put(claims, "kind", kind.token_type());

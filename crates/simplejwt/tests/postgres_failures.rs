@@ -335,6 +335,11 @@ async fn a_commit_that_hangs_is_dated_by_its_end() {
     assert_unavailable(&store.refresh(&with_grace(0, "late")).await.unwrap_err());
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?} {:?}", asked.elapsed(), begun);
     assert!(raw.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) > 0);
+    // One that was never seen before goes another way: it joins a session first.
+    let mut unseen = with_grace(0, "late-too");
+    unseen.token = token("unseen");
+    unseen.session.id = "unseen".into();
+    assert_unavailable(&store.refresh(&unseen).await.unwrap_err());
     // The client asks again while its rotation is still on its way, and until it is there.
     let waiting = {
         let store = store.clone();
@@ -348,10 +353,13 @@ async fn a_commit_that_hangs_is_dated_by_its_end() {
     let answer = waiting.await.unwrap().unwrap();
     assert!(matches!(&answer, Refreshing::Repeated(next) if next.jti == "late"), "{answer:?}");
     // It is dated with the end of the COMMIT, two seconds later or more.
-    let dated = "SELECT created_at FROM simplejwt_session_token WHERE jti = 'late'";
-    let (begun, mut created_at) = (Instant::now(), 0);
-    while created_at < (NOW + Duration::from_millis(1500)).as_micros() {
-        created_at = raw.query_one(dated, &[]).await.unwrap().get(0);
-        assert!(begun.elapsed() < Duration::from_secs(10), "{created_at}");
+    let dated = "SELECT created_at FROM simplejwt_session_token WHERE jti = $1";
+    for jti in ["late", "late-too"] {
+        let (begun, mut created_at) = (Instant::now(), 0);
+        while created_at < (NOW + Duration::from_millis(1500)).as_micros() {
+            let row = raw.query_opt(dated, &[&jti]).await.unwrap();
+            created_at = row.map_or(0, |row| row.get(0));
+            assert!(begun.elapsed() < Duration::from_secs(10), "{jti} {created_at}");
+        }
     }
 }

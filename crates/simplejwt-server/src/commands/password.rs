@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Read as _};
 
-use simplejwt::users::password::random_password;
+use simplejwt::users::password::{random_password, weaknesses};
 use zeroize::Zeroizing;
 
 use crate::cli::PasswordFrom;
@@ -46,6 +46,42 @@ pub(super) fn take(from: &PasswordFrom) -> Result<Given, Failure> {
         return Err(Failure::Failed("the password holds a null character".into()));
     }
     Ok(Given { password, generated: false })
+}
+
+/// Whether a password is strong enough for the user of whom this is known.
+pub(super) fn check(
+    from: &PasswordFrom,
+    given: &Given,
+    known: &[(&str, &str)],
+) -> Result<(), Failure> {
+    let found = weaknesses(&given.password, known.iter().copied());
+    if from.no_validate || given.generated || found.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<String> = found.iter().map(ToString::to_string).collect();
+    Err(Failure::Failed(format!(
+        "the password is too weak: {}. Choose another, or take it all the same with --no-validate",
+        reasons.join("; ")
+    )))
+}
+
+/// Asks on the terminal, unless `yes` has been said by an option.
+pub(super) fn confirm(yes: bool, question: &str, option: &str) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Usage(format!("there is no terminal to ask on: say {option}")));
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::Failed(format!("can't read the answer: {error}")))?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::Failed("nothing was done".into())),
+    }
 }
 
 fn read_stdin() -> Result<Zeroizing<String>, Failure> {

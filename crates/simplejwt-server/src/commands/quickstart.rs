@@ -1,14 +1,16 @@
 //! `simplejwt quickstart`: from nothing to a running service. Each step leaves alone what is
 //! there, so one that was interrupted is taken up where it ended.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+mod walkthrough;
+
 use std::process::ExitCode;
 
 use simplejwt::users::manage::NewUser;
 use simplejwt::users::password::random_password;
 use simplejwt::{Algorithm, SigningKey};
 use zeroize::Zeroizing;
+
+use walkthrough::{quoted, walkthrough};
 
 use super::{block_on, user};
 use crate::cli::Quickstart;
@@ -40,7 +42,7 @@ demo = true
 path = "db.sqlite3"
 
 [simple_jwt]
-# An access token can't be taken back, so it lives for minutes.
+# A program that checks tokens by itself doesn't hear that a session has ended: minutes.
 access_token_lifetime = "15m"
 # How long somebody may stay away without having to log in again.
 refresh_token_lifetime = "7d"
@@ -99,7 +101,7 @@ fn key() -> Result<Zeroizing<String>, Failure> {
 }
 
 async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), Failure> {
-    let config = &loaded.config;
+    let (config, dir) = (&loaded.config, &options.dir);
     let path = config.database.url.as_ref().and_then(DatabaseUrl::path);
     let is_new = path.filter(|path| !path.exists());
     let database = Database::create(config).await?;
@@ -113,7 +115,7 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
     if options.no_serve {
         return output::print(&format!(
             "serve with: simplejwt serve --config {}\n",
-            quoted(&options.dir.join(CONFIG)),
+            quoted(&dir.join(CONFIG)),
         ));
     }
     // The port may be known only once it is taken.
@@ -123,13 +125,13 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
     let app = app::build(config).await?;
     app.start(config).await;
     let listeners = place.listen()?;
+    let file = dir.join(CONFIG);
     for listener in &listeners {
         if let Some(address) = listener.address()? {
             let password = password.as_deref().map(String::as_str);
-            output::print(&walkthrough(address, loaded, password))?;
+            output::print(&walkthrough(address, config, &file, password))?;
         }
     }
-    let file = options.dir.join(CONFIG);
     let environment = Environment::of_process().serving_only();
     let reload = Reload::new(Some(&file), environment, loaded, tls.as_ref());
     serve::serve(listeners, app.site, tls, config, reload, stop).await
@@ -160,68 +162,9 @@ async fn first_user(
     Ok(Some(password))
 }
 
-/// Lines for a shell, each as it can be typed.
-fn walkthrough(address: SocketAddr, loaded: &Loaded, password: Option<&str>) -> String {
-    let config = &loaded.config;
-    let site = format!("http://{}", reachable(address));
-    let api = format!("{site}{}", config.server.prefix);
-    let take = |name: &str| format!(r#"$(echo "$TOKENS" | sed 's/.*"{name}":"\([^"]*\)".*/\1/')"#);
-    let known = match password {
-        Some(password) => format!("PASSWORD={password}"),
-        None => format!(
-            "read -r PASSWORD   # {FIRST_USER}'s; a new one: simplejwt user set-password {FIRST_USER} \
-             --config {CONFIG}"
-        ),
-    };
-    let field = &config.users.username_field;
-    format!(
-        "
-Try it in another terminal:
-
-# log in
-{known}
-TOKENS=$(curl -sS {api} -d {field}={FIRST_USER} --data-urlencode password=\"$PASSWORD\"); echo \"$TOKENS\"
-# use
-curl -sS {site}/api/protected/ -H \"Authorization: Bearer {access}\"; echo
-# refresh
-TOKENS=$(curl -sS {api}refresh/ -d refresh=\"{refresh}\"); echo \"$TOKENS\"
-# see the sessions, and log out: all of its tokens are refused within a second
-curl -sS {api}sessions/ -H \"Authorization: Bearer {access}\"; echo
-curl -sS {api}logout/ -d refresh=\"{refresh}\"; echo
-
-",
-        access = take("access"),
-        refresh = take("refresh"),
-    )
-}
-
-/// An address that a client can connect to: of "any address", this machine's own.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = PathBuf::from(path).display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_are_quoted_for_a_shell_where_they_need_it() {
-        assert_eq!(quoted(Path::new("a/b.toml")), "a/b.toml");
-        assert_eq!(quoted(Path::new("my dir/it's")), r"'my dir/it'\''s'");
-    }
 
     #[test]
     fn the_first_configuration_is_the_recommended_one() {

@@ -1,4 +1,4 @@
-//! `simplejwt user add|set-password|enable|disable|list`
+//! `simplejwt user add|set-password|delete|enable|disable|list`
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -17,6 +17,8 @@ use crate::database::{self, Database};
 use crate::failure::{Failure, chain};
 use crate::output;
 
+/// What Django compares passwords with, beside the name to log in with.
+const ATTRIBUTES: [&str; 3] = ["first_name", "last_name", "email"];
 /// Users read at a time.
 const PAGE: u32 = 500;
 
@@ -27,19 +29,30 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
     let text = match command {
         cli::User::Add { name, email, staff, superuser, password } => {
             let given = password::take(&password)?;
+            let known = [("username", name.as_str()), ("email", email.as_str())];
+            password::check(&password, &given, &known)?;
             let user = NewUser {
                 username: name.clone(),
-                email,
+                email: email.clone(),
                 is_staff: staff,
                 is_superuser: superuser,
                 ..NewUser::default()
             };
-            block_on(users.add(user, given.password.clone()))?;
-            given.told(&format!("added {name}"))
+            let added = block_on(users.add(user, given.password.clone()))?;
+            let as_stored = match added.username == name {
+                true => String::new(),
+                // As it is written at a login, which doesn't normalize.
+                false => " (as Django stores that name)".to_owned(),
+            };
+            given.told(&format!("added {}{as_stored}", added.username))
         }
         cli::User::SetPassword { name, password } => {
             let given = password::take(&password)?;
             let ended = block_on(async {
+                let attributes = users.attributes(&name).await?;
+                let known: Vec<_> =
+                    attributes.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                password::check(&password, &given, &known)?;
                 users.set_password(&name, given.password.clone()).await?;
                 users.end_sessions(&name, EndReason::Password).await
             })?;
@@ -60,6 +73,15 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
             };
             format!("disabled {name}: no login, no refresh; {access}{}\n", told(ended))
         }
+        cli::User::Delete { name, yes } => {
+            let asked = format!("Delete the user \"{}\" for good?", printable(&name));
+            let ended = block_on(async {
+                users.deletable(&name).await?;
+                password::confirm(yes, &asked, "--yes")?;
+                users.delete(&name).await
+            })?;
+            format!("deleted {}{}\n", printable(&name), told(ended))
+        }
         cli::User::List => return block_on(list(&users)),
     };
     output::print(&text)?;
@@ -77,7 +99,7 @@ pub(crate) struct Users {
 impl Users {
     pub(crate) async fn open(config: &Config, database: &Database) -> Result<Self, Failure> {
         let pool = database::hashing_pool(config)?;
-        let users = database.users(config, pool.clone()).await?;
+        let users = database.users_with(config, pool.clone(), &ATTRIBUTES).await?;
         let sessions = match config.settings.has_sessions() {
             true => Some((database.store().await?, config.clone())),
             false => None,
@@ -99,14 +121,50 @@ impl Users {
         Ok(!self.page(None, 1).await?.is_empty())
     }
 
-    /// Adds a user with this password.
+    /// Adds a user with this password; as whom it is stored.
     pub(crate) async fn add(
         &self,
         user: NewUser,
         password: Zeroizing<String>,
-    ) -> Result<(), Failure> {
+    ) -> Result<User, Failure> {
         let user = NewUser { password: self.hash(password).await?, ..user };
-        self.users.create_user(user, SystemClock.now()).await.map(drop).map_err(|e| manage(&e))
+        self.users.create_user(user, SystemClock.now()).await.map_err(|error| manage(&error))
+    }
+
+    /// What is known of the user of this name, and a password mustn't be like.
+    async fn attributes(&self, name: &str) -> Result<Vec<(&'static str, String)>, Failure> {
+        let user = self.users.by_username(name).await.map_err(|error| database::failed(&error))?;
+        let Some(user) = user else {
+            return Err(manage(&ManageError::NoSuchUser { username: name.to_owned() }));
+        };
+        let mut known = vec![("username", user.username)];
+        for column in ATTRIBUTES {
+            if let Some(text) = user.fields.get(column).and_then(|value| value.as_str()) {
+                known.push((column, text.to_owned()));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Whether nothing keeps the user of this name from being deleted.
+    async fn deletable(&self, name: &str) -> Result<(), Failure> {
+        let references = self.users.references(name).await.map_err(|error| manage(&error))?;
+        match references.is_empty() {
+            true => Ok(()),
+            false => Err(manage(&ManageError::Referred { username: name.to_owned(), references })),
+        }
+    }
+
+    /// Deletes the user of this name, who can't log in from the moment on at which the sessions are
+    /// ended; how many were.
+    async fn delete(&self, name: &str) -> Result<Option<u64>, Failure> {
+        match self.users.set_active(name, false).await {
+            Ok(()) | Err(ManageError::NoColumn { .. }) => {}
+            Err(error) => return Err(manage(&error)),
+        }
+        let ended = self.end_sessions(name, EndReason::User).await?;
+        self.users.delete_user(name).await.map_err(|error| manage(&error))?;
+        Ok(ended)
     }
 
     async fn set_password(&self, name: &str, password: Zeroizing<String>) -> Result<(), Failure> {

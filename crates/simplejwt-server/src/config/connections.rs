@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::duration::duration;
+use super::duration;
 use super::item::Shown::{Default as Def, Example};
 use super::item::{Item, item, positive};
 use super::value::{choice, count, optional_text, shown};

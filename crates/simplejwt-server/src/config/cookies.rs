@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use http::Uri;
+use serde_json::Value;
 use simplejwt::settings::{SameSite, Transport};
 
 use super::Config;
@@ -18,8 +19,19 @@ pub(super) static ITEMS: &[Item] = &[
         Def("[]"),
         "Origins of single-page applications that are served from elsewhere, as in \
          [\"https://app.example.com\"]: they may read answers and send credentials (CORS), and \
-         with cookies their requests are not taken for forged.",
-        |c, v| list(v).map(|origins| c.settings.allowed_origins = origins),
+         with cookies their requests are not taken for forged. Apps and extensions have schemes of \
+         their own: \"capacitor://localhost\", \"tauri://localhost\", \"chrome-extension://ID\". \
+         \"https://*.example.com\" is every sub-domain, at any depth, and not the domain itself.",
+        |c, v| {
+            if is_null(v) {
+                return Err(
+                    "holds \"null\", which every page of a file or a sandbox sends: serve \
+                            the page, and write where from"
+                        .into(),
+                );
+            }
+            list(v).map(|origins| c.settings.allowed_origins = origins)
+        },
     ),
     item(
         "cookies",
@@ -127,6 +139,16 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     for (origin, uri) in &origins {
         let host = uri.host().unwrap_or_default();
         let page_is_local = is_this_machine(host);
+        if !is_web(uri) {
+            warnings.push(format!(
+                "allowed_origins holds {origin}, to which every server is another site: with \
+                 same_site = \"{}\" in [cookies] its requests carry no cookies. Set same_site = \
+                 \"none\", which needs HTTPS, or set transport = \"both\" and let it send the \
+                 authorization header",
+                word(cookies.same_site)
+            ));
+            continue;
+        }
         if cookies.secure && uri.scheme_str() == Some("http") && !page_is_local {
             warnings.push(format!(
                 "allowed_origins holds {origin}: the cookies are Secure, and no browser keeps them \
@@ -142,13 +164,13 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
             ));
         }
     }
-    let mut sites = origins.iter().map(|(_, uri)| site_at_most(uri.host().unwrap_or_default()));
+    let mut sites = origins
+        .iter()
+        .filter(|(_, uri)| is_web(uri))
+        .map(|(_, uri)| site_at_most(uri.host().unwrap_or_default()));
     let first = sites.next();
     if sites.any(|other| Some(other) != first) {
-        let same_site = match cookies.same_site {
-            SameSite::Strict => "strict",
-            SameSite::Lax | SameSite::None => "lax",
-        };
+        let same_site = word(cookies.same_site);
         warnings.push(format!(
             "allowed_origins are of several sites, and with same_site = \"{same_site}\" in [cookies] \
              browsers keep and send cookies for pages of this server's own site alone: set \
@@ -156,6 +178,28 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// Whether the origin `null` is in a list, which would be taken for a word for nothing.
+fn is_null(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| item == "null"),
+        Value::String(text) => text.split(['[', ']', '"', ',', ' ']).any(|item| item == "null"),
+        _ => false,
+    }
+}
+
+fn word(same_site: SameSite) -> &'static str {
+    match same_site {
+        SameSite::Strict => "strict",
+        SameSite::Lax => "lax",
+        SameSite::None => "none",
+    }
+}
+
+/// Whether pages are served from there, and not by an app or extension out of itself.
+fn is_web(origin: &Uri) -> bool {
+    matches!(origin.scheme_str(), Some("http" | "https"))
 }
 
 fn unbracketed(host: &str) -> &str {
@@ -220,12 +264,15 @@ mod tests {
                 default(),
                 &["several sites"],
             ),
+            ("0.0.0.0:8000", 1, &["https://*.example.com", "https://example.com"], default(), &[]),
+            (LOCAL, 0, &["capacitor://localhost"], default(), &["every server is another site"]),
+            (LOCAL, 0, &["capacitor://localhost"], none(), &[]),
             (
                 "0.0.0.0:8000",
                 1,
-                &["https://app.example.com", "https://example.com"],
+                &["https://app.example.com", "tauri://localhost"],
                 default(),
-                &[],
+                &["tauri://localhost"],
             ),
             (
                 "0.0.0.0:8000",

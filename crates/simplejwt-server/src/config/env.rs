@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::item::{self, Item};
 use super::suggest::nearest;
-use super::{Found, Given, Layer, file, simple_jwt};
+use super::{Found, Given, Layer, file, foreign, simple_jwt};
 
 /// Upstream's dictionary as JSON.
 const DICTIONARY: &str = "SIMPLE_JWT";
@@ -48,6 +48,13 @@ impl Environment {
             })
         });
         kept
+    }
+
+    /// Whether a variable says which database is meant.
+    pub(crate) fn names_database(&self) -> bool {
+        item::all().filter(|item| item.names_database()).any(|item| {
+            self.0.contains_key(item.env) || self.0.contains_key(&format!("{}_FILE", item.env))
+        })
     }
 
     fn text(&self, name: &str) -> Result<Option<&str>, String> {
@@ -94,6 +101,15 @@ pub(super) fn read(environment: &Environment, found: &mut Found) -> Vec<Layer> {
         );
     }
     unknown(environment, &mut found.warnings);
+    if !single.iter().any(|(item, _)| item.path() == "server.allowed_origins") {
+        let theirs = foreign::OF_ORIGINS.iter().filter(|name| environment.0.contains_key(**name));
+        found.warnings.extend(theirs.map(|name| {
+            format!(
+                "the environment variable {name} is Django's and means nothing to simplejwt: {}",
+                foreign::ORIGINS
+            )
+        }));
+    }
     vec![dictionary, single]
 }
 
@@ -107,7 +123,9 @@ fn dictionary(text: &str, found: &mut Found) -> Layer {
         // serde_json's message names the place, never the content.
         Err(error) if is_python(text) => format!(
             "{origin} is not JSON but Python: write double quotes, true, false, null and lifetimes \
-             in seconds, as json.dumps does ({error})"
+             in seconds, or let Django write it: python manage.py shell -c \"import json; from \
+             django.conf import settings; print(json.dumps(settings.SIMPLE_JWT, default=str))\" \
+             ({error})"
         ),
         Err(error) => {
             format!("{origin} is not JSON: {error}; write {{\"ALGORITHM\": \"HS256\"}}")
@@ -171,6 +189,13 @@ fn unknown(environment: &Environment, warnings: &mut Vec<String>) {
             warnings.push(format!(
                 "the environment variable {name} means nothing to simplejwt; did you mean {}?",
                 item.env
+            ));
+            continue;
+        }
+        let bare_name = name.strip_prefix(PREFIX).unwrap_or(name);
+        if let Some(instead) = foreign::instead(bare_name, &Value::Null) {
+            warnings.push(format!(
+                "the environment variable {name} means nothing to simplejwt: {instead}"
             ));
             continue;
         }

@@ -9,7 +9,7 @@ use simplejwt::keys::KeyError;
 use super::item::{self, Item, TABLES};
 use super::suggest::{did_you_mean, nearest};
 use super::value::shown;
-use super::{Found, Given, Layer, connections, database_url, oauth, simple_jwt, syntax};
+use super::{Found, Given, Layer, connections, database_url, foreign, oauth, simple_jwt, syntax};
 
 /// Larger is not a configuration, and not a key.
 const LARGEST: u64 = 1024 * 1024;
@@ -55,7 +55,8 @@ fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
         if !TABLES.iter().any(|(table, _)| *table == name) {
             let hint = did_you_mean(&name, TABLES.iter().map(|(table, _)| *table));
             let what = if value.is_table() { format!("[{name}]") } else { name.clone() };
-            let hint = elsewhere(&name, &hint).unwrap_or(hint);
+            let given = json_value(value).unwrap_or_default();
+            let hint = elsewhere(&name, &given, &hint).unwrap_or(hint);
             problems.push(format!("{origin}: there is no {what}{hint}"));
             continue;
         }
@@ -139,7 +140,11 @@ fn plain(
             Some(item) => layer.push((item, Given { value, origin: origin.to_owned() })),
             None => {
                 let hint = did_you_mean(&name, item::of_table(table).map(|item| item.name));
-                let hint = elsewhere(&name, &hint).unwrap_or(hint);
+                let lower = name.to_ascii_lowercase();
+                let hint = match item::of_table(table).any(|item| item.name == lower) {
+                    true => format!(": write {lower}, in lower case"),
+                    false => elsewhere(&name, &value, &hint).unwrap_or(hint),
+                };
                 problems.push(format!("{origin}: there is no {name} in [{table}]{hint}"));
             }
         }
@@ -147,14 +152,27 @@ fn plain(
     layer
 }
 
-/// What to say of a name that belongs into another table, or is nearly the name of one that does.
-/// A name that is nearly one of its own table has `hint` already.
-pub(super) fn elsewhere(name: &str, hint: &str) -> Option<String> {
+/// What to say of a name that belongs into another table, that another program has, or that is nearly
+/// the name of one that belongs elsewhere. A name that is nearly one of its own table has `hint`
+/// already.
+pub(super) fn elsewhere(name: &str, value: &Value, hint: &str) -> Option<String> {
+    let unknown = name;
     let name = name.to_ascii_lowercase();
     let plain = name.strip_suffix("_file").unwrap_or(&name);
     let named = |item: &&Item| item.name == name || item.from_file && item.name == plain;
     if let Some(item) = item::all().find(named) {
         return Some(format!("; it belongs into [{}], or into {}", item.table, item.env));
+    }
+    // The name of its variable.
+    if let Some(item) = item::all().find(|item| item.env.eq_ignore_ascii_case(&name)) {
+        let (label, table) = (item.name, item.table);
+        return Some(match item.whole_table {
+            true => format!("; it is [{table}], or {} in the environment", item.env),
+            false => format!("; it is {label} in [{table}], or {} in the environment", item.env),
+        });
+    }
+    if let Some(instead) = foreign::instead(unknown, value) {
+        return Some(format!(": {instead}"));
     }
     if !hint.is_empty() {
         return None;

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use simplejwt::users::password::{Hasher, Rehash};
+use simplejwt::users::password::Rehash;
 use simplejwt::users::table::KeyKind;
 
 use super::bind::bind;
 use super::database_url::{DatabaseUrl, database_url};
-use super::duration::duration;
+use super::duration;
 use super::level::level;
 use super::value::{boolean, choice, count, list, optional_text, text};
 use super::{
-    Authentication, Config, LogFormat, claims, connections, cookies, gateway, oauth, sessions,
-    simple_jwt,
+    Authentication, Config, LogFormat, claims, connections, cookies, gateway, hashers, oauth,
+    sessions, simple_jwt,
 };
 
 /// One setting.
@@ -282,7 +282,8 @@ static ITEMS: &[Item] = &[
         "SIMPLEJWT_LOG_LEVEL",
         Def("\"info\""),
         "error, warn, info, debug or trace; also by module, as in \"warn,simplejwt=debug\". Python's \
-         words are taken: warning is warn, critical is error. off: nothing at all.",
+         words are taken: warning is warn, critical is error. off: nothing at all. Libraries \
+         say nothing below warn.",
         |c, v| {
             c.log.level = level(&text(v)?)?;
             Ok(())
@@ -293,7 +294,8 @@ static ITEMS: &[Item] = &[
         "requests",
         "SIMPLEJWT_LOG_REQUESTS",
         Def("false"),
-        "One line for each request: method, path, status and time; no query, body or token.",
+        "One line for each request: method, path, status, time, bytes and user agent; no query, body or \
+         token.",
         |c, v| boolean(v).map(|on| c.log.requests = on),
     ),
     Item {
@@ -446,7 +448,8 @@ static ITEMS: &[Item] = &[
         "table",
         "SIMPLEJWT_USERS_TABLE",
         Def("\"auth_user\""),
-        "The table. Another than Django's has to be there already: `migrate` makes only Django's.",
+        "The table. Another than Django's has to be there already: `migrate` makes only Django's. In \
+         PostgreSQL schema.table, too; of a model that inherits from another by tables, either.",
         |c, v| identifier(v).map(|name| c.users.table = name),
     ),
     item(
@@ -536,10 +539,7 @@ static ITEMS: &[Item] = &[
         "Django's PASSWORD_HASHERS, as names or class paths: the first makes new hashes, all are \
          accepted. As an environment variable: a JSON list.",
         |c, v| {
-            c.password.hashers = list(v)?
-                .iter()
-                .map(|path| path.parse::<Hasher>().map_err(|_| unknown_hasher(path)))
-                .collect::<Result<_, _>>()?;
+            c.password.hashers = hashers::hashers(&list(v)?)?;
             if c.password.hashers.is_empty() {
                 return Err("is empty: name at least one hasher".into());
             }
@@ -695,12 +695,4 @@ fn identifier(value: &Value) -> Result<String, String> {
 
 fn optional_identifier(value: &Value) -> Result<Option<String>, String> {
     optional_text(value)?.map(|_| identifier(value)).transpose()
-}
-
-fn unknown_hasher(path: &str) -> String {
-    let known: Vec<_> = Hasher::ALL.iter().map(|hasher| hasher.class_path()).collect();
-    format!(
-        "names {path:?}, which is not one of Django's own hashers; known are {}",
-        known.join(", ")
-    )
 }

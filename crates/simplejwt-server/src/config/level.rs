@@ -1,5 +1,9 @@
 //! What is logged: levels in the words of Rust and of Python, for everything or by module.
 
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::telemetry::LOUDEST_DEPENDENCY;
+
 /// The levels, from few lines to many.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -9,7 +13,7 @@ const PYTHONS: [(&str, &str); 3] = [("warning", "warn"), ("critical", "error"), 
 /// The parts of this program that log.
 const TARGETS: &[&str] = &[
     "simplejwt",
-    "deadpool_postgres",
+    "deadpool.postgres",
     "mysql_async",
     "rustls",
     "rustls_platform_verifier",
@@ -40,6 +44,7 @@ const MODULES: &[&str] = &[
     "jws",
     "keys",
     "limits",
+    "logging",
     "listening",
     "output",
     "panics",
@@ -47,6 +52,7 @@ const MODULES: &[&str] = &[
     "random",
     "reload",
     "request",
+    "request_log",
     "revocation",
     "serve",
     "service",
@@ -118,6 +124,14 @@ fn is_target(text: &str) -> bool {
     }
 }
 
+/// Whether a level asks for more of a dependency than is ever logged of one.
+pub(super) fn asks_too_much(level: &str) -> bool {
+    level.split(',').filter_map(|directive| directive.split_once('=')).any(|(target, level)| {
+        let is_theirs = !matches!(target.split("::").next(), Some("simplejwt"));
+        is_theirs && level.parse::<LevelFilter>().is_ok_and(|level| level > LOUDEST_DEPENDENCY)
+    })
+}
+
 /// Whether a level lets the lines of requests through.
 pub(super) fn shows_requests(level: &str) -> bool {
     let of = |directive: &str| match directive.split_once('=') {
@@ -185,6 +199,20 @@ mod tests {
                 let known = MODULES.contains(&name) || ["main", "lib"].contains(&name);
                 assert!(known, "{name} in {folder}");
             }
+        }
+    }
+
+    #[test]
+    fn dependencies_say_no_more_than_warnings() {
+        for (level, too_much) in [
+            ("trace", false),
+            ("trace,simplejwt::service=trace", false),
+            ("info,tokio_postgres=warn", false),
+            ("info,tokio_postgres=off", false),
+            ("info,tokio_postgres=info", true),
+            ("rustls::client=debug", true),
+        ] {
+            assert_eq!(asks_too_much(level), too_much, "{level}");
         }
     }
 

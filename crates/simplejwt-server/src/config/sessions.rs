@@ -2,7 +2,7 @@
 
 use simplejwt::settings::{AtLimit, FeedLost, Revocation, TokenAtRest};
 
-use super::duration::duration;
+use super::duration;
 use super::item::Shown::{Default as Def, Example};
 use super::item::{Item, item, positive};
 use super::value::{boolean, choice, count};

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use simplejwt::settings::{Audience, NOT_APPLICABLE, TokenClass};
 
-use super::duration::duration;
+use super::duration;
 use super::item::{Item, Shown, item};
 use super::suggest::did_you_mean;
 use super::value::{boolean, list, optional_text, parsed, shown, text};
@@ -21,8 +21,10 @@ const REMOVED: [(&str, &str); 4] = [
 ];
 
 /// Settings that hold the dotted path of a Python object, with the one value that is done here.
-const DOTTED: [(&str, Option<&str>); 9] = [
+const DOTTED: [(&str, Option<&str>); 11] = [
     ("JSON_ENCODER", None),
+    ("ON_LOGIN_SUCCESS", Some("rest_framework_simplejwt.serializers.default_on_login_success")),
+    ("ON_LOGIN_FAILED", Some("rest_framework_simplejwt.serializers.default_on_login_failed")),
     ("TOKEN_USER_CLASS", Some("rest_framework_simplejwt.models.TokenUser")),
     (
         "USER_AUTHENTICATION_RULE",
@@ -54,6 +56,11 @@ const DOTTED: [(&str, Option<&str>); 9] = [
 /// Whether this is a setting of upstream's, which messages spell in capitals.
 pub(crate) fn is_upstream(item: &Item) -> bool {
     item.table == TABLE && !OUR_OWN.contains(&item.name)
+}
+
+/// Whether upstream has a setting of this name, in capitals.
+pub(super) fn is_name(upper: &str) -> bool {
+    ITEMS.iter().any(|item| is_upstream(item) && item.name.eq_ignore_ascii_case(upper))
 }
 
 const OUR_OWN: [&str; 2] = ["token_blacklist", "allow_weak_key"];
@@ -351,23 +358,50 @@ fn without_item(name: &str, upper: &str, value: &Value) -> Result<(), String> {
         if as_done {
             return Ok(());
         }
-        let instead = NOT_APPLICABLE
-            .iter()
-            .find(|(setting, _)| *setting == upper)
-            .map_or("Python code can't run here", |(_, instead)| *instead);
         let only = done.map_or_else(|| "null".to_owned(), |path| format!("{path:?}"));
         return Err(format!(
-            "{upper} is {}, and only {only} can be served: {instead} (in a program of your own \
-             that uses the simplejwt library)",
+            "{upper} is {}, and only {only} can be served: {}",
             shown(value),
+            instead_of_python(upper),
         ));
     }
     let known = ITEMS.iter().map(|item| item.name).chain(DOTTED.iter().map(|(dotted, _)| *dotted));
     // Suggestions are spelt the way the unknown name is.
     let hint = did_you_mean(name, known);
     let hint = if name == upper { upper_name(&hint) } else { hint };
-    let hint = super::file::elsewhere(name, &hint).unwrap_or(hint);
+    let hint = super::file::elsewhere(name, value, &hint).unwrap_or(hint);
     Err(format!("unknown setting {name} in SIMPLE_JWT{hint}"))
+}
+
+/// What does here what Python code would do.
+fn instead_of_python(upper: &str) -> String {
+    let library = NOT_APPLICABLE
+        .iter()
+        .find(|(setting, _)| *setting == upper)
+        .map_or("Python code can't run here", |(_, instead)| *instead);
+    // What most of them are for has a setting.
+    let configured = match upper {
+        "TOKEN_OBTAIN_SERIALIZER"
+        | "SLIDING_TOKEN_OBTAIN_SERIALIZER"
+        | "TOKEN_REFRESH_SERIALIZER"
+        | "SLIDING_TOKEN_REFRESH_SERIALIZER" => {
+            "the claims that a get_token() adds are lines of [claims] (or SIMPLEJWT_CLAIMS), as in \
+             email = \"email\"; whatever else it does, without the server: "
+        }
+        "USER_AUTHENTICATION_RULE" => {
+            "whether inactive users may log in is CHECK_USER_IS_ACTIVE, and allow_inactive_login in \
+             [users]; another rule, without the server: "
+        }
+        "ON_LOGIN_SUCCESS" => {
+            "whether a login writes last_login is UPDATE_LAST_LOGIN, and logins are in the log; \
+             whatever else it does, without the server: "
+        }
+        "ON_LOGIN_FAILED" => {
+            "refused logins are in the log; whatever else it does, without the server: "
+        }
+        _ => "",
+    };
+    format!("{configured}{library} (in a program of your own that uses the simplejwt library)")
 }
 
 fn upper_name(hint: &str) -> String {

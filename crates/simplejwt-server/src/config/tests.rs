@@ -52,6 +52,8 @@ fn the_dictionary_as_django_teams_have_it() {
                 "rest_framework_simplejwt.authentication.default_user_authentication_rule",
             "AUTH_TOKEN_CLASSES": ["rest_framework_simplejwt.tokens.SlidingToken"],
             "TOKEN_TYPE_CLAIM": null, "JTI_CLAIM": null,
+            "ON_LOGIN_SUCCESS": "rest_framework_simplejwt.serializers.default_on_login_success",
+            "ON_LOGIN_FAILED": "rest_framework_simplejwt.serializers.default_on_login_failed",
             "TOKEN_USER_CLASS": "rest_framework_simplejwt.models.TokenUser",
             "SLIDING_TOKEN_REFRESH_EXP_CLAIM": "rexp", "SLIDING_TOKEN_LIFETIME": 60,
             "SLIDING_TOKEN_REFRESH_LIFETIME": 120,
@@ -124,6 +126,12 @@ fn what_the_dictionary_may_not_hold() {
         (r#"{"TOKEN_USER_CLASS": null}"#, "TOKEN_USER_CLASS is null"),
         (r#"{"USER_AUTHENTICATION_RULE": "my.rule"}"#, "Hooks::may_authenticate"),
         (r#"{"TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#, "Hooks::extra_claims"),
+        (r#"{"TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#, "are lines of [claims]"),
+        (r#"{"SLIDING_TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#, "are lines of [claims]"),
+        (r#"{"TOKEN_REFRESH_SERIALIZER": "my.Serializer"}"#, "SIMPLEJWT_CLAIMS"),
+        (r#"{"USER_AUTHENTICATION_RULE": "my.rule"}"#, "allow_inactive_login in [users]"),
+        (r#"{"ON_LOGIN_SUCCESS": "my.hook"}"#, "Hooks::on_login_success"),
+        (r#"{"ON_LOGIN_FAILED": null}"#, "Hooks::on_login_failed"),
         (
             r#"{"TOKEN_OBTAIN_SERIALIZER":
                 "rest_framework_simplejwt.serializers.TokenRefreshSerializer"}"#,
@@ -215,7 +223,14 @@ fn what_a_file_may_not_hold() {
         ("[server]\nmax_connections = 0\n", "1 to 1000000"),
         ("[server]\nbody_limit = 0\n", "512"),
         ("[server]\nbind = 8000\n", "127.0.0.1:8000"),
-        ("[server]\nallowed_origins = [\"https://*.example.org\"]\n", "each origin by itself"),
+        ("[server]\nallowed_origins = [\"https://app-*.example.org\"]\n", "at least two names"),
+        ("[server]\nallowed_origins = [\"null\"]\n", "a sandbox"),
+        ("[server]\nCORS_ALLOWED_ORIGINS = []\n", "allowed_origins in [server]"),
+        ("[django]\nAUTH_USER_MODEL = \"accounts.User\"\n", "table = \"accounts_user\" in [users]"),
+        ("[django]\nSECRET_KEY = \"x\"\n", "write secret_key, in lower case"),
+        ("[django]\nDATABASE_URL = \"x\"\n", "it is url in [database]"),
+        ("SIMPLEJWT_BIND = \"x\"\n", "it is bind in [server]"),
+        ("[REST_AUTH]\nUSE_JWT = true\n", "the content of SIMPLE_JWT"),
         ("[log]\nlevel = None\n", "level is None: leave the line out"),
         ("[log]\nlevel = \"info\"\nlevel = \"warn\"\n", "line 3: level is in line 2 already"),
         ("[simple_jwt]\nissuer = \"None\"\n", "a word for nothing"),
@@ -577,6 +592,7 @@ fn python_s_dictionary_is_told_from_json() {
     {
         let problem = dictionary(text).unwrap_err();
         assert!(problem.contains("not JSON but Python"), "{problem}");
+        assert!(problem.contains("json.dumps(settings.SIMPLE_JWT, default=str)"), "{problem}");
     }
 }
 

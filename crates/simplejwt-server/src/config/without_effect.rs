@@ -113,7 +113,20 @@ pub(super) fn warnings(config: &Config, given: &BTreeMap<String, Given>) -> Vec<
             .then(|| format!("{}: {} does nothing, since {}", given.origin, item.label(), rule.why))
     };
     let idle = RULES.iter().filter(|rule| (rule.idle)(config));
-    idle.flat_map(|rule| rule.settings.iter().filter_map(move |path| told(rule, path))).collect()
+    let idle = idle.flat_map(|rule| rule.settings.iter().filter_map(move |path| told(rule, path)));
+    idle.chain(quieter(config, given)).collect()
+}
+
+/// A level that does less than it says.
+fn quieter(config: &Config, given: &BTreeMap<String, Given>) -> Option<String> {
+    let given = given.get("log.level")?;
+    level::asks_too_much(&config.log.level).then(|| {
+        format!(
+            "{}: level: of other libraries nothing below warn is logged, since they log passwords' \
+             hashes and tokens there",
+            given.origin
+        )
+    })
 }
 
 /// What says what is so anyway is no mistake.
@@ -215,6 +228,15 @@ mod tests {
             assert_eq!(idle.iter().filter(mine).count(), 1, "{with:?}: {idle:?}");
             let cured = told(&[with, vec![cure]].concat());
             assert_eq!(cured.iter().filter(mine).count(), 0, "{given:?} {cure:?}: {cured:?}");
+        }
+    }
+
+    #[test]
+    fn a_level_that_does_less_than_it_says_is_told() {
+        for (level, is_told) in [("tokio_postgres=trace", true), ("simplejwt=trace", false)] {
+            let told = told(&[("SIMPLEJWT_LOG_LEVEL", level)]);
+            let mine = told.iter().filter(|line| line.contains("nothing below warn")).count();
+            assert_eq!(mine, usize::from(is_told), "{told:?}");
         }
     }
 

@@ -27,14 +27,14 @@ impl Told {
 
     pub(super) fn trouble(&self, cause: &str) {
         if self.is_news(cause, Instant::now()) {
-            tracing::warn!(error = cause, "not ready");
+            tracing::warn!(event = "not_ready", error = cause, "not ready");
         }
     }
 
     pub(super) fn none(&self) {
         let was = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if was.is_some() {
-            tracing::info!("ready again");
+            tracing::info!(event = "ready", "ready again");
         }
     }
 }

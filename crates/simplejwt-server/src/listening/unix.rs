@@ -135,7 +135,12 @@ impl Drop for File {
         if identity(&self.path).is_ok_and(|there| there == self.identity)
             && let Err(error) = fs::remove_file(&self.path)
         {
-            tracing::warn!(%error, path = %self.path.display(), "can't remove the socket");
+            tracing::warn!(
+                event = "socket_left",
+                %error,
+                file = %self.path.display(),
+                "can't remove the socket"
+            );
         }
     }
 }

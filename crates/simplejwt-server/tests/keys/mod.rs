@@ -98,7 +98,7 @@ fn one_bad_key_is_left_out_alone_and_named() {
     let server = site.serve(&environment);
     for (kid, why) in [("odd", "not on the curve"), ("old", "needs an EC key"), ("good", "(use,")] {
         let lines: Vec<_> =
-            server.before.lines().filter(|line| line.contains(&format!("{kid:?}"))).collect();
+            server.before.lines().filter(|line| line.contains(&format!(" kid={kid} "))).collect();
         let [line] = lines[..] else { panic!("{}", server.before) };
         assert!(line.contains(why), "{line}");
     }

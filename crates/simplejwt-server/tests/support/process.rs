@@ -77,7 +77,9 @@ impl Server {
             let line = stderr
                 .recv_timeout(PATIENCE)
                 .unwrap_or_else(|_| panic!("it says where it listens, or why not:\n{before}"));
-            if let Some(url) = line.strip_prefix("listening on ") {
+            // As JSON it is a line of the log.
+            if let Some((_, url)) = line.split_once("listening on ") {
+                let url = url.split('"').next().unwrap_or(url);
                 let address = url.split_once("://").map(|(_, address)| address);
                 // A Unix socket has none.
                 let none = SocketAddr::from(([0; 4], 0));
@@ -102,6 +104,15 @@ impl Server {
             told += usize::from(line.contains(part));
         }
         told
+    }
+
+    /// The lines of standard error so far that weren't waited for.
+    pub(crate) fn log(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Ok(line) = self.stderr.recv_timeout(Duration::from_millis(200)) {
+            lines.push(line);
+        }
+        lines
     }
 
     /// What standard output has so far, up to a line with `part`.

@@ -47,7 +47,7 @@ fn a_token_that_would_be_refused_is_not_issued() {
         let second = site.log_in();
         assert!(second.access.len() > 8 * 1024 && second.access.len() <= 16 * 1024, "{kind:?}");
         let line = server.expect_stderr("a token is long");
-        assert!(line.contains("groups") && line.contains("most=16384"), "{line}");
+        assert!(line.contains("groups") && line.contains("limit=16384"), "{line}");
         site.log_in();
         site.refresh(0, &second.refresh).pair();
         assert_eq!(server.told("a token is long"), 0, "{kind:?}: once an hour is enough");
@@ -63,8 +63,8 @@ fn a_token_that_would_be_refused_is_not_issued() {
             );
             assert!(!answer.body.contains("groups"), "{answer:?}");
         }
-        let line = server.expect_stderr("no token for the user \"1\"");
-        assert!(line.contains("the largest claim is \"groups\""), "{line}");
+        let line = server.expect_stderr(r#"no token for the user \"1\""#);
+        assert!(line.contains(r#"the largest claim is \"groups\""#), "{line}");
         let after = site.database.number("SELECT count(*) FROM simplejwt_session");
         assert_eq!(after, sessions, "{kind:?}: a session without tokens");
         let tokens = "SELECT count(*) FROM token_blacklist_outstandingtoken";

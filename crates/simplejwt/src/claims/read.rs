@@ -1,6 +1,7 @@
 //! A payload, read: strictly, and without copying what it holds.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -8,9 +9,10 @@ use serde_json::value::RawValue;
 
 use super::{Claims, Member, Span, append, span};
 use crate::error::TokenError;
+use crate::jws::{MAX_DEPTH, depth};
 
-/// How deep arrays and objects may be nested in a claim.
-pub(super) const MAX_DEPTH: usize = 64;
+/// As many names as are compared with each other sooner than hashed.
+const FEW: usize = 16;
 
 impl Claims {
     /// Reads a JWT's payload. Doubled names, trailing data, NaN, invalid UTF-8 and nesting deeper
@@ -27,36 +29,26 @@ impl Claims {
             }
         }
         claims.text = text;
-        for (i, member) in claims.members.iter().enumerate() {
-            let name = claims.bytes(member.name);
+        for member in &claims.members {
             let value = claims.bytes(member.value);
-            if claims.members.iter().take(i).any(|other| claims.bytes(other.name) == name)
-                || (matches!(value, [b'[' | b'{', ..]) && depth(value) > MAX_DEPTH)
-            {
+            if matches!(value, [b'[' | b'{', ..]) && depth(value) > MAX_DEPTH {
                 return Err(TokenError::Invalid);
             }
         }
+        if claims.has_doubled_names() {
+            return Err(TokenError::Invalid);
+        }
         Ok(claims)
     }
-}
 
-/// How deep arrays and objects are nested in this JSON.
-fn depth(json: &[u8]) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for &byte in json {
-        match byte {
-            b'"' if !escaped => in_string = !in_string,
-            b'[' | b'{' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
+    fn has_doubled_names(&self) -> bool {
+        let names = || self.members.iter().map(|member| self.bytes(member.name));
+        if self.members.len() > FEW {
+            let mut seen = HashSet::with_capacity(self.members.len());
+            return !names().all(|name| seen.insert(name));
         }
-        escaped = byte == b'\\' && !escaped;
+        names().enumerate().any(|(i, name)| names().take(i).any(|other| other == name))
     }
-    deepest
 }
 
 /// Where the members of a JSON object stand in its text.

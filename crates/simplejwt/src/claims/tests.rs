@@ -2,10 +2,11 @@ use proptest::prelude::*;
 
 use std::time::Duration;
 
-use super::read::{MAX_DEPTH, Object};
+use super::read::Object;
 use super::*;
 use crate::clock::Timestamp;
 use crate::error::TokenError;
+use crate::jws::MAX_DEPTH;
 use crate::settings::{Audience, Settings};
 
 fn parse(json: &str) -> Result<Claims, TokenError> {
@@ -39,6 +40,15 @@ fn doubled_names_are_refused_however_they_are_spelt() {
         assert_eq!(parse(json), Err(TokenError::Invalid), "{json}");
     }
     assert_eq!(parse(r#"{"\u0065xp":7}"#).unwrap().raw("exp"), Some("7"));
+    for count in [1, 15, 16, 17, 1000] {
+        let members: String = (0..count).map(|n| format!(",\"a{n}\":1")).collect();
+        assert!(parse(&format!("{{\"exp\":1{members}}}")).is_ok(), "{count}");
+        let last = format!("{{\"exp\":1{members},\"a{}\":2}}", count - 1);
+        let first = format!("{{\"exp\":1{members},\"exp\":2}}");
+        for doubled in [last, first] {
+            assert_eq!(parse(&doubled), Err(TokenError::Invalid), "{count}");
+        }
+    }
 }
 
 #[test]
@@ -120,6 +130,23 @@ fn audience_and_issuer() {
         assert_eq!(checked(bad, &settings), Err(TokenError::Invalid), "{bad}");
     }
     assert_eq!(checked(r#"{"aud":5,"iss":5}"#, &Settings::default()), Ok(()));
+}
+
+#[test]
+fn an_empty_issuer_is_one() {
+    let settings = Settings { issuer: Some(String::new()), ..Settings::default() };
+    assert_eq!(checked(r#"{"iss":""}"#, &settings), Ok(()));
+    for other in ["{}", r#"{"iss":"me"}"#, r#"{"iss":null}"#] {
+        assert_eq!(checked(other, &settings), Err(TokenError::Invalid), "{other}");
+    }
+    let tokens = crate::Tokens::new(Settings {
+        signing_key: Some("a secret of at least thirty-two bytes".into()),
+        ..settings
+    });
+    let tokens = tokens.unwrap();
+    let sent = tokens.encode(&tokens.issue::<crate::Access>("1")).unwrap();
+    let read = tokens.decode::<crate::Access>(&sent).unwrap();
+    assert_eq!(read.claims().raw("iss"), Some("\"\""));
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The JOSE header (RFC 7515 section 4), read strictly.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::JwsError;
+use super::{JwsError, MAX_DEPTH, depth};
 
 /// What of a header counts. `jwk`, `jku`, `x5u`, `x5c`, `x5t`, `typ` and everything unknown is
 /// skipped: no key ever comes out of a token.
@@ -19,12 +19,15 @@ impl Header {
     /// Reads the decoded header segment.
     ///
     /// # Errors
-    /// [`JwsError::Header`] unless it is one UTF-8 JSON object without doubled member names whose
-    /// `alg` and `kid` are strings; [`JwsError::Critical`] with any `crit`;
+    /// [`JwsError::Header`] unless it is one UTF-8 JSON object without doubled member names and
+    /// without nesting deeper than 64 whose `alg` and `kid` are strings; [`JwsError::Critical`] with any `crit`;
     /// [`JwsError::UnencodedPayload`] with `b64: false`.
     pub(crate) fn parse(json: &[u8]) -> Result<Self, JwsError> {
         // A skipped value isn't checked for UTF-8 by the JSON reader, so the whole is up front.
         let json = std::str::from_utf8(json).map_err(|_| JwsError::Header)?;
+        if depth(json.as_bytes()) > 1 + MAX_DEPTH {
+            return Err(JwsError::Header);
+        }
         let members: Members = serde_json::from_str(json).map_err(|_| JwsError::Header)?;
         if members.crit {
             return Err(JwsError::Critical);
@@ -62,7 +65,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
         let mut members = Members::default();
-        let mut seen = BTreeSet::new();
+        let mut seen = HashSet::new();
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
                 "alg" => members.alg = Some(map.next_value()?),
@@ -148,8 +151,12 @@ mod tests {
 
     #[test]
     fn depth_costs_no_stack() {
-        let deep = format!("{{\"alg\":\"HS256\",\"x\":{}{}}}", "[".repeat(8000), "]".repeat(8000));
-        assert!(alg(&deep).is_ok());
-        assert!(alg(&deep.replace(']', "")).is_err());
+        let nested =
+            |n: usize| format!("{{\"alg\":\"HS256\",\"x\":{}{}}}", "[".repeat(n), "]".repeat(n));
+        assert!(alg(&nested(MAX_DEPTH)).is_ok());
+        assert_eq!(alg(&nested(MAX_DEPTH + 1)), Err(JwsError::Header));
+        assert_eq!(alg(&nested(8000)), Err(JwsError::Header));
+        assert!(alg(&nested(8000).replace(']', "")).is_err());
+        assert!(alg(&format!("{{\"alg\":\"HS256\",\"x\":\"{}\"}}", "[".repeat(100))).is_ok());
     }
 }

@@ -182,8 +182,14 @@ pub enum KeyError {
     #[error("the verifying key does not belong to the signing key")]
     NotAPair,
     /// Two keys under one `kid`.
-    #[error("two keys have the key id {0:?}")]
+    #[error("two keys have the key id {0:?}: give each its own")]
     DuplicateKeyId(String),
+    /// A key beside those that are fetched.
+    #[error(
+        "the keys that verify are fetched (JWK_URL), and a key beside them would never be tried: \
+         publish it there, or leave JWK_URL out"
+    )]
+    AllFetched,
     /// No key at all.
     #[error("there is no key to verify with")]
     NoKeys,

@@ -1,7 +1,8 @@
 //! Verifying keys that are fetched from elsewhere: what stands behind `JWK_URL`.
 
+mod shared;
+
 use std::error::Error;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use futures_channel::oneshot;
 use super::{Algorithm, UnusedJwk, VerifyingKey};
 use crate::clock::Timestamp;
 use crate::jwk::{JwkError, JwkSet};
+use crate::logging::{cut, with_causes};
 use crate::panics;
 
 /// How long fetched keys are used before they are fetched again.
@@ -22,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a JWK set (RFC 7517 section 5) comes from: an HTTP client, as a rule.
 #[async_trait]
-pub trait KeySource: fmt::Debug + Send + Sync + 'static {
+pub trait KeySource: Send + Sync + 'static {
     /// Fetches the set. Has to give up after a few seconds.
     ///
     /// # Errors
@@ -192,7 +194,11 @@ impl RemoteKeys {
                 tell(&fetched.unused, &told);
                 self.update(|state| {
                     if state.failure.take().is_some() {
-                        tracing::info!(usable = fetched.usable, "the keys behind JWK_URL are back");
+                        tracing::info!(
+                            event = "keys_back",
+                            usable = fetched.usable,
+                            "the keys behind JWK_URL are back"
+                        );
                     }
                     state.keys = keys.into();
                     state.unused.clone_from(&fetched.unused);
@@ -201,9 +207,14 @@ impl RemoteKeys {
                 Ok(fetched)
             }
             Err(error) => {
-                let reason = with_causes(&error);
+                let reason = with_causes(&error).replace(|c: char| c.is_control(), " ");
                 let kept = self.current().len();
-                tracing::error!(kept, "the keys behind JWK_URL could not be fetched: {reason}");
+                tracing::error!(
+                    event = "keys_not_fetched",
+                    kept,
+                    error = reason,
+                    "the keys behind JWK_URL could not be fetched"
+                );
                 self.update(|state| state.failure = Some(reason.into()));
                 Err(error)
             }
@@ -265,27 +276,19 @@ fn tell(unused: &[UnusedJwk], told: &[UnusedJwk]) {
     };
     let mut new = unused.iter().filter(|jwk| !known(jwk));
     for UnusedJwk { position, kid, reason } in new.by_ref().take(LINES) {
-        tracing::warn!(position, ?kid, "a key behind JWK_URL is not used: {reason}");
+        let kid = kid.as_deref().map(cut);
+        tracing::warn!(
+            event = "key_unused",
+            position,
+            kid = kid.as_deref(),
+            error = %reason,
+            "a key behind JWK_URL is not used"
+        );
     }
     let more = new.count();
     if more > 0 {
-        tracing::warn!(more, "more keys behind JWK_URL are not used");
+        tracing::warn!(event = "more_keys_unused", more, "more keys behind JWK_URL are not used");
     }
-}
-
-/// An error and what caused it, on one line.
-fn with_causes(error: &FetchError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let told = error.to_string();
-        if !text.ends_with(&told) {
-            text.push_str(": ");
-            text.push_str(&told);
-        }
-        cause = error.source();
-    }
-    text.replace(|c: char| c.is_control(), " ")
 }
 
 /// Whether a fetch is on its way, and who waits for its end.

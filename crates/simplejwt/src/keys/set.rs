@@ -11,7 +11,7 @@ use crate::jws::{self, Compact, Header, JwsError};
 ///
 /// let old = SigningKey::from_secret(Algorithm::Hs256, b"an old secret of thirty-two bytes")?;
 /// let new = SigningKey::from_secret(Algorithm::Hs256, b"a fresh secret of more than 32 bytes")?;
-/// let keys = KeySet::new(new.with_kid("2026")).also_verify(old.verifying_key());
+/// let keys = KeySet::new(new.with_kid("2026")).also_verify(old.verifying_key())?;
 ///
 /// let token = keys.sign_compact(br#"{"user_id":"1"}"#)?;
 /// assert_eq!(keys.verify_compact(&token)?, br#"{"user_id":"1"}"#);
@@ -37,28 +37,30 @@ impl KeySet {
     /// # Errors
     /// [`KeyError::NoKeys`]; [`KeyError::DuplicateKeyId`].
     pub fn verify_only(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, KeyError> {
-        let verifying: Vec<_> = keys.into_iter().collect();
-        if verifying.is_empty() {
-            return Err(KeyError::NoKeys);
-        }
-        for (i, key) in verifying.iter().enumerate() {
-            if let Some(kid) = key.kid()
-                && verifying.iter().skip(i + 1).any(|other| other.kid() == Some(kid))
-            {
-                return Err(KeyError::DuplicateKeyId(kid.to_owned()));
-            }
-        }
-        Ok(Self { signing: None, verifying, remote: None })
+        let empty = Self { signing: None, verifying: Vec::new(), remote: None };
+        let set = keys.into_iter().try_fold(empty, Self::also_verify)?;
+        if set.verifying.is_empty() { Err(KeyError::NoKeys) } else { Ok(set) }
     }
 
     /// Also takes tokens of `key`: one that used to sign, or will.
     ///
     /// It may have another algorithm than the signing key, because each key verifies only its
     /// own.
-    #[must_use]
-    pub fn also_verify(mut self, key: VerifyingKey) -> Self {
+    ///
+    /// # Errors
+    /// [`KeyError::DuplicateKeyId`]; [`KeyError::AllFetched`] where the keys that verify are
+    /// fetched, so that this one would never be tried.
+    pub fn also_verify(mut self, key: VerifyingKey) -> Result<Self, KeyError> {
+        if self.remote.is_some() {
+            return Err(KeyError::AllFetched);
+        }
+        if let Some(kid) = key.kid()
+            && self.verifying.iter().any(|other| other.kid() == Some(kid))
+        {
+            return Err(KeyError::DuplicateKeyId(kid.to_owned()));
+        }
         self.verifying.push(key);
-        self
+        Ok(self)
     }
 
     /// A pair that is configured in two settings, as upstream's `SIGNING_KEY` and

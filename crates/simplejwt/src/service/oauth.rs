@@ -123,7 +123,13 @@ impl Auth {
             && let Some(jti) = self.tokens.jti(&untyped)
             && let Some(expires_at) = self.tokens.expires_at(&untyped)
         {
-            tracing::info!(?jti, "access token revoked");
+            tracing::info!(
+                event = "token_revoked",
+                client_address = self.client_address(),
+                user_agent = self.user_agent(),
+                jti,
+                "access token revoked"
+            );
             let revocation =
                 Revocation { subject: Subject::Token(jti), revoked_at: now, expires_at };
             self.session_store()?.revoke(&revocation).await?;
@@ -153,7 +159,14 @@ impl Auth {
         let (jti, user_id) = (&spent.jti, spent.user_id.as_ref().map_or("", UserId::as_str));
         match outcome {
             Blacklisting::Blacklisted => {
-                tracing::info!(?jti, ?user_id, address = self.address(), "token revoked");
+                tracing::info!(
+                    event = "token_revoked",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    user_id,
+                    "token revoked"
+                );
                 Ok(Revoking::Revoked)
             }
             Blacklisting::AlreadyBlacklisted => Ok(Revoking::NotGood),

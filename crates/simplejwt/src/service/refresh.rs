@@ -50,8 +50,14 @@ impl Auth {
             match self.blacklist_store()?.rotate(&spent, &next, now).await? {
                 Rotation::Rotated => {}
                 Rotation::Replayed => {
-                    let address = self.address();
-                    tracing::warn!(jti = ?spent.jti, address, "spent refresh token presented again");
+                    tracing::warn!(
+                        event = "spent_token_presented",
+                        client_address = self.client_address(),
+                        user_agent = self.user_agent(),
+                        jti = spent.jti,
+                        outcome = "refused",
+                        "spent refresh token presented again"
+                    );
                     return Err(TokenError::Blacklisted.into());
                 }
             }
@@ -115,20 +121,30 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Refreshed, Error> {
         let Attempt { refresh: asked, answer } = attempt;
-        let (jti, session) = (asked.token.jti.as_str(), asked.session.id.as_str());
-        let (user_id, address) = (asked.session.user_id.as_str(), self.address());
+        let (jti, session_id) = (asked.token.jti.as_str(), asked.session.id.as_str());
+        let user_id = asked.session.user_id.as_str();
         match outcome {
             Refreshing::Refreshed => {
-                tracing::debug!(?jti, ?session, ?user_id, "refreshed");
+                tracing::debug!(
+                    event = "refresh",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    session_id,
+                    user_id,
+                    "refreshed"
+                );
                 Ok(answer)
             }
             Refreshing::Repeated(successor) => {
                 let suspicious = !successor.same_address;
                 tracing::info!(
-                    ?jti,
-                    ?session,
-                    ?user_id,
-                    address,
+                    event = "refresh_repeated",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    session_id,
+                    user_id,
                     suspicious,
                     "refresh token repeated: answered with the newest pair of its session"
                 );
@@ -136,10 +152,13 @@ impl Auth {
             }
             Refreshing::Replayed => {
                 tracing::warn!(
-                    ?jti,
-                    ?session,
-                    ?user_id,
-                    address,
+                    event = "spent_token_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    session_id,
+                    user_id,
+                    outcome = "refused",
                     "spent refresh token presented again shortly after: refused, its session goes \
                      on"
                 );
@@ -147,59 +166,79 @@ impl Auth {
             }
             Refreshing::Reused => {
                 tracing::warn!(
-                    ?jti,
-                    ?session,
-                    ?user_id,
-                    address,
+                    event = "spent_token_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    session_id,
+                    user_id,
+                    outcome = "session_ended",
                     "spent refresh token presented again: its session was ended"
                 );
                 Err(TokenError::Blacklisted.into())
             }
             Refreshing::Blacklisted => {
                 tracing::warn!(
-                    ?jti,
-                    ?session,
-                    ?user_id,
-                    address,
+                    event = "blacklisted_token_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    session_id,
+                    user_id,
                     "token that was blacklisted elsewhere presented: its session is over"
                 );
                 Err(TokenError::Blacklisted.into())
             }
             Refreshing::Ended => {
                 tracing::warn!(
-                    ?jti,
-                    ?session,
-                    ?user_id,
-                    address,
+                    event = "ended_session_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    session_id,
+                    user_id,
                     "token of an ended session presented"
                 );
                 Err(TokenError::Blacklisted.into())
             }
             Refreshing::Forgotten => {
                 tracing::warn!(
-                    ?jti,
-                    ?session,
-                    ?user_id,
-                    address,
+                    event = "unregistered_token_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    session_id,
+                    user_id,
                     "token past its expiry presented that isn't registered any more: refused, \
                      since it may have been blacklisted"
                 );
                 Err(TokenError::Expired.into())
             }
-            Refreshing::Foreign => Err(self.foreign(jti, session, user_id)),
+            Refreshing::Foreign => Err(self.foreign(jti, session_id, user_id)),
             Refreshing::Expired => {
-                tracing::info!(?session, ?user_id, address, "session has expired");
+                tracing::info!(
+                    event = "session_expired",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    session_id,
+                    user_id,
+                    "session has expired"
+                );
                 Err(TokenError::Expired.into())
             }
             Refreshing::PasswordChanged => {
+                let reason = EndReason::Password;
                 tracing::warn!(
-                    ?jti,
-                    ?session,
-                    ?user_id,
-                    address,
+                    event = "refresh_refused",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    session_id,
+                    user_id,
+                    %reason,
                     "refresh refused: the password was changed, and the session was ended"
                 );
-                let reason = EndReason::Password;
                 self.end_session_for(sessions, refresh, &asked.token, reason, now).await?;
                 Err(Error::PasswordChanged)
             }
@@ -314,12 +353,12 @@ impl Auth {
         let error = self.blacklisted_or(error, &spent.jti).await?;
         let Some(reason) = reason else { return Ok(error) };
         if self.end_session_for(sessions, refresh, spent, reason, now).await? {
-            let (jti, address) = (&spent.jti, self.address());
-            let user_id = spent.user_id.as_ref().map_or("", |id| id.as_str());
             tracing::warn!(
-                ?jti,
-                ?user_id,
-                address,
+                event = "refresh_refused",
+                client_address = self.client_address(),
+                user_agent = self.user_agent(),
+                jti = spent.jti,
+                user_id = spent.user_id.as_ref().map(|id| id.as_str()),
                 %reason,
                 "refresh refused: the session was ended"
             );
@@ -344,7 +383,13 @@ impl Auth {
     /// This error, unless the token is blacklisted, too: that comes first.
     pub(super) async fn blacklisted_or(&self, error: Error, jti: &str) -> Result<Error, Error> {
         if self.is_spent(jti).await? {
-            tracing::warn!(?jti, address = self.address(), "blacklisted token presented");
+            tracing::warn!(
+                event = "blacklisted_token_presented",
+                client_address = self.client_address(),
+                user_agent = self.user_agent(),
+                jti,
+                "blacklisted token presented"
+            );
             return Ok(TokenError::Blacklisted.into());
         }
         Ok(error)

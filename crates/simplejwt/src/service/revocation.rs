@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Auth;
 use crate::clock::Timestamp;
 use crate::error::{Error, StoreError};
+use crate::logging::with_causes;
 use crate::panics;
 use crate::revocation::Known;
 use crate::settings::{FeedLost, Revocation, SESSION_CLAIM};
@@ -43,10 +44,16 @@ impl Auth {
         let mut failing = false;
         loop {
             match self.poll_caught().await {
-                Ok(()) if failing => tracing::info!("the feed of revocations is back"),
+                Ok(()) if failing => {
+                    tracing::info!(event = "feed_back", "the feed of revocations is back");
+                }
                 Ok(()) => {}
                 Err(error) if !failing => {
-                    tracing::warn!(?error, "the feed of revocations is interrupted");
+                    tracing::warn!(
+                        event = "feed_interrupted",
+                        error = with_causes(&error),
+                        "the feed of revocations is interrupted"
+                    );
                 }
                 Err(_) => {}
             }

@@ -108,7 +108,13 @@ impl Auth {
             }
             Belonging::Foreign(id) => return Err(self.foreign(&jti, &id, user_id.as_str())),
             Belonging::Session(_) | Belonging::None => {
-                tracing::warn!(?jti, address = self.address(), "blacklisted token presented");
+                tracing::warn!(
+                    event = "blacklisted_token_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    "blacklisted token presented"
+                );
                 return Err(TokenError::Blacklisted.into());
             }
         };
@@ -176,14 +182,23 @@ impl Auth {
         let reason = EndReason::Logout;
         match self.end_session_of(sessions, &refresh, &spent, reason, now).await? {
             Blacklisting::Blacklisted => {
-                tracing::info!(?jti, ?user_id, address = self.address(), "logged out");
+                tracing::info!(
+                    event = "logout",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    user_id,
+                    "logged out"
+                );
                 Ok(1)
             }
             Blacklisting::AlreadyBlacklisted => {
                 tracing::warn!(
-                    ?jti,
-                    ?user_id,
-                    address = self.address(),
+                    event = "ended_session_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    user_id,
                     "token of an ended session presented"
                 );
                 Err(TokenError::Blacklisted.into())
@@ -266,8 +281,21 @@ impl Auth {
         };
         let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
         let ended = sessions.end_sessions(&end).await?;
-        let address = self.address();
-        tracing::info!(which = ?end.which, %reason, ended, address, "sessions ended");
+        let (session_id, user_id, except_session_id) = match &end.which {
+            Which::One { id, user_id } => (Some(id), user_id.as_ref(), None),
+            Which::All { user_id, except } => (None, Some(user_id), except.as_ref()),
+        };
+        tracing::info!(
+            event = "sessions_ended",
+            client_address = self.client_address(),
+            user_agent = self.user_agent(),
+            session_id,
+            user_id = user_id.map(UserId::as_str),
+            except_session_id,
+            %reason,
+            ended,
+            "sessions ended"
+        );
         Ok(ended)
     }
 
@@ -351,12 +379,13 @@ impl Auth {
 
     /// The refusal of a token that names another user's session; it is told to nobody but the log.
     pub(super) fn foreign(&self, jti: &str, session: &str, user_id: &str) -> Error {
-        let address = self.address();
         tracing::warn!(
-            ?jti,
-            ?session,
-            ?user_id,
-            address,
+            event = "foreign_session_named",
+            client_address = self.client_address(),
+            user_agent = self.user_agent(),
+            jti = Some(jti).filter(|jti| !jti.is_empty()),
+            session_id = session,
+            user_id,
             "token presented that names a session of another user: refused"
         );
         TokenError::Invalid.into()

@@ -94,6 +94,16 @@ fn every_problem_is_told_at_once() {
     }
 }
 
+/// DIFFERENCE: upstream issues tokens that have expired when they arrive.
+#[test]
+fn lifetimes_under_a_second_are_refused() {
+    for (millis, fine) in [(0, false), (1, false), (999, false), (1000, true), (1500, true)] {
+        let access_token_lifetime = Duration::from_millis(millis);
+        let told = problems(&Settings { access_token_lifetime, ..Settings::default() });
+        assert_eq!(told.is_empty(), fine, "{millis} ms: {told}");
+    }
+}
+
 #[test]
 fn header_names_are_spelt_as_in_request_meta() {
     let named = |name: &str| {

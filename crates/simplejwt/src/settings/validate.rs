@@ -77,6 +77,7 @@ impl Settings {
         self.check_claim_names(&mut problem);
         self.check_sessions(&mut problem);
         self.check_transport(&mut problem);
+        self.check_origins(&mut problem);
 
         if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
     }

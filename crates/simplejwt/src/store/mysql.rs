@@ -39,6 +39,7 @@ use super::references::References;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::logging::with_causes;
 use crate::store::check::{Lines, Uses, trials};
 use crate::store::schema::{OUTSTANDING, SchemaError, by_user_id};
 use crate::users::UserId;
@@ -131,7 +132,11 @@ impl MysqlStore {
             let attempts = self.database.attempts("flush_expired");
             let found = attempt!(attempts, |conn| flush::references(conn, &self.users));
             self.know(found.unwrap_or_else(|error| {
-                tracing::debug!(?error, "foreign keys can't be read: each row is tried");
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "foreign keys can't be read: each row is tried"
+                );
                 References::default()
             }));
         }
@@ -178,6 +183,7 @@ impl MysqlStore {
 }
 
 async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, SchemaError> {
+    let users = &schema::resolved(conn, users).await?;
     let columns = schema::check_users(conn, users).await?;
     schema::check_unique(conn, users, &[by_user_id(users)]).await?;
     schema::check_tokens(conn, users, &columns).await?;
@@ -391,7 +397,11 @@ impl TokenStore for MysqlStore {
             Ok(found) => found,
             // Tables that this user mustn't read, or that have changed since.
             Err(error) if *references != References::default() => {
-                tracing::debug!(?error, "referring tables can't be read: each row is tried");
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "referring tables can't be read: each row is tried"
+                );
                 self.know(References::default());
                 references = Arc::default();
                 attempt!(attempts(), |conn| flush::candidates(conn, flush, &references))?

@@ -14,11 +14,13 @@ mod database;
 pub(crate) mod encoding;
 mod explain;
 mod flush;
+mod late;
 pub(crate) mod lookup;
 pub mod migrate;
 mod parameters;
 mod pooler;
 mod probe;
+pub(crate) mod refusal;
 mod revocations;
 mod rotations;
 pub(crate) mod schema;
@@ -47,6 +49,7 @@ use super::session::SessionHead;
 use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::logging::with_causes;
 use crate::users::UserId;
 use crate::users::lookup::nothing_of;
 use crate::users::table::{Key, UserTable, quoted, relation};
@@ -63,7 +66,7 @@ use lookup::Lookup;
 use rotations::{Rotating, Rotations};
 use schema::KeyType;
 
-type PgResult<T> = Result<T, tokio_postgres::Error>;
+pub(crate) type PgResult<T> = Result<T, tokio_postgres::Error>;
 
 /// A moment as Django stores it. It knows the years 1 to 9999; another becomes the nearest.
 pub(crate) fn moment(at: Timestamp) -> Moment {
@@ -159,7 +162,8 @@ impl Sql {
             // Of several users with the same value none is meant.
             let (key, table) = (quoted(&users.primary_key), relation(&users.table));
             let id = quoted(users.user_id_column());
-            let same = format!("{id} = CAST({parameter}::text AS {})", user_id.cast);
+            let inherits = users.and_inherits(&table, quoted, relation);
+            let same = format!("{id} = CAST({parameter}::text AS {}){inherits}", user_id.cast);
             if users.user_id_column() == users.primary_key {
                 return format!("(SELECT {key} FROM {table} WHERE {same} LIMIT 1)");
             }
@@ -357,7 +361,11 @@ impl PostgresStore {
             };
             let found: Result<References, StoreError> = found.await;
             self.know(found.unwrap_or_else(|error| {
-                tracing::debug!(?error, "foreign keys can't be read: each row is tried");
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "foreign keys can't be read: each row is tried"
+                );
                 References::default()
             }));
         }
@@ -468,7 +476,11 @@ impl TokenStore for PostgresStore {
             Ok(found) => found,
             // Tables that this user mustn't read, or that have changed since.
             Err(error) if *references != References::default() => {
-                tracing::debug!(?error, "referring tables can't be read: each row is tried");
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "referring tables can't be read: each row is tried"
+                );
                 self.know(References::default());
                 references = Arc::default();
                 run!(self.database, "flush_expired", |client| {

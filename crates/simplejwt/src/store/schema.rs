@@ -202,10 +202,10 @@ pub enum SchemaError {
     },
     /// The users' columns are in two tables.
     #[error(
-        "the users are in two tables: \"{child}\" inherits from \"{parent}\" (Django's multi-table \
-         inheritance), which has the columns of its parent's model. Beside a blacklist that isn't \
-         served: have all columns in one table (`abstract = True` in the parent's Meta), or set \
-         token_blacklist = false and name {parent} as the users' table"
+        "the users' columns are in several tables: \"{child}\" inherits from \"{parent}\" (Django's \
+         multi-table inheritance). One model may inherit from another, which has all the columns that \
+         are named for logging in; more isn't served: have them in one table (`abstract = True` in \
+         the parent's Meta)"
     )]
     InheritedUsers {
         /// The table of the model that inherits.
@@ -279,9 +279,16 @@ fn missing_table(table: &str, near: &[String]) -> String {
     } else {
         format!("it has {}", list(near))
     };
+    let elsewhere = match table.contains('.') && !table.contains("\".\"") {
+        true => {
+            " (a schema before it is for PostgreSQL; a table of another database is used by a view \
+                 in this one)"
+        }
+        false => "",
+    };
     format!(
         "the database has no table \"{table}\" ({there}): run `migrate`, or check the path and \
-         the table's name"
+         the table's name{elsewhere}"
     )
 }
 
@@ -356,9 +363,20 @@ impl Table {
 
     /// The table that this one inherits from, as Django's multi-table inheritance makes it.
     pub(crate) fn parent(&self) -> Option<&str> {
+        self.pointer().map(|(_, table)| table)
+    }
+
+    /// The column that points to the table that this one inherits from, and that.
+    pub(crate) fn pointer(&self) -> Option<(&str, &str)> {
         let is_parent =
             |(column, _): &&(String, String)| column.ends_with("_ptr_id") && self.is_unique(column);
-        self.refers.iter().find(is_parent).map(|(_, table)| table.as_str())
+        let found = self.refers.iter().find(is_parent);
+        found.map(|(column, table)| (column.as_str(), table.as_str()))
+    }
+
+    /// Whether it has the columns that nobody can log in without.
+    pub(crate) fn has_logins(&self, users: &UserTable) -> bool {
+        has_logins(users, &self.columns)
     }
 
     fn is_unique(&self, column: &str) -> bool {
@@ -438,6 +456,12 @@ pub(crate) fn or_inherited(error: SchemaError, table: &Table) -> SchemaError {
         }
         (error, _) => error,
     }
+}
+
+/// Whether these are the columns of a table that users can log in by.
+pub(crate) fn has_logins(users: &UserTable, columns: &[Column]) -> bool {
+    let has = |name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    has(&users.login) && has(&users.password)
 }
 
 /// The refusal of a users' table that registered tokens can't refer to.

@@ -522,6 +522,11 @@ impl AccessClaims {
 ///   successor.
 /// - Revocations become visible in the order of their sequence numbers: who has seen one has
 ///   seen all before it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` keeps no sessions",
+    label = "`SessionStore` isn't implemented for `{Self}`",
+    note = "hand a store that only implements `TokenStore` to `Auth::with_store`; sessions need `SessionStore` as well, whose suite is `simplejwt::store::conformance::sessions` (feature `testing`)"
+)]
 #[async_trait]
 pub trait SessionStore: TokenStore {
     /// Opens a session and registers its first token. With a limit, of any number of concurrent

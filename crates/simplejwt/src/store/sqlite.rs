@@ -89,10 +89,11 @@ impl Sql {
         // Of several users with the same value none is meant.
         let (key, table) = (quoted(&users.primary_key), quoted(&users.table));
         let id = quoted(users.user_id_column());
+        let inherits = users.and_inherits(&table, quoted, quoted);
         let key = match users.user_id_column() == users.primary_key {
-            true => format!("(SELECT {key} FROM {table} WHERE {id} = {{}} LIMIT 1)"),
+            true => format!("(SELECT {key} FROM {table} WHERE {id} = {{}}{inherits} LIMIT 1)"),
             false => format!(
-                "(SELECT {key} FROM {table} WHERE {id} = {{}} \
+                "(SELECT {key} FROM {table} WHERE {id} = {{}}{inherits} \
                  AND (SELECT count(*) FROM {table} WHERE {id} = {{}}) = 1)"
             ),
         };
@@ -179,12 +180,14 @@ impl SqliteStore {
     /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
     pub fn open(database: &SqliteDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let check = |connection: &Connection| {
-            let columns = schema::check_users(connection, users)?;
-            schema::check_unique(connection, users, &[by_user_id(users)])?;
-            schema::check_tokens(connection, users, &columns)?;
-            Ok::<_, SchemaError>(columns.user_id)
+            let users = schema::resolved(connection, users)?;
+            let columns = schema::check_users(connection, &users)?;
+            schema::check_unique(connection, &users, &[by_user_id(&users)])?;
+            schema::check_tokens(connection, &users, &columns)?;
+            Ok::<_, SchemaError>((columns.user_id, users))
         };
-        let user_id = database.read("open", |connection| Ok(check(connection)))??;
+        let (user_id, users) = database.read("open", |connection| Ok(check(connection)))??;
+        let users = &users;
         Ok(Self {
             database: database.clone(),
             sql: Arc::new(Sql::new(users, user_id)),

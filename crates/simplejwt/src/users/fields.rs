@@ -79,8 +79,15 @@ impl Kind {
                 Some(digits) => Value::String(hyphenated(&digits)),
                 None => Value::String(text),
             },
-            Self::Moment => Value::String(iso(&text) + "Z"),
-            Self::Local | Self::Time => Value::String(iso(&text)),
+            Self::Moment | Self::Local => {
+                let (text, era) = match text.strip_suffix(" BC") {
+                    Some(text) => (text, " BC"),
+                    None => (text.as_str(), ""),
+                };
+                let zone = if self == Self::Moment { "Z" } else { "" };
+                Value::String(iso(text) + zone + era)
+            }
+            Self::Time => Value::String(iso(&text)),
             Self::Json => serde_json::from_str(&text).unwrap_or(Value::Null),
         }
     }
@@ -181,6 +188,14 @@ mod tests {
             (Kind::Local, "2026-01-02 03:04:05", json!("2026-01-02T03:04:05")),
             (Kind::Time, "03:04:05.000001", json!("03:04:05.000001")),
             (Kind::Date, "2026-01-02", json!("2026-01-02")),
+            (Kind::Date, "0044-03-15 BC", json!("0044-03-15 BC")),
+            (Kind::Local, "0044-03-15 10:00:00.000000 BC", json!("0044-03-15T10:00:00 BC")),
+            (
+                Kind::Moment,
+                "0044-03-15 10:00:00.500000 BC",
+                json!("0044-03-15T10:00:00.500000Z BC"),
+            ),
+            (Kind::Time, "-25:00:00.000000", json!("-25:00:00")),
             (Kind::Json, r#"{"a": [1, null]}"#, json!({"a": [1, null]})),
         ] {
             assert_eq!(kind.json(text.to_owned()), expected, "{kind:?} {text}");

@@ -10,6 +10,7 @@ use super::password::{HashingPool, PasswordSurvey, PoolError, Rehash, StoredKind
 use super::{Credentials, User};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::{StoreError, StoreErrorKind};
+use crate::logging::with_causes;
 
 /// How long a sample of the table counts, in seconds; a login that comes later takes another.
 const SAMPLE_COUNTS_FOR: i64 = 300;
@@ -122,8 +123,11 @@ impl Passwords {
             && takes(last, now)
             && let Err(error) = self.survey(rows).await
         {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(%error, cause, "the stored password hashes can't be sampled");
+            tracing::warn!(
+                event = "hash_sample_failed",
+                error = with_causes(&error),
+                "the stored password hashes can't be sampled"
+            );
         }
     }
 
@@ -141,12 +145,14 @@ impl Passwords {
         match self.pool.hashers().kind_of(&user.password) {
             StoredKind::Accepted(_) | StoredKind::Unusable => {}
             kind @ StoredKind::NotAccepted(_) => tracing::warn!(
-                user_id = ?user.id.as_str(),
+                event = "hash_unusable",
+                user_id = user.id.as_str(),
                 algorithm = %kind,
                 "login refused: the stored password hash is of an algorithm that isn't accepted"
             ),
             kind @ StoredKind::Malformed(_) => tracing::warn!(
-                user_id = ?user.id.as_str(),
+                event = "hash_unusable",
+                user_id = user.id.as_str(),
                 algorithm = %kind,
                 "login refused: the stored password hash is malformed, or asks for too much work"
             ),
@@ -166,7 +172,12 @@ impl Passwords {
         let new = match self.pool.encode(password(credentials)).await {
             Ok(new) => new,
             Err(error) => {
-                tracing::warn!(user_id = %found.user.id, %error, "outdated password hash was kept");
+                tracing::warn!(
+                    event = "hash_kept",
+                    user_id = found.user.id.as_str(),
+                    error = with_causes(&error),
+                    "outdated password hash was kept"
+                );
                 return Ok(Some(found.user));
             }
         };
@@ -185,8 +196,12 @@ impl Passwords {
                 Ok(verdict.is_correct().then_some(user))
             }
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(user_id = %user.id, %error, cause, "outdated password hash was kept");
+                tracing::warn!(
+                    event = "hash_kept",
+                    user_id = user.id.as_str(),
+                    error = with_causes(&error),
+                    "outdated password hash was kept"
+                );
                 Ok(Some(user))
             }
         }

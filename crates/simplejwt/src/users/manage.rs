@@ -21,7 +21,7 @@ pub struct UserOptions {
 /// A user to be made. `Debug` leaves the hash out.
 #[derive(Clone, Default)]
 pub struct NewUser {
-    /// The login name.
+    /// The login name; stored in the normal form NFKC, as Django does.
     pub username: String,
     /// The e-mail address; its domain is stored in lower case, as Django does.
     pub email: String,
@@ -76,6 +76,40 @@ pub enum ManageError {
         /// The login name.
         username: String,
     },
+    /// A name or address that nobody could type, or that would be shown as another.
+    #[error("the {what} {text:?} {problem}: write it without")]
+    UnusableText {
+        /// Which of the two.
+        what: &'static str,
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A user would be a row of each of two tables, of which only the application knows all columns.
+    #[error(
+        "the users are in two tables, \"{table}\" and \"{child}\", which inherits from it: make the \
+         user with your application"
+    )]
+    Inherited {
+        /// The parent's table.
+        table: String,
+        /// The table of the model that inherits.
+        child: String,
+    },
+    /// Rows of other tables refer to the user, and only their application knows what is to become of
+    /// them.
+    #[error(
+        "rows of other tables refer to the user \"{username}\" ({}): delete those first, or the user \
+         with your application, which knows what goes along (in Django: user.delete())",
+        .references.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    Referred {
+        /// The login name.
+        username: String,
+        /// Which.
+        references: Vec<Reference>,
+    },
     /// A custom user model has columns that only its application can fill.
     #[error(
         "the table \"{table}\" has columns that have to be filled and mean nothing here ({}): \
@@ -101,6 +135,24 @@ pub enum ManageError {
     Store(#[from] StoreError),
 }
 
+/// Rows of another table that refer to a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The other table.
+    pub table: String,
+    /// The column that refers to the user.
+    pub column: String,
+    /// How many rows do.
+    pub rows: u64,
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.rows == 1 { "row" } else { "rows" };
+        write!(f, "{}.{}: {} {noun}", self.table, self.column, self.rows)
+    }
+}
+
 /// A [`UserStore`] over a table of Django's, whose users can be made and changed.
 #[async_trait]
 pub trait ManageUsers: UserStore {
@@ -113,11 +165,14 @@ pub trait ManageUsers: UserStore {
 
     /// Makes a user, active, who joined at `at`, which is the current time.
     ///
+    /// The name is stored in the normal form NFKC and the domain of the address in lower case, as by
+    /// Django's `create_user`.
+    ///
     /// In a custom user model's table it fills the columns that the table's description names
     /// and those named as in Django's `AbstractUser`.
     ///
     /// # Errors
-    /// [`ManageError::AlreadyExists`], [`ManageError::BadUsername`],
+    /// [`ManageError::AlreadyExists`], [`ManageError::BadUsername`], [`ManageError::UnusableText`],
     /// [`ManageError::UnknownColumns`], or the database's.
     async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError>;
 
@@ -132,6 +187,21 @@ pub trait ManageUsers: UserStore {
     /// # Errors
     /// [`ManageError::NoSuchUser`], [`ManageError::NoColumn`], or the database's.
     async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError>;
+
+    /// The rows of other tables that keep the user of this name from being deleted: those that refer
+    /// to it by a foreign key, except for registered tokens, which stay without their user as
+    /// upstream, the user's groups and permissions, which go, and what the database itself deletes.
+    ///
+    /// # Errors
+    /// [`ManageError::NoSuchUser`], or the database's.
+    async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError>;
+
+    /// Deletes the user of this name. Its sessions aren't ended by that: end them first, so that
+    /// whoever checks access tokens hears of it.
+    ///
+    /// # Errors
+    /// [`ManageError::NoSuchUser`], [`ManageError::Referred`], or the database's.
+    async fn delete_user(&self, username: &str) -> Result<(), ManageError>;
 
     /// The user of this name.
     ///
@@ -187,21 +257,13 @@ pub(crate) fn field_of(
     } else if is(&table.primary_key) {
         (key == ColumnType::Uuid).then(|| Field::Uuid(random::uuid4_hex()))
     } else if is("email") {
-        Some(Field::Text(normalized(&user.email)))
+        Some(Field::Text(user.email.clone()))
     } else if is("first_name") || is("last_name") {
         Some(Field::Text(String::new()))
     } else if is("date_joined") {
         Some(Field::Time(at))
     } else {
         None
-    }
-}
-
-/// Django's `normalize_email`: the domain in lower case.
-fn normalized(email: &str) -> String {
-    match email.trim().rsplit_once('@') {
-        Some((name, domain)) => format!("{name}@{}", domain.to_lowercase()),
-        None => email.to_owned(),
     }
 }
 
@@ -218,14 +280,6 @@ pub(crate) fn longest_name(login: ColumnType, declared: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_domain_of_an_address_is_lower_case() {
-        assert_eq!(normalized("Ann@Example.COM"), "Ann@example.com");
-        assert_eq!(normalized(" a@b@C "), "a@b@c");
-        assert_eq!(normalized("nothing"), "nothing");
-        assert_eq!(normalized(""), "");
-    }
 
     #[test]
     fn debug_shows_no_hash() {

@@ -1,5 +1,6 @@
 //! Users in MySQL or MariaDB: Django's `auth_user` or the table of a custom user model.
 
+mod delete;
 mod manage;
 mod sample;
 
@@ -86,8 +87,11 @@ impl Sql {
             Some(column) => format!("coalesce({} <> 0, 0)", backticked(column)),
             None => without.to_owned(),
         };
-        let further: String =
-            fields.iter().map(|field| format!(", {}", backticked(&field.name))).collect();
+        let further: String = fields
+            .iter()
+            .map(|field| format!(", {}", table.expression(&field.name, backticked, backticked)))
+            .collect();
+        let inherits = table.and_inherits(&name, backticked, backticked);
         let select = format!(
             "SELECT {key}, {id}, {login}, {}, {}, {}, {password}{further} FROM {name}",
             flag(&table.is_active, "1"),
@@ -115,10 +119,12 @@ impl Sql {
         };
         Self {
             // Two show what isn't unique.
-            by_login: format!("{select} WHERE {login} = :value{has_id} LIMIT 2"),
-            by_user_id: format!("{select} WHERE {id} = :value LIMIT 2"),
-            first_page: format!("{select} ORDER BY {login} LIMIT :limit"),
-            next_page: format!("{select} WHERE {login} > :after ORDER BY {login} LIMIT :limit"),
+            by_login: format!("{select} WHERE {login} = :value{has_id}{inherits} LIMIT 2"),
+            by_user_id: format!("{select} WHERE {id} = :value{inherits} LIMIT 2"),
+            first_page: format!("{select} WHERE 1 = 1{inherits} ORDER BY {login} LIMIT :limit"),
+            next_page: format!(
+                "{select} WHERE {login} > :after{inherits} ORDER BY {login} LIMIT :limit"
+            ),
             replace_hash: format!(
                 "{} WHERE {key} = :key AND {password} = :old",
                 update(&table.password)
@@ -127,11 +133,11 @@ impl Sql {
                 .last_login
                 .as_deref()
                 .map(|column| format!("{} WHERE {id} = :key", update(column))),
-            set_password: format!("{} WHERE {login} = :key", update(&table.password)),
+            set_password: format!("{} WHERE {login} = :key{inherits}", update(&table.password)),
             set_active: table
                 .is_active
                 .as_deref()
-                .map(|column| format!("{} WHERE {login} = :key", update(column))),
+                .map(|column| format!("{} WHERE {login} = :key{inherits}", update(column))),
             key: key_type,
             user_id,
             login: login_type,
@@ -208,8 +214,11 @@ fn text_of(value: &Value, kind: Kind) -> Result<String, Failure> {
         Value::Date(year, month, day, hour, minute, second, micros) => {
             format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}")
         }
-        Value::Time(_, _, hour, minute, second, micros) => {
-            format!("{hour:02}:{minute:02}:{second:02}.{micros:06}")
+        // A time of day; MySQL's type goes from -838 to 838 hours.
+        Value::Time(is_negative, days, hour, minute, second, micros) => {
+            let sign = if *is_negative { "-" } else { "" };
+            let hours = u64::from(*days) * 24 + u64::from(*hour);
+            format!("{sign}{hours:02}:{minute:02}:{second:02}.{micros:06}")
         }
         Value::Bytes(_) if kind == Kind::Boolean => u8::from(is_true(value)).to_string(),
         other => shown(other)?,
@@ -250,10 +259,14 @@ pub(crate) fn statements(table: &UserTable, columns: UserColumns, uses: &Uses) -
     statements
 }
 
-async fn check(conn: &mut Conn, table: &UserTable) -> Result<UserColumns, SchemaError> {
-    let columns = schema::check_users(conn, table).await?;
-    schema::check_unique(conn, table, &found_by(table)).await?;
-    Ok(columns)
+async fn check(
+    conn: &mut Conn,
+    table: &UserTable,
+) -> Result<(UserTable, UserColumns), SchemaError> {
+    let table = schema::resolved(conn, table).await?;
+    let columns = schema::check_users(conn, &table).await?;
+    schema::check_unique(conn, &table, &found_by(&table)).await?;
+    Ok((table, columns))
 }
 
 impl MysqlUsers {
@@ -272,7 +285,8 @@ impl MysqlUsers {
             let has_sessions = schema::check_sessions(conn).await.is_ok();
             Ok((check(conn, &table).await, has_sessions))
         })?;
-        let sql = Arc::new(Sql::new(table, checked?));
+        let (table, columns) = checked?;
+        let sql = Arc::new(Sql::new(table, columns));
         Ok(Self {
             database: database.clone(),
             passwords: Passwords::new(pool),

@@ -44,6 +44,7 @@ mod rehash;
 mod scrypt;
 mod stored;
 mod survey;
+mod weak;
 mod work;
 
 use std::fmt;
@@ -63,6 +64,7 @@ pub use parameters::{
 pub use pool::{HashingPool, PoolError, PoolOptions};
 pub use rehash::{Rehash, UnknownRehash};
 pub use survey::{PasswordSurvey, StoredKind};
+pub use weak::{Weakness, weaknesses};
 
 use crate::random;
 use parameters::SALT_LENGTH;

@@ -1,5 +1,6 @@
 //! Users in PostgreSQL: Django's `auth_user` or the table of a custom user model.
 
+mod delete;
 mod manage;
 mod sample;
 
@@ -73,14 +74,20 @@ struct Sql {
 const FIXED: usize = 7;
 
 /// A further column as text of the form that [`Kind::json`] takes.
-fn further(field: &Field) -> String {
-    let column = quoted(&field.name);
+fn further(table: &UserTable, field: &Field) -> String {
+    let column = table.expression(&field.name, quoted, relation);
+    // Years before the first are counted backwards, and told from the others by the era alone.
+    let dated = |moment: &str, pattern: &str| {
+        format!(
+            "to_char({moment}, '{pattern}' || CASE WHEN {moment} < '0001-01-01' THEN ' BC' ELSE '' END)"
+        )
+    };
     match field.kind {
         Kind::Moment => {
-            format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')")
+            dated(&format!("({column} AT TIME ZONE 'UTC')"), "YYYY-MM-DD HH24:MI:SS.US")
         }
-        Kind::Local => format!("to_char({column}, 'YYYY-MM-DD HH24:MI:SS.US')"),
-        Kind::Date => format!("to_char({column}, 'YYYY-MM-DD')"),
+        Kind::Local => dated(&column, "YYYY-MM-DD HH24:MI:SS.US"),
+        Kind::Date => dated(&column, "YYYY-MM-DD"),
         Kind::Time => format!("to_char({column}, 'HH24:MI:SS.US')"),
         Kind::Text if field.declared == "inet" => format!("host({column})"),
         _ => format!("{column}::text"),
@@ -107,7 +114,9 @@ impl Sql {
         let is_active = flag(&table.is_active, "true")?;
         let is_superuser = flag(&table.is_superuser, "false")?;
         let fields = columns.fields.clone();
-        let further: String = fields.iter().map(|field| format!(", {}", further(field))).collect();
+        let further: String =
+            fields.iter().map(|field| format!(", {}", further(&table, field))).collect();
+        let inherits = table.and_inherits(&name, quoted, relation);
         let select = format!(
             "SELECT {key}::text, {id}::text, {login}::text, {}, {}, {}, {password}::text{further} \
              FROM {name}",
@@ -136,10 +145,13 @@ impl Sql {
         );
         Ok(Self {
             // Two show what isn't unique.
-            by_login: format!("{select} WHERE {}{has_id} LIMIT 2", is_named("$1")),
-            by_user_id: format!("{select} WHERE {id} = CAST(asked.key AS {})", user_id.cast),
+            by_login: format!("{select} WHERE {}{has_id}{inherits} LIMIT 2", is_named("$1")),
+            by_user_id: format!(
+                "{select} WHERE {id} = CAST(asked.key AS {}){inherits}",
+                user_id.cast
+            ),
             page: format!(
-                "{select} WHERE $1::text IS NULL OR {login} > CAST($1::text AS {}) \
+                "{select} WHERE ($1::text IS NULL OR {login} > CAST($1::text AS {})){inherits} \
                  ORDER BY {login} LIMIT $2",
                 login_type.cast
             ),
@@ -172,11 +184,11 @@ impl Sql {
                     user_id.cast
                 )
             }),
-            set_password: format!("{} WHERE {}", update(&table.password), is_named("$2")),
+            set_password: format!("{} WHERE {}{inherits}", update(&table.password), is_named("$2")),
             set_active: table.is_active.as_deref().map(|name_of_flag| {
                 let declared = columns.column(name_of_flag).map_or("boolean", |c| &c.declared);
                 format!(
-                    "UPDATE {name} SET {} = CAST($1::text AS {declared}) WHERE {}",
+                    "UPDATE {name} SET {} = CAST($1::text AS {declared}) WHERE {}{inherits}",
                     quoted(name_of_flag),
                     is_named("$2")
                 )

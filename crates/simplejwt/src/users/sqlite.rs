@@ -1,5 +1,6 @@
 //! Users in an SQLite file: Django's `auth_user` or the table of a custom user model.
 
+mod delete;
 mod manage;
 mod sample;
 
@@ -84,8 +85,11 @@ impl Sql {
             Some(column) => quoted(column),
             None => without.to_owned(),
         };
-        let further: String =
-            fields.iter().map(|field| format!(", {}", quoted(&field.name))).collect();
+        let further: String = fields
+            .iter()
+            .map(|field| format!(", {}", table.expression(&field.name, quoted, quoted)))
+            .collect();
+        let inherits = table.and_inherits(&name, quoted, quoted);
         let select = format!(
             "SELECT {key}, {id}, {login}, {}, {}, {}, {password}{further} FROM {name}",
             flag(&table.is_active, "1"),
@@ -106,9 +110,11 @@ impl Sql {
         };
         Self {
             // Two show what isn't unique.
-            by_login: format!("{select} WHERE {login} = ?1{has_id} LIMIT 2"),
-            by_user_id: format!("{select} WHERE {id} = ?1 LIMIT 2"),
-            page: format!("{select} WHERE ?1 IS NULL OR {login} > ?1 ORDER BY {login} LIMIT ?2"),
+            by_login: format!("{select} WHERE {login} = ?1{has_id}{inherits} LIMIT 2"),
+            by_user_id: format!("{select} WHERE {id} = ?1{inherits} LIMIT 2"),
+            page: format!(
+                "{select} WHERE (?1 IS NULL OR {login} > ?1){inherits} ORDER BY {login} LIMIT ?2"
+            ),
             replace_hash: format!(
                 "{} WHERE {key} = ?2 AND {password} = ?3",
                 update(&table.password)
@@ -117,11 +123,11 @@ impl Sql {
                 .last_login
                 .as_deref()
                 .map(|column| format!("{} WHERE {id} = ?2", update(column))),
-            set_password: format!("{} WHERE {login} = ?2", update(&table.password)),
+            set_password: format!("{} WHERE {login} = ?2{inherits}", update(&table.password)),
             set_active: table
                 .is_active
                 .as_deref()
-                .map(|column| format!("{} WHERE {login} = ?2", update(column))),
+                .map(|column| format!("{} WHERE {login} = ?2{inherits}", update(column))),
             key: key_type,
             user_id,
             login: login_type,
@@ -253,14 +259,15 @@ impl SqliteUsers {
         options: UserOptions,
     ) -> Result<Self, SchemaError> {
         let check = |connection: &Connection| {
+            let table = schema::resolved(connection, &table)?;
             let has_sessions = schema::check_sessions(connection).is_ok();
             let checked = schema::check_users(connection, &table).and_then(|columns| {
                 schema::check_unique(connection, &table, &found_by(&table))?;
                 Ok(columns)
             });
-            Ok(checked.map(|columns| (columns, has_sessions)))
+            Ok(checked.map(|columns| (table, columns, has_sessions)))
         };
-        let (columns, has_sessions) = database.read("open", check)??;
+        let (table, columns, has_sessions) = database.read("open", check)??;
         let sql = Arc::new(Sql::new(table, columns));
         Ok(Self {
             database: database.clone(),

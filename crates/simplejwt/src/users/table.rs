@@ -105,6 +105,20 @@ pub struct UserTable {
     /// Further columns, which are read into [`User::fields`](super::User::fields). Text, numbers,
     /// booleans, dates and times, UUIDs and JSON; a stored secret isn't read.
     pub columns: Vec<String>,
+    /// Of users that inherit (Django's multi-table inheritance) the model's own table, whose rows
+    /// point to those of [`table`](Self::table). It is found out when the table is opened, and needs
+    /// not be given: `table` may name either of the two.
+    pub child: Option<ChildTable>,
+}
+
+/// The table of a user model that inherits from another model's: see [`UserTable::child`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildTable {
+    pub(crate) table: String,
+    /// Its primary key, which is its parent's, too.
+    pub(crate) pointer: String,
+    /// The columns that its parent hasn't.
+    pub(crate) columns: Vec<String>,
 }
 
 impl Default for UserTable {
@@ -121,6 +135,7 @@ impl Default for UserTable {
             is_superuser: Some("is_superuser".into()),
             last_login: Some("last_login".into()),
             columns: Vec::new(),
+            child: None,
         }
     }
 }
@@ -182,6 +197,84 @@ impl UserTable {
             })
     }
 
+    /// The table and the column that registered tokens refer to.
+    pub(crate) fn owner(&self) -> (&str, &str) {
+        match &self.child {
+            Some(child) => (&child.table, &child.pointer),
+            None => (&self.table, &self.primary_key),
+        }
+    }
+
+    /// Whether a column is in the table of the model that inherits.
+    pub(crate) fn is_childs(&self, column: &str) -> bool {
+        let is = |name: &String| name.eq_ignore_ascii_case(column);
+        self.child.as_ref().is_some_and(|child| child.columns.iter().any(is))
+    }
+
+    /// The description of users that inherit, given the names of both tables' columns.
+    pub(crate) fn inheriting<'a>(
+        &self,
+        parent: &str,
+        child: &str,
+        pointer: &str,
+        of_parent: &[crate::store::schema::Column],
+        of_child: impl IntoIterator<Item = &'a crate::store::schema::Column>,
+    ) -> Self {
+        let has =
+            |name: &str| of_parent.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        let columns = of_child.into_iter().map(|column| column.name.clone());
+        let columns = columns.filter(|name| !has(name) && name != pointer).collect();
+        let mut users = self.clone();
+        users.table = parent.to_owned();
+        // The model's own key is the pointer, and its value the parent's key.
+        if users.primary_key.eq_ignore_ascii_case(pointer) {
+            users.primary_key = "id".into();
+        }
+        if users.user_id_field.eq_ignore_ascii_case(pointer) {
+            users.user_id_field = "id".into();
+        }
+        users.child =
+            Some(ChildTable { table: child.to_owned(), pointer: pointer.to_owned(), columns });
+        users
+    }
+
+    /// The condition, behind others, that a row of the table, which the statement calls `of`, is of a
+    /// user who inherits; nothing where none does.
+    pub(crate) fn and_inherits(
+        &self,
+        of: &str,
+        quote: fn(&str) -> String,
+        relation: Relation,
+    ) -> String {
+        let Some(child) = &self.child else { return String::new() };
+        format!(
+            " AND EXISTS (SELECT 1 FROM {} AS child WHERE child.{} = {of}.{})",
+            relation(&child.table),
+            quote(&child.pointer),
+            quote(&self.primary_key)
+        )
+    }
+
+    /// A column as an expression over the rows of the table.
+    pub(crate) fn expression(
+        &self,
+        column: &str,
+        quote: fn(&str) -> String,
+        relation: Relation,
+    ) -> String {
+        match &self.child {
+            Some(child) if self.is_childs(column) => format!(
+                "(SELECT child.{} FROM {} AS child WHERE child.{} = {}.{})",
+                quote(column),
+                relation(&child.table),
+                quote(&child.pointer),
+                relation(&self.table),
+                quote(&self.primary_key)
+            ),
+            _ => quote(column),
+        }
+    }
+
     /// Every column that is named, in no particular order and perhaps twice.
     pub(crate) fn every_column(&self) -> impl Iterator<Item = &str> {
         let optional = [&self.is_active, &self.is_staff, &self.is_superuser, &self.last_login];
@@ -199,6 +292,9 @@ impl UserTable {
             .map(String::as_str)
     }
 }
+
+/// How a database writes the name of a table.
+pub(crate) type Relation = fn(&str) -> String;
 
 /// A name as a quoted identifier of standard SQL.
 #[cfg(any(feature = "sqlite", feature = "postgres", test))]

@@ -2,6 +2,8 @@
 
 use http::request::Parts;
 
+use super::parameters::Parameters;
+
 /// The media types that are answered: the second with JSON too, because there are no pages here.
 const OFFERED: [(&str, &str); 2] = [("application", "json"), ("text", "html")];
 const MAX_INDENT: usize = 8;
@@ -38,7 +40,7 @@ pub(crate) fn negotiate(parts: &Parts) -> Result<Rendering, Unacceptable> {
     let header = header.join(",");
     let mut ranges: Vec<_> = header.split(',').map(MediaRange::parse).collect();
     // Stable: of equally precise ranges the first wins. Weights are not looked at.
-    ranges.sort_by_key(|range| std::cmp::Reverse(range.precision()));
+    ranges.sort_by_cached_key(|range| std::cmp::Reverse(range.precision()));
     for offered in formats {
         if let Some(range) = ranges.iter().find(|range| range.takes(offered)) {
             let indent = if *offered == OFFERED[0] { range.indent() } else { None };
@@ -61,20 +63,13 @@ fn format(query: &str) -> Option<String> {
 pub(crate) struct MediaRange {
     main: String,
     sub: String,
-    parameters: Vec<(String, String)>,
+    parameters: Parameters,
 }
 
 impl MediaRange {
     pub(crate) fn parse(text: &str) -> Self {
-        let mut parts = text.split(';');
-        let media_type = parts.next().unwrap_or_default().trim().to_lowercase();
-        let (main, sub) = media_type.split_once('/').unwrap_or((&media_type, ""));
-        let parameters = parts
-            .filter_map(|parameter| parameter.split_once('='))
-            .map(|(name, value)| {
-                (name.trim().to_lowercase(), value.trim().trim_matches('"').to_owned())
-            })
-            .collect();
+        let parameters = Parameters::parse(text);
+        let (main, sub) = parameters.value.split_once('/').unwrap_or((&parameters.value, ""));
         Self { main: main.to_owned(), sub: sub.to_owned(), parameters }
     }
 
@@ -83,14 +78,14 @@ impl MediaRange {
     }
 
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+        self.parameters.get(name)
     }
 
     fn precision(&self) -> u8 {
         match (self.main.as_str(), self.sub.as_str()) {
             ("*", _) => 0,
             (_, "*") => 1,
-            _ if self.parameters.iter().all(|(name, _)| name == "q") => 2,
+            _ if self.parameters.names().all(|name| name == "q") => 2,
             _ => 3,
         }
     }

@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 
+use super::singleton::is_repeated;
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -12,22 +13,19 @@ use crate::settings::Settings;
 /// ones differ by case only: then the configured spelling decides.
 ///
 /// # Errors
-/// [`Error::BadAuthorizationHeader`] if there is anything but one token behind the scheme.
+/// [`Error::BadAuthorizationHeader`] if there is anything but one token behind the scheme,
+/// [`Error::RepeatedHeader`] if the header is there twice.
 pub fn raw_token(headers: &HeaderMap, settings: &Settings) -> Result<Option<String>, Error> {
     let Some(name) = settings.auth_header() else {
         return Ok(None);
     };
-    let mut values = headers.get_all(name).iter().map(|value| value.as_bytes());
-    let Some(first) = values.next() else {
+    if is_repeated(headers, &name) {
+        return Err(Error::RepeatedHeader(name.to_string()));
+    }
+    let Some(header) = headers.get(name) else {
         return Ok(None);
     };
-    let mut header = String::from_utf8_lossy(first);
-    // Doubled headers are joined, as WSGI servers do; no token survives that.
-    for value in values {
-        let joined = header.to_mut();
-        joined.push(',');
-        joined.push_str(&String::from_utf8_lossy(value));
-    }
+    let header = String::from_utf8_lossy(header.as_bytes());
     let mut parts =
         header.split([' ', '\t', '\n', '\r', '\x0b', '\x0c']).filter(|part| !part.is_empty());
     let Some(scheme) = parts.next() else {
@@ -71,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_forms_of_the_header() {
-        let cases: [Case<'_>; 13] = [
+        let cases: [Case<'_>; 15] = [
             (&[], Ok(None)),
             (&[b""], Ok(None)),
             (&[b"  "], Ok(None)),
@@ -84,6 +82,8 @@ mod tests {
             (&[b"Bearer\xa0abc"], Ok(None)),
             (&[b"Bearer a\xa0b"], Ok(Some("a\u{fffd}b"))),
             (&[b"Bearer a", b"Bearer b"], Err(())),
+            (&[b"Bearer a", b"Bearer a"], Err(())),
+            (&[b"Bearer a", b""], Err(())),
             (&[b"Bearerabc"], Ok(None)),
         ];
         for (values, expected) in cases {

@@ -1,6 +1,7 @@
 //! axum: the router with the token endpoints, and extractors for routes of one's own.
 
 mod extract;
+mod paths;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,16 +10,17 @@ use ::axum::Router;
 use ::axum::body::Body;
 use ::axum::extract::{OriginalUri, Request};
 use ::axum::response::IntoResponse;
-use ::axum::routing::any;
+use ::axum::routing::{MethodRouter, any};
 
 use super::cors::AllowedOriginsLayer;
 use super::endpoint::{
     self, Authentication, Endpoint, EndpointOptions, GatewayOptions, OAuthClients, ReadError,
 };
-use super::request;
+use super::{ErrorShape, request};
 use crate::service::Auth;
 
-pub use extract::{CurrentUser, Lenient, Permitted, Rejection};
+pub use extract::{CurrentUser, HasAuth, Lenient, NamedPermission, Permitted, Rejection};
+pub use paths::{PlainPaths, PlainPathsLayer};
 
 /// Where the endpoints stand and how they behave.
 ///
@@ -48,6 +50,10 @@ pub struct RouterOptions {
     pub gateway: GatewayOptions,
     /// Who may use `revoke/` and `introspect/`. Default: nobody, so that they aren't there.
     pub clients: OAuthClients,
+    /// The shape of these endpoints' errors. Default: that of the `Auth`
+    /// ([`Auth::with_errors`]), which is also the extractors', the layers' and
+    /// [`not_found_with`]'s; set it there, and all of an application's errors look alike.
+    pub error: Option<ErrorShape>,
 }
 
 impl Default for RouterOptions {
@@ -62,6 +68,7 @@ impl Default for RouterOptions {
             body_limit: 64 * 1024,
             gateway: endpoint.gateway,
             clients: endpoint.clients,
+            error: None,
         }
     }
 }
@@ -138,10 +145,14 @@ pub fn route<S>(
     auth: Auth,
     endpoint: Endpoint,
     options: &RouterOptions,
-) -> ::axum::routing::MethodRouter<S, Infallible>
+) -> MethodRouter<S, Infallible>
 where
     S: Clone + Send + Sync + 'static,
 {
+    let auth = match &options.error {
+        Some(shape) => auth.with_errors(shape.clone()),
+        None => auth,
+    };
     let limit = options.body_limit;
     let options = Arc::new(EndpointOptions {
         authentication: options.authentication,
@@ -174,9 +185,27 @@ async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ReadError> {
     }
 }
 
-/// Answers what no route takes: 404 in JSON.
+/// Answers what no route takes: 404 in JSON, as Django REST framework has it.
 pub async fn not_found() -> impl IntoResponse {
     request::not_found().map(Body::from)
+}
+
+/// Answers what no route takes: 404 in JSON, in the shape of these flows' errors.
+///
+/// ```
+/// use axum::Router;
+/// use simplejwt::Auth;
+/// use simplejwt::web::axum::{not_found_with, router};
+///
+/// fn app(auth: Auth) -> Router {
+///     Router::new().merge(router(auth.clone())).fallback(not_found_with(auth))
+/// }
+/// ```
+pub fn not_found_with<S>(auth: Auth) -> MethodRouter<S, Infallible>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    any(move || std::future::ready(request::not_found_with(&auth).map(Body::from)))
 }
 
 async fn redirect_to_slash(OriginalUri(uri): OriginalUri) -> impl IntoResponse {

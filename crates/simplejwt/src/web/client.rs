@@ -14,10 +14,31 @@ pub struct ClientAddress(pub IpAddr);
 
 /// The request's client.
 pub fn client(parts: &Parts) -> Client {
-    let address = parts.extensions.get::<ClientAddress>().map(|client| client.0.to_string());
-    let user_agent = parts.headers.get(USER_AGENT).map(|value| {
-        // Bytes beyond ASCII have no agreed meaning here.
-        String::from_utf8_lossy(value.as_bytes()).into_owned()
-    });
+    // One client, one text: an IPv4 client of a socket for both is `::ffff:192.0.2.1`.
+    let address = parts.extensions.get::<ClientAddress>();
+    let address = address.map(|client| client.0.to_canonical().to_string());
+    // Bytes beyond ASCII have no agreed meaning here.
+    let user_agents = parts.headers.get_all(USER_AGENT).iter();
+    let user_agents: Vec<_> =
+        user_agents.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let user_agent = (!user_agents.is_empty()).then(|| user_agents.join(", "));
     Client::new(address.as_deref(), user_agent.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_has_one_address_by_whatever_socket_it_comes() {
+        for (seen, expected) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+        ] {
+            let (mut parts, ()) = http::Request::new(()).into_parts();
+            parts.extensions.insert(ClientAddress(seen.parse().unwrap()));
+            assert_eq!(client(&parts).address.as_deref(), Some(expected));
+        }
+    }
 }

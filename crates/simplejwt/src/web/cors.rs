@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::TryFutureExt as _;
 use futures_util::future::{Either, MapOk, Ready, ready};
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, DATE, HeaderValue,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, DATE, HeaderValue, ORIGIN,
     RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, Method, Request, Response};
@@ -15,7 +15,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::at_once::at_once;
-use crate::settings::Settings;
+use super::request_id::RequestId;
+use super::singleton::is_repeated;
+use crate::settings::{Settings, is_allowed};
 
 /// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers and send
 /// credentials, refusals too. The router of the token endpoints has it already; for an
@@ -39,14 +41,16 @@ pub struct AllowedOriginsLayer(CorsLayer);
 impl AllowedOriginsLayer {
     /// For the origins that these settings allow.
     pub fn new(settings: &Settings) -> Self {
-        let origins = settings.allowed_origins.iter().filter(|origin| *origin != "*");
-        let origins = origins.filter_map(|origin| HeaderValue::from_str(origin).ok());
+        let allowed = settings.allowed_origins.clone();
+        let is_allowed = move |origin: &HeaderValue, _: &_| {
+            origin.to_str().is_ok_and(|origin| is_allowed(&allowed, origin))
+        };
         let cors = CorsLayer::new()
-            .allow_origin(AllowOrigin::list(origins))
+            .allow_origin(AllowOrigin::predicate(is_allowed))
             .allow_credentials(true)
             .allow_methods(AllowMethods::mirror_request())
             .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, DATE, ALLOW])
+            .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, DATE, ALLOW, RequestId::HEADER])
             .max_age(Duration::from_secs(600));
         Self(cors)
     }
@@ -94,6 +98,10 @@ impl AllowedOriginsLayer {
         let mut request = Request::new(());
         *request.method_mut() = method.clone();
         *request.headers_mut() = headers.clone();
+        // Of two origins neither is believed.
+        if is_repeated(headers, &ORIGIN) {
+            request.headers_mut().remove(ORIGIN);
+        }
         let mut said = at_once(&self.0, request)?;
         if !said.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
             // Nobody is allowed anything: what is left is that the answer depends on who asks.

@@ -21,9 +21,10 @@ use super::body::{self, BodyError, Data};
 use super::csrf;
 use super::object::{Json, object, texts};
 use super::request;
+use super::singleton;
 use super::transport::access_tokens;
 use super::validate::{self, Kind};
-use super::{error_response, json_response};
+use super::{error_response, error_shape, json_response};
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::service::Auth;
@@ -215,6 +216,25 @@ impl Endpoint {
         }
     }
 
+    /// The fields that a body is looked through for.
+    fn fields(self, options: &EndpointOptions) -> Vec<&str> {
+        match self {
+            Self::TokenObtainPair | Self::TokenObtainSliding => {
+                vec![options.username_field.as_str(), "password"]
+            }
+            Self::TokenRefresh | Self::TokenBlacklist => vec!["refresh"],
+            Self::TokenVerify | Self::TokenRefreshSliding => vec!["token"],
+            Self::Logout => vec!["scope", "refresh", "user"],
+            Self::Sessions
+            | Self::Session
+            | Self::Protected
+            | Self::ProtectedStateless
+            | Self::Authenticate
+            | Self::Revoke
+            | Self::Introspect => Vec::new(),
+        }
+    }
+
     /// The answer to `OPTIONS`.
     fn metadata(self, options: &EndpointOptions) -> Json {
         let (name, description) = self.description();
@@ -297,7 +317,9 @@ where
 {
     // What these answer is no matter of Accept, and no page of Django REST framework's.
     match endpoint {
-        Endpoint::Authenticate => return authenticate::respond(auth, options, parts).await,
+        Endpoint::Authenticate => {
+            return error_shape::apply(auth, authenticate::respond(auth, options, parts).await);
+        }
         Endpoint::Revoke | Endpoint::Introspect => {
             return oauth::respond(auth, endpoint, options, parts, read_body).await;
         }
@@ -330,7 +352,7 @@ where
     let headers = response.headers_mut();
     headers.insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
     headers.insert(VARY, HeaderValue::from_static("Accept"));
-    response
+    error_shape::apply(auth, response)
 }
 
 /// What an endpoint answers with.
@@ -404,6 +426,7 @@ async fn answer<F>(
 where
     F: Future<Output = Result<Vec<u8>, ReadError>>,
 {
+    singleton::check(&parts.headers, auth.settings())?;
     if auth.settings().transport.has_cookies() {
         csrf::check(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
     }
@@ -430,7 +453,8 @@ where
         }
         (&Method::POST, None) if !matches!(endpoint, Endpoint::Sessions | Endpoint::Session) => {
             let body = read_body().await.map_err(unread)?;
-            let data = body::parse(parts, body).await.map_err(unparsed)?;
+            let wanted = endpoint.fields(options);
+            let data = body::parse(parts, body, &wanted).map_err(unparsed)?;
             if endpoint == Endpoint::Logout {
                 return logout::log_out(auth, options, parts, &data).await;
             }

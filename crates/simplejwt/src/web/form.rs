@@ -1,13 +1,75 @@
 //! `application/x-www-form-urlencoded` text: bodies and query strings.
 
+use std::string::FromUtf8Error;
+
+use super::charset::Charset;
+
+/// How many fields a form may have: Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`.
+pub(crate) const MAX_FIELDS: usize = 1000;
+
+/// Whether a form has more fields than are read, empty ones counted: one look at its bytes, before
+/// any is decoded.
+pub(crate) fn has_too_many_fields(text: &[u8]) -> bool {
+    text.iter().filter(|&&byte| byte == b'&').count() >= MAX_FIELDS
+}
+
 /// The pairs of `application/x-www-form-urlencoded` text: `+` is a space, bad percent signs stay
 /// as they are, what isn't UTF-8 becomes U+FFFD.
 pub(crate) fn form_pairs(text: &[u8]) -> impl Iterator<Item = (String, String)> {
+    raw_pairs(text).map(|(name, value)| (unquote(name), unquote(value)))
+}
+
+/// The same, names and values as they stand there.
+pub(crate) fn raw_pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let mut halves = pair.splitn(2, |&byte| byte == b'=');
-        let mut half = || unquote(halves.next().unwrap_or_default());
+        let mut half = || halves.next().unwrap_or_default();
         (half(), half())
     })
+}
+
+/// The wanted fields of a form in this charset, the last of doubled ones. A body that isn't of the
+/// charset is taken for Latin-1, as Django does.
+pub(crate) fn fields(body: Vec<u8>, charset: Charset, wanted: &[&str]) -> Vec<(String, String)> {
+    let text = match charset {
+        Charset::Utf8 => String::from_utf8(body).map_err(FromUtf8Error::into_bytes),
+        other => other.decode(body.clone()).map_err(|_| body),
+    };
+    let text = text.unwrap_or_else(|body| body.into_iter().map(char::from).collect());
+    let mut fields: Vec<(String, String)> = Vec::new();
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = resolved(name, charset);
+        if !wanted.contains(&name.as_str()) {
+            continue;
+        }
+        let value = resolved(value, charset);
+        match fields.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, other)) => *other = value,
+            None => fields.push((name, value)),
+        }
+    }
+    fields
+}
+
+/// A name or value, its percent signs being bytes of the charset.
+fn resolved(text: &str, charset: Charset) -> String {
+    let text = text.replace('+', " ");
+    if !text.contains('%') {
+        return text;
+    }
+    let mut resolved = String::with_capacity(text.len());
+    for run in text.split_inclusive(|c: char| !c.is_ascii()) {
+        let ascii = run.trim_end_matches(|c: char| !c.is_ascii());
+        resolved.push_str(&charset.decode_lossy(&percent_bytes(ascii.as_bytes(), b'+')));
+        resolved.push_str(run.get(ascii.len()..).unwrap_or_default());
+    }
+    resolved
+}
+
+/// Text with its percent signs resolved as UTF-8.
+pub(crate) fn percent_decoded(text: &str) -> String {
+    unquote_path(text.as_bytes())
 }
 
 /// A part of a path, with its percent signs resolved.
@@ -21,6 +83,10 @@ pub(crate) fn unquote(text: &[u8]) -> String {
 }
 
 fn resolve(text: &[u8], plus: u8) -> String {
+    String::from_utf8_lossy(&percent_bytes(text, plus)).into_owned()
+}
+
+fn percent_bytes(text: &[u8], plus: u8) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, tail @ ..] = rest {
@@ -37,7 +103,7 @@ fn resolve(text: &[u8], plus: u8) -> String {
             (byte, _) => bytes.push(*byte),
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -3,9 +3,14 @@
 //!
 //! serde_json can't serve here: it refuses lone surrogates and doubled names, and tells neither
 //! Python's words nor its positions.
+//!
+//! Only the members that the caller wants are kept, so that time is linear in the bytes of the
+//! text, whatever it holds, and what is allocated is no more than the fields themselves.
 
-/// How deep a body may be nested.
-const MAX_DEPTH: usize = 200;
+use std::borrow::Cow;
+
+/// How deep a body may be nested: as deep as a token.
+const MAX_DEPTH: usize = 64;
 /// Python's limit for the digits of an integer.
 const MAX_DIGITS: usize = 4300;
 
@@ -20,7 +25,7 @@ pub(crate) enum Value {
     Float(String),
     Text(Text),
     List,
-    /// The last of doubled names counts.
+    /// The wanted members; the last of doubled names counts.
     Object(Vec<(String, Value)>),
 }
 
@@ -32,66 +37,79 @@ pub(crate) struct Text {
     pub(crate) surrogate: Option<u16>,
 }
 
-/// Reads a whole document.
+/// Reads a whole document, and of an object the members with these names.
 ///
 /// # Errors
 /// The text behind `JSON parse error - `.
-pub(crate) fn parse(text: &str) -> Result<Value, String> {
-    let mut reader = Reader { chars: text.chars().collect(), at: 0 };
-    if reader.chars.first() == Some(&'\u{feff}') {
+pub(crate) fn parse(text: &str, wanted: &[&str]) -> Result<Value, String> {
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
+    if text.starts_with('\u{feff}') {
         return Err(reader.error("Unexpected UTF-8 BOM (decode using utf-8-sig)", 0));
     }
     reader.skip_space();
-    let value = reader.value(0)?;
+    let value = reader.outermost(wanted)?;
     reader.skip_space();
-    if reader.at < reader.chars.len() {
+    if reader.at < reader.bytes.len() {
         return Err(reader.error("Extra data", reader.at));
     }
     Ok(value)
 }
 
-struct Reader {
-    chars: Vec<char>,
+struct Reader<'t> {
+    text: &'t str,
+    bytes: &'t [u8],
     at: usize,
 }
 
-impl Reader {
-    fn peek(&self) -> Option<char> {
-        self.chars.get(self.at).copied()
+/// Whether what is read will be looked at, so that it has to be built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
     }
 
     fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(' ' | '\t' | '\n' | '\r')) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }
 
     fn takes(&mut self, word: &str) -> bool {
-        let rest = self.chars.get(self.at..).unwrap_or_default();
-        let matches = word.chars().count() <= rest.len()
-            && word.chars().eq(rest.iter().copied().take(word.len()));
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let matches = rest.starts_with(word.as_bytes());
         if matches {
             self.at += word.len();
         }
         matches
     }
 
+    /// Positions are counted in characters, from 0 for the whole and from 1 within a line.
     fn error(&self, message: &str, at: usize) -> String {
-        let before = self.chars.get(..at).unwrap_or(&self.chars);
-        let line = before.iter().filter(|&&c| c == '\n').count() + 1;
-        let column = before.iter().rev().take_while(|&&c| c != '\n').count() + 1;
-        format!("{message}: line {line} column {column} (char {at})")
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        format!("{message}: line {line} column {column} (char {})", before.chars().count())
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value, String> {
-        if depth > MAX_DEPTH {
-            return Err(self.error("Too deeply nested", self.at));
-        }
+    fn outermost(&mut self, wanted: &[&str]) -> Result<Value, String> {
+        if self.peek() == Some(b'{') { self.object(0, wanted) } else { self.value(0, Kept::Yes) }
+    }
+
+    fn value(&mut self, depth: usize, kept: Kept) -> Result<Value, String> {
         match self.peek() {
-            Some('"') => self.string().map(Value::Text),
-            Some('{') => self.object(depth),
-            Some('[') => self.list(depth),
-            Some('-' | '0'..='9') => self.number(),
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => {
+                Err(self.error("Too deeply nested", self.at))
+            }
+            Some(b'"') => self.string(kept).map(Value::Text),
+            Some(b'{') => self.object(depth, &[]),
+            Some(b'[') => self.list(depth),
+            Some(b'-' | b'0'..=b'9') => self.number(kept),
             _ if self.takes("null") => Ok(Value::Null),
             _ if self.takes("true") || self.takes("false") => Ok(Value::Bool),
             _ if self.takes("NaN") => Err(not_compliant("NaN")),
@@ -100,36 +118,40 @@ impl Reader {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value, String> {
+    fn object(&mut self, depth: usize, wanted: &[&str]) -> Result<Value, String> {
         let mut members: Vec<(String, Value)> = Vec::new();
         self.at += 1;
         self.skip_space();
-        if self.peek() == Some('}') {
+        if self.peek() == Some(b'}') {
             self.at += 1;
             return Ok(Value::Object(members));
         }
         loop {
-            if self.peek() != Some('"') {
+            if self.peek() != Some(b'"') {
                 let message = "Expecting property name enclosed in double quotes";
                 return Err(self.error(message, self.at));
             }
-            let name = self.string()?.value;
+            let name = self.name(wanted)?;
             self.skip_space();
-            if self.peek() != Some(':') {
+            if self.peek() != Some(b':') {
                 return Err(self.error("Expecting ':' delimiter", self.at));
             }
             self.at += 1;
             self.skip_space();
-            let value = self.value(depth + 1)?;
-            // Nobody looks into nested values, so only the outermost members are kept.
-            if depth == 0 {
-                members.retain(|(other, _)| *other != name);
-                members.push((name, value));
+            match name {
+                None => drop(self.value(depth + 1, Kept::No)?),
+                Some(name) => {
+                    let value = self.value(depth + 1, Kept::Yes)?;
+                    match members.iter_mut().find(|(other, _)| *other == name) {
+                        Some((_, other)) => *other = value,
+                        None => members.push((name, value)),
+                    }
+                }
             }
             self.skip_space();
             match self.peek() {
-                Some(',') => self.at += 1,
-                Some('}') => {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
                     self.at += 1;
                     return Ok(Value::Object(members));
                 }
@@ -142,16 +164,16 @@ impl Reader {
     fn list(&mut self, depth: usize) -> Result<Value, String> {
         self.at += 1;
         self.skip_space();
-        if self.peek() == Some(']') {
+        if self.peek() == Some(b']') {
             self.at += 1;
             return Ok(Value::List);
         }
         loop {
-            self.value(depth + 1)?;
+            self.value(depth + 1, Kept::No)?;
             self.skip_space();
             match self.peek() {
-                Some(',') => self.at += 1,
-                Some(']') => {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
                     self.at += 1;
                     return Ok(Value::List);
                 }
@@ -161,125 +183,176 @@ impl Reader {
         }
     }
 
-    fn string(&mut self) -> Result<Text, String> {
+    /// The name of a member, if it is a wanted one.
+    fn name(&mut self, wanted: &[&str]) -> Result<Option<String>, String> {
+        let begin = self.at;
+        // Nearly every name is written as it is; one with escapes is decoded to be compared.
+        self.string(Kept::No)?;
+        let raw = self.text.get(begin + 1..self.at - 1).unwrap_or_default();
+        let name = if wanted.is_empty() || !raw.contains('\\') {
+            Cow::Borrowed(raw)
+        } else {
+            self.at = begin;
+            Cow::Owned(self.string(Kept::Yes)?.value)
+        };
+        Ok(wanted.contains(&name.as_ref()).then(|| name.into_owned()))
+    }
+
+    fn string(&mut self, kept: Kept) -> Result<Text, String> {
         let begin = self.at;
         self.at += 1;
-        let mut units: Vec<u16> = Vec::new();
+        let mut text = Building::default();
         loop {
-            let Some(c) = self.peek() else {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..=0x1f));
+            let Some(plain) = plain else {
                 return Err(self.error("Unterminated string starting at", begin));
             };
-            match c {
-                '"' => {
-                    self.at += 1;
-                    return Ok(text_of(&units));
-                }
-                '\\' => {
-                    let unit = self.escape(begin)?;
-                    units.push(unit);
-                    continue;
-                }
-                '\0'..='\x1f' => return Err(self.error("Invalid control character at", self.at)),
-                _ => units.extend_from_slice(c.encode_utf16(&mut [0; 2])),
+            let end = self.at + plain;
+            if kept == Kept::Yes && plain > 0 {
+                text.push_str(self.text.get(self.at..end).unwrap_or_default());
             }
-            self.at += 1;
+            self.at = end;
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(text.finish());
+                }
+                Some(b'\\') => {
+                    let unit = self.escape(begin)?;
+                    if kept == Kept::Yes {
+                        text.push_unit(unit);
+                    }
+                }
+                _ => return Err(self.error("Invalid control character at", self.at)),
+            }
         }
     }
 
     fn escape(&mut self, begin: usize) -> Result<u16, String> {
         let escape = self.at;
-        let Some(&c) = self.chars.get(escape + 1) else {
+        let Some(&byte) = self.bytes.get(escape + 1) else {
             return Err(self.error("Unterminated string starting at", begin));
         };
         self.at += 2;
-        let c = match c {
-            '"' | '\\' | '/' => c,
-            'b' => '\x08',
-            'f' => '\x0c',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'u' => {
-                let digits: String = self
-                    .chars
-                    .iter()
-                    .skip(self.at)
-                    .take(4)
-                    .take_while(|c| c.is_ascii_hexdigit())
-                    .collect();
-                if digits.len() < 4 {
+        let byte = match byte {
+            b'"' | b'\\' | b'/' => byte,
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'u' => {
+                let digits = self.text.get(self.at..self.at + 4).unwrap_or_default();
+                if digits.len() < 4 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                     return Err(self.error("Invalid \\uXXXX escape", escape + 1));
                 }
                 self.at += 4;
-                return u16::from_str_radix(&digits, 16).map_err(|error| error.to_string());
+                return u16::from_str_radix(digits, 16).map_err(|error| error.to_string());
             }
             _ => return Err(self.error("Invalid \\escape", escape)),
         };
-        Ok(u16::try_from(u32::from(c)).unwrap_or_default())
+        Ok(byte.into())
     }
 
-    fn number(&mut self) -> Result<Value, String> {
+    fn number(&mut self, kept: Kept) -> Result<Value, String> {
         let begin = self.at;
-        let mut end = begin + usize::from(self.peek() == Some('-'));
-        let digits_from =
-            |start: usize| self.chars.iter().skip(start).take_while(|c| c.is_ascii_digit()).count();
-        let whole = match self.chars.get(end) {
-            Some('0') => 1,
-            Some('1'..='9') => digits_from(end),
-            Some('I')
-                if self.chars.get(end..end + 8)
-                    == Some(&['I', 'n', 'f', 'i', 'n', 'i', 't', 'y']) =>
-            {
+        let mut end = begin + usize::from(self.peek() == Some(b'-'));
+        let digits_from = |start: usize| {
+            let rest = self.bytes.get(start..).unwrap_or_default();
+            rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+        };
+        let whole = match self.bytes.get(end) {
+            Some(b'0') => 1,
+            Some(b'1'..=b'9') => digits_from(end),
+            Some(b'I') if self.bytes.get(end..end + 8) == Some(b"Infinity") => {
                 return Err(not_compliant("-Infinity"));
             }
             _ => return Err(self.error("Expecting value", begin)),
         };
         end += whole;
         let mut is_float = false;
-        if self.chars.get(end) == Some(&'.') && digits_from(end + 1) > 0 {
-            end += 1 + digits_from(end + 1);
-            is_float = true;
+        if self.bytes.get(end) == Some(&b'.') {
+            let digits = digits_from(end + 1);
+            if digits > 0 {
+                end += 1 + digits;
+                is_float = true;
+            }
         }
-        if matches!(self.chars.get(end), Some('e' | 'E')) {
-            let sign = usize::from(matches!(self.chars.get(end + 1), Some('+' | '-')));
+        if matches!(self.bytes.get(end), Some(b'e' | b'E')) {
+            let sign = usize::from(matches!(self.bytes.get(end + 1), Some(b'+' | b'-')));
             let digits = digits_from(end + 1 + sign);
             if digits > 0 {
                 end += 1 + sign + digits;
                 is_float = true;
             }
         }
-        let text: String = self.chars.get(begin..end).unwrap_or_default().iter().collect();
+        let text = self.text.get(begin..end).unwrap_or_default();
         self.at = end;
-        if is_float {
-            let number: f64 = text.parse().map_err(|_| self.error("Expecting value", begin))?;
-            return Ok(Value::Float(python_float(number)));
-        }
-        if whole > MAX_DIGITS {
+        if !is_float && whole > MAX_DIGITS {
             return Err(format!(
                 "Exceeds the limit ({MAX_DIGITS} digits) for integer string conversion: value has \
                  {whole} digits; use sys.set_int_max_str_digits() to increase the limit"
             ));
         }
-        Ok(Value::Int(if text == "-0" { "0".into() } else { text }))
+        match (kept, is_float) {
+            (Kept::No, _) => Ok(Value::Null),
+            (Kept::Yes, false) => Ok(Value::Int(if text == "-0" { "0" } else { text }.into())),
+            (Kept::Yes, true) => {
+                let number: f64 = text.parse().map_err(|_| self.error("Expecting value", begin))?;
+                Ok(Value::Float(python_float(number)))
+            }
+        }
+    }
+}
+
+/// A string that comes in pieces: as it stands there, and as escapes of UTF-16.
+#[derive(Default)]
+struct Building {
+    text: Text,
+    /// The first half of a pair.
+    high: Option<u16>,
+}
+
+impl Building {
+    fn push_str(&mut self, part: &str) {
+        self.end_pair();
+        self.text.value.push_str(part);
+    }
+
+    fn push_unit(&mut self, unit: u16) {
+        if let (Some(high), 0xdc00..=0xdfff) = (self.high, unit) {
+            self.high = None;
+            self.text.value.extend(char::decode_utf16([high, unit]).filter_map(Result::ok));
+            return;
+        }
+        self.end_pair();
+        match unit {
+            0xd800..=0xdbff => self.high = Some(unit),
+            0xdc00..=0xdfff => self.lone(unit),
+            _ => self.text.value.extend(char::from_u32(unit.into())),
+        }
+    }
+
+    fn end_pair(&mut self) {
+        if let Some(high) = self.high.take() {
+            self.lone(high);
+        }
+    }
+
+    fn lone(&mut self, unit: u16) {
+        self.text.value.push(char::REPLACEMENT_CHARACTER);
+        self.text.surrogate.get_or_insert(unit);
+    }
+
+    fn finish(mut self) -> Text {
+        self.end_pair();
+        self.text
     }
 }
 
 fn not_compliant(number: &str) -> String {
     format!("Out of range float values are not JSON compliant: '{number}'")
-}
-
-fn text_of(units: &[u16]) -> Text {
-    let mut text = Text::default();
-    for unit in char::decode_utf16(units.iter().copied()) {
-        match unit {
-            Ok(c) => text.value.push(c),
-            Err(lone) => {
-                text.value.push(char::REPLACEMENT_CHARACTER);
-                text.surrogate.get_or_insert(lone.unpaired_surrogate());
-            }
-        }
-    }
-    text
 }
 
 /// Python's `str(float)`: the shortest digits, with an exponent below 1e-4 and from 1e16.
@@ -303,6 +376,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn read(text: &str) -> Result<Value, String> {
+        parse(text, &["a", "b"])
+    }
 
     #[test]
     fn refusals_have_pythons_words_and_positions() {
@@ -338,7 +415,7 @@ mod tests {
             (r#"{"a": "b\"#, "Unterminated string starting at: line 1 column 7 (char 6)"),
             ("{\n \"é\": nope}", "Expecting value: line 2 column 7 (char 8)"),
         ] {
-            assert_eq!(parse(text), Err(error.to_owned()), "{text:?}");
+            assert_eq!(read(text), Err(error.to_owned()), "{text:?}");
         }
     }
 
@@ -356,28 +433,51 @@ mod tests {
             ("0.00001", Value::Float("1e-05".into())),
             ("1e400", Value::Float("inf".into())),
         ] {
-            assert_eq!(parse(json), Ok(text), "{json}");
+            assert_eq!(read(json), Ok(text), "{json}");
         }
-        assert!(parse(&"9".repeat(4300)).is_ok());
-        assert!(parse(&"9".repeat(4301)).unwrap_err().starts_with("Exceeds the limit"));
+        assert!(read(&"9".repeat(4300)).is_ok());
+        assert!(read(&"9".repeat(4301)).unwrap_err().starts_with("Exceeds the limit"));
     }
 
     #[test]
     fn the_last_of_doubled_names_counts_and_surrogates_are_noted() {
-        let Ok(Value::Object(members)) = parse(r#"{"a":1,"b":"\ud83d\ude00\udc00","a":null}"#)
+        let Ok(Value::Object(members)) = read(r#"{"a":1,"b":"\ud83d\ude00\udc00","a":null}"#)
         else {
             panic!("an object");
         };
         assert_eq!(members.len(), 2);
-        assert_eq!(members[1], ("a".into(), Value::Null));
+        assert_eq!(members[0], ("a".into(), Value::Null));
         let text = Text { value: "😀\u{fffd}".into(), surrogate: Some(0xdc00) };
-        assert_eq!(members[0], ("b".into(), Value::Text(text)));
+        assert_eq!(members[1], ("b".into(), Value::Text(text)));
+        for (json, value, surrogate) in [
+            (r#"{"a":"\ud800"}"#, "\u{fffd}", Some(0xd800)),
+            (r#"{"a":"\ud800\ud83d\ude00x"}"#, "\u{fffd}😀x", Some(0xd800)),
+            (r#"{"a":"\ud800x\udc00"}"#, "\u{fffd}x\u{fffd}", Some(0xd800)),
+            (r#"{"\u0061":"\\\"\/\b\f\n\r\t\u00e9é"}"#, "\\\"/\u{8}\u{c}\n\r\téé", None),
+        ] {
+            let text = Value::Text(Text { value: value.into(), surrogate });
+            assert_eq!(read(json), Ok(Value::Object(vec![("a".into(), text)])), "{json}");
+        }
     }
 
     #[test]
     fn nesting_is_bounded() {
-        assert!(parse(&format!("{}{}", "[".repeat(100), "]".repeat(100))).is_ok());
-        assert!(parse(&"[".repeat(100_000)).unwrap_err().starts_with("Too deeply nested"));
+        let nested =
+            |depth: usize| format!("{{\"x\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        assert!(read(&nested(MAX_DEPTH)).is_ok());
+        assert!(read(&nested(MAX_DEPTH + 1)).unwrap_err().starts_with("Too deeply nested"));
+        assert!(read(&"[".repeat(100_000)).unwrap_err().starts_with("Too deeply nested"));
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_kept() {
+        let json = r#"{"x":"1","a":{"a":1},"y":[{"b":2}],"\u0078":3,"b":2.50}"#;
+        let members =
+            vec![("a".into(), Value::Object(vec![])), ("b".into(), Value::Float("2.5".into()))];
+        assert_eq!(read(json), Ok(Value::Object(members)));
+        // What nobody wants is read all the same.
+        assert!(read(r#"{"x":"\x"}"#).unwrap_err().starts_with("Invalid \\escape"));
+        assert!(read(r#"{"x":[NaN]}"#).unwrap_err().contains("not JSON compliant"));
     }
 
     proptest! {
@@ -385,13 +485,13 @@ mod tests {
         fn what_serde_json_takes_is_taken(text in r#"[\[\]{}",:0-9a-eE.+\\ untrlsf-]{0,24}"#) {
             let theirs = serde_json::from_str::<serde_json::Value>(&text).is_ok();
             if theirs {
-                prop_assert!(parse(&text).is_ok());
+                prop_assert!(read(&text).is_ok());
             }
         }
 
         #[test]
         fn any_text_is_read_or_refused(text: String) {
-            let _ = parse(&text);
+            let _ = read(&text);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::header::{HOST, HeaderMap, ORIGIN};
 use http::{HeaderName, Uri};
 
+use crate::logging::cut;
 use crate::settings::{SameSite, Settings};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -35,18 +36,24 @@ pub(super) fn warn_if_dropped(headers: &HeaderMap, settings: &Settings) {
     if told.swap(true, Ordering::Relaxed) {
         return;
     }
-    let (host, origin) = (text(headers, &HOST), text(headers, &ORIGIN));
+    let sent = |name| text(headers, name).map(cut);
+    let (host, origin) = (sent(&HOST), sent(&ORIGIN));
+    let (host, origin) = (host.as_deref(), origin.as_deref());
     match reason {
         Dropped::Insecure => tracing::warn!(
-            ?host,
-            ?origin,
+            event = "cookies_dropped",
+            reason = "insecure",
+            host,
+            origin,
             "a login over plain HTTP: browsers drop cookies that are Secure, so nobody stays \
              logged in. Serve it over HTTPS, call it localhost, or for development set secure = \
              false in [cookies]"
         ),
         Dropped::OtherSite => tracing::warn!(
-            ?host,
-            ?origin,
+            event = "cookies_dropped",
+            reason = "other_site",
+            host,
+            origin,
             "a login by a page of another site: browsers drop its cookies, so nobody stays logged \
              in. Use one host name for both (localhost and 127.0.0.1 are two), or set same_site = \
              \"none\" in [cookies]"

@@ -11,8 +11,8 @@ use http::{Method, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::error_response;
 use super::permission::{self, Permission};
+use super::refuse;
 use super::request;
 use super::transport::{AccessTokens, access_tokens};
 use crate::error::Error;
@@ -125,7 +125,7 @@ where
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    return Ok(error_response(&error, layer.auth.settings()).map(R::from));
+                    return Ok(refuse(&error, &layer.auth).map(R::from));
                 }
             }
             ready.call(request).await

@@ -1,6 +1,7 @@
 //! Permissions in the manner of Django REST framework: who may do what, beyond having a token.
 
-use std::fmt;
+mod shared;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,47 +9,55 @@ use http::Method;
 
 use crate::claims::Claims;
 use crate::error::Error;
+use crate::hooks::HookError;
 use crate::service::Auth;
 use crate::token::{Access, Token};
 
 /// Whether a request may go on: Django REST framework's `BasePermission`.
 ///
 /// ```
-/// use async_trait::async_trait;
 /// use http::Method;
 /// use simplejwt::web::permission::Permission;
-/// use simplejwt::{Access, Auth, Error, Token};
+/// use simplejwt::{Access, Auth, HookError, Token};
 ///
 /// /// Lets everybody read, and Alice write.
-/// #[derive(Debug, Default)]
+/// #[derive(Default)]
 /// struct AliceWrites;
 ///
-/// #[async_trait]
+/// #[simplejwt::async_trait]
 /// impl Permission for AliceWrites {
 ///     async fn has_permission(
 ///         &self,
 ///         auth: &Auth,
 ///         method: &Method,
 ///         token: Option<&Token<Access>>,
-///     ) -> Result<bool, Error> {
+///     ) -> Result<bool, HookError> {
 ///         let Some(token) = token else { return Ok(method.is_safe()) };
 ///         Ok(method.is_safe() || auth.user_of(token).await?.username == "alice")
 ///     }
 /// }
 /// ```
+///
+/// `Arc<T>` and `Box<T>` of a permission are permissions.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no permission",
+    label = "`Permission` isn't implemented for `{Self}`",
+    note = "write `#[simplejwt::async_trait] impl Permission for …`; those of this crate are in `simplejwt::web::permission`"
+)]
 #[async_trait]
-pub trait Permission: fmt::Debug + Send + Sync + 'static {
+pub trait Permission: Send + Sync + 'static {
     /// Whether a request with this method and this token, `None` if it has no credentials, may go
     /// on. `false` is answered with 401 where there is no token, with 403 otherwise.
     ///
     /// # Errors
-    /// Refuses the request with the error's own status.
+    /// Refuses the request with the error's own status; any error converts by `?`
+    /// ([`HookError`]).
     async fn has_permission(
         &self,
         auth: &Auth,
         method: &Method,
         token: Option<&Token<Access>>,
-    ) -> Result<bool, Error>;
+    ) -> Result<bool, HookError>;
 }
 
 /// Asks a permission; a refusal is 401 or 403 (RFC 9110 sections 15.5.2 and 15.5.4).
@@ -105,7 +114,7 @@ impl Permission for IsAuthenticated {
         _: &Auth,
         _: &Method,
         token: Option<&Token<Access>>,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, HookError> {
         Ok(token.is_some())
     }
 }
@@ -122,7 +131,7 @@ impl Permission for IsAuthenticatedOrReadOnly {
         _: &Auth,
         method: &Method,
         token: Option<&Token<Access>>,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, HookError> {
         Ok(token.is_some() || matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS))
     }
 }
@@ -138,7 +147,7 @@ impl Permission for IsAdminUser {
         auth: &Auth,
         _: &Method,
         token: Option<&Token<Access>>,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, HookError> {
         let Some(token) = token else { return Ok(false) };
         Ok(auth.user_of(token).await?.is_staff)
     }
@@ -172,7 +181,7 @@ impl Permission for HasClaim {
         _: &Auth,
         _: &Method,
         token: Option<&Token<Access>>,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, HookError> {
         let sent = token.and_then(|token| claim(token.claims(), &self.name));
         Ok(match sent {
             Some(serde_json::Value::Array(values)) if !self.value.is_array() => {
@@ -202,7 +211,7 @@ impl Permission for HasScope {
         _: &Auth,
         _: &Method,
         token: Option<&Token<Access>>,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, HookError> {
         let scope = token.and_then(|token| token.claims().str("scope"));
         Ok(scope.is_some_and(|scope| scope.split(' ').any(|word| word == self.0)))
     }
@@ -233,9 +242,9 @@ impl Permission for HasPermission {
         auth: &Auth,
         _: &Method,
         token: Option<&Token<Access>>,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, HookError> {
         let Some(token) = token else { return Ok(false) };
-        auth.has_permission(&auth.user_of(token).await?, &self.0).await
+        Ok(auth.has_permission(&auth.user_of(token).await?, &self.0).await?)
     }
 }
 

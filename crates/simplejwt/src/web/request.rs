@@ -1,7 +1,7 @@
 //! What an adapter for a framework asks of a request: whose it is, and where it should have gone.
 //!
 //! Together with [`endpoint`](super::endpoint) (feature `web`) and
-//! [`error_response`](super::error_response) this is all that an adapter needs.
+//! [`refuse`](super::refuse) this is all that an adapter needs.
 
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
@@ -105,7 +105,13 @@ pub async fn user(
     auth.user_of(&token).await
 }
 
-/// Answers what no route takes: 404 in JSON.
+/// Answers what no route takes: 404 in JSON, in the application's
+/// [shape](super::ErrorShape).
+pub fn not_found_with(auth: &Auth) -> Response<Vec<u8>> {
+    super::error_shape::apply(auth, not_found())
+}
+
+/// Answers what no route takes: 404 in JSON, as Django REST framework has it.
 pub fn not_found() -> Response<Vec<u8>> {
     let body = super::object([("detail", "Not found.".into())]);
     json_response(StatusCode::NOT_FOUND, &body, None)

@@ -6,7 +6,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, Method, Uri};
 
 use super::authorization::raw_token;
-use super::csrf;
+use super::{csrf, singleton};
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -40,16 +40,18 @@ impl fmt::Debug for AccessTokens {
 /// The access tokens of a request.
 ///
 /// With [`Transport::Both`](crate::settings::Transport::Both) the header comes first. A cookie
-/// counts for an unsafe request only if it comes from this origin or an allowed one.
+/// counts for an unsafe request, and for the handshake of a WebSocket, only if it comes from this
+/// origin or an allowed one.
 ///
 /// # Errors
-/// [`Error::BadAuthorizationHeader`], [`Error::CrossOrigin`]
+/// [`Error::BadAuthorizationHeader`], [`Error::CrossOrigin`], [`Error::RepeatedHeader`]
 pub fn access_tokens(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
     settings: &Settings,
 ) -> Result<AccessTokens, Error> {
+    singleton::check(headers, settings)?;
     if settings.transport.has_header()
         && let Some(token) = raw_token(headers, settings)?
     {

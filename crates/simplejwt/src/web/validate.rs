@@ -73,17 +73,17 @@ fn python_type(value: &Value) -> Option<&'static str> {
     })
 }
 
-fn field(value: Option<Value>, kind: Kind) -> Result<String, Vec<String>> {
+fn field(value: Option<&Value>, kind: Kind) -> Result<String, Vec<String>> {
     let refuse = |reason: &str| Err(vec![reason.to_owned()]);
     let (value, surrogate) = match value {
         None => return refuse("This field is required."),
         Some(Value::Null) => return refuse("This field may not be null."),
         Some(Value::Bool | Value::List | Value::Object(_)) => return refuse("Not a valid string."),
-        Some(Value::Int(number) | Value::Float(number)) => (number, None),
-        Some(Value::Text(text)) => (text.value, text.surrogate),
+        Some(Value::Int(number) | Value::Float(number)) => (number.as_str(), None),
+        Some(Value::Text(text)) => (text.value.as_str(), text.surrogate),
     };
     let value = match kind {
-        Kind::Trimmed => value.trim_matches(is_python_space).to_owned(),
+        Kind::Trimmed => value.trim_matches(is_python_space),
         Kind::Password => value,
     };
     if value.is_empty() {
@@ -103,7 +103,7 @@ fn field(value: Option<Value>, kind: Kind) -> Result<String, Vec<String>> {
         reasons
             .push(format!("Ensure this field has no more than {MAX_PASSWORD_BYTES} characters."));
     }
-    if reasons.is_empty() { Ok(value) } else { Err(reasons) }
+    if reasons.is_empty() { Ok(value.to_owned()) } else { Err(reasons) }
 }
 
 /// What Python's `str.strip()` takes away: Unicode's white space, and four separators.
@@ -117,7 +117,7 @@ mod tests {
     use crate::web::json;
 
     fn login(json: &str) -> Result<[String; 2], String> {
-        let data = Data::Json(json::parse(json).unwrap());
+        let data = Data::Json(json::parse(json, &["username", "password"]).unwrap());
         fields(&data, [("username", Kind::Trimmed), ("password", Kind::Password)])
             .map_err(|errors| serde_json::to_string(&errors).unwrap())
     }

@@ -4,6 +4,7 @@
 
 mod alterations;
 mod definition;
+mod inherited;
 mod mysql;
 mod postgres;
 mod rights;

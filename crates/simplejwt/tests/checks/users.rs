@@ -1,9 +1,9 @@
-//! Tables of users: inherited ones, and columns whose type doesn't say what is in them.
+//! Tables of users: columns whose type doesn't say what is in them.
 
 use rusqlite::Connection;
 use simplejwt::store::postgres::migrate;
 use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions};
-use simplejwt::store::{mysql, postgres, sqlite};
+use simplejwt::store::{mysql, sqlite};
 use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::mysql::MysqlUsers;
 use simplejwt::users::postgres::PostgresUsers;
@@ -15,87 +15,8 @@ use super::support::{NOW, hashing_pool};
 use super::world::World;
 use super::{every_use, texts};
 
-/// Two tables as Django makes them of a model that inherits from another, and its tokens.
-const INHERITED: [&str; 3] = [
-    "CREATE TABLE shop_account (id integer PRIMARY KEY, username varchar(150) NOT NULL UNIQUE, \
-     password varchar(128) NOT NULL, last_login datetime NULL, is_active bool NOT NULL, \
-     is_staff bool NOT NULL, is_superuser bool NOT NULL)",
-    "CREATE TABLE shop_customer (account_ptr_id integer NOT NULL PRIMARY KEY, \
-     phone varchar(20) NOT NULL, \
-     CONSTRAINT parent FOREIGN KEY (account_ptr_id) REFERENCES shop_account (id))",
-    "ALTER TABLE token_blacklist_outstandingtoken \
-     ADD CONSTRAINT owner FOREIGN KEY (user_id) REFERENCES shop_customer (account_ptr_id)",
-];
-
-/// Both ways to name it come to the same sentence, and none sends to the other.
-fn tells(table: &str, found: &[String]) {
-    assert_eq!(found.len(), 1, "{table}: {found:#?}");
-    let text = &found[0];
-    assert!(
-        text.contains("\"shop_customer\" inherits from \"shop_account\"")
-            && text.contains("token_blacklist = false and name shop_account"),
-        "{table}: {text}"
-    );
-}
-
 fn named(table: &str) -> UserTable {
     UserTable { table: table.into(), ..UserTable::default() }
-}
-
-#[tokio::test]
-async fn users_in_two_tables_are_refused_with_one_sentence() {
-    let made = Database::migrated().await;
-    let client = made.client().await;
-    let drop = "ALTER TABLE token_blacklist_outstandingtoken \
-                DROP CONSTRAINT token_blacklist_outs_user_id_83bc629a_fk_auth_user";
-    client.batch_execute(drop).await.unwrap();
-    for sql in INHERITED {
-        client.batch_execute(&sql.replace("datetime", "timestamptz")).await.unwrap();
-    }
-    let database = made.connect().await;
-    for table in ["shop_customer", "shop_account"] {
-        let users = named(table);
-        let found = postgres::check::check(&database, &users, &every_use()).await.unwrap();
-        tells(table, &texts(&found));
-        let refused = migrate::plan(&database, &users).await.unwrap_err();
-        tells(table, &[refused.to_string()]);
-    }
-
-    let world = World::new().await;
-    let store = world.store().await;
-    world
-        .run(
-            "ALTER TABLE token_blacklist_outstandingtoken \
-             DROP FOREIGN KEY token_blacklist_outs_user_id_83bc629a_fk_auth_user",
-        )
-        .await;
-    for sql in INHERITED {
-        world.run(sql).await;
-    }
-    for table in ["shop_customer", "shop_account"] {
-        let users = named(table);
-        let found = mysql::check::check(store.database(), &users, &every_use()).await.unwrap();
-        tells(table, &texts(&found));
-        let refused = mysql::migrate::plan(store.database(), &users).await.unwrap_err();
-        tells(table, &[refused.to_string()]);
-    }
-
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("db.sqlite3");
-    let database = SqliteDatabase::open_or_create(&path, SqliteOptions::default()).unwrap();
-    let direct = Connection::open(&path).unwrap();
-    direct.execute_batch(&INHERITED[..2].join(";\n")).unwrap();
-    direct
-        .execute_batch(
-            &include_str!("../../migrations/sqlite/0002_outstanding_token.sql")
-                .replace("\"auth_user\" (\"id\")", "shop_customer (account_ptr_id)"),
-        )
-        .unwrap();
-    for table in ["shop_customer", "shop_account"] {
-        let users = named(table);
-        let refused = sqlite::migrate::plan(&database, &users).unwrap_err();
-        tells(table, &[refused.to_string()]);
-    }
 }
 
 /// Every column that is wrong is told at once.

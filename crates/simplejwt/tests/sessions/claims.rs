@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use serde_json::json;
 use simplejwt::settings::TokenClass;
-use simplejwt::{Claims, Credentials, Error, Hooks, User};
+use simplejwt::{Claims, Credentials, Error, HookError, Hooks, User};
 
 use crate::world::{World, claims, credentials, seconds, worlds};
 
@@ -26,8 +26,8 @@ impl Hooks for Email {
         _kind: TokenClass,
         user: &User,
         claims: &mut Claims,
-    ) -> Result<(), Error> {
-        claims.set("email", user.fields.get("email")).map_err(|error| Error::Hook(error.into()))
+    ) -> Result<(), HookError> {
+        Ok(claims.set("email", user.fields.get("email"))?)
     }
 
     async fn refreshed_claims(
@@ -35,10 +35,10 @@ impl Hooks for Email {
         kind: TokenClass,
         user: &User,
         claims: &mut Claims,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HookError> {
         self.refreshed.fetch_add(1, Ordering::SeqCst);
         if self.broken.load(Ordering::SeqCst) {
-            return Err(Error::Hook("the mail server's cable is out".into()));
+            return Err(HookError::new("the mail server's cable is out"));
         }
         match self.anew {
             true => self.extra_claims(kind, user, claims).await,
@@ -189,10 +189,10 @@ struct Meddler {
 }
 
 impl Meddler {
-    fn meddle(&self, claims: &mut Claims) -> Result<(), Error> {
+    fn meddle(&self, claims: &mut Claims) -> Result<(), HookError> {
         match self.remove {
             true => drop(claims.remove(self.claim)),
-            false => claims.set(self.claim, 7).map_err(|error| Error::Hook(error.into()))?,
+            false => claims.set(self.claim, 7)?,
         }
         Ok(())
     }
@@ -205,7 +205,7 @@ impl Hooks for Meddler {
         _kind: TokenClass,
         _user: &User,
         claims: &mut Claims,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HookError> {
         if self.at_login { self.meddle(claims) } else { Ok(()) }
     }
 
@@ -214,7 +214,7 @@ impl Hooks for Meddler {
         _kind: TokenClass,
         _user: &User,
         claims: &mut Claims,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HookError> {
         if self.at_login { Ok(()) } else { self.meddle(claims) }
     }
 }

@@ -7,8 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::packages;
-use crate::process::{command, quiet, root, wait_for};
+use crate::process::{command, root, wait_for};
 
 /// The nodes and the proxy as that page has them.
 const NODES: [&str; 3] = ["127.0.0.1:8001", "127.0.0.1:8002", "127.0.0.1:8003"];
@@ -31,14 +30,7 @@ pub(super) struct Proxy {
 /// # Errors
 /// One isn't, and can't be installed.
 pub(super) fn require() -> Result<()> {
-    crate::nginx::require()?;
-    if !quiet("caddy", &["version"]) {
-        packages::install("the benchmark needs Caddy, which isn't there", &["caddy"])?;
-    }
-    if !quiet("caddy", &["version"]) {
-        bail!("the benchmark needs Caddy: install it (on Debian: sudo apt-get install caddy)");
-    }
-    Ok(())
+    crate::programs::require()
 }
 
 impl Kind {

@@ -301,6 +301,7 @@ fn kid_is_an_exact_look_up() {
     let sign = |key: &SigningKey| KeySet::new(key.clone()).sign_compact(PAYLOAD).unwrap();
 
     let keys = KeySet::new(named(&new, "new")).also_verify(named(&old, "old").verifying_key());
+    let keys = keys.unwrap();
     assert!(keys.verify_compact(&sign(&named(&new, "new"))).is_ok());
     assert!(keys.verify_compact(&sign(&named(&old, "old"))).is_ok());
     assert_eq!(keys.verify_compact(&sign(&named(&new, "old"))), Err(JwsError::Signature));
@@ -317,7 +318,7 @@ fn kid_is_an_exact_look_up() {
     assert!(keys.verify_compact(&by(&old)).is_ok());
     assert_eq!(keys.verify_compact(&by(&new)), Err(JwsError::Signature));
 
-    let keys = keys.also_verify(bare.verifying_key());
+    let keys = keys.also_verify(bare.verifying_key()).unwrap();
     assert!(keys.verify_compact(&sign(&bare)).is_ok());
     assert!(keys.verify_compact(&sign(&named(&bare, "../../etc/passwd"))).is_ok());
     assert_eq!(keys.verify_compact(&sign(&named(&bare, "new"))), Err(JwsError::Signature));
@@ -343,13 +344,13 @@ fn a_named_key_writes_its_name() {
 fn each_key_verifies_its_own_algorithm_only() {
     let rsa = SigningKey::from_pem(Algorithm::Rs256, &pem("rsa2048.pkcs8.pem")).unwrap();
     let pss = VerifyingKey::from_pem(Algorithm::Ps256, &pem("rsa2048.spki.pem")).unwrap();
-    let keys = KeySet::new(rsa.clone()).also_verify(secret(SECRET).verifying_key());
+    let keys = KeySet::new(rsa.clone()).also_verify(secret(SECRET).verifying_key()).unwrap();
     assert!(keys.verify_compact(&KeySet::new(rsa.clone()).sign_compact(b"{}").unwrap()).is_ok());
     assert!(keys.verify_compact(&hs256().sign_compact(b"{}").unwrap()).is_ok());
     // The right key under the other algorithm's name.
     let swapped = signed_raw(&rsa, Algorithm::Ps256.encoded_header(), "e30");
     assert_eq!(keys.verify_compact(&swapped), Err(JwsError::Algorithm));
-    assert_eq!(keys.also_verify(pss).verify_compact(&swapped), Err(JwsError::Signature));
+    assert_eq!(keys.also_verify(pss).unwrap().verify_compact(&swapped), Err(JwsError::Signature));
 }
 
 #[test]
@@ -374,6 +375,31 @@ fn a_set_that_only_verifies() {
     assert_eq!(keys.sign_compact(b"{}"), Err(SignError::NoSigningKey));
     let twice = [key.clone().with_kid("a"), key.with_kid("a")];
     assert_eq!(KeySet::verify_only(twice).unwrap_err(), KeyError::DuplicateKeyId("a".into()));
+}
+
+#[test]
+fn no_key_is_added_that_would_never_be_tried() {
+    let key = secret(SECRET);
+    let other = secret(b"another secret with thirty-two bytes").verifying_key();
+    let named = KeySet::new(key.clone().with_kid("a"));
+    let twice = named.clone().also_verify(other.clone().with_kid("a"));
+    assert_eq!(twice.unwrap_err(), KeyError::DuplicateKeyId("a".into()));
+    // Without a name, or with one of its own, it is.
+    let keys = named.also_verify(other.clone()).unwrap().also_verify(other.clone()).unwrap();
+    let keys = keys.also_verify(other.clone().with_kid("b")).unwrap();
+    let thrice = keys.also_verify(other.clone().with_kid("b"));
+    assert_eq!(thrice.unwrap_err(), KeyError::DuplicateKeyId("b".into()));
+
+    struct Nowhere;
+    #[crate::async_trait]
+    impl crate::keys::KeySource for Nowhere {
+        async fn fetch(&self) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
+            Err("nowhere".into())
+        }
+    }
+    let remote = crate::keys::RemoteKeys::new(Algorithm::Rs256, Nowhere);
+    let fetched = KeySet::with_remote(None, remote).also_verify(other);
+    assert_eq!(fetched.unwrap_err(), KeyError::AllFetched);
 }
 
 #[test]

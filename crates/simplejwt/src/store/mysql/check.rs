@@ -89,6 +89,7 @@ impl Check<'_> {
     ) -> Result<Vec<Problem>, Failure> {
         self.server(conn, pool).await?;
         conn.query_drop("START TRANSACTION").await?;
+        let users = &schema::resolved(conn, users).await?;
         let checked = self.users(conn, users).await?;
         let has_users = found(conn, &users.table).await?.0.relation != Relation::Missing;
         for needed in needed(self.uses) {
@@ -285,7 +286,8 @@ impl Check<'_> {
             return Ok(None);
         }
         let every: Vec<&str> = {
-            let mut every: Vec<&str> = users.every_column().collect();
+            let own = users.every_column().filter(|column| !users.is_childs(column));
+            let mut every: Vec<&str> = own.collect();
             every.sort_unstable();
             every.dedup();
             every
@@ -331,7 +333,8 @@ impl Check<'_> {
         if denied && !there.iter().all(is_shown) {
             return Ok(None);
         }
-        let mut errors = UserColumns::every_error(users, &found.table.columns, Dialect::Strict);
+        let shown = schema::columns_of(conn, users).await?;
+        let mut errors = UserColumns::every_error(users, &shown, Dialect::Strict);
         if let Some(parent) = found.table.parent()
             && errors.iter().any(|error| matches!(error, SchemaError::MissingColumn { .. }))
         {

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::MysqlStore;
 use super::database::{Failure, Lent};
 use crate::error::StoreError;
+use crate::logging::with_causes;
 use crate::store::late::LONGEST;
 use crate::store::session::{NextToken, Refreshing, SessionRefresh, SessionStore as _};
 
@@ -73,7 +74,11 @@ fn follow(
             "now" => (refresh.at + begun.elapsed()).as_micros(),
         };
         if let Err(error) = conn.exec_drop(DATE, values).await {
-            tracing::warn!(?error, "a rotation that took long can't be dated anew");
+            tracing::warn!(
+                event = "rotation_not_dated",
+                error = with_causes(&error),
+                "a rotation that took long can't be dated anew"
+            );
         }
     });
 }

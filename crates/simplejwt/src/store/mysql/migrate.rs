@@ -20,6 +20,7 @@ use super::database::{Failure, attempt, column};
 use super::datetime::datetime;
 use super::schema::{self, exact_collation};
 use crate::clock::Timestamp;
+use crate::logging::with_causes;
 use crate::store::schema::{
     BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step, unreferable,
 };
@@ -124,7 +125,11 @@ pub(super) fn repeatable<T>(
     };
     match source.downcast::<Failure>() {
         Ok(failure) if is_of_another_process(&failure) => {
-            tracing::info!(%failure, "another process makes the tables, too: looking again");
+            tracing::info!(
+                event = "migration_repeated",
+                error = with_causes(&failure),
+                "another process makes the tables, too: looking again"
+            );
             Err(Failure::Again)
         }
         Ok(failure) => Err(*failure),
@@ -210,6 +215,7 @@ pub(super) fn statements(sql: &str) -> impl Iterator<Item = &str> {
 
 async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaError> {
     users.validate()?;
+    let users = &schema::resolved(conn, users).await?;
     let exact = exact_collation(conn).await?;
     let mut steps = Vec::new();
     let mut step = |name, table, sql: String| {
@@ -228,7 +234,8 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
         key_type(conn, users).await?
     };
     if is_missing(conn, OUTSTANDING).await? {
-        let (table, key) = (backticked(&users.table), backticked(&users.primary_key));
+        let (table, key) = users.owner();
+        let (table, key) = (backticked(table), backticked(key));
         // Nothing can refer to a view.
         let is_view = schema::is_view(conn, &users.table).await?;
         if !makes_users && !is_view && !schema::is_referable(conn, users).await? {

@@ -6,6 +6,7 @@ use mysql_async::{Conn, Row, params};
 use super::database::{Failure, column};
 use crate::store::schema::{
     BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, ambiguous, doubled,
+    has_logins,
 };
 use crate::users::column::{Dialect, LOOKED_AT, UserColumns};
 use crate::users::table::{UserTable, backticked};
@@ -206,15 +207,62 @@ async fn token_table(
 
 /// The table that another inherits from, as Django's multi-table inheritance makes it.
 async fn parent(conn: &mut Conn, table: &str) -> Result<Option<String>, Failure> {
+    Ok(pointer(conn, table).await?.map(|(_, parent)| parent))
+}
+
+/// The column by which a table inherits from another, and that.
+async fn pointer(conn: &mut Conn, table: &str) -> Result<Option<(String, String)>, Failure> {
     let row: Option<Row> = conn
         .exec_first(
-            "SELECT REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE \
+            "SELECT COLUMN_NAME, REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE \
              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :table \
              AND REFERENCED_TABLE_NAME IS NOT NULL AND COLUMN_NAME LIKE '%\\_ptr\\_id'",
             params! { "table" => table },
         )
         .await?;
-    row.map(|row| column(&row, 0)).transpose()
+    row.map(|row| Ok((column(&row, 0)?, column(&row, 1)?))).transpose()
+}
+
+/// The users' table, with the one that inherits from it where the users are in two.
+pub(crate) async fn resolved(conn: &mut Conn, users: &UserTable) -> Result<UserTable, Failure> {
+    let named = users.table.as_str();
+    let (child, found) = match pointer(conn, named).await? {
+        Some(found) if !has_logins(users, &columns(conn, named).await?) => {
+            (named.to_owned(), Some(found))
+        }
+        _ => {
+            let owner = refers_to(conn).await?.into_iter().next().unwrap_or_default();
+            let found = pointer(conn, &owner).await?;
+            (owner, found.filter(|(_, parent)| parent.eq_ignore_ascii_case(named)))
+        }
+    };
+    let Some((pointer, parent)) = found else { return Ok(users.clone()) };
+    let of_parent = columns(conn, &parent).await?;
+    let of_child = columns(conn, &child).await?;
+    Ok(users.inheriting(&parent, &child, &pointer, &of_parent, &of_child))
+}
+
+/// The tables that registered tokens refer to as their users'.
+async fn refers_to(conn: &mut Conn) -> Result<Vec<String>, Failure> {
+    let rows: Vec<Row> = conn
+        .exec(
+            "SELECT REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :table AND COLUMN_NAME = 'user_id' \
+             AND REFERENCED_TABLE_NAME IS NOT NULL",
+            params! { "table" => OUTSTANDING },
+        )
+        .await?;
+    rows.iter().map(|row| column(row, 0)).collect()
+}
+
+/// The columns of users, those of the table that inherits too.
+pub(crate) async fn columns_of(conn: &mut Conn, users: &UserTable) -> Result<Vec<Column>, Failure> {
+    let mut found = columns(conn, &users.table).await?;
+    if let Some(child) = &users.child {
+        let further = columns(conn, &child.table).await?.into_iter();
+        found.extend(further.filter(|column| users.is_childs(&column.name)));
+    }
+    Ok(found)
 }
 
 /// Whether the table of registered tokens is Django's, for the users of this table.
@@ -224,18 +272,9 @@ pub(crate) async fn check_outstanding(
 ) -> Result<(), SchemaError> {
     let wanted = ["token", "created_at", "expires_at", "user_id", "jti", "id"];
     token_table(conn, OUTSTANDING, &wanted, "jti").await?;
-    let rows: Vec<Row> = conn
-        .exec(
-            "SELECT REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE \
-             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :table AND COLUMN_NAME = 'user_id' \
-             AND REFERENCED_TABLE_NAME IS NOT NULL",
-            params! { "table" => OUTSTANDING },
-        )
-        .await
-        .map_err(Failure::from)?;
-    for row in &rows {
-        let refers_to: String = column(row, 0)?;
-        if !refers_to.eq_ignore_ascii_case(&users.table) {
+    let owner = users.owner().0;
+    for refers_to in refers_to(conn).await? {
+        if !refers_to.eq_ignore_ascii_case(owner) {
             if parent(conn, &refers_to)
                 .await?
                 .is_some_and(|found| found.eq_ignore_ascii_case(&users.table))
@@ -292,7 +331,8 @@ pub(crate) async fn check_users(
     users: &UserTable,
 ) -> Result<UserColumns, SchemaError> {
     users.validate()?;
-    let wanted: Vec<&str> = users.every_column().collect();
+    let wanted: Vec<&str> =
+        users.every_column().filter(|column| !users.is_childs(column)).collect();
     let found = match table(conn, &users.table, &wanted).await {
         Err(error @ SchemaError::MissingColumn { .. }) => {
             return Err(match parent(conn, &users.table).await? {
@@ -300,7 +340,10 @@ pub(crate) async fn check_users(
                 None => error,
             });
         }
-        found => found?,
+        found => {
+            found?;
+            columns_of(conn, users).await?
+        }
     };
     let mut columns = UserColumns::of(users, found, Dialect::Strict)?;
     for name in columns.guessed(users) {

@@ -74,10 +74,13 @@ impl Sql {
         // Of several users with the same value none is meant.
         let (key, table) = (backticked(&users.primary_key), backticked(&users.table));
         let id = backticked(users.user_id_column());
+        let inherits = users.and_inherits("u", backticked, backticked);
         let key = match is_key {
-            true => format!("(SELECT u.{key} FROM {table} AS u WHERE u.{id} = :user LIMIT 1)"),
+            true => {
+                format!("(SELECT u.{key} FROM {table} AS u WHERE u.{id} = :user{inherits} LIMIT 1)")
+            }
             false => format!(
-                "(SELECT u.{key} FROM {table} AS u WHERE u.{id} = :user \
+                "(SELECT u.{key} FROM {table} AS u WHERE u.{id} = :user{inherits} \
                  AND (SELECT COUNT(*) FROM {table} AS v WHERE v.{id} = :user) = 1)"
             ),
         };

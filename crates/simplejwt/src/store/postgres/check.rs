@@ -382,7 +382,8 @@ impl Check<'_> {
             }
             return Ok((None, false));
         }
-        let mut errors = UserColumns::every_error(users, &found.table.columns, Dialect::Strict);
+        let every = schema::columns_of(self.client, users).await?;
+        let mut errors = UserColumns::every_error(users, &every, Dialect::Strict);
         if let Some(parent) = found.table.parent()
             && errors.iter().any(|error| matches!(error, SchemaError::MissingColumn { .. }))
         {
@@ -400,7 +401,8 @@ impl Check<'_> {
         let is_bad = !errors.is_empty();
         let problems = errors.iter().map(|error| of_users(name, error, &Lines::Postgres));
         self.problems.extend(problems.collect::<Vec<_>>());
-        let read: Vec<String> = users.every_column().map(str::to_owned).collect();
+        let own = users.every_column().filter(|column| !users.is_childs(column));
+        let read: Vec<String> = own.map(str::to_owned).collect();
         let written = |column: Option<&String>, is_used: bool| {
             column.filter(|_| is_used).map(|name| vec![name.clone()])
         };
@@ -415,6 +417,11 @@ impl Check<'_> {
                 .map(|columns| (Access::Update, columns, true)),
         );
         self.rights_on(name, &wanted).await?;
+        if let Some(child) = &users.child {
+            let read = child.columns.iter().filter(|column| users.columns.contains(column));
+            let read = read.chain([&child.pointer]).cloned().collect();
+            self.rights_on(&child.table, &[(Access::Select, read, false)]).await?;
+        }
         if is_bad {
             return Ok((None, true));
         }

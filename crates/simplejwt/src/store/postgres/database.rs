@@ -22,6 +22,7 @@ use tokio_postgres::{AsyncMessage, Client};
 use super::PgResult;
 use super::explain::ConnectError;
 use super::pooler::{Pooling, is_of_statements, pooling};
+use super::refusal::Refusal;
 use super::servers::{Servers, TIMELINE};
 use super::tls::MakeTls;
 use super::url::Target;
@@ -242,6 +243,7 @@ impl PostgresDatabase {
             }
             Pooling::Transaction => {
                 tracing::info!(
+                    event = "pooler_found",
                     "a pooler gives each transaction another connection to PostgreSQL: settings of \
                      sessions and LISTEN aren't used, and revocations are only asked for"
                 );
@@ -548,6 +550,10 @@ impl Own {
         self.0.as_ref()
     }
 
+    pub(super) fn client_mut(&mut self) -> Option<&mut Object> {
+        self.0.as_mut()
+    }
+
     pub(super) fn give_back(mut self) -> Option<Object> {
         self.0.take()
     }
@@ -617,10 +623,9 @@ fn is_of_the_connection(state: Option<&SqlState>) -> bool {
 /// What a pooler without prepared statements comes to, where it wasn't noticed when connecting.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", super::pooler::WITHOUT_STATEMENTS)]
-struct Unprepared(#[source] tokio_postgres::Error);
+struct Unprepared(#[source] Refusal);
 
-/// PostgreSQL's error as the contract has it. Its texts may hold values (`Key (jti)=(…)`), never
-/// a token or a hash.
+/// PostgreSQL's error as the contract has it, without the values that it shows.
 pub(crate) fn store_error(operation: &'static str, error: tokio_postgres::Error) -> StoreError {
     // Too long for its column, with a NUL, or with a character that the database's encoding lacks.
     const UNSTORABLE: [&SqlState; 3] = [
@@ -629,10 +634,10 @@ pub(crate) fn store_error(operation: &'static str, error: tokio_postgres::Error)
         &SqlState::UNTRANSLATABLE_CHARACTER,
     ];
     if error.code().is_some_and(|state| UNSTORABLE.contains(&state)) {
-        return StoreError::new(operation, StoreErrorKind::Unstorable, error);
+        return StoreError::new(operation, StoreErrorKind::Unstorable, Refusal(error));
     }
     if is_of_statements(error.code()) {
-        let cause = Unprepared(error);
+        let cause = Unprepared(Refusal(error));
         return StoreError::unavailable(operation, cause);
     }
     let incompatible = is_of_a_value(&error)
@@ -643,5 +648,5 @@ pub(crate) fn store_error(operation: &'static str, error: tokio_postgres::Error)
         });
     let kind =
         if incompatible { StoreErrorKind::Incompatible } else { StoreErrorKind::Unavailable };
-    StoreError::new(operation, kind, error)
+    StoreError::new(operation, kind, Refusal(error))
 }

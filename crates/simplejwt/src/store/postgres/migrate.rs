@@ -163,8 +163,8 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     };
     let outstanding = table(OUTSTANDING).await?;
     if outstanding.columns.is_empty() {
-        let reference =
-            format!("REFERENCES {} ({})", relation(&users.table), quoted(&users.primary_key));
+        let (owner, key) = users.owner();
+        let reference = format!("REFERENCES {} ({})", relation(owner), quoted(key));
         // Nothing can refer to a view.
         let can_refer = makes_users || schema::is_table(client, &users.table).await?;
         if can_refer && !makes_users && !found.unique.contains(&users.primary_key) {

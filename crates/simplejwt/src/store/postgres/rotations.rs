@@ -14,6 +14,7 @@ use tokio_postgres::types::ToSql;
 
 use super::batch::Work;
 use super::database::{Own, is_conflict};
+use super::refusal::Refusal;
 use super::{PgResult, PostgresDatabase, Sql, moment};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
@@ -264,7 +265,10 @@ impl Rotations {
                 now.push(in_session.at.saturating_add(passed));
             }
             if let Err(error) = session.execute(DATE, &[&next, &written, &now]).await {
-                tracing::warn!(?error, "rotations that took long can't be dated anew");
+                tracing::warn!(
+                event = "rotation_not_dated",
+                error = %Refusal(error),
+                "rotations that took long can't be dated anew");
             }
         });
     }

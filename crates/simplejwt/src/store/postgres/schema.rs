@@ -141,9 +141,64 @@ pub(crate) struct Checked {
     pub(crate) columns: UserColumns,
 }
 
-/// The users' table with its name as [`relation`] takes it. A table whose name has a full stop in it
-/// counts for more than a schema before it.
+/// The users' table with its name as [`relation`] takes it, and the one that inherits from it where
+/// the users are in two. A table whose name has a full stop in it counts for more than a schema before
+/// it.
 pub(crate) async fn resolved(client: &Client, users: &UserTable) -> PgResult<UserTable> {
+    let users = located(client, users).await?;
+    let named = table(client, &users.table, &users.table).await?;
+    let (child, found) = match named.pointer() {
+        Some((pointer, _)) if !named.has_logins(&users) => {
+            let pointer = pointer.to_owned();
+            (users.table.clone(), Some((pointer, named)))
+        }
+        _ => {
+            let tokens = table(client, OUTSTANDING, &users.table).await?;
+            let Some(owner) = tokens.other_users(&users.table).map(unquoted) else {
+                return Ok(users);
+            };
+            let found = table(client, &owner, &users.table).await?;
+            let pointer = found.pointer().filter(|(_, parent)| *parent == users.table);
+            let pointer = pointer.map(|(pointer, _)| pointer.to_owned());
+            (owner, pointer.map(|pointer| (pointer, found)))
+        }
+    };
+    let Some((pointer, found)) = found else { return Ok(users) };
+    let parent = found.parent().map(unquoted).unwrap_or_default();
+    let of_parent = table(client, &parent, &parent).await?.columns;
+    Ok(users.inheriting(&parent, &child, &pointer, &of_parent, &found.columns))
+}
+
+/// A name out of the catalogue, which quotes where that is needed, as [`relation`] takes it.
+fn unquoted(name: &str) -> String {
+    let (mut parts, mut part, mut is_quoted) = (Vec::new(), String::new(), false);
+    let mut characters = name.chars().peekable();
+    while let Some(c) = characters.next() {
+        match c {
+            '"' if is_quoted && characters.peek() == Some(&'"') => {
+                characters.next();
+                part.push('"');
+            }
+            '"' => is_quoted = !is_quoted,
+            '.' if !is_quoted => parts.push(std::mem::take(&mut part)),
+            other => part.push(other),
+        }
+    }
+    parts.push(part);
+    parts.join("\".\"")
+}
+
+/// The columns of users, those of the table that inherits too.
+pub(crate) async fn columns_of(client: &Client, users: &UserTable) -> PgResult<Vec<Column>> {
+    let mut found = table(client, &users.table, &users.table).await?.columns;
+    if let Some(child) = &users.child {
+        let further = table(client, &child.table, &child.table).await?.columns.into_iter();
+        found.extend(further.filter(|column| users.is_childs(&column.name)));
+    }
+    Ok(found)
+}
+
+async fn located(client: &Client, users: &UserTable) -> PgResult<UserTable> {
     const IS_THERE: &str = "\
         SELECT EXISTS (SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
         WHERE n.nspname = $1 AND c.relname = $2)";
@@ -172,9 +227,11 @@ pub(crate) async fn check_users(
 ) -> Result<Checked, SchemaError> {
     users.validate()?;
     let found = table(client, &users.table, &users.table).await?;
-    let complete = found.require(&users.table, users.every_column());
+    let own = users.every_column().filter(|column| !users.is_childs(column));
+    let complete = found.require(&users.table, own);
     complete.map_err(|error| or_inherited(error, &found))?;
-    let mut columns = UserColumns::of(users, found.columns, Dialect::Strict)?;
+    let found = columns_of(client, users).await?;
+    let mut columns = UserColumns::of(users, found, Dialect::Strict)?;
     for name in columns.guessed(users) {
         let (column, table) = (quoted(&name), relation(&users.table));
         let sql = format!(
@@ -232,14 +289,15 @@ pub(super) async fn check_outstanding(
     client: &Client,
     users: &UserTable,
 ) -> Result<Table, SchemaError> {
-    let outstanding = table(client, OUTSTANDING, &users.table).await?;
-    if let Some(child) = outstanding.other_users(&users.table)
-        && table(client, child, &users.table).await?.parent() == Some(&users.table)
+    let owner = users.owner().0;
+    let outstanding = table(client, OUTSTANDING, owner).await?;
+    if let Some(child) = outstanding.other_users(owner)
+        && table(client, &unquoted(child), owner).await?.parent() == Some(owner)
     {
-        let (child, parent) = (child.to_owned(), users.table.clone());
+        let (child, parent) = (child.to_owned(), owner.to_owned());
         return Err(SchemaError::InheritedUsers { child, parent });
     }
-    outstanding.check_outstanding(&users.table)?;
+    outstanding.check_outstanding(owner)?;
     Ok(outstanding)
 }
 
@@ -260,4 +318,21 @@ pub(crate) async fn check_sessions(client: &Client) -> Result<(), SchemaError> {
         table(client, name, name).await?.require(name, wanted.iter().copied())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_catalogue_are_taken_apart() {
+        for (name, expected) in [
+            ("shop_customer", "shop_customer"),
+            ("accounts.\"user\"", "accounts\".\"user"),
+            ("\"Shop\".\"a.b\"", "Shop\".\"a.b"),
+            ("\"a\"\"b\"", "a\"b"),
+        ] {
+            assert_eq!(unquoted(name), expected);
+        }
+    }
 }

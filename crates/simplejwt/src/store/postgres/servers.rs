@@ -352,8 +352,12 @@ impl Known {
             && self.newest.as_ref().is_none_or(|known| newer(known, history))
         {
             if let Some(known) = &self.newest {
-                let (before, now) = (known.timeline, history.timeline);
-                tracing::warn!(before, now, "another PostgreSQL server was promoted: using it");
+                tracing::warn!(
+                    event = "server_promoted",
+                    timeline_before = known.timeline,
+                    timeline = history.timeline,
+                    "another PostgreSQL server was promoted: using it"
+                );
             }
             self.newest = Some(history.clone());
             self.moved_at = self.current.is_some().then(Instant::now).or(self.moved_at);

@@ -14,6 +14,7 @@ use jiff::Timestamp as Moment;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::late;
 use super::lookup::Lookup;
 use super::rotations::Rotating;
 use super::{
@@ -465,7 +466,7 @@ impl Sql {
     }
 
     /// `None` where others came between, again and again.
-    async fn refresh(
+    pub(super) async fn refresh(
         &self,
         client: &mut Object,
         refresh: &SessionRefresh,
@@ -720,10 +721,7 @@ impl SessionStore for PostgresStore {
                 return Ok(Refreshing::Refreshed);
             }
         }
-        let outcome = run!(self.database, "refresh", |client| {
-            self.sql.refresh(&mut client, refresh, was_good)
-        })?;
-        outcome.ok_or_else(|| {
+        late::refresh(self, refresh, was_good).await?.ok_or_else(|| {
             StoreError::unavailable("refresh", "other transactions came between, again and again")
         })
     }

@@ -84,18 +84,17 @@ impl Target {
     pub(super) fn server(&self) -> String {
         let ports = self.config.get_ports();
         let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
-        let hosts: Vec<_> = self
-            .config
-            .get_hosts()
-            .iter()
-            .enumerate()
-            .map(|(at, host)| match host {
-                Host::Tcp(name) => format!("{name}:{}", port(at)),
-                #[cfg(unix)]
-                Host::Unix(path) => path.display().to_string(),
-            })
-            .collect();
-        hosts.join(", ")
+        let of_host = |(at, host): (usize, &Host)| match host {
+            Host::Tcp(name) => format!("{name}:{}", port(at)),
+            #[cfg(unix)]
+            Host::Unix(path) => path.display().to_string(),
+        };
+        let (hosts, addresses) = (self.config.get_hosts(), self.config.get_hostaddrs());
+        let names: Vec<_> = match hosts {
+            [] => (0..).zip(addresses).map(|(at, ip)| format!("{ip}:{}", port(at))).collect(),
+            hosts => hosts.iter().enumerate().map(of_host).collect(),
+        };
+        names.join(", ")
     }
 }
 
@@ -351,6 +350,12 @@ mod tests {
             ("postgres://u@h/db?sslrootcert=x", "h:5432", SslMode::Require, Verify::Name),
             ("postgres://u@h/db?sslrootcert=system", "h:5432", SslMode::Require, Verify::Name),
             ("postgres://u@/db?host=/run/pg", "/run/pg", SslMode::Disable, Verify::Nothing),
+            (
+                "postgres://u@/db?hostaddr=192.0.2.1&port=7",
+                "192.0.2.1:7",
+                SslMode::Prefer,
+                Verify::Nothing,
+            ),
             (
                 "postgres://u@%2Frun%2Fpg/db?sslmode=require",
                 "/run/pg",

@@ -60,6 +60,7 @@ pub async fn check(
 
 fn all(connection: &Connection, users: &UserTable, uses: &Uses) -> rusqlite::Result<Vec<Problem>> {
     let mut problems = Vec::new();
+    let users = &schema::resolved(connection, users)?;
     let checked = users_table(connection, users, &mut problems)?;
     let has_users = found(connection, &users.table)?.relation != Relation::Missing;
     for needed in needed(uses) {
@@ -157,7 +158,8 @@ fn users_table(
         return Ok(None);
     }
     let table = table.table;
-    let mut errors = UserColumns::every_error(users, &table.columns, Dialect::Sqlite);
+    let every = schema::columns_of(connection, users)?;
+    let mut errors = UserColumns::every_error(users, &every, Dialect::Sqlite);
     if let Some(parent) = table.parent()
         && errors.iter().any(|error| matches!(error, SchemaError::MissingColumn { .. }))
     {

@@ -82,6 +82,7 @@ pub async fn apply(
 
 fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, SchemaError> {
     users.validate()?;
+    let users = &schema::resolved(connection, users)?;
     let mut steps = Vec::new();
     let makes_users = is_missing(connection, &users.table)? && users.table == AUTH_USER_TABLE;
     let key_type = if makes_users {
@@ -105,7 +106,8 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
         let reference = match is_view {
             true => String::new(),
             false => {
-                format!(" REFERENCES {} ({})", quoted(&users.table), quoted(&users.primary_key))
+                let (table, key) = users.owner();
+                format!(" REFERENCES {} ({})", quoted(table), quoted(key))
             }
         };
         let clause = format!("\"user_id\" {key_type} NULL{reference}");

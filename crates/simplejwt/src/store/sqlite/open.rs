@@ -177,14 +177,18 @@ pub(super) fn prepare(path: &Path, busy_timeout: Duration) -> Result<Connection,
             .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
         {
             Ok(mode) if mode.eq_ignore_ascii_case("wal") => {}
-            Ok(mode) => tracing::warn!(mode, "SQLite file can't be put into WAL mode"),
+            Ok(mode) => tracing::warn!(
+                event = "wal_mode_refused",
+                mode,
+                "SQLite file can't be put into WAL mode"
+            ),
             Err(error)
                 if matches!(
                     error.sqlite_error_code(),
                     Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
                 ) =>
             {
-                tracing::warn!(%error, "SQLite file is in use and not put into WAL mode");
+                tracing::warn!(event = "wal_mode_refused", %error, "SQLite file is in use and not put into WAL mode");
             }
             Err(error) => return Err(error),
         }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::store::schema::{
     BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, ambiguous, doubled,
+    has_logins,
 };
 use crate::users::column::{Dialect, LOOKED_AT, UserColumns};
 use crate::users::table::{UserTable, quoted};
@@ -146,13 +147,58 @@ fn token_table(
 
 /// The table that another inherits from, as Django's multi-table inheritance makes it.
 fn parent(connection: &Connection, table: &str) -> rusqlite::Result<Option<String>> {
+    Ok(pointer(connection, table)?.map(|(_, parent)| parent))
+}
+
+/// The column by which a table inherits from another, and that.
+fn pointer(connection: &Connection, table: &str) -> rusqlite::Result<Option<(String, String)>> {
     connection
         .prepare(
-            "SELECT \"table\" FROM pragma_foreign_key_list(?1) \
+            "SELECT \"from\", \"table\" FROM pragma_foreign_key_list(?1) \
              WHERE \"from\" LIKE '%\\_ptr\\_id' ESCAPE '\\'",
         )?
-        .query_row([table], |row| row.get(0))
+        .query_row([table], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
+}
+
+/// The users' table, with the one that inherits from it where the users are in two.
+pub(crate) fn resolved(connection: &Connection, users: &UserTable) -> rusqlite::Result<UserTable> {
+    let named = users.table.as_str();
+    let (child, found) = match pointer(connection, named)? {
+        Some(found) if !has_logins(users, &columns(connection, named)?) => {
+            (named.to_owned(), Some(found))
+        }
+        _ => {
+            let owner = refers_to(connection)?.into_iter().next().unwrap_or_default();
+            let found = pointer(connection, &owner)?;
+            (owner, found.filter(|(_, parent)| parent.eq_ignore_ascii_case(named)))
+        }
+    };
+    let Some((pointer, parent)) = found else { return Ok(users.clone()) };
+    let of_parent = columns(connection, &parent)?;
+    let of_child = columns(connection, &child)?;
+    Ok(users.inheriting(&parent, &child, &pointer, &of_parent, &of_child))
+}
+
+/// The tables that registered tokens refer to as their users'.
+fn refers_to(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare("SELECT \"table\" FROM pragma_foreign_key_list(?1) WHERE \"from\" = 'user_id'")?
+        .query_map([OUTSTANDING], |row| row.get::<_, String>(0))?
+        .collect()
+}
+
+/// The columns of users, those of the table that inherits too.
+pub(crate) fn columns_of(
+    connection: &Connection,
+    users: &UserTable,
+) -> rusqlite::Result<Vec<Column>> {
+    let mut found = columns(connection, &users.table)?;
+    if let Some(child) = &users.child {
+        let further = columns(connection, &child.table)?.into_iter();
+        found.extend(further.filter(|column| users.is_childs(&column.name)));
+    }
+    Ok(found)
 }
 
 /// Whether the table of registered tokens is Django's, for the users of this table.
@@ -162,11 +208,8 @@ pub(crate) fn check_outstanding(
 ) -> Result<(), SchemaError> {
     let wanted = ["token", "created_at", "expires_at", "user_id", "jti", "id"];
     token_table(connection, OUTSTANDING, &wanted, "jti")?;
-    let refers_to = connection
-        .prepare("SELECT \"table\" FROM pragma_foreign_key_list(?1) WHERE \"from\" = 'user_id'")?
-        .query_map([OUTSTANDING], |row| row.get::<_, String>(0))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    match refers_to.into_iter().find(|table| !table.eq_ignore_ascii_case(&users.table)) {
+    let owner = users.owner().0;
+    match refers_to(connection)?.into_iter().find(|table| !table.eq_ignore_ascii_case(owner)) {
         Some(child) if parent(connection, &child)?.as_ref() == Some(&users.table) => {
             Err(SchemaError::InheritedUsers { child, parent: users.table.clone() })
         }
@@ -213,14 +256,15 @@ pub(crate) fn check_users(
     users: &UserTable,
 ) -> Result<UserColumns, SchemaError> {
     users.validate()?;
-    let found = match table(connection, &users.table, users.every_column()) {
+    let own = users.every_column().filter(|column| !users.is_childs(column));
+    let found = match table(connection, &users.table, own) {
         Err(error @ SchemaError::MissingColumn { .. }) => {
             return Err(match parent(connection, &users.table)? {
                 Some(parent) => SchemaError::InheritedUsers { child: users.table.clone(), parent },
                 None => error,
             });
         }
-        found => found?,
+        found => found.map(drop).and_then(|()| Ok(columns_of(connection, users)?))?,
     };
     let mut columns = UserColumns::of(users, found, Dialect::Sqlite)?;
     for name in columns.guessed(users) {

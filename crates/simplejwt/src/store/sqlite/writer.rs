@@ -89,7 +89,10 @@ pub(super) fn serve(
             Ok(Some(())) => {}
             Ok(None) => return,
             Err(_) => {
-                tracing::error!("the thread that writes to SQLite panicked, and goes on");
+                tracing::error!(
+                    event = "writer_panicked",
+                    "the thread that writes to SQLite panicked, and goes on"
+                );
                 if !connection.is_autocommit() {
                     // Should this fail, the next BEGIN fails and says so.
                     let _ = execute(&connection, "ROLLBACK");
@@ -121,7 +124,7 @@ fn turn(
     batch.extend(jobs.try_iter().take(options.batch.max(1) - 1));
     let committed = commit(connection, &mut batch, options.busy_timeout);
     if let Err(error) = &committed {
-        tracing::warn!(jobs = batch.len(), error = %error, "SQLite transaction failed");
+        tracing::warn!(event = "transaction_failed", jobs = batch.len(), %error, "SQLite transaction failed");
     }
     let lost = committed.err();
     for job in batch {

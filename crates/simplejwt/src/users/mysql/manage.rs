@@ -5,6 +5,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row, Value, params};
 
 use super::MysqlUsers;
+use super::delete::NotThere;
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::store::check::{Access, Lines, trial};
@@ -14,7 +15,10 @@ use crate::store::mysql::{changed, schema};
 use crate::users::User;
 use crate::users::login::LoginRows as _;
 use crate::users::lookup::nothing_of;
-use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest_name};
+use crate::users::manage::{
+    Field, ManageError, ManageUsers, NewUser, Reference, field_of, longest_name,
+};
+use crate::users::naming::as_django;
 use crate::users::table::backticked;
 
 #[async_trait]
@@ -36,6 +40,7 @@ impl ManageUsers for MysqlUsers {
     }
 
     async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
+        let user = as_django(user, &self.sql.table)?;
         let created = attempt!(self.database.attempts("create_user"), |conn| async {
             match self.create(conn, &user, at).await {
                 Err(failure) if failure.is_duplicate() => {
@@ -63,6 +68,20 @@ impl ManageUsers for MysqlUsers {
             return Err(ManageError::NoColumn { table, setting: "is_active" });
         };
         self.change("set_active", statement, username, active.into()).await
+    }
+
+    async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError> {
+        self.delete("references", username, false).await?.map_err(|_| unknown(username))
+    }
+
+    async fn delete_user(&self, username: &str) -> Result<(), ManageError> {
+        match self.delete("delete_user", username, true).await? {
+            Err(NotThere) => Err(unknown(username)),
+            Ok(references) if references.is_empty() => Ok(()),
+            Ok(references) => {
+                Err(ManageError::Referred { username: username.to_owned(), references })
+            }
+        }
     }
 
     async fn by_username(&self, username: &str) -> Result<Option<User>, StoreError> {
@@ -167,6 +186,10 @@ impl MysqlUsers {
             }
         })
     }
+}
+
+fn unknown(username: &str) -> ManageError {
+    ManageError::NoSuchUser { username: username.to_owned() }
 }
 
 /// As Django's MySQL backend stores it.

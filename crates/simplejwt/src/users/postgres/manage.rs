@@ -5,14 +5,19 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::PostgresUsers;
+use super::delete::NotThere;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::check::{Access, Lines, trial};
+use crate::store::postgres::refusal::Refusal;
 use crate::store::postgres::{moment, parameter, run, schema};
 use crate::users::User;
 use crate::users::login::LoginRows as _;
 use crate::users::lookup::nothing_of;
-use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest_name};
+use crate::users::manage::{
+    Field, ManageError, ManageUsers, NewUser, Reference, field_of, longest_name,
+};
+use crate::users::naming::as_django;
 use crate::users::table::{quoted, relation};
 
 /// What is put into columns, cast from text to their types.
@@ -97,9 +102,13 @@ fn text_of(field: Field, declared: &str) -> String {
 fn is_duplicate(error: &StoreError) -> bool {
     let source = std::error::Error::source(error);
     source
-        .and_then(|source| source.downcast_ref::<tokio_postgres::Error>())
-        .and_then(tokio_postgres::Error::code)
+        .and_then(|source| source.downcast_ref::<Refusal>())
+        .and_then(|refusal| refusal.0.code())
         .is_some_and(|code| *code == SqlState::UNIQUE_VIOLATION)
+}
+
+fn unknown(username: &str) -> ManageError {
+    ManageError::NoSuchUser { username: username.to_owned() }
 }
 
 #[async_trait]
@@ -121,6 +130,7 @@ impl ManageUsers for PostgresUsers {
     }
 
     async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
+        let user = as_django(user, &self.sql.table)?;
         let filled = self.fill(&user, at).await?;
         let casts: Vec<_> = filled
             .casts
@@ -165,6 +175,20 @@ impl ManageUsers for PostgresUsers {
             return Err(ManageError::NoColumn { table, setting: "is_active" });
         };
         self.change("set_active", statement, username, if active { "1" } else { "0" }).await
+    }
+
+    async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError> {
+        self.delete("references", username, false).await?.map_err(|_| unknown(username))
+    }
+
+    async fn delete_user(&self, username: &str) -> Result<(), ManageError> {
+        match self.delete("delete_user", username, true).await? {
+            Err(NotThere) => Err(unknown(username)),
+            Ok(references) if references.is_empty() => Ok(()),
+            Ok(references) => {
+                Err(ManageError::Referred { username: username.to_owned(), references })
+            }
+        }
     }
 
     async fn by_username(&self, username: &str) -> Result<Option<User>, StoreError> {

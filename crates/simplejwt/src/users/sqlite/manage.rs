@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ffi, params, params_from_iter};
 
+use super::delete::NotThere;
 use super::{Sql, SqliteUsers};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
@@ -14,7 +15,10 @@ use crate::store::sqlite::datetime::text;
 use crate::store::sqlite::schema;
 use crate::users::User;
 use crate::users::login::LoginRows as _;
-use crate::users::manage::{Field, ManageError, ManageUsers, NewUser, field_of, longest_name};
+use crate::users::manage::{
+    Field, ManageError, ManageUsers, NewUser, Reference, field_of, longest_name,
+};
+use crate::users::naming::as_django;
 use crate::users::table::{Key, quoted};
 
 #[async_trait]
@@ -34,6 +38,7 @@ impl ManageUsers for SqliteUsers {
     }
 
     async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
+        let user = as_django(user, &self.sql.table)?;
         let sql = Arc::clone(&self.sql);
         self.database
             .write("create_user", move |connection| create(connection, &sql, &user, at))
@@ -51,6 +56,20 @@ impl ManageUsers for SqliteUsers {
             return Err(ManageError::NoColumn { table, setting: "is_active" });
         };
         self.change("set_active", statement, username, Value::Integer(active.into())).await
+    }
+
+    async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError> {
+        self.delete("references", username, false).await?.map_err(|_| unknown(username))
+    }
+
+    async fn delete_user(&self, username: &str) -> Result<(), ManageError> {
+        match self.delete("delete_user", username, true).await? {
+            Err(NotThere) => Err(unknown(username)),
+            Ok(references) if references.is_empty() => Ok(()),
+            Ok(references) => {
+                Err(ManageError::Referred { username: username.to_owned(), references })
+            }
+        }
     }
 
     async fn by_username(&self, username: &str) -> Result<Option<User>, StoreError> {
@@ -92,6 +111,10 @@ impl SqliteUsers {
             _ => Ok(()),
         }
     }
+}
+
+fn unknown(username: &str) -> ManageError {
+    ManageError::NoSuchUser { username: username.to_owned() }
 }
 
 fn create(

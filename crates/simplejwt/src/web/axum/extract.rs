@@ -15,7 +15,70 @@ use crate::token::{Access, Token};
 use crate::users::User;
 use crate::web::permission::{self, Permission};
 use crate::web::request::{self, unless_anonymous};
-use crate::web::{error_response, status};
+use crate::web::{refuse, status};
+
+/// An application's state that has an [`Auth`]: the `Auth` itself, or what derives axum's `FromRef`
+/// with a field of that type. What the extractors ask for; never implemented by hand.
+///
+/// ```
+/// use axum::Router;
+/// use axum::extract::FromRef;
+/// use axum::routing::get;
+/// use simplejwt::Auth;
+/// use simplejwt::web::axum::{CurrentUser, router};
+///
+/// #[derive(Clone)]
+/// struct App {
+///     auth: Auth,
+///     greeting: String,
+/// }
+///
+/// /// Or by `#[derive(FromRef)]`, with axum's feature `macros`.
+/// impl FromRef<App> for Auth {
+///     fn from_ref(app: &App) -> Self {
+///         app.auth.clone()
+///     }
+/// }
+///
+/// async fn me(CurrentUser(user): CurrentUser) -> String {
+///     user.username
+/// }
+///
+/// fn app(app: App) -> Router {
+///     Router::new().merge(router(app.auth.clone())).route("/me", get(me)).with_state(app)
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the state `{Self}` has no `simplejwt::Auth`, which this extractor asks",
+    label = "no `Auth` in this state",
+    note = "make the `Auth` the state (`.with_state(auth)`), or give `{Self}` a field of that type and `#[derive(FromRef)]` (axum's feature `macros`)",
+    note = "a handler's state is that of the router it is routed in: without `.with_state(…)` it is `()`"
+)]
+pub trait HasAuth: Send + Sync {
+    /// The flows that requests are checked with.
+    fn auth(&self) -> Auth;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Send + Sync> HasAuth for S
+where
+    Auth: FromRef<S>,
+{
+    fn auth(&self) -> Auth {
+        Auth::from_ref(self)
+    }
+}
+
+/// A permission that its type alone describes: one with a default. What [`Permitted`] asks for.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't stand in `Permitted<…>`: it isn't a `Permission` with a `Default`",
+    label = "no permission that its type alone describes",
+    note = "permissions with values, such as `HasClaim`, `HasScope` and `HasPermission`, go into `RequireAuthLayer::permission`, or into a type of your own that implements `Permission` and `Default`"
+)]
+pub trait NamedPermission: Permission + Default {}
+
+#[diagnostic::do_not_recommend]
+impl<P: Permission + Default> NamedPermission for P {}
 
 /// The user's row, loaded for the request's token: upstream's `request.user`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +94,7 @@ pub struct Rejection {
 
 impl Rejection {
     fn new(error: Error, auth: &Auth) -> Self {
-        Self { response: Box::new(error_response(&error, auth.settings())), error }
+        Self { response: Box::new(refuse(&error, auth)), error }
     }
 }
 
@@ -56,13 +119,12 @@ async fn token_of(parts: &mut Parts, auth: &Auth) -> Result<Token<Access>, Error
 /// `JWTStatelessUserAuthentication`.
 impl<S> FromRequestParts<S> for Token<Access>
 where
-    S: Send + Sync,
-    Auth: FromRef<S>,
+    S: HasAuth,
 {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let auth = Auth::from_ref(state);
+        let auth = state.auth();
         token_of(parts, &auth).await.map_err(|error| Rejection::new(error, &auth))
     }
 }
@@ -71,13 +133,12 @@ where
 /// refused.
 impl<S> OptionalFromRequestParts<S> for Token<Access>
 where
-    S: Send + Sync,
-    Auth: FromRef<S>,
+    S: HasAuth,
 {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
-        let auth = Auth::from_ref(state);
+        let auth = state.auth();
         let found = unless_anonymous(token_of(parts, &auth).await);
         found.map_err(|error| Rejection::new(error, &auth))
     }
@@ -92,13 +153,12 @@ async fn user_of(parts: &mut Parts, auth: &Auth) -> Result<CurrentUser, Error> {
 /// upstream's `JWTAuthentication` does.
 impl<S> FromRequestParts<S> for CurrentUser
 where
-    S: Send + Sync,
-    Auth: FromRef<S>,
+    S: HasAuth,
 {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let auth = Auth::from_ref(state);
+        let auth = state.auth();
         user_of(parts, &auth).await.map_err(|error| Rejection::new(error, &auth))
     }
 }
@@ -107,13 +167,12 @@ where
 /// refused.
 impl<S> OptionalFromRequestParts<S> for CurrentUser
 where
-    S: Send + Sync,
-    Auth: FromRef<S>,
+    S: HasAuth,
 {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Rejection> {
-        let auth = Auth::from_ref(state);
+        let auth = state.auth();
         let found = unless_anonymous(user_of(parts, &auth).await);
         found.map_err(|error| Rejection::new(error, &auth))
     }
@@ -179,20 +238,43 @@ where
 /// ```
 ///
 /// Permissions with values, such as [`HasClaim`](crate::web::permission::HasClaim), go into
-/// [`RequireAuthLayer::permission`](crate::web::layer::RequireAuthLayer::permission).
+/// [`RequireAuthLayer::permission`](crate::web::layer::RequireAuthLayer::permission), or into a type:
+///
+/// ```
+/// use http::Method;
+/// use simplejwt::web::axum::Permitted;
+/// use simplejwt::web::permission::{HasClaim, Permission};
+/// use simplejwt::{Access, Auth, HookError, Token};
+///
+/// #[derive(Default)]
+/// struct IsEditor;
+///
+/// #[simplejwt::async_trait]
+/// impl Permission for IsEditor {
+///     async fn has_permission(
+///         &self,
+///         auth: &Auth,
+///         method: &Method,
+///         token: Option<&Token<Access>>,
+///     ) -> Result<bool, HookError> {
+///         HasClaim::new("role", "editor").has_permission(auth, method, token).await
+///     }
+/// }
+///
+/// async fn edit(_: Permitted<IsEditor>) {}
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Permitted<P>(PhantomData<fn() -> P>);
+pub struct Permitted<P: NamedPermission>(PhantomData<fn() -> P>);
 
 impl<S, P> FromRequestParts<S> for Permitted<P>
 where
-    S: Send + Sync,
-    Auth: FromRef<S>,
-    P: Permission + Default,
+    S: HasAuth,
+    P: NamedPermission,
 {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let auth = Auth::from_ref(state);
+        let auth = state.auth();
         let found = token_of(parts, &auth).await;
         let permissions: [Arc<dyn Permission>; 1] = [Arc::new(P::default())];
         match permission::check_all(&permissions, &auth, &parts.method, found).await {

@@ -3,7 +3,7 @@
 //!
 //! Only the request's credentials count, and of a cookie's the method and where the page is from.
 //! Path, query, `Accept` and body are those of the request behind the gateway, or the gateway's
-//! own, and say nothing here.
+//! own, and say nothing here: the head alone is answered, and no body is waited for.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,13 +12,14 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 
-use super::{Authentication, EndpointOptions, no_content, token_of};
+use super::{Authentication, EndpointOptions, no_content};
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::service::Auth;
 use crate::settings::SettingsError;
 use crate::users::UserId;
-use crate::web::error_response;
+use crate::web::transport::{AccessTokens, access_tokens};
+use crate::web::{csrf, error_response, log_internal, request};
 
 /// Who the user is: the value of the user claim.
 const USER: HeaderName = HeaderName::from_static("x-auth-user");
@@ -135,7 +136,7 @@ pub(super) async fn respond(
             let mut response = error_response(&error, auth.settings());
             // 501 where there are no users to ask: a fault on this side, and no gateway's affair.
             if response.status() == StatusCode::NOT_IMPLEMENTED {
-                tracing::error!(code = error.code(), "{error}");
+                log_internal(&error);
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             }
             response
@@ -148,7 +149,13 @@ async fn identity(
     options: &GatewayOptions,
     parts: &Parts,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
-    let token = token_of(auth, &asked(parts)).await?;
+    let asked = asked(parts);
+    let (method, uri, headers) = (&asked.method, &asked.uri, &asked.headers);
+    let sent = access_tokens(method, uri, headers, auth.settings())?;
+    if matches!(sent, AccessTokens::Cookies(_)) {
+        csrf::check_loaded(method, uri, headers, auth.settings())?;
+    }
+    let token = request::verify(auth, &sent).await?;
     let user = match options.authentication {
         Authentication::User => auth.user_of(&token).await?.id,
         Authentication::Stateless => auth.stateless_user_of(&token)?,

@@ -2,6 +2,7 @@
 
 mod client;
 
+use std::collections::HashSet;
 use std::future::Future;
 
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
@@ -13,11 +14,13 @@ use serde_json::value::RawValue;
 use super::{Endpoint, EndpointOptions, ReadError, no_content};
 use crate::claims::Claims;
 use crate::error::Error;
+use crate::logging::cut;
 use crate::service::{Auth, Introspected, Revoking};
 use crate::settings::{SESSION_CLAIM, Settings};
-use crate::web::form::{form_pairs, unquote};
+use crate::web::client::client;
+use crate::web::form::{has_too_many_fields, raw_pairs, unquote};
 use crate::web::object::object;
-use crate::web::{error_response, json_response};
+use crate::web::{error_response, json_response, singleton};
 pub use client::{OAuthClient, OAuthClients};
 
 /// A refusal (RFC 6749 section 5.2).
@@ -38,7 +41,8 @@ const fn invalid(why: &'static str) -> Refusal {
     Refusal::InvalidRequest(StatusCode::BAD_REQUEST, why)
 }
 
-/// Answers a request to either endpoint. The body is read only if there are clients.
+/// Answers a request to either endpoint. The body is read only if there are clients, and if the
+/// credentials in the header aren't wrong.
 pub(super) async fn respond<F>(
     auth: &Auth,
     endpoint: Endpoint,
@@ -53,6 +57,7 @@ where
         let body = object([("detail", "Not found.".into())]);
         return json_response(StatusCode::NOT_FOUND, &body, None);
     }
+    let auth = &auth.from_client(client(parts));
     let mut response = match answer(auth, endpoint, options, parts, read_body).await {
         Ok(response) => response,
         Err(refusal) => refuse(refusal, auth),
@@ -75,18 +80,33 @@ where
         let status = StatusCode::METHOD_NOT_ALLOWED;
         return Err(Refusal::InvalidRequest(status, "only POST is allowed"));
     }
+    singleton::check(&parts.headers, auth.settings())
+        .map_err(|_| invalid("a header field that may be there once is there twice"))?;
+    // Whoever is known by the head, or isn't, costs no look at the body.
+    let by_header = by_header(parts, options)?;
+    Form::check_type(parts)?;
     let body = read_body().await.map_err(|error| match error {
         ReadError::TooLarge => {
             Refusal::InvalidRequest(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
         }
         ReadError::Incomplete => invalid("the body is incomplete"),
     })?;
-    let form = Form::parse(parts, &body)?;
-    let client = authenticate(parts, &form, options)?;
+    let form = Form::parse(&body)?;
+    let client = authenticate(parts, by_header, &form, options)?;
     let token = form.get("token").ok_or_else(|| invalid("the parameter token is missing"))?;
     if endpoint == Endpoint::Revoke {
         let revoking = auth.revoke(token).await?;
-        tracing::info!(client_id = client, ?revoking, "revocation asked for");
+        let outcome = match revoking {
+            Revoking::Revoked => "revoked",
+            Revoking::NotGood => "not_good",
+            Revoking::Unsupported => "unsupported",
+        };
+        tracing::info!(
+            event = "revocation_asked",
+            client_id = client,
+            outcome,
+            "revocation asked for"
+        );
         return match revoking {
             Revoking::Unsupported => Err(Refusal::UnsupportedTokenType),
             Revoking::Revoked | Revoking::NotGood => {
@@ -97,7 +117,8 @@ where
         };
     }
     let found = auth.introspect(token).await?;
-    tracing::debug!(client_id = client, active = found.is_some(), "introspected");
+    let active = found.is_some();
+    tracing::debug!(event = "introspection", client_id = client, active, "introspected");
     Ok(match found {
         None => json_response(StatusCode::OK, &object([("active", false.into())]), None),
         Some(found) => {
@@ -139,23 +160,38 @@ fn refuse(refusal: Refusal, auth: &Auth) -> Response<Vec<u8>> {
     response
 }
 
+/// The parameters of a request that are looked at.
+const PARAMETERS: [&str; 3] = ["token", "client_id", "client_secret"];
+
 /// The parameters of a request, each there once at most. One without a value counts as missing
 /// (RFC 6749 section 3.2).
 struct Form(Vec<(String, String)>);
 
 impl Form {
-    fn parse(parts: &Parts, body: &[u8]) -> Result<Self, Refusal> {
+    fn check_type(parts: &Parts) -> Result<(), Refusal> {
         let media_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = media_type.and_then(|text| text.split(';').next()).unwrap_or_default();
-        if !media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(invalid("the body is not application/x-www-form-urlencoded"));
+        if media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            Ok(())
+        } else {
+            Err(invalid("the body is not application/x-www-form-urlencoded"))
+        }
+    }
+
+    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        if has_too_many_fields(body) {
+            return Err(invalid("there are too many parameters"));
         }
         let mut form = Self(Vec::new());
-        for (name, value) in form_pairs(body) {
-            if form.0.iter().any(|(other, _)| *other == name) {
+        let mut seen = HashSet::new();
+        for (name, value) in raw_pairs(body) {
+            let name = unquote(name);
+            if PARAMETERS.contains(&name.as_str()) {
+                form.0.push((name.clone(), unquote(value)));
+            }
+            if !seen.insert(name) {
                 return Err(invalid("a parameter is there twice"));
             }
-            form.0.push((name, value));
         }
         Ok(form)
     }
@@ -166,44 +202,54 @@ impl Form {
     }
 }
 
+/// The client of the header's credentials; `None` if there is no such header.
+fn by_header<'a>(
+    parts: &Parts,
+    options: &'a EndpointOptions,
+) -> Result<Option<&'a OAuthClient>, Refusal> {
+    match parts.headers.get(AUTHORIZATION) {
+        None => Ok(None),
+        Some(header) => basic(header, options).map(Some).ok_or_else(|| refused(parts, None)),
+    }
+}
+
 /// The id of the client that asks, by its credentials in the header or in the body, not in both.
 fn authenticate<'a>(
     parts: &Parts,
+    by_header: Option<&'a OAuthClient>,
     form: &Form,
     options: &'a EndpointOptions,
 ) -> Result<&'a str, Refusal> {
-    let in_body = (form.get("client_id"), form.get("client_secret"));
-    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
-    let client = match (headers.next(), in_body) {
-        (Some(_), (_, Some(_))) => return Err(invalid("client credentials are there twice")),
-        (Some(header), (named, None)) => {
-            if headers.next().is_some() {
-                return Err(invalid("the Authorization header is there twice"));
-            }
-            let client = by_header(header, options).ok_or_else(|| refused(named))?;
-            if named.is_some_and(|named| named != client.id()) {
-                return Err(invalid("client_id is another than in the Authorization header"));
-            }
-            client
+    let client = match (by_header, form.get("client_id"), form.get("client_secret")) {
+        (Some(_), _, Some(_)) => return Err(invalid("client credentials are there twice")),
+        (Some(client), Some(named), None) if named != client.id() => {
+            return Err(invalid("client_id is another than in the Authorization header"));
         }
-        (None, (Some(id), Some(secret))) => {
-            options.clients.find(id, secret).ok_or_else(|| refused(Some(id)))?
+        (Some(client), _, None) => client,
+        (None, Some(id), Some(secret)) => {
+            options.clients.find(id, secret).ok_or_else(|| refused(parts, Some(id)))?
         }
-        (None, (named, _)) => return Err(refused(named)),
+        (None, named, _) => return Err(refused(parts, named)),
     };
     Ok(client.id())
 }
 
-fn refused(named: Option<&str>) -> Refusal {
-    // As long as an id may reasonably be, and as `Debug`: it is whatever somebody sent.
-    let named = named.map(|id| id.chars().take(64).collect::<String>());
-    tracing::warn!(client_id = ?named, "client refused");
+fn refused(parts: &Parts, named: Option<&str>) -> Refusal {
+    let from = client(parts);
+    let named = named.map(cut);
+    tracing::warn!(
+        event = "client_refused",
+        client_address = from.address,
+        user_agent = from.user_agent,
+        client_id = named.as_deref(),
+        "client refused"
+    );
     Refusal::InvalidClient
 }
 
 /// `Basic` credentials. RFC 6749 has id and secret form-encoded; many clients send them as they
 /// are, so either is taken.
-fn by_header<'a>(header: &HeaderValue, options: &'a EndpointOptions) -> Option<&'a OAuthClient> {
+fn basic<'a>(header: &HeaderValue, options: &'a EndpointOptions) -> Option<&'a OAuthClient> {
     let (scheme, credentials) = header.to_str().ok()?.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {
         return None;

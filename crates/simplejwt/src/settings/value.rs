@@ -1,12 +1,32 @@
 //! What a configuration value may look like, whichever way it came: as TOML, as JSON, or as the
 //! text of an environment variable.
+//!
+//! [`Settings`](super::Settings) are read by these rules, and so is the server's configuration;
+//! they are here for a configuration of your own that is to look the same. An error is the rest of
+//! a sentence that begins with the setting's name, and says what to write.
+//!
+//! ```
+//! use serde_json::json;
+//! use simplejwt::settings::value::{boolean, duration};
+//!
+//! assert_eq!(duration(&json!("1h30m")).unwrap().as_secs(), 5400);
+//! assert_eq!(boolean(&json!("True")), Ok(true));
+//! assert_eq!(boolean(&json!(2)).unwrap_err(), "is 2, not a switch: write true or false");
+//! ```
+
+mod duration;
 
 use std::str::FromStr;
 
 use serde_json::Value;
 
+pub use duration::duration;
+
 /// A switch. Python's `True` and `False` are taken as well.
-pub(crate) fn boolean(value: &Value) -> Result<bool, String> {
+///
+/// # Errors
+/// It is none.
+pub fn boolean(value: &Value) -> Result<bool, String> {
     let text = match value {
         Value::Bool(on) => return Ok(*on),
         Value::Number(number) => number.to_string(),
@@ -21,7 +41,10 @@ pub(crate) fn boolean(value: &Value) -> Result<bool, String> {
 }
 
 /// A whole number that isn't negative.
-pub(crate) fn count<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
+///
+/// # Errors
+/// It is none, or out of range.
+pub fn count<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
     let number = match value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => text.trim().parse().ok(),
@@ -33,12 +56,15 @@ pub(crate) fn count<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
 }
 
 /// Other languages' words for nothing, which as a text would be taken for a name.
-pub(crate) fn is_no_value(text: &str) -> bool {
+pub fn is_no_value(text: &str) -> bool {
     ["None", "null", "Null", "NULL", "nil", "undefined", "NaN", "nan"].contains(&text.trim())
 }
 
 /// Text that has to be there.
-pub(crate) fn text(value: &Value) -> Result<String, String> {
+///
+/// # Errors
+/// It is none, empty, or a word for nothing ([`is_no_value`]).
+pub fn text(value: &Value) -> Result<String, String> {
     match value {
         Value::String(text) if is_no_value(text) => {
             Err(format!("is {}, a word for nothing: leave it out", shown(value)))
@@ -50,7 +76,10 @@ pub(crate) fn text(value: &Value) -> Result<String, String> {
 }
 
 /// Text, or none: null, or (TOML and the environment have no null) the empty text.
-pub(crate) fn optional_text(value: &Value) -> Result<Option<String>, String> {
+///
+/// # Errors
+/// It is no text, or a word for nothing ([`is_no_value`]).
+pub fn optional_text(value: &Value) -> Result<Option<String>, String> {
     match value {
         Value::Null => Ok(None),
         Value::String(text) if text.is_empty() => Ok(None),
@@ -59,7 +88,10 @@ pub(crate) fn optional_text(value: &Value) -> Result<Option<String>, String> {
 }
 
 /// A list of texts: a list, a JSON list as text, or texts with commas between them.
-pub(crate) fn list(value: &Value) -> Result<Vec<String>, String> {
+///
+/// # Errors
+/// It is none, or holds something else.
+pub fn list(value: &Value) -> Result<Vec<String>, String> {
     match value {
         Value::Array(items) => items
             .iter()
@@ -89,7 +121,10 @@ pub(crate) fn list(value: &Value) -> Result<Vec<String>, String> {
 }
 
 /// One of a few words.
-pub(crate) fn choice<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Result<T, String> {
+///
+/// # Errors
+/// It is none of them.
+pub fn choice<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Result<T, String> {
     let word = value.as_str().unwrap_or_default().trim().to_ascii_lowercase();
     choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice).ok_or_else(|| {
         let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
@@ -97,13 +132,16 @@ pub(crate) fn choice<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Result<T,
     })
 }
 
-/// Anything with a text form of its own.
-pub(crate) fn parsed<T: FromStr>(value: &Value, what: &str) -> Result<T, String> {
+/// Anything with a text form of its own. `what` names it in the error, and says what to write.
+///
+/// # Errors
+/// It doesn't parse.
+pub fn parsed<T: FromStr>(value: &Value, what: &str) -> Result<T, String> {
     text(value)?.trim().parse().map_err(|_| format!("is {}, not {what}", shown(value)))
 }
 
 /// A value as an error message shows it: short, and its kind told from its form.
-pub(crate) fn shown(value: &Value) -> String {
+pub fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;
     match value {
         Value::Null => "null".into(),

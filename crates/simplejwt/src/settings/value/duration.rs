@@ -1,4 +1,4 @@
-//! Durations as people write them: seconds, `5m`, `1h30m`, `1d`, ISO 8601.
+//! Durations as people write them: seconds, `5m`, `1h30m`, `1d`, ISO 8601, Python's `timedelta`.
 
 use std::time::Duration;
 
@@ -9,10 +9,22 @@ const HOW: &str = "write seconds (300), \"5m\", \"1h30m\", \"1d\", or ISO 8601 (
 
 /// A duration out of a configuration value. A day has 24 hours and a week seven days; months and
 /// years have no fixed length and are refused.
-pub(crate) fn duration(value: &Value) -> Result<Duration, String> {
+///
+/// # Errors
+/// It is none, negative, or out of range.
+pub fn duration(value: &Value) -> Result<Duration, String> {
     match value {
         Value::Number(number) => seconds(number.as_f64().unwrap_or(f64::NAN)),
         Value::String(text) => parse(text.trim()),
+        // Python's arguments, as in { minutes = 5 }.
+        Value::Object(parts) if !parts.is_empty() => {
+            let part = |(unit, number): (&String, &Value)| {
+                let unit = unit_seconds(unit)?;
+                Some(unit * number.as_f64()?)
+            };
+            let sum: Option<f64> = parts.iter().map(part).sum();
+            sum.map_or_else(|| Err(format!("is not a duration: {HOW}")), seconds)
+        }
         _ => Err(format!("is not a duration: {HOW}")),
     }
 }
@@ -34,6 +46,11 @@ fn parse(text: &str) -> Result<Duration, String> {
     {
         return seconds(number);
     }
+    if let Some(arguments) = python(text) {
+        let sum = arguments.split(',').map(str::trim).filter(|part| !part.is_empty()).enumerate();
+        let sum: Option<f64> = sum.map(|(at, part)| argument(at, part)).sum();
+        return sum.map_or_else(|| Err(format!("is not a duration: {HOW}")), seconds);
+    }
     let span: Span = text.parse().map_err(|_| format!("is not a duration: {HOW}"))?;
     if span.is_negative() {
         return Err(format!("is negative: {HOW}"));
@@ -45,6 +62,39 @@ fn parse(text: &str) -> Result<Duration, String> {
         .total((Unit::Nanosecond, SpanRelativeTo::days_are_24_hours()))
         .map_err(|_| format!("is out of range: {HOW}"))?;
     seconds(nanoseconds / 1e9)
+}
+
+/// Of `timedelta(…)`, with its module or without: the arguments.
+fn python(text: &str) -> Option<&str> {
+    let text = text.strip_prefix("datetime.").unwrap_or(text);
+    text.strip_prefix("timedelta(")?.trim_end_matches(',').strip_suffix(')')
+}
+
+/// An argument of Python's `timedelta` in seconds: `minutes=5`, `hours=24 * 7`, or the one that
+/// stands there by its place.
+fn argument(at: usize, part: &str) -> Option<f64> {
+    const PLACES: [&str; 7] =
+        ["days", "seconds", "microseconds", "milliseconds", "minutes", "hours", "weeks"];
+    let (unit, number) = match part.split_once('=') {
+        Some((unit, number)) => (unit.trim(), number),
+        None => (*PLACES.get(at)?, part),
+    };
+    let factor = |text: &str| text.trim().replace('_', "").parse::<f64>().ok();
+    let number: Option<f64> = number.split('*').map(factor).product();
+    Some(unit_seconds(unit)? * number.filter(|number| number.is_finite())?)
+}
+
+fn unit_seconds(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "weeks" => 604_800.0,
+        "days" => 86_400.0,
+        "hours" => 3_600.0,
+        "minutes" => 60.0,
+        "seconds" => 1.0,
+        "milliseconds" => 1e-3,
+        "microseconds" => 1e-6,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -79,6 +129,18 @@ mod tests {
             (json!("P1W"), 604_800.0),
             (json!("P1DT2H3M4S"), 93_784.0),
             (json!("PT1.5S"), 1.5),
+            // As Python prints or writes one.
+            (json!("0:05:00"), 300.0),
+            (json!("7 days, 0:00:00"), 604_800.0),
+            (json!("1 day, 12:00:00"), 129_600.0),
+            (json!("timedelta(minutes=5)"), 300.0),
+            (json!("datetime.timedelta(days=1, seconds=3600)"), 90_000.0),
+            (json!("timedelta(hours=24 * 7),"), 604_800.0),
+            (json!("timedelta(1)"), 86_400.0),
+            (json!("timedelta(0, 90)"), 90.0),
+            (json!("timedelta(milliseconds=1_500)"), 1.5),
+            (json!({"minutes": 5}), 300.0),
+            (json!({"days": 1, "hours": 12}), 129_600.0),
         ] {
             let parsed = duration(&value).map(|duration| duration.as_secs_f64());
             assert_eq!(parsed, Ok(expected), "{value}");
@@ -103,6 +165,15 @@ mod tests {
             json!(true),
             json!(null),
             json!(["5m"]),
+            json!({}),
+            json!({"minutes": "5"}),
+            json!({"fortnights": 1}),
+            json!("timedelta(minutes=JWT_MINUTES)"),
+            json!("timedelta(minutes=-5)"),
+            json!("timedelta(minutes=int(os.environ['M']))"),
+            json!("timedelta(minutes=nan)"),
+            json!("timedelta(months=1)"),
+            json!("timedelta("),
         ] {
             assert!(duration(&value).is_err(), "{value}");
         }

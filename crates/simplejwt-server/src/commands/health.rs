@@ -1,0 +1,175 @@
+//! `simplejwt health`: asks the server that runs by this configuration whether it is ready, for
+//! Docker's HEALTHCHECK and for scripts.
+
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST, USER_AGENT};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+
+use super::reachable::reachable;
+use crate::config::Loaded;
+use crate::failure::{Failure, chain};
+use crate::output;
+
+/// What the server needs beside the time that its database is given.
+const MARGIN: Duration = Duration::from_secs(2);
+/// What is in the way is a few lines.
+const LONGEST: usize = 64 * 1024;
+
+/// Prints what the server says.
+///
+/// # Errors
+/// It isn't ready, or doesn't answer: what it says, or why it couldn't be asked.
+pub(super) fn run(loaded: &Loaded) -> Result<ExitCode, Failure> {
+    let config = &loaded.config;
+    let limit = config.database.operation_timeout + MARGIN;
+    let text = super::block_on(async {
+        match tokio::time::timeout(limit, ask(&config.server.bind)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::Failed(format!(
+                "the server at {} did not answer within {} seconds",
+                config.server.bind,
+                limit.as_secs()
+            ))),
+        }
+    })?;
+    output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn ask(bind: &str) -> Result<String, Failure> {
+    #[cfg(unix)]
+    if let Some(path) = bind.strip_prefix("unix:") {
+        return match tokio::net::UnixStream::connect(path).await {
+            Ok(stream) => ready(bind, "localhost", stream).await,
+            Err(error) => Err(Failure::Failed(format!("nobody answers at {bind}: {error}"))),
+        };
+    }
+    let addresses = lookup_host(bind)
+        .await
+        .map_err(|error| Failure::Failed(format!("{bind} can't be asked: {error}")))?;
+    let mut failure = Failure::Failed(format!("{bind} has no address"));
+    for address in addresses.map(reachable) {
+        if address.port() == 0 {
+            return Err(Failure::Failed(format!(
+                "the server listens on {bind}, a port that only it knows: name one in bind"
+            )));
+        }
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                let place = address.to_string();
+                return ready(&place, &place, stream).await;
+            }
+            Err(error) => {
+                failure = Failure::Failed(format!("nobody answers at {address}: {error}"));
+            }
+        }
+    }
+    Err(failure)
+}
+
+/// Asks on a connection to `place`, with this Host.
+async fn ready<S>(place: &str, host: &str, stream: S) -> Result<String, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let broken =
+        |error: hyper::Error| Failure::Failed(format!("{place} doesn't answer: {}", chain(&error)));
+    let request = Request::get("/readyz")
+        .header(HOST, host)
+        .header(USER_AGENT, "simplejwt health")
+        .header(CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| Failure::Failed(error.to_string()))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let mut asking = pin!(async {
+        let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
+        let body = Limited::new(body, LONGEST).collect().await.map_err(|error| {
+            Failure::Failed(format!("{place} doesn't answer to the end: {error}"))
+        })?;
+        let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+        match head.status {
+            StatusCode::OK => Ok(text),
+            status => Err(Failure::Failed(format!(
+                "{place} isn't ready: {}: {}",
+                status.as_u16(),
+                shown(&text)
+            ))),
+        }
+    });
+    // The connection is driven by whoever waits for the answer.
+    tokio::select! {
+        answer = &mut asking => answer,
+        ended = connection => {
+            ended.map_err(broken)?;
+            asking.await
+        }
+    }
+}
+
+/// One line of another program's answer, which may be any program's.
+fn shown(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default().trim();
+    line.chars().filter(|character| !character.is_control()).take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// What is said of a server that answers with this.
+    async fn told(answer: &'static str) -> Result<String, Failure> {
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        let serving = async move {
+            let mut asked = [0; 1024];
+            let length = theirs.read(&mut asked).await.unwrap();
+            theirs.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8_lossy(&asked[..length]).into_owned()
+        };
+        let (told, asked) = tokio::join!(ready("there", "localhost", ours), serving);
+        assert!(asked.starts_with("GET /readyz HTTP/1.1\r\n"), "{asked}");
+        assert!(asked.contains("host: localhost\r\n"), "{asked}");
+        told
+    }
+
+    #[tokio::test]
+    async fn what_is_said_is_one_line_without_control_characters() {
+        let ready = told("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nready\n").await;
+        assert_eq!(ready.unwrap(), "ready\n");
+        let answer = "HTTP/1.1 503 Unavailable\r\n\r\n\x1b[2Jthe database is away\nmore\n";
+        assert_eq!(
+            told(answer).await.unwrap_err().to_string(),
+            "there isn't ready: 503: [2Jthe database is away"
+        );
+        let cut = told("HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\nready\n").await;
+        assert!(cut.unwrap_err().to_string().starts_with("there doesn't answer"));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_socket_of_a_file_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let bind = format!("unix:{}", path.display());
+        let failure = ask(&bind).await.unwrap_err().to_string();
+        assert!(failure.starts_with(&format!("nobody answers at {bind}: ")), "{failure}");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let serving = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read(&mut [0; 1024]).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nready\n").await.unwrap();
+        };
+        let (said, ()) = tokio::join!(ask(&bind), serving);
+        assert_eq!(said.unwrap(), "ready\n");
+    }
+}

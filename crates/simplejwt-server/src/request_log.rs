@@ -1,0 +1,84 @@
+//! A request in the log: its name, and the line that it may have.
+
+use std::net::IpAddr;
+
+use axum::body::Body;
+use http::header::USER_AGENT;
+use http::request::Parts;
+use http::{Method, Response};
+use hyper::body::Body as _;
+use simplejwt::web::request_id::RequestId;
+use simplejwt::{Clock as _, SystemClock, Timestamp};
+use tracing::Span;
+
+/// From a request's head to its answer.
+pub(crate) struct RequestLog {
+    id: RequestId,
+    /// Around everything that is done for the request: each line in it has the request's id and
+    /// the client's address.
+    pub(crate) span: Span,
+    line: Option<Asked>,
+}
+
+/// What the line says of the request.
+struct Asked {
+    method: Option<Method>,
+    path: Option<String>,
+    user_agent: Option<String>,
+    start: Timestamp,
+}
+
+impl RequestLog {
+    /// For the request with this head, which may be one that was refused and isn't known; `client` is
+    /// unknown over a Unix socket without a proxy. `has_line` as the setting `requests` says.
+    pub(crate) fn begin(
+        head: &Parts,
+        is_known: bool,
+        client: Option<IpAddr>,
+        has_line: bool,
+    ) -> Self {
+        let id = RequestId::of(&head.headers);
+        // An error's level, so that a level that leaves lines out leaves out nothing of others.
+        let span = tracing::error_span!(
+            "request",
+            request_id = id.as_str(),
+            client_address = client.map(|client| client.to_canonical().to_string()),
+        );
+        let line = has_line.then(|| Asked {
+            method: is_known.then(|| head.method.clone()),
+            path: is_known.then(|| head.uri.path().to_owned()),
+            user_agent: head
+                .headers
+                .get(USER_AGENT)
+                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            start: SystemClock.now(),
+        });
+        Self { id, span, line }
+    }
+
+    /// Names the answer, and logs it.
+    pub(crate) fn answered(self, response: &mut Response<Body>) {
+        if let Some(id) = self.id.header_value() {
+            response.headers_mut().insert(RequestId::HEADER, id);
+        }
+        let Some(Asked { method, path, user_agent, start }) = self.line else { return };
+        let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
+        let bytes = match method {
+            Some(Method::HEAD) => Some(0),
+            _ => response.body().size_hint().exact(),
+        };
+        self.span.in_scope(|| {
+            tracing::info!(
+                target: "simplejwt::request",
+                event = "request",
+                method = method.as_ref().map(Method::as_str),
+                path,
+                status = response.status().as_u16(),
+                duration_ms = micros as f64 / 1000.0,
+                bytes,
+                user_agent,
+                "answered"
+            );
+        });
+    }
+}

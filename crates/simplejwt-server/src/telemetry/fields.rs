@@ -1,0 +1,150 @@
+//! The fields of an event or a span, as values.
+
+use std::fmt::{self, Write as _};
+
+use simplejwt::logging::{MAX_VALUE, cut_at};
+use tracing::field::{Field, Visit};
+
+use super::{escape, tokens};
+
+/// The longest sentence, in characters: causes of errors, and messages.
+const MAX_SENTENCE: usize = 2000;
+
+#[derive(Clone, Debug, PartialEq)]
+enum Value {
+    Text(String),
+    Flag(bool),
+    /// A number as JSON has it.
+    Number(String),
+}
+
+/// In their order, each name once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    fn put(&mut self, field: &Field, value: Value) {
+        self.0.retain(|(name, _)| *name != field.name());
+        self.0.push((field.name(), value));
+    }
+
+    fn put_text(&mut self, field: &Field, text: &str) {
+        let most = match field.name() {
+            "message" | "error" => MAX_SENTENCE,
+            _ => MAX_VALUE,
+        };
+        let text = tokens::hidden(text);
+        self.put(field, Value::Text(cut_at(&text, most).into_owned()));
+    }
+
+    /// Those of a span around, as far as there are none of their names.
+    pub(super) fn add_missing(&mut self, outer: &Self) {
+        for (name, value) in &outer.0 {
+            if !self.0.iter().any(|(known, _)| known == name) {
+                self.0.push((name, value.clone()));
+            }
+        }
+    }
+
+    /// Takes a text out.
+    pub(super) fn take_text(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|(known, _)| *known == name)?;
+        match self.0.remove(at).1 {
+            Value::Text(text) => Some(text),
+            Value::Flag(_) | Value::Number(_) => None,
+        }
+    }
+
+    pub(super) fn remove(&mut self, unwanted: impl Fn(&str) -> bool) {
+        self.0.retain(|(name, _)| !unwanted(name));
+    }
+
+    /// These first, in this order: where a line's beginning is ours alone, a pattern that looks
+    /// there can't be led astray by what somebody sent.
+    pub(super) fn put_first(&mut self, names: &[&str]) {
+        let place = |name: &str| names.iter().position(|first| *first == name);
+        self.0.sort_by_key(|(name, _)| place(name).unwrap_or(names.len()));
+    }
+
+    /// ` name=value name="another value"`
+    pub(super) fn write_text(&self, line: &mut String) {
+        for (name, value) in &self.0 {
+            line.extend([" ", name, "="]);
+            match value {
+                Value::Text(text) => escape::value(line, text),
+                Value::Flag(flag) => line.push_str(if *flag { "true" } else { "false" }),
+                Value::Number(number) => line.push_str(number),
+            }
+        }
+    }
+
+    /// `,"name":"value","number":1`
+    pub(super) fn write_json(&self, line: &mut String) {
+        for (name, value) in &self.0 {
+            line.push(',');
+            escape::json(line, name);
+            line.push(':');
+            match value {
+                Value::Text(text) => escape::json(line, text),
+                Value::Flag(flag) => line.push_str(if *flag { "true" } else { "false" }),
+                Value::Number(number) => line.push_str(number),
+            }
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // What is logged by `Display` comes here, too. No more is written than is kept: a value
+        // may be long, and costs whoever sent it nothing.
+        let mut text = Bounded(String::new());
+        let _ = write!(text, "{value:?}");
+        self.put_text(field, &text.0);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put_text(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, Value::Flag(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, Value::Number(value.to_string()));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, Value::Number(value.to_string()));
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        self.put(field, Value::Number(value.to_string()));
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.put(field, Value::Number(value.to_string()));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        let number = match value.is_finite() {
+            true => Value::Number(value.to_string()),
+            false => Value::Text(value.to_string()),
+        };
+        self.put(field, number);
+    }
+}
+
+/// Takes some more than is kept, and then no more.
+struct Bounded(String);
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Characters have up to four bytes.
+        if self.0.len() > 4 * (MAX_SENTENCE + 1) {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(&cut_at(text, MAX_SENTENCE + 1));
+        Ok(())
+    }
+}

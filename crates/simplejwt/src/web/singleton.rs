@@ -1,0 +1,46 @@
+//! Header fields that may stand once (RFC 9110 section 5.3). Of two of them one program takes the
+//! first and the next one the last, so that a request that has them is refused.
+
+use http::{HeaderMap, HeaderName};
+
+#[cfg(any(feature = "tower", feature = "web"))]
+pub(super) use self::decisive::check;
+
+/// Whether a field is there more than once, equal or not.
+pub(super) fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(name).iter().nth(1).is_some()
+}
+
+#[cfg(any(feature = "tower", feature = "web"))]
+mod decisive {
+    use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
+    use http::{HeaderMap, HeaderName};
+
+    use super::is_repeated;
+    use crate::error::Error;
+    use crate::settings::Settings;
+
+    /// Those that decide something here. `Cookie` isn't one of them: HTTP/2 sends it in pieces.
+    static SINGLETONS: [HeaderName; 8] = [
+        AUTHORIZATION,
+        CONTENT_LENGTH,
+        CONTENT_TYPE,
+        HOST,
+        ORIGIN,
+        HeaderName::from_static("sec-fetch-site"),
+        HeaderName::from_static("sec-fetch-mode"),
+        HeaderName::from_static("sec-fetch-dest"),
+    ];
+
+    /// Refuses a request that has one of them more than once, or the header that the settings name
+    /// for tokens.
+    ///
+    /// # Errors
+    /// [`Error::RepeatedHeader`]
+    pub(in crate::web) fn check(headers: &HeaderMap, settings: &Settings) -> Result<(), Error> {
+        let own = settings.auth_header();
+        let repeated =
+            SINGLETONS.iter().chain(own.as_ref()).find(|name| is_repeated(headers, name));
+        repeated.map_or(Ok(()), |name| Err(Error::RepeatedHeader(name.to_string())))
+    }
+}
