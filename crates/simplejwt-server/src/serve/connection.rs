@@ -119,7 +119,7 @@ where
         let (terms, seen) = (terms.clone(), Arc::clone(&seen));
         move |request: Request<Incoming>| {
             // Taken now: what is seen later belongs to the next request.
-            let refused = seen.take_refused();
+            let refused = seen.begin();
             answered(request, refused, peer, terms.clone(), stage.clone())
         }
     });
@@ -137,10 +137,11 @@ where
     connection.await.map_err(Into::into)
 }
 
-/// Comes when no more requests are taken, and none has come in part.
+/// Comes when no more requests are taken, and none is on its way through the guard: to hyper such a
+/// connection is idle, and it would be closed.
 async fn closing(stage: &Stage, seen: &Seen) {
     stage.reaches(Phase::Closing).await;
-    seen.between_heads().await;
+    seen.between_requests().await;
 }
 
 async fn http2<S>(

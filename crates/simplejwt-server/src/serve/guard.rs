@@ -39,30 +39,27 @@ pub(super) enum Version {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     refused: Mutex<Option<Refused>>,
-    is_within_head: AtomicBool,
+    /// Whether some of a head has come, and its request hasn't begun.
+    is_on_its_way: AtomicBool,
     changed: Notify,
 }
 
 impl Seen {
-    /// Why the request that was just handed out isn't one.
-    pub(super) fn take_refused(&self) -> Option<Refused> {
+    /// The request that was handed out has begun: why it isn't one, if it isn't.
+    pub(super) fn begin(&self) -> Option<Refused> {
+        self.is_on_its_way.store(false, Ordering::Release);
+        self.changed.notify_waiters();
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Waits until no head has come in part.
-    pub(super) async fn between_heads(&self) {
+    /// Waits until no request is on its way.
+    pub(super) async fn between_requests(&self) {
         loop {
             let changed = self.changed.notified();
-            if !self.is_within_head.load(Ordering::Acquire) {
+            if !self.is_on_its_way.load(Ordering::Acquire) {
                 return;
             }
             changed.await;
-        }
-    }
-
-    fn set_within_head(&self, is: bool) {
-        if self.is_within_head.swap(is, Ordering::AcqRel) && !is {
-            self.changed.notify_waiters();
         }
     }
 }
@@ -126,6 +123,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     /// Reads until a head is due, or the connection's end.
     fn poll_head(&mut self, context: &mut Context<'_>, is_first: bool) -> Poll<io::Result<()>> {
         while let State::Head(looked_at) = self.state {
+            if leading_lines(&self.pending) < self.pending.len() {
+                self.seen.is_on_its_way.store(true, Ordering::Release);
+            }
             let (length, looked_at) = end_of_head(&self.pending, looked_at);
             self.state = State::Head(looked_at);
             if is_first && self.pending.starts_with(PREFACE) {
@@ -151,10 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                     return Poll::Ready(Ok(()));
                 }
                 self.pending.extend_from_slice(piece.filled());
-                self.seen.set_within_head(true);
-                continue;
             }
-            self.seen.set_within_head(false);
         }
         Poll::Ready(Ok(()))
     }
@@ -342,7 +339,7 @@ mod tests {
             }
         }
         out.remove(0);
-        (out, seen.take_refused())
+        (out, seen.begin())
     }
 
     /// Polls once.
