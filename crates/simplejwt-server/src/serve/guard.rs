@@ -407,6 +407,21 @@ mod tests {
         assert!(!out.contains("smuggled"), "{out}");
     }
 
+    /// To hyper it is idle for as long as it hasn't seen it.
+    #[tokio::test]
+    async fn a_request_is_on_its_way_until_it_begins() {
+        let (mut guard, mut client) = guarded(8192);
+        let seen = guard.seen();
+        assert!(futures_poll(seen.between_requests()).await.is_ready());
+        for part in ["\r\nGET / HT", "TP/1.1\r\nHost: a\r\n\r\n"] {
+            client.write_all(part.as_bytes()).await.unwrap();
+            let _ = futures_poll(guard.version()).await;
+            assert!(futures_poll(seen.between_requests()).await.is_pending(), "{part}");
+        }
+        assert_eq!(seen.begin(), None);
+        assert!(futures_poll(seen.between_requests()).await.is_ready());
+    }
+
     #[tokio::test]
     async fn http_2_begins_with_its_preface() {
         let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
