@@ -336,6 +336,12 @@ fn tls_with_either_http_and_a_certificate_that_changes() {
         let said = curl(&["--cacert", &first, wanted, "-w", "%{http_version}", &url]);
         assert_eq!(said, format!("ok\n{version}"), "{wanted}");
     }
+    let bind = server.address.to_string();
+    let mut asks = site.environment();
+    asks.retain(|(name, _)| *name != "SIMPLEJWT_BIND");
+    asks.push(("SIMPLEJWT_BIND", &bind));
+    let health = run(&["health"], &asks);
+    assert_eq!(stdout(&health), "ready\n", "{}", stderr(&health));
     // Whoever speaks no TLS is let go.
     let plain = told(server, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(!plain.contains("HTTP/1.1"), "{plain}");

@@ -18,6 +18,7 @@ use super::reachable::reachable;
 use crate::config::Loaded;
 use crate::failure::{Failure, chain};
 use crate::output;
+use crate::tls::own;
 
 /// What the server needs beside the time that its database is given.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -32,7 +33,12 @@ pub(super) fn run(loaded: &Loaded) -> Result<ExitCode, Failure> {
     let config = &loaded.config;
     let limit = config.database.operation_timeout + MARGIN;
     let text = super::block_on(async {
-        match tokio::time::timeout(limit, ask(&config.server.bind)).await {
+        match tokio::time::timeout(
+            limit,
+            ask(&config.server.bind, config.tls.certificate.is_some()),
+        )
+        .await
+        {
             Ok(answer) => answer,
             Err(_) => Err(Failure::Failed(format!(
                 "the server at {} did not answer within {} seconds",
@@ -45,11 +51,11 @@ pub(super) fn run(loaded: &Loaded) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn ask(bind: &str) -> Result<String, Failure> {
+async fn ask(bind: &str, by_tls: bool) -> Result<String, Failure> {
     #[cfg(unix)]
     if let Some(path) = bind.strip_prefix("unix:") {
         return match tokio::net::UnixStream::connect(path).await {
-            Ok(stream) => ready(bind, "localhost", stream).await,
+            Ok(stream) => spoken(bind, "localhost", stream, by_tls).await,
             Err(error) => Err(Failure::Failed(format!("nobody answers at {bind}: {error}"))),
         };
     }
@@ -66,7 +72,7 @@ async fn ask(bind: &str) -> Result<String, Failure> {
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 let place = address.to_string();
-                return ready(&place, &place, stream).await;
+                return spoken(&place, &place, stream, by_tls).await;
             }
             Err(error) => {
                 failure = Failure::Failed(format!("nobody answers at {address}: {error}"));
@@ -74,6 +80,20 @@ async fn ask(bind: &str) -> Result<String, Failure> {
         }
     }
     Err(failure)
+}
+
+/// Asks by TLS where the server speaks nothing else.
+async fn spoken<S>(place: &str, host: &str, stream: S, by_tls: bool) -> Result<String, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if !by_tls {
+        return ready(place, host, stream).await;
+    }
+    match own::connect(stream).await {
+        Ok(stream) => ready(place, host, stream).await,
+        Err(error) => Err(Failure::Failed(format!("{place} speaks no TLS: {error}"))),
+    }
 }
 
 /// Asks on a connection to `place`, with this Host.
