@@ -56,7 +56,8 @@ pub(super) async fn serve(
     let stream = WriteTimeout::new(stream, terms.limits.write_time);
     let time = terms.limits.header_time;
     let Some(tls) = &terms.tls else {
-        return spoken(Guard::new(stream, terms.limits.header), peer, terms, stage).await;
+        let guard = Guard::new(stream, terms.limits.header);
+        return Box::pin(spoken(guard, peer, terms, stage)).await;
     };
     let accepting = tokio::time::timeout(time, tls.accept(stream));
     let accepted = tokio::select! {
@@ -68,7 +69,7 @@ pub(super) async fn serve(
     if is_http2 {
         guard.open();
     }
-    spoken(guard, peer, terms, stage).await
+    Box::pin(spoken(guard, peer, terms, stage)).await
 }
 
 /// Comes when the server stops and nothing was said for a while.
@@ -94,8 +95,9 @@ where
     };
     match version {
         Ok(version) => match version? {
-            Some(Version::Http1) => http1(guard, peer, terms, stage).await,
-            Some(Version::Http2) => http2(guard, peer, terms, stage).await,
+            // A connection holds what its own HTTP needs.
+            Some(Version::Http1) => Box::pin(http1(guard, peer, terms, stage)).await,
+            Some(Version::Http2) => Box::pin(http2(guard, peer, terms, stage)).await,
             None => Ok(()),
         },
         Err(elapsed) => Err(elapsed.into()),
@@ -117,7 +119,7 @@ where
         let (terms, seen) = (terms.clone(), Arc::clone(&seen));
         move |request: Request<Incoming>| {
             // Taken now: what is seen later belongs to the next request.
-            let refused = seen.take_refused();
+            let refused = seen.begin();
             answered(request, refused, peer, terms.clone(), stage.clone())
         }
     });
@@ -135,10 +137,11 @@ where
     connection.await.map_err(Into::into)
 }
 
-/// Comes when no more requests are taken, and none has come in part.
+/// Comes when no more requests are taken, and none is on its way through the guard: to hyper such a
+/// connection is idle, and it would be closed.
 async fn closing(stage: &Stage, seen: &Seen) {
     stage.reaches(Phase::Closing).await;
-    seen.between_heads().await;
+    seen.between_requests().await;
 }
 
 async fn http2<S>(

@@ -17,8 +17,8 @@ use tokio::time::{Sleep, sleep};
 use super::framing::Framing;
 use super::head::{self, Refused};
 
-/// Read at once of a head.
-const PIECE: usize = 2048;
+/// Read at once. With less than 8 KB hyper's buffer stays as small as it is at first.
+const PIECE: usize = 4096;
 /// What HTTP/2 begins with looks like a head, as far as this.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 /// In place of a head that was refused, so that it is answered in its turn.
@@ -39,30 +39,27 @@ pub(super) enum Version {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     refused: Mutex<Option<Refused>>,
-    is_within_head: AtomicBool,
+    /// Whether some of a head has come, and its request hasn't begun.
+    is_on_its_way: AtomicBool,
     changed: Notify,
 }
 
 impl Seen {
-    /// Why the request that was just handed out isn't one.
-    pub(super) fn take_refused(&self) -> Option<Refused> {
+    /// The request that was handed out has begun: why it isn't one, if it isn't.
+    pub(super) fn begin(&self) -> Option<Refused> {
+        self.is_on_its_way.store(false, Ordering::Release);
+        self.changed.notify_waiters();
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Waits until no head has come in part.
-    pub(super) async fn between_heads(&self) {
+    /// Waits until no request is on its way.
+    pub(super) async fn between_requests(&self) {
         loop {
             let changed = self.changed.notified();
-            if !self.is_within_head.load(Ordering::Acquire) {
+            if !self.is_on_its_way.load(Ordering::Acquire) {
                 return;
             }
             changed.await;
-        }
-    }
-
-    fn set_within_head(&self, is: bool) {
-        if self.is_within_head.swap(is, Ordering::AcqRel) && !is {
-            self.changed.notify_waiters();
         }
     }
 }
@@ -126,6 +123,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     /// Reads until a head is due, or the connection's end.
     fn poll_head(&mut self, context: &mut Context<'_>, is_first: bool) -> Poll<io::Result<()>> {
         while let State::Head(looked_at) = self.state {
+            if leading_lines(&self.pending) < self.pending.len() {
+                self.seen.is_on_its_way.store(true, Ordering::Release);
+            }
             let (length, looked_at) = end_of_head(&self.pending, looked_at);
             self.state = State::Head(looked_at);
             if is_first && self.pending.starts_with(PREFACE) {
@@ -151,10 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                     return Poll::Ready(Ok(()));
                 }
                 self.pending.extend_from_slice(piece.filled());
-                self.seen.set_within_head(true);
-                continue;
             }
-            self.seen.set_within_head(false);
         }
         Poll::Ready(Ok(()))
     }
@@ -237,12 +234,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                     return Poll::Ready(Ok(()));
                 }
                 State::Body(framing) => {
-                    let before = buffer.filled().len();
-                    ready!(Pin::new(&mut this.inner).poll_read(context, buffer))?;
-                    let came = buffer.filled().get(before..).unwrap_or_default();
-                    let taken = framing.take(came);
-                    this.pending.extend_from_slice(came.get(taken..).unwrap_or_default());
-                    buffer.set_filled(before + taken);
+                    let mut piece = [0; PIECE];
+                    let length = PIECE.min(buffer.remaining());
+                    let mut piece = ReadBuf::new(piece.get_mut(..length).unwrap_or_default());
+                    ready!(Pin::new(&mut this.inner).poll_read(context, &mut piece))?;
+                    let (body, next) = piece.filled().split_at(framing.take(piece.filled()));
+                    buffer.put_slice(body);
+                    this.pending.extend_from_slice(next);
                     return Poll::Ready(Ok(()));
                 }
                 // The answer ends the connection; an end of the client's side would cancel it.
@@ -341,7 +339,7 @@ mod tests {
             }
         }
         out.remove(0);
-        (out, seen.take_refused())
+        (out, seen.begin())
     }
 
     /// Polls once.
@@ -407,6 +405,21 @@ mod tests {
         let mut out = String::new();
         guard.read_to_string(&mut out).await.unwrap();
         assert!(!out.contains("smuggled"), "{out}");
+    }
+
+    /// To hyper it is idle for as long as it hasn't seen it.
+    #[tokio::test]
+    async fn a_request_is_on_its_way_until_it_begins() {
+        let (mut guard, mut client) = guarded(8192);
+        let seen = guard.seen();
+        assert!(futures_poll(seen.between_requests()).await.is_ready());
+        for part in ["\r\nGET / HT", "TP/1.1\r\nHost: a\r\n\r\n"] {
+            client.write_all(part.as_bytes()).await.unwrap();
+            let _ = futures_poll(guard.version()).await;
+            assert!(futures_poll(seen.between_requests()).await.is_pending(), "{part}");
+        }
+        assert_eq!(seen.begin(), None);
+        assert!(futures_poll(seen.between_requests()).await.is_ready());
     }
 
     #[tokio::test]
