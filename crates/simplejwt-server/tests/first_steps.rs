@@ -216,20 +216,24 @@ fn health_says_what_readyz_says() {
     speaks.join().unwrap();
 }
 
-/// Whatever name the certificate is for, on this machine.
+/// With TLS, `health` asks whoever shows the configured certificate, and the lines of `quickstart` are for
+/// https.
 #[test]
 fn health_and_the_lines_of_quickstart_over_tls() {
     let place = tempfile::tempdir().unwrap();
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=somewhere.else.example"])
-        .args(["-out", "own.pem", "-keyout", "own.key"])
-        .current_dir(place.path())
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", stderr(&made));
+    for name in ["own", "other"] {
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+            .args(["-nodes", "-days", "2", "-subj", "/CN=somewhere.else.example"])
+            .args(["-out", &format!("{name}.pem"), "-keyout", &format!("{name}.key")])
+            .current_dir(place.path())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", stderr(&made));
+    }
     let path = |name: &str| place.path().join(name).display().to_string();
     let (own, own_key) = (path("own.pem"), path("own.key"));
+    let (other, other_key) = (path("other.pem"), path("other.key"));
     let tls = [("SIMPLEJWT_TLS_CERTIFICATE", own.as_str()), ("SIMPLEJWT_TLS_KEY", &own_key)];
     let server = Server::start(&["quickstart"], &[&[ANY_PORT][..], &tls].concat(), place.path());
     let (_, lines) = block(&server);
@@ -244,6 +248,10 @@ fn health_and_the_lines_of_quickstart_over_tls() {
         ("ready\n", Some(0)),
         "{output:?}"
     );
+    let others = [("SIMPLEJWT_TLS_CERTIFICATE", other.as_str()), ("SIMPLEJWT_TLS_KEY", &other_key)];
+    let output = in_folder(place.path(), &["health"], &[&[bind][..], &others].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("another certificate"), "{}", stderr(&output));
     let output = in_folder(place.path(), &["health"], &[bind]);
     assert_eq!(output.status.code(), Some(1), "plain HTTP to TLS: {}", stderr(&output));
 }
