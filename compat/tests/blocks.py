@@ -87,6 +87,8 @@ class Place:
             "HOME": str(folder),
             # Where a server of the documents would take a port that somebody has.
             "SIMPLEJWT_BIND": f"127.0.0.1:{self.port}",
+            # No proxy has to be told first.
+            "SIMPLEJWT_DRAIN_DELAY": "0",
             "PYTHONDONTWRITEBYTECODE": "1",
             **environment,
         }
@@ -143,9 +145,19 @@ class Place:
             self.wait(process, f"listening on http://127.0.0.1:{self.port}")
             yield self
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait(PATIENCE)
+            self.end(process)
+
+    @staticmethod
+    def end(process):
+        """The shell and what it has started, to the last of them: the port is free then."""
+        until = time.monotonic() + PATIENCE
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+            while time.monotonic() < until:
+                process.poll()
+                os.killpg(process.pid, 0)
+                time.sleep(0.02)
+        process.wait(PATIENCE)
 
     def wait(self, process, part):
         until = time.monotonic() + PATIENCE
