@@ -91,6 +91,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
             "store/mysql/relay",
             "store/postgres/batch",
             "store/postgres/database",
+            "store/postgres/late",
             "store/postgres/rotations",
             "store/postgres/servers",
             "store/postgres/watch",
