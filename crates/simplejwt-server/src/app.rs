@@ -85,7 +85,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         Some(cors) => router.layer(cors.clone()),
         None => router,
     };
-    let router = Router::new().fallback_service(PlainPathsLayer.layer(router));
+    let router = axum::Router::new().fallback_service(PlainPathsLayer.layer(router));
     let site = Site { router, cors: cors.map(Arc::new), stopping };
     Ok(App { site, auth, users, passwords, store, probed, probe, tasks, database_warnings })
 }
