@@ -180,3 +180,24 @@ def test_cookies_over_plain_http_on_another_port_in_a_browser(name, chromium, ma
         assert seen["method"] == "POST" and dict(seen["headers"])["X-Auth-User"]
         assert browser.fetch("/api/token/logout/", {})["text"] == '{"ended":1}'
         assert browser.fetch("/orders/7")["status"] == 401
+
+
+@NAME
+def test_a_websocket_of_a_foreign_page_gets_no_further_by_cookie(name, made):
+    ours = made(COOKIES).ours
+    with running(Recorder()) as app, gateways.gateway(name, ours.port, app.server_port) as gateway:
+        answer = gateway.post("/api/token/", {"username": "alice", "password": PASSWORD})
+        assert answer.status == 200, answer
+        cookie = "; ".join(value.split(";")[0] for header, value in answer.headers if header.lower() == "set-cookie")
+        site = f"127.0.0.1:{gateway.port}"
+        # Its own page, on a port other than 80.
+        connection = websocket.create_connection(f"ws://{site}/chat", cookie=cookie, origin=f"http://{site}", timeout=30)
+        connection.send("hello")
+        assert connection.recv() == "hello"
+        connection.close()
+        app.seen.clear()
+        for origin in ("http://evil.example", f"http://127.0.0.1:{free_port()}"):
+            with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+                websocket.create_connection(f"ws://{site}/chat", cookie=cookie, origin=origin, timeout=30)
+            assert refused.value.status_code == 403
+        assert app.seen == []

@@ -27,7 +27,8 @@ commands:
   ci                   every rule of CONTRIBUTING.md, then `test`
   generate [--check]   docs/settings.md and the example configuration;
                        --check only says whether they are up to date
-  outside              the library's features, seen from a crate outside
+  outside              the library's features and the pages' programs, seen from outside
+  outside sqlx         the library and sqlx in one program with SQLite; outside CI
   bench [ARGS]         the benchmarks of the library
   bench server [refresh|feed|purge] [NAME=NUMBER...]
                        those of the running server, beside Django
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         ["services", rest @ ..] => services::run(rest),
         ["failover", rest @ ..] => failover::run(rest),
         ["matrix", rest @ ..] => matrix::run(rest),
+        ["outside", "sqlx"] => outside::beside(),
         ["outside"] => outside::table().and_then(|()| outside::compile()),
         ["bench", rest @ ..] => bench::run(rest),
         ["help" | "-h" | "--help"] => {

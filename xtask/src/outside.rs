@@ -2,7 +2,11 @@
 //!
 //! For each row of the table a crate outside the workspace, with a few lines that use what the
 //! feature adds (`xtask/outside/FEATURE.rs`), is compiled; and what the feature brings in is what
-//! the row names.
+//! the row names. Then the pages' programs (`programs.rs`), and the library in one program with other
+//! users of SQLite (`beside.rs`).
+
+mod beside;
+mod programs;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -81,18 +85,19 @@ pub(crate) fn compile() -> Result<()> {
     let folder = Folder::new()?;
     for row in rows()? {
         announce(&format!("a crate outside the workspace, with the feature {}", row.feature));
-        folder.write(&row.feature)?;
-        // Offline, since everything is that of the workspace's Cargo.lock.
-        let mut check = cargo(&["check", "--quiet", "--offline"]);
-        check.current_dir(&folder.0).env("CARGO_TARGET_DIR", target());
-        // RUSTFLAGS would compile every dependency anew.
-        let output = check.output().context("can't start cargo")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() || !said.is_empty() {
-            bail!("with the feature {} alone there are errors or warnings:\n{said}", row.feature);
-        }
+        folder.write_feature(&row.feature)?;
+        folder.check().with_context(|| format!("with the feature {} alone", row.feature))?;
     }
-    Ok(())
+    programs::compile(&folder)?;
+    beside::choose(&folder)
+}
+
+/// Compiles and runs the library in one program with sqlx, of each version that it gets along with.
+///
+/// # Errors
+/// One doesn't compile or run.
+pub(crate) fn beside() -> Result<()> {
+    beside::run(&Folder::new()?)
 }
 
 fn library() -> PathBuf {
@@ -112,20 +117,52 @@ impl Folder {
         let path = std::env::temp_dir().join(format!("simplejwt-outside-{}", std::process::id()));
         fs::create_dir_all(path.join("src"))
             .with_context(|| format!("can't make {}", path.display()))?;
-        fs::copy(root().join("Cargo.lock"), path.join("Cargo.lock"))?;
         Ok(Self(path))
     }
 
-    fn write(&self, feature: &str) -> Result<()> {
+    /// Compiles the crate, which may say nothing.
+    fn check(&self) -> Result<()> {
+        // Offline, since everything is that of the workspace's Cargo.lock.
+        let mut check = cargo(&["check", "--quiet", "--offline"]);
+        check.current_dir(&self.0).env("CARGO_TARGET_DIR", target());
+        // RUSTFLAGS would compile every dependency anew.
+        let output = check.output().context("can't start cargo")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() || !said.is_empty() {
+            bail!("there are errors or warnings:\n{said}");
+        }
+        Ok(())
+    }
+
+    /// Chooses versions of what the workspace's Cargo.lock doesn't have, and fetches them.
+    fn resolve(&self) -> Result<()> {
+        let mut metadata = cargo(&["metadata", "--quiet", "--format-version", "1"]);
+        metadata.current_dir(&self.0);
+        output(metadata).map(drop)
+    }
+
+    /// Another crate, from the workspace's Cargo.lock on.
+    fn write(&self, manifest: &str, file: &str, source: &str) -> Result<()> {
+        for old in ["src/lib.rs", "src/main.rs"] {
+            let path = self.0.join(old);
+            if path.exists() {
+                fs::remove_file(path)?;
+            }
+        }
+        fs::copy(root().join("Cargo.lock"), self.0.join("Cargo.lock"))?;
+        fs::write(self.0.join(file), source)?;
+        fs::write(self.0.join("Cargo.toml"), manifest)?;
+        Ok(())
+    }
+
+    fn write_feature(&self, feature: &str) -> Result<()> {
         let path = root().join(format!("xtask/outside/{feature}.rs"));
         let source = fs::read_to_string(&path).with_context(|| {
             format!("README.md has the feature {feature}: {} is to use it", path.display())
         })?;
         let workspace = fs::read_to_string(root().join("Cargo.toml"))?;
-        fs::write(self.0.join("src/lib.rs"), &source)?;
         let manifest = manifest(feature, &library(), &source, &workspace);
-        fs::write(self.0.join("Cargo.toml"), manifest)?;
-        Ok(())
+        self.write(&manifest, "src/lib.rs", &source)
     }
 }
 
@@ -145,13 +182,19 @@ fn manifest(feature: &str, library: &Path, source: &str, workspace: &str) -> Str
         .filter_map(|line| line.strip_prefix("// dependency: "))
         .map(|name| format!("{name} = {{ version = \"*\", default-features = false }}\n"))
         .collect();
-    let profiles = workspace.find("[profile.").and_then(|at| workspace.get(at..));
     format!(
-        "[workspace]\n\n[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
-         publish = false\n\n[dependencies]\n{dependencies}\
+        "{PACKAGE}[dependencies]\n{dependencies}\
          simplejwt = {{ path = {library:?}, features = [{features}] }}\n\n{}",
-        profiles.unwrap_or_default()
+        profiles(workspace)
     )
+}
+
+/// What a crate's manifest begins with.
+const PACKAGE: &str = "[workspace]\n\n[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
+                       publish = false\n\n";
+
+fn profiles(workspace: &str) -> &str {
+    workspace.find("[profile.").and_then(|at| workspace.get(at..)).unwrap_or_default()
 }
 
 fn rows() -> Result<Vec<Row>> {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+#[path = "support/own_shape.rs"]
+mod own_shape;
 #[path = "../../simplejwt-server/tests/support/page.rs"]
 mod page;
 #[path = "support/servers.rs"]
@@ -12,7 +14,7 @@ use std::net::SocketAddr;
 use page::{Names, blocks, fill, matches};
 use servers::{Answer, BODY_LIMIT, PASSWORD, request, send};
 use simplejwt::settings::Transport;
-use simplejwt::{Access, Refresh, Settings, Sliding, Tokens, Untyped};
+use simplejwt::{Access, Auth, Refresh, Settings, Sliding, Tokens, Untyped};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -29,8 +31,13 @@ impl Both {
     }
 
     fn with(settings: Settings) -> Self {
+        Self::of(settings, |auth| auth)
+    }
+
+    fn of(settings: Settings, change: impl Fn(Auth) -> Auth) -> Self {
         let tokens = servers::tokens_of(settings);
-        let (axum, actix) = (servers::axum(tokens.clone()), servers::actix(tokens.clone()));
+        let auth = || change(servers::auth(tokens.clone()));
+        let (axum, actix) = (servers::axum(auth()), servers::actix(auth()));
         Self { axum, actix, tokens }
     }
 

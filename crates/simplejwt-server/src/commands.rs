@@ -14,7 +14,7 @@ mod token;
 mod user;
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 
@@ -39,7 +39,10 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
             }
             quickstart::run(&options)
         }
-        Command::Serve => run_serve(file, &load(file)?),
+        Command::Serve => {
+            let file = file_of(file)?;
+            run_serve(file.as_deref(), &load_from(file.as_deref())?)
+        }
         Command::Health => health::run(&load(file)?),
         Command::Migrate { check, for_django } => migrate::run(&load(file)?, check, for_django),
         Command::User(command) => user::run(&load(file)?, command),
@@ -53,10 +56,20 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
 }
 
 /// The configuration, its warnings told. Where no file is named, one that lies nearby is taken.
-fn load(file: Option<&Path>) -> Result<Loaded, Failure> {
-    let environment = Environment::of_process();
-    let nearby = if file.is_none() { nearby::find(&environment)? } else { None };
-    let loaded = crate::config::load(file.or(nearby.as_deref()), &environment)?;
+fn load(named: Option<&Path>) -> Result<Loaded, Failure> {
+    load_from(file_of(named)?.as_deref())
+}
+
+/// The file that is named, or one that lies nearby.
+fn file_of(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    match named {
+        Some(path) => Ok(Some(path.to_owned())),
+        None => nearby::find(&Environment::of_process()),
+    }
+}
+
+fn load_from(file: Option<&Path>) -> Result<Loaded, Failure> {
+    let loaded = crate::config::load(file, &Environment::of_process())?;
     telemetry::warn(&loaded.warnings);
     Ok(loaded)
 }

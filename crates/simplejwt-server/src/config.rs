@@ -358,6 +358,8 @@ fn weak_key(settings: &Settings) -> Option<String> {
 }
 
 #[cfg(test)]
+mod library;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod url_page;

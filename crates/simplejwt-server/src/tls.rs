@@ -1,8 +1,6 @@
 //! TLS to clients: the certificate, which may change while the server runs, and the handshake,
 //! which agrees upon HTTP/1.1 or HTTP/2 (ALPN, RFC 7301).
 
-pub(crate) mod own;
-
 use std::fmt;
 use std::fs;
 use std::io;

@@ -216,6 +216,61 @@ fn health_says_what_readyz_says() {
     speaks.join().unwrap();
 }
 
+/// With TLS, `health` asks whoever shows the configured certificate, and the lines of `quickstart` are for
+/// https.
+#[test]
+fn health_and_the_lines_of_quickstart_over_tls() {
+    let place = tempfile::tempdir().unwrap();
+    for name in ["own", "other"] {
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+            .args(["-nodes", "-days", "2", "-subj", "/CN=somewhere.else.example"])
+            .args(["-out", &format!("{name}.pem"), "-keyout", &format!("{name}.key")])
+            .current_dir(place.path())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", stderr(&made));
+    }
+    let path = |name: &str| place.path().join(name).display().to_string();
+    let (own, own_key) = (path("own.pem"), path("own.key"));
+    let (other, other_key) = (path("other.pem"), path("other.key"));
+    let tls = [("SIMPLEJWT_TLS_CERTIFICATE", own.as_str()), ("SIMPLEJWT_TLS_KEY", &own_key)];
+    let server = Server::start(&["quickstart"], &[&[ANY_PORT][..], &tls].concat(), place.path());
+    let (_, lines) = block(&server);
+    assert!(lines.contains(" https://127.0.0.1:"), "{lines}");
+    assert_walked_through(&paste("dash", &lines, ""));
+
+    let address = server.address.to_string();
+    let bind = ("SIMPLEJWT_BIND", address.as_str());
+    let output = in_folder(place.path(), &["health"], &[&[bind][..], &tls].concat());
+    assert_eq!(
+        (stdout(&output).as_str(), output.status.code()),
+        ("ready\n", Some(0)),
+        "{output:?}"
+    );
+    let others = [("SIMPLEJWT_TLS_CERTIFICATE", other.as_str()), ("SIMPLEJWT_TLS_KEY", &other_key)];
+    let output = in_folder(place.path(), &["health"], &[&[bind][..], &others].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("another certificate"), "{}", stderr(&output));
+    let output = in_folder(place.path(), &["health"], &[bind]);
+    assert_eq!(output.status.code(), Some(1), "plain HTTP to TLS: {}", stderr(&output));
+}
+
+/// What SIGHUP reads again is the file that was found at the start.
+#[test]
+fn a_configuration_that_was_found_is_read_again() {
+    let place = tempfile::tempdir().unwrap();
+    let made = in_folder(place.path(), &["quickstart", "--no-serve"], &[]);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let server = Server::start(&["serve"], &[ANY_PORT], place.path());
+    let file = place.path().join("simplejwt-data/simplejwt.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("demo = true", "demo = false")).unwrap();
+    server.signal("-HUP");
+    let told = server.expect_stderr("demo");
+    assert!(!told.contains("signing_key"), "{told}");
+}
+
 #[test]
 fn a_browser_sees_a_page_at_the_root_and_a_program_what_it_saw() {
     let place = tempfile::tempdir().unwrap();

@@ -8,7 +8,6 @@
 //! ```
 
 use std::error::Error;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -17,9 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use simplejwt::async_trait;
 use simplejwt::users::password::{Hasher, Hashers, HashingPool, PoolOptions};
 use simplejwt::web::axum::{CurrentUser, RouterOptions, router_with};
-use simplejwt::{
-    Auth, Credentials, Settings, StoreError, Timestamp, Tokens, User, UserId, UserStore,
-};
+use simplejwt::{Auth, Credentials, Settings, StoreError, Tokens, User, UserId, UserStore};
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 
@@ -28,12 +25,6 @@ use tokio::task::spawn_blocking;
 struct Members {
     connection: Arc<Mutex<Connection>>,
     pool: HashingPool,
-}
-
-impl fmt::Debug for Members {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Members").finish_non_exhaustive()
-    }
 }
 
 impl Members {
@@ -76,10 +67,6 @@ impl UserStore for Members {
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let found = self.by("id", id.as_str().to_owned()).await;
         found.map_err(|error| StoreError::unavailable("find", error))
-    }
-
-    async fn update_last_login(&self, _: &UserId, _: Timestamp) -> Result<(), StoreError> {
-        Ok(()) // `UPDATE_LAST_LOGIN` is off, and the table has no such column
     }
 }
 

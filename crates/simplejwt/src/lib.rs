@@ -1,5 +1,9 @@
-#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
-#![cfg_attr(not(feature = "axum"), doc = "Tokens as djangorestframework-simplejwt has them.")]
+// With the features of all of its programs.
+#![cfg_attr(all(feature = "axum", feature = "postgres"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "postgres")),
+    doc = "Tokens as djangorestframework-simplejwt has them."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod claims;

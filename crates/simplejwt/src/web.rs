@@ -44,7 +44,6 @@ pub mod permission;
 pub mod request;
 #[cfg(feature = "web")]
 pub mod request_id;
-#[cfg(any(feature = "tower", feature = "web"))]
 mod singleton;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod transport;

@@ -1,5 +1,6 @@
 //! What must not compile: each file in `compile_fail/`, whose lines end in `//~` and the codes of
-//! the errors that the compiler has to report there.
+//! the errors that the compiler has to report there. Behind `//?` stands what it has to say there,
+//! where that is the library's own text. Files named `web_…` need the feature `axum`.
 //!
 //! Codes rather than whole messages, whose words change from one version of the compiler to the
 //! next; and the library that this test is linked with rather than one built for the purpose.
@@ -9,7 +10,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use simplejwt::{Access, Claims, Token};
@@ -24,48 +26,78 @@ fn what_must_not_compile_does_not() {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert!(files.iter().any(|file| file.ends_with("right.rs")));
+    let needs_web =
+        |file: &PathBuf| file.file_name().unwrap_or_default().to_string_lossy().starts_with("web_");
+    files.retain(|file| cfg!(feature = "axum") || !needs_web(file));
     for file in &files {
-        let expected = expected(&fs::read_to_string(file).unwrap());
+        let source = fs::read_to_string(file).unwrap();
+        let expected = expected(&source);
         let is_right = file.ends_with("right.rs");
         assert_eq!(expected.is_empty(), is_right, "{}: no line says what is wrong", file.display());
-        assert_eq!(errors(file), expected, "{}: (line, code)", file.display());
+        let said = compile(file);
+        assert_eq!(errors(&said), expected, "{}: (line, code)", file.display());
+        for (line, text) in explanations(&source) {
+            let explained = said.iter().any(|message| {
+                place(message).is_some_and(|(at, _)| at == line)
+                    && message["rendered"].as_str().unwrap_or_default().contains(text)
+            });
+            assert!(explained, "{}:{line}: {text} is not in {said:#?}", file.display());
+        }
     }
+}
+
+/// Lines, and what has to be said of them.
+fn explanations(source: &str) -> impl Iterator<Item = (u64, &str)> {
+    let lines = source.lines().zip(1..);
+    lines.filter_map(|(line, number)| Some((number, line.split_once("//?")?.1.trim())))
 }
 
 fn expected(source: &str) -> Errors {
     let marked = source.lines().zip(1..).filter_map(|(line, number)| {
-        line.split_once("//~").map(|(_, codes)| (number, codes.split_whitespace()))
+        let (_, codes) = line.split_once("//~")?;
+        Some((number, codes.split("//?").next().unwrap_or_default().split_whitespace()))
     });
     marked.flat_map(|(number, codes)| codes.map(move |code| (number, code.to_owned()))).collect()
 }
 
+fn errors(said: &[Value]) -> Errors {
+    said.iter().filter_map(place).collect()
+}
+
+/// Line and code of an error.
+fn place(message: &Value) -> Option<(u64, String)> {
+    if message["level"] != "error" {
+        return None;
+    }
+    let span = message["spans"].as_array()?.iter().find(|span| span["is_primary"] == true)?;
+    let code = message["code"]["code"].as_str();
+    Some((span["line_start"].as_u64()?, code.unwrap_or("no code").to_owned()))
+}
+
 /// What the compiler says.
-fn errors(file: &Path) -> Errors {
+fn compile(file: &Path) -> Vec<Value> {
     let libraries = libraries();
     let output_folder = tempfile::tempdir().unwrap();
-    let output = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+    let output = rustc(&libraries, simplejwt(&libraries), output_folder.path(), file);
+    let messages = String::from_utf8(output.stderr).unwrap();
+    let said: Vec<Value> = messages
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{messages}")))
+        .collect();
+    assert_eq!(output.status.success(), errors(&said).is_empty(), "{messages}");
+    said
+}
+
+fn rustc(libraries: &Path, simplejwt: &str, output_folder: &Path, file: &Path) -> Output {
+    Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
         .args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata"])
         .args(["--error-format", "json", "--cap-lints", "allow", "--out-dir"])
-        .arg(output_folder.path())
-        .arg(joined("dependency=", &libraries))
-        .args(["--extern", &simplejwt(&libraries)])
+        .arg(output_folder)
+        .arg(joined("dependency=", libraries))
+        .args(["--extern", simplejwt])
         .arg(file)
         .output()
-        .unwrap();
-    let messages = String::from_utf8(output.stderr).unwrap();
-    let errors: Errors = messages
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{messages}")))
-        .filter(|message| message["level"] == "error" && message["spans"] != Value::Array(vec![]))
-        .map(|message| {
-            let spans = message["spans"].as_array().unwrap();
-            let span = spans.iter().find(|span| span["is_primary"] == true).unwrap();
-            let code = message["code"]["code"].as_str();
-            (span["line_start"].as_u64().unwrap(), code.unwrap_or("no code").to_owned())
-        })
-        .collect();
-    assert_eq!(output.status.success(), errors.is_empty(), "{messages}");
-    errors
+        .unwrap()
 }
 
 /// Where cargo has put the libraries that this test is linked with.
@@ -81,9 +113,28 @@ fn joined(prefix: &str, path: &Path) -> OsString {
     argument
 }
 
-/// `simplejwt=path`: of several that cargo keeps, the one made last. One with other features serves
-/// as well, and none is older than the source.
-fn simplejwt(folder: &Path) -> String {
+/// `simplejwt=path`: of several that cargo keeps, the one made last that has what the files name. One
+/// with more features serves as well, and none is older than the source.
+fn simplejwt(folder: &Path) -> &'static str {
+    static FOUND: OnceLock<String> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let candidates = candidates(folder);
+        let fits = |argument: &&String| cfg!(not(feature = "axum")) || has_web(folder, argument);
+        let found = candidates.iter().find(fits);
+        found.unwrap_or_else(|| panic!("no library in {}", folder.display())).clone()
+    })
+}
+
+/// Whether a library was made with the feature `axum`.
+fn has_web(folder: &Path, argument: &str) -> bool {
+    let temporary = tempfile::tempdir().unwrap();
+    let file = temporary.path().join("probe.rs");
+    fs::write(&file, "pub use simplejwt::web::axum::Permitted;").unwrap();
+    rustc(folder, argument, temporary.path(), &file).status.success()
+}
+
+/// The libraries as arguments, the one made last first.
+fn candidates(folder: &Path) -> Vec<String> {
     let is_it = |path: &PathBuf| {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         file.starts_with("libsimplejwt-") && file.ends_with(".rlib")
@@ -94,8 +145,7 @@ fn simplejwt(folder: &Path) -> String {
         .filter(is_it)
         .map(|path| (fs::metadata(&path).unwrap().modified().unwrap(), path))
         .collect();
-    let (_, path) = found.last().unwrap_or_else(|| panic!("no library in {}", folder.display()));
-    format!("simplejwt={}", path.display())
+    found.iter().rev().map(|(_, path)| format!("simplejwt={}", path.display())).collect()
 }
 
 /// Does not compile if one of the types can be read out of JSON: then there are two ways to take

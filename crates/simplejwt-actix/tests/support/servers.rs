@@ -54,15 +54,14 @@ pub(crate) fn auth(tokens: Tokens) -> Auth {
     Auth::new(tokens).with_users(users).with_sessions(MemoryStore::default())
 }
 
-pub(crate) fn axum(tokens: Tokens) -> SocketAddr {
-    use simplejwt::web::axum::{CurrentUser, RouterOptions, not_found, router_with};
+pub(crate) fn axum(auth: Auth) -> SocketAddr {
+    use simplejwt::web::axum::{CurrentUser, RouterOptions, not_found_with, router_with};
     use simplejwt::web::cors::AllowedOriginsLayer;
     use simplejwt::web::layer::RequireAuthLayer;
 
     // What the layer has left.
     type Left = Extension<Token<Access>>;
 
-    let auth = auth(tokens);
     let options = RouterOptions { demo: true, body_limit: BODY_LIMIT, ..RouterOptions::default() };
     let layered = axum::Router::new()
         .route("/required/token", get(async |Extension(token): Left| name(Some(&token))))
@@ -88,7 +87,7 @@ pub(crate) fn axum(tokens: Tokens) -> SocketAddr {
         .merge(layered)
         .merge(lenient)
         .merge(router_with(auth.clone(), &options))
-        .fallback(not_found)
+        .fallback(not_found_with(auth.clone()))
         .layer(Extension(ClientAddress(Ipv4Addr::LOCALHOST.into())))
         .layer(AllowedOriginsLayer::new(auth.settings()))
         .with_state(auth);
@@ -105,13 +104,12 @@ pub(crate) fn axum(tokens: Tokens) -> SocketAddr {
     address
 }
 
-pub(crate) fn actix(tokens: Tokens) -> SocketAddr {
+pub(crate) fn actix(auth: Auth) -> SocketAddr {
     use simplejwt_actix::{AllowedOrigins, RouterOptions, configure, not_found};
 
     // What the middleware has left.
     type Left = web::ReqData<Token<Access>>;
 
-    let auth = auth(tokens);
     let options = RouterOptions { demo: true, body_limit: BODY_LIMIT, ..RouterOptions::default() };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();

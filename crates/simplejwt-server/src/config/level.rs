@@ -37,6 +37,7 @@ const MODULES: &[&str] = &[
     "error",
     "failure",
     "files",
+    "front",
     "hashes",
     "health",
     "hooks",

@@ -93,7 +93,7 @@ mod tests {
         assert!(matches!(ends_as(|| Err(busy())?), Error::Store(_)));
         assert!(matches!(ends_as(|| Err(HookError::new(busy()))), Error::Store(_)));
         assert!(matches!(ends_as(|| Err(TokenError::Expired)?), Error::Token(TokenError::Expired)));
-        let mut claims = crate::Claims::new();
+        let mut claims = crate::Claims::default();
         let unwritable = std::collections::BTreeMap::from([((1, 2), 3)]);
         let set = ends_as(|| Ok(claims.set("pairs", unwritable)?));
         assert!(set.is_internal() && matches!(set, Error::Hook(_)), "{set}");

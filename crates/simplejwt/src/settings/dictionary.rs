@@ -127,8 +127,10 @@ const COOKIES: &[(&str, Set<CookieSettings>)] = &[
 ];
 
 /// Upstream's settings that hold the dotted path of a Python object, with the one that is done here.
-const DONE_ANYWAY: [(&str, Option<&str>); 9] = [
+const DONE_ANYWAY: [(&str, Option<&str>); 11] = [
     ("JSON_ENCODER", None),
+    ("ON_LOGIN_SUCCESS", Some("serializers.default_on_login_success")),
+    ("ON_LOGIN_FAILED", Some("serializers.default_on_login_failed")),
     ("TOKEN_USER_CLASS", Some("models.TokenUser")),
     ("USER_AUTHENTICATION_RULE", Some("authentication.default_user_authentication_rule")),
     ("TOKEN_OBTAIN_SERIALIZER", Some("serializers.TokenObtainPairSerializer")),

@@ -17,7 +17,8 @@ pub(super) fn walkthrough(
     file: &Path,
     password: Option<&str>,
 ) -> String {
-    let site = format!("http://{}", reachable(address));
+    let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
+    let site = format!("{scheme}://{}", reachable(address));
     if config.settings.transport == Transport::Cookie {
         return format!("\nTokens travel in cookies: a browser can log in at {site}/.\n\n");
     }
@@ -37,6 +38,8 @@ fn lines(site: &str, config: &Config, password: Option<&str>) -> Vec<String> {
     let take =
         |name: &str| format!(r#"$(printf %s "$TOKENS" | sed 's/.*"{name}":"\([^"]*\)".*/\1/')"#);
     let (access, refresh) = (take("access"), take("refresh"));
+    // The server's own, whichever name it is for.
+    let curl = if config.tls.certificate.is_some() { "curl -sSk" } else { "curl -sS" };
     let field = &config.users.username_field;
     let known = match password {
         Some(password) => format!("PASSWORD={password}"),
@@ -49,11 +52,11 @@ fn lines(site: &str, config: &Config, password: Option<&str>) -> Vec<String> {
     let mut lines = vec![
         known,
         format!(
-            r#"TOKENS=$(curl -sS {api} -d {field}={FIRST_USER} --data-urlencode password="$PASSWORD"); printf 'log in: %s\n' "$TOKENS""#
+            r#"TOKENS=$({curl} {api} -d {field}={FIRST_USER} --data-urlencode password="$PASSWORD"); printf 'log in: %s\n' "$TOKENS""#
         ),
     ];
     let mut call = |what: &str, url: String, rest: String| {
-        lines.push(format!(r#"printf '{what}: %s\n' "$(curl -sS {url} {rest})""#));
+        lines.push(format!(r#"printf '{what}: %s\n' "$({curl} {url} {rest})""#));
     };
     let bearer = format!(r#"-H "Authorization: Bearer {access}""#);
     if config.server.demo {
@@ -61,10 +64,10 @@ fn lines(site: &str, config: &Config, password: Option<&str>) -> Vec<String> {
     }
     call("verify", format!("{api}verify/"), format!(r#"-d token="{access}""#));
     lines.push(format!(
-        r#"TOKENS=$(curl -sS {api}refresh/ -d refresh="{refresh}"); printf 'refresh: %s\n' "$TOKENS""#
+        r#"TOKENS=$({curl} {api}refresh/ -d refresh="{refresh}"); printf 'refresh: %s\n' "$TOKENS""#
     ));
     let mut call = |what: &str, url: String, rest: String| {
-        lines.push(format!(r#"printf '{what}: %s\n' "$(curl -sS {url} {rest})""#));
+        lines.push(format!(r#"printf '{what}: %s\n' "$({curl} {url} {rest})""#));
     };
     if config.settings.has_sessions() {
         call("sessions", format!("{api}sessions/"), bearer);

@@ -171,7 +171,7 @@ fn create(
 
 fn is_duplicate(error: &rusqlite::Error) -> bool {
     matches!(
-        error.sqlite_extended_error_code(),
+        error.sqlite_error().map(|error| error.extended_code),
         Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
     )
 }
