@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use simplejwt::{Access, Claims, Token};
@@ -77,15 +78,7 @@ fn place(message: &Value) -> Option<(u64, String)> {
 fn compile(file: &Path) -> Vec<Value> {
     let libraries = libraries();
     let output_folder = tempfile::tempdir().unwrap();
-    let output = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
-        .args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata"])
-        .args(["--error-format", "json", "--cap-lints", "allow", "--out-dir"])
-        .arg(output_folder.path())
-        .arg(joined("dependency=", &libraries))
-        .args(["--extern", &simplejwt(&libraries)])
-        .arg(file)
-        .output()
-        .unwrap();
+    let output = rustc(&libraries, simplejwt(&libraries), output_folder.path(), file);
     let messages = String::from_utf8(output.stderr).unwrap();
     let said: Vec<Value> = messages
         .lines()
@@ -93,6 +86,18 @@ fn compile(file: &Path) -> Vec<Value> {
         .collect();
     assert_eq!(output.status.success(), errors(&said).is_empty(), "{messages}");
     said
+}
+
+fn rustc(libraries: &Path, simplejwt: &str, output_folder: &Path, file: &Path) -> Output {
+    Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+        .args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata"])
+        .args(["--error-format", "json", "--cap-lints", "allow", "--out-dir"])
+        .arg(output_folder)
+        .arg(joined("dependency=", libraries))
+        .args(["--extern", simplejwt])
+        .arg(file)
+        .output()
+        .unwrap()
 }
 
 /// Where cargo has put the libraries that this test is linked with.
@@ -108,9 +113,28 @@ fn joined(prefix: &str, path: &Path) -> OsString {
     argument
 }
 
-/// `simplejwt=path`: of several that cargo keeps, the one made last. One with other features serves
-/// as well, and none is older than the source.
-fn simplejwt(folder: &Path) -> String {
+/// `simplejwt=path`: of several that cargo keeps, the one made last that has what the files name. One
+/// with more features serves as well, and none is older than the source.
+fn simplejwt(folder: &Path) -> &'static str {
+    static FOUND: OnceLock<String> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let candidates = candidates(folder);
+        let fits = |argument: &&String| cfg!(not(feature = "axum")) || has_web(folder, argument);
+        let found = candidates.iter().find(fits);
+        found.unwrap_or_else(|| panic!("no library in {}", folder.display())).clone()
+    })
+}
+
+/// Whether a library was made with the feature `axum`.
+fn has_web(folder: &Path, argument: &str) -> bool {
+    let temporary = tempfile::tempdir().unwrap();
+    let file = temporary.path().join("probe.rs");
+    fs::write(&file, "pub use simplejwt::web::axum::Permitted;").unwrap();
+    rustc(folder, argument, temporary.path(), &file).status.success()
+}
+
+/// The libraries as arguments, the one made last first.
+fn candidates(folder: &Path) -> Vec<String> {
     let is_it = |path: &PathBuf| {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         file.starts_with("libsimplejwt-") && file.ends_with(".rlib")
@@ -121,8 +145,7 @@ fn simplejwt(folder: &Path) -> String {
         .filter(is_it)
         .map(|path| (fs::metadata(&path).unwrap().modified().unwrap(), path))
         .collect();
-    let (_, path) = found.last().unwrap_or_else(|| panic!("no library in {}", folder.display()));
-    format!("simplejwt={}", path.display())
+    found.iter().rev().map(|(_, path)| format!("simplejwt={}", path.display())).collect()
 }
 
 /// Does not compile if one of the types can be read out of JSON: then there are two ways to take

@@ -122,8 +122,12 @@ async fn names_and_deletion(users: &impl ManageUsers, raw: &impl Raw, key: &str)
         ("SELECT COUNT(*) FROM auth_user_user_permissions WHERE id > 9000", 1),
         ("SELECT COUNT(*) FROM drafts", 1),
         ("SELECT COUNT(*) FROM notes", 1),
-        ("SELECT COUNT(*) FROM token_blacklist_outstandingtoken", 2),
-        ("SELECT COUNT(*) FROM token_blacklist_outstandingtoken WHERE user_id IS NULL", 1),
+        ("SELECT COUNT(*) FROM token_blacklist_outstandingtoken WHERE token = 't'", 2),
+        (
+            "SELECT COUNT(*) FROM token_blacklist_outstandingtoken \
+             WHERE token = 't' AND user_id IS NULL",
+            1,
+        ),
     ] {
         assert_eq!(raw.count(sql).await, expected, "{sql}");
     }

@@ -298,7 +298,10 @@ async fn a_new_users_row_is_as_django_makes_it() {
     let error = site.users.create_user(new.clone(), NOW).await.unwrap_err();
     let exists = matches!(&error, ManageError::AlreadyExists { username } if username == "carol");
     assert!(exists, "{error:?}");
-    for username in [String::new(), "x".repeat(151), "dan\0".into()] {
+    let hidden = NewUser { username: "dan\0".into(), ..new.clone() };
+    let error = site.users.create_user(hidden, NOW).await;
+    assert!(matches!(error, Err(ManageError::UnusableText { .. })), "{error:?}");
+    for username in [String::new(), "x".repeat(151)] {
         let error = site.users.create_user(NewUser { username, ..new.clone() }, NOW).await;
         assert!(matches!(error, Err(ManageError::BadUsername { max: 150 })), "{error:?}");
     }
@@ -423,14 +426,14 @@ async fn a_custom_user_model_with_a_uuid() {
     let sql = "SELECT uid::text FROM \"odd \"\"name\"";
     let stored: String = site.raw.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(made.id.as_str(), stored);
-    let ann = site.login("Ann@Example.com", "pw").await.unwrap();
+    let ann = site.login("Ann@example.com", "pw").await.unwrap();
     assert_eq!(ann, made);
     assert!(ann.is_active);
     for id in [stored.clone(), stored.replace('-', ""), stored.to_uppercase()] {
         assert_eq!(site.users.find(&id.as_str().into()).await.unwrap().as_ref(), Some(&made));
     }
     assert!(site.users.find(&"1".into()).await.unwrap().is_none());
-    let error = site.users.set_active("Ann@Example.com", false).await.unwrap_err();
+    let error = site.users.set_active("Ann@example.com", false).await.unwrap_err();
     assert!(error.to_string().contains("is_active"), "{error}");
 }
 
@@ -447,7 +450,7 @@ async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
     support::spelling::every_spelling_or_none(
         std::sync::Arc::new(site.users.clone()),
         std::sync::Arc::new(store),
-        &Credentials::new("Ann@Example.com", "pw"),
+        &Credentials::new("Ann@example.com", "pw"),
         &[id, &upper, &digits],
         &["11234567-89ab-4def-8123-456789abcdef", "ann", "1"],
     )

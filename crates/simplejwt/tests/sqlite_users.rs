@@ -306,14 +306,14 @@ async fn a_custom_user_model_with_a_uuid() {
         site.raw.query_row("SELECT uid FROM \"odd \"\"name\"", (), |row| row.get(0)).unwrap();
     assert_eq!(stored.len(), 32);
     assert_eq!(made.id.as_str().replace('-', ""), stored);
-    let ann = site.login("Ann@Example.com", "pw").await.unwrap();
+    let ann = site.login("Ann@example.com", "pw").await.unwrap();
     assert_eq!(ann, made);
     assert!(ann.is_active);
     for id in [ann.id.as_str(), &stored, &ann.id.as_str().to_uppercase()] {
         assert_eq!(site.users.find(&id.into()).await.unwrap().as_ref(), Some(&made), "{id}");
     }
     assert!(site.users.find(&"1".into()).await.unwrap().is_none());
-    let error = site.users.set_active("Ann@Example.com", false).await.unwrap_err();
+    let error = site.users.set_active("Ann@example.com", false).await.unwrap_err();
     assert!(error.to_string().contains("is_active"), "{error}");
 }
 
@@ -330,7 +330,7 @@ async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
     spelling::every_spelling_or_none(
         std::sync::Arc::new(site.users.clone()),
         std::sync::Arc::new(store),
-        &Credentials::new("Ann@Example.com", "pw"),
+        &Credentials::new("Ann@example.com", "pw"),
         &[id, &upper, &digits],
         &["11234567-89ab-4def-8123-456789abcdef", "ann", "1"],
     )

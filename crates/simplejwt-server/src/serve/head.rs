@@ -48,7 +48,7 @@ impl Refused {
             ),
             Self::Version => (
                 StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-                r#"{"detail":"HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here."}"#,
+                r#"{"detail":"This version of HTTP is not spoken here."}"#,
             ),
         };
         let mut response = json(status, detail);

@@ -35,19 +35,34 @@ pub(crate) fn negotiate(parts: &Parts) -> Result<Rendering, Unacceptable> {
     if values.peek().is_none() {
         return Ok(Rendering::default());
     }
-    let header: Vec<_> =
-        values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
-    let header = header.join(",");
-    let mut ranges: Vec<_> = header.split(',').map(MediaRange::parse).collect();
-    // Stable: of equally precise ranges the first wins. Weights are not looked at.
-    ranges.sort_by_cached_key(|range| std::cmp::Reverse(range.precision()));
-    for offered in formats {
-        if let Some(range) = ranges.iter().find(|range| range.takes(offered)) {
-            let indent = if *offered == OFFERED[0] { range.indent() } else { None };
-            return Ok(Rendering { indent });
+    // Of each, the most precise range that takes it; of equally precise ones the first. Weights
+    // are not looked at.
+    let mut best: [Option<(u8, Rendering)>; OFFERED.len()] = [None; OFFERED.len()];
+    for value in values {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        for text in value.split(',').filter(|text| may_take(text, formats)) {
+            let range = MediaRange::parse(text);
+            for (offered, best) in formats.iter().zip(&mut best) {
+                let is_better = best.is_none_or(|(precision, _)| range.precision() > precision);
+                if is_better && range.takes(offered) {
+                    let indent = if *offered == OFFERED[0] { range.indent() } else { None };
+                    *best = Some((range.precision(), Rendering { indent }));
+                }
+            }
         }
     }
-    Err(Unacceptable::NoMediaType)
+    let found = best.into_iter().flatten().next();
+    found.map(|(_, rendering)| rendering).ok_or(Unacceptable::NoMediaType)
+}
+
+/// Whether a look at the parameters is worth while: nearly all that anybody asks for isn't JSON.
+fn may_take(range: &str, formats: &[(&str, &str)]) -> bool {
+    let essence = range.split(';').next().unwrap_or_default().trim();
+    let is = |sent: &str, offered: &str| sent == "*" || sent.eq_ignore_ascii_case(offered);
+    essence.contains('"')
+        || essence.split_once('/').is_some_and(|(main, sub)| {
+            formats.iter().any(|offered| is(main, offered.0) && is(sub, offered.1))
+        })
 }
 
 /// The last `format` of the query, unless it is empty.
@@ -128,6 +143,11 @@ mod tests {
             ("", Some(""), Err(NoMediaType)),
             ("", Some("application/xml"), Err(NoMediaType)),
             ("", Some("json"), Err(NoMediaType)),
+            ("", Some("image/png, */*; indent=3, application/json"), Ok(None)),
+            ("", Some("application/json; indent=3, application/json; indent=4"), Ok(Some(3))),
+            ("", Some("application/json, application/json; indent=4; q=0.1"), Ok(Some(4))),
+            ("", Some("text/html, */*; indent=2"), Ok(Some(2))),
+            ("", Some(" application/JSON ;indent=2"), Ok(Some(2))),
             ("?format=json", Some("text/html"), Err(NoMediaType)),
             ("?format=json", None, Ok(None)),
             ("?format=xml", None, Err(UnknownFormat)),
