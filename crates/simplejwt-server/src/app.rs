@@ -6,7 +6,6 @@ mod proxy;
 
 use std::sync::Arc;
 
-use axum::Router;
 use simplejwt::settings::Revocation;
 use simplejwt::users::manage::ManageUsers;
 use simplejwt::users::password::HashingPool;
