@@ -90,7 +90,7 @@ impl<'a> Reload<'a> {
             Err(problem) => {
                 if asked || told.as_ref() != Some(&problem) {
                     tracing::error!(
-                        event = "certificate_refused",
+                        event = "certificate_kept",
                         error = problem,
                         "the certificate stays as it was"
                     );
@@ -108,7 +108,7 @@ impl<'a> Reload<'a> {
             Err(problems) => {
                 for problem in &problems.0 {
                     tracing::error!(
-                        event = "configuration_refused",
+                        event = "configuration_kept",
                         error = problem.to_string(),
                         "the configuration stays as it was"
                     );

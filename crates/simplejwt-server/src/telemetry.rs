@@ -70,7 +70,10 @@ pub(crate) fn last_panic() -> String {
 pub(crate) fn listening(url: &str, log: &Log) {
     match log.format {
         LogFormat::Text => eprintln!("listening on {url}"),
-        LogFormat::Json => tracing::info!(event = "listening", url, "listening"),
+        LogFormat::Json => {
+            let message = format!("listening on {url}");
+            tracing::info!(event = "listening", address = url, "{message}");
+        }
     }
 }
 

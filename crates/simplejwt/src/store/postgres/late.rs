@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::database::Own;
+use super::refusal::Refusal;
 use super::rotations::DATE;
 use super::{PgResult, PostgresStore};
 use crate::error::StoreError;
@@ -72,7 +73,11 @@ fn follow(
         let written = vec![refresh.at.as_micros()];
         let now = vec![(refresh.at + begun.elapsed()).as_micros()];
         if let Err(error) = session.execute(DATE, &[&next, &written, &now]).await {
-            tracing::warn!(?error, "a rotation that took long can't be dated anew");
+            tracing::warn!(
+                event = "rotation_not_dated",
+                error = %Refusal(error),
+                "a rotation that took long can't be dated anew"
+            );
         }
     });
 }

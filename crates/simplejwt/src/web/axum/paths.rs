@@ -68,24 +68,23 @@ fn plain(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
+/// `None` too where a `%` begins no encoding: decoding what follows it could make it one.
 fn decoded(path: &str) -> Option<String> {
     let mut pieces = path.split('%');
     let mut plain = pieces.next()?.to_owned();
     let mut is_changed = false;
     for piece in pieces {
-        let byte = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        let is_unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-        match (byte.filter(is_unreserved), piece.get(2..)) {
-            // A sign isn't a digit, though `from_str_radix` takes one.
-            (Some(byte), Some(rest)) if !piece.starts_with('+') => {
-                plain.push(char::from(byte));
-                plain.push_str(rest);
-                is_changed = true;
-            }
-            _ => {
-                plain.push('%');
-                plain.push_str(piece);
-            }
+        let (digits, rest) = (piece.get(..2)?, piece.get(2..)?);
+        // A sign isn't a digit, though `from_str_radix` takes one.
+        let digits = Some(digits).filter(|digits| !digits.starts_with('+'))?;
+        let byte = u8::from_str_radix(digits, 16).ok()?;
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            plain.push(char::from(byte));
+            plain.push_str(rest);
+            is_changed = true;
+        } else {
+            plain.push('%');
+            plain.push_str(piece);
         }
     }
     is_changed.then_some(plain)
@@ -108,6 +107,8 @@ mod tests {
             ("/%25%20%C3%A9%3F", None),
             ("/%2574oken", None),
             ("/%+4/%7/%", None),
+            ("/%%30a", None),
+            ("/%74/%", None),
             ("/%2574%74", Some("/%2574t")),
             ("https://host.example/%74", Some("https://host.example/t")),
         ] {
