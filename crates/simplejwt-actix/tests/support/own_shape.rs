@@ -21,6 +21,7 @@ fn every_refusal_is_in_the_applications_own_shape() {
     let access = shaped.issue::<simplejwt::Access>();
     let bearer = format!("Bearer {access}");
     let (bad, good) = (("authorization", "Bearer x"), ("authorization", bearer.as_str()));
+    #[allow(clippy::type_complexity, reason = "a table")]
     let cases: [(&str, &str, &[(&str, &str)], &str, u16, &str); 20] = [
         (
             "POST",

@@ -184,7 +184,7 @@ mod tests {
         let listener = tokio::net::UnixListener::bind(&path).unwrap();
         let serving = async {
             let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read(&mut [0; 1024]).await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nready\n").await.unwrap();
         };
         let (said, ()) = tokio::join!(ask(&config), serving);
