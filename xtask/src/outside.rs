@@ -180,13 +180,23 @@ fn manifest(feature: &str, library: &Path, source: &str, workspace: &str) -> Str
     let dependencies: String = source
         .lines()
         .filter_map(|line| line.strip_prefix("// dependency: "))
-        .map(|name| format!("{name} = {{ version = \"*\", default-features = false }}\n"))
+        .map(|name| {
+            let version = version(workspace, name);
+            format!("{name} = {{ version = {version:?}, default-features = false }}\n")
+        })
         .collect();
     format!(
         "{PACKAGE}[dependencies]\n{dependencies}\
          simplejwt = {{ path = {library:?}, features = [{features}] }}\n\n{}",
         profiles(workspace)
     )
+}
+
+/// The workspace's version of a crate: of some the lock file has two.
+fn version<'a>(workspace: &'a str, name: &str) -> &'a str {
+    let line = |line: &'a str| line.strip_prefix(name)?.strip_prefix(" = ");
+    let found = workspace.lines().find_map(line);
+    found.and_then(|line| line.split('"').nth(1)).unwrap_or("*")
 }
 
 /// What a crate's manifest begins with.
@@ -289,10 +299,10 @@ mod tests {
     #[test]
     fn the_crate_has_the_feature_its_dependencies_and_the_profiles() {
         let source = "//! x\n// dependency: http\n";
-        let workspace = "[workspace]\n\n[profile.dev]\nopt-level = 1\n";
+        let workspace = "[workspace]\nhttp = { version = \"1\" }\n\n[profile.dev]\nopt-level = 1\n";
         let manifest = manifest("web", Path::new("/library"), source, workspace);
         for line in [
-            "http = { version = \"*\", default-features = false }\n",
+            "http = { version = \"1\", default-features = false }\n",
             "simplejwt = { path = \"/library\", features = [\"web\"] }\n",
             "[profile.dev]\nopt-level = 1\n",
         ] {

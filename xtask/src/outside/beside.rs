@@ -62,7 +62,7 @@ fn write(folder: &Folder, sqlx: &str, database: &str) -> Result<()> {
     let source = fs::read_to_string(root().join("xtask/outside/beside_sqlx.rs"))?;
     let manifest = manifest(&format!(
         "sqlx = {{ version = \"={sqlx}\", default-features = false, \
-         features = [\"{database}\", \"macros\", \"runtime-tokio\"] }}\n\
+         features = [\"{database}\", \"macros\", \"migrate\", \"runtime-tokio\"] }}\n\
          tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}\n"
     ))?;
     folder.write(&manifest, "src/main.rs", &source)
