@@ -104,7 +104,8 @@ impl Suites {
     /// They don't compile.
     pub(crate) fn compile() -> Result<Self> {
         let mut build = cargo(&["test", "--no-run", "--message-format=json-render-diagnostics"]);
-        build.args(["-p", "simplejwt", "-p", "simplejwt-server", "--all-features"]);
+        // With the features that `cargo xtask test` compiles them with, so that nothing is compiled twice.
+        build.args(["--workspace", "--all-features"]);
         for test in LIBRARY.iter().chain(SERVER) {
             build.args(["--test", test]);
         }
