@@ -131,16 +131,16 @@ mod tests {
         let workspace = "[workspace]\n\n[profile.dev.package.sha2]\nopt-level = 3\n";
         let dependencies = "[dependencies]\naxum = \"0.8\"\nsimplejwt = \"0.1\"\n";
         let printed = format!("{dependencies}\n[profile.dev.package.sha2]\nopt-level = 3\n");
-        let made = manifest(&printed, Path::new("/root"), workspace).unwrap();
+        let made = manifest(&printed, Path::new("/place"), workspace).unwrap();
         for lines in [
             dependencies,
-            "[patch.crates-io]\nsimplejwt = { path = \"/root/crates/simplejwt\" }\n\n[profile",
+            "[patch.crates-io]\nsimplejwt = { path = \"/place/crates/simplejwt\" }\n\n[profile",
             "\n[profile.dev.package.sha2]\nopt-level = 3\n",
         ] {
             assert!(made.contains(lines), "{lines} is missing in:\n{made}");
         }
         assert_eq!(made.matches("[profile.").count(), 1);
         let other = printed.replace("sha2", "sha1");
-        assert!(manifest(&other, Path::new("/root"), workspace).is_err());
+        assert!(manifest(&other, Path::new("/place"), workspace).is_err());
     }
 }
