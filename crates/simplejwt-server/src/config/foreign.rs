@@ -2,9 +2,9 @@
 //! what to write in their place.
 
 use serde_json::Value;
+use simplejwt::settings::value::shown;
 
-use super::simple_jwt;
-use super::value::shown;
+use super::dictionary;
 
 /// What to write in place of a name that isn't one of ours, as the end of a sentence that names it.
 pub(super) fn instead(name: &str, value: &Value) -> Option<String> {
@@ -27,12 +27,12 @@ pub(super) fn instead(name: &str, value: &Value) -> Option<String> {
         ));
     }
     // `JWT_ALGORITHM`, as in djangorestframework-jwt.
-    let known = upper.strip_prefix("JWT_").filter(|rest| simple_jwt::is_name(rest))?;
+    let known = upper.strip_prefix("JWT_").filter(|rest| dictionary::is_name(rest))?;
     Some(format!("write {known}"))
 }
 
 /// Variables of Django's origins that are set for another program, with ours unset.
-pub(super) const ORIGINS: &str = "write them into allowed_origins in [server], or into \
+pub(super) const ORIGINS: &str = "list them in allowed_origins in [server], or in \
                                   SIMPLEJWT_ALLOWED_ORIGINS, which is CORS and CSRF";
 /// Where those may stand.
 pub(super) const OF_ORIGINS: [&str; 2] = ["CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS"];

@@ -5,7 +5,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::telemetry::LOUDEST_DEPENDENCY;
 
 /// The levels, from few lines to many.
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+pub(super) const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// Python's words that Rust hasn't.
 const PYTHONS: [(&str, &str); 3] = [("warning", "warn"), ("critical", "error"), ("fatal", "error")];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::value::is_no_value;
+use simplejwt::settings::value::is_no_value;
 
 /// The sentence for what the parser couldn't read, with the line.
 pub(super) fn explain(text: &str, error: &toml::de::Error) -> String {

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use simplejwt::Algorithm;
 use simplejwt::settings::{Audience, TokenClass};
+use simplejwt::users::password::Hasher;
 use simplejwt::web::endpoint::OAuthClient;
+use simplejwt::web::endpoint::{Authentication, OAuthClients};
 
 use super::*;
 
@@ -197,8 +199,8 @@ fn what_a_file_may_not_hold() {
         ("[server\n", "simplejwt.toml, line 1"),
         ("[server]\nbind = \n", "line 2"),
         ("[sever]\n", "did you mean server?"),
-        ("bind = \"127.0.0.1:1\"\n", "it belongs into [server]"),
-        ("[server]\nalgorithm = \"HS256\"\n", "it belongs into [simple_jwt]"),
+        ("bind = \"127.0.0.1:1\"\n", "it belongs in [server]"),
+        ("[server]\nalgorithm = \"HS256\"\n", "it belongs in [simple_jwt]"),
         ("[server]\nbindd = \"x\"\n", "did you mean bind?"),
         ("[simple_jwt]\nalgoritm = \"HS256\"\n", "did you mean algorithm?"),
         ("[simple_jwt]\nSECRET_KEY = \"x\"\n", "removed"),
@@ -425,8 +427,6 @@ fn a_client_s_secret_that_everybody_can_read_is_warned_of() {
 
 #[test]
 fn what_a_gateway_is_told() {
-    use simplejwt::web::endpoint::Authentication;
-
     let text = "[gateway]\nheaders = { \"X-Auth-Email\" = \"email\" }\n\
                 authentication = \"stateless\"\n";
     let config = toml(text).unwrap();
@@ -483,8 +483,8 @@ fn claims_come_from_the_file_or_the_environment() {
     let printed: toml::Table = example::effective(&loaded).parse().unwrap();
     let again = toml::Value::Table(printed["claims"].as_table().unwrap().clone());
     let mut config = Config::default();
-    let item = item::of_table("claims").next().unwrap();
-    (item.set)(&mut config, &serde_json::to_value(again).unwrap()).unwrap();
+    let item = list::of_table("claims").next().unwrap();
+    item.set(&mut config, &serde_json::to_value(again).unwrap()).unwrap();
     assert_eq!(config.claims.added, expected);
 
     // The environment counts for more, as a whole.
@@ -555,14 +555,14 @@ fn all_problems_of_all_sources_are_told_at_once() {
 #[test]
 fn a_setting_in_the_wrong_table_is_told_where_it_belongs() {
     for (text, told) in [
-        ("[simple_jwt]\nrotation_grace = 10\n", "[sessions], or into SIMPLEJWT_ROTATION_GRACE"),
+        ("[simple_jwt]\nrotation_grace = 10\n", "[sessions], or in SIMPLEJWT_ROTATION_GRACE"),
         ("[simple_jwt]\nROTATION_GRACE = 10\n", "[sessions]"),
         ("[simple_jwt]\nrotation_graze = 10\n", "did you mean rotation_grace in [sessions]?"),
         ("[sessions]\ntoken_blacklist = true\n", "[simple_jwt]"),
         ("[server]\nurl = \"postgres://u@h/d\"\n", "[database]"),
         ("[server]\nsecret_key_file = \"key\"\n", "[django]"),
         ("[log]\nbindd = \"x\"\n", "did you mean bind in [server]?"),
-        ("[rotation_grace]\n", "there is no [rotation_grace]; it belongs into [sessions]"),
+        ("[rotation_grace]\n", "there is no [rotation_grace]; it belongs in [sessions]"),
     ] {
         let problem = toml(text).expect_err(text);
         assert!(problem.contains(told), "{text}: {problem}");
@@ -612,8 +612,8 @@ fn the_database_s_url_may_be_in_a_file() {
     let problem = with([("DATABASE_URL_FILE", name)]).unwrap_err();
     assert!(problem.contains("nonsense") && !problem.contains("s3cret"), "{problem}");
     // Every secret has such a file.
-    for item in item::all().filter(|item| item.secret) {
-        assert!(item.from_file, "{}", item.path());
+    for item in list::all().filter(|item| item.secret) {
+        assert!(item.file.is_some(), "{}", item.path());
     }
 }
 
@@ -693,23 +693,23 @@ fn no_setting_takes_nonsense() {
     let texts =
         ["non sense €", "None", "nan", "undefined", "-1", "9e99", "[", "{", "true;", "\u{7}"];
     let mut tried = 0;
-    for item in item::all() {
+    for item in list::all() {
         let free = FREE.contains(&item.path().as_str());
         for text in texts {
-            let word = value::is_no_value(text);
-            if free && !word || item.secret && item.table != "oauth" {
+            let word = simplejwt::settings::value::is_no_value(text);
+            if free && !word || item.secret && item.table() != "oauth" {
                 continue;
             }
             let pairs = [KEY, (item.env, text)];
             let told = load(None, &Environment::of(pairs)).map(|_| ()).map_err(|e| e.to_string());
             let told = told.expect_err(&format!("{} = {text:?}", item.path()));
-            let names = [item.env, &item.label(), item.table];
+            let names = [item.env, &item.label(), item.table()];
             let named = names.iter().any(|name| told.contains(name));
             assert!(named && !told.contains("Err("), "{} = {text:?}: {told}", item.path());
             tried += 1;
         }
         for value in [serde_json::json!([[]]), serde_json::json!({ "a": {} })] {
-            let outcome = (item.set)(&mut Config::default(), &value);
+            let outcome = item.set(&mut Config::default(), &value);
             assert!(outcome.is_err(), "{} = {value}", item.path());
         }
     }

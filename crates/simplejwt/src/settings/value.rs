@@ -56,8 +56,11 @@ pub fn count<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
 }
 
 /// Other languages' words for nothing, which as a text would be taken for a name.
+pub const NO_VALUES: [&str; 8] = ["None", "null", "Null", "NULL", "nil", "undefined", "NaN", "nan"];
+
+/// Whether a text is one of [`NO_VALUES`], with or without white space at its ends.
 pub fn is_no_value(text: &str) -> bool {
-    ["None", "null", "Null", "NULL", "nil", "undefined", "NaN", "nan"].contains(&text.trim())
+    NO_VALUES.contains(&text.trim())
 }
 
 /// Text that has to be there.
