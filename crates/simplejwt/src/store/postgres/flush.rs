@@ -174,10 +174,11 @@ pub(super) async fn delete(
                     .contains(found.code()) =>
             {
                 let word = |word: Option<&str>| word.unwrap_or("?").to_owned();
-                Ok(Err(Violation {
-                    constraint: word(found.constraint()),
-                    table: word(found.table()),
-                }))
+                let (constraint, table) = (word(found.constraint()), word(found.table()));
+                // The error comes before the locks of its transaction go: another connection
+                // would still skip these rows.
+                client.batch_execute("").await?;
+                Ok(Err(Violation { constraint, table }))
             }
             _ => Err(error),
         },
