@@ -34,10 +34,10 @@ use serde_json::Value;
 use simplejwt::Settings;
 use simplejwt::settings::Secret;
 use simplejwt::settings::value::{self, duration};
+use simplejwt::sql::table::KeyKind;
 use simplejwt::users::password::{
     DEFAULT_MAX_REFUSAL_WORK, Hasher, Parameters, PoolOptions, Rehash,
 };
-use simplejwt::users::table::KeyKind;
 use simplejwt::web::endpoint::{GatewayOptions, OAuthClients};
 
 pub(crate) use bind::{UNIX, bind};

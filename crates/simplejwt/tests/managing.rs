@@ -9,12 +9,12 @@ mod support;
 mod world;
 
 use simplejwt::Timestamp;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions};
-use simplejwt::users::manage::{ManageError, ManageUsers, NewUser, UserOptions};
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions};
 use simplejwt::users::password::{HashingPool, PoolOptions, unusable_password};
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::UserTable;
 use support::postgres::Database;
 use support::rights;
 

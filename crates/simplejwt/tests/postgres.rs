@@ -4,8 +4,8 @@
 
 mod support;
 
+use simplejwt::postgres::{PostgresDatabase, PostgresStore};
 use simplejwt::store::conformance;
-use simplejwt::store::postgres::{PostgresDatabase, PostgresStore};
 use simplejwt::store::retention::{MARGIN, Retention};
 use simplejwt::store::session::{Horizon, NewSession, OpenSession};
 use simplejwt::store::{FlushExpired, OutstandingToken};

@@ -6,8 +6,8 @@ mod support;
 #[path = "support/traffic.rs"]
 mod traffic;
 
+use simplejwt::postgres::PostgresStore;
 use simplejwt::store::OutstandingToken;
-use simplejwt::store::postgres::PostgresStore;
 use simplejwt::store::session::{NextToken, Refreshing};
 use simplejwt::{SessionStore as _, StoreError, TokenStore as _};
 use support::postgres::Database;

@@ -14,11 +14,11 @@ mod traffic;
 use std::time::{Duration, Instant};
 
 use simplejwt::error::StoreErrorKind;
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::{
     EndReason, EndSessions, NextToken, Refreshing, SessionRefresh, Which,
 };
-use simplejwt::users::table::UserTable;
 use simplejwt::{SessionStore as _, TokenStore as _};
 use support::instance::Instance;
 use support::postgres::Database;

@@ -7,12 +7,12 @@ mod support;
 use std::time::Duration;
 
 use simplejwt::TokenStore as _;
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
-use simplejwt::store::schema::SchemaError;
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::sql::manage::UserOptions;
+use simplejwt::sql::schema::SchemaError;
+use simplejwt::sql::table::UserTable;
 use simplejwt::users::UserStore as _;
-use simplejwt::users::manage::UserOptions;
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::table::UserTable;
 use support::postgres::{Database, execute};
 use support::{NOW, hashing_pool};
 

@@ -6,19 +6,19 @@
 mod columns;
 mod support;
 
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
+use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::session::{
     AccessClaims, EndReason, EndSessions, Horizon, NewSession, NextToken, Refreshing,
     SessionRefresh, Which,
 };
 use simplejwt::store::{Blacklisting, OutstandingToken};
-use simplejwt::users::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
 use simplejwt::users::password_fingerprint;
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Credentials, SessionStore as _, Timestamp, TokenStore as _, User, UserStore as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -655,7 +655,7 @@ impl columns::Place for Database {
         &self,
         table: UserTable,
         pool: HashingPool,
-    ) -> Result<std::sync::Arc<dyn simplejwt::users::manage::ManageUsers>, String> {
+    ) -> Result<std::sync::Arc<dyn simplejwt::sql::manage::ManageUsers>, String> {
         let options = UserOptions::default();
         let opened = PostgresUsers::open(&self.connect().await, table, pool, options).await;
         Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))

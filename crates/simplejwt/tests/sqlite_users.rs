@@ -14,13 +14,13 @@ mod spelling;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
-use simplejwt::users::manage::{ManageError, ManageUsers, NewUser, UserOptions};
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
+use simplejwt::sql::table::{KeyKind, UserTable};
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Credentials, Timestamp, UserStore as _};
 use tempfile::TempDir;
 
@@ -521,7 +521,7 @@ impl columns::Place for File {
         &self,
         table: UserTable,
         pool: HashingPool,
-    ) -> Result<std::sync::Arc<dyn simplejwt::users::manage::ManageUsers>, String> {
+    ) -> Result<std::sync::Arc<dyn simplejwt::sql::manage::ManageUsers>, String> {
         let path = self.0.path().join("db.sqlite3");
         let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
         let opened = SqliteUsers::open(&database, table, pool, UserOptions::default());
@@ -531,14 +531,14 @@ impl columns::Place for File {
     async fn migrate(&self, table: UserTable) -> Result<(), String> {
         let path = self.0.path().join("db.sqlite3");
         let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
-        let done = simplejwt::store::sqlite::migrate::apply(&database, &table, NOW).await;
+        let done = simplejwt::sqlite::migrate::apply(&database, &table, NOW).await;
         done.map(drop).map_err(|error| error.to_string())
     }
 
     async fn tokens(&self, table: UserTable) -> Result<(), String> {
         let path = self.0.path().join("db.sqlite3");
         let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
-        let opened = simplejwt::store::sqlite::SqliteStore::open(&database, &table);
+        let opened = simplejwt::sqlite::SqliteStore::open(&database, &table);
         opened.map(drop).map_err(|error| error.to_string())
     }
 }

@@ -8,13 +8,13 @@ mod references;
 use std::sync::Mutex;
 
 use simplejwt::Timestamp;
+use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::store::conformance::{self, Task};
 use simplejwt::store::memory::MemoryStore;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
-use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::UserTable;
 use tempfile::TempDir;
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);

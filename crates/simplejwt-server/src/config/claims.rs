@@ -1,7 +1,7 @@
 //! `[claims]`: what goes into tokens beyond what the flows put there.
 
 use serde_json::{Map, Value};
-use simplejwt::users::table::UserTable;
+use simplejwt::sql::table::UserTable;
 
 use super::Config;
 use super::item::{Item, Shown, item};

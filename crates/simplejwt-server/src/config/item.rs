@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use simplejwt::sql::table::KeyKind;
 use simplejwt::users::password::Rehash;
-use simplejwt::users::table::KeyKind;
 
 use super::bind::bind;
 use super::database_url::{DatabaseUrl, database_url};

@@ -52,7 +52,7 @@ impl fmt::Debug for dyn UserStore {
 }
 
 #[cfg(feature = "sql")]
-impl fmt::Debug for dyn super::manage::ManageUsers {
+impl fmt::Debug for dyn crate::sql::manage::ManageUsers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("dyn ManageUsers")
     }

@@ -17,7 +17,7 @@ mod users;
 mod world;
 
 use simplejwt::Settings;
-use simplejwt::store::check::{Problems, Uses};
+use simplejwt::sql::check::{Problems, Uses};
 
 /// Everything that a server may do.
 fn every_use() -> Uses {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use simplejwt::store::mysql::migrate;
-use simplejwt::users::manage::{ManageUsers, UserOptions};
-use simplejwt::users::mysql::MysqlUsers;
+use simplejwt::mysql::MysqlUsers;
+use simplejwt::mysql::migrate;
+use simplejwt::sql::manage::{ManageUsers, UserOptions};
+use simplejwt::sql::table::UserTable;
 use simplejwt::users::password::Hashers;
-use simplejwt::users::table::UserTable;
 
 use crate::hashes;
 use crate::world::{NOW, World};

@@ -18,10 +18,10 @@ use std::error::Error;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use simplejwt::store::postgres::{
+use simplejwt::postgres::{
     ConnectError, PostgresDatabase, PostgresOptions, PostgresStore, migrate,
 };
-use simplejwt::users::table::UserTable;
+use simplejwt::sql::table::UserTable;
 use support::postgres::{Database, VARIABLE};
 use support::{NOW, server};
 

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simplejwt::service::{Refreshed, TokenPair};
+use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::store::FlushExpired;
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::retention::{MARGIN, Retention};
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
-use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::memory::MemoryUsers;
 use simplejwt::users::password::{Hasher, Hashers, HashingPool, PoolOptions, unusable_password};
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::UserTable;
 use simplejwt::{
     Auth, Credentials, Error, ManualClock, SessionStore, Settings, Timestamp, TokenError, Tokens,
     User, UserId, UserStore as _,

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use simplejwt::error::StoreErrorKind;
-use simplejwt::users::manage::{ManageError, ManageUsers, NewUser};
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
+use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
-use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Credentials, Timestamp, User};
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);

@@ -11,8 +11,8 @@ pub(crate) mod rights;
 pub(crate) mod spelling;
 
 use simplejwt::Timestamp;
+use simplejwt::sql::manage::{ManageUsers, NewUser};
 use simplejwt::store::conformance::Task;
-use simplejwt::users::manage::{ManageUsers, NewUser};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
 
 /// When the tests take place.

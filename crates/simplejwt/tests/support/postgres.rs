@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
-use simplejwt::users::manage::UserOptions;
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::table::UserTable;
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::sql::manage::UserOptions;
+use simplejwt::sql::table::UserTable;
 use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
 
