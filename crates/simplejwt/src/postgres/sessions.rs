@@ -820,7 +820,7 @@ impl SessionStore for PostgresStore {
 
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
         let ask = async |access: &AccessClaims| {
-            run!(self.database, "is_revoked", |client| { feed::is_revoked(&client, access, at) })
+            run!(self.database, "is_revoked", |client| feed::is_revoked(&client, access, at))
         };
         match ask(access).await {
             Err(error) if error.kind() == StoreErrorKind::Unstorable => {

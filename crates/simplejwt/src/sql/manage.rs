@@ -216,6 +216,12 @@ pub trait ManageUsers: UserStore {
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError>;
 }
 
+impl fmt::Debug for dyn ManageUsers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("dyn ManageUsers")
+    }
+}
+
 /// What goes into a column of a new user's row, for a database to store in its own way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
