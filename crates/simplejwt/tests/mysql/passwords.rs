@@ -8,8 +8,8 @@ use simplejwt::users::mysql::MysqlUsers;
 use simplejwt::users::password::Hashers;
 use simplejwt::users::table::UserTable;
 
-use crate::hashes;
-use crate::world::{NOW, World};
+use crate::support::hashes;
+use crate::support::mysql::{NOW, World};
 
 async fn migrated() -> World {
     let world = World::new().await;
