@@ -5,8 +5,8 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions};
 
-use crate::server;
-use crate::world::{World, admin, server_url};
+use crate::support::mysql::{World, admin, server_url};
+use crate::support::server;
 
 /// What becomes of an account.
 #[derive(Clone, Copy, PartialEq)]

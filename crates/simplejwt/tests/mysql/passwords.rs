@@ -8,8 +8,8 @@ use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::password::Hashers;
 
-use crate::hashes;
-use crate::world::{NOW, World};
+use crate::support::hashes;
+use crate::support::mysql::{NOW, World};
 
 async fn migrated() -> World {
     let world = World::new().await;

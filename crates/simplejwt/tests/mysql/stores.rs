@@ -6,8 +6,8 @@ use mysql_async::prelude::Queryable as _;
 use simplejwt::store::conformance::{self, Task};
 use simplejwt::store::{Blacklisting, Rotation, TokenStore as _};
 
-use crate::references;
-use crate::world::{NOW, World, token};
+use crate::support::mysql::{NOW, World, token};
+use crate::support::references;
 
 fn spawn(task: Task) {
     tokio::spawn(task);

@@ -15,9 +15,9 @@ use simplejwt::store::{OutstandingToken, TokenStore as _};
 use simplejwt::users::password::{Hashers, HashingPool, Parameters, PoolOptions};
 use simplejwt::users::{Credentials, UserStore as _, password_fingerprint};
 
-use crate::rights;
-use crate::spelling::every_spelling_or_none;
-use crate::world::{NOW, World, hashers, token, users};
+use crate::support::mysql::{NOW, World, hashers, token, users};
+use crate::support::rights;
+use crate::support::spelling::every_spelling_or_none;
 
 fn new(name: &str, password: &str) -> NewUser {
     let password = hashers().encode(password).unwrap();
@@ -283,8 +283,8 @@ async fn groups_are_of_exactly_this_user() {
     }
 }
 
-impl crate::columns::Place for World {
-    const KIND: crate::columns::Kind = crate::columns::Kind::Mysql;
+impl crate::support::columns::Place for World {
+    const KIND: crate::support::columns::Kind = crate::support::columns::Kind::Mysql;
 
     async fn run(&self, sql: &str) {
         World::run(self, sql).await;
@@ -316,7 +316,7 @@ impl crate::columns::Place for World {
     }
 }
 
-crate::columns::columns_tests!(World::new().await);
+crate::support::columns::columns_tests!(World::new().await);
 
 /// Databases as Django's were for years: what their character set lacks is nobody's.
 #[tokio::test]
