@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::databases::Kind;
-use crate::support::process::{Response, Server, head, run, stderr, stdout};
+use crate::support::process::{PATIENCE, Response, Server, head, run, stderr, stdout};
 use crate::support::site::{PASSWORD, Site};
 
 fn site(settings: &[(&str, &str)]) -> Site {
@@ -200,7 +200,7 @@ fn the_oldest_of_too_many_bodies_gives_way() {
 fn answers_that_nobody_reads_end_their_connection() {
     let site = site(&[("SIMPLEJWT_WRITE_TIMEOUT", "200ms")]);
     let mut stream = site.servers[0].connect();
-    stream.set_write_timeout(Some(process::PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
     let requests = "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000);
     let error = loop {
         if let Err(error) = stream.write_all(requests.as_bytes()) {
