@@ -26,12 +26,12 @@ MARKED = 4
 # What the blocks of other languages are read by.
 ELSEWHERE = {
     "caddyfile": "below; those of gateways.md in test_gateway.py",
-    "http": "crates/simplejwt-server/tests/http_api.rs",
+    "http": "crates/simplejwt-server/tests/http/http_api.rs",
     "ini": "test_deployment.py",
     "json": "shown, not to be typed",
     "nginx": "below; those of gateways.md in test_gateway.py",
     "rust": "the library's documentation tests",
-    "sql": "crates/simplejwt-server/tests/checks.rs",
+    "sql": "crates/simplejwt-server/tests/cli/checks.rs",
     "text": "shown, not to be typed",
     "toml": "below",
     "yaml": "for programs that aren't here",

@@ -7,7 +7,7 @@ mod proxy;
 use std::sync::Arc;
 
 use simplejwt::settings::Revocation;
-use simplejwt::users::manage::ManageUsers;
+use simplejwt::sql::manage::ManageUsers;
 use simplejwt::users::password::HashingPool;
 use simplejwt::web::axum::{PlainPathsLayer, RouterOptions, not_found, router_with};
 use simplejwt::web::cors::AllowedOriginsLayer;

@@ -3,7 +3,7 @@
 //! None of them ends unseen: a panic, an error or an end that nobody asked for is logged, counted
 //! and told by `/readyz`, and the task is started again, after a while that grows as long as it
 //! doesn't help. This is the one place that starts a task, so that one that nobody watches stands
-//! out; `tests/architecture.rs` of the library holds that.
+//! out; `tests/library/architecture.rs` of the library holds that.
 
 use std::convert::Infallible;
 use std::error::Error;

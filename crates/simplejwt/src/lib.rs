@@ -14,11 +14,19 @@ pub mod jwk;
 pub mod jws;
 pub mod keys;
 pub mod logging;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 mod panics;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod random;
 mod revocation;
 pub mod service;
 pub mod settings;
+#[cfg(feature = "sql")]
+pub mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 pub mod store;
 pub mod token;
 pub mod users;

@@ -3,73 +3,13 @@
 //! [`UserStore`] is the contract. An application answers it from its own tables; on Django's
 //! `auth_user`, or a table that the settings name, the SQL user stores answer it.
 
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-pub(crate) mod column;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-mod delete;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-pub(crate) mod fields;
 #[cfg(feature = "passwords")]
-mod login;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-pub(crate) mod lookup;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-pub mod manage;
+pub(crate) mod login;
 #[cfg(feature = "passwords")]
 pub mod memory;
-#[cfg(feature = "mysql")]
-pub mod mysql;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-mod naming;
 #[cfg(feature = "passwords")]
 pub mod password;
-#[cfg(feature = "postgres")]
-pub mod postgres;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-mod rights;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-pub(crate) mod sample;
 mod shared;
-#[cfg(feature = "sqlite")]
-pub mod sqlite;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-pub mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::Done;
 use super::rows::Row;
-use super::suites::{Job, Outcome, Running, Suite, Suites, job, logs};
+use super::suites::{FLOWS, Job, Outcome, RACES, Running, Suite, Suites, job, logs};
 use crate::packages;
 use crate::process::{command, output, quiet, wait_for};
 
@@ -37,13 +37,13 @@ pub(super) fn on(row: &Row, suites: &Suites, place: Option<&Path>) -> Result<Don
         [("SIMPLEJWT_TEST_POSTGRES_URL", through.as_str()), ("SIMPLEJWT_TEST_KINDS", "postgres")];
     let run = |jobs: &[Job]| suites.run(row, jobs, &postgres, &variables);
     let library = [
-        job("postgres", &["--exact", "tokens", "sessions"]),
-        job("postgres_migrations", &["at_once", "only_delays_the_index", "what_is_made_here"]),
+        job("postgres", &["--exact", "stores::tokens", "stores::sessions"]),
+        job("postgres", &["many_migrate_at_once", "only_delays_the_index", "what_is_made_here"]),
     ];
     let columns = [
         (Suite::Library, run(&library)?),
-        (Suite::Flows, run(&[job("traps", &[])])?),
-        (Suite::Races, run(&[job("races", &[])])?),
+        (Suite::Flows, run(&[FLOWS])?),
+        (Suite::Races, run(&[RACES])?),
         (Suite::Outages, bouncer.is_quiet()?),
     ];
     Ok(Done { version, columns: columns.into() })

@@ -66,16 +66,28 @@ pub(super) const fn job(program: &'static str, arguments: &'static [&'static str
     Job { program, arguments }
 }
 
-const LIBRARY: &[&str] = &[
-    "mysql",
-    "postgres",
-    "postgres_batches",
-    "postgres_failures",
-    "postgres_migrations",
-    "postgres_tls",
-    "postgres_users",
+const LIBRARY: &[&str] = &["mysql", "postgres"];
+const SERVER: &[&str] = &["sessions", "outages"];
+/// What of `postgres` doesn't ask how it is connected to.
+const POSTGRES_LIBRARY: &[&str] =
+    &["stores::", "batches::", "failures::", "migrations::", "users::"];
+/// The same without what counts by what only newer ones count.
+const POSTGRES_UNCOUNTED: &[&str] = &[
+    "stores::",
+    "batches::",
+    "failures::",
+    "migrations::",
+    "users::",
+    "--skip",
+    "without_its_other_tokens",
+    "--skip",
+    "a_deadlock_is_tried_again",
 ];
-const SERVER: &[&str] = &["traps", "races", "history", "failover"];
+/// The rest; one of them needs a MySQL beside it, and none of this one.
+const POSTGRES_TLS: &[&str] =
+    &["servers::", "certificates::", "refusals::", "--skip", "whoever_is_no_postgresql"];
+pub(super) const FLOWS: Job = job("sessions", &["traps::", "sizes::"]);
+pub(super) const RACES: Job = job("sessions", &["races::"]);
 /// What MySQL has nothing of: the plugins ed25519 and pam, the type uuid, `userstat`.
 const MARIADBS: &[&str] = &[
     "--skip",
@@ -135,31 +147,23 @@ impl Suites {
         let major = version.split('.').next().and_then(|major| major.parse().ok());
         // Only from this version on can what the server has counted be read at once.
         let counts = major.is_none_or(|major: u32| major >= 15);
-        let without = |skipped: &'static [&'static str]| if counts { &[][..] } else { skipped };
-        let library = [
-            job("postgres", without(&["--skip", "without_its_other_tokens"])),
-            job("postgres_batches", &[]),
-            job("postgres_failures", without(&["--skip", "a_deadlock_is_tried_again"])),
-            job("postgres_migrations", &[]),
-            job("postgres_users", &[]),
-        ];
+        let library = if counts { POSTGRES_LIBRARY } else { POSTGRES_UNCOUNTED };
         let kinds = [("SIMPLEJWT_TEST_KINDS", "postgres")];
         let run = |jobs: &[Job]| self.run(row, jobs, &server, &kinds);
         let has_copies = place.is_none_or(|place| !place.join("bin/initdb").exists());
         let columns = [
-            (Suite::Library, run(&library)?),
-            (Suite::Flows, run(&[job("traps", &[])])?),
-            (Suite::Races, run(&[job("races", &[])])?),
-            (Suite::Restarts, run(&[job("history", &["--skip", "mariadb"])])?),
+            (Suite::Library, run(&[job("postgres", library)])?),
+            (Suite::Flows, run(&[FLOWS])?),
+            (Suite::Races, run(&[RACES])?),
+            (Suite::Restarts, run(&[job("outages", &["history::", "--skip", "mariadb"])])?),
             (
                 Suite::Outages,
                 match has_copies {
-                    true => run(&[job("failover", &["away_for_a_while"])])?,
+                    true => run(&[job("outages", &["away_for_a_while"])])?,
                     false => Outcome::Without("no pg_basebackup for a standby".to_owned()),
                 },
             ),
-            // The other needs a MySQL beside it, and none of this one.
-            (Suite::Tls, run(&[job("postgres_tls", &["--skip", "whoever_is_no_postgresql"])])?),
+            (Suite::Tls, run(&[job("postgres", POSTGRES_TLS)])?),
         ];
         Ok(Done { version, columns: columns.into() })
     }
@@ -175,11 +179,11 @@ impl Suites {
         let run = |jobs: &[Job]| self.run(row, jobs, &server, &kinds);
         let library = if version.contains("MariaDB") { &["--skip", "tls"][..] } else { MARIADBS };
         let columns = [
-            (Suite::Library, run(&[Job { program: "mysql", arguments: library }])?),
-            (Suite::Flows, run(&[job("traps", &[])])?),
-            (Suite::Races, run(&[job("races", &[])])?),
-            (Suite::Restarts, run(&[job("history", &["--skip", "postgres"])])?),
-            (Suite::Outages, run(&[job("failover", &["a_feed_whose_account"])])?),
+            (Suite::Library, run(&[job("mysql", library)])?),
+            (Suite::Flows, run(&[FLOWS])?),
+            (Suite::Races, run(&[RACES])?),
+            (Suite::Restarts, run(&[job("outages", &["history::", "--skip", "postgres"])])?),
+            (Suite::Outages, run(&[job("outages", &["a_feed_whose_account"])])?),
             (Suite::Tls, run(&[job("mysql", &["tls"])])?),
         ];
         Ok(Done { version, columns: columns.into() })
@@ -211,7 +215,9 @@ impl Suites {
             tests.envs(variables.iter().copied());
             let done = tests.output().with_context(|| format!("can't start {program}"))?;
             let text = String::from_utf8_lossy(&done.stdout).into_owned();
-            let log = logs()?.join(format!("{}-{program}", row.name));
+            // A program has its part in several columns.
+            let part = arguments.first().map_or("all", |first| first.trim_matches([':', '-']));
+            let log = logs()?.join(format!("{}-{program}-{part}", row.name));
             fs::write(&log, [done.stdout.as_slice(), &done.stderr].concat())?;
             let before = failed.len();
             for line in text.lines() {

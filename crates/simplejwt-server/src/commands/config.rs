@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use simplejwt::store::check::Severity;
+use simplejwt::sql::check::Severity;
 
 use crate::cli;
 use crate::config::{Loaded, example, schema};

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use simplejwt::Settings;
 use simplejwt::settings::value::{shown, text};
-use simplejwt::users::table::UserTable;
+use simplejwt::sql::table::UserTable;
 
 use super::form::{Form, Member};
 use super::item::Shown::{Default as Def, Example};

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use simplejwt::store::sqlite::SqliteUrl;
-use simplejwt::store::{mysql, postgres};
+use simplejwt::sqlite::SqliteUrl;
+use simplejwt::{mysql, postgres};
 
 /// Where users and tokens are.
 #[derive(Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use simplejwt::settings::value::{optional_text, text};
-use simplejwt::users::table::KeyKind;
+use simplejwt::sql::table::KeyKind;
 
 use super::form::Form;
 use super::item::Shown::{Default as Def, Example};

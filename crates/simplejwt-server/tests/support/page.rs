@@ -1,5 +1,7 @@
 //! The examples of `docs/http-api.md`.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::collections::BTreeMap;
 
 const PAGE: &str = include_str!("../../../../docs/http-api.md");

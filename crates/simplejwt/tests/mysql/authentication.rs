@@ -3,10 +3,10 @@
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use simplejwt::store::mysql::{ConnectError, MysqlDatabase, MysqlOptions};
+use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions};
 
-use crate::server;
-use crate::world::{World, admin, server_url};
+use crate::support::mysql::{World, admin, server_url};
+use crate::support::server;
 
 /// What becomes of an account.
 #[derive(Clone, Copy, PartialEq)]

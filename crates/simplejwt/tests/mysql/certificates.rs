@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row};
-use simplejwt::store::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::Refreshing;
-use simplejwt::users::table::UserTable;
 use simplejwt::{SessionStore as _, TokenStore as _};
 
-use crate::instance::Instance;
-use crate::made::Certificates;
-use crate::server;
-use crate::traffic::{NOW, step, token};
-use crate::world::admin;
+use crate::support::certificates::Certificates;
+use crate::support::instance::Instance;
+use crate::support::mysql::admin;
+use crate::support::server;
+use crate::support::traffic::{NOW, step, token};
 
 const PASSWORD: &str = "pass-that-is-nowhere-else";
 

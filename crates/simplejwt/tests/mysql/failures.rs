@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use simplejwt::error::StoreErrorKind;
-use simplejwt::store::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::Refreshing;
-use simplejwt::users::table::UserTable;
 use simplejwt::{SessionStore as _, TokenStore as _};
 
-use crate::instance::Instance;
-use crate::server;
-use crate::traffic::{CHAINS, NOW, Traffic, assert_unavailable, recovered, step, token};
-use crate::world::{World, admin, server_url, url_of};
+use crate::support::instance::Instance;
+use crate::support::mysql::{World, admin, server_url, url_of};
+use crate::support::server;
+use crate::support::traffic::{CHAINS, NOW, Traffic, assert_unavailable, recovered, step, token};
 
 async fn tokens_of(server: &str, database: &str, session: String) -> usize {
     let mut conn = admin(server).await;

@@ -2,12 +2,12 @@
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use simplejwt::store::mysql::{ConnectError, MysqlDatabase, MysqlStore, migrate};
-use simplejwt::store::schema::SchemaError;
+use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlStore, migrate};
+use simplejwt::sql::schema::SchemaError;
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::{Rotation, TokenStore as _};
-use simplejwt::users::table::UserTable;
 
-use crate::world::{NOW, World, server_url, token, url_of};
+use crate::support::mysql::{NOW, World, server_url, token, url_of};
 
 /// What Django 5.2 with simplejwt 5.5.1 made on MariaDB 10.11: SHOW CREATE TABLE.
 const DJANGO: &str = include_str!("../fixtures/django_mariadb.sql");

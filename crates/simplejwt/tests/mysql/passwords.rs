@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use simplejwt::store::mysql::migrate;
-use simplejwt::users::manage::{ManageUsers, UserOptions};
-use simplejwt::users::mysql::MysqlUsers;
+use simplejwt::mysql::MysqlUsers;
+use simplejwt::mysql::migrate;
+use simplejwt::sql::manage::{ManageUsers, UserOptions};
+use simplejwt::sql::table::UserTable;
 use simplejwt::users::password::Hashers;
-use simplejwt::users::table::UserTable;
 
-use crate::hashes;
-use crate::world::{NOW, World};
+use crate::support::hashes;
+use crate::support::mysql::{NOW, World};
 
 async fn migrated() -> World {
     let world = World::new().await;

@@ -8,15 +8,15 @@
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable as _;
-use simplejwt::store::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::{NextToken, Refreshing, SessionRefresh};
-use simplejwt::users::table::UserTable;
 use simplejwt::{SessionStore as _, TokenStore as _};
 
-use crate::instance::Instance;
-use crate::relay::Relay;
-use crate::traffic::{NOW, refresh, step, token};
-use crate::world::{World, admin, server_url};
+use crate::support::instance::Instance;
+use crate::support::mysql::{World, admin, server_url};
+use crate::support::relay::Relay;
+use crate::support::traffic::{NOW, refresh, step, token};
 
 /// `host:port` of a URL.
 fn host(url: &str) -> &str {

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use simplejwt::Timestamp;
-use simplejwt::store::mysql::{MysqlStore, migrate};
+use simplejwt::mysql::MysqlUsers;
+use simplejwt::mysql::{MysqlStore, migrate};
+use simplejwt::sql::manage::UserOptions;
+use simplejwt::sql::manage::{ManageError, ManageUsers as _, NewUser};
+use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::session::{
     Horizon, NewSession, NextToken, OpenSession, Refreshing, SessionRefresh, SessionStore as _,
 };
 use simplejwt::store::{OutstandingToken, TokenStore as _};
-use simplejwt::users::manage::UserOptions;
-use simplejwt::users::manage::{ManageError, ManageUsers as _, NewUser};
-use simplejwt::users::mysql::MysqlUsers;
 use simplejwt::users::password::{Hashers, HashingPool, Parameters, PoolOptions};
-use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::users::{Credentials, UserStore as _, password_fingerprint};
 
-use crate::rights;
-use crate::spelling::every_spelling_or_none;
-use crate::world::{NOW, World, hashers, token, users};
+use crate::support::mysql::{NOW, World, hashers, token, users};
+use crate::support::rights;
+use crate::support::spelling::every_spelling_or_none;
 
 fn new(name: &str, password: &str) -> NewUser {
     let password = hashers().encode(password).unwrap();
@@ -283,8 +283,8 @@ async fn groups_are_of_exactly_this_user() {
     }
 }
 
-impl crate::columns::Place for World {
-    const KIND: crate::columns::Kind = crate::columns::Kind::Mysql;
+impl crate::support::columns::Place for World {
+    const KIND: crate::support::columns::Kind = crate::support::columns::Kind::Mysql;
 
     async fn run(&self, sql: &str) {
         World::run(self, sql).await;
@@ -298,10 +298,10 @@ impl crate::columns::Place for World {
         &self,
         table: UserTable,
         pool: simplejwt::users::password::HashingPool,
-    ) -> Result<std::sync::Arc<dyn simplejwt::users::manage::ManageUsers>, String> {
-        let options = simplejwt::users::manage::UserOptions::default();
+    ) -> Result<std::sync::Arc<dyn simplejwt::sql::manage::ManageUsers>, String> {
+        let options = simplejwt::sql::manage::UserOptions::default();
         let database = self.database().await;
-        let opened = simplejwt::users::mysql::MysqlUsers::open(&database, table, pool, options);
+        let opened = simplejwt::mysql::MysqlUsers::open(&database, table, pool, options);
         Ok(std::sync::Arc::new(opened.await.map_err(|error| error.to_string())?))
     }
 
@@ -316,7 +316,7 @@ impl crate::columns::Place for World {
     }
 }
 
-crate::columns::columns_tests!(World::new().await);
+crate::support::columns::columns_tests!(World::new().await);
 
 /// Databases as Django's were for years: what their character set lacks is nobody's.
 #[tokio::test]

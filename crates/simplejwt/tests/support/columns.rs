@@ -1,13 +1,13 @@
 //! What a table of users may look like, on every database: one list of cases.
 
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test uses its part")]
 
 use std::sync::Arc;
 
 use simplejwt::error::StoreErrorKind;
-use simplejwt::users::manage::{ManageError, ManageUsers, NewUser};
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
+use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
-use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Credentials, Timestamp, User};
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
@@ -741,42 +741,42 @@ macro_rules! columns_tests {
     ($place:expr) => {
         #[tokio::test]
         async fn what_users_are_found_by_is_unique() {
-            crate::columns::what_users_are_found_by_is_unique(&$place).await;
+            crate::support::columns::what_users_are_found_by_is_unique(&$place).await;
         }
 
         #[tokio::test]
         async fn users_may_be_a_view() {
-            crate::columns::users_may_be_a_view(&$place).await;
+            crate::support::columns::users_may_be_a_view(&$place).await;
         }
 
         #[tokio::test]
         async fn nobody_is_taken_for_another() {
-            crate::columns::nobody_is_taken_for_another(&$place).await;
+            crate::support::columns::nobody_is_taken_for_another(&$place).await;
         }
 
         #[tokio::test]
         async fn login_names_are_compared_by_the_columns_type() {
-            crate::columns::login_names_are_compared_by_the_columns_type(&$place).await;
+            crate::support::columns::login_names_are_compared_by_the_columns_type(&$place).await;
         }
 
         #[tokio::test]
         async fn names_are_stored_in_the_columns_type() {
-            crate::columns::names_are_stored_in_the_columns_type(&$place).await;
+            crate::support::columns::names_are_stored_in_the_columns_type(&$place).await;
         }
 
         #[tokio::test]
         async fn the_keys_type_is_the_columns() {
-            crate::columns::the_keys_type_is_the_columns(&$place).await;
+            crate::support::columns::the_keys_type_is_the_columns(&$place).await;
         }
 
         #[tokio::test]
         async fn registered_tokens_refer_to_the_key() {
-            crate::columns::registered_tokens_refer_to_the_key(&$place).await;
+            crate::support::columns::registered_tokens_refer_to_the_key(&$place).await;
         }
 
         #[tokio::test]
         async fn flags_are_read_and_written_in_their_type() {
-            crate::columns::flags_are_read_and_written_in_their_type(&$place).await;
+            crate::support::columns::flags_are_read_and_written_in_their_type(&$place).await;
         }
     };
 }

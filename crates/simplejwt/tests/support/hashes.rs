@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use simplejwt::users::manage::{ManageUsers, NewUser};
+use simplejwt::sql::manage::{ManageUsers, NewUser};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, Rehash, StoredKind, unusable_password,
 };

@@ -3,16 +3,23 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+pub(crate) mod certificates;
+pub(crate) mod columns;
 pub(crate) mod hashes;
 pub(crate) mod instance;
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod references;
+pub(crate) mod relay;
 pub(crate) mod rights;
 pub(crate) mod spelling;
+pub(crate) mod traffic;
 
 use simplejwt::Timestamp;
+use simplejwt::sql::manage::{ManageUsers, NewUser};
 use simplejwt::store::conformance::Task;
-use simplejwt::users::manage::{ManageUsers, NewUser};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
 
 /// When the tests take place.

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
 use serde_json::{Value, json};
-use simplejwt::users::manage::{ManageUsers, NewUser};
+use simplejwt::sql::manage::{ManageUsers, NewUser};
 use simplejwt::users::password::unusable_password;
 use simplejwt::{Timestamp, User};
 

@@ -1,0 +1,163 @@
+//! What gateways and OAuth's clients ask, on a real socket and with a configuration file.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, with their helpers")]
+
+use std::fs;
+use std::time::Duration;
+
+use crate::support::process::{Response, Server, run, run_with_input, stderr, stdout};
+use simplejwt::{Clock as _, SystemClock};
+use tempfile::TempDir;
+
+const SECRET: &str = "a-client-secret-that-is-long-enough";
+const CONFIGURATION: &str = r#"
+[server]
+bind = "127.0.0.1:0"
+
+[database]
+path = "db.sqlite3"
+
+[simple_jwt]
+signing_key = "a-secret-key-that-is-long-enough-for-hs256"
+token_blacklist = true
+
+[sessions]
+session_claim = true
+revocation = "feed"
+
+[password]
+pbkdf2_iterations = 1000
+"#;
+const CLIENTS: &str = r#"
+[gateway]
+headers = { "X-Auth-Session" = "sid", "X-Auth-Email" = "email" }
+
+[[oauth.clients]]
+id = "billing"
+secret_file = "billing-secret"
+"#;
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
+struct Site {
+    directory: TempDir,
+    file: String,
+}
+
+impl Site {
+    fn new(more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("simplejwt.toml");
+        fs::write(&path, format!("{CONFIGURATION}{more}")).unwrap();
+        fs::write(directory.path().join("billing-secret"), format!("{SECRET}\n")).unwrap();
+        let site = Self { file: path.to_str().unwrap().to_owned(), directory };
+        for (args, input) in [
+            (&["migrate"][..], ""),
+            (&["user", "add", "alice", "--password-stdin", "--no-validate"], "wonderland"),
+        ] {
+            let args: Vec<_> = args.iter().copied().chain(["--config", &site.file]).collect();
+            let output = run_with_input(&args, &[], input);
+            assert!(output.status.success(), "{}", stderr(&output));
+        }
+        site
+    }
+
+    fn serve(&self) -> Server {
+        Server::start(&["serve", "--config", &self.file], &[], self.directory.path())
+    }
+}
+
+fn log_in(server: &Server) -> (String, String) {
+    let response = server.post("/api/token/", r#"{"username":"alice","password":"wonderland"}"#);
+    assert_eq!(response.status, 200, "{response:?}");
+    (response.text("access"), response.text("refresh"))
+}
+
+fn ask(server: &Server, endpoint: &str, token: &str, secret: &str) -> Response {
+    let body = format!("token={token}&client_id=billing&client_secret={secret}");
+    server.request("POST", &format!("/api/token/{endpoint}"), &[FORM], &body)
+}
+
+#[test]
+fn a_gateway_is_told_who_it_is() {
+    let site = Site::new(CLIENTS);
+    let server = site.serve();
+    let (access, refresh) = log_in(&server);
+    let bearer = format!("Bearer {access}");
+    for (method, path, body) in [
+        ("GET", "/api/token/authenticate/", ""),
+        ("HEAD", "/api/token/authenticate", ""),
+        ("POST", "/api/token/authenticate/orders/?a=1", "{"),
+        ("OPTIONS", "/api/token/authenticate//", ""),
+    ] {
+        let answer = server.request(method, path, &[("Authorization", &bearer)], body);
+        assert_eq!(answer.status, 204, "{method} {path}: {answer:?}");
+        assert_eq!(answer.body, "");
+        for line in ["x-auth-user: 1", "x-auth-email: "] {
+            assert!(answer.head.lines().any(|other| other == line), "{line}: {answer:?}");
+        }
+        assert!(answer.head.contains("x-auth-session: "), "{answer:?}");
+        let refused = server.request(method, path, &[("Authorization", "Bearer x")], body);
+        assert_eq!(refused.status, 401, "{method} {path}");
+        assert!(refused.head.contains("www-authenticate: bearer realm="), "{refused:?}");
+    }
+    let logged_out =
+        server.post("/api/token/logout/", &format!(r#"{{"refresh":"{refresh}"}}"#)).status;
+    assert_eq!(logged_out, 200);
+    let until = SystemClock.now() + Duration::from_secs(5);
+    let headers = [("Authorization", bearer.as_str())];
+    while server.request("GET", "/api/token/authenticate/", &headers, "").status == 204 {
+        assert!(SystemClock.now() < until, "it still gets through");
+    }
+    assert!(server.stop().success());
+}
+
+#[test]
+fn tokens_are_introspected_and_revoked() {
+    let site = Site::new(CLIENTS);
+    let server = site.serve();
+    let (access, refresh) = log_in(&server);
+    let active = |token: &str| {
+        let answer = ask(&server, "introspect/", token, SECRET);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["active"].as_bool().unwrap()
+    };
+    assert!(active(&access) && active(&refresh));
+    assert_eq!(ask(&server, "introspect", &access, SECRET).status, 200, "without a slash");
+    for endpoint in ["introspect/", "revoke/"] {
+        let refused = ask(&server, endpoint, &refresh, "another");
+        assert_eq!((refused.status, refused.text("error")), (401, "invalid_client".into()));
+    }
+    assert!(active(&refresh));
+    assert_eq!(ask(&server, "revoke/", &access, SECRET).status, 200);
+    assert!(!active(&access) && active(&refresh));
+    let answer = ask(&server, "revoke", &refresh, SECRET);
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert!(!active(&refresh));
+    assert!(server.stop().success());
+}
+
+#[test]
+fn without_clients_these_endpoints_are_not_there() {
+    let site = Site::new("");
+    let server = site.serve();
+    for endpoint in ["introspect/", "revoke/", "introspect", "revoke"] {
+        let answer = ask(&server, endpoint, "x", SECRET);
+        assert_eq!((answer.status, answer.body.as_str()), (404, r#"{"detail":"Not found."}"#));
+    }
+    assert!(server.stop().success());
+}
+
+#[test]
+fn the_secret_is_neither_printed_nor_too_short() {
+    let site = Site::new(CLIENTS);
+    let printed = run(&["config", "print", "--config", &site.file], &[]);
+    let text = stdout(&printed);
+    assert!(printed.status.success() && text.contains(r#"clients = "(secret)""#), "{text}");
+    assert!(text.contains(r#"X-Auth-Email = "email""#), "{text}");
+    assert!(!text.contains(SECRET) && !text.contains("billing-secret"), "{text}");
+    fs::write(site.directory.path().join("billing-secret"), "too-short\n").unwrap();
+    let refused = run(&["serve", "--config", &site.file], &[]);
+    let told = stderr(&refused);
+    assert!(!refused.status.success() && told.contains("shorter than 32"), "{told}");
+    assert!(!told.contains("too-short"), "{told}");
+}

@@ -1,0 +1,9 @@
+//! Sessions by several processes on each database: races, spent tokens, sizes.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+mod races;
+mod sizes;
+#[path = "../support/mod.rs"]
+mod support;
+mod traps;

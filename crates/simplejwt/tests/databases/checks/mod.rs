@@ -1,0 +1,29 @@
+//! `check`: whatever a database lacks is named, with the line that mends it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+mod alterations;
+mod definition;
+mod inherited;
+mod mysql;
+mod postgres;
+mod rights;
+mod sqlite;
+mod users;
+
+use simplejwt::Settings;
+use simplejwt::sql::check::{Problems, Uses};
+
+/// Everything that a server may do.
+fn every_use() -> Uses {
+    let settings =
+        Settings { token_blacklist: true, update_last_login: true, ..Settings::default() };
+    let uses = Uses::of(&settings);
+    assert!(uses.sessions && uses.purge && uses.last_login);
+    uses
+}
+
+/// Each problem as text.
+fn texts(problems: &Problems) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
+}

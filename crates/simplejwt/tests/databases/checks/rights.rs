@@ -1,0 +1,381 @@
+//! Roles that may do what docs/operations.md says and nothing else.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable as _;
+use simplejwt::mysql::MysqlUsers;
+use simplejwt::mysql::{MysqlDatabase, MysqlOptions, MysqlStore};
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore};
+use simplejwt::sql::check::{Problems, Severity};
+use simplejwt::sql::manage::{ManageUsers, UserOptions};
+use simplejwt::sql::table::UserTable;
+use simplejwt::store::retention::Retention;
+use simplejwt::store::session::{
+    AccessClaims, Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession,
+    Opening, Refreshing, Revocation, SessionLimit, SessionRefresh, Subject, Which,
+};
+use simplejwt::store::{FlushExpired, OutstandingToken, Rotation, TokenStore as _};
+use simplejwt::{SessionStore, Settings, Timestamp};
+
+use super::{mysql, postgres, texts};
+use crate::support::mysql::World;
+use crate::support::postgres::{Database, VARIABLE, execute};
+use crate::support::{NOW, hashing_pool, server};
+
+const PAGE: &str = include_str!("../../../../../docs/operations.md");
+
+/// The statements of a block of the page.
+fn grants(heading: &str) -> Vec<&'static str> {
+    let (_, page) = PAGE.split_once("## Rights in the database").unwrap();
+    let (_, block) = page.split_once(heading).unwrap();
+    let block = block.split("```sql\n").nth(1).unwrap().split("```").next().unwrap();
+    block.lines().filter(|line| line.starts_with("GRANT")).collect()
+}
+
+/// Each right on each table, out of such statements.
+fn single(grants: &[&str]) -> Vec<(String, String)> {
+    let mut rights = Vec::new();
+    for grant in grants {
+        let (words, rest) = grant.strip_prefix("GRANT ").unwrap().split_once(" ON ").unwrap();
+        let tables = rest.split_once(" TO ").unwrap().0;
+        for table in tables.split(", ") {
+            for word in words.replace("password, last_login", "password+last_login").split(", ") {
+                for column in
+                    word.replace("(password+last_login)", "(password)|(last_login)").split('|')
+                {
+                    let word = match column.starts_with('(') {
+                        true => format!("UPDATE {column}"),
+                        false => column.to_owned(),
+                    };
+                    rights.push((word, table.to_owned()));
+                }
+            }
+        }
+    }
+    rights
+}
+
+/// A role with these rights on a migrated database; its URL. Dropped with the guard.
+struct Role {
+    name: String,
+    database: Database,
+    url: String,
+}
+
+impl Role {
+    async fn with(grants: &[&str], suffix: &str) -> Self {
+        let database = Database::migrated().await;
+        let name = format!("checks_{}_{suffix}", std::process::id());
+        let mut sql = format!(
+            "DROP ROLE IF EXISTS {name}; CREATE ROLE {name} LOGIN PASSWORD 'secret'; \
+             REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC;"
+        );
+        for grant in grants {
+            sql.push_str(&grant.replace("TO tokens", &format!("TO {name}")));
+        }
+        execute(&database.url, &sql).await;
+        let (_, host) = database.url.rsplit_once('@').unwrap();
+        let url = format!("postgres://{name}:secret@{host}");
+        Self { name, database, url }
+    }
+
+    async fn connect(&self) -> PostgresDatabase {
+        PostgresDatabase::connect(&self.url, PostgresOptions::default()).await.unwrap()
+    }
+
+    async fn gone(self) {
+        execute(&self.database.url, &format!("DROP OWNED BY {}", self.name)).await;
+        drop(self.database);
+        execute(&server(VARIABLE), &format!("DROP ROLE {}", self.name)).await;
+    }
+}
+
+fn is_told(problems: &Problems, right: &str, table: &str) -> bool {
+    let word = right.split(' ').next().unwrap();
+    let column = right.split_once('(').map(|(_, column)| column.trim_end_matches(')'));
+    texts(problems).iter().any(|text| {
+        text.contains(&format!("may not {word}"))
+            && text.contains(&format!("on \"{table}\""))
+            && text.contains(&format!("GRANT {word}"))
+            && column.is_none_or(|column| text.contains(column))
+    })
+}
+
+#[tokio::test]
+async fn postgres_names_each_right_that_is_missing() {
+    let grants = grants("PostgreSQL:");
+    let role = Role::with(&grants, "each").await;
+    let (database, owner) = (role.connect().await, role.database.client().await);
+    assert_eq!(texts(&postgres::checked(&database).await), [""; 0]);
+    let rights = single(&grants);
+    assert!(rights.len() > 20, "{rights:?}");
+    for (right, table) in rights {
+        let revoke = format!("REVOKE {right} ON {table} FROM {}", role.name);
+        owner.batch_execute(&revoke).await.unwrap();
+        let problems = postgres::checked(&database).await;
+        assert!(is_told(&problems, &right, &table), "{right} {table}: {problems}");
+        assert!(
+            problems.iter().all(|problem| problem.table.as_ref() == Some(&table)),
+            "{problems}"
+        );
+        for problem in &problems {
+            owner.batch_execute(&problem.remedy).await.unwrap();
+        }
+        assert_eq!(texts(&postgres::checked(&database).await), [""; 0], "{right} {table}");
+    }
+    // All at once.
+    let all = format!("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}", role.name);
+    owner.batch_execute(&all).await.unwrap();
+    let problems = postgres::checked(&database).await;
+    assert!(problems.iter().count() > 15, "{problems}");
+    for problem in &problems {
+        owner.batch_execute(&problem.remedy).await.unwrap();
+    }
+    assert_eq!(texts(&postgres::checked(&database).await), [""; 0]);
+    drop(owner);
+    role.gone().await;
+}
+
+#[tokio::test]
+async fn postgres_names_schemas_sequences_and_policies() {
+    let role = Role::with(&grants("PostgreSQL:"), "other").await;
+    let (database, owner) = (role.connect().await, role.database.client().await);
+    for (sql, expected) in [
+        (
+            "REVOKE USAGE ON SCHEMA public FROM PUBLIC".to_owned(),
+            "may not use the schema \"public\"",
+        ),
+        (
+            "CREATE SEQUENCE old_id; ALTER TABLE token_blacklist_blacklistedtoken ALTER id DROP \
+             IDENTITY, ALTER id SET DEFAULT nextval('old_id')"
+                .to_owned(),
+            "may not draw numbers from the sequence old_id",
+        ),
+        (
+            "ALTER TABLE token_blacklist_blacklistedtoken ENABLE ROW LEVEL SECURITY".to_owned(),
+            "row level security hides rows of the table \"token_blacklist_blacklistedtoken\"",
+        ),
+        (
+            format!("ALTER ROLE {} CONNECTION LIMIT 3", role.name),
+            "the role's CONNECTION LIMIT leaves 3 connections, and each process may open 16",
+        ),
+    ] {
+        owner.batch_execute(&sql).await.unwrap();
+        let problems = postgres::checked(&database).await;
+        assert!(texts(&problems).iter().any(|text| text.contains(expected)), "{sql}: {problems}");
+        for problem in problems.iter().filter(|problem| problem.remedy.ends_with(';')) {
+            owner.batch_execute(&problem.remedy).await.unwrap();
+        }
+        let left = postgres::checked(&database).await;
+        assert!(!left.has_errors(), "{sql}: {left}");
+    }
+    drop(owner);
+    role.gone().await;
+}
+
+#[tokio::test]
+async fn postgres_needs_no_more_than_that() {
+    let role = Role::with(&grants("PostgreSQL:"), "all").await;
+    let database = role.connect().await;
+    let store = PostgresStore::open(&database, &UserTable::default()).await.unwrap();
+    let options = UserOptions::default();
+    let users = PostgresUsers::open(&database, UserTable::default(), hashing_pool(), options);
+    everything(&store, &users.await.unwrap()).await;
+    drop((store, database));
+    role.gone().await;
+}
+
+fn token(jti: &str) -> OutstandingToken {
+    OutstandingToken {
+        user_id: Some("1".into()),
+        created_at: NOW,
+        expires_at: Timestamp::from_secs(NOW.as_secs() + 3600),
+        ..expired(jti)
+    }
+}
+
+/// What logins, refreshes, logouts and the purge do.
+async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
+    let session = |id: &str| NewSession {
+        id: id.into(),
+        user_id: "1".into(),
+        client: Client::new(Some("203.0.113.7"), Some("a browser")),
+        password: Some("print".into()),
+    };
+    let horizon = Horizon { refresh: NOW, access: NOW };
+    let open = |id: &str, limit| OpenSession {
+        session: session(id),
+        token: token(id),
+        expires_at: token(id).expires_at,
+        limit,
+        at: NOW,
+        horizon,
+    };
+    let refresh = |id: &str, next, at| SessionRefresh {
+        token: token(id),
+        next,
+        session: session(id),
+        grace: Duration::ZERO,
+        tolerance: Duration::ZERO,
+        idle: None,
+        lifetime: None,
+        at,
+        horizon,
+    };
+    let rotated = |jti: &str| NextToken::Rotated { token: token(jti), access_jti: "x".into() };
+    let later = NOW + Duration::from_secs(120);
+
+    store.ping().await.unwrap();
+    store.ping_sessions(NOW).await.unwrap();
+    users.ping(true).await.unwrap();
+    users.update_last_login(&"1".into(), NOW).await.unwrap();
+    users.set_password("one", "!").await.unwrap();
+    for limit in [None, Some(SessionLimit::EvictOldest(1))] {
+        let id = if limit.is_none() { "a" } else { "b" };
+        let evicted = u64::from(limit.is_some());
+        assert_eq!(store.open(&open(id, limit)).await.unwrap(), Opening::Opened { evicted });
+    }
+    for (jti, next, at, expected) in [
+        ("b", rotated("b2"), NOW, Refreshing::Refreshed),
+        ("b2", NextToken::None, later, Refreshing::Refreshed),
+        ("b2", NextToken::Added(token("b3")), later, Refreshing::Refreshed),
+        // From before there were sessions.
+        ("c", rotated("c2"), NOW, Refreshing::Refreshed),
+        ("c", rotated("c3"), later, Refreshing::Reused),
+    ] {
+        assert_eq!(store.refresh(&refresh(jti, next, at)).await.unwrap(), expected, "{jti}");
+    }
+    store.password_rehashed(&"1".into(), "print", "other").await.unwrap();
+    assert!(store.session("b").await.unwrap().is_some());
+    assert!(store.session_of("b").await.unwrap().is_some());
+    assert!(store.is_spent("b").await.unwrap());
+    assert_eq!(store.sessions(&"1".into(), NOW).await.unwrap().len(), 1);
+    let which = Which::All { user_id: "1".into(), except: None };
+    let ending = EndSessions { which, reason: EndReason::Logout, at: NOW, horizon };
+    assert_eq!(store.end_sessions(&ending).await.unwrap(), 1);
+    let revocation =
+        Revocation { subject: Subject::Token("x".into()), revoked_at: NOW, expires_at: later };
+    store.revoke(&revocation).await.unwrap();
+    assert!(!store.revocations(0, 10, NOW).await.unwrap().entries.is_empty());
+    let access = AccessClaims {
+        jti: Some("x".into()),
+        session: None,
+        user_id: Some("1".into()),
+        issued_at: Some(NOW),
+    };
+    assert!(store.is_revoked(&access, NOW).await.unwrap());
+    assert!(store.lease("purge", "me", NOW, later).await.unwrap());
+
+    store.record(&token("d")).await.unwrap();
+    assert_eq!(store.rotate(&token("d"), &token("e"), NOW).await.unwrap(), Rotation::Rotated);
+    assert_eq!(store.rotate(&token("f"), &token("g"), NOW).await.unwrap(), Rotation::Rotated);
+    assert_eq!(store.blacklist_all(&"1".into(), NOW).await.unwrap(), 2);
+    assert!(store.is_blacklisted("e").await.unwrap());
+    assert!(!store.newest(5).await.unwrap().is_empty());
+    store.record(&expired("old")).await.unwrap();
+    let retention = Retention::of(&Settings::default());
+    let flushed = store.flush_expired(&FlushExpired::new(retention, NOW, 100)).await.unwrap();
+    assert_eq!(flushed.deleted, 1);
+    let end = Timestamp::from_secs(NOW.as_secs() + 100_000);
+    while store.flush_sessions(end, 100).await.unwrap() > 0 {}
+}
+
+/// A token that expired long ago.
+fn expired(jti: &str) -> OutstandingToken {
+    OutstandingToken {
+        jti: jti.to_owned(),
+        token: format!("header.{jti}.signature"),
+        user_id: None,
+        created_at: Timestamp::from_secs(1_000),
+        expires_at: Timestamp::from_secs(2_000),
+    }
+}
+
+#[tokio::test]
+async fn flushing_needs_what_djangos_needs() {
+    let grants = [
+        "GRANT SELECT ON auth_user TO tokens;",
+        "GRANT SELECT, DELETE ON token_blacklist_outstandingtoken TO tokens;",
+        "GRANT SELECT, DELETE ON token_blacklist_blacklistedtoken TO tokens;",
+    ];
+    let role = Role::with(&grants, "flush").await;
+    let owners = role.database.store().await;
+    for jti in ["a", "b"] {
+        owners.record(&expired(jti)).await.unwrap();
+    }
+    let _ = owners.blacklist(&expired("b"), NOW).await.unwrap();
+    let database = role.connect().await;
+    let store = PostgresStore::open(&database, &UserTable::default()).await.unwrap();
+    let retention = Retention::of(&Settings::default());
+    let flushed = store.flush_expired(&FlushExpired::new(retention, NOW, 100)).await.unwrap();
+    assert_eq!(flushed.deleted, 2);
+    // It may not do more.
+    assert!(store.ping().await.is_err());
+    drop((store, owners, database));
+    role.gone().await;
+}
+
+#[tokio::test]
+async fn mysql_names_each_right_that_is_missing_and_needs_no_more() {
+    let world = World::new().await;
+    drop(world.store().await);
+    let name = format!("checks_{}", std::process::id());
+    let account = format!("'{name}'@'%'");
+    let mut owner = world.conn().await;
+    let statements = [
+        format!("DROP USER IF EXISTS {account}"),
+        format!("CREATE USER {account} IDENTIFIED BY 'secret'"),
+    ];
+    for sql in statements {
+        owner.query_drop(sql).await.unwrap();
+    }
+    let grants: Vec<String> = grants("MySQL and MariaDB")
+        .iter()
+        .map(|grant| {
+            grant.replace("app.", &format!("{}.", world.name)).replace("'tokens'@'%'", &account)
+        })
+        .collect();
+    for grant in &grants {
+        owner.query_drop(grant).await.unwrap();
+    }
+    let (_, host) = world.url.rsplit_once('@').unwrap();
+    let url = format!("mysql://{name}:secret@{host}");
+    let connect = || async { MysqlDatabase::connect(&url, MysqlOptions::default()).await.unwrap() };
+    let database = connect().await;
+    assert_eq!(texts(&mysql::checked(&database).await), [""; 0]);
+
+    let grants: Vec<&str> = grants.iter().map(String::as_str).collect();
+    for (right, table) in single(&grants) {
+        let table = table.split_once('.').unwrap().1;
+        let revoke = format!("REVOKE {right} ON {}.{table} FROM {account}", world.name);
+        owner.query_drop(revoke).await.unwrap();
+        let problems = mysql::checked(&database).await;
+        assert!(is_told(&problems, &right, table), "{right} {table}: {problems}");
+        let is_its =
+            |problem: &simplejwt::sql::check::Problem| problem.table.as_deref() == Some(table);
+        assert!(problems.iter().all(is_its), "{right} {table}: {problems}");
+        for problem in &problems {
+            let done = owner.query_drop(&problem.remedy).await;
+            done.unwrap_or_else(|error| panic!("{right} {table}: {problem}: {error}"));
+        }
+        assert_eq!(texts(&mysql::checked(&database).await), [""; 0], "{right} {table}");
+    }
+
+    let store = MysqlStore::open(&database, &UserTable::default()).await.unwrap();
+    let options = UserOptions::default();
+    let users = MysqlUsers::open(&database, UserTable::default(), hashing_pool(), options);
+    everything(&store, &users.await.unwrap()).await;
+
+    owner.query_drop(format!("REVOKE ALL PRIVILEGES, GRANT OPTION FROM {account}")).await.unwrap();
+    owner.query_drop(format!("GRANT CREATE ON {}.* TO {account}", world.name)).await.unwrap();
+    let problems = mysql::checked(&connect().await).await;
+    assert!(problems.iter().count() > 15, "{problems}");
+    assert!(problems.iter().all(|problem| problem.what.contains("may not")), "{problems}");
+    assert_eq!(problems.iter().next().unwrap().severity, Severity::Error);
+    for problem in &problems {
+        owner.query_drop(&problem.remedy).await.unwrap();
+    }
+    assert_eq!(texts(&mysql::checked(&connect().await).await), [""; 0]);
+    owner.query_drop(format!("DROP USER {account}")).await.unwrap();
+}

@@ -1,0 +1,250 @@
+//! `introspect/`: what a token is worth (RFC 7662).
+
+use serde_json::{Value, json};
+use simplejwt::service::{Auth, TokenPair};
+use simplejwt::settings::{Audience, TokenClass};
+use simplejwt::store::memory::MemoryStore;
+use simplejwt::store::session::{EndReason, Which};
+use simplejwt::{Access, Refresh, Settings, Sliding, TokenType};
+
+use super::web::{Unreachable, ask};
+use crate::world::{World, alice, claims, credentials, seconds, worlds};
+
+const PATH: &str = "/api/token/introspect/";
+
+async fn introspect(auth: &Auth, token: &str) -> Value {
+    let answer = ask(auth, PATH, token).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()
+}
+
+async fn assert_inactive(auth: &Auth, token: &str, why: &str) {
+    let answer = ask(auth, PATH, token).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"active":false}"#), "{why}");
+}
+
+async fn is_active(auth: &Auth, token: &str) -> bool {
+    introspect(auth, token).await["active"].as_bool().unwrap()
+}
+
+fn named(settings: &mut Settings) {
+    settings.sessions.session_claim = true;
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_good_token() {
+    let change = |settings: &mut Settings| {
+        named(settings);
+        settings.issuer = Some("https://example.org".into());
+        settings.audience = Some(Audience::Many(vec!["a".into(), "b".into()]));
+    };
+    for world in worlds(change).await {
+        let pair = world.log_in().await;
+        for (token, kind) in [(&pair.access, "access"), (&pair.refresh, "refresh")] {
+            let own = claims(token);
+            let mut expected = json!({
+                "active": true, "sub": "1", "username": "alice", "exp": own["exp"],
+                "iat": own["iat"], "aud": ["a", "b"], "iss": "https://example.org",
+                "jti": own["jti"], "sid": own["sid"], "simplejwt_token_type": kind,
+            });
+            if kind == "access" {
+                expected["token_type"] = "Bearer".into();
+            }
+            assert_eq!(introspect(&world.auth, token).await, expected, "{kind}");
+        }
+        let more = world.auth.tokens().issue_with::<Access>("1", |claims| {
+            claims.set("scope", ["read", "write"]).unwrap();
+            claims.set("client_id", "web").unwrap();
+            claims.set("nbf", 1).unwrap();
+            claims.set("secret_of_ours", "hidden").unwrap();
+            claims.set("active", false).unwrap();
+        });
+        let more = world.auth.tokens().encode(&more).unwrap();
+        // One of ours that names no session.
+        let said = introspect(&world.auth, &more).await;
+        assert_eq!((&said["scope"], &said["client_id"]), (&json!("read write"), &json!("web")));
+        assert_eq!((&said["nbf"], &said["active"]), (&json!(1), &json!(true)));
+        assert_eq!(said.get("secret_of_ours"), None);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_good_is_inactive_and_nothing_more() {
+    enum Invite {}
+    impl TokenType for Invite {
+        const NAME: &'static str = "invite";
+        fn lifetime(_: &Settings) -> std::time::Duration {
+            seconds(100)
+        }
+    }
+    for world in worlds(named).await {
+        let pair = world.log_in().await;
+        let tokens = world.auth.tokens();
+        let invite = tokens.encode(&tokens.issue::<Invite>("1")).unwrap();
+        let unknown_user = tokens.encode(&tokens.issue::<Access>("77")).unwrap();
+        let mut forged = pair.access.clone();
+        forged.push('A');
+        for (token, why) in [
+            ("x", "no token"),
+            (forged.as_str(), "signature"),
+            (&invite, "an application's own kind"),
+            (&unknown_user, "a user who isn't there"),
+        ] {
+            assert_inactive(&world.auth, token, why).await;
+        }
+        let next = world.next(&pair.refresh).await;
+        assert_inactive(&world.auth, &pair.refresh, "rotated away").await;
+        assert!(is_active(&world.auth, &next.refresh).await);
+        assert!(is_active(&world.auth, &pair.access).await);
+        world.change("alice", |user| user.is_active = false).await;
+        for token in [&next.refresh, &next.access] {
+            assert_inactive(&world.auth, token, "inactive user").await;
+        }
+        world.change("alice", |user| user.is_active = true).await;
+        assert!(is_active(&world.auth, &next.refresh).await);
+        world.advance(seconds(301));
+        assert_inactive(&world.auth, &next.access, "expired").await;
+        assert!(is_active(&world.auth, &next.refresh).await);
+        world.advance(seconds(86_400));
+        assert_inactive(&world.auth, &next.refresh, "expired").await;
+    }
+}
+
+#[tokio::test]
+async fn an_ended_session_shows_at_once_also_where_requests_go_by_the_token_alone() {
+    for world in worlds(named).await {
+        let (pair, other) = (world.log_in().await, world.log_in().await);
+        world.auth.blacklist(&pair.refresh).await.unwrap();
+        for token in [&pair.access, &pair.refresh] {
+            assert_inactive(&world.auth, token, "logged out").await;
+        }
+        assert!(is_active(&world.auth, &other.access).await, "{}", world.name());
+        // One that was issued elsewhere, in that session, and hasn't been seen here.
+        let session = claims(&pair.refresh)["sid"].clone();
+        let unseen = world.auth.tokens().issue_with::<Refresh>("1", |claims| {
+            claims.set("sid", &session).unwrap();
+        });
+        let unseen = world.auth.tokens().encode(&unseen).unwrap();
+        assert_inactive(&world.auth, &unseen, "names an ended session").await;
+        let which = Which::All { user_id: alice(), except: None };
+        world.auth.end_sessions(which, EndReason::Staff).await.unwrap();
+        assert_inactive(&world.auth, &other.access, "all ended").await;
+        assert_inactive(&world.auth, &other.refresh, "all ended").await;
+    }
+}
+
+/// Its session would be ended by the next refresh.
+#[tokio::test]
+async fn a_session_that_idled_or_lasted_too_long_is_over() {
+    let (idle, lifetime) = (Some(seconds(1_000)), Some(seconds(1_500)));
+    for world in worlds(|settings| {
+        settings.sessions.idle_lifetime = idle;
+        settings.sessions.lifetime = lifetime;
+    })
+    .await
+    {
+        let first = world.log_in().await;
+        world.advance(seconds(999));
+        assert!(is_active(&world.auth, &first.refresh).await);
+        let second = world.next(&first.refresh).await;
+        world.advance(seconds(500));
+        assert!(is_active(&world.auth, &second.refresh).await);
+        world.advance(seconds(1));
+        assert_inactive(&world.auth, &second.refresh, "lasted too long").await;
+        let idle = world.log_in().await;
+        world.advance(seconds(1_000));
+        assert_inactive(&world.auth, &idle.refresh, "idle").await;
+    }
+}
+
+#[tokio::test]
+async fn the_password_counts_where_tokens_carry_its_fingerprint() {
+    for world in worlds(|settings| settings.check_revoke_token = true).await {
+        let pair = world.log_in().await;
+        assert!(is_active(&world.auth, &pair.access).await);
+        world.set_password("alice", "another").await;
+        for token in [&pair.access, &pair.refresh] {
+            assert_inactive(&world.auth, token, "password changed").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn sliding_tokens_and_tokens_without_a_kind() {
+    let sliding = |settings: &mut Settings| settings.auth_token_classes = vec![TokenClass::Sliding];
+    for world in worlds(sliding).await {
+        let token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap();
+        let said = introspect(&world.auth, &token).await;
+        assert_eq!((&said["token_type"], &said["active"]), (&json!("Bearer"), &json!(true)));
+        assert_eq!(said["simplejwt_token_type"], "sliding");
+        let access = world.auth.tokens().issue::<Access>("1");
+        let access = world.auth.tokens().encode(&access).unwrap();
+        let said = introspect(&world.auth, &access).await;
+        assert_eq!(said.get("token_type"), None, "no route takes it");
+    }
+    for world in worlds(|settings| settings.token_type_claim = None).await {
+        let pair = world.log_in().await;
+        let said = introspect(&world.auth, &pair.refresh).await;
+        assert_eq!((&said["token_type"], &said["active"]), (&json!("Bearer"), &json!(true)));
+        assert_eq!(said.get("simplejwt_token_type"), None);
+        world.auth.blacklist(&pair.refresh).await.unwrap();
+        assert_inactive(&world.auth, &pair.refresh, "blacklisted").await;
+    }
+}
+
+/// A claim of the same name that somebody else writes.
+#[tokio::test]
+async fn a_sid_that_is_not_ours_names_no_session() {
+    for world in worlds(|_| ()).await {
+        let tokens = world.auth.tokens();
+        let access = tokens.issue_with::<Access>("1", |c| c.set("sid", "theirs").unwrap());
+        assert!(is_active(&world.auth, &tokens.encode(&access).unwrap()).await);
+        let refresh = tokens.issue_with::<Refresh>("1", |c| c.set("sid", "theirs").unwrap());
+        assert!(is_active(&world.auth, &tokens.encode(&refresh).unwrap()).await);
+    }
+}
+
+#[tokio::test]
+async fn without_users_and_store_the_token_is_all_there_is() {
+    for world in worlds(|_| ()).await {
+        let pair: TokenPair = world.log_in().await;
+        let plain = without_blacklist(&world);
+        let said = introspect(&plain, &pair.access).await;
+        assert_eq!((&said["active"], said.get("username")), (&json!(true), None));
+        assert!(is_active(&plain, &pair.refresh).await);
+        let slides = world.auth.tokens().issue::<Sliding>("1");
+        assert!(is_active(&plain, &world.auth.tokens().encode(&slides).unwrap()).await);
+    }
+}
+
+fn without_blacklist(world: &World) -> Auth {
+    let settings = Settings {
+        token_blacklist: false,
+        rotate_refresh_tokens: false,
+        blacklist_after_rotation: false,
+        ..world.settings.clone()
+    };
+    let keys = settings.key_set().unwrap();
+    Auth::new(simplejwt::Tokens::with(settings, keys, world.clock.clone()).unwrap())
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_no_answer_about_the_token() {
+    for world in worlds(|_| ()).await {
+        let lost = world.auth.clone().with_users(Unreachable);
+        let answer = ask(&lost, PATH, &world.log_in().await.access).await;
+        assert_eq!(
+            (answer.status, answer.json()),
+            (503, json!({"error": "temporarily_unavailable"}))
+        );
+        assert!(answer.header("retry-after").is_some());
+        assert_eq!(answer.header("www-authenticate"), None);
+        let pair = world.log_in().await;
+        let tokens = world.auth.tokens().clone();
+        let missing = Auth::new(tokens.clone());
+        let answer = ask(&missing, PATH, &pair.refresh).await;
+        assert_eq!((answer.status, answer.json()), (501, json!({"error": "server_error"})));
+        let other = Auth::new(tokens).with_sessions(MemoryStore::default());
+        assert!(is_active(&other, &pair.refresh).await, "it has never heard of it");
+    }
+}

@@ -1,0 +1,14 @@
+//! Sessions through `Auth`, with a clock that is moved by hand, in memory and in SQLite.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+mod claims;
+mod ends;
+mod feed;
+mod ids;
+mod limits;
+mod owners;
+mod retention;
+mod spent;
+mod tokens;
+mod traps;

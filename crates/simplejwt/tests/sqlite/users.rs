@@ -1,0 +1,603 @@
+//! Users in an SQLite file.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
+use simplejwt::sql::table::{KeyKind, UserTable};
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
+use simplejwt::users::password::{
+    Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
+};
+use simplejwt::{Credentials, Timestamp, UserStore as _};
+use tempfile::TempDir;
+
+use crate::support::{columns, hashes, rights, spelling};
+
+const DJANGO: &str = include_str!("../fixtures/django_sqlite.sql");
+const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
+
+struct Site {
+    users: SqliteUsers,
+    hashers: Hashers,
+    raw: Connection,
+    directory: TempDir,
+}
+
+fn hashers(list: &[Hasher]) -> Hashers {
+    let parameters = Parameters { pbkdf2_iterations: 10, ..Parameters::default() };
+    Hashers::new(list.iter().copied()).unwrap().with_parameters(parameters).unwrap()
+}
+
+fn site(sql: &str, table: UserTable, list: &[Hasher], options: UserOptions) -> Site {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db.sqlite3");
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch(sql).unwrap();
+    let database = SqliteDatabase::open(path, SqliteOptions::default()).unwrap();
+    let hashers = hashers(list);
+    let pool = HashingPool::new(hashers.clone(), PoolOptions { threads: 1, waiting: 9 }).unwrap();
+    let users = SqliteUsers::open(&database, table, pool, options).unwrap();
+    Site { users, hashers, raw, directory }
+}
+
+/// Django's database, whose hashes are of the preferred kind.
+fn django() -> Site {
+    site(DJANGO, UserTable::default(), &[Hasher::Md5], UserOptions::default())
+}
+
+impl Site {
+    fn column(&self, column: &str, username: &str) -> rusqlite::types::Value {
+        let sql = format!("SELECT {column} FROM auth_user WHERE username = ?1");
+        self.raw.query_row(&sql, [username], |row| row.get(0)).unwrap()
+    }
+
+    fn text(&self, column: &str, username: &str) -> String {
+        match self.column(column, username) {
+            rusqlite::types::Value::Text(text) => text,
+            other => panic!("{column} is {other:?}"),
+        }
+    }
+
+    async fn login(&self, username: &str, password: &str) -> Option<simplejwt::User> {
+        self.users.authenticate(&Credentials::new(username, password)).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn only_an_active_user_with_the_right_password_logs_in_and_all_cost_the_same() {
+    let site = django();
+    for (username, password, expected) in [
+        ("alice", "correct horse", true),
+        ("alice", "correct horse ", false),
+        ("Alice", "correct horse", false),
+        ("alice ", "correct horse", false),
+        ("carol", "correct horse", false),
+        ("", "", false),
+        ("bob", "battery staple", false),
+        ("bob", "wrong", false),
+    ] {
+        let before = site.hashers.computations();
+        let user = site.login(username, password).await;
+        assert_eq!(user.is_some(), expected, "{username:?} {password:?}");
+        assert_eq!(site.hashers.computations(), before + 1, "{username:?} {password:?}");
+    }
+    let alice = site.login("alice", "correct horse").await.unwrap();
+    assert_eq!((alice.id.as_str(), alice.username.as_str()), ("1", "alice"));
+    assert!(alice.is_active && !alice.is_staff && !alice.is_superuser);
+    assert_eq!(alice.password, site.text("password", "alice"));
+}
+
+#[tokio::test]
+async fn inactive_users_log_in_where_that_is_allowed() {
+    let options = UserOptions { allow_inactive_login: true };
+    let site = site(DJANGO, UserTable::default(), &[Hasher::Md5], options);
+    assert!(!site.login("bob", "battery staple").await.unwrap().is_active);
+    assert!(site.login("bob", "wrong").await.is_none());
+}
+
+#[tokio::test]
+async fn users_are_found_by_the_canonical_form_of_their_key() {
+    let site = django();
+    let find = async |id: &str| site.users.find(&id.into()).await.unwrap();
+    assert_eq!(find("1").await.unwrap().username, "alice");
+    assert!(!find("2").await.unwrap().is_active, "inactive ones too");
+    for id in ["3", "", "01", "+1", " 1", "1.0", "abc", "9223372036854775808", "1 OR 1=1"] {
+        assert!(find(id).await.is_none(), "{id:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_outdated_hash_is_rewritten_and_the_new_one_returned() {
+    let list = [Hasher::Pbkdf2Sha256, Hasher::Md5];
+    let site = site(DJANGO, UserTable::default(), &list, UserOptions::default());
+    assert!(site.login("alice", "wrong").await.is_none());
+    assert!(site.text("password", "alice").starts_with("md5$"), "a wrong password rewrites");
+    let alice = site.login("alice", "correct horse").await.unwrap();
+    let stored = site.text("password", "alice");
+    assert!(stored.starts_with("pbkdf2_sha256$10$"), "{stored}");
+    assert_eq!(alice.password, stored);
+    assert_eq!(site.login("alice", "correct horse").await.unwrap().password, stored);
+    // As in Django: the password was right, so an inactive user's hash is rewritten as well.
+    assert!(site.login("bob", "battery staple").await.is_none());
+    assert!(site.text("password", "bob").starts_with("pbkdf2_sha256$"));
+}
+
+#[tokio::test]
+async fn a_login_outlives_a_rewrite_that_fails() {
+    let list = [Hasher::Pbkdf2Sha256, Hasher::Md5];
+    let site = site(DJANGO, UserTable::default(), &list, UserOptions::default());
+    site.raw
+        .execute_batch(
+            "CREATE TRIGGER no BEFORE UPDATE ON auth_user BEGIN SELECT raise(ABORT, 'no'); END",
+        )
+        .unwrap();
+    let alice = site.login("alice", "correct horse").await.unwrap();
+    assert_eq!(alice.password, site.text("password", "alice"));
+    assert!(alice.password.starts_with("md5$"));
+}
+
+/// The row changes between reading it and rewriting it: a trigger does what another process
+/// would, and has the rewrite find nothing.
+#[tokio::test]
+async fn a_rewrite_that_comes_too_late_leaves_the_new_password_alone() {
+    let list = [Hasher::Pbkdf2Sha256, Hasher::Md5];
+    for (now, fits) in [("correct horse", true), ("another password", false)] {
+        let site = site(DJANGO, UserTable::default(), &list, UserOptions::default());
+        let other = hashers(&[Hasher::Pbkdf2Sha256]).encode(now).unwrap();
+        site.raw
+            .execute_batch(&format!(
+                "ALTER TABLE auth_user RENAME TO people;\
+                 CREATE VIEW auth_user AS SELECT * FROM people;\
+                 CREATE TABLE others (changes integer); \
+                 CREATE TRIGGER other INSTEAD OF UPDATE ON auth_user BEGIN \
+                   UPDATE people SET password = '{other}' WHERE id = old.id; \
+                   INSERT INTO others VALUES (1); \
+                 END"
+            ))
+            .unwrap();
+        let user = site.login("alice", "correct horse").await;
+        let changes: i64 =
+            site.raw.query_row("SELECT count(*) FROM others", (), |row| row.get(0)).unwrap();
+        assert_eq!(changes, 1, "the rewrite was tried");
+        assert_eq!(site.text("password", "alice"), other);
+        // A row that an INSTEAD OF trigger took care of counts as none.
+        assert_eq!(user.map(|user| user.password), fits.then_some(other));
+    }
+}
+
+#[tokio::test]
+async fn last_login_is_noted_as_django_writes_it() {
+    let site = django();
+    site.users.update_last_login(&"1".into(), NOW).await.unwrap();
+    assert_eq!(site.text("last_login", "alice"), "2026-01-02 03:04:05.678901");
+    assert_eq!(site.column("last_login", "bob"), rusqlite::types::Value::Null);
+    for nobody in ["99", "abc"] {
+        site.users.update_last_login(&nobody.into(), NOW).await.unwrap();
+    }
+    let table = UserTable { last_login: None, ..UserTable::default() };
+    let without = self::site(DJANGO, table, &[Hasher::Md5], UserOptions::default());
+    without.users.update_last_login(&"1".into(), NOW).await.unwrap();
+    assert_eq!(without.column("last_login", "alice"), rusqlite::types::Value::Null);
+}
+
+#[tokio::test]
+async fn a_new_users_row_is_as_django_makes_it() {
+    let site = django();
+    let new = NewUser {
+        username: "carol".into(),
+        email: "Carol@Example.COM".into(),
+        password: site.hashers.encode("s3cret").unwrap(),
+        is_staff: true,
+        is_superuser: false,
+    };
+    let carol = site.users.create_user(new.clone(), NOW).await.unwrap();
+    assert_eq!(carol.id.as_str(), "3");
+    assert!(carol.is_active && carol.is_staff && !carol.is_superuser);
+    let row: (String, String, String, String, i64, i64, i64, Option<String>) = site
+        .raw
+        .query_row(
+            "SELECT email, first_name, last_name, date_joined, is_staff, is_active, is_superuser, \
+             last_login FROM auth_user WHERE username = 'carol'",
+            (),
+            |r| {
+                Ok((
+                    r.get(0)?,
+                    r.get(1)?,
+                    r.get(2)?,
+                    r.get(3)?,
+                    r.get(4)?,
+                    r.get(5)?,
+                    r.get(6)?,
+                    r.get(7)?,
+                ))
+            },
+        )
+        .unwrap();
+    let joined = "2026-01-02 03:04:05.678901".to_owned();
+    assert_eq!(
+        row,
+        ("Carol@example.com".into(), String::new(), String::new(), joined, 1, 1, 0, None)
+    );
+    assert!(site.login("carol", "s3cret").await.is_some());
+
+    let error = site.users.create_user(new.clone(), NOW).await.unwrap_err();
+    assert!(matches!(error, ManageError::AlreadyExists { username } if username == "carol"));
+    for username in [String::new(), "x".repeat(151)] {
+        let error = site.users.create_user(NewUser { username, ..new.clone() }, NOW).await;
+        assert!(matches!(error, Err(ManageError::BadUsername { max: 150 })));
+    }
+    let longest = NewUser { username: "ü".repeat(150), ..new };
+    site.users.create_user(longest, NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn users_are_changed_and_listed() {
+    let site = django();
+    let hash = site.hashers.encode("another").unwrap();
+    site.users.set_password("alice", &hash).await.unwrap();
+    assert!(site.login("alice", "correct horse").await.is_none());
+    assert!(site.login("alice", "another").await.is_some());
+    site.users.set_password("alice", &unusable_password()).await.unwrap();
+    assert!(site.login("alice", "another").await.is_none());
+
+    site.users.set_active("bob", true).await.unwrap();
+    assert!(site.login("bob", "battery staple").await.is_some());
+    site.users.set_active("bob", false).await.unwrap();
+    assert!(site.login("bob", "battery staple").await.is_none());
+
+    let error = site.users.set_active("nobody", false).await.unwrap_err();
+    assert!(matches!(error, ManageError::NoSuchUser { username } if username == "nobody"));
+    let error = site.users.set_password("nobody", "x").await.unwrap_err();
+    assert!(matches!(error, ManageError::NoSuchUser { .. }));
+
+    let names = async |after: Option<&str>, limit| -> Vec<String> {
+        let page = site.users.list(after, limit).await.unwrap();
+        page.into_iter().map(|user| user.username).collect()
+    };
+    assert_eq!(names(None, 10).await, ["alice", "bob"]);
+    assert_eq!(names(None, 1).await, ["alice"]);
+    assert_eq!(names(Some("alice"), 1).await, ["bob"]);
+    assert_eq!(names(Some("bob"), 1).await, [""; 0]);
+    assert_eq!(site.users.by_username("bob").await.unwrap().unwrap().id.as_str(), "2");
+}
+
+const CUSTOM: &str = "CREATE TABLE \"odd \"\"name\" (uid char(32) NOT NULL PRIMARY KEY, \
+    email varchar(254) NOT NULL UNIQUE, pw varchar(128) NOT NULL)";
+
+fn custom() -> UserTable {
+    UserTable {
+        table: "odd \"name".into(),
+        primary_key: "uid".into(),
+        key: Some(KeyKind::Uuid),
+        login: "email".into(),
+        password: "pw".into(),
+        is_active: None,
+        is_staff: None,
+        is_superuser: None,
+        last_login: None,
+        ..UserTable::default()
+    }
+}
+
+fn ann(hashers: &Hashers) -> NewUser {
+    NewUser {
+        username: "Ann@Example.com".into(),
+        password: hashers.encode("pw").unwrap(),
+        ..NewUser::default()
+    }
+}
+
+#[tokio::test]
+async fn a_custom_user_model_with_a_uuid() {
+    let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
+    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let stored: String =
+        site.raw.query_row("SELECT uid FROM \"odd \"\"name\"", (), |row| row.get(0)).unwrap();
+    assert_eq!(stored.len(), 32);
+    assert_eq!(made.id.as_str().replace('-', ""), stored);
+    let ann = site.login("Ann@example.com", "pw").await.unwrap();
+    assert_eq!(ann, made);
+    assert!(ann.is_active);
+    for id in [ann.id.as_str(), &stored, &ann.id.as_str().to_uppercase()] {
+        assert_eq!(site.users.find(&id.into()).await.unwrap().as_ref(), Some(&made), "{id}");
+    }
+    assert!(site.users.find(&"1".into()).await.unwrap().is_none());
+    let error = site.users.set_active("Ann@example.com", false).await.unwrap_err();
+    assert!(error.to_string().contains("is_active"), "{error}");
+}
+
+#[tokio::test]
+async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
+    let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
+    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let path = site.directory.path().join("db.sqlite3");
+    let database = SqliteDatabase::open(path, SqliteOptions::default()).unwrap();
+    migrate::apply(&database, &custom(), NOW).await.unwrap();
+    let store = SqliteStore::open(&database, &custom()).unwrap();
+    let id = made.id.as_str();
+    let (upper, digits) = (id.to_uppercase(), id.replace('-', ""));
+    spelling::every_spelling_or_none(
+        std::sync::Arc::new(site.users.clone()),
+        std::sync::Arc::new(store),
+        &Credentials::new("Ann@example.com", "pw"),
+        &[id, &upper, &digits],
+        &["11234567-89ab-4def-8123-456789abcdef", "ann", "1"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_login_name_as_the_id() {
+    let table = UserTable { user_id_field: "username".into(), ..UserTable::default() };
+    let site = site(DJANGO, table, &[Hasher::Md5], UserOptions::default());
+    assert_eq!(site.login("alice", "correct horse").await.unwrap().id.as_str(), "alice");
+    assert_eq!(site.users.find(&"alice".into()).await.unwrap().unwrap().username, "alice");
+    assert!(site.users.find(&"1".into()).await.unwrap().is_none());
+    site.users.update_last_login(&"alice".into(), NOW).await.unwrap();
+    assert_eq!(site.text("last_login", "alice"), "2026-01-02 03:04:05.678901");
+}
+
+#[tokio::test]
+async fn a_user_that_only_the_application_can_make_isnt_made() {
+    let sql = format!("{CUSTOM}; ALTER TABLE \"odd \"\"name\" ADD shoe integer NOT NULL DEFAULT 1");
+    let fine = site(&sql, custom(), &[Hasher::Md5], UserOptions::default());
+    fine.users.create_user(ann(&fine.hashers), NOW).await.unwrap();
+
+    let sql = CUSTOM.replace("pw varchar", "shoe integer NOT NULL, team text NOT NULL, pw varchar");
+    let site = site(&sql, custom(), &[Hasher::Md5], UserOptions::default());
+    let error = site.users.create_user(ann(&site.hashers), NOW).await.unwrap_err();
+    assert!(error.to_string().contains("shoe, team"), "{error}");
+    assert_eq!(site.users.list(None, 9).await.unwrap(), []);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db.sqlite3");
+    Connection::open(&path).unwrap().execute_batch(DJANGO).unwrap();
+    let database = SqliteDatabase::open(path, SqliteOptions::default()).unwrap();
+    let pool = HashingPool::new(hashers(&[Hasher::Md5]), PoolOptions::default()).unwrap();
+    let refused = |table: UserTable| {
+        let options = UserOptions::default();
+        SqliteUsers::open(&database, table, pool.clone(), options).unwrap_err().to_string()
+    };
+    let table = "accounts_user".to_owned();
+    let text = refused(UserTable { table, ..UserTable::default() });
+    assert!(text.contains("no table \"accounts_user\"") && text.contains("auth_user"), "{text}");
+    let login = "mail".to_owned();
+    let text = refused(UserTable { login, ..UserTable::default() });
+    assert!(text.contains("\"auth_user\" has no column \"mail\"; it has id, password"), "{text}");
+    let user_id_field = "public_id".to_owned();
+    let text = refused(UserTable { user_id_field, ..UserTable::default() });
+    assert!(text.contains("no column \"public_id\""), "{text}");
+    let injection = Some("is_active\" OR 1=1 --".to_owned());
+    let text = refused(UserTable { is_active: injection, ..UserTable::default() });
+    assert!(text.contains("no column"), "{text}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_is_an_error_and_not_a_refusal() {
+    let site = django();
+    site.raw.execute_batch("ALTER TABLE auth_user RENAME TO people").unwrap();
+    let credentials = Credentials::new("alice", "correct horse");
+    let error = site.users.authenticate(&credentials).await.unwrap_err();
+    assert_eq!(error.operation(), "authenticate");
+    let source = std::error::Error::source(&error).unwrap();
+    let shown = format!("{error:?} {error} {source} {:?}", site.users);
+    assert!(!shown.contains("correct horse") && !shown.contains("md5$"), "{shown}");
+    assert!(site.users.find(&"1".into()).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn concurrent_logins_that_rewrite_agree_on_what_is_stored() {
+    let list = [Hasher::Pbkdf2Sha256, Hasher::Md5];
+    let site = site(DJANGO, UserTable::default(), &list, UserOptions::default());
+    let users = site.users.clone();
+    let logins: Vec<_> = (0..8)
+        .map(|_| {
+            let users = users.clone();
+            tokio::spawn(async move {
+                users.authenticate(&Credentials::new("alice", "correct horse")).await.unwrap()
+            })
+        })
+        .collect();
+    let mut hashes = Vec::new();
+    for login in logins {
+        hashes.push(login.await.unwrap().unwrap().password);
+    }
+    hashes.dedup();
+    assert_eq!(hashes.len(), 1, "a token of a lost rewrite would be void at once");
+}
+
+#[tokio::test]
+async fn groups_and_permissions_are_djangos() {
+    let site = django();
+    rights::people(&site.users).await;
+    site.raw.execute_batch(&rights::RIGHTS.join(";")).unwrap();
+    rights::check_rights(&site.users).await;
+}
+
+#[tokio::test]
+async fn further_columns_are_read_as_drf_writes_them() {
+    let more = "ALTER TABLE auth_user ADD COLUMN score decimal NULL;\
+        ALTER TABLE auth_user ADD COLUMN public_id char(32) NULL;\
+        ALTER TABLE auth_user ADD COLUMN seen datetime NULL;\
+        ALTER TABLE auth_user ADD COLUMN born date NULL;\
+        ALTER TABLE auth_user ADD COLUMN wakes time NULL;\
+        ALTER TABLE auth_user ADD COLUMN ratio real NULL;\
+        ALTER TABLE auth_user ADD COLUMN visits bigint NULL;\
+        ALTER TABLE auth_user ADD COLUMN vip bool NULL;\
+        ALTER TABLE auth_user ADD COLUMN note text NULL;\
+        ALTER TABLE auth_user ADD COLUMN photo BLOB NULL;";
+    let columns = rights::COLUMNS.map(str::to_owned).into();
+    let table = UserTable { columns, ..UserTable::default() };
+    let sql = format!("{DJANGO};{more}");
+    let site = site(&sql, table, &[Hasher::Md5], UserOptions::default());
+    rights::people(&site.users).await;
+    site.raw.execute_batch(&rights::values("2026-01-02 03:04:05.600000", "1")).unwrap();
+    rights::check_fields(&site.users).await;
+
+    let database =
+        SqliteDatabase::open(site.raw.path().unwrap(), SqliteOptions::default()).unwrap();
+    for (column, told) in [
+        ("password", "holds a secret"),
+        ("PASSWORD", "holds a secret"),
+        ("nowhere", "no column \"nowhere\"; it has"),
+        ("photo", "has the type \"BLOB\""),
+        ("email\" FROM auth_user --", "no column"),
+        ("", "can't be the name"),
+    ] {
+        let table = UserTable { columns: vec![column.into()], ..UserTable::default() };
+        let pool =
+            HashingPool::new(hashers(&[Hasher::Md5]), PoolOptions { threads: 1, waiting: 9 });
+        let opened = SqliteUsers::open(&database, table, pool.unwrap(), UserOptions::default());
+        let text = opened.unwrap_err().to_string();
+        assert!(text.contains(told), "{column}: {text}");
+    }
+}
+
+/// The two tables between users and theirs are named after the users' table, and a column of
+/// each after the model.
+#[tokio::test]
+async fn a_custom_user_model_has_tables_of_its_own_or_none() {
+    let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
+    let uid = "0123456789abcdef0123456789abcdef";
+    let error = site.users.groups(&uid.into()).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("\"odd \"name_groups\", which Django makes"), "{source}");
+    assert_eq!(error.kind(), simplejwt::error::StoreErrorKind::Incompatible);
+    assert!(site.users.permissions(&uid.into()).await.is_err());
+
+    // Seen as soon as they are there.
+    site.raw
+        .execute_batch(
+            "CREATE TABLE auth_group (id integer PRIMARY KEY, name text);\
+             CREATE TABLE \"odd \"\"name_groups\" \
+             (id integer PRIMARY KEY, account_id char(32), group_id integer);\
+             INSERT INTO auth_group VALUES (1, 'writers');\
+             INSERT INTO \"odd \"\"name\" VALUES \
+             ('0123456789abcdef0123456789abcdef', 'a@example.com', '');\
+             INSERT INTO \"odd \"\"name_groups\" SELECT 1, uid, 1 FROM \"odd \"\"name\"",
+        )
+        .unwrap();
+    assert_eq!(site.users.groups(&uid.into()).await.unwrap(), ["writers"]);
+    assert!(site.users.permissions(&uid.into()).await.is_err(), "those have no table yet");
+}
+
+/// A database that was made here has no content types, which every permission belongs to.
+#[tokio::test]
+async fn without_content_types_nobody_has_permissions() {
+    let site = django();
+    site.raw
+        .execute_batch("DROP TABLE django_content_type; INSERT INTO auth_group VALUES (1, 'a')")
+        .unwrap();
+    assert!(site.users.permissions(&"1".into()).await.unwrap().is_empty());
+    assert!(site.users.groups(&"1".into()).await.unwrap().is_empty());
+}
+
+/// A file for the lists of cases that every database goes through.
+struct File(TempDir);
+
+impl columns::Place for File {
+    const KIND: columns::Kind = columns::Kind::Sqlite;
+
+    async fn run(&self, sql: &str) {
+        let raw = Connection::open(self.0.path().join("db.sqlite3")).unwrap();
+        raw.execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    async fn open(
+        &self,
+        table: UserTable,
+        pool: HashingPool,
+    ) -> Result<std::sync::Arc<dyn simplejwt::sql::manage::ManageUsers>, String> {
+        let path = self.0.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
+        let opened = SqliteUsers::open(&database, table, pool, UserOptions::default());
+        Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
+    }
+
+    async fn migrate(&self, table: UserTable) -> Result<(), String> {
+        let path = self.0.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
+        let done = simplejwt::sqlite::migrate::apply(&database, &table, NOW).await;
+        done.map(drop).map_err(|error| error.to_string())
+    }
+
+    async fn tokens(&self, table: UserTable) -> Result<(), String> {
+        let path = self.0.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
+        let opened = simplejwt::sqlite::SqliteStore::open(&database, &table);
+        opened.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+columns::columns_tests!(File(tempfile::tempdir().unwrap()));
+
+/// A file's users by other hashers, and the file itself.
+struct Hashed {
+    database: SqliteDatabase,
+    raw: Connection,
+    _directory: TempDir,
+}
+
+impl Hashed {
+    fn new(sql: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(&path, SqliteOptions::default()).unwrap();
+        let raw = Connection::open(&path).unwrap();
+        raw.execute_batch(sql).unwrap();
+        Self { database, raw, _directory: directory }
+    }
+
+    async fn migrated() -> Self {
+        let made = Self::new("");
+        migrate::apply(&made.database, &UserTable::default(), NOW).await.unwrap();
+        made
+    }
+
+    fn open(&self, hashers: &Hashers) -> Arc<dyn ManageUsers> {
+        let (table, pool) = (UserTable::default(), hashes::pool(hashers));
+        let users = SqliteUsers::open(&self.database, table, pool, UserOptions::default());
+        Arc::new(users.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn hashes_in_djangos_table_are_djangos_to_rewrite() {
+    let made = Hashed::new(DJANGO);
+    hashes::djangos_table(async |hashers| made.open(&hashers)).await;
+}
+
+#[tokio::test]
+async fn hashes_in_a_table_made_here_are_raised_until_django_comes() {
+    let made = Hashed::migrated().await;
+    let run = async |sql: &str| made.raw.execute_batch(sql).unwrap();
+    hashes::table_made_here(async |hashers| made.open(&hashers), run).await;
+}
+
+#[tokio::test]
+async fn every_refusal_takes_the_work_of_the_costliest_hash_in_the_table() {
+    let made = Hashed::migrated().await;
+    hashes::equal_work(async |hashers| made.open(&hashers)).await;
+}
+
+#[tokio::test]
+async fn a_sample_of_the_hashes_is_bounded() {
+    let made = Hashed::migrated().await;
+    let fill = async |hash: &str| {
+        let many = format!(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000) \
+             INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, \
+             is_staff, is_active, date_joined) \
+             SELECT 'user' || n, '{hash}', '', '', '', 0, 0, 1, '2026-01-01 00:00:00' FROM n"
+        );
+        made.raw.execute_batch(&many).unwrap();
+    };
+    hashes::a_sample_is_bounded(async |hashers| made.open(&hashers), fill).await;
+}
