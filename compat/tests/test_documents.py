@@ -171,6 +171,14 @@ def configured(place):
     place.run("printf %s 'correct horse battery staple' | simplejwt user add alice --password-stdin")
 
 
+@home("docs/operations.md", "In an editor")
+def in_an_editor(place, parts):
+    """What agrees with the parser is in test_config_schema.py."""
+    place.run(*parts)
+    schema = json.loads((place.folder / "simplejwt.schema.json").read_text())
+    assert "bind" in schema["properties"]["server"]["properties"]
+
+
 @home("docs/operations.md", "Backup")
 def backup(place, parts):
     configured(place)

@@ -87,11 +87,10 @@ pub(super) static SECTION: Section<Claims> = Section {
                  tenant = { value = \"acme\" }",
             ),
             "Each name is a claim's, its value a column of the users' table, or a table that says \
-             what else: { groups = true } for the names of the user's groups, \
-             { permissions = true } for what user.get_all_permissions() has in Django, \
-             { value = … } for a constant. Everybody who gets a token can read its claims. In the \
-             environment, in place of the whole table: a JSON object of the same form, or \
-             claim=column,claim=column.",
+             what else: { groups = true } for the names of the user's groups, { permissions = true \
+             } for what user.get_all_permissions() has in Django, { value = … } for a constant. \
+             Everybody who gets a token can read its claims. In the environment, in place of the \
+             whole table: a JSON object of the same form, or claim=column,claim=column.",
             Form::Map { names: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", values: &SOURCE },
             |s, v| {
                 s.added = added(v)?;
@@ -160,7 +159,7 @@ fn source(value: &Value) -> Result<Source, String> {
             ("value", constant) => Ok(Source::Constant(constant.clone())),
             _ => Err(format!("is a table with {name}: {FORMS}")),
         },
-        _ => Err(format!("is a table of {} things: {FORMS}", described.len())),
+        _ => Err(format!("is a table of {} entries: {FORMS}", described.len())),
     }
 }
 
@@ -250,9 +249,9 @@ mod tests {
         assert_eq!(one(json!({"value": [1, null]})), Ok(Source::Constant(json!([1, null]))));
         for (value, told) in [
             (json!(""), "is empty"),
-            (json!(7), "is 7, not a text"),
-            (json!({}), "0 things"),
-            (json!({"groups": true, "value": 1}), "2 things"),
+            (json!(7), "is 7, not a string"),
+            (json!({}), "0 entries"),
+            (json!({"groups": true, "value": 1}), "2 entries"),
             (json!({"groups": false}), "leave the claim out"),
             (json!({"groups": "staff"}), "a table with groups"),
             (json!({"grops": true}), "a table with grops"),

@@ -29,8 +29,8 @@ pub(super) static ORIGINS: Section<Settings> = Section {
         |s, v| {
             if is_null(v) {
                 return Err(
-                    "holds \"null\", which every page of a file or a sandbox sends: serve \
-                            the page, and write where from"
+                    "contains \"null\", the origin of every local file and sandboxed page: serve \
+                     the page from a server, and write its origin"
                         .into(),
                 );
             }
@@ -48,9 +48,9 @@ pub(super) static SECTION: Section<Settings> = Section {
             "transport",
             "SIMPLEJWT_TRANSPORT",
             Def("\"header\""),
-            "How tokens travel: \"header\" as upstream, the access token in the authorization header \
-         and issued tokens in bodies; \"cookie\" in cookies that no script can read, and in no \
-         body; \"both\" by either.",
+            "How tokens travel: \"header\" as upstream, the access token in the authorization \
+             header and issued tokens in bodies; \"cookie\" in cookies that no script can read, \
+             and in no body; \"both\" by either.",
             &[
                 ("header", |s| s.transport = Transport::Header),
                 ("cookie", |s| s.transport = Transport::Cookie),
@@ -69,8 +69,8 @@ pub(super) static SECTION: Section<Settings> = Section {
             "refresh_name",
             "SIMPLEJWT_COOKIE_REFRESH_NAME",
             Example("\"__Secure-refresh\""),
-            "The name of the refresh token's cookie. Default: \"refresh\" with the prefix that fits: \
-         __Host- with refresh_path = \"/\", which no other host can set.",
+            "The name of the refresh token's cookie. Default: \"refresh\" with the prefix that \
+             fits: __Host- with refresh_path = \"/\", which no other host can set.",
             Form::Text,
             |s, v| text(v).map(|name| s.cookies.refresh_name = Some(name)),
         ),
@@ -85,8 +85,8 @@ pub(super) static SECTION: Section<Settings> = Section {
             "same_site",
             "SIMPLEJWT_COOKIE_SAME_SITE",
             Def("\"lax\""),
-            "Which pages they are sent from: \"strict\" those of this site, \"lax\" also when a link \
-         leads here, \"none\" all; the latter for allowed_origins on another site.",
+            "Which pages they are sent from: \"strict\" those of this site, \"lax\" also when a \
+             link leads here, \"none\" all; the latter for allowed_origins on another site.",
             &[
                 ("strict", |s| s.cookies.same_site = SameSite::Strict),
                 ("lax", |s| s.cookies.same_site = SameSite::Lax),
@@ -106,7 +106,7 @@ pub(super) static SECTION: Section<Settings> = Section {
             "SIMPLEJWT_COOKIE_REFRESH_PATH",
             Example("\"/api/token/\""),
             "The path that the refresh token's cookie is sent to, as the browser sees it: where a \
-         proxy changes paths. Default: the prefix of the token endpoints.",
+             proxy changes paths. Default: the prefix of the token endpoints.",
             Form::Text,
             |s, v| text(v).map(|path| s.cookies.refresh_path = Some(path)),
         ),
@@ -177,15 +177,15 @@ pub(super) fn warnings(settings: &Settings, server: &Server) -> Vec<String> {
     if sites.any(|other| Some(other) != first) {
         let same_site = spelt(cookies.same_site);
         warnings.push(format!(
-            "allowed_origins are of several sites, and with same_site = \"{same_site}\" in [cookies] \
-             browsers keep and send cookies for pages of this server's own site alone: set \
-             same_site = \"none\", which needs HTTPS"
+            "allowed_origins are of several sites, and with same_site = \"{same_site}\" in \
+             [cookies] browsers keep and send cookies for pages of this server's own site alone: \
+             set same_site = \"none\", which needs HTTPS"
         ));
     }
     warnings
 }
 
-/// Whether the origin `null` is in a list, which would be taken for a word for nothing.
+/// Whether the origin `null` is in a list, which the list would refuse as a word for no value.
 fn is_null(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(|item| item == "null"),

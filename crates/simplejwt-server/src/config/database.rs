@@ -70,13 +70,14 @@ pub(super) static SECTION: Section<Database> = Section {
                     "DATABASE_URL",
                     Example("\"sqlite:////var/lib/simplejwt/db.sqlite3\""),
                     "The database, as Django's URL packages have it: sqlite://// and a path, \
-             postgres://user:password@host/database, or mysql://user:password@host/database. \
-             Several hosts are separated by commas (with ?target_session_attrs=read-write \
-             PostgreSQL's that takes writes is used); ?sslmode=verify-full&sslrootcert=FILE (MySQL: \
-             ?ssl-mode=verify_identity&ssl-ca=FILE) demands TLS; ?host=/run/postgresql (MySQL: \
-             ?socket=FILE) connects by a socket. A relative FILE is looked for beside this file, of \
-             an environment variable in the working directory. docs/database-urls.md has all \
-             schemes and parameters.",
+                     postgres://user:password@host/database, or \
+                     mysql://user:password@host/database. Several hosts are separated by commas \
+                     (with ?target_session_attrs=read-write PostgreSQL's that takes writes is \
+                     used); ?sslmode=verify-full&sslrootcert=FILE (MySQL: \
+                     ?ssl-mode=verify_identity&ssl-ca=FILE) demands TLS; ?host=/run/postgresql \
+                     (MySQL: ?socket=FILE) connects by a socket. A relative FILE is looked for \
+                     beside this file, of an environment variable in the working directory. \
+                     docs/database-urls.md has all schemes and parameters.",
                     Form::Matching("^\\s*[A-Za-z][A-Za-z0-9+._-]*:"),
                     |s, v| {
                         s.url = Some(database_url(&text(v)?)?);
@@ -107,8 +108,8 @@ pub(super) static SECTION: Section<Database> = Section {
             "wait",
             "SIMPLEJWT_DATABASE_WAIT",
             Def("\"60s\""),
-            "How long `serve` waits at its start for a database that isn't there yet: that is down, \
-         starting, full, locked, or whose name isn't known. 0: not at all.",
+            "How long `serve` waits at its start for a database that isn't there yet: that is \
+             down, starting, full, locked, or whose name isn't known. 0: not at all.",
             |s| &mut s.wait,
         ),
         number(
@@ -130,8 +131,8 @@ pub(super) static SECTION: Section<Database> = Section {
             "wait_timeout",
             "SIMPLEJWT_DATABASE_WAIT_TIMEOUT",
             Def("\"5s\""),
-            "How long a request waits for a free connection to a server, before it is answered with \
-         503.",
+            "How long a request waits for a free connection to a server, before it is answered \
+             with 503.",
             |s| &mut s.wait_timeout,
         ),
         positive_time(
@@ -145,9 +146,9 @@ pub(super) static SECTION: Section<Database> = Section {
             "purge_interval",
             "SIMPLEJWT_PURGE_INTERVAL",
             Def("\"1h\""),
-            "How often expired tokens and sessions are deleted, by one process of all; \"0\": never, \
-         or only by `simplejwt token flush-expired`.",
-            Form::Duration { zero: true },
+            "How often expired tokens and sessions are deleted, by one process of all; \"0\": \
+             never, or only by `simplejwt token flush-expired`.",
+            Form::DURATION,
             |s, v| {
                 let time = duration(v)?;
                 s.purge_interval = (!time.is_zero()).then_some(time);
@@ -166,10 +167,10 @@ pub(super) static SECTION: Section<Database> = Section {
             "purge_cascade",
             "SIMPLEJWT_PURGE_CASCADE",
             Def("false"),
-            "Whether rows of other tables that refer to an expired token by a foreign key are deleted \
-         with it, as Django's flushexpiredtokens does for on_delete=CASCADE; without it such a \
-         token stays. The database doesn't know of on_delete: not for tables whose rows are to \
-         outlive the token. Users are never deleted.",
+            "Whether rows of other tables that refer to an expired token by a foreign key are \
+             deleted with it, as Django's flushexpiredtokens does for on_delete=CASCADE; without \
+             it such a token stays. The database doesn't know of on_delete: not for tables whose \
+             rows are to outlive the token. Users are never deleted.",
             |s| &mut s.purge_cascade,
         ),
     ],

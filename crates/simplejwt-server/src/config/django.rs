@@ -19,7 +19,7 @@ pub(super) static SECTION: Section<Option<Secret>> = Section {
              algorithm is an HMAC.",
             Form::Verbatim,
             |s, v| {
-                let key = v.as_str().ok_or("is not a text")?;
+                let key = v.as_str().ok_or("is not a string")?;
                 *s = Some(key.into());
                 Ok(())
             },

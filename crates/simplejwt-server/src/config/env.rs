@@ -63,7 +63,7 @@ impl Environment {
             .get(name)
             .map(|value| {
                 value.to_str().ok_or_else(|| {
-                    format!("the environment variable {name} is not UTF-8: write it anew")
+                    format!("the environment variable {name} is not UTF-8: set it again")
                 })
             })
             .transpose()

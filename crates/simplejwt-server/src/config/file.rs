@@ -188,7 +188,7 @@ fn json_of(table: toml::Table) -> Result<Map<String, Value>, String> {
             Some(value) => Ok((name, value)),
             None => Err(format!(
                 "{name} holds a date, or a number that isn't finite (nan, inf): leave it out, or \
-                 write a text or a number"
+                 write a string or a number"
             )),
         })
         .collect()

@@ -54,7 +54,7 @@ const NAMES: &[(&[&str], &str)] = &[
             "ACCESS_TOKEN_EXPIRATION",
             "JWT_EXPIRATION_DELTA",
         ],
-        "write ACCESS_TOKEN_LIFETIME, a number of seconds or a text such as \"15m\"",
+        "write ACCESS_TOKEN_LIFETIME, a number of seconds or a string such as \"15m\"",
     ),
     (
         &[
@@ -65,7 +65,7 @@ const NAMES: &[(&[&str], &str)] = &[
             "REFRESH_TOKEN_EXPIRATION",
             "JWT_REFRESH_EXPIRATION_DELTA",
         ],
-        "write REFRESH_TOKEN_LIFETIME, a number of seconds or a text such as \"7d\"",
+        "write REFRESH_TOKEN_LIFETIME, a number of seconds or a string such as \"7d\"",
     ),
     (
         &["JWT_AUTH_HEADER_PREFIX", "AUTH_HEADER_PREFIX", "TOKEN_PREFIX"],

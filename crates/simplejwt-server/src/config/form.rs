@@ -11,7 +11,7 @@ pub(crate) enum Form {
     /// `true`, `false`, or a word for them.
     Switch,
     /// Seconds, or a text with units.
-    Duration { zero: bool },
+    Duration { zero: bool, most: Option<u64> },
     /// A whole number, or its digits as a text.
     Count { least: u64, most: u64, unit: Unit },
     /// One of the setting's words, in either case.
@@ -106,6 +106,11 @@ impl Member {
 }
 
 impl Form {
+    /// Any duration.
+    pub(super) const DURATION: Self = Self::Duration { zero: true, most: None };
+    /// Any duration but zero.
+    pub(super) const POSITIVE: Self = Self::Duration { zero: false, most: None };
+
     /// Each text in a value that names a file, and whether that holds a secret.
     pub(super) fn files(&self, value: &mut Value, each: &mut dyn FnMut(&mut String, bool)) {
         match (self, value) {

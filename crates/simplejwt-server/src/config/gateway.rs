@@ -19,8 +19,8 @@ pub(super) static SECTION: Section<GatewayOptions> = Section {
             "authentication",
             "SIMPLEJWT_GATEWAY_AUTHENTICATION",
             Def("\"user\""),
-            "What authenticate/ goes by: \"user\" looks at the user's row with each request, so that \
-         inactive users are refused, \"stateless\" goes by the token alone.",
+            "What authenticate/ goes by: \"user\" looks at the user's row with each request, so \
+             that inactive users are refused, \"stateless\" goes by the token alone.",
             &[
                 ("user", |s| by(s, Authentication::User)),
                 ("stateless", |s| by(s, Authentication::Stateless)),
@@ -30,9 +30,9 @@ pub(super) static SECTION: Section<GatewayOptions> = Section {
             "headers",
             "SIMPLEJWT_GATEWAY_HEADERS",
             Def("{}"),
-            "Claims in headers of authenticate/'s answer beside X-Auth-User, as in { \"X-Auth-Email\" \
-         = \"email\" }; percent-encoded where they aren't ASCII. As an environment variable: a JSON \
-         object.",
+            "Claims in headers of authenticate/'s answer beside X-Auth-User, as in { \
+             \"X-Auth-Email\" = \"email\" }; percent-encoded where they aren't ASCII. As an \
+             environment variable: a JSON object.",
             Form::OrJson(&HEADERS),
             |s, v| {
                 // Those of another source are replaced, not added to.

@@ -176,8 +176,8 @@ impl<S> Item<S> {
     pub(super) fn form(&self) -> Form {
         match &self.set {
             Set::Switch(_) => Form::Switch,
-            Set::Duration(_) => Form::Duration { zero: true },
-            Set::Positive(_) => Form::Duration { zero: false },
+            Set::Duration(_) => Form::DURATION,
+            Set::Positive(_) => Form::POSITIVE,
             Set::Count(Range { least, most, unit }, _) => {
                 Form::Count { least: *least, most: *most, unit: *unit }
             }

@@ -42,9 +42,9 @@ pub(super) static SECTION: Section<Log> = Section {
             "level",
             "SIMPLEJWT_LOG_LEVEL",
             Def("\"info\""),
-            "error, warn, info, debug or trace; also by module, as in \"warn,simplejwt=debug\". Python's \
-         words are taken: warning is warn, critical is error. off: nothing at all. Libraries \
-         say nothing below warn.",
+            "error, warn, info, debug or trace; also by module, as in \"warn,simplejwt=debug\". \
+             Python's words are taken: warning is warn, critical is error. off: nothing at all. \
+             Libraries say nothing below warn.",
             Form::OneOf(&[Form::Constants(&level::LEVELS), Form::Text]),
             |s, v| {
                 s.level = level(&text(v)?)?;
@@ -55,8 +55,8 @@ pub(super) static SECTION: Section<Log> = Section {
             "requests",
             "SIMPLEJWT_LOG_REQUESTS",
             Def("false"),
-            "One line for each request: method, path, status, time, bytes and user agent; no query, body or \
-         token.",
+            "One line for each request: method, path, status, time, bytes and user agent; no \
+             query, body or token.",
             |s| &mut s.requests,
         ),
     ],

@@ -35,10 +35,11 @@ pub(super) static SECTION: Section<OAuthClients> = Section {
             "clients",
             "SIMPLEJWT_OAUTH_CLIENTS",
             Example("[{ id = \"billing\", secret_file = \"billing-secret\" }]"),
-            "Clients that may use revoke/ (RFC 7009) and introspect/ (RFC 7662); without any, these \
-         aren't there. Each, also as a table [[oauth.clients]], has an id and either its secret \
-         (32 characters or more), the file that holds it, or in secret_sha256 its SHA-256 in hex. \
-         As an environment variable, and in a file of its own: the same list in JSON.",
+            "Clients that may use revoke/ (RFC 7009) and introspect/ (RFC 7662); without any, \
+             these aren't there. Each, also as a table [[oauth.clients]], has an id and either its \
+             secret (32 characters or more), the file that holds it, or in secret_sha256 its \
+             SHA-256 in hex. As an environment variable, and in a file of its own: the same list \
+             in JSON.",
             Form::OrJson(&Form::List(&Form::Table(&CLIENT))),
             |s, v| {
                 *s = OAuthClients::new(clients(v)?).map_err(|e| format!("are wrong: {e}"))?;
@@ -75,13 +76,13 @@ fn client(value: &Value) -> Result<OAuthClient, String> {
     let secret = |name| match table.get(name) {
         None => Ok(None),
         Some(Value::String(secret)) => Ok(Some(secret.as_str())),
-        Some(_) => Err(format!("has in {name} of the client {id:?} what is no text")),
+        Some(_) => Err(format!("has a {name} for the client {id:?} that is not a string")),
     };
     let client = match (secret("secret")?, secret("secret_file")?, secret("secret_sha256")?) {
         (Some(secret), None, None) => OAuthClient::new(&id, secret),
         (None, None, Some(hash)) => {
             let hash = from_hex(hash).ok_or_else(|| {
-                format!("has in secret_sha256 of the client {id:?} what is not 64 hex digits")
+                format!("has a secret_sha256 for the client {id:?} that is not 64 hex digits")
             })?;
             OAuthClient::with_hash(&id, hash)
         }

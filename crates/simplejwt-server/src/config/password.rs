@@ -46,8 +46,8 @@ pub(super) static SECTION: Section<Password> = Section {
             "hashers",
             "PASSWORD_HASHERS",
             Def("[\"pbkdf2_sha256\", \"pbkdf2_sha1\", \"argon2\", \"bcrypt_sha256\", \"scrypt\"]"),
-            "Django's PASSWORD_HASHERS, as names or class paths: the first makes new hashes, all are \
-         accepted. As an environment variable: a JSON list.",
+            "Django's PASSWORD_HASHERS, as names or class paths: the first makes new hashes, all \
+             are accepted. As an environment variable: a JSON list.",
             Form::Texts,
             |s, v| {
                 s.hashers = hashers(&list(v)?)?;
@@ -61,11 +61,11 @@ pub(super) static SECTION: Section<Password> = Section {
             "rehash",
             "SIMPLEJWT_PASSWORD_REHASH",
             Example("\"never\""),
-            "Which stored hashes a login makes anew: \"never\"; \"stronger\", those that took less work \
-         than new ones; \"always\", as Django does, those of another algorithm or cost, be it more \
-         or less. Default: \"always\" where `hashers` or a cost is set here; if neither is, \
-         \"stronger\" in a table that nobody but `simplejwt migrate` made, and \"never\" in every \
-         other: whoever owns the table decides what a hash costs.",
+            "Which stored hashes a login makes anew: \"never\"; \"stronger\", those that took less \
+             work than new ones; \"always\", as Django does, those of another algorithm or cost, \
+             be it more or less. Default: \"always\" where `hashers` or a cost is set here; if \
+             neither is, \"stronger\" in a table that nobody but `simplejwt migrate` made, and \
+             \"never\" in every other: whoever owns the table decides what a hash costs.",
             &[
                 ("never", |s| s.rehash = Some(Rehash::Never)),
                 ("stronger", |s| s.rehash = Some(Rehash::Stronger)),
@@ -76,10 +76,10 @@ pub(super) static SECTION: Section<Password> = Section {
             "max_refusal_work",
             "SIMPLEJWT_PASSWORD_MAX_REFUSAL_WORK",
             Def("\"1s\""),
-            "How long a refused login computes at most, as the time of one processor: so that names \
-         can't be told from strangers by the time, each refusal takes as much work as the \
-         costliest hash in the table. Never less than one new hash. At most 60 seconds.",
-            Form::Duration { zero: true },
+            "How long a refused login computes at most, as the time of one processor: so that \
+             names can't be told from strangers by the time, each refusal takes as much work as \
+             the costliest hash in the table. Never less than one new hash. At most 60 seconds.",
+            Form::Duration { zero: true, most: Some(60) },
             |s, v| {
                 let time = duration(v)?;
                 if time > Duration::from_secs(60) {

@@ -149,9 +149,10 @@ fn of_setting(setting: Setting) -> Value {
 fn of_form(form: &Form) -> Value {
     match form {
         Form::Switch => defined("switch"),
-        Form::Duration { zero: true } => with(defined("duration"), "x-unit", "seconds".into()),
-        Form::Duration { zero: false } => {
-            with(defined("positive_duration"), "x-unit", "seconds".into())
+        Form::Duration { zero, most } => {
+            let name = if *zero { "duration" } else { "positive_duration" };
+            let schema = with(defined(name), "x-unit", "seconds".into());
+            most.map_or(schema.clone(), |most| with(schema, "maximum", most.into()))
         }
         Form::Count { least, most, unit } => count(*least, *most, *unit),
         // The words are the setting's.

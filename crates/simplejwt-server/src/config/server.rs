@@ -82,8 +82,9 @@ pub(super) static SECTION: Section<Server> = Section {
             "bind",
             "SIMPLEJWT_BIND",
             Def("\"127.0.0.1:8000\""),
-            "Address and port to listen on, or \"unix:/run/simplejwt.sock\" for a Unix socket. Port 0 takes \
-         a free one, which the log names. Sockets that systemd passes on count for more.",
+            "Address and port to listen on, or \"unix:/run/simplejwt.sock\" for a Unix socket. \
+             Port 0 takes a free one, which the log names. Sockets that systemd passes on count \
+             for more.",
             Form::Matching(BIND),
             |s, v| {
                 s.bind = bind(v)?;
@@ -128,7 +129,7 @@ pub(super) static SECTION: Section<Server> = Section {
             "SIMPLEJWT_AUTHENTICATION",
             Def("\"user\""),
             "How /api/protected/ finds its user: \"user\" loads the row (JWTAuthentication), \
-         \"stateless\" goes by the token alone (JWTStatelessUserAuthentication).",
+             \"stateless\" goes by the token alone (JWTStatelessUserAuthentication).",
             &[
                 ("user", |s| s.authentication = Authentication::User),
                 ("stateless", |s| s.authentication = Authentication::Stateless),
@@ -184,7 +185,7 @@ pub(super) static SECTION: Section<Server> = Section {
             "SIMPLEJWT_NUM_PROXIES",
             Def("0"),
             "Proxies in front of this server that add their client to proxy_header, as Django REST \
-         framework's NUM_PROXIES. 0: the address of the connection is the client's.",
+             framework's NUM_PROXIES. 0: the address of the connection is the client's.",
             Range::ANY,
             |s, v| count(v).map(|n| s.num_proxies = n),
         ),
@@ -207,16 +208,16 @@ pub(super) static SECTION: Section<Server> = Section {
             "drain_delay",
             "SIMPLEJWT_DRAIN_DELAY",
             Def("\"5s\""),
-            "How long requests are still taken after SIGTERM or SIGINT, while /readyz is 503 and each \
-         answer closes its connection, so that proxies turn elsewhere. 0: not at all.",
+            "How long requests are still taken after SIGTERM or SIGINT, while /readyz is 503 and \
+             each answer closes its connection, so that proxies turn elsewhere. 0: not at all.",
             |s| &mut s.drain_delay,
         ),
         number(
             "max_body_memory",
             "SIMPLEJWT_MAX_BODY_MEMORY",
             Def("67108864"),
-            "The memory that request bodies may take, all of them together, in bytes. Where there is no \
-         more, the one that has been coming for longest is answered with 503.",
+            "The memory that request bodies may take, all of them together, in bytes. Where there \
+             is no more, the one that has been coming for longest is answered with 503.",
             Range::ANY.of(Unit::Bytes),
             |s, v| count(v).map(|n| s.max_body_memory = n),
         ),
@@ -224,8 +225,8 @@ pub(super) static SECTION: Section<Server> = Section {
             "proxy_header",
             "SIMPLEJWT_PROXY_HEADER",
             Def("\"X-Forwarded-For\""),
-            "Where the proxies that num_proxies counts write their clients: \"X-Forwarded-For\", or \
-         \"Forwarded\" (RFC 7239). The other one is ignored.",
+            "Where the proxies that num_proxies counts write their clients: \"X-Forwarded-For\", \
+             or \"Forwarded\" (RFC 7239). The other one is ignored.",
             &[
                 ("X-Forwarded-For", |s| s.proxy_header = ProxyHeader::XForwardedFor),
                 ("Forwarded", |s| s.proxy_header = ProxyHeader::Forwarded),

@@ -17,8 +17,9 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "enabled",
             "SIMPLEJWT_SESSIONS",
             Def("true"),
-            "Whether a login opens a session: a spent refresh token that comes again ends it, users \
-         see and end their sessions. Off: a spent token is refused and nothing else, as upstream.",
+            "Whether a login opens a session: a spent refresh token that comes again ends it, \
+             users see and end their sessions. Off: a spent token is refused and nothing else, as \
+             upstream.",
             |s| &mut s.enabled,
         ),
         switch(
@@ -33,16 +34,17 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "SIMPLEJWT_ROTATION_GRACE",
             Def("\"0\""),
             "How long a spent refresh token is answered with the newest pair of its session: for \
-         answers that got lost, and tabs that refresh at once. At most 5 minutes. 0: never.",
+             answers that got lost, and tabs that refresh at once. At most 5 minutes. 0: never.",
             |s| &mut s.rotation_grace,
         ),
         time(
             "reuse_tolerance",
             "SIMPLEJWT_REUSE_TOLERANCE",
             Def("\"10s\""),
-            "How long a spent refresh token that comes again is refused and nothing else, as upstream \
-         has it: for clients that refresh several times at once. Later it is taken for theft and \
-         ends the session. At most 5 minutes. 0: the first such token is taken for theft.",
+            "How long a spent refresh token that comes again is refused and nothing else, as \
+             upstream has it: for clients that refresh several times at once. Later it is taken \
+             for theft and ends the session. At most 5 minutes. 0: the first such token is taken \
+             for theft.",
             |s| &mut s.reuse_tolerance,
         ),
         other(
@@ -50,7 +52,7 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "SIMPLEJWT_SESSION_LIFETIME",
             Example("\"30d\""),
             "How long a session lasts, however often it is refreshed. Default: without end.",
-            Form::Duration { zero: false },
+            Form::POSITIVE,
             |s, v| positive(v).map(|time| s.lifetime = Some(time)),
         ),
         other(
@@ -58,7 +60,7 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "SIMPLEJWT_SESSION_IDLE_LIFETIME",
             Example("\"7d\""),
             "How long a session may go without a refresh. Default: while its refresh token is good.",
-            Form::Duration { zero: false },
+            Form::POSITIVE,
             |s, v| positive(v).map(|time| s.idle_lifetime = Some(time)),
         ),
         number(
@@ -73,8 +75,8 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "at_limit",
             "SIMPLEJWT_SESSIONS_AT_LIMIT",
             Def("\"evict_oldest\""),
-            "What a login beyond that does: \"evict_oldest\" ends the oldest session, \"refuse\" is \
-         answered with 403.",
+            "What a login beyond that does: \"evict_oldest\" ends the oldest session, \"refuse\" \
+             is answered with 403.",
             &[
                 ("evict_oldest", |s| s.at_limit = AtLimit::EvictOldest),
                 ("refuse", |s| s.at_limit = AtLimit::Refuse),
@@ -84,9 +86,9 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "revocation",
             "SIMPLEJWT_REVOCATION",
             Def("\"stateless\""),
-            "Access tokens of ended sessions: \"stateless\" lets them be until they expire, \"feed\" \
-         refuses them within a second without asking the database, \"strict\" asks it with each \
-         request. The latter two need session_claim.",
+            "Access tokens of ended sessions: \"stateless\" lets them be until they expire, \
+             \"feed\" refuses them within a second without asking the database, \"strict\" asks it \
+             with each request. The latter two need session_claim.",
             &[
                 ("stateless", |s| s.revocation = Revocation::Stateless),
                 ("feed", |s| s.revocation = Revocation::Feed),
@@ -98,7 +100,7 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "SIMPLEJWT_FEED_LOST",
             Def("\"refuse\""),
             "While this process can't hear of revocations: \"refuse\" answers requests with 503, \
-         \"accept\" goes by what was heard last. /readyz says so either way.",
+             \"accept\" goes by what was heard last. /readyz says so either way.",
             &[
                 ("refuse", |s| s.feed_lost = FeedLost::Refuse),
                 ("accept", |s| s.feed_lost = FeedLost::Accept),
@@ -116,7 +118,7 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "SIMPLEJWT_FEED_MAX_ENTRIES",
             Def("1000000"),
             "How many revocations are kept in memory, at about 100 bytes each; beyond them the \
-         database is asked.",
+             database is asked.",
             Range::ANY,
             |s, v| count(v).map(|n| s.feed_max_entries = n),
         ),
@@ -124,8 +126,8 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "token_at_rest",
             "SIMPLEJWT_TOKEN_AT_REST",
             Def("\"full\""),
-            "What the table of registered tokens holds: \"full\" the token, as upstream, \"redacted\" \
-         the token without its signature, which is worthless to a thief.",
+            "What the table of registered tokens holds: \"full\" the token, as upstream, \
+             \"redacted\" the token without its signature, which is worthless to a thief.",
             &[
                 ("full", |s| s.token_at_rest = TokenAtRest::Full),
                 ("redacted", |s| s.token_at_rest = TokenAtRest::Redacted),

@@ -50,8 +50,8 @@ pub(super) static SECTION: Section<Settings> = Section {
             "blacklist_after_rotation",
             "SIMPLEJWT_BLACKLIST_AFTER_ROTATION",
             Def("false"),
-            "Whether rotation blacklists the old refresh token; needs token_blacklist. Recommended: \
-         true.",
+            "Whether rotation blacklists the old refresh token; needs token_blacklist. \
+             Recommended: true.",
             |s| &mut s.blacklist_after_rotation,
         )),
         switch(
@@ -59,7 +59,7 @@ pub(super) static SECTION: Section<Settings> = Section {
             "SIMPLEJWT_TOKEN_BLACKLIST",
             Def("false"),
             "What rest_framework_simplejwt.token_blacklist in INSTALLED_APPS decides: refresh and \
-         sliding tokens are registered and can be blacklisted. Recommended: true.",
+             sliding tokens are registered and can be blacklisted. Recommended: true.",
             |s| &mut s.token_blacklist,
         ),
         upstream(switch(
@@ -74,13 +74,13 @@ pub(super) static SECTION: Section<Settings> = Section {
             "SIMPLEJWT_ALGORITHM",
             Def("\"HS256\""),
             "HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, \
-         ES256K or EdDSA.",
+             ES256K or EdDSA.",
             Form::Constants(&ALGORITHMS),
             |s, v| {
                 s.algorithm = parsed(
                     v,
                     "an algorithm: write HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, \
-                 PS512, ES256, ES384, ES512, ES256K or EdDSA",
+                     PS512, ES256, ES384, ES512, ES256K or EdDSA",
                 )?;
                 Ok(())
             },
@@ -92,14 +92,14 @@ pub(super) static SECTION: Section<Settings> = Section {
                 "SIMPLEJWT_SIGNING_KEY",
                 Example("\"…\""),
                 "The HMAC secret, or the private key as PEM. Default: Django's secret_key for HS*; \
-             none for the others, which then only verify.",
+                 none for the others, which then only verify.",
                 Form::Verbatim,
                 |s, v| {
                     s.signing_key = match v {
                         Value::Null => None,
                         Value::String(key) => Some(key.as_str().into()),
                         // Not shown: it may be the key all the same.
-                        _ => return Err("is not a text".into()),
+                        _ => return Err("is not a string".into()),
                     };
                     Ok(())
                 },
@@ -111,8 +111,8 @@ pub(super) static SECTION: Section<Settings> = Section {
                 "verifying_key",
                 "SIMPLEJWT_VERIFYING_KEY",
                 Example("\"-----BEGIN PUBLIC KEY-----…\""),
-                "The public key as PEM, certificate or OpenSSH line, which all but HS* need. `simplejwt key \
-             public --format pem` prints the one of a signing key.",
+                "The public key as PEM, certificate or OpenSSH line, which all but HS* need. \
+                 `simplejwt key public --format pem` prints the one of a signing key.",
                 |s| &mut s.verifying_key,
             ),
         )),
@@ -151,7 +151,7 @@ pub(super) static SECTION: Section<Settings> = Section {
             "SIMPLEJWT_LEEWAY",
             Def("0"),
             "How far clocks may be apart when exp, nbf and iat are checked.",
-            Form::Duration { zero: true }, // Upstream takes None for none.
+            Form::DURATION, // Upstream takes None for none.
             |s, v| {
                 let leeway = if v.is_null() { Ok(Duration::ZERO) } else { duration(v) };
                 leeway.map(|time| s.leeway = time)
@@ -190,7 +190,7 @@ pub(super) static SECTION: Section<Settings> = Section {
             "SIMPLEJWT_AUTH_TOKEN_CLASSES",
             Def("[\"AccessToken\"]"),
             "The kinds of token that a protected route takes: AccessToken, RefreshToken, \
-         SlidingToken, UntypedToken, or their dotted paths.",
+             SlidingToken, UntypedToken, or their dotted paths.",
             Form::Texts,
             |s, v| {
                 s.auth_token_classes =
@@ -202,8 +202,8 @@ pub(super) static SECTION: Section<Settings> = Section {
             "token_type_claim",
             "SIMPLEJWT_TOKEN_TYPE_CLAIM",
             Def("\"token_type\""),
-            "The claim that holds the kind of token; \"\" (upstream's None) neither writes nor checks \
-         it.",
+            "The claim that holds the kind of token; \"\" (upstream's None) neither writes nor \
+             checks it.",
             |s| &mut s.token_type_claim,
         )),
         upstream(optional_string(
@@ -260,7 +260,7 @@ pub(super) static SECTION: Section<Settings> = Section {
             "SIMPLEJWT_ALLOW_WEAK_KEY",
             Def("false"),
             "Takes an HMAC secret shorter than its hash, or a placeholder. For old tokens and for \
-         developing only.",
+             developing only.",
             |s| &mut s.allow_weak_key,
         ),
     ],
@@ -293,8 +293,8 @@ fn token_class(path: &str) -> Result<TokenClass, String> {
         format!(
             "names {path:?}, a class that isn't upstream's own: write \
              rest_framework_simplejwt.tokens.AccessToken, RefreshToken, SlidingToken or \
-             UntypedToken; kinds of your own are `TokenType`s in a program that uses the \
-             simplejwt library"
+             UntypedToken; kinds of your own are `TokenType`s in a program that uses the simplejwt \
+             library"
         )
     })
 }

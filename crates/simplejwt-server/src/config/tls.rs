@@ -23,8 +23,8 @@ pub(super) static SECTION: Section<Tls> = Section {
             "certificate",
             "SIMPLEJWT_TLS_CERTIFICATE",
             Example("\"fullchain.pem\""),
-            "The certificate and those of its issuers, in PEM, relative to this file's directory. With \
-         it TLS alone is spoken. It is read again when it changes, and at SIGHUP.",
+            "The certificate and those of its issuers, in PEM, relative to this file's directory. \
+             With it TLS alone is spoken. It is read again when it changes, and at SIGHUP.",
             Form::Path,
             |s, v| optional_text(v).map(|path| s.certificate = path.map(PathBuf::from)),
         ),

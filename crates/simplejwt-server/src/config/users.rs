@@ -49,8 +49,9 @@ pub(super) static SECTION: Section<Users> = Section {
             "table",
             "SIMPLEJWT_USERS_TABLE",
             Def("\"auth_user\""),
-            "The table. Another than Django's has to be there already: `migrate` makes only Django's. In \
-         PostgreSQL schema.table, too; of a model that inherits from another by tables, either.",
+            "The table. Another than Django's has to be there already: `migrate` makes only \
+             Django's. In PostgreSQL schema.table, too; of a model that inherits from another by \
+             tables, either.",
             Form::Text,
             |s, v| identifier(v).map(|name| s.table = name),
         ),
@@ -66,8 +67,8 @@ pub(super) static SECTION: Section<Users> = Section {
             "key_type",
             "SIMPLEJWT_USERS_KEY_TYPE",
             Example("\"uuid\""),
-            "The primary key's type: \"integer\", \"uuid\" (as Django stores it) or \"text\". It is \
-         found out by the column's type; one that isn't the column's is refused.",
+            "The primary key's type: \"integer\", \"uuid\" (as Django stores it) or \"text\". It \
+             is found out by the column's type; one that isn't the column's is refused.",
             &[
                 ("integer", |s| s.key_type = Some(KeyKind::Integer)),
                 ("uuid", |s| s.key_type = Some(KeyKind::Uuid)),
@@ -79,7 +80,7 @@ pub(super) static SECTION: Section<Users> = Section {
             "SIMPLEJWT_USERS_USERNAME_FIELD",
             Def("\"username\""),
             "Django's USERNAME_FIELD: the column to log in with, and the name of the field in the \
-         login's body. A text, an integer or a UUID, and unique, as that of USER_ID_FIELD is.",
+             login's body. A text, an integer or a UUID, and unique, as that of USER_ID_FIELD is.",
             Form::Text,
             |s, v| identifier(v).map(|name| s.username_field = name),
         ),
@@ -128,7 +129,7 @@ pub(super) static SECTION: Section<Users> = Section {
             "SIMPLEJWT_ALLOW_INACTIVE_LOGIN",
             Def("false"),
             "Django's AllowAllUsersModelBackend: inactive users can log in too (if \
-         CHECK_USER_IS_ACTIVE is off as well).",
+             CHECK_USER_IS_ACTIVE is off as well).",
             |s| &mut s.allow_inactive_login,
         ),
     ],
