@@ -13,6 +13,7 @@ pub(crate) mod datetime;
 mod explain;
 mod flush;
 mod late;
+mod may_migrate;
 pub mod migrate;
 mod parameters;
 #[cfg(target_os = "linux")]

@@ -16,6 +16,7 @@ mod explain;
 mod flush;
 mod late;
 pub(crate) mod lookup;
+mod may_migrate;
 pub mod migrate;
 mod parameters;
 mod pooler;
