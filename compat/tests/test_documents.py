@@ -30,7 +30,7 @@ ELSEWHERE = {
     "ini": "test_deployment.py",
     "json": "shown, not to be typed",
     "nginx": "below; those of gateways.md in test_gateway.py",
-    "rust": "the library's documentation tests",
+    "rust": "the library's documentation tests, and `cargo xtask outside`",
     "sql": "crates/simplejwt-server/tests/cli/checks.rs",
     "text": "shown, not to be typed",
     "toml": "below",
