@@ -37,10 +37,10 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     }
 }
 
-/// The server, built for release, on a PostgreSQL that is made for it unless there is one.
+/// The server, built as it is shipped, on a PostgreSQL that is made for it unless there is one.
 fn server(rest: &[&str]) -> Result<()> {
     let python = python::environment()?;
-    run_command(cargo(&["build", "--release", "-p", "simplejwt-server"]))?;
+    run_command(cargo(&["build", "--profile", "dist", "-p", "simplejwt-server"]))?;
     let databases = match env::var_os(POSTGRES) {
         Some(_) => None,
         None => Some(Up::anew("bench")?),
@@ -49,7 +49,7 @@ fn server(rest: &[&str]) -> Result<()> {
     arguments.extend(rest);
     let mut benchmark = command(python, &arguments);
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    benchmark.env("SIMPLEJWT_BIN", target.join("release/simplejwt"));
+    benchmark.env("SIMPLEJWT_BIN", target.join("dist/simplejwt"));
     benchmark.env("SIMPLEJWT_BENCH_LOAD", this_program()?);
     if let Some(databases) = &databases {
         benchmark.envs(databases.variables()?);
