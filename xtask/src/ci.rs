@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::beside::Beside;
 use crate::process::{announce, cargo, output, run as run_command};
 use crate::tools::{CARGO_DENY, CARGO_SHEAR, TYPOS};
-use crate::{generate, outside, package, python, references, sbom, test};
+use crate::{api, generate, outside, package, python, references, sbom, test};
 
 /// Runs every step, the cheap ones first; the first that fails ends it.
 ///
@@ -62,6 +62,7 @@ pub(crate) fn aside() -> Result<()> {
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run_command(doc)?;
+    api::check()?;
     package::check()
 }
 
