@@ -29,8 +29,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         ["load", rest @ ..] => load::run(rest),
         ["logouts", rest @ ..] => logouts::run(rest),
         rest => {
-            let mut arguments =
-                vec!["bench", "-p", "simplejwt", "--all-features", "--benches", "--"];
+            let mut arguments = vec!["bench", "-p", "simplejwt-bench", "--benches", "--"];
             arguments.extend(rest);
             run_command(cargo(&arguments))
         }
@@ -45,7 +44,7 @@ fn server(rest: &[&str]) -> Result<()> {
         Some(_) => None,
         None => Some(Up::anew("bench")?),
     };
-    let mut arguments = vec!["compat/bench"];
+    let mut arguments = vec!["crates/simplejwt-bench/server"];
     arguments.extend(rest);
     let mut benchmark = command(python, &arguments);
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
