@@ -255,7 +255,7 @@ fn the_time_of_draining_comes_to_an_end_and_the_keyboard_doesnt_wait() {
 }
 
 #[test]
-fn what_a_client_writes_costs_the_proxys_part_of_forwarded_headers_nothing() {
+fn what_a_client_writes_costs_the_proxies_part_of_forwarded_headers_nothing() {
     for (header, field) in [
         ("X-Forwarded-For", &b"X-Forwarded-For: \xe9, 192.0.2.7"[..]),
         ("Forwarded", b"Forwarded: for=\"\xe9, for=\"192.0.2.7:99\";proto=https"),

@@ -1,11 +1,11 @@
 //! What a request of the greatest length costs without an account: processor time, and bytes held
 //! beside the body, at the endpoint where each form costs most.
 //!
-//! Run with `cargo xtask bench`, or `cargo bench -p simplejwt --all-features --bench requests`.
+//! Run with `cargo xtask bench`, or `cargo bench -p simplejwt-bench --bench requests`.
 
 #![allow(missing_docs, reason = "a benchmark")]
 
-#[path = "../tests/costs/requests.rs"]
+#[path = "../../simplejwt/tests/costs/requests.rs"]
 mod requests;
 
 use std::time::Duration;
