@@ -1,87 +1,21 @@
 //! Tokens: minted here or fully verified, never anything else.
 
+mod kind;
+mod length;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicI64;
 
 use crate::claims::{self, Claims, UserClaim};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Error, TokenError};
 use crate::keys::{KeySet, MAX_TOKEN_BYTES};
 use crate::random;
-use crate::settings::{Settings, SettingsError, TokenClass};
+use crate::settings::{Settings, SettingsError};
 use crate::users::UserId;
-
-/// A kind of token. Open, because applications add kinds of their own.
-///
-/// ```
-/// use simplejwt::{Settings, TokenType};
-/// use std::time::Duration;
-///
-/// /// Opens the registration page for whoever was invited.
-/// #[derive(Debug)]
-/// enum Invite {}
-///
-/// impl TokenType for Invite {
-///     const NAME: &'static str = "invite";
-///     fn lifetime(_: &Settings) -> Duration {
-///         Duration::from_secs(3 * 24 * 60 * 60)
-///     }
-/// }
-/// ```
-pub trait TokenType: 'static {
-    /// The value of the `token_type` claim.
-    const NAME: &'static str;
-    /// Whether a token of any type is accepted as this kind: only [`Untyped`] is so.
-    const ANY_TYPE: bool = false;
-
-    /// How long a token of this kind is good for.
-    fn lifetime(settings: &Settings) -> Duration;
-}
-
-/// Opens protected routes. Upstream: `AccessToken`.
-#[derive(Debug)]
-pub enum Access {}
-/// Gets new access tokens. Upstream: `RefreshToken`.
-#[derive(Debug)]
-pub enum Refresh {}
-/// Opens protected routes and is renewed itself. Upstream: `SlidingToken`.
-#[derive(Debug)]
-pub enum Sliding {}
-/// Any kind: says that the token is good, not what for. Upstream: `UntypedToken`.
-#[derive(Debug)]
-pub enum Untyped {}
-
-impl TokenType for Access {
-    const NAME: &'static str = TokenClass::Access.token_type();
-    fn lifetime(settings: &Settings) -> Duration {
-        settings.access_token_lifetime
-    }
-}
-
-impl TokenType for Refresh {
-    const NAME: &'static str = TokenClass::Refresh.token_type();
-    fn lifetime(settings: &Settings) -> Duration {
-        settings.refresh_token_lifetime
-    }
-}
-
-impl TokenType for Sliding {
-    const NAME: &'static str = TokenClass::Sliding.token_type();
-    fn lifetime(settings: &Settings) -> Duration {
-        settings.sliding_token_lifetime
-    }
-}
-
-impl TokenType for Untyped {
-    const NAME: &'static str = TokenClass::Untyped.token_type();
-    const ANY_TYPE: bool = true;
-    fn lifetime(_: &Settings) -> Duration {
-        Duration::ZERO
-    }
-}
+pub use kind::{Access, Refresh, Sliding, TokenType, Untyped};
 
 /// The claims of a token of kind `T` that was minted here or fully verified.
 ///
@@ -149,11 +83,6 @@ struct Inner {
     /// When it was last said that a token is long, in seconds.
     told_of_length: AtomicI64,
 }
-
-/// Tokens of this length are told of in the log: half of what is taken anywhere, 8 KiB.
-const LONG: usize = MAX_TOKEN_BYTES / 2;
-/// How often that is, in seconds: once an hour.
-const TELLING: i64 = 60 * 60;
 
 impl Tokens {
     /// Tokens with the keys that the settings describe, on the system's clock.
@@ -351,48 +280,8 @@ impl Tokens {
         if encoded.len() > MAX_TOKEN_BYTES {
             return Err(self.too_long(token, encoded.len()));
         }
-        if encoded.len() >= LONG {
-            self.tell_of_length(token, encoded.len());
-        }
+        self.tell_of_length(token, encoded.len());
         Ok(encoded)
-    }
-
-    fn too_long<T>(&self, token: &Token<T>, bytes: usize) -> Error {
-        let (claim, claim_bytes) = largest(&token.claims);
-        let user = self.user_id(token).map(|id| id.as_str().to_owned()).unwrap_or_default();
-        Error::TokenTooLong {
-            user,
-            bytes,
-            most: MAX_TOKEN_BYTES,
-            claim: claim.to_owned(),
-            claim_bytes,
-        }
-    }
-
-    /// Says in the log that a token is long, unless that was said lately.
-    fn tell_of_length<T: TokenType>(&self, token: &Token<T>, bytes: usize) {
-        let now = self.now().as_secs();
-        let told = &self.inner.told_of_length;
-        let last = told.load(Ordering::Relaxed);
-        let is_due = last == i64::MIN || now >= last.saturating_add(TELLING);
-        if !is_due
-            || told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
-        {
-            return;
-        }
-        let (claim, claim_bytes) = largest(&token.claims);
-        let user_id = self.user_id(token);
-        let user_id = user_id.as_ref().map(UserId::as_str);
-        tracing::warn!(
-            event = "token_long",
-            user_id,
-            token_type = T::NAME,
-            bytes,
-            limit = MAX_TOKEN_BYTES,
-            claim,
-            claim_bytes,
-            "a token is long: one over the limit isn't issued, and cookies and proxies take less"
-        );
     }
 
     /// Verifies a token in full: form, signature, times, audience, issuer, id and kind.
@@ -466,12 +355,6 @@ impl Tokens {
     pub fn expires_at<T>(&self, token: &Token<T>) -> Option<Timestamp> {
         token.claims.numeric_date("exp").ok().flatten().map(Timestamp::from_secs)
     }
-}
-
-/// The claim whose value is the longest, and how long that is.
-fn largest(claims: &Claims) -> (&str, usize) {
-    let length = |(name, value): (_, &str)| (name, value.len());
-    claims.iter().map(length).max_by_key(|(_, bytes)| *bytes).unwrap_or_default()
 }
 
 impl fmt::Debug for Tokens {

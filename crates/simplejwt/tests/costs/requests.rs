@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{HeaderName, Method, Request};
 use simplejwt::settings::Transport;
 use simplejwt::store::memory::MemoryStore;
-use simplejwt::web::endpoint::{self, Endpoint, EndpointOptions, OAuthClient, OAuthClients};
+use simplejwt::web::endpoint::{self, Endpoint, OAuthClient, OAuthClients, RouterOptions};
 use simplejwt::{Auth, Settings, Tokens};
 
 pub(crate) const SECRET: &str = "the secret of a client, which is long enough";
@@ -170,18 +170,18 @@ pub(crate) fn auth() -> Auth {
     Auth::new(tokens).with_sessions(MemoryStore::default())
 }
 
-pub(crate) fn options() -> EndpointOptions {
+pub(crate) fn options() -> RouterOptions {
     let client = OAuthClient::new("client", SECRET).expect("a client");
-    EndpointOptions {
+    RouterOptions {
         clients: OAuthClients::new([client]).expect("one client"),
-        ..EndpointOptions::default()
+        ..RouterOptions::default()
     }
 }
 
 /// The status of the answer.
 pub(crate) fn ask(
     runtime: &tokio::runtime::Runtime,
-    (auth, options): (&Auth, &EndpointOptions),
+    (auth, options): (&Auth, &RouterOptions),
     endpoint: Endpoint,
     parts: &Parts,
     body: Vec<u8>,

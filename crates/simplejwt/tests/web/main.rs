@@ -7,5 +7,6 @@ mod examples;
 mod extractors;
 mod hyper;
 mod permissions;
+mod specs;
 #[path = "../support/world.rs"]
 mod world;
