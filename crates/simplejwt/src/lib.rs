@@ -9,6 +9,7 @@
 pub mod claims;
 pub mod clock;
 pub mod error;
+pub mod event;
 pub mod hooks;
 pub mod jwk;
 pub mod jws;
@@ -39,6 +40,7 @@ pub use async_trait::async_trait;
 pub use claims::Claims;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, StoreError, TokenError};
+pub use event::{Actor, Event, EventRecord};
 pub use hooks::{DefaultHooks, HookError, Hooks};
 pub use keys::{Algorithm, KeySet, SigningKey, VerifyingKey};
 pub use service::Auth;

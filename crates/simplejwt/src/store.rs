@@ -9,6 +9,7 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod event;
 pub(crate) mod feed;
 pub mod flush;
 pub mod memory;

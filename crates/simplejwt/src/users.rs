@@ -22,7 +22,10 @@ use crate::error::{StoreError, StoreErrorKind};
 
 /// The value of the user's `USER_ID_FIELD`, in the canonical text form that goes into
 /// `USER_ID_CLAIM`: `"1"`, a hyphenated lower-case UUID, or the text itself.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct UserId(String);
 
 impl UserId {

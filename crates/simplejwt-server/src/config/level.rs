@@ -35,6 +35,7 @@ const MODULES: &[&str] = &[
     "connecting",
     "database",
     "error",
+    "event",
     "failure",
     "files",
     "front",
