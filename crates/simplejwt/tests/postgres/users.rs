@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+use crate::support::people::People;
 use crate::support::postgres::{Database, execute};
-use crate::support::{columns, hashes, rights, spelling};
+use crate::support::{columns, hashes, rights, spawn, spelling};
 use simplejwt::postgres::PostgresUsers;
 use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
@@ -13,6 +14,7 @@ use simplejwt::store::session::{
     SessionRefresh, Which,
 };
 use simplejwt::store::{Blacklisting, OutstandingToken};
+use simplejwt::users::conformance::{self, IdType};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
@@ -647,12 +649,12 @@ impl columns::Place for Database {
         execute(&self.url, sql).await;
     }
 
-    async fn open(
+    async fn open_with(
         &self,
         table: UserTable,
         pool: HashingPool,
+        options: UserOptions,
     ) -> Result<std::sync::Arc<dyn simplejwt::sql::manage::ManageUsers>, String> {
-        let options = UserOptions::default();
         let opened = PostgresUsers::open(&self.connect().await, table, pool, options).await;
         Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
     }
@@ -669,6 +671,26 @@ impl columns::Place for Database {
 }
 
 columns::columns_tests!(Database::empty().await);
+
+async fn conforms(place: Database, ids: IdType) {
+    let place = Arc::new(place);
+    conformance::all(|| People::new(Arc::clone(&place), ids), spawn).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn djangos_users_conform() {
+    conforms(Database::django().await, IdType::Integer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_with_uuids_conform() {
+    conforms(Database::empty().await, IdType::Uuid).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_with_texts_for_ids_conform() {
+    conforms(Database::empty().await, IdType::Text).await;
+}
 
 /// Databases that aren't in UTF-8: what they can't hold is nobody's, and the login of whoever
 /// has a browser with a name beyond them is a login.

@@ -9,13 +9,15 @@ use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::sqlite::SqliteUsers;
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
+use simplejwt::users::conformance::{self, IdType};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
 use simplejwt::{Credentials, Timestamp, UserStore as _};
 use tempfile::TempDir;
 
-use crate::support::{columns, hashes, rights, spelling};
+use crate::support::people::People;
+use crate::support::{columns, hashes, memory_people, rights, spawn, spelling};
 
 const DJANGO: &str = include_str!("../fixtures/django_sqlite.sql");
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
@@ -510,14 +512,15 @@ impl columns::Place for File {
         raw.execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    async fn open(
+    async fn open_with(
         &self,
         table: UserTable,
         pool: HashingPool,
+        options: UserOptions,
     ) -> Result<std::sync::Arc<dyn simplejwt::sql::manage::ManageUsers>, String> {
         let path = self.0.path().join("db.sqlite3");
         let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
-        let opened = SqliteUsers::open(&database, table, pool, UserOptions::default());
+        let opened = SqliteUsers::open(&database, table, pool, options);
         Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
     }
 
@@ -537,6 +540,37 @@ impl columns::Place for File {
 }
 
 columns::columns_tests!(File(tempfile::tempdir().unwrap()));
+
+async fn conforms(ids: IdType) {
+    let make = || async move {
+        let file = Arc::new(File(tempfile::tempdir().unwrap()));
+        if ids == IdType::Integer {
+            columns::Place::run(&*file, DJANGO).await;
+        }
+        People::new(file, ids).await
+    };
+    conformance::all(make, spawn).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn djangos_users_conform() {
+    conforms(IdType::Integer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_with_uuids_conform() {
+    conforms(IdType::Uuid).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_with_texts_for_ids_conform() {
+    conforms(IdType::Text).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_in_memory_conform() {
+    conformance::all(|| async { memory_people::Memory::default() }, spawn).await;
+}
 
 /// A file's users by other hashers, and the file itself.
 struct Hashed {
