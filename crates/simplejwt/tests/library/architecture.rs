@@ -17,13 +17,13 @@
 //!                │                     │
 //!              store ──────────────────┘  contract; store/memory and the suites implement and test it
 //!                │
-//!       settings   users                  users: contract; users/{memory,password}
+//!       settings   users                  users: contract; users/{conformance,memory,password}
 //!           │        │
 //!         keys       │
 //!           │        │
 //!          jwk       │
 //!           │        │
-//!          jws   clock   error   logging   panics   random   leaves
+//!          jws   clock   error   logging   panics   random   suite   leaves
 //! ```
 //!
 //! A module names modules of lower lines only. `docs/ARCHITECTURE.md` says why.

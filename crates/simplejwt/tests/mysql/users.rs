@@ -239,17 +239,6 @@ async fn big_integers_and_texts() {
 }
 
 #[tokio::test]
-async fn groups_and_permissions_are_djangos() {
-    let world = World::new().await;
-    world.run(include_str!("../fixtures/django_mariadb.sql")).await;
-    let database = world.database().await;
-    let users = users(&database, UserTable::default()).await;
-    rights::people(&users).await;
-    world.run(&rights::RIGHTS.join(";\n")).await;
-    rights::check_rights(&users).await;
-}
-
-#[tokio::test]
 async fn further_columns_are_read_as_drf_writes_them() {
     let world = World::new().await;
     world.run(include_str!("../fixtures/django_mariadb.sql")).await;

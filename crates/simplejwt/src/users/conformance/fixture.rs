@@ -14,9 +14,8 @@ use crate::users::{UserId, UserStore};
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TestUser {
-    /// The login name: letters of ASCII, a space and an apostrophe here and there, 30 characters at
-    /// most. A table that wants addresses of e-mail may append a domain to
-    /// [`Abilities::domain`].
+    /// The login name: letters and digits of ASCII, here and there a space or an apostrophe, at most
+    /// 30 characters and then [`Abilities::domain`].
     pub name: String,
     /// The stored password hash; 128 characters at most, or empty.
     pub hash: String,
@@ -102,7 +101,8 @@ pub struct Abilities {
 /// A table of users for one rule, and how the suite gets at it. Whatever goes wrong in it panics.
 ///
 /// [`add`](Self::add), [`change`](Self::change) and [`delete`](Self::delete) do what another process
-/// would: not through the store.
+/// would: not through the store, and while one of its logins waits for a hash. A store that keeps the
+/// row locked for that long holds up the suite, as it does its application.
 #[async_trait]
 pub trait Fixture: Send + Sync + 'static {
     /// A store over the table, which compares passwords by this pool: the suite counts what that

@@ -211,9 +211,9 @@ pub async fn login_names_are_compared_by_the_columns_rules<F: Fixture>(fixture: 
 /// same work; the database doesn't fail because of it.
 pub async fn names_that_no_row_can_hold_are_nobodys<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
-    site.add("ann", &current(PASSWORD)).await;
-    assert!(site.login(&site.name("ann"), PASSWORD).await.is_some());
+    let id = site.add("ann", &current(PASSWORD)).await;
     let ann = site.name("ann");
+    assert!(site.login(&ann, PASSWORD).await.is_some());
     for name in [
         "",
         " ",
@@ -232,7 +232,10 @@ pub async fn names_that_no_row_can_hold_are_nobodys<F: Fixture>(fixture: &F) {
     ] {
         let shown: String = name.chars().take(20).collect();
         let before = site.hashers.computations();
-        assert_eq!(site.login(name, PASSWORD).await, None, "{shown:?}");
+        let found = site.login(name, PASSWORD).await.map(|user| user.id);
         assert_eq!(site.hashers.computations() - before, 1, "{shown:?}: computations");
+        // Some collations don't look at characters that aren't seen.
+        let may_be_ann = site.abilities.login_names == LoginNames::ByColumn && name.contains(&ann);
+        assert!(found.is_none() || (may_be_ann && found.as_ref() == Some(&id)), "{shown:?}");
     }
 }

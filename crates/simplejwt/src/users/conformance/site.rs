@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::fixture::{Abilities, Fixture, TestUser};
 use crate::clock::Timestamp;
 use crate::suite::{broken, good};
-use crate::users::password::{Hasher, Hashers, HashingPool, Parameters, PoolOptions, Rehash};
+use crate::users::password::{
+    Hasher, Hashers, HashingPool, Parameters, PoolOptions, Rehash, ScryptCost,
+};
 use crate::users::{Credentials, User, UserId, UserStore};
 
 pub(super) const PASSWORD: &str = "correct horse";
@@ -14,7 +16,9 @@ pub(super) const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 /// Hashers that make the first kind and verify all of them.
 pub(super) fn hashers(list: &[Hasher]) -> Hashers {
     // Costs that a test can bear.
-    let cheap = Parameters { pbkdf2_iterations: 10, bcrypt_rounds: 6, ..Parameters::default() };
+    let scrypt = ScryptCost { work_factor: 16, block_size: 8, parallelism: 1 };
+    let cheap =
+        Parameters { pbkdf2_iterations: 10, bcrypt_rounds: 6, scrypt, ..Parameters::default() };
     let hashers = Hashers::new(list.iter().copied());
     match hashers.and_then(|hashers| hashers.with_parameters(cheap)) {
         Ok(hashers) => hashers,
