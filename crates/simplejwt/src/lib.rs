@@ -29,6 +29,8 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+mod suite;
 pub mod token;
 pub mod users;
 pub mod web;
