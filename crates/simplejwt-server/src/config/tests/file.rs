@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use simplejwt::users::password::Hasher;
-
 use super::*;
 
 #[test]
