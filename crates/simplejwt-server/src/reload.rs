@@ -11,8 +11,8 @@ use simplejwt::{KeySet, Tokens};
 
 use crate::config::{ConfigError, Environment, Given, Loaded, load};
 use crate::failure::Failure;
-use crate::{app, telemetry};
 use crate::tls::{Certificate, Tls};
+use crate::{app, telemetry};
 
 /// How often the certificate's files are looked at.
 const LOOK: Duration = Duration::from_secs(10);

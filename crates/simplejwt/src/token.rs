@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, PoisonError, RwLock};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::claims::{self, Claims, UserClaim};
@@ -375,9 +375,8 @@ impl Tokens {
         let overrides: Vec<_> =
             self.inner.overrides.iter().map(|(name, json)| (*name, json.as_str())).collect();
         let payload = token.claims.to_json_with(&overrides);
-        let encoded = keys
-            .sign_compact(payload.as_bytes())
-            .map_err(|error| Error::Signing(error.into()))?;
+        let encoded =
+            keys.sign_compact(payload.as_bytes()).map_err(|error| Error::Signing(error.into()))?;
         if encoded.len() > MAX_TOKEN_BYTES {
             return Err(self.too_long(token, encoded.len()));
         }

@@ -15,10 +15,10 @@ use std::time::Duration;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Row, params};
 
-use super::{MysqlDatabase, may_migrate};
 use super::database::{Failure, attempt, column};
 use super::datetime::datetime;
 use super::schema::{self, exact_collation};
+use super::{MysqlDatabase, may_migrate};
 use crate::clock::Timestamp;
 use crate::logging::with_causes;
 use crate::store::schema::{
