@@ -130,7 +130,8 @@ fn changed(mut bytes: Vec<u8>, changes: &[Change], examples: &[Vec<u8>]) -> Vec<
             }
             Change::Remove(at, length) => {
                 let at = place(at);
-                bytes.drain(at..until(at, *length));
+                let end = until(at, *length);
+                bytes.drain(at..end);
             }
             Change::Repeat(at, length, times) => {
                 let at = place(at);
@@ -144,7 +145,10 @@ fn changed(mut bytes: Vec<u8>, changes: &[Change], examples: &[Vec<u8>]) -> Vec<
                 bytes.truncate(at);
                 bytes.extend_from_slice(&other[from..]);
             }
-            Change::End(at) => bytes.truncate(place(at)),
+            Change::End(at) => {
+                let at = place(at);
+                bytes.truncate(at);
+            }
         }
         bytes.truncate(LONGEST);
     }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use simplejwt::Algorithm;
+use simplejwt::jwk::{Jwk, JwkSet};
 use simplejwt::keys::{KeySet, SigningKey, VerifyingKey};
-use simplejwt::{Algorithm, Jwk, JwkSet};
 
 use crate::engine::{corpus, run};
 
