@@ -1,7 +1,7 @@
 //! The library and sqlx in one program, on one file.
 
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
-use simplejwt::users::table::UserTable;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
+use simplejwt::sql::table::UserTable;
 use simplejwt::{Clock as _, SystemClock};
 use sqlx::Row as _;
 

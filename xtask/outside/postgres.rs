@@ -1,10 +1,10 @@
 //! Tokens and users in one database.
 
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore};
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::manage::UserOptions;
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore};
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::sql::manage::UserOptions;
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
-use simplejwt::users::table::UserTable;
+use simplejwt::sql::table::UserTable;
 use simplejwt::{Auth, Tokens};
 
 pub async fn auth(tokens: Tokens, url: &str) -> Result<Auth, Box<dyn std::error::Error>> {

@@ -1,7 +1,7 @@
 //! A store of one's own that finds the users where Django has them.
 
-use simplejwt::users::manage::ManageUsers;
-use simplejwt::users::table::{NameError, UserTable};
+use simplejwt::sql::manage::ManageUsers;
+use simplejwt::sql::table::{NameError, UserTable};
 
 pub struct Store<U: ManageUsers> {
     pub users: U,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use simplejwt::settings::TokenClass;
-use simplejwt::users::manage::ManageUsers;
+use simplejwt::sql::manage::ManageUsers;
 use simplejwt::{Claims, HookError, Hooks, User, UserId};
 
 use crate::config::{self, ClaimSource, OnRefresh};

@@ -1,7 +1,7 @@
 //! What it means for a command that a database can't be connected to.
 
-use simplejwt::store::sqlite::OpenError;
-use simplejwt::store::{mysql, postgres};
+use simplejwt::sqlite::OpenError;
+use simplejwt::{mysql, postgres};
 
 use crate::failure::{Failure, chain};
 

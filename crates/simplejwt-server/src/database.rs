@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use simplejwt::store::check::{self, Severity, Uses};
-use simplejwt::store::mysql::{self, MysqlDatabase, MysqlOptions, MysqlStore};
-use simplejwt::store::postgres::{self, PostgresDatabase, PostgresOptions, PostgresStore};
-use simplejwt::store::schema::SchemaError;
-use simplejwt::store::sqlite::{self, OpenError, SqliteDatabase, SqliteOptions, SqliteStore};
-use simplejwt::users::manage::{ManageUsers, UserOptions};
-use simplejwt::users::mysql::MysqlUsers;
+use simplejwt::mysql::MysqlUsers;
+use simplejwt::mysql::{self, MysqlDatabase, MysqlOptions, MysqlStore};
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::postgres::{self, PostgresDatabase, PostgresOptions, PostgresStore};
+use simplejwt::sql::check::{self, Severity, Uses};
+use simplejwt::sql::manage::{ManageUsers, UserOptions};
+use simplejwt::sql::schema::SchemaError;
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{self, OpenError, SqliteDatabase, SqliteOptions, SqliteStore};
 use simplejwt::users::password::{Hashers, HashingPool, Rehash};
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::UserTable;
 use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock};
 
 use crate::config::{Config, DatabaseUrl};
@@ -274,7 +274,7 @@ impl Database {
     }
 }
 
-fn names(steps: Vec<simplejwt::store::schema::Step>) -> Vec<String> {
+fn names(steps: Vec<simplejwt::sql::schema::Step>) -> Vec<String> {
     steps.into_iter().map(|step| step.table.to_owned()).collect()
 }
 

@@ -18,11 +18,11 @@ use std::error::Error;
 
 use axum::Router;
 use axum::routing::get;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
-use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
+use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, random_password};
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::UserTable;
 use simplejwt::web::axum::{CurrentUser, router};
 use simplejwt::{Auth, Clock as _, Settings, SystemClock, Tokens};
 use tokio::net::TcpListener;

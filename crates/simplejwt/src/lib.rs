@@ -9,17 +9,28 @@
 pub mod claims;
 pub mod clock;
 pub mod error;
+pub mod event;
 pub mod hooks;
 pub mod jwk;
 pub mod jws;
 pub mod keys;
 pub mod logging;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 mod panics;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod random;
 mod revocation;
 pub mod service;
 pub mod settings;
+#[cfg(feature = "sql")]
+pub mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+mod suite;
 pub mod token;
 pub mod users;
 pub mod web;
@@ -31,6 +42,7 @@ pub use async_trait::async_trait;
 pub use claims::Claims;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, StoreError, TokenError};
+pub use event::{Actor, Event, EventRecord};
 pub use hooks::{DefaultHooks, HookError, Hooks};
 pub use keys::{Algorithm, KeySet, SigningKey, VerifyingKey};
 pub use service::Auth;

@@ -7,62 +7,15 @@
 //! To add a store: implement [`TokenStore`] and run `conformance::all` (feature `testing`) on
 //! it.
 
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-mod candidates;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-pub mod check;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-mod django;
-mod feed;
+mod event;
+pub(crate) mod feed;
 pub mod flush;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-mod late;
 pub mod memory;
-#[cfg(feature = "mysql")]
-pub mod mysql;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-mod network;
-#[cfg(feature = "postgres")]
-pub mod postgres;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-pub(crate) mod references;
 pub mod retention;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-pub mod schema;
 pub mod session;
 mod shared;
-#[cfg(feature = "sqlite")]
-pub mod sqlite;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-mod tls;
-#[cfg(feature = "sql")]
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
-)]
-pub mod url;
 
 use std::fmt;
 

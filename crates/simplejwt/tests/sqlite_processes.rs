@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 
 use rusqlite::Connection;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::store::{Blacklisting, OutstandingToken, Rotation};
-use simplejwt::users::table::UserTable;
 use simplejwt::{Timestamp, TokenStore as _};
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);

@@ -38,6 +38,10 @@ log_timezone = 'UTC'
 /// Where Debian puts the programs of each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 const STANDBY: &str = "standby";
+/// Waits until the standby streams; fails after half a minute.
+const STREAMS: &str = "DO $$ BEGIN FOR i IN 1..300 LOOP PERFORM pg_stat_clear_snapshot(); \
+    IF EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming') THEN RETURN; END IF; \
+    PERFORM pg_sleep(0.1); END LOOP; RAISE 'the standby does not stream'; END $$";
 
 /// One server and its folder: `data`, `run` (the Unix socket), `log`, `port`.
 pub(super) struct Postgres {
@@ -144,13 +148,20 @@ impl Postgres {
             &["--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf", "--no-sync"],
         );
         copy.args(["--create-slot", "--slot", STANDBY, "--pgdata"]).arg(self.data());
-        copy.arg("--dbname").arg(format!(
+        let connection = format!(
             "host=127.0.0.1 port={} user={USER} password={PASSWORD} application_name={STANDBY}",
             primary.port()?
-        ));
+        );
+        copy.arg("--dbname").arg(&connection);
         output(copy)?;
+        // What a newer pg_basebackup writes here is more than an older server understands.
+        let settings = self.data().join("postgresql.auto.conf");
+        let mut text = fs::read_to_string(&settings)?;
+        text.push_str(&format!("primary_conninfo = '{connection}'\n"));
+        fs::write(&settings, text)?;
         write_port(&self.folder, free_port(16432)?)?;
         self.start()?;
+        primary.sql("template1", STREAMS)?;
         primary.synchronous(STANDBY)
     }
 

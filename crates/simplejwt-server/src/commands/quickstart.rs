@@ -5,7 +5,7 @@ mod walkthrough;
 
 use std::process::ExitCode;
 
-use simplejwt::users::manage::NewUser;
+use simplejwt::sql::manage::NewUser;
 use simplejwt::users::password::random_password;
 use simplejwt::{Algorithm, SigningKey};
 use zeroize::Zeroizing;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use simplejwt::sql::manage::ManageUsers;
 use simplejwt::store::session::{EndReason, EndSessions, Horizon, Which};
-use simplejwt::users::manage::ManageUsers;
 use simplejwt::{Clock as _, SessionStore, SystemClock, UserId};
 
 use super::block_on;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use simplejwt::settings::Revocation;
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
 use simplejwt::store::session::{EndReason, Which};
-use simplejwt::users::manage::{ManageError, ManageUsers, NewUser};
 use simplejwt::{Clock as _, SessionStore, SystemClock, User};
 use zeroize::Zeroizing;
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use simplejwt::store::url::{Effect, UrlParameter};
-use simplejwt::store::{mysql, postgres, sqlite};
+use simplejwt::sql::url::{Effect, UrlParameter};
+use simplejwt::{mysql, postgres, sqlite};
 
 use super::database_url::{SCHEMES, Scheme};
 

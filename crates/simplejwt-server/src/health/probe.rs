@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simplejwt::error::StoreErrorKind;
-use simplejwt::users::manage::ManageUsers;
+use simplejwt::sql::manage::ManageUsers;
 use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};

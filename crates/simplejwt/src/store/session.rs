@@ -5,7 +5,6 @@
 //! of upstream's blacklist decide who wins: a token is spent when, and only when, its id is
 //! there.
 
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,37 +17,10 @@ use crate::settings::Settings;
 use crate::users::UserId;
 
 pub use super::feed::{Mark, Revocations};
+pub use crate::event::{Client, EndReason};
 /// The row of the leases that [`SessionStore::ping_sessions`] writes.
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) const PINGED: &str = "ping";
-
-/// Where a request came from, for the list of a user's sessions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Client {
-    /// The client's address, as text.
-    pub address: Option<String>,
-    /// The `User-Agent` (RFC 9110 section 10.1.5).
-    pub user_agent: Option<String>,
-}
-
-impl Client {
-    /// The longest address kept, in characters.
-    pub const MAX_ADDRESS: usize = 45;
-    /// The longest user agent kept, in characters; what is longer is cut.
-    pub const MAX_USER_AGENT: usize = 255;
-
-    /// A client, with what is too long cut and without control characters.
-    pub fn new(address: Option<&str>, user_agent: Option<&str>) -> Self {
-        let cut = |text: &str, longest: usize| -> Option<String> {
-            let text: String = text.chars().filter(|c| !c.is_control()).take(longest).collect();
-            (!text.is_empty()).then_some(text)
-        };
-        Self {
-            address: address.and_then(|text| cut(text, Self::MAX_ADDRESS)),
-            user_agent: user_agent.and_then(|text| cut(text, Self::MAX_USER_AGENT)),
-        }
-    }
-}
 
 /// A session to be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -347,49 +319,6 @@ pub enum Refreshing {
     Expired,
     /// The user's password is another than the session was opened with: nothing was changed.
     PasswordChanged,
-}
-
-/// Why a session was ended; for the log and the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndReason {
-    /// The user logged out of it.
-    Logout,
-    /// A spent token of it was presented.
-    Reuse,
-    /// Its token was put on the blacklist.
-    Blacklisted,
-    /// It was idle too long, or lasted too long.
-    Expired,
-    /// The user's password was changed.
-    Password,
-    /// The user is inactive or gone.
-    User,
-    /// The user opened more sessions than may be.
-    Limit,
-    /// Staff ended it.
-    Staff,
-}
-
-impl EndReason {
-    /// The word that is stored; at most 16 characters.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Logout => "logout",
-            Self::Reuse => "reuse",
-            Self::Blacklisted => "blacklisted",
-            Self::Expired => "expired",
-            Self::Password => "password",
-            Self::User => "user",
-            Self::Limit => "limit",
-            Self::Staff => "staff",
-        }
-    }
-}
-
-impl fmt::Display for EndReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// Which sessions to end.

@@ -50,10 +50,3 @@ impl fmt::Debug for dyn UserStore {
         f.write_str("dyn UserStore")
     }
 }
-
-#[cfg(feature = "sql")]
-impl fmt::Debug for dyn super::manage::ManageUsers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("dyn ManageUsers")
-    }
-}

@@ -7,12 +7,12 @@ use crate::support::mysql;
 use crate::support::postgres::Database;
 use crate::support::rights;
 use simplejwt::Timestamp;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions};
-use simplejwt::users::manage::{ManageError, ManageUsers, NewUser, UserOptions};
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions};
 use simplejwt::users::password::{HashingPool, PoolOptions, unusable_password};
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::UserTable;
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
 

@@ -11,17 +11,19 @@
 //!                │
 //!              token                      pure and synchronous
 //!                │
-//!              claims      store/{memory,sqlite,postgres,mysql}, users/{memory,password,…}
-//!                │                        implementations: on the contracts, named by no flow
-//!              store                      contract
+//!              claims      sqlite   postgres   mysql     one folder a database; none names another,
+//!                │            └────────┼────────┘        and no flow names one
+//!                │                    sql                what the databases share
+//!                │                     │
+//!              store ──────────────────┘  contract; store/memory and the suites implement and test it
 //!                │
-//!       settings   users                  users: contract
+//!       settings   users                  users: contract; users/{conformance,memory,password}
 //!           │        │
 //!         keys       │
 //!           │        │
 //!          jwk       │
 //!           │        │
-//!          jws   clock   error   logging   panics   random   leaves
+//!          jws   clock   error   logging   panics   random   suite   leaves
 //! ```
 //!
 //! A module names modules of lower lines only. `docs/ARCHITECTURE.md` says why.
@@ -32,12 +34,13 @@ use std::path::Path;
 
 /// The picture from the bottom. A module's own parts (`keys/pem` of `keys`) share its line.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "error", "logging", "panics", "random", "jws"],
+    &["clock", "error", "logging", "panics", "random", "suite", "jws"],
     &["jwk"],
     &["keys"],
     &["settings", "users"],
     &["store"],
-    &["claims"],
+    &["sql"],
+    &["claims", "mysql", "postgres", "sqlite"],
     &["token"],
     &["hooks", "revocation"],
     &["service"],
@@ -45,63 +48,48 @@ const LAYERS: &[&[&str]] = &[
     &["web/axum", "web/layer"],
 ];
 
-/// What implements a contract: stands on `store` and below, and only its like names it.
+/// A folder each. Only the crate's root names them.
+const DATABASES: &[&str] = &["mysql", "postgres", "sqlite"];
+
+/// What only a database may name, and what shares a line with it.
 const IMPLEMENTATIONS: &[&str] = &[
-    "store/candidates",
+    "sql",
     "store/conformance",
-    "store/django",
     "store/memory",
-    "store/mysql",
-    "store/postgres",
-    "store/references",
-    "store/schema",
-    "store/sqlite",
-    "store/url",
-    "users/column",
-    "users/delete",
-    "users/fields",
+    "users/conformance",
     "users/login",
-    "users/lookup",
-    "users/manage",
     "users/memory",
-    "users/mysql",
-    "users/naming",
     "users/password",
-    "users/postgres",
-    "users/rights",
-    "users/sample",
-    "users/sqlite",
-    "users/table",
 ];
 
 /// What only some files may name, and why.
 const RESERVED: &[(&str, &[&str], &str)] = &[
-    ("aws_lc_rs", &["jws", "store/mysql/tls", "store/tls"], "signatures and TLS alone"),
+    ("aws_lc_rs", &["jws", "mysql/tls", "sql/tls"], "signatures and TLS alone"),
     ("SystemTime::now", &["clock"], "time comes from a `Clock`"),
     ("getrandom::", &["random"], "randomness has one source"),
-    ("rusqlite", &["store/sqlite", "users/sqlite"], "only stores know a database"),
-    ("tokio_postgres", &["store/postgres", "users/postgres"], "only stores know a database"),
-    ("mysql_async", &["store/mysql", "users/mysql"], "only stores know a database"),
+    ("rusqlite", &["sqlite"], "only stores know a database"),
+    ("tokio_postgres", &["postgres"], "only stores know a database"),
+    ("mysql_async", &["mysql"], "only stores know a database"),
     ("http::", &["settings", "web"], "the flows know no HTTP"),
     ("axum::", &["web/axum"], "one adapter knows the framework"),
     (
         "tokio::spawn",
         &[
-            "store/mysql/late",
-            "store/mysql/relay",
-            "store/postgres/batch",
-            "store/postgres/database",
-            "store/postgres/late",
-            "store/postgres/rotations",
-            "store/postgres/servers",
-            "store/postgres/watch",
+            "mysql/late",
+            "mysql/relay",
+            "postgres/batch",
+            "postgres/database",
+            "postgres/late",
+            "postgres/rotations",
+            "postgres/servers",
+            "postgres/watch",
         ],
         "a task that ends unseen is one too many: these end with a batch or a connection, and \
          whoever waits for those is told",
     ),
     (
         "thread::Builder",
-        &["store/sqlite/database", "users/password/pool"],
+        &["sqlite/database", "users/password/pool"],
         "threads catch what panics on them",
     ),
     (
@@ -155,7 +143,7 @@ fn within(module: &str, part: &str) -> bool {
 }
 
 fn is_implementation(module: &str) -> bool {
-    IMPLEMENTATIONS.iter().any(|part| within(module, part))
+    DATABASES.iter().chain(IMPLEMENTATIONS).any(|part| within(module, part))
 }
 
 /// The line of the picture that a module stands on: the most special name counts.
@@ -185,7 +173,7 @@ fn named(text: &str, exports: &BTreeMap<String, String>) -> Vec<String> {
         .collect()
 }
 
-/// `store::sqlite::X` is `store/sqlite`: the leading words that are modules.
+/// `sqlite::tokens::X` is `sqlite/tokens`: the leading words that are modules.
 fn path(text: &str) -> String {
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
     let words: Vec<&str> =
@@ -253,8 +241,8 @@ fn violations(sources: &Sources) -> Vec<String> {
                         .push(format!("{module} names crate::{used}, which is not in the picture"));
                     continue;
                 }
+                Some(_) if DATABASES.contains(&top(&used)) => top(module) == top(&used),
                 Some(_) if is_implementation(&used) => implementation,
-                Some(_) if implementation && within(&used, "store") => true,
                 Some(below) => below < own || top(module) == top(&used) && below == own,
             };
             if !allowed {
@@ -292,7 +280,7 @@ fn arrows_point_down_only() {
 #[test]
 fn every_module_and_every_reserved_name_is_there() {
     let sources = sources();
-    for name in LAYERS.iter().copied().flatten().chain(IMPLEMENTATIONS) {
+    for name in LAYERS.iter().copied().flatten().chain(IMPLEMENTATIONS).chain(DATABASES) {
         assert!(sources.contains_key(*name), "{name} is in the picture and not in the source");
     }
     for (name, places, _) in RESERVED {
@@ -326,7 +314,12 @@ fn wrong_arrows_are_found() {
         ("service", "let now = http::StatusCode::OK;"),
         ("users", "use crate::Settings;"),
         ("store", "fn f(token: crate::Token) {}"),
-        ("users/sqlite", "use crate::service::Auth;"),
+        ("store", "use crate::sqlite::SqliteStore;"),
+        ("users", "use crate::sql::table::UserTable;"),
+        ("service", "use crate::sql::table::UserTable;"),
+        ("sql", "use crate::mysql::MysqlStore;"),
+        ("postgres", "use crate::sqlite::SqliteStore;"),
+        ("sqlite/users", "use crate::service::Auth;"),
         ("token", "std::time::SystemTime::now()"),
         ("service", "tokio::spawn(async {})"),
         ("store/memory", "thread::Builder::new()"),

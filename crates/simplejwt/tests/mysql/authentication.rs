@@ -3,7 +3,7 @@
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use simplejwt::store::mysql::{ConnectError, MysqlDatabase, MysqlOptions};
+use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions};
 
 use crate::support::mysql::{World, admin, server_url};
 use crate::support::server;

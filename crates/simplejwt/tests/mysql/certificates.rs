@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row};
-use simplejwt::store::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::Refreshing;
-use simplejwt::users::table::UserTable;
 use simplejwt::{SessionStore as _, TokenStore as _};
 
 use crate::support::certificates::Certificates;

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use simplejwt::error::StoreErrorKind;
-use simplejwt::store::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::Refreshing;
-use simplejwt::users::table::UserTable;
 use simplejwt::{SessionStore as _, TokenStore as _};
 
 use crate::support::instance::Instance;

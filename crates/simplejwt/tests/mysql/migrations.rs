@@ -2,10 +2,10 @@
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use simplejwt::store::mysql::{ConnectError, MysqlDatabase, MysqlStore, migrate};
-use simplejwt::store::schema::SchemaError;
+use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlStore, migrate};
+use simplejwt::sql::schema::SchemaError;
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::{Rotation, TokenStore as _};
-use simplejwt::users::table::UserTable;
 
 use crate::support::mysql::{NOW, World, server_url, token, url_of};
 

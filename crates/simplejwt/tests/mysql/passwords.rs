@@ -1,12 +1,12 @@
-//! What a login makes of stored hashes, and what a refused one costs.
+//! What a login makes of stored hashes.
 
 use std::sync::Arc;
 
-use simplejwt::store::mysql::migrate;
-use simplejwt::users::manage::{ManageUsers, UserOptions};
-use simplejwt::users::mysql::MysqlUsers;
+use simplejwt::mysql::MysqlUsers;
+use simplejwt::mysql::migrate;
+use simplejwt::sql::manage::{ManageUsers, UserOptions};
+use simplejwt::sql::table::UserTable;
 use simplejwt::users::password::Hashers;
-use simplejwt::users::table::UserTable;
 
 use crate::support::hashes;
 use crate::support::mysql::{NOW, World};
@@ -35,12 +35,6 @@ async fn hashes_in_a_table_made_here_are_raised_until_django_comes() {
     let world = migrated().await;
     let run = async |sql: &str| world.run(sql).await;
     hashes::table_made_here(async |hashers| open(&world, &hashers).await, run).await;
-}
-
-#[tokio::test]
-async fn every_refusal_takes_the_work_of_the_costliest_hash_in_the_table() {
-    let world = migrated().await;
-    hashes::equal_work(async |hashers| open(&world, &hashers).await).await;
 }
 
 #[tokio::test]

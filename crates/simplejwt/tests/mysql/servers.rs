@@ -8,9 +8,9 @@
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable as _;
-use simplejwt::store::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::{NextToken, Refreshing, SessionRefresh};
-use simplejwt::users::table::UserTable;
 use simplejwt::{SessionStore as _, TokenStore as _};
 
 use crate::support::instance::Instance;

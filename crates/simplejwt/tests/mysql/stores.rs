@@ -39,8 +39,8 @@ async fn a_collation_never_passes_one_token_off_as_another() {
              COLLATE utf8mb4_general_ci NOT NULL",
         )
         .await;
-    let users = simplejwt::users::table::UserTable::default();
-    let store = simplejwt::store::mysql::MysqlStore::open(store.database(), &users).await.unwrap();
+    let users = simplejwt::sql::table::UserTable::default();
+    let store = simplejwt::mysql::MysqlStore::open(store.database(), &users).await.unwrap();
     assert_eq!(store.blacklist(&token("A"), NOW).await.unwrap(), Blacklisting::Blacklisted);
     for other in ["a", "A ", "Á"] {
         assert!(!store.is_blacklisted(other).await.unwrap(), "{other:?}");
@@ -60,8 +60,7 @@ async fn the_statements_of_a_rotation_are_counted() {
         Horizon, NewSession, NextToken, OpenSession, Refreshing, SessionRefresh, SessionStore as _,
     };
     let world = World::new().await;
-    let options =
-        simplejwt::store::mysql::MysqlOptions { max_connections: 1, ..Default::default() };
+    let options = simplejwt::mysql::MysqlOptions { max_connections: 1, ..Default::default() };
     let store = world.store_with(options).await;
     let horizon = Horizon { refresh: token("x").expires_at, access: token("x").expires_at };
     let session = NewSession {
@@ -257,10 +256,10 @@ async fn sessions_beside_tables_in_other_character_sets() {
             .run(&DJANGO.replace("utf8mb4_general_ci", &general).replace("utf8mb4", charset))
             .await;
         world.run("INSERT INTO auth_user VALUES (1,'',NULL,0,'one','','','',0,1,NOW())").await;
-        let users = simplejwt::users::table::UserTable::default();
+        let users = simplejwt::sql::table::UserTable::default();
         let database = world.database().await;
-        simplejwt::store::mysql::migrate::apply(&database, &users, NOW).await.unwrap();
-        let store = simplejwt::store::mysql::MysqlStore::open(&database, &users).await.unwrap();
+        simplejwt::mysql::migrate::apply(&database, &users, NOW).await.unwrap();
+        let store = simplejwt::mysql::MysqlStore::open(&database, &users).await.unwrap();
         let expires_at = token("x").expires_at;
         let horizon = Horizon { refresh: expires_at, access: expires_at };
         let session = NewSession {

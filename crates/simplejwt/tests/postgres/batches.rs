@@ -4,8 +4,8 @@
 
 use crate::support::postgres::Database;
 use crate::support::traffic::{NOW, refresh, step, token};
+use simplejwt::postgres::PostgresStore;
 use simplejwt::store::OutstandingToken;
-use simplejwt::store::postgres::PostgresStore;
 use simplejwt::store::session::{NextToken, Refreshing};
 use simplejwt::{SessionStore as _, StoreError, TokenStore as _};
 

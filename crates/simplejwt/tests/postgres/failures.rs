@@ -15,11 +15,11 @@ use crate::support::traffic::{
     CHAINS, NOW, Traffic, assert_unavailable, horizon, recovered, refresh, step, token,
 };
 use simplejwt::error::StoreErrorKind;
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::{
     EndReason, EndSessions, NextToken, Refreshing, SessionRefresh, Which,
 };
-use simplejwt::users::table::UserTable;
 use simplejwt::{SessionStore as _, TokenStore as _};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

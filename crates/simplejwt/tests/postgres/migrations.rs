@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::support::postgres::{Database, execute};
 use crate::support::{NOW, hashing_pool};
 use simplejwt::TokenStore as _;
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
-use simplejwt::store::schema::SchemaError;
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::sql::manage::UserOptions;
+use simplejwt::sql::schema::SchemaError;
+use simplejwt::sql::table::UserTable;
 use simplejwt::users::UserStore as _;
-use simplejwt::users::manage::UserOptions;
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::table::UserTable;
 
 const ALL: [&str; 6] = [
     "0001_auth_user",

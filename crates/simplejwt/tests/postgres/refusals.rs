@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions};
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions};
 
 use crate::servers::{PASSWORD, connect, tests, told};
 use crate::support::postgres::{Database, execute};

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::postgres::{Database, VARIABLE};
 use crate::support::{NOW, server};
-use simplejwt::store::postgres::{
+use simplejwt::postgres::{
     ConnectError, PostgresDatabase, PostgresOptions, PostgresStore, migrate,
 };
-use simplejwt::users::table::UserTable;
+use simplejwt::sql::table::UserTable;
 
 pub(crate) const PASSWORD: &str = "pass-that-is-nowhere-else";
 

@@ -5,8 +5,8 @@
 use crate::support::postgres::Database;
 use crate::support::references::{self, Dialect};
 use crate::support::{NOW, spawn};
+use simplejwt::postgres::{PostgresDatabase, PostgresStore};
 use simplejwt::store::conformance;
-use simplejwt::store::postgres::{PostgresDatabase, PostgresStore};
 use simplejwt::store::retention::{MARGIN, Retention};
 use simplejwt::store::session::{Horizon, NewSession, OpenSession};
 use simplejwt::store::{FlushExpired, OutstandingToken};

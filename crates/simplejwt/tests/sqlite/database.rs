@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use simplejwt::error::StoreErrorKind;
+use simplejwt::sql::schema::SchemaError;
+use simplejwt::sql::table::{KeyKind, UserTable};
+use simplejwt::sqlite::{OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::store::retention::Retention;
-use simplejwt::store::schema::SchemaError;
-use simplejwt::store::sqlite::{OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::store::{Blacklisting, FlushExpired, OutstandingToken, Rotation};
-use simplejwt::users::table::{KeyKind, UserTable};
 use simplejwt::{Timestamp, TokenStore as _};
 use tempfile::TempDir;
 

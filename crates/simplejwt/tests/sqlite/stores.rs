@@ -5,13 +5,13 @@
 use std::sync::Mutex;
 
 use simplejwt::Timestamp;
+use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::store::conformance::{self, Task};
 use simplejwt::store::memory::MemoryStore;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
-use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::UserTable;
 use tempfile::TempDir;
 
 use crate::support::references;

@@ -7,8 +7,10 @@ pub(crate) mod certificates;
 pub(crate) mod columns;
 pub(crate) mod hashes;
 pub(crate) mod instance;
+pub(crate) mod memory_people;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
+pub(crate) mod people;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod references;
@@ -18,8 +20,8 @@ pub(crate) mod spelling;
 pub(crate) mod traffic;
 
 use simplejwt::Timestamp;
+use simplejwt::sql::manage::{ManageUsers, NewUser};
 use simplejwt::store::conformance::Task;
-use simplejwt::users::manage::{ManageUsers, NewUser};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
 
 /// When the tests take place.

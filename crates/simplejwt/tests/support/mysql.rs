@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use simplejwt::Timestamp;
+use simplejwt::mysql::MysqlUsers;
+use simplejwt::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
+use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::OutstandingToken;
-use simplejwt::store::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
-use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
-use simplejwt::users::mysql::MysqlUsers;
 use simplejwt::users::password::{
     Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
-use simplejwt::users::table::UserTable;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
 

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
-use simplejwt::users::manage::UserOptions;
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::table::UserTable;
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
+use simplejwt::sql::manage::UserOptions;
+use simplejwt::sql::table::UserTable;
 use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
 
@@ -127,7 +127,7 @@ impl Database {
 
 pub(crate) const VARIABLE: &str = "SIMPLEJWT_TEST_POSTGRES_URL";
 
-async fn client(url: &str) -> tokio_postgres::Client {
+pub(crate) async fn client(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(async move {
         let _ = connection.await;

@@ -1,15 +1,16 @@
 //! Users who inherit by tables: Django's multi-table inheritance.
 
 use rusqlite::Connection;
-use simplejwt::store::mysql::MysqlStore;
-use simplejwt::store::postgres::PostgresStore;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore};
-use simplejwt::store::{OutstandingToken, TokenStore, mysql, postgres, sqlite};
-use simplejwt::users::manage::{ManageError, ManageUsers, NewUser, UserOptions};
-use simplejwt::users::mysql::MysqlUsers;
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::UserTable;
+use simplejwt::mysql::MysqlStore;
+use simplejwt::mysql::MysqlUsers;
+use simplejwt::postgres::PostgresStore;
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore};
+use simplejwt::store::{OutstandingToken, TokenStore};
+use simplejwt::{mysql, postgres, sqlite};
 
 use super::{every_use, texts};
 use crate::support::mysql::World;

@@ -5,6 +5,7 @@
 mod alterations;
 mod definition;
 mod inherited;
+mod migrating;
 mod mysql;
 mod postgres;
 mod rights;
@@ -12,7 +13,7 @@ mod sqlite;
 mod users;
 
 use simplejwt::Settings;
-use simplejwt::store::check::{Problems, Uses};
+use simplejwt::sql::check::{Problems, Uses};
 
 /// Everything that a server may do.
 fn every_use() -> Uses {

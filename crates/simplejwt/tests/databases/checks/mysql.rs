@@ -2,9 +2,9 @@
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use simplejwt::store::check::{Problems, Severity};
-use simplejwt::store::mysql::{MysqlDatabase, MysqlOptions, check, migrate};
-use simplejwt::users::table::UserTable;
+use simplejwt::mysql::{MysqlDatabase, MysqlOptions, check, migrate};
+use simplejwt::sql::check::{Problems, Severity};
+use simplejwt::sql::table::UserTable;
 
 use super::alterations::alterations;
 use super::definition::definitions;

@@ -1,8 +1,8 @@
 //! PostgreSQL databases that lack something.
 
-use simplejwt::store::check::{Problems, Severity};
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, check, migrate};
-use simplejwt::users::table::UserTable;
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, check, migrate};
+use simplejwt::sql::check::{Problems, Severity};
+use simplejwt::sql::table::UserTable;
 
 use super::alterations::alterations;
 use super::definition::definitions;

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use simplejwt::store::check::{Problems, Severity};
-use simplejwt::store::mysql::{MysqlDatabase, MysqlOptions, MysqlStore};
-use simplejwt::store::postgres::{PostgresDatabase, PostgresOptions, PostgresStore};
+use simplejwt::mysql::MysqlUsers;
+use simplejwt::mysql::{MysqlDatabase, MysqlOptions, MysqlStore};
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore};
+use simplejwt::sql::check::{Problems, Severity};
+use simplejwt::sql::manage::{ManageUsers, UserOptions};
+use simplejwt::sql::table::UserTable;
 use simplejwt::store::retention::Retention;
 use simplejwt::store::session::{
     AccessClaims, Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession,
     Opening, Refreshing, Revocation, SessionLimit, SessionRefresh, Subject, Which,
 };
 use simplejwt::store::{FlushExpired, OutstandingToken, Rotation, TokenStore as _};
-use simplejwt::users::manage::{ManageUsers, UserOptions};
-use simplejwt::users::mysql::MysqlUsers;
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::table::UserTable;
 use simplejwt::{SessionStore, Settings, Timestamp};
 
 use super::{mysql, postgres, texts};
@@ -353,7 +353,7 @@ async fn mysql_names_each_right_that_is_missing_and_needs_no_more() {
         let problems = mysql::checked(&database).await;
         assert!(is_told(&problems, &right, table), "{right} {table}: {problems}");
         let is_its =
-            |problem: &simplejwt::store::check::Problem| problem.table.as_deref() == Some(table);
+            |problem: &simplejwt::sql::check::Problem| problem.table.as_deref() == Some(table);
         assert!(problems.iter().all(is_its), "{right} {table}: {problems}");
         for problem in &problems {
             let done = owner.query_drop(&problem.remedy).await;

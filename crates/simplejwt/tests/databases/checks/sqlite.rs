@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 use simplejwt::Timestamp;
-use simplejwt::store::check::Severity;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions, check, migrate};
-use simplejwt::users::table::UserTable;
+use simplejwt::sql::check::Severity;
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, check, migrate};
 
 use super::alterations::alterations;
 use super::definition::definitions;

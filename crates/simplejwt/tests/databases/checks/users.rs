@@ -1,14 +1,14 @@
 //! Tables of users: columns whose type doesn't say what is in them.
 
 use rusqlite::Connection;
-use simplejwt::store::postgres::migrate;
-use simplejwt::store::sqlite::{SqliteDatabase, SqliteOptions};
-use simplejwt::store::{mysql, sqlite};
-use simplejwt::users::manage::{ManageUsers as _, NewUser, UserOptions};
-use simplejwt::users::mysql::MysqlUsers;
-use simplejwt::users::postgres::PostgresUsers;
-use simplejwt::users::sqlite::SqliteUsers;
-use simplejwt::users::table::UserTable;
+use simplejwt::mysql::MysqlUsers;
+use simplejwt::postgres::PostgresUsers;
+use simplejwt::postgres::migrate;
+use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::SqliteUsers;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions};
+use simplejwt::{mysql, sqlite};
 
 use super::{every_use, texts};
 use crate::support::mysql::World;

@@ -1,0 +1,84 @@
+//! Refreshes whose COMMIT takes longer than anybody waits.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, params};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::MysqlStore;
+use super::database::{Failure, Lent};
+use crate::error::StoreError;
+use crate::logging::with_causes;
+use crate::sql::late::LONGEST;
+use crate::store::session::{NextToken, Refreshing, SessionRefresh, SessionStore as _};
+
+/// Where it is still as it was written.
+pub(super) const DATE: &str = "\
+    UPDATE simplejwt_session_token SET created_at = :now, used_at = :now \
+    WHERE jti = :next AND created_at = :then";
+
+/// Refreshes; one that isn't over in time goes on, and is dated when it is.
+pub(super) async fn refresh(
+    store: &MysqlStore,
+    refresh: &SessionRefresh,
+) -> Result<Refreshing, StoreError> {
+    let jti = &refresh.token.jti;
+    let was_good = store.late.is_any() && (store.late.knows(jti) || !store.is_spent(jti).await?);
+    let refresh = Arc::new(refresh.clone());
+    let mut attempts = store.database.attempts("refresh");
+    loop {
+        let begun = Instant::now();
+        let Lent { mut conn, link, place } = attempts.connection().await?;
+        let (sql, asked) = (Arc::clone(&store.sql), Arc::clone(&refresh));
+        // It owns its connection, so that it can go on by itself.
+        let mut work = Box::pin(async move {
+            let outcome = sql.refresh(&mut conn, &asked, was_good).await;
+            (conn, outcome)
+        });
+        let outcome = match timeout_at(attempts.until(), &mut work).await {
+            Ok((conn, outcome)) => attempts.settle(Lent { conn, link, place }, Some(outcome)).await,
+            Err(_) => {
+                follow(store, &refresh, begun, work);
+                attempts.timed_out(link)
+            }
+        };
+        if let ControlFlow::Break(done) = outcome {
+            return done;
+        }
+    }
+}
+
+/// Waits for the end of a rotation, and dates it.
+fn follow(
+    store: &MysqlStore,
+    refresh: &Arc<SessionRefresh>,
+    begun: Instant,
+    work: impl Future<Output = (Conn, Result<Refreshing, Failure>)> + Send + 'static,
+) {
+    if !matches!(refresh.next, NextToken::Rotated { .. }) {
+        return;
+    }
+    let Some(followed) = store.late.follow(vec![refresh.token.jti.clone()]) else { return };
+    let refresh = Arc::clone(refresh);
+    tokio::spawn(async move {
+        let _followed = followed;
+        let Ok((mut conn, Ok(Refreshing::Refreshed))) = timeout(LONGEST, work).await else {
+            return;
+        };
+        let NextToken::Rotated { token, .. } = &refresh.next else { return };
+        let values = params! {
+            "next" => &token.jti,
+            "then" => refresh.at.as_micros(),
+            "now" => (refresh.at + begun.elapsed()).as_micros(),
+        };
+        if let Err(error) = conn.exec_drop(DATE, values).await {
+            tracing::warn!(
+                event = "rotation_not_dated",
+                error = with_causes(&error),
+                "a rotation that took long can't be dated anew"
+            );
+        }
+    });
+}

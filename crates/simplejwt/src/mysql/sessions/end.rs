@@ -1,0 +1,142 @@
+//! Ending sessions.
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Params, Row, Value, params};
+
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::mysql::database::{Failure, begin, column, commit};
+use crate::mysql::feed;
+use crate::mysql::statements::Sql;
+use crate::mysql::tokens::{changed, until_none};
+use crate::store::session::{EndReason, EndSessions, Horizon, Revocation, Subject, Which};
+use crate::users::UserId;
+
+/// Sessions that are ended by one transaction at most.
+const BATCH: usize = 1000;
+
+// The rows stay locked to the end of the transaction.
+const THEIRS: &str = "\
+    SELECT id FROM simplejwt_session WHERE user_id = :user AND ended_at IS NULL \
+    AND id <> coalesce(:except, '') ORDER BY id LIMIT 1000 FOR UPDATE";
+const ONE: &str = "\
+    SELECT user_id FROM simplejwt_session WHERE id = :id AND ended_at IS NULL FOR UPDATE";
+
+fn unended(marks: &str) -> String {
+    format!(
+        "SELECT id FROM simplejwt_session WHERE id IN ({marks}) AND ended_at IS NULL FOR UPDATE"
+    )
+}
+
+fn set_ended(marks: &str) -> String {
+    format!(
+        "UPDATE simplejwt_session SET ended_at = ?, end_reason = ?, \
+         expires_at = greatest(expires_at, ?) WHERE id IN ({marks}) AND ended_at IS NULL"
+    )
+}
+
+/// Each statement, with marks for so many sessions.
+pub(super) fn statements(marks: &str) -> [String; 4] {
+    [THEIRS.to_owned(), ONE.to_owned(), unended(marks), set_ended(marks)]
+}
+
+/// What one transaction has done.
+pub(super) struct Batch {
+    pub(super) ended: u64,
+    /// Whether there is no more to be done.
+    pub(super) last: bool,
+}
+
+/// Ends those of the sessions that haven't ended, and blacklists their tokens; the revocations
+/// that are to be inserted, last of all.
+pub(super) async fn end(
+    sql: &Sql,
+    conn: &mut Conn,
+    ids: &[String],
+    reason: EndReason,
+    now: Timestamp,
+    horizon: Horizon,
+) -> Result<Vec<Revocation>, Failure> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let marks = vec!["?"; ids.len()].join(", ");
+    let with = |first: Vec<Value>| {
+        Params::Positional(first.into_iter().chain(ids.iter().map(Value::from)).collect())
+    };
+    // What has ended in the meantime isn't ended again.
+    let rows: Vec<Row> = conn.exec(unended(&marks), with(Vec::new())).await?;
+    let ended = rows.iter().map(|row| column(row, 0)).collect::<Result<Vec<String>, _>>()?;
+    if ended.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values =
+        vec![now.as_micros().into(), reason.as_str().into(), horizon.refresh.as_micros().into()];
+    changed(conn, &set_ended(&marks), with(values)).await?;
+    until_none(conn, &sql.of_sessions.replace("{}", &marks), with(Vec::new()), now).await?;
+    let revocation = |id| Revocation {
+        subject: Subject::Session(id),
+        revoked_at: now,
+        expires_at: horizon.access,
+    };
+    Ok(ended.into_iter().map(revocation).collect())
+}
+
+/// One transaction of [`EndSessions`].
+pub(super) async fn batch(
+    sql: &Sql,
+    conn: &mut Conn,
+    ending: &EndSessions,
+) -> Result<Batch, Failure> {
+    let (reason, now, horizon) = (ending.reason, ending.at, ending.horizon);
+    begin(conn).await?;
+    let (mut revoked, last) = match &ending.which {
+        Which::One { id, user_id } => {
+            let row: Option<Row> = conn.exec_first(ONE, params! { "id" => id }).await?;
+            let owner: Option<String> = row.map(|row| column(&row, 0)).transpose()?;
+            let theirs = owner.is_some_and(|owner| {
+                user_id.as_ref().is_none_or(|user_id| user_id.as_str() == owner)
+            });
+            let ids: &[String] = if theirs { std::slice::from_ref(id) } else { &[] };
+            (end(sql, conn, ids, reason, now, horizon).await?, true)
+        }
+        Which::All { user_id, except } => {
+            let values = params! { "user" => user_id.as_str(), "except" => except };
+            let rows: Vec<Row> = conn.exec(THEIRS, values).await?;
+            let ids = rows.iter().map(|row| column(row, 0)).collect::<Result<Vec<_>, _>>()?;
+            (end(sql, conn, &ids, reason, now, horizon).await?, ids.len() < BATCH)
+        }
+    };
+    let ended = revoked.len() as u64;
+    if let Which::All { user_id, except } = &ending.which
+        && last
+    {
+        others(sql, conn, user_id, except.as_deref(), now).await?;
+        revoked.push(Revocation {
+            subject: Subject::User(user_id.clone()),
+            revoked_at: now,
+            expires_at: horizon.refresh,
+        });
+    }
+    feed::insert(conn, &revoked).await?;
+    commit(conn).await?;
+    Ok(Batch { ended, last })
+}
+
+/// Whether it failed because the table of users can't hold the id that is meant.
+pub(super) fn is_of_nobody(ending: &EndSessions, error: &StoreError) -> bool {
+    matches!(&ending.which, Which::All { user_id, .. } if error.is_of(user_id.as_str()))
+}
+
+/// Blacklists the user's tokens that are in no session, too.
+async fn others(
+    sql: &Sql,
+    conn: &mut Conn,
+    user_id: &UserId,
+    except: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let Some(key) = sql.user_id.parse(user_id) else { return Ok(()) };
+    let values = params! { "user" => Value::from(&key), "except" => except };
+    until_none(conn, &sql.others, values, now).await.map(drop)
+}

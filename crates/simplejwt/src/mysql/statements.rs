@@ -1,0 +1,183 @@
+//! The statements, with the names of the user table and the collations in them.
+//!
+//! Django's `jti` has the database's collation, which mostly ignores case and trailing spaces.
+//! The index is looked up in that collation, and then the bytes are compared.
+
+use super::schema::Collation;
+use crate::sql::column::ColumnType;
+use crate::sql::table::{UserTable, backticked};
+
+pub(super) struct Sql {
+    pub(super) user_id: ColumnType,
+    pub(super) insert: String,
+    pub(super) is_registered: String,
+    /// The registered token that isn't blacklisted.
+    pub(super) unlisted: String,
+    pub(super) is_blacklisted: String,
+    /// A user's tokens that aren't blacklisted.
+    pub(super) theirs: String,
+    /// The same, but for those in one session.
+    pub(super) others: String,
+    /// Puts the successor of a live token into its session, if that is good; tells the number of
+    /// the registered token.
+    pub(super) succeed: String,
+    pub(super) state: String,
+    pub(super) successor: String,
+    /// A token that is good no longer, as the blacklist has it or the session.
+    pub(super) is_spent: String,
+    /// Conditions on a session `s`: one of its tokens can still be refreshed.
+    pub(super) is_live: String,
+    /// The tokens of sessions, with `{}` for their ids.
+    pub(super) of_sessions: String,
+}
+
+// A duplicate key leaves the row as it is. `INSERT IGNORE` would hide other errors, too.
+pub(super) const NOT_TWICE: &str = "ON DUPLICATE KEY UPDATE token_id = \
+    token_blacklist_blacklistedtoken.token_id";
+// Only saves what a conflict would cost: the number that AUTO_INCREMENT uses up.
+const NOT_BLACKLISTED: &str = "NOT EXISTS (\
+    SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id)";
+const SELECT: &str = "SELECT o.id FROM token_blacklist_outstandingtoken AS o";
+/// The unique key decides. It is no `INSERT … SELECT`, which keeps everybody else's insert
+/// waiting for as long as it waits itself: it holds the counter of AUTO_INCREMENT.
+pub(super) const BLACKLIST: &str = "\
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) VALUES (:at, :id) \
+    ON DUPLICATE KEY UPDATE token_id = token_blacklist_blacklistedtoken.token_id";
+
+impl Sql {
+    /// `jti` is how Django's column is compared, `exact` how ours are.
+    pub(super) fn new(
+        users: &UserTable,
+        user_id: ColumnType,
+        jti: &Collation,
+        exact: &str,
+    ) -> Self {
+        let same = jti.name == exact;
+        // The registered token whose id is `value`.
+        let o_is = |value: &str| match same {
+            true => format!("o.jti = {value}"),
+            false => {
+                let Collation { charset, name } = jti;
+                format!(
+                    "o.jti = CONVERT({value} USING {charset}) COLLATE {name} \
+                     AND CAST(CONVERT(o.jti USING utf8mb4) AS BINARY) = CAST({value} AS BINARY)"
+                )
+            }
+        };
+        // The token in a session that the registered token `o` is.
+        let t_is_o = match same {
+            true => "t.jti = o.jti".to_owned(),
+            false => format!("t.jti = CONVERT(o.jti USING utf8mb4) COLLATE {exact}"),
+        };
+        let o_is_jti = o_is(":jti");
+        let is_key = users.user_id_column() == users.primary_key;
+        // Of several users with the same value none is meant.
+        let (key, table) = (backticked(&users.primary_key), backticked(&users.table));
+        let id = backticked(users.user_id_column());
+        let inherits = users.and_inherits("u", backticked, backticked);
+        let key = match is_key {
+            true => {
+                format!("(SELECT u.{key} FROM {table} AS u WHERE u.{id} = :user{inherits} LIMIT 1)")
+            }
+            false => format!(
+                "(SELECT u.{key} FROM {table} AS u WHERE u.{id} = :user{inherits} \
+                 AND (SELECT COUNT(*) FROM {table} AS v WHERE v.{id} = :user) = 1)"
+            ),
+        };
+        let is_blacklisted = |value: &str| {
+            format!(
+                "EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+                 JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE {})",
+                o_is(value)
+            )
+        };
+        let theirs = format!("o.user_id = {key} AND {NOT_BLACKLISTED}");
+        let others = format!(
+            "{theirs} AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+             WHERE {t_is_o} AND t.session_id = :except)"
+        );
+        Self {
+            user_id,
+            insert: format!(
+                "INSERT INTO token_blacklist_outstandingtoken \
+                 (token, created_at, expires_at, user_id, jti) \
+                 VALUES (:token, :created_at, :expires_at, {}, :jti) ON DUPLICATE KEY UPDATE \
+                 jti = token_blacklist_outstandingtoken.jti",
+                // A statement with a query in it keeps everybody else's waiting for the next
+                // number of AUTO_INCREMENT.
+                if is_key { ":user" } else { &key }
+            ),
+            is_registered: format!(
+                "SELECT 1 FROM token_blacklist_outstandingtoken AS o WHERE {o_is_jti}"
+            ),
+            unlisted: format!("{SELECT} WHERE {o_is_jti} AND {NOT_BLACKLISTED}"),
+            is_blacklisted: format!(
+                "SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+                 JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id \
+                 WHERE {o_is_jti}"
+            ),
+            theirs: format!(
+                "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {theirs}"
+            ),
+            others: format!(
+                "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {others}"
+            ),
+            // This table has no AUTO_INCREMENT whose counter the query could hold. What
+            // LAST_INSERT_ID is given comes back with the answer.
+            succeed: format!(
+                "INSERT INTO simplejwt_session_token \
+                 (jti, session_id, parent_jti, access_jti, created_at, used_at, expires_at, \
+                 address) SELECT :next, IF(LAST_INSERT_ID(o.id), t.session_id, NULL), :jti, \
+                 :access, :at, :at, :expires_at, :address \
+                 FROM token_blacklist_outstandingtoken AS o \
+                 JOIN simplejwt_session_token AS t ON {t_is_o} \
+                 JOIN simplejwt_session AS s ON s.id = t.session_id \
+                 WHERE {o_is_jti} AND s.ended_at IS NULL AND s.created_at > :opened_after \
+                 AND t.used_at > :used_after \
+                 AND (s.password IS NULL OR :password IS NULL OR s.password = :password) \
+                 AND {NOT_BLACKLISTED} \
+                 ON DUPLICATE KEY UPDATE jti = simplejwt_session_token.jti"
+            ),
+            state: format!(
+                "SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, \
+                 o.id IS NOT NULL, \
+                 TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', b.blacklisted_at), EXISTS (\
+                 SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
+                 FROM simplejwt_session_token AS t \
+                 JOIN simplejwt_session AS s ON s.id = t.session_id \
+                 LEFT JOIN token_blacklist_outstandingtoken AS o ON {} \
+                 LEFT JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id \
+                 WHERE t.jti = :jti",
+                o_is("t.jti")
+            ),
+            successor: format!(
+                "SELECT c.jti, c.access_jti, c.created_at, c.address, c.used_at, EXISTS (\
+                 SELECT 1 FROM simplejwt_session_token AS g WHERE g.parent_jti = c.jti), \
+                 c.expires_at > :at AND NOT {} \
+                 FROM simplejwt_session_token AS c WHERE c.parent_jti = :jti",
+                is_blacklisted("c.jti")
+            ),
+            is_spent: format!(
+                "SELECT 1 FROM DUAL WHERE {} \
+                 OR EXISTS (SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = :jti) \
+                 OR EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+                 JOIN simplejwt_session AS s ON s.id = t.session_id \
+                 WHERE t.jti = :jti AND s.ended_at IS NOT NULL)",
+                is_blacklisted(":jti")
+            ),
+            is_live: format!(
+                "s.ended_at IS NULL AND EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+                 WHERE t.session_id = s.id AND t.expires_at > :at \
+                 AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS c \
+                 WHERE c.parent_jti = t.jti) AND NOT {})",
+                is_blacklisted("t.jti")
+            ),
+            of_sessions: format!(
+                "SELECT o.id FROM simplejwt_session_token AS t \
+                 JOIN token_blacklist_outstandingtoken AS o ON {} \
+                 WHERE t.session_id IN ({{}}) AND {NOT_BLACKLISTED}",
+                o_is("t.jti")
+            ),
+        }
+    }
+}

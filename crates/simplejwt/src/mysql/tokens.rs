@@ -1,0 +1,420 @@
+//! Registered and blacklisted tokens in MySQL or MariaDB: [`TokenStore`].
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Params, Row, Value, params};
+
+use super::{MysqlDatabase, database, flush, schema, statements};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::logging::with_causes;
+use crate::sql::check::{Lines, Uses, trials};
+use crate::sql::late::Late;
+use crate::sql::lookup::nothing_of;
+use crate::sql::references::References;
+use crate::sql::schema::{OUTSTANDING, SchemaError, by_user_id};
+use crate::sql::table::{Key, UserTable};
+use crate::store::flush::{FlushExpired, Flushed};
+use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use crate::users::UserId;
+
+use super::database::{Failure, attempt, begin, commit};
+use super::datetime::datetime;
+use super::statements::Sql;
+
+impl From<&Key> for Value {
+    fn from(key: &Key) -> Self {
+        match key {
+            Key::Integer(number) => Self::from(*number),
+            Key::Unsigned(number) => Self::from(*number),
+            Key::Text(text) => Self::from(text),
+        }
+    }
+}
+
+/// The tokens in a [`MysqlDatabase`].
+///
+/// The user of a token is stored as the primary key of a row in the [`UserTable`], and as null
+/// where that has no such user: users that are kept elsewhere leave no trace here, and
+/// [`blacklist_all`](TokenStore::blacklist_all) finds no tokens of theirs.
+///
+/// A table that Django made can't hold two tokens whose ids differ in nothing but the case of
+/// letters or trailing spaces, as its unique key takes them for the same: the second is refused
+/// with an error. The ids that upstream or this library makes can't.
+#[derive(Clone)]
+pub struct MysqlStore {
+    pub(super) database: MysqlDatabase,
+    pub(super) sql: Arc<Sql>,
+    pub(super) users: Arc<str>,
+    /// As the catalogue had them when the purge began.
+    pub(super) references: Arc<Mutex<Arc<References>>>,
+    pub(super) late: Late,
+}
+
+impl fmt::Debug for MysqlStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MysqlStore").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl MysqlStore {
+    /// The tokens of a database that has Django's tables.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
+    pub async fn open(database: &MysqlDatabase, users: &UserTable) -> Result<Self, SchemaError> {
+        let sql =
+            attempt!(database.attempts("open"), |conn| async { Ok(prepare(conn, users).await) })??;
+        Ok(Self {
+            database: database.clone(),
+            sql: Arc::new(sql),
+            users: users.table.as_str().into(),
+            references: Arc::default(),
+            late: Late::new(database.max_connections()),
+        })
+    }
+
+    /// Whether the tables of the sessions are there: [`migrate::apply`](super::migrate::apply) makes them.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where a table or column is missing; names it.
+    pub async fn check_sessions(&self) -> Result<(), SchemaError> {
+        attempt!(self.database.attempts("open"), |conn| async {
+            Ok(schema::check_sessions(conn).await)
+        })?
+    }
+
+    /// Whether the database has the tables of Django's `token_blacklist` and they are in use:
+    /// Django's migrations made them, or a token is registered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn blacklist_in_use(database: &MysqlDatabase) -> Result<bool, StoreError> {
+        attempt!(database.attempts("open"), |conn| flush::blacklist_in_use(conn))
+    }
+
+    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    pub(super) async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
+        if anew {
+            let attempts = self.database.attempts("flush_expired");
+            let found = attempt!(attempts, |conn| flush::references(conn, &self.users));
+            self.know(found.unwrap_or_else(|error| {
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "foreign keys can't be read: each row is tried"
+                );
+                References::default()
+            }));
+        }
+        Ok(Arc::clone(&self.references.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    pub(super) fn know(&self, references: References) {
+        *self.references.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
+    }
+
+    /// Deletes tokens, one by one where a foreign key stands in the way of some.
+    pub(super) async fn delete(
+        &self,
+        ids: &[i64],
+        references: &References,
+        cascade: bool,
+        flushed: &mut Flushed,
+    ) -> Result<(), StoreError> {
+        let attempts = || self.database.attempts("flush_expired");
+        let all = attempt!(attempts(), |conn| flush::delete(conn, ids, references, cascade))?;
+        match all {
+            Ok(deleted) => flushed.deleted += deleted,
+            Err(found) if ids.len() == 1 => flushed.keep(&found.constraint, &found.table),
+            Err(_) => {
+                for id in ids {
+                    let id = std::slice::from_ref(id);
+                    let one = attempt!(attempts(), |conn| {
+                        flush::delete(conn, id, references, cascade)
+                    })?;
+                    match one {
+                        Ok(deleted) => flushed.deleted += deleted,
+                        Err(found) => flushed.keep(&found.constraint, &found.table),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The database that holds the tokens.
+    pub fn database(&self) -> &MysqlDatabase {
+        &self.database
+    }
+}
+
+pub(super) async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, SchemaError> {
+    let users = &schema::resolved(conn, users).await?;
+    let columns = schema::check_users(conn, users).await?;
+    schema::check_unique(conn, users, &[by_user_id(users)]).await?;
+    schema::check_tokens(conn, users, &columns).await?;
+    let jti = schema::collation(conn, OUTSTANDING, "jti").await?.ok_or(Failure::Shape)?;
+    let exact = schema::exact_collation(conn).await?;
+    Ok(Sql::new(users, columns.user_id, &jti, &exact))
+}
+
+/// Runs statements that change nothing, as those will that do.
+pub(super) async fn try_all(conn: &mut Conn, uses: &Uses) -> Result<(), Failure> {
+    // No collation is in them.
+    let lines = Lines::Mysql { exact: String::new() };
+    for sql in trials(uses, &lines) {
+        conn.exec_drop(sql, ()).await?;
+    }
+    Ok(())
+}
+
+/// Whether a statement that asks for `1` found something.
+pub(crate) async fn exists(
+    conn: &mut Conn,
+    statement: &str,
+    values: impl Into<Params> + Send,
+) -> Result<bool, Failure> {
+    Ok(conn.exec_first::<Row, _, _>(statement, values).await?.is_some())
+}
+
+/// How many rows a statement changed.
+pub(crate) async fn changed(
+    conn: &mut Conn,
+    statement: &str,
+    values: impl Into<Params> + Send,
+) -> Result<u64, Failure> {
+    conn.exec_drop(statement, values).await?;
+    Ok(conn.affected_rows())
+}
+
+impl Sql {
+    /// Registers a token that isn't registered; whether it wasn't.
+    pub(super) async fn insert(
+        &self,
+        conn: &mut Conn,
+        token: &OutstandingToken,
+    ) -> Result<bool, Failure> {
+        let user = token.user_id.as_ref().and_then(|id| self.user_id.parse(id));
+        let values = |user: Option<&Key>| {
+            params! {
+                "token" => &token.token,
+                "created_at" => datetime(token.created_at),
+                "expires_at" => datetime(token.expires_at),
+                "user" => user.map_or(Value::NULL, Value::from),
+                "jti" => &token.jti,
+            }
+        };
+        match changed(conn, &self.insert, values(user.as_ref())).await {
+            // There is no such user, or no more.
+            Err(failure) if failure.is_of_the_user() => {
+                Ok(changed(conn, &self.insert, values(None)).await? > 0)
+            }
+            inserted => Ok(inserted? > 0),
+        }
+    }
+
+    /// Registers a token, if it isn't registered.
+    pub(super) async fn register(
+        &self,
+        conn: &mut Conn,
+        token: &OutstandingToken,
+    ) -> Result<(), Failure> {
+        let is_registered = || params! { "jti" => &token.jti };
+        if exists(conn, &self.is_registered, is_registered()).await?
+            || self.insert(conn, token).await?
+            || exists(conn, &self.is_registered, is_registered()).await?
+        {
+            return Ok(());
+        }
+        Err(Failure::Collision)
+    }
+
+    /// Registers the successor of a token.
+    pub(super) async fn succeed(
+        &self,
+        conn: &mut Conn,
+        next: &OutstandingToken,
+    ) -> Result<(), Failure> {
+        match self.insert(conn, next).await? {
+            true => Ok(()),
+            false => self.register(conn, next).await,
+        }
+    }
+
+    /// Whether it wasn't blacklisted before: the unique key says so.
+    pub(super) async fn blacklist(
+        &self,
+        conn: &mut Conn,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<bool, Failure> {
+        self.register(conn, token).await?;
+        let values = params! { "jti" => &token.jti };
+        let row: Option<Row> = conn.exec_first(&self.unlisted, values).await?;
+        let Some(row) = row else { return Ok(false) };
+        blacklist_by_id(conn, database::column(&row, 0)?, at).await
+    }
+
+    pub(super) async fn rotate(
+        &self,
+        conn: &mut Conn,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Rotation, Failure> {
+        begin(conn).await?;
+        let rotated = self.blacklist(conn, spent, at).await?;
+        if rotated {
+            self.succeed(conn, next).await?;
+        }
+        commit(conn).await?;
+        // The answer to an earlier attempt of this call may have been lost.
+        let rotated =
+            rotated || exists(conn, &self.is_registered, params! { "jti" => &next.jti }).await?;
+        Ok(if rotated { Rotation::Rotated } else { Rotation::Replayed })
+    }
+
+    pub(super) async fn blacklist_all(
+        &self,
+        conn: &mut Conn,
+        user: &Key,
+        at: Timestamp,
+    ) -> Result<u64, Failure> {
+        let values = params! { "user" => Value::from(user) };
+        begin(conn).await?;
+        let blacklisted = until_none(conn, &self.theirs, values, at).await?;
+        commit(conn).await?;
+        Ok(blacklisted)
+    }
+}
+
+/// Blacklists the registered token with this number; whether this call did it.
+pub(super) async fn blacklist_by_id(
+    conn: &mut Conn,
+    id: u64,
+    at: Timestamp,
+) -> Result<bool, Failure> {
+    let values = params! { "at" => datetime(at), "id" => id };
+    Ok(changed(conn, statements::BLACKLIST, values).await? > 0)
+}
+
+/// Blacklists the tokens that a statement finds, until it finds none; how many were. With a fresh
+/// snapshot each time: a rotation that was under way made a conflict, was waited for, and has
+/// left a successor.
+pub(super) async fn until_none(
+    conn: &mut Conn,
+    select: &str,
+    values: impl Into<Params> + Clone + Send,
+    at: Timestamp,
+) -> Result<u64, Failure> {
+    const AT_A_TIME: usize = 500;
+    let statement = format!("{select} ORDER BY o.id LIMIT {AT_A_TIME}");
+    let mut blacklisted = 0;
+    loop {
+        let rows: Vec<Row> = conn.exec(&statement, values.clone()).await?;
+        if rows.is_empty() {
+            return Ok(blacklisted);
+        }
+        let insert = format!(
+            "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) VALUES {} {}",
+            vec!["(?, ?)"; rows.len()].join(", "),
+            statements::NOT_TWICE,
+        );
+        let mut tokens = Vec::with_capacity(rows.len() * 2);
+        for row in &rows {
+            tokens.push(datetime(at));
+            tokens.push(Value::from(database::column::<i64>(row, 0)?));
+        }
+        blacklisted += changed(conn, &insert, Params::Positional(tokens)).await?;
+    }
+}
+
+#[async_trait]
+impl TokenStore for MysqlStore {
+    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+        attempt!(self.database.attempts("record"), |conn| self.sql.register(conn, token))
+    }
+
+    async fn rotate(
+        &self,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let attempts = self.database.attempts("rotate");
+        attempt!(attempts, |conn| self.sql.rotate(conn, spent, next, at))
+    }
+
+    async fn blacklist(
+        &self,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Blacklisting, StoreError> {
+        let added = attempt!(self.database.attempts("blacklist"), |conn| async {
+            begin(conn).await?;
+            let added = self.sql.blacklist(conn, token, at).await?;
+            commit(conn).await?;
+            Ok(added)
+        })?;
+        Ok(if added { Blacklisting::Blacklisted } else { Blacklisting::AlreadyBlacklisted })
+    }
+
+    async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+        let Some(user) = self.sql.user_id.parse(user_id) else { return Ok(0) };
+        let attempts = self.database.attempts("blacklist_all");
+        let blacklisted = attempt!(attempts, |conn| self.sql.blacklist_all(conn, &user, at));
+        nothing_of(user_id.as_str(), blacklisted)
+    }
+
+    async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        let attempts = self.database.attempts("is_blacklisted");
+        attempt!(attempts, |conn| exists(conn, &self.sql.is_blacklisted, params! { "jti" => jti }))
+    }
+
+    async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
+        let mut references = self.references(flush.after.is_none()).await?;
+        let attempts = || self.database.attempts("flush_expired");
+        let found = attempt!(attempts(), |conn| flush::candidates(conn, flush, &references));
+        let (candidates, next) = match found {
+            Ok(found) => found,
+            // Tables that this user mustn't read, or that have changed since.
+            Err(error) if *references != References::default() => {
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "referring tables can't be read: each row is tried"
+                );
+                self.know(References::default());
+                references = Arc::default();
+                attempt!(attempts(), |conn| flush::candidates(conn, flush, &references))?
+            }
+            Err(error) => return Err(error),
+        };
+        let mut flushed = Flushed { next, ..Flushed::default() };
+        let verdict = flush.judge(&candidates, references.keeping(flush.cascade), &mut flushed);
+        if !verdict.put_off.is_empty() {
+            attempt!(attempts(), |conn| flush::put_off(conn, &verdict))?;
+        }
+        if !verdict.delete.is_empty() {
+            self.delete(&verdict.delete, &references, flush.cascade, &mut flushed).await?;
+        }
+        Ok(flushed)
+    }
+
+    async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
+        attempt!(self.database.attempts("newest"), |conn| flush::newest(conn, limit))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let tokens = Uses { tokens: true, ..Uses::default() };
+        attempt!(self.database.attempts("ping"), |conn| async {
+            begin(conn).await?;
+            try_all(conn, &tokens).await?;
+            commit(conn).await
+        })
+    }
+}

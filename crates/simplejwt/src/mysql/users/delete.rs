@@ -1,0 +1,90 @@
+//! Deleting users.
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Params, Row, Value, params};
+
+use crate::error::StoreError;
+use crate::mysql::MysqlUsers;
+use crate::mysql::database::{Failure, attempt, begin, column, commit, rollback};
+use crate::sql::delete::{Deletion, UserKey};
+use crate::sql::lookup::nothing_of;
+use crate::sql::manage::Reference;
+use crate::sql::references::OnDelete;
+use crate::sql::table::{Key, backticked};
+
+/// Keys of one column that lead to a table, of every database that the account sees.
+const KEYS: &str = "\
+    SELECT k.TABLE_SCHEMA, k.TABLE_NAME, MIN(k.COLUMN_NAME), MIN(k.REFERENCED_COLUMN_NAME), \
+    MIN(r.DELETE_RULE) FROM information_schema.KEY_COLUMN_USAGE AS k \
+    JOIN information_schema.REFERENTIAL_CONSTRAINTS AS r \
+    ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME \
+    AND r.TABLE_NAME = k.TABLE_NAME WHERE k.REFERENCED_TABLE_SCHEMA = DATABASE() \
+    AND k.REFERENCED_TABLE_NAME = :table \
+    GROUP BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME HAVING COUNT(*) = 1 ORDER BY 1, 2, 3";
+
+/// There is no user of the name.
+pub(super) struct NotThere;
+
+impl MysqlUsers {
+    /// What keeps a user; where nothing does and `deletes` is true, it is gone afterwards.
+    pub(super) async fn delete(
+        &self,
+        operation: &'static str,
+        username: &str,
+        deletes: bool,
+    ) -> Result<Result<Vec<Reference>, NotThere>, StoreError> {
+        let Some(login) = self.sql.login.parse_login(username) else { return Ok(Err(NotThere)) };
+        let found = attempt!(self.database.attempts(operation), |conn| async {
+            begin(conn).await?;
+            let found = self.delete_in(conn, &login, deletes).await?;
+            match deletes {
+                true => commit(conn).await?,
+                false => rollback(conn).await?,
+            }
+            Ok(found)
+        });
+        Ok(nothing_of(username, found.map(Some))?.unwrap_or(Err(NotThere)))
+    }
+
+    async fn delete_in(
+        &self,
+        conn: &mut Conn,
+        login: &Key,
+        deletes: bool,
+    ) -> Result<Result<Vec<Reference>, NotThere>, Failure> {
+        if self.sql.all(conn, &self.sql.by_login, login).await?.is_empty() {
+            return Ok(Err(NotThere));
+        }
+        let users = &self.sql.table;
+        let rows: Vec<Row> = conn.exec(KEYS, params! { "table" => &users.table }).await?;
+        let keys = rows.iter().map(key).collect::<Result<Vec<_>, _>>()?;
+        let is_the_user = format!("{} = ?", backticked(&users.login));
+        let deletion = Deletion::new(users, &keys, &backticked(&users.table), &is_the_user);
+        let login = || Params::Positional(vec![Value::from(login)]);
+        let mut found = Vec::new();
+        for (key, count) in &deletion.counts {
+            let row: Option<Row> = conn.exec_first(count, login()).await?;
+            let rows = row.as_ref().map_or(Ok(0), |row| column(row, 0))?;
+            found.extend(key.reference(rows));
+        }
+        if deletes && found.is_empty() {
+            for sql in deletion.changes.iter().chain([&deletion.delete]) {
+                conn.exec_drop(sql, login()).await?;
+            }
+        }
+        Ok(Ok(found))
+    }
+}
+
+fn key(row: &Row) -> Result<UserKey, Failure> {
+    let (schema, name): (String, String) = (column(row, 0)?, column(row, 1)?);
+    let (column_name, refers_to): (String, String) = (column(row, 2)?, column(row, 3)?);
+    Ok(UserKey {
+        table: format!("{}.{}", backticked(&schema), backticked(&name)),
+        name,
+        column: backticked(&column_name),
+        column_name,
+        refers_to: backticked(&refers_to),
+        on_delete: OnDelete::parse(&column::<String>(row, 4)?),
+    })
+}

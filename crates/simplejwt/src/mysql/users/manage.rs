@@ -1,0 +1,204 @@
+//! Making and changing users: what the command line does.
+
+use async_trait::async_trait;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Params, Row, Value, params};
+
+use super::delete::NotThere;
+use crate::clock::Timestamp;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::mysql::MysqlUsers;
+use crate::mysql::database::{Failure, attempt, begin, commit};
+use crate::mysql::datetime::datetime;
+use crate::mysql::schema;
+use crate::mysql::tokens::changed;
+use crate::sql::check::{Access, Lines, trial};
+use crate::sql::lookup::nothing_of;
+use crate::sql::manage::{
+    Field, ManageError, ManageUsers, NewUser, Reference, field_of, longest_name,
+};
+use crate::sql::naming::as_django;
+use crate::sql::table::backticked;
+use crate::users::User;
+use crate::users::login::LoginRows as _;
+
+#[async_trait]
+impl ManageUsers for MysqlUsers {
+    async fn ping(&self, writes_last_login: bool) -> Result<(), StoreError> {
+        let (sql, key) = (&self.sql, self.sql.login.any());
+        let lines = Lines::Mysql { exact: String::new() };
+        let trial =
+            sql.table.last_login.as_deref().filter(|_| writes_last_login).map(|column| {
+                trial(&backticked(&sql.table.table), Access::Update, &[column], &lines)
+            });
+        attempt!(self.database.attempts("ping"), |conn| async {
+            sql.all(conn, &sql.by_login, &key).await?;
+            match &trial {
+                Some(trial) => Ok(conn.exec_drop(trial, ()).await?),
+                None => Ok(()),
+            }
+        })
+    }
+
+    async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
+        let user = as_django(user, &self.sql.table)?;
+        let created = attempt!(self.database.attempts("create_user"), |conn| async {
+            match self.create(conn, &user, at).await {
+                Err(failure) if failure.is_duplicate() => {
+                    conn.query_drop("ROLLBACK").await?;
+                    Ok(Err(ManageError::AlreadyExists { username: user.username.clone() }))
+                }
+                other => other,
+            }
+        });
+        match created {
+            Err(error) if error.is_of(&user.username) => {
+                Err(ManageError::of_name(&self.sql.table, &user.username))
+            }
+            created => created?,
+        }
+    }
+
+    async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError> {
+        self.change("set_password", &self.sql.set_password, username, hash.into()).await
+    }
+
+    async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError> {
+        let Some(statement) = &self.sql.set_active else {
+            let table = self.sql.table.table.clone();
+            return Err(ManageError::NoColumn { table, setting: "is_active" });
+        };
+        self.change("set_active", statement, username, active.into()).await
+    }
+
+    async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError> {
+        self.delete("references", username, false).await?.map_err(|_| unknown(username))
+    }
+
+    async fn delete_user(&self, username: &str) -> Result<(), ManageError> {
+        match self.delete("delete_user", username, true).await? {
+            Err(NotThere) => Err(unknown(username)),
+            Ok(references) if references.is_empty() => Ok(()),
+            Ok(references) => {
+                Err(ManageError::Referred { username: username.to_owned(), references })
+            }
+        }
+    }
+
+    async fn by_username(&self, username: &str) -> Result<Option<User>, StoreError> {
+        Ok(self.by_login(username).await?.map(|found| found.user))
+    }
+
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let after = match after.map(|after| self.sql.login.parse_login(after)) {
+            None => None,
+            Some(Some(key)) => Some(key),
+            // Nobody comes after a name that nobody can have.
+            Some(None) => return Ok(Vec::new()),
+        };
+        attempt!(self.database.attempts("list"), |conn| async {
+            let rows: Vec<Row> = match &after {
+                None => conn.exec(&self.sql.first_page, params! { "limit" => limit }).await?,
+                Some(after) => {
+                    let values = params! { "after" => Value::from(after), "limit" => limit };
+                    conn.exec(&self.sql.next_page, values).await?
+                }
+            };
+            rows.iter().map(|row| Ok(self.sql.found(row)?.user)).collect()
+        })
+    }
+}
+
+impl MysqlUsers {
+    async fn change(
+        &self,
+        operation: &'static str,
+        statement: &str,
+        username: &str,
+        value: Value,
+    ) -> Result<(), ManageError> {
+        let Some(key) = self.sql.login.parse_login(username) else {
+            return Err(ManageError::NoSuchUser { username: username.to_owned() });
+        };
+        let exists = attempt!(self.database.attempts(operation), |conn| async {
+            let values = params! { "value" => value.clone(), "key" => Value::from(&key) };
+            // A row that had the value already counts as not changed.
+            Ok(changed(conn, statement, values).await? > 0
+                || !self.sql.all(conn, &self.sql.by_login, &key).await?.is_empty())
+        });
+        match nothing_of(username, exists)? {
+            true => Ok(()),
+            false => Err(ManageError::NoSuchUser { username: username.to_owned() }),
+        }
+    }
+
+    async fn create(
+        &self,
+        conn: &mut Conn,
+        user: &NewUser,
+        at: Timestamp,
+    ) -> Result<Result<User, ManageError>, Failure> {
+        let table = &self.sql.table;
+        let columns = schema::columns(conn, &table.table).await?;
+        let max = schema::find(&columns, &table.login)
+            .map_or(usize::MAX, |column| longest_name(self.sql.login, &column.declared));
+        if user.username.is_empty() || user.username.chars().count() > max {
+            return Ok(Err(ManageError::BadUsername { max }));
+        }
+        let Some(key) = self.sql.login.parse_login(&user.username) else {
+            return Ok(Err(ManageError::of_name(table, &user.username)));
+        };
+        let mut names = Vec::new();
+        let mut values = Vec::new();
+        let mut unknown = Vec::new();
+        for column in &columns {
+            match field_of(table, self.sql.key, &column.name, user, at) {
+                Some(field) => {
+                    names.push(backticked(&column.name));
+                    values.push(match column.name.eq_ignore_ascii_case(&table.login) {
+                        true => Value::from(&key),
+                        false => stored(field),
+                    });
+                }
+                None if column.must_be_filled() => unknown.push(column.name.clone()),
+                None => {}
+            }
+        }
+        if !unknown.is_empty() {
+            let table = table.table.clone();
+            return Ok(Err(ManageError::UnknownColumns { table, columns: unknown }));
+        }
+        let insert = format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            backticked(&table.table),
+            names.join(", "),
+            vec!["?"; names.len()].join(", "),
+        );
+        begin(conn).await?;
+        conn.exec_drop(insert, Params::Positional(values)).await?;
+        let found = self.sql.all(conn, &self.sql.by_login, &key).await?;
+        commit(conn).await?;
+        Ok(match found.into_iter().next() {
+            Some(found) => Ok(found.user),
+            None => {
+                let cause = "the new user isn't found by its name";
+                let kind = StoreErrorKind::Incompatible;
+                Err(StoreError::new("create_user", kind, cause).into())
+            }
+        })
+    }
+}
+
+fn unknown(username: &str) -> ManageError {
+    ManageError::NoSuchUser { username: username.to_owned() }
+}
+
+/// As Django's MySQL backend stores it.
+fn stored(field: Field) -> Value {
+    match field {
+        Field::Text(text) => text.into(),
+        Field::Flag(flag) => flag.into(),
+        Field::Uuid(digits) => digits.into(),
+        Field::Time(at) => datetime(at),
+    }
+}

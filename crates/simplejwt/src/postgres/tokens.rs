@@ -1,0 +1,508 @@
+//! Registered and blacklisted tokens in PostgreSQL: [`TokenStore`].
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use deadpool_postgres::{GenericClient, Object};
+use jiff::Timestamp as Moment;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::{PostgresDatabase, feed, flush, rotations, run, schema, sessions};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::logging::with_causes;
+use crate::sql::check::{Lines, Uses, trials};
+use crate::sql::late::Late;
+use crate::sql::lookup::nothing_of;
+use crate::sql::references::References;
+use crate::sql::schema::{SchemaError, by_user_id};
+use crate::sql::table::{Key, UserTable, quoted, relation};
+use crate::store::flush::{FlushExpired, Flushed};
+use crate::store::session::SessionHead;
+use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use crate::users::UserId;
+
+use super::batch::Batches;
+use super::encoding::{Encoding, Text};
+use super::lookup::Lookup;
+use super::rotations::{Rotating, Rotations};
+use super::schema::KeyType;
+
+pub(crate) type PgResult<T> = Result<T, tokio_postgres::Error>;
+
+/// A moment as Django stores it. It knows the years 1 to 9999; another becomes the nearest.
+pub(crate) fn moment(at: Timestamp) -> Moment {
+    const FIRST: i64 = -62_135_596_800_000_000;
+    const LAST: i64 = 253_402_207_200_000_000;
+    Moment::from_microsecond(at.as_micros().clamp(FIRST, LAST)).unwrap_or(Moment::MAX)
+}
+
+/// A key as a parameter that is cast to its type.
+pub(crate) fn parameter(key: Key) -> String {
+    match key {
+        Key::Integer(number) => number.to_string(),
+        Key::Unsigned(number) => number.to_string(),
+        Key::Text(text) => text,
+    }
+}
+
+/// The statements, with the names of the user table in them.
+pub(super) struct Sql {
+    pub(super) user_id: KeyType,
+    pub(super) record: String,
+    pub(super) rotations: rotations::Statements,
+    pub(super) open: String,
+    pub(super) blacklist_all: String,
+    pub(super) blacklist_others: String,
+    pub(super) blacklist_sessions: String,
+}
+
+// The unique keys decide. NOT EXISTS only saves what a conflict would cost: an id of the sequence,
+// and so a write to the log.
+pub(super) const BLACKLIST: &str = "\
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+    SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = $2 \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
+    ON CONFLICT (token_id) DO NOTHING";
+pub(super) const IS_BLACKLISTED: &str = "\
+    SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = asked.key";
+pub(super) const IS_REGISTERED: &str =
+    "SELECT 1 FROM token_blacklist_outstandingtoken WHERE jti = $1";
+pub(super) const NEWEST: &str = "\
+    SELECT jti, token, created_at, expires_at FROM token_blacklist_outstandingtoken \
+    WHERE isfinite(created_at) AND isfinite(expires_at) ORDER BY id DESC LIMIT $1";
+/// Tries what is done with these tables, and then does `last`.
+pub(super) fn trying(uses: &Uses, last: &str) -> String {
+    let trials: String = trials(uses, &Lines::Postgres)
+        .iter()
+        .enumerate()
+        .map(|(at, trial)| match trial.starts_with("SELECT") {
+            true => format!("t{at} AS ({trial}), "),
+            false => format!("t{at} AS ({trial} RETURNING 1), "),
+        })
+        .collect();
+    format!("WITH {trials}last AS ({last}) SELECT 1 FROM last")
+}
+
+/// With a number for the transaction, which a server that only reads doesn't give.
+pub(super) fn ping() -> String {
+    trying(&Uses { tokens: true, ..Uses::default() }, "SELECT txid_current()")
+}
+
+/// Blacklists the tokens that are found; how many were found, and how many it was that did it.
+/// To be repeated until none is found: a rotation that had to be waited for has a successor.
+pub(super) fn blacklist_each(tokens: &str) -> String {
+    format!(
+        "WITH tokens AS ({tokens} ORDER BY o.id), \
+         added AS (INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+         SELECT $1, id FROM tokens ON CONFLICT (token_id) DO NOTHING RETURNING 1) \
+         SELECT (SELECT count(*) FROM tokens), (SELECT count(*) FROM added)"
+    )
+}
+
+/// Repeats such a statement; how many tokens it blacklisted.
+pub(super) async fn until_none(
+    client: &impl GenericClient,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> PgResult<u64> {
+    let statement = client.prepare_cached(sql).await?;
+    let mut blacklisted = 0;
+    loop {
+        let row = client.query_one(&statement, values).await?;
+        let (found, added): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        blacklisted += u64::try_from(added).unwrap_or_default();
+        if found == 0 {
+            return Ok(blacklisted);
+        }
+    }
+}
+
+impl Sql {
+    pub(super) fn new(users: &UserTable, user_id: KeyType) -> Self {
+        let key = |parameter: &str| {
+            // Of several users with the same value none is meant.
+            let (key, table) = (quoted(&users.primary_key), relation(&users.table));
+            let id = quoted(users.user_id_column());
+            let inherits = users.and_inherits(&table, quoted, relation);
+            let same = format!("{id} = CAST({parameter}::text AS {}){inherits}", user_id.cast);
+            if users.user_id_column() == users.primary_key {
+                return format!("(SELECT {key} FROM {table} WHERE {same} LIMIT 1)");
+            }
+            format!(
+                "(SELECT {key} FROM {table} WHERE {same} \
+                 AND (SELECT count(*) FROM {table} WHERE {same}) = 1 LIMIT 1)"
+            )
+        };
+        const REGISTER: &str = "INSERT INTO token_blacklist_outstandingtoken \
+             (token, created_at, expires_at, user_id, jti)";
+        let not_blacklisted = "NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b \
+             WHERE b.token_id = o.id)";
+        let theirs = format!(
+            "SELECT o.id FROM token_blacklist_outstandingtoken AS o \
+             WHERE o.user_id = {} AND {not_blacklisted}",
+            key("$2")
+        );
+        Self {
+            record: format!(
+                "{REGISTER} VALUES ($1, $2, $3, {}, $5) ON CONFLICT (jti) DO NOTHING",
+                key("$4")
+            ),
+            rotations: rotations::Statements::new(key),
+            open: format!(
+                "WITH session AS (INSERT INTO simplejwt_session \
+                 (id, user_id, created_at, expires_at, password, address, user_agent) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING), \
+                 token AS ({REGISTER} VALUES ($8, $9, $10, {}, $12) \
+                 ON CONFLICT (jti) DO NOTHING) \
+                 INSERT INTO simplejwt_session_token \
+                 (jti, session_id, created_at, used_at, expires_at, address) \
+                 VALUES ($12, $1, $3, $3, $4, $6) ON CONFLICT (jti) DO NOTHING",
+                key("$11")
+            ),
+            blacklist_others: blacklist_each(&format!(
+                "{theirs} AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
+                 WHERE t.jti = o.jti AND t.session_id = $3)"
+            )),
+            blacklist_all: blacklist_each(&theirs),
+            blacklist_sessions: blacklist_each(&format!(
+                "SELECT o.id FROM token_blacklist_outstandingtoken AS o \
+                 JOIN simplejwt_session_token AS t ON t.jti = o.jti \
+                 WHERE t.session_id = ANY ($2::text[]) AND {not_blacklisted}"
+            )),
+            user_id,
+        }
+    }
+
+    pub(super) fn user(&self, token: &OutstandingToken) -> Option<String> {
+        let id = token.user_id.as_ref()?;
+        self.user_id.kind.parse(id).map(parameter)
+    }
+
+    pub(super) async fn record(
+        &self,
+        client: &impl GenericClient,
+        token: &OutstandingToken,
+    ) -> PgResult<()> {
+        let statement = client.prepare_cached(&self.record).await?;
+        let (created_at, expires_at) = (moment(token.created_at), moment(token.expires_at));
+        let user = self.user(token);
+        client
+            .execute(&statement, &[&token.token, &created_at, &expires_at, &user, &token.jti])
+            .await?;
+        Ok(())
+    }
+
+    /// Whether it wasn't blacklisted before: the unique key says so.
+    pub(super) async fn blacklist(
+        &self,
+        client: &mut Object,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> PgResult<bool> {
+        let statement = client.prepare_cached(BLACKLIST).await?;
+        if client.execute(&statement, &[&moment(at), &token.jti]).await? > 0 {
+            return Ok(true);
+        }
+        let transaction = client.transaction().await?;
+        self.record(&transaction, token).await?;
+        let added = transaction.execute(&statement, &[&moment(at), &token.jti]).await?;
+        transaction.commit().await?;
+        Ok(added > 0)
+    }
+
+    pub(super) async fn rotate(
+        &self,
+        client: &mut Object,
+        rotating: &Rotating,
+    ) -> PgResult<Rotation> {
+        if self.rotations.rotate(&*client, rotating).await? {
+            return Ok(Rotation::Rotated);
+        }
+        // Not registered, or blacklisted already.
+        let transaction = client.transaction().await?;
+        self.record(&transaction, rotating.spent()).await?;
+        let rotated = self.rotations.rotate(&transaction, rotating).await?;
+        transaction.commit().await?;
+        if rotated {
+            return Ok(Rotation::Rotated);
+        }
+        // The answer to the attempt before may have been lost, and not its work.
+        let statement = client.prepare_cached(IS_REGISTERED).await?;
+        let ours = client.query_opt(&statement, &[&rotating.next().jti]).await?.is_some();
+        Ok(if ours { Rotation::Rotated } else { Rotation::Replayed })
+    }
+}
+
+/// The tokens in a [`PostgresDatabase`].
+///
+/// The user of a token is stored as the primary key of a row in the [`UserTable`], and as null
+/// where that has no such user.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pub(super) database: PostgresDatabase,
+    pub(super) sql: Arc<Sql>,
+    pub(super) rotations: Batches<Rotations>,
+    pub(super) rotations_in_sessions: Batches<Rotations>,
+    pub(super) blacklisted: Batches<Lookup<()>>,
+    pub(super) spent: Batches<Lookup<()>>,
+    pub(super) heads: Batches<Lookup<SessionHead>>,
+    pub(super) users: Arc<str>,
+    /// As the catalogue had them when the purge began.
+    pub(super) references: Arc<Mutex<Arc<References>>>,
+    pub(super) listener: Arc<feed::Listener>,
+    pub(super) encoding: Encoding,
+    pub(super) late: Late,
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// The tokens of a database that has the tables.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
+    pub async fn open(database: &PostgresDatabase, users: &UserTable) -> Result<Self, SchemaError> {
+        let client = database.attempts("open").client().await?;
+        let users = &schema::resolved(&client, users).await?;
+        let check = async {
+            let checked = schema::check_users(&client, users).await?;
+            schema::check_unique(&client, users, &[by_user_id(users)]).await?;
+            schema::check_tokens(&client, users, &checked.columns).await?;
+            Ok((checked.user_id, Encoding::of(&client).await?))
+        };
+        let (user_id, encoding) = match check.await {
+            Ok(checked) => checked,
+            Err(error) => return Err(schema::with_tables(&client, error).await),
+        };
+        let sql = Arc::new(Sql::new(users, user_id));
+        let late = Late::new(database.max_connections());
+        let rotations = || Rotations::new(database.clone(), Arc::clone(&sql), late.clone());
+        Ok(Self {
+            database: database.clone(),
+            rotations: Batches::new(rotations(), database.patience()),
+            rotations_in_sessions: Batches::new(rotations(), database.patience()),
+            blacklisted: Batches::new(
+                Lookup::new(database, "is_blacklisted", IS_BLACKLISTED, |_| Ok(())),
+                database.patience(),
+            ),
+            spent: Batches::new(sessions::spent(database), database.patience()),
+            heads: Batches::new(sessions::heads(database), database.patience()),
+            users: users.table.as_str().into(),
+            references: Arc::default(),
+            sql: Arc::clone(&sql),
+            listener: Arc::default(),
+            encoding,
+            late,
+        })
+    }
+
+    /// Whether the tables of the sessions are there, which [`migrate::apply`](super::migrate::apply) makes.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where one is missing; names it.
+    pub async fn check_sessions(&self) -> Result<(), SchemaError> {
+        let client = self.database.attempts("open").client().await?;
+        match schema::check_sessions(&client).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(schema::with_tables(&client, error).await),
+        }
+    }
+
+    /// Whether the database has the tables of Django's `token_blacklist` and they are in use:
+    /// Django's migrations made them, or a token is registered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn blacklist_in_use(database: &PostgresDatabase) -> Result<bool, StoreError> {
+        run!(database, "open", |client| flush::blacklist_in_use(&client))
+    }
+
+    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    pub(super) async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
+        if anew {
+            let users = &self.users;
+            let found = async {
+                run!(self.database, "flush_expired", |client| flush::references(&client, users))
+            };
+            let found: Result<References, StoreError> = found.await;
+            self.know(found.unwrap_or_else(|error| {
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "foreign keys can't be read: each row is tried"
+                );
+                References::default()
+            }));
+        }
+        Ok(Arc::clone(&self.references.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    pub(super) fn know(&self, references: References) {
+        *self.references.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
+    }
+
+    /// Deletes tokens, one by one where a foreign key stands in the way of some.
+    pub(super) async fn delete(
+        &self,
+        ids: &[i64],
+        references: &References,
+        cascade: bool,
+        flushed: &mut Flushed,
+    ) -> Result<(), StoreError> {
+        let all = run!(self.database, "flush_expired", |client| {
+            flush::delete(&mut client, ids, references, cascade)
+        })?;
+        match all {
+            Ok(deleted) => flushed.deleted += deleted,
+            Err(violation) if ids.len() == 1 => {
+                flushed.keep(&violation.constraint, &violation.table);
+            }
+            Err(_) => {
+                for id in ids {
+                    let one = run!(self.database, "flush_expired", |client| {
+                        flush::delete(&mut client, std::slice::from_ref(id), references, cascade)
+                    })?;
+                    match one {
+                        Ok(deleted) => flushed.deleted += deleted,
+                        Err(found) => flushed.keep(&found.constraint, &found.table),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The database that holds the tokens.
+    pub fn database(&self) -> &PostgresDatabase {
+        &self.database
+    }
+}
+
+#[async_trait]
+impl TokenStore for PostgresStore {
+    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+        run!(self.database, "record", |client| self.sql.record(&client, token))
+    }
+
+    async fn rotate(
+        &self,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let rotating = Rotating::new(&self.sql, spent, next, at);
+        if self.rotations.run(rotating.clone()).await? {
+            return Ok(Rotation::Rotated);
+        }
+        run!(self.database, "rotate", |client| self.sql.rotate(&mut client, &rotating))
+    }
+
+    async fn blacklist(
+        &self,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Blacklisting, StoreError> {
+        let added =
+            run!(self.database, "blacklist", |client| self.sql.blacklist(&mut client, token, at))?;
+        Ok(if added { Blacklisting::Blacklisted } else { Blacklisting::AlreadyBlacklisted })
+    }
+
+    async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+        let Some(user) = self.sql.user_id.kind.parse(user_id).map(parameter) else {
+            return Ok(0);
+        };
+        let now = moment(at);
+        let values: [&(dyn ToSql + Sync); 2] = [&now, &user];
+        let blacklisted = async {
+            run!(self.database, "blacklist_all", |client| async {
+                let transaction = client.transaction().await?;
+                let blacklisted =
+                    until_none(&transaction, &self.sql.blacklist_all, &values).await?;
+                transaction.commit().await?;
+                Ok(blacklisted)
+            })
+        };
+        nothing_of(&user, blacklisted.await)
+    }
+
+    async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        Ok(self.blacklisted.find(jti.to_owned()).await?.is_some())
+    }
+
+    async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
+        let mut references = self.references(flush.after.is_none()).await?;
+        let found = async {
+            run!(self.database, "flush_expired", |client| {
+                flush::candidates(&client, flush, &references)
+            })
+        };
+        let found: Result<_, StoreError> = found.await;
+        let (candidates, next) = match found {
+            Ok(found) => found,
+            // Tables that this user mustn't read, or that have changed since.
+            Err(error) if *references != References::default() => {
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "referring tables can't be read: each row is tried"
+                );
+                self.know(References::default());
+                references = Arc::default();
+                run!(self.database, "flush_expired", |client| {
+                    flush::candidates(&client, flush, &references)
+                })?
+            }
+            Err(error) => return Err(error),
+        };
+        let mut flushed = Flushed { next, ..Flushed::default() };
+        let verdict = flush.judge(&candidates, references.keeping(flush.cascade), &mut flushed);
+        if !verdict.put_off.is_empty() {
+            run!(self.database, "flush_expired", |client| {
+                flush::put_off(&client, &verdict.put_off)
+            })?;
+        }
+        if !verdict.delete.is_empty() {
+            self.delete(&verdict.delete, &references, flush.cascade, &mut flushed).await?;
+        }
+        Ok(flushed)
+    }
+
+    async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
+        run!(self.database, "newest", |client| async {
+            let statement = client.prepare_cached(NEWEST).await?;
+            let rows = client.query(&statement, &[&i64::from(limit)]).await?;
+            let time = |row: &Row, at| {
+                let moment: Moment = row.try_get(at)?;
+                Ok::<_, tokio_postgres::Error>(Timestamp::from_micros(moment.as_microsecond()))
+            };
+            rows.iter()
+                .map(|row| {
+                    let (Text(jti), Text(token)) = (row.try_get(0)?, row.try_get(1)?);
+                    Ok(OutstandingToken {
+                        jti,
+                        token,
+                        user_id: None,
+                        created_at: time(row, 2)?,
+                        expires_at: time(row, 3)?,
+                    })
+                })
+                .collect()
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let sql = ping();
+        run!(self.database, "ping", |client| async {
+            let statement = client.prepare_cached(&sql).await?;
+            client.execute(&statement, &[]).await.map(drop)
+        })
+    }
+}

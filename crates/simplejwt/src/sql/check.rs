@@ -1,0 +1,258 @@
+//! Everything that is wrong in a database, found at once and before the first request does.
+//!
+//! Opening a store or the users refuses what makes every login fail, and names the first such
+//! thing. This looks at all of it: tables, columns and their types, what has to be unique, rights,
+//! indexes, and whether each statement that will be run is one that the database takes.
+//!
+//! Each database has its own `check`: [`sqlite::check`](crate::sqlite::check::check),
+//! [`postgres::check`](crate::postgres::check::check) and
+//! [`mysql::check`](crate::mysql::check::check).
+//!
+//! ```
+//! use simplejwt::Settings;
+//! use simplejwt::sql::check::Uses;
+//! use simplejwt::sqlite::{SqliteDatabase, check, migrate};
+//! use simplejwt::sql::table::UserTable;
+//! # use simplejwt::Timestamp;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("db.sqlite3");
+//! let users = UserTable::default();
+//! let settings = Settings { token_blacklist: true, ..Settings::default() };
+//! let database = SqliteDatabase::open_or_create(&path, Default::default())?;
+//! let uses = Uses::of(&settings);
+//! let problems = check::check(&database, &users, &uses).await?;
+//! assert!(problems.has_errors());
+//! for problem in &problems {
+//!     println!("{problem}"); // the database has no table "auth_user" …: run `migrate`
+//! }
+//! migrate::apply(&database, &users, Timestamp::from_secs(1_767_323_045)).await?;
+//! assert!(check::check(&database, &users, &uses).await?.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+
+mod lines;
+mod needed;
+mod tables;
+
+use std::fmt;
+
+use crate::settings::Settings;
+
+use super::schema::SchemaError;
+
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(unused_imports, reason = "each database uses a part of it")
+)]
+pub(crate) use lines::Lines;
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(unused_imports, reason = "each database uses a part of it")
+)]
+pub(crate) use needed::{Access, Needed, needed, rights, trial, trials};
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(unused_imports, reason = "each database uses a part of it")
+)]
+pub(crate) use tables::{FoundTable, Relation, judge};
+
+/// What a database is used for, and so what has to be right in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Uses {
+    /// Tokens are registered and blacklisted.
+    pub tokens: bool,
+    /// Sessions are kept.
+    pub sessions: bool,
+    /// A login writes the user's `last_login`.
+    pub last_login: bool,
+    /// A login may rewrite the user's password hash.
+    pub rehash: bool,
+    /// What has expired is deleted.
+    pub purge: bool,
+}
+
+impl Uses {
+    /// What these settings need; with the purge, and with hashes that are rewritten.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            tokens: settings.token_blacklist,
+            sessions: settings.has_sessions(),
+            last_login: settings.update_last_login,
+            rehash: true,
+            purge: settings.token_blacklist,
+        }
+    }
+}
+
+/// How much a [`Problem`] matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Requests are answered, but slowly, or a part of the work isn't done.
+    Warning,
+    /// Requests fail just now. It may pass by itself, as the end of a failover does.
+    Passing,
+    /// Requests fail until somebody has changed something.
+    Error,
+}
+
+/// One thing that is wrong, and what to do about it. As text it is both, on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The table that it is about, if it is about one.
+    pub table: Option<String>,
+    /// What is wrong, in a sentence without its full stop.
+    pub what: String,
+    /// What to do: a statement or a command to be pasted, or a sentence. Empty where `what` says it.
+    pub remedy: String,
+}
+
+impl Problem {
+    fn new(severity: Severity, table: Option<&str>, what: String, remedy: String) -> Self {
+        Self { severity, table: table.map(str::to_owned), what, remedy }
+    }
+
+    pub(crate) fn error(table: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Severity::Error, Some(table), what.into(), remedy.into())
+    }
+
+    pub(crate) fn warning(table: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, Some(table), what.into(), remedy.into())
+    }
+
+    /// Of the database as a whole.
+    pub(crate) fn general(
+        severity: Severity,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::new(severity, None, what.into(), remedy.into())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.remedy.is_empty() {
+            true => f.write_str(&self.what),
+            false => write!(f, "{}: {}", self.what, self.remedy),
+        }
+    }
+}
+
+/// The [problems](Problem) of a database, the worst first. As an error its text is all of them, one
+/// a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl std::error::Error for Problems {}
+
+impl Problems {
+    pub(crate) fn new(mut found: Vec<Problem>) -> Self {
+        let mut seen = std::collections::HashSet::new();
+        found.retain(|problem| seen.insert(problem.to_string()));
+        found.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+        Self(found)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether any of them makes requests fail, be it only for now.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|problem| problem.severity > Severity::Warning)
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.0.iter()
+    }
+
+    /// Those of this severity, and the others.
+    pub fn split(self, severity: Severity) -> (Self, Self) {
+        let (these, others) = self.0.into_iter().partition(|problem| problem.severity == severity);
+        (Self(these), Self(others))
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// A refusal of the users' table, with the line that mends it where there is one.
+pub(crate) fn of_users(table: &str, error: &SchemaError, lines: &Lines) -> Problem {
+    let remedy = match error {
+        SchemaError::AmbiguousUsers { column, .. } => lines.unique(table, column),
+        _ => String::new(),
+    };
+    let mut what = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        what.push_str(": ");
+        what.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    Problem::error(table, what, remedy)
+}
+
+/// What the database says of a statement. Where something is known to be wrong with a table that it
+/// names, that is why, and it is left out.
+pub(crate) fn refused(found: &[Problem], sql: &str, cause: &str) -> Option<Problem> {
+    let is_known = |problem: &Problem| {
+        problem.severity == Severity::Error
+            && problem
+                .table
+                .as_ref()
+                .is_some_and(|table| sql.contains(table.as_str()) || cause.contains(table.as_str()))
+    };
+    if found.iter().any(is_known) {
+        return None;
+    }
+    let mut start: String = sql.chars().take(120).collect();
+    if start.len() < sql.len() {
+        start.push('…');
+    }
+    let what = format!("the database doesn't take a statement that is needed ({start}): {cause}");
+    Some(Problem::general(Severity::Error, what, ""))
+}
+
+/// The database's clock beside this machine's, both in microseconds.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn of_the_clock(theirs: i64, ours: i64) -> Option<Problem> {
+    const FAR: i64 = 5_000_000;
+    let apart = theirs.saturating_sub(ours);
+    (apart.abs() > FAR).then(|| {
+        let (seconds, word) =
+            (apart.abs() / 1_000_000, if apart > 0 { "ahead of" } else { "behind" });
+        Problem::general(
+            Severity::Warning,
+            format!("the database's clock is {seconds} seconds {word} the one of this machine"),
+            "keep both by NTP: tokens go by the clocks of the machines that issue and check them",
+        )
+    })
+}

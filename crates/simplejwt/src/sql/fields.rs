@@ -1,0 +1,204 @@
+//! Further columns of a user's row as JSON, each as DRF's field for its type writes it.
+
+use serde_json::{Number, Value};
+
+use super::table::{UserTable, hyphenated, uuid_digits};
+use crate::sql::schema::{Column, SchemaError};
+
+/// What a column holds, as far as JSON tells it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Integer,
+    Boolean,
+    Float,
+    Decimal,
+    Uuid,
+    /// A moment, which the database keeps in UTC.
+    Moment,
+    /// A date and time of day in nobody knows which zone.
+    Local,
+    Date,
+    Time,
+    Json,
+}
+
+/// A column that is read into [`User::fields`](crate::users::User::fields).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    /// The type that the column was declared with.
+    pub(crate) declared: String,
+}
+
+impl Kind {
+    /// What a column holds that was declared so, in any of the databases; `None` where that is
+    /// nothing that becomes JSON.
+    pub(crate) fn of(declared: &str) -> Option<Self> {
+        let declared = declared.to_ascii_lowercase();
+        let declared = declared.trim_end_matches(" unsigned");
+        let base = declared.split('(').next().unwrap_or_default().trim();
+        Some(match base {
+            // Django's BooleanField in MySQL, and its UUIDField where there is no type for it.
+            "tinyint" if declared == "tinyint(1)" => Self::Boolean,
+            "char" if declared == "char(32)" => Self::Uuid,
+            "bool" | "boolean" => Self::Boolean,
+            "integer" | "int" | "bigint" | "smallint" | "mediumint" | "tinyint" => Self::Integer,
+            "character varying" | "varchar" | "character" | "char" | "text" | "citext"
+            | "longtext" | "mediumtext" | "tinytext" | "inet" => Self::Text,
+            "uuid" => Self::Uuid,
+            "numeric" | "decimal" => Self::Decimal,
+            "real" | "double precision" | "double" | "float" => Self::Float,
+            _ if base.starts_with("timestamp") && declared.ends_with("without time zone") => {
+                Self::Local
+            }
+            "timestamp" | "timestamp with time zone" | "datetime" => Self::Moment,
+            "date" => Self::Date,
+            "time" | "time without time zone" => Self::Time,
+            "json" | "jsonb" => Self::Json,
+            _ => return None,
+        })
+    }
+
+    /// A value that is there, of the text that the database has for it.
+    pub(crate) fn json(self, text: String) -> Value {
+        match self {
+            Self::Text | Self::Decimal | Self::Date => Value::String(text),
+            Self::Integer => match (text.parse::<i64>(), text.parse::<u64>()) {
+                (Ok(number), _) => number.into(),
+                (_, Ok(number)) => number.into(),
+                _ => Value::String(text),
+            },
+            Self::Boolean => Value::Bool(matches!(text.as_str(), "1" | "true" | "t")),
+            Self::Float => match text.parse().ok().and_then(Number::from_f64) {
+                Some(number) => Value::Number(number),
+                None => Value::Null,
+            },
+            Self::Uuid => match uuid_digits(&text) {
+                Some(digits) => Value::String(hyphenated(&digits)),
+                None => Value::String(text),
+            },
+            Self::Moment | Self::Local => {
+                let (text, era) = match text.strip_suffix(" BC") {
+                    Some(text) => (text, " BC"),
+                    None => (text.as_str(), ""),
+                };
+                let zone = if self == Self::Moment { "Z" } else { "" };
+                Value::String(iso(text) + zone + era)
+            }
+            Self::Time => Value::String(iso(&text)),
+            Self::Json => serde_json::from_str(&text).unwrap_or(Value::Null),
+        }
+    }
+}
+
+/// As Python's `isoformat`: a `T` between date and time, six digits after the second or none.
+fn iso(text: &str) -> String {
+    let text = text.replacen(' ', "T", 1);
+    match text.split_once('.') {
+        None => text,
+        Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole.to_owned(),
+        Some((whole, fraction)) => format!("{whole}.{fraction:0<6.6}"),
+    }
+}
+
+/// The columns that the table's description asks for, given those there are.
+pub(crate) fn fields(table: &UserTable, found: &[Column]) -> Result<Vec<Field>, SchemaError> {
+    let asked = |name: &String| {
+        if table.is_secret(name) {
+            return Err(SchemaError::SecretColumn { column: name.clone() });
+        }
+        // Not every database tells upper and lower case apart.
+        let column = found
+            .iter()
+            .find(|column| column.name == *name)
+            .or_else(|| found.iter().find(|column| column.name.eq_ignore_ascii_case(name)));
+        let declared = column.map_or("", |column| &column.declared).to_owned();
+        match Kind::of(&declared) {
+            Some(kind) => Ok(Field { name: name.clone(), kind, declared }),
+            None => Err(SchemaError::UnreadableColumn {
+                table: table.table.clone(),
+                column: name.clone(),
+                declared,
+            }),
+        }
+    };
+    table.columns.iter().map(asked).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn types_are_known_by_the_names_that_the_databases_have_for_them() {
+        for (declared, expected) in [
+            ("varchar(254)", Some(Kind::Text)),
+            ("character varying(254)", Some(Kind::Text)),
+            ("char(32)", Some(Kind::Uuid)),
+            ("char(31)", Some(Kind::Text)),
+            ("BIGINT", Some(Kind::Integer)),
+            ("int(10) unsigned", Some(Kind::Integer)),
+            ("integer unsigned", Some(Kind::Integer)),
+            ("tinyint(1)", Some(Kind::Boolean)),
+            ("tinyint(4)", Some(Kind::Integer)),
+            ("bool", Some(Kind::Boolean)),
+            ("numeric(10,2)", Some(Kind::Decimal)),
+            ("datetime(6)", Some(Kind::Moment)),
+            ("timestamp with time zone", Some(Kind::Moment)),
+            ("timestamp(3) with time zone", Some(Kind::Moment)),
+            ("timestamp without time zone", Some(Kind::Local)),
+            ("timestamp(3) without time zone", Some(Kind::Local)),
+            ("time without time zone", Some(Kind::Time)),
+            ("jsonb", Some(Kind::Json)),
+            ("bytea", None),
+            ("blob", None),
+            ("text[]", None),
+            ("integer[]", None),
+            ("interval", None),
+            ("", None),
+        ] {
+            assert_eq!(Kind::of(declared), expected, "{declared}");
+        }
+    }
+
+    #[test]
+    fn values_are_written_as_drf_does() {
+        for (kind, text, expected) in [
+            (Kind::Text, "Zoë", json!("Zoë")),
+            (Kind::Integer, "-7", json!(-7)),
+            (Kind::Integer, "18446744073709551615", json!(18_446_744_073_709_551_615_u64)),
+            (Kind::Boolean, "1", json!(true)),
+            (Kind::Boolean, "0", json!(false)),
+            (Kind::Boolean, "true", json!(true)),
+            (Kind::Float, "0.5", json!(0.5)),
+            (Kind::Float, "NaN", Value::Null),
+            (Kind::Decimal, "10.50", json!("10.50")),
+            (
+                Kind::Uuid,
+                "0123456789abcdef0123456789abcdef",
+                json!("01234567-89ab-cdef-0123-456789abcdef"),
+            ),
+            (Kind::Moment, "2026-01-02 03:04:05.600000", json!("2026-01-02T03:04:05.600000Z")),
+            (Kind::Moment, "2026-01-02 03:04:05.6", json!("2026-01-02T03:04:05.600000Z")),
+            (Kind::Moment, "2026-01-02T03:04:05.000000", json!("2026-01-02T03:04:05Z")),
+            (Kind::Local, "2026-01-02 03:04:05", json!("2026-01-02T03:04:05")),
+            (Kind::Time, "03:04:05.000001", json!("03:04:05.000001")),
+            (Kind::Date, "2026-01-02", json!("2026-01-02")),
+            (Kind::Date, "0044-03-15 BC", json!("0044-03-15 BC")),
+            (Kind::Local, "0044-03-15 10:00:00.000000 BC", json!("0044-03-15T10:00:00 BC")),
+            (
+                Kind::Moment,
+                "0044-03-15 10:00:00.500000 BC",
+                json!("0044-03-15T10:00:00.500000Z BC"),
+            ),
+            (Kind::Time, "-25:00:00.000000", json!("-25:00:00")),
+            (Kind::Json, r#"{"a": [1, null]}"#, json!({"a": [1, null]})),
+        ] {
+            assert_eq!(kind.json(text.to_owned()), expected, "{kind:?} {text}");
+        }
+    }
+}

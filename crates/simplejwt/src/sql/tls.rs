@@ -1,0 +1,137 @@
+//! TLS to a database as the database's own client does it.
+//!
+//! Where nothing is to be verified, a certificate's form doesn't matter: neither its version nor
+//! its names, dates or signature. That the server has the certificate's key is verified all the
+//! same wherever the key is of a kind that can be, since PostgreSQL's channel binding stands on
+//! it. Where the issuer is to be verified, webpki does it, and what webpki takes for no server's
+//! certificate is looked at again in [`issued`]: a certificate that is itself named as an
+//! authority, or that such an authority signed without the extensions of X.509 version 3.
+
+mod certificate;
+mod fault;
+mod identity;
+mod issued;
+mod names;
+mod verifier;
+
+#[cfg(test)]
+mod tests;
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+
+#[cfg(not(feature = "postgres"))]
+use certificate::Certificate;
+#[cfg(feature = "postgres")]
+pub(crate) use certificate::Certificate;
+#[cfg(feature = "postgres")]
+pub(crate) use fault::NOT_DIRECT;
+use verifier::Verifier;
+
+/// How far the server's certificate is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verify {
+    /// Not at all.
+    Nothing,
+    /// Who issued it.
+    Issuer,
+    /// That, and whose name is in it.
+    Name,
+}
+
+/// The client's own certificate and its key, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IdentityFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// What a URL asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsOptions {
+    pub(crate) verify: Verify,
+    /// The file of authorities; without it, those that the operating system trusts.
+    pub(crate) authorities: Option<PathBuf>,
+    pub(crate) identity: Option<IdentityFiles>,
+}
+
+/// Why TLS can't be set up.
+#[derive(Debug)]
+pub(crate) enum SetupError {
+    /// The file of authorities.
+    Authorities(PathBuf, Box<dyn StdError + Send + Sync>),
+    /// The client's certificate, or its key.
+    Identity(PathBuf, Box<dyn StdError + Send + Sync>),
+    Other(Box<dyn StdError + Send + Sync>),
+}
+
+/// The configuration that does what the options say.
+pub(crate) fn client_config(options: &TlsOptions) -> Result<ClientConfig, SetupError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let authorities = match options.verify {
+        Verify::Nothing => Vec::new(),
+        _ => authorities(options.authorities.as_deref())?,
+    };
+    let verifier = Verifier::new(Arc::clone(&provider), options.verify, authorities)
+        .map_err(|error| SetupError::Other(error.into()))?;
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SetupError::Other(error.into()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(match &options.identity {
+        None => builder.with_no_client_auth(),
+        Some(files) => builder.with_client_cert_resolver(identity::read(files, &provider)?),
+    })
+}
+
+/// The name for TLS. A host whose name no certificate can have (`my-db-`, say) is connected to
+/// by none, which is what an address stands for, where the name isn't verified.
+pub(crate) fn server_name(host: &str, verify: Verify) -> io::Result<ServerName<'static>> {
+    match ServerName::try_from(host.to_owned()) {
+        Ok(name) => Ok(name),
+        Err(_) if verify != Verify::Name => {
+            Ok(ServerName::IpAddress(std::net::Ipv4Addr::UNSPECIFIED.into()))
+        }
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "no certificate can be for such a host's name: connect to it by another one",
+        )),
+    }
+}
+
+/// What went wrong in a handshake, with its cure.
+pub(crate) fn sentence(error: &io::Error) -> String {
+    fault::sentence(error)
+}
+
+/// The certificates that were named, or that the operating system trusts.
+fn authorities(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, SetupError> {
+    let Some(path) = file else {
+        // Those that can't be read are missed only by who needs them.
+        return Ok(rustls_native_certs::load_native_certs().certs);
+    };
+    let unusable =
+        |source: Box<dyn StdError + Send + Sync>| SetupError::Authorities(path.to_owned(), source);
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| unusable(error.into()))?;
+    let mut store = RootCertStore::empty();
+    for certificate in &found {
+        // Some of a certificate's forms are good for nothing but being shown by the server.
+        if Certificate::read(certificate).is_none() {
+            store.add(certificate.clone()).map_err(|error| unusable(error.into()))?;
+        }
+    }
+    if found.is_empty() {
+        return Err(unusable("there is no certificate in it, in PEM".into()));
+    }
+    Ok(found)
+}

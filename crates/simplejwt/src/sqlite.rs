@@ -1,0 +1,26 @@
+//! Tokens in an SQLite file, in the tables of upstream's `token_blacklist` app.
+//!
+//! [`SqliteDatabase`] is the file, [`SqliteStore`] the tokens in it and
+//! [`SqliteUsers`](crate::sqlite::SqliteUsers) the users in it. Either side may have
+//! made the tables: Django's `migrate` or [`migrate::apply`].
+
+pub mod check;
+mod connect;
+mod database;
+pub(crate) mod datetime;
+mod feed;
+mod flush;
+pub mod migrate;
+pub(crate) mod schema;
+pub(crate) mod sessions;
+mod takeover;
+mod tokens;
+mod url;
+mod users;
+mod writer;
+
+pub use connect::OpenError;
+pub use database::{SqliteDatabase, SqliteOptions};
+pub use tokens::SqliteStore;
+pub use url::{SqliteUrl, SqliteUrlError, URL_PARAMETERS};
+pub use users::SqliteUsers;

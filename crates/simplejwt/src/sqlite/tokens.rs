@@ -1,0 +1,315 @@
+//! Registered and blacklisted tokens in an SQLite file: [`TokenStore`].
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::types::{ToSql, ToSqlOutput};
+use rusqlite::{Connection, Row, params};
+
+use super::{SqliteDatabase, flush, schema};
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::sql::check::{Lines, Uses, trials};
+use crate::sql::column::ColumnType;
+use crate::sql::schema::{SchemaError, by_user_id};
+use crate::sql::table::{Key, UserTable, quoted};
+use crate::store::{Blacklisting, FlushExpired, Flushed, OutstandingToken, Rotation, TokenStore};
+use crate::users::UserId;
+
+use super::datetime::text;
+
+impl ToSql for Key {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Integer(number) => number.to_sql(),
+            // No column here holds it.
+            Self::Unsigned(_) => rusqlite::types::Null.to_sql(),
+            Self::Text(text) => text.to_sql(),
+        }
+    }
+}
+
+/// Runs statements that change nothing.
+pub(super) fn run_all(connection: &Connection, statements: &[String]) -> rusqlite::Result<()> {
+    for sql in statements {
+        let mut statement = connection.prepare_cached(sql)?;
+        match statement.readonly() {
+            true => drop(statement.exists(())?),
+            false => drop(statement.execute(())?),
+        }
+    }
+    Ok(())
+}
+
+/// The statements, with the names of the user table in them.
+pub(super) struct Sql {
+    pub(super) user_id: ColumnType,
+    pub(super) record: String,
+    pub(super) blacklist_all: String,
+    /// Of a user, but for those in one session.
+    pub(super) blacklist_others: String,
+}
+
+// The unique keys decide. NOT EXISTS only saves what a conflict would cost: AUTOINCREMENT uses
+// up an id, and so every replay would write to the disk.
+pub(super) const BLACKLIST: &str = "\
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+    SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = ?2 \
+    AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
+    ON CONFLICT (token_id) DO NOTHING";
+pub(super) const IS_BLACKLISTED: &str = "\
+    SELECT 1 FROM token_blacklist_outstandingtoken AS o \
+    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = ?1";
+pub(super) const NEWEST: &str = "\
+    SELECT jti, token, created_at, expires_at FROM token_blacklist_outstandingtoken \
+    ORDER BY id DESC LIMIT ?1";
+impl Sql {
+    pub(super) fn new(users: &UserTable, user_id: ColumnType) -> Self {
+        // Of several users with the same value none is meant.
+        let (key, table) = (quoted(&users.primary_key), quoted(&users.table));
+        let id = quoted(users.user_id_column());
+        let inherits = users.and_inherits(&table, quoted, quoted);
+        let key = match users.user_id_column() == users.primary_key {
+            true => format!("(SELECT {key} FROM {table} WHERE {id} = {{}}{inherits} LIMIT 1)"),
+            false => format!(
+                "(SELECT {key} FROM {table} WHERE {id} = {{}}{inherits} \
+                 AND (SELECT count(*) FROM {table} WHERE {id} = {{}}) = 1)"
+            ),
+        };
+        Self {
+            user_id,
+            record: format!(
+                "INSERT INTO token_blacklist_outstandingtoken \
+                 (token, created_at, expires_at, user_id, jti) SELECT ?1, ?2, ?3, {}, ?5 \
+                 WHERE NOT EXISTS (\
+                 SELECT 1 FROM token_blacklist_outstandingtoken WHERE jti = ?5) \
+                 ON CONFLICT (jti) DO NOTHING",
+                key.replace("{}", "?4")
+            ),
+            blacklist_all: format!(
+                "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+                 SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
+                 WHERE o.user_id = {} AND NOT EXISTS (\
+                 SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
+                 ON CONFLICT (token_id) DO NOTHING",
+                key.replace("{}", "?2")
+            ),
+            blacklist_others: format!(
+                "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
+                 SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
+                 WHERE o.user_id = {} AND NOT EXISTS (\
+                 SELECT 1 FROM simplejwt_session_token AS t \
+                 WHERE t.jti = o.jti AND t.session_id = ?3) AND NOT EXISTS (\
+                 SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
+                 ON CONFLICT (token_id) DO NOTHING",
+                key.replace("{}", "?2")
+            ),
+        }
+    }
+
+    pub(super) fn record(
+        &self,
+        connection: &Connection,
+        token: &OutstandingToken,
+    ) -> rusqlite::Result<()> {
+        let user = token.user_id.as_ref().and_then(|id| self.user_id.parse(id));
+        connection.prepare_cached(&self.record)?.execute(params![
+            token.token,
+            text(token.created_at),
+            text(token.expires_at),
+            user,
+            token.jti,
+        ])?;
+        Ok(())
+    }
+
+    /// Whether it wasn't blacklisted before: the unique key says so.
+    pub(super) fn blacklist(
+        &self,
+        connection: &Connection,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> rusqlite::Result<bool> {
+        self.record(connection, token)?;
+        let added = connection.prepare_cached(BLACKLIST)?.execute(params![text(at), token.jti])?;
+        Ok(added == 1)
+    }
+}
+
+/// The tokens in an [`SqliteDatabase`].
+///
+/// The user of a token is stored as the primary key of a row in the [`UserTable`], and as null
+/// where that has no such user: users that are kept elsewhere leave no trace here, and
+/// [`blacklist_all`](TokenStore::blacklist_all) finds no tokens of theirs.
+#[derive(Clone)]
+pub struct SqliteStore {
+    pub(super) database: SqliteDatabase,
+    pub(super) sql: Arc<Sql>,
+    pub(super) users: Arc<str>,
+    /// As the catalogue had them when the purge began.
+    pub(super) catalogue: Arc<Mutex<Arc<flush::Catalogue>>>,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// The tokens of a database that has the tables.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
+    pub fn open(database: &SqliteDatabase, users: &UserTable) -> Result<Self, SchemaError> {
+        let check = |connection: &Connection| {
+            let users = schema::resolved(connection, users)?;
+            let columns = schema::check_users(connection, &users)?;
+            schema::check_unique(connection, &users, &[by_user_id(&users)])?;
+            schema::check_tokens(connection, &users, &columns)?;
+            Ok::<_, SchemaError>((columns.user_id, users))
+        };
+        let (user_id, users) = database.read("open", |connection| Ok(check(connection)))??;
+        let users = &users;
+        Ok(Self {
+            database: database.clone(),
+            sql: Arc::new(Sql::new(users, user_id)),
+            users: users.table.as_str().into(),
+            catalogue: Arc::default(),
+        })
+    }
+
+    /// Whether the tables of the sessions are there, which [`migrate::apply`](super::migrate::apply) makes.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where one is missing; names it.
+    pub fn check_sessions(&self) -> Result<(), SchemaError> {
+        self.database.read("open", |connection| Ok(schema::check_sessions(connection)))?
+    }
+
+    /// Whether the database has the tables of Django's `token_blacklist` and they are in use:
+    /// Django's migrations made them, or a token is registered.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn blacklist_in_use(database: &SqliteDatabase) -> Result<bool, StoreError> {
+        database.read("open", flush::blacklist_in_use)
+    }
+
+    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    pub(super) fn catalogue(&self, anew: bool) -> Result<Arc<flush::Catalogue>, StoreError> {
+        if anew {
+            let found = self
+                .database
+                .read("flush_expired", |connection| flush::catalogue(connection, &self.users))?;
+            *self.catalogue.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
+        }
+        Ok(Arc::clone(&self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// The database that holds the tokens.
+    pub fn database(&self) -> &SqliteDatabase {
+        &self.database
+    }
+}
+
+#[async_trait]
+impl TokenStore for SqliteStore {
+    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+        let (sql, token) = (Arc::clone(&self.sql), token.clone());
+        self.database.write("record", move |connection| sql.record(connection, &token)).await
+    }
+
+    async fn rotate(
+        &self,
+        spent: &OutstandingToken,
+        next: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        let (sql, spent, next) = (Arc::clone(&self.sql), spent.clone(), next.clone());
+        let rotate = move |connection: &Connection| {
+            if !sql.blacklist(connection, &spent, at)? {
+                return Ok(Rotation::Replayed);
+            }
+            sql.record(connection, &next)?;
+            Ok(Rotation::Rotated)
+        };
+        self.database.write("rotate", rotate).await
+    }
+
+    async fn blacklist(
+        &self,
+        token: &OutstandingToken,
+        at: Timestamp,
+    ) -> Result<Blacklisting, StoreError> {
+        let (sql, token) = (Arc::clone(&self.sql), token.clone());
+        let added = self
+            .database
+            .write("blacklist", move |connection| sql.blacklist(connection, &token, at))
+            .await?;
+        Ok(if added { Blacklisting::Blacklisted } else { Blacklisting::AlreadyBlacklisted })
+    }
+
+    async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+        let Some(user) = self.sql.user_id.parse(user_id) else { return Ok(0) };
+        let sql = Arc::clone(&self.sql);
+        let blacklist_all = move |connection: &Connection| {
+            connection.prepare_cached(&sql.blacklist_all)?.execute(params![text(at), user])
+        };
+        Ok(self.database.write("blacklist_all", blacklist_all).await? as u64)
+    }
+
+    async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        self.database.read("is_blacklisted", |connection| {
+            connection.prepare_cached(IS_BLACKLISTED)?.exists([jti])
+        })
+    }
+
+    async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError> {
+        let catalogue = self.catalogue(flush.after.is_none())?;
+        let references = &catalogue.references;
+        let (candidates, next) = self
+            .database
+            .read("flush_expired", |connection| flush::candidates(connection, flush, references))?;
+        let mut flushed = Flushed { next, ..Flushed::default() };
+        let verdict = flush.judge(&candidates, references.keeping(flush.cascade), &mut flushed);
+        if verdict.delete.is_empty() && verdict.put_off.is_empty() {
+            return Ok(flushed);
+        }
+        let (flush, users) = (flush.clone(), Arc::clone(&self.users));
+        let carry_out = move |connection: &Connection| {
+            let result =
+                flush::carry_out(connection, &flush, &catalogue, &users, &verdict, &mut flushed);
+            result.map(|()| flushed)
+        };
+        self.database.write("flush_expired", carry_out).await
+    }
+
+    async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
+        let read = |row: &Row<'_>| {
+            let time = |at| {
+                row.get::<_, Option<String>>(at).map(|text| text.as_deref().and_then(flush::moment))
+            };
+            // A time that can't be read tells nothing.
+            let (Some(created_at), Some(expires_at)) = (time(2)?, time(3)?) else {
+                return Ok(None);
+            };
+            let (jti, token) = (row.get(0)?, row.get(1)?);
+            Ok(Some(OutstandingToken { jti, token, user_id: None, created_at, expires_at }))
+        };
+        self.database.read("newest", |connection| {
+            let mut statement = connection.prepare_cached(NEWEST)?;
+            let rows = statement.query_map([limit], read)?;
+            rows.filter_map(Result::transpose).collect()
+        })
+    }
+
+    /// Commits, as the next rotation will have to, and leaves the content as it is.
+    async fn ping(&self) -> Result<(), StoreError> {
+        let tokens = Uses { tokens: true, ..Uses::default() };
+        let trials = trials(&tokens, &Lines::Sqlite);
+        self.database.write("ping", move |connection| run_all(connection, &trials)).await?;
+        self.database.prove_commit("ping").await
+    }
+}

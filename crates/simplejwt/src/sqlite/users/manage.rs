@@ -1,0 +1,197 @@
+//! Making and changing users: what the command line does.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::types::Value;
+use rusqlite::{Connection, ffi, params, params_from_iter};
+
+use super::Sql;
+use super::delete::NotThere;
+use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::sql::check::{Access, Lines, trial};
+use crate::sql::manage::{
+    Field, ManageError, ManageUsers, NewUser, Reference, field_of, longest_name,
+};
+use crate::sql::naming::as_django;
+use crate::sql::table::{Key, quoted};
+use crate::sqlite::SqliteUsers;
+use crate::sqlite::datetime::text;
+use crate::sqlite::schema;
+use crate::users::User;
+use crate::users::login::LoginRows as _;
+
+#[async_trait]
+impl ManageUsers for SqliteUsers {
+    async fn ping(&self, writes_last_login: bool) -> Result<(), StoreError> {
+        let (sql, key) = (&self.sql, self.sql.login.any());
+        self.database.read("ping", |connection| sql.all(connection, &sql.by_login, key))?;
+        match sql.table.last_login.as_deref().filter(|_| writes_last_login) {
+            Some(column) => {
+                let (table, lines) = (quoted(&sql.table.table), Lines::Sqlite);
+                let trial = trial(&table, Access::Update, &[column], &lines);
+                let run = move |connection: &Connection| connection.execute(&trial, ()).map(drop);
+                self.database.write("ping", run).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
+        let user = as_django(user, &self.sql.table)?;
+        let sql = Arc::clone(&self.sql);
+        self.database
+            .write("create_user", move |connection| create(connection, &sql, &user, at))
+            .await?
+    }
+
+    async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError> {
+        let statement = self.sql.set_password.clone();
+        self.change("set_password", statement, username, Value::Text(hash.to_owned())).await
+    }
+
+    async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError> {
+        let Some(statement) = self.sql.set_active.clone() else {
+            let table = self.sql.table.table.clone();
+            return Err(ManageError::NoColumn { table, setting: "is_active" });
+        };
+        self.change("set_active", statement, username, Value::Integer(active.into())).await
+    }
+
+    async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError> {
+        self.delete("references", username, false).await?.map_err(|_| unknown(username))
+    }
+
+    async fn delete_user(&self, username: &str) -> Result<(), ManageError> {
+        match self.delete("delete_user", username, true).await? {
+            Err(NotThere) => Err(unknown(username)),
+            Ok(references) if references.is_empty() => Ok(()),
+            Ok(references) => {
+                Err(ManageError::Referred { username: username.to_owned(), references })
+            }
+        }
+    }
+
+    async fn by_username(&self, username: &str) -> Result<Option<User>, StoreError> {
+        Ok(self.by_login(username).await?.map(|found| found.user))
+    }
+
+    async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
+        let after = match after.map(|after| self.sql.login.parse_login(after)) {
+            None => None,
+            Some(Some(key)) => Some(key),
+            // Nobody comes after a name that nobody can have.
+            Some(None) => return Ok(Vec::new()),
+        };
+        self.database.read("list", |connection| {
+            connection
+                .prepare_cached(&self.sql.page)?
+                .query_map(params![after, limit], |row| Ok(self.sql.found(row)?.user))?
+                .collect()
+        })
+    }
+}
+
+impl SqliteUsers {
+    async fn change(
+        &self,
+        operation: &'static str,
+        statement: String,
+        username: &str,
+        value: Value,
+    ) -> Result<(), ManageError> {
+        let Some(key) = self.sql.login.parse_login(username) else {
+            return Err(ManageError::NoSuchUser { username: username.to_owned() });
+        };
+        let change = move |connection: &Connection| {
+            connection.prepare_cached(&statement)?.execute(params![value, key])
+        };
+        match self.database.write(operation, change).await? {
+            0 => Err(ManageError::NoSuchUser { username: username.to_owned() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn unknown(username: &str) -> ManageError {
+    ManageError::NoSuchUser { username: username.to_owned() }
+}
+
+fn create(
+    connection: &Connection,
+    sql: &Sql,
+    user: &NewUser,
+    at: Timestamp,
+) -> rusqlite::Result<Result<User, ManageError>> {
+    let table = &sql.table;
+    let columns = schema::columns(connection, &table.table)?;
+    let max = schema::column(&columns, &table.login)
+        .map_or(usize::MAX, |column| longest_name(sql.login, &column.declared));
+    if user.username.is_empty() || user.username.chars().count() > max {
+        return Ok(Err(ManageError::BadUsername { max }));
+    }
+    let Some(key) = sql.login.parse_login(&user.username) else {
+        return Ok(Err(ManageError::of_name(table, &user.username)));
+    };
+    let mut filled = Vec::new();
+    let mut unknown = Vec::new();
+    for column in &columns {
+        match field_of(table, sql.key, &column.name, user, at).map(stored) {
+            Some(_) if column.name.eq_ignore_ascii_case(&table.login) => {
+                filled.push((quoted(&column.name), value_of(&key)));
+            }
+            Some(value) => filled.push((quoted(&column.name), value)),
+            None if column.must_be_filled() => unknown.push(column.name.clone()),
+            None => {}
+        }
+    }
+    if !unknown.is_empty() {
+        let table = table.table.clone();
+        return Ok(Err(ManageError::UnknownColumns { table, columns: unknown }));
+    }
+    let (names, values): (Vec<_>, Vec<_>) = filled.into_iter().unzip();
+    let insert = format!(
+        "INSERT INTO {} ({}) VALUES ({})",
+        quoted(&table.table),
+        names.join(", "),
+        vec!["?"; names.len()].join(", "),
+    );
+    match connection.execute(&insert, params_from_iter(values)) {
+        Ok(_) => {}
+        Err(error) if is_duplicate(&error) => {
+            return Ok(Err(ManageError::AlreadyExists { username: user.username.clone() }));
+        }
+        Err(error) => return Err(error),
+    }
+    match sql.all(connection, &sql.by_login, &key)?.into_iter().next() {
+        Some(found) => Ok(Ok(found.user)),
+        None => Err(rusqlite::Error::QueryReturnedNoRows),
+    }
+}
+
+fn is_duplicate(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error().map(|error| error.extended_code),
+        Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
+    )
+}
+
+fn value_of(key: &Key) -> Value {
+    match key {
+        Key::Integer(number) => Value::Integer(*number),
+        // No column here holds it.
+        Key::Unsigned(_) => Value::Null,
+        Key::Text(text) => Value::Text(text.clone()),
+    }
+}
+
+/// As Django's SQLite backend stores it.
+fn stored(field: Field) -> Value {
+    match field {
+        Field::Text(text) => Value::Text(text),
+        Field::Flag(flag) => Value::Integer(flag.into()),
+        Field::Uuid(digits) => Value::Text(digits),
+        Field::Time(at) => Value::Text(text(at)),
+    }
+}
