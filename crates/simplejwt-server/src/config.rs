@@ -132,7 +132,7 @@ pub(crate) enum LogFormat {
 /// Where users and tokens are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Database {
-    /// Which; the path of a file is absolute, or relative to the working directory.
+    /// SessionSelector; the path of a file is absolute, or relative to the working directory.
     pub(crate) url: Option<DatabaseUrl>,
     /// How long to wait for another program's lock on an SQLite file.
     pub(crate) busy_timeout: Duration,

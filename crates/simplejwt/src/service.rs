@@ -25,7 +25,8 @@ use crate::settings::{
 };
 use crate::store::retention::{Retention, Times};
 use crate::store::session::{
-    Client, EndReason, Horizon, NewSession, OpenSession, Opening, SessionLimit, SessionStore,
+    Client, EndReason, NewSession, OpenOutcome, OpenSession, RetainUntil, SessionLimit,
+    SessionStore,
 };
 use crate::store::{Blacklisting, OutstandingToken, TokenStore};
 use crate::token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};
@@ -650,11 +651,11 @@ impl Auth {
                 AtLimit::Refuse => SessionLimit::Refuse(limit),
             }),
             at: now,
-            horizon: self.horizon(now),
+            retain_until: self.retain_until(now),
         };
         match sessions.open(&open).await.map_err(Error::Store)? {
-            Opening::Opened { evicted: 0 } => {}
-            Opening::Opened { evicted } => {
+            OpenOutcome::Opened { evicted: 0 } => {}
+            OpenOutcome::Opened { evicted } => {
                 tracing::info!(
                     event = "sessions_evicted",
                     client_address = self.client_address(),
@@ -664,7 +665,7 @@ impl Auth {
                     "sessions ended to make room"
                 );
             }
-            Opening::TooMany => return Err(Error::TooManySessions),
+            OpenOutcome::TooMany => return Err(Error::TooManySessions),
         }
         Ok(())
     }
@@ -693,8 +694,8 @@ impl Auth {
     }
 
     /// How long the end of a session that ends now has to be remembered.
-    fn horizon(&self, now: Timestamp) -> Horizon {
-        Horizon::of(self.settings(), now)
+    fn retain_until(&self, now: Timestamp) -> RetainUntil {
+        RetainUntil::of(self.settings(), now)
     }
 
     /// What counts no longer: to be asked with, where revocations are.

@@ -6,8 +6,8 @@ use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::settings::{SESSION_CLAIM, TokenClass};
 use crate::store::session::{
-    EndReason, EndSessions, NewSession, NextToken, Refreshing, SessionRefresh, SessionStore,
-    Successor, Which,
+    EndReason, EndSessions, NewSession, NextToken, RefreshOutcome, SessionRefresh, SessionSelector,
+    SessionStore, Successor,
 };
 use crate::store::{OutstandingToken, Rotation};
 use crate::token::{Refresh, Sliding, Token};
@@ -100,7 +100,7 @@ impl Auth {
         let refresh = self.with_refreshed_claims(TokenClass::Refresh, &user, refresh).await?;
         let mut attempt = self.attempt(&refresh, token, &user, &known, now)?;
         let mut outcome = sessions.refresh(&attempt.refresh).await?;
-        if outcome == Refreshing::PasswordChanged
+        if outcome == RefreshOutcome::PasswordChanged
             && let Some(user) = self.user_store()?.find(&user.id).await?
         {
             // The hash may have been rewritten, for the same password, since it was read.
@@ -114,7 +114,7 @@ impl Auth {
     async fn outcome(
         &self,
         sessions: &dyn SessionStore,
-        outcome: Refreshing,
+        outcome: RefreshOutcome,
         attempt: Attempt,
         refresh: &Token<Refresh>,
         known: &Known,
@@ -124,7 +124,7 @@ impl Auth {
         let (jti, session_id) = (asked.token.jti.as_str(), asked.session.id.as_str());
         let user_id = asked.session.user_id.as_str();
         match outcome {
-            Refreshing::Refreshed => {
+            RefreshOutcome::Refreshed => {
                 tracing::debug!(
                     event = "refresh",
                     client_address = self.client_address(),
@@ -136,7 +136,7 @@ impl Auth {
                 );
                 Ok(answer)
             }
-            Refreshing::Repeated(successor) => {
+            RefreshOutcome::Repeated(successor) => {
                 let suspicious = !successor.same_address;
                 tracing::info!(
                     event = "refresh_repeated",
@@ -150,7 +150,7 @@ impl Auth {
                 );
                 self.again(refresh, &successor, known, now)
             }
-            Refreshing::Replayed => {
+            RefreshOutcome::Replayed => {
                 tracing::warn!(
                     event = "spent_token_presented",
                     client_address = self.client_address(),
@@ -164,7 +164,7 @@ impl Auth {
                 );
                 Err(TokenError::Blacklisted.into())
             }
-            Refreshing::Reused => {
+            RefreshOutcome::Reused => {
                 tracing::warn!(
                     event = "spent_token_presented",
                     client_address = self.client_address(),
@@ -177,7 +177,7 @@ impl Auth {
                 );
                 Err(TokenError::Blacklisted.into())
             }
-            Refreshing::Blacklisted => {
+            RefreshOutcome::Blacklisted => {
                 tracing::warn!(
                     event = "blacklisted_token_presented",
                     client_address = self.client_address(),
@@ -189,7 +189,7 @@ impl Auth {
                 );
                 Err(TokenError::Blacklisted.into())
             }
-            Refreshing::Ended => {
+            RefreshOutcome::Ended => {
                 tracing::warn!(
                     event = "ended_session_presented",
                     client_address = self.client_address(),
@@ -201,7 +201,7 @@ impl Auth {
                 );
                 Err(TokenError::Blacklisted.into())
             }
-            Refreshing::Forgotten => {
+            RefreshOutcome::Forgotten => {
                 tracing::warn!(
                     event = "unregistered_token_presented",
                     client_address = self.client_address(),
@@ -214,8 +214,8 @@ impl Auth {
                 );
                 Err(TokenError::Expired.into())
             }
-            Refreshing::Foreign => Err(self.foreign(jti, session_id, user_id)),
-            Refreshing::Expired => {
+            RefreshOutcome::Foreign => Err(self.foreign(jti, session_id, user_id)),
+            RefreshOutcome::Expired => {
                 tracing::info!(
                     event = "session_expired",
                     client_address = self.client_address(),
@@ -227,7 +227,7 @@ impl Auth {
                 );
                 Err(TokenError::Expired.into())
             }
-            Refreshing::PasswordChanged => {
+            RefreshOutcome::PasswordChanged => {
                 let reason = EndReason::Password;
                 tracing::warn!(
                     event = "refresh_refused",
@@ -287,7 +287,7 @@ impl Auth {
             idle: settings.sessions.idle_lifetime,
             lifetime: settings.sessions.lifetime,
             at: now,
-            horizon: self.horizon(now),
+            retain_until: self.retain_until(now),
         };
         Ok(Attempt { refresh, answer })
     }
@@ -366,9 +366,9 @@ impl Auth {
         if reason == EndReason::User
             && let UserClaim::Id(user_id) = self.tokens.user_claim(refresh)
         {
-            let which = Which::All { user_id, except: None };
-            let horizon = self.horizon(now);
-            sessions.end_sessions(&EndSessions { which, reason, at: now, horizon }).await?;
+            let which = SessionSelector::All { user_id, except: None };
+            let retain_until = self.retain_until(now);
+            sessions.end_sessions(&EndSessions { which, reason, at: now, retain_until }).await?;
         }
         Ok(error)
     }

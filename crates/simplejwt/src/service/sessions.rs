@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, TokenError, can_be_id};
 use crate::settings::{Revocation as Checking, SESSION_CLAIM};
 use crate::store::session::{
-    EndReason, EndSessions, Revocation, Session, SessionStore, Subject, Which,
+    EndReason, EndSessions, Revocation, Session, SessionSelector, SessionStore, Subject,
 };
 use crate::store::{Blacklisting, OutstandingToken};
 use crate::token::{Access, Refresh, Token};
@@ -142,8 +142,8 @@ impl Auth {
         }
         let which = match (scope, &caller.session) {
             (Scope::This, Some(id)) => return self.log_out_of(id, user_id).await,
-            (Scope::Others, Some(id)) => Which::All { user_id, except: Some(id.clone()) },
-            (Scope::All, _) => Which::All { user_id, except: None },
+            (Scope::Others, Some(id)) => SessionSelector::All { user_id, except: Some(id.clone()) },
+            (Scope::All, _) => SessionSelector::All { user_id, except: None },
             (Scope::This | Scope::Others, None) => return Err(Error::SessionUnknown),
         };
         self.end_sessions(which, EndReason::Logout).await
@@ -151,7 +151,7 @@ impl Auth {
 
     /// Ends one session of this user, which has to be there.
     async fn log_out_of(&self, id: &str, user_id: UserId) -> Result<u64, Error> {
-        let which = Which::One { id: id.to_owned(), user_id: Some(user_id.clone()) };
+        let which = SessionSelector::One { id: id.to_owned(), user_id: Some(user_id.clone()) };
         let at = self.tokens.now();
         let ended = self.end_sessions_at(which, EndReason::Logout, at).await?;
         let sessions = self.session_store()?;
@@ -248,29 +248,33 @@ impl Auth {
     /// # Errors
     /// [`Error::NoSuchUser`] where all sessions of a user were to be ended who isn't there, and
     /// has none; [`Error::SessionsDisabled`]; internal errors.
-    pub async fn end_sessions(&self, which: Which, reason: EndReason) -> Result<u64, Error> {
+    pub async fn end_sessions(
+        &self,
+        which: SessionSelector,
+        reason: EndReason,
+    ) -> Result<u64, Error> {
         self.end_sessions_at(which, reason, self.tokens.now()).await
     }
 
     async fn end_sessions_at(
         &self,
-        which: Which,
+        which: SessionSelector,
         reason: EndReason,
         at: Timestamp,
     ) -> Result<u64, Error> {
         let sessions = self.session_store()?;
         if !which.can_be_there() {
             return match which {
-                Which::One { .. } => Ok(0),
-                Which::All { .. } => Err(Error::NoSuchUser),
+                SessionSelector::One { .. } => Ok(0),
+                SessionSelector::All { .. } => Err(Error::NoSuchUser),
             };
         }
         let which = match which {
-            Which::One { id, user_id: Some(user_id) } => {
-                Which::One { id, user_id: Some(self.canonical(&user_id).await?) }
+            SessionSelector::One { id, user_id: Some(user_id) } => {
+                SessionSelector::One { id, user_id: Some(self.canonical(&user_id).await?) }
             }
-            Which::All { user_id, except } => match self.known_user(&user_id).await {
-                Ok(user_id) => Which::All { user_id, except },
+            SessionSelector::All { user_id, except } => match self.known_user(&user_id).await {
+                Ok(user_id) => SessionSelector::All { user_id, except },
                 Err(Error::NoSuchUser) => {
                     self.forget_user(sessions, user_id, at).await?;
                     return Err(Error::NoSuchUser);
@@ -279,11 +283,11 @@ impl Auth {
             },
             which => which,
         };
-        let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
+        let end = EndSessions { which, reason, at, retain_until: self.retain_until(at) };
         let ended = sessions.end_sessions(&end).await?;
         let (session_id, user_id, except_session_id) = match &end.which {
-            Which::One { id, user_id } => (Some(id), user_id.as_ref(), None),
-            Which::All { user_id, except } => (None, Some(user_id), except.as_ref()),
+            SessionSelector::One { id, user_id } => (Some(id), user_id.as_ref(), None),
+            SessionSelector::All { user_id, except } => (None, Some(user_id), except.as_ref()),
         };
         tracing::info!(
             event = "sessions_ended",
@@ -308,7 +312,7 @@ impl Auth {
     ) -> Result<(), Error> {
         if self.settings().sessions.revocation != Checking::Stateless {
             let subject = Subject::User(user_id);
-            let expires_at = self.horizon(now).access;
+            let expires_at = self.retain_until(now).access;
             sessions.revoke(&Revocation { subject, revoked_at: now, expires_at }).await?;
         }
         Ok(())
@@ -427,8 +431,8 @@ impl Auth {
                 return Err(self.foreign(&spent.jti, &id, user_id));
             }
         };
-        let which = Which::One { id: id.clone(), user_id: None };
-        let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
+        let which = SessionSelector::One { id: id.clone(), user_id: None };
+        let end = EndSessions { which, reason, at, retain_until: self.retain_until(at) };
         Ok(sessions.end_sessions(&end).await? > 0 || was_ended_at(sessions, &id, at).await?)
     }
 }

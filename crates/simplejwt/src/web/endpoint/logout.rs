@@ -8,7 +8,7 @@ use super::sessions::staff;
 use super::{EndpointOptions, Refusal, Reply, invalid};
 use crate::error::Error;
 use crate::service::{Auth, Caller, Scope};
-use crate::store::session::{EndReason, Which};
+use crate::store::session::{EndReason, SessionSelector};
 use crate::token::Refresh;
 use crate::users::UserId;
 use crate::web::body::Data;
@@ -230,7 +230,7 @@ async fn end_by_staff(
             texts(["Of another user, only \"all\" can be ended."]),
         )])));
     }
-    Ok(auth.end_sessions(Which::All { user_id, except: None }, EndReason::Staff).await?)
+    Ok(auth.end_sessions(SessionSelector::All { user_id, except: None }, EndReason::Staff).await?)
 }
 
 /// Without sessions: puts the refresh tokens on the blacklist; how many. Without that, too, all

@@ -7,7 +7,7 @@ use super::{Answer, token_of};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::service::{Auth, Caller};
-use crate::store::session::{EndReason, Session, Which};
+use crate::store::session::{EndReason, Session, SessionSelector};
 use crate::users::UserId;
 use crate::web::form::{form_pairs, unquote_path};
 use crate::web::object::{Json, object};
@@ -28,7 +28,7 @@ pub(super) async fn end(auth: &Auth, parts: &Parts) -> Answer {
     let token = token_of(auth, parts).await?;
     let caller = auth.caller(&token)?;
     let id = id(parts);
-    let own = Which::One { id: id.clone(), user_id: Some(caller.user_id) };
+    let own = SessionSelector::One { id: id.clone(), user_id: Some(caller.user_id) };
     if auth.end_sessions(own, EndReason::Logout).await? > 0 {
         return Ok((StatusCode::NO_CONTENT, object([])));
     }
@@ -38,7 +38,7 @@ pub(super) async fn end(auth: &Auth, parts: &Parts) -> Answer {
         Err(Error::PermissionDenied) => return Err(Error::NoSuchSession.into()),
         Err(error) => return Err(error.into()),
     }
-    match auth.end_sessions(Which::One { id, user_id: None }, EndReason::Staff).await? {
+    match auth.end_sessions(SessionSelector::One { id, user_id: None }, EndReason::Staff).await? {
         0 => Err(Error::NoSuchSession.into()),
         _ => Ok((StatusCode::NO_CONTENT, object([]))),
     }
