@@ -8,7 +8,9 @@ mod middleware;
 mod rejection;
 
 pub use cors::{AllowedOrigins, AllowedOriginsService};
-pub use endpoints::{RouterOptions, configure, not_found, route};
+pub use endpoints::{configure, not_found, route};
 pub use extract::{AccessToken, CurrentUser, OptionalToken, OptionalUser};
 pub use middleware::{RequireAuth, RequireAuthService};
 pub use rejection::Rejection;
+#[doc(inline)]
+pub use simplejwt::web::endpoint::RouterOptions;

@@ -5,7 +5,6 @@ mod fields;
 mod filter;
 mod layer;
 mod line;
-mod tokens;
 
 use std::io::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};

@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
         .with_hooks(Departments(BTreeMap::from([("alice", "research")])));
 
     let pair = auth.obtain_pair(&Credentials::new("alice", "wonderland")).await?;
-    let token: Token<Access> = auth.authenticate(&pair.access).await?;
+    let token: Token<Access> = auth.authenticate(&pair.access.token).await?;
     println!("her department is {}", token.claims().str("department").unwrap_or_default());
     let refused = auth.obtain_pair(&Credentials::new("mallory", "wonderland")).await;
     assert!(matches!(refused, Err(Error::NoActiveAccount)));

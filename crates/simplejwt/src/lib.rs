@@ -9,6 +9,7 @@
 pub mod claims;
 pub mod clock;
 pub mod error;
+pub mod event;
 pub mod hooks;
 pub mod jwk;
 pub mod jws;
@@ -28,6 +29,8 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+mod suite;
 pub mod token;
 pub mod users;
 pub mod web;
@@ -39,6 +42,7 @@ pub use async_trait::async_trait;
 pub use claims::Claims;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use error::{Error, StoreError, TokenError};
+pub use event::{Actor, Event, EventRecord};
 pub use hooks::{DefaultHooks, HookError, Hooks};
 pub use keys::{Algorithm, KeySet, SigningKey, VerifyingKey};
 pub use service::Auth;

@@ -32,6 +32,39 @@ pub fn cut_at(value: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
+/// What the base64url of a JSON object's first two characters begins with, and so each token.
+const START: &str = "eyJ";
+/// Shorter ones are no tokens.
+const SHORTEST: usize = 40;
+
+/// The text with `eyJ…` in place of each token, or part of one: somebody may have put it where it doesn't
+/// belong, into a path, the login field or a user agent.
+///
+/// ```
+/// use simplejwt::logging::without_tokens;
+///
+/// let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjoiMSJ9.c2lnbmF0dXJl";
+/// assert_eq!(without_tokens(&format!("/verify/{token}/")), "/verify/eyJ…/");
+/// ```
+pub fn without_tokens(text: &str) -> Cow<'_, str> {
+    let Some(first) = text.find(START) else { return Cow::Borrowed(text) };
+    let (head, mut rest) = text.split_at(first);
+    let mut shown = head.to_owned();
+    loop {
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let end = rest.find(|c| !is_of_token(c)).unwrap_or(rest.len());
+        let (token, after) = rest.split_at(end);
+        shown.push_str(if token.len() < SHORTEST { token } else { "eyJ…" });
+        let Some(next) = after.find(START) else {
+            shown.push_str(after);
+            return Cow::Owned(shown);
+        };
+        let (between, next) = after.split_at(next);
+        shown.push_str(between);
+        rest = next;
+    }
+}
+
 /// An error and what caused it, on one line.
 ///
 /// ```
@@ -67,5 +100,23 @@ mod tests {
         assert_eq!(cut_at("äöü", 2), "äö…");
         assert!(matches!(cut(&"€".repeat(MAX_VALUE)), Cow::Borrowed(_)));
         assert_eq!(cut(&"€".repeat(MAX_VALUE + 1)), "€".repeat(MAX_VALUE) + "…");
+    }
+
+    #[test]
+    fn tokens_are_hidden_and_nothing_else() {
+        let token = format!("eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiMSJ9.{}", "s_-".repeat(14));
+        for (text, expected) in [
+            ("alice".into(), "alice"),
+            ("/eyJ/x".into(), "/eyJ/x"),
+            ("heyJude".into(), "heyJude"),
+            (token.clone(), "eyJ…"),
+            (format!("/verify/{token}/"), "/verify/eyJ…/"),
+            (format!("{token} {token}"), "eyJ… eyJ…"),
+            (format!("a={token}; b=eyJ; c={token}"), "a=eyJ…; b=eyJ; c=eyJ…"),
+            (token[..60].to_owned(), "eyJ…"),
+            (format!("é{token}é"), "éeyJ…é"),
+        ] {
+            assert_eq!(without_tokens(&text), expected);
+        }
     }
 }

@@ -16,6 +16,7 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod event;
 pub mod feed;
 pub mod flush;
 pub mod leases;

@@ -1,87 +1,21 @@
 //! Tokens: minted here or fully verified, never anything else.
 
+mod kind;
+mod length;
+
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::claims::{self, Claims, UserClaim};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Error, TokenError};
 use crate::keys::{KeySet, MAX_TOKEN_BYTES};
 use crate::random;
-use crate::settings::{Settings, SettingsError, TokenClass};
+use crate::settings::{Settings, SettingsError};
 use crate::users::UserId;
-
-/// A kind of token. Open, because applications add kinds of their own.
-///
-/// ```
-/// use simplejwt::{Settings, TokenType};
-/// use std::time::Duration;
-///
-/// /// Opens the registration page for whoever was invited.
-/// #[derive(Debug)]
-/// enum Invite {}
-///
-/// impl TokenType for Invite {
-///     const NAME: &'static str = "invite";
-///     fn lifetime(_: &Settings) -> Duration {
-///         Duration::from_secs(3 * 24 * 60 * 60)
-///     }
-/// }
-/// ```
-pub trait TokenType: 'static {
-    /// The value of the `token_type` claim.
-    const NAME: &'static str;
-    /// Whether a token of any type is accepted as this kind: only [`Untyped`] is so.
-    const ANY_TYPE: bool = false;
-
-    /// How long a token of this kind is good for.
-    fn lifetime(settings: &Settings) -> Duration;
-}
-
-/// Opens protected routes. Upstream: `AccessToken`.
-#[derive(Debug)]
-pub enum Access {}
-/// Gets new access tokens. Upstream: `RefreshToken`.
-#[derive(Debug)]
-pub enum Refresh {}
-/// Opens protected routes and is renewed itself. Upstream: `SlidingToken`.
-#[derive(Debug)]
-pub enum Sliding {}
-/// Any kind: says that the token is good, not what for. Upstream: `UntypedToken`.
-#[derive(Debug)]
-pub enum Untyped {}
-
-impl TokenType for Access {
-    const NAME: &'static str = TokenClass::Access.token_type();
-    fn lifetime(settings: &Settings) -> Duration {
-        settings.access_token_lifetime
-    }
-}
-
-impl TokenType for Refresh {
-    const NAME: &'static str = TokenClass::Refresh.token_type();
-    fn lifetime(settings: &Settings) -> Duration {
-        settings.refresh_token_lifetime
-    }
-}
-
-impl TokenType for Sliding {
-    const NAME: &'static str = TokenClass::Sliding.token_type();
-    fn lifetime(settings: &Settings) -> Duration {
-        settings.sliding_token_lifetime
-    }
-}
-
-impl TokenType for Untyped {
-    const NAME: &'static str = TokenClass::Untyped.token_type();
-    const ANY_TYPE: bool = true;
-    fn lifetime(_: &Settings) -> Duration {
-        Duration::ZERO
-    }
-}
+pub use kind::{Access, Refresh, Sliding, TokenType, Untyped};
 
 /// The claims of a token of kind `T` that was minted here or fully verified.
 ///
@@ -142,18 +76,13 @@ pub struct Tokens {
 
 struct Inner {
     settings: Settings,
-    keys: KeySet,
+    keys: RwLock<Arc<KeySet>>,
     clock: Arc<dyn Clock>,
     /// `aud` and `iss` as JSON, ready to be written.
     overrides: Vec<(&'static str, String)>,
     /// When it was last said that a token is long, in seconds.
     told_of_length: AtomicI64,
 }
-
-/// Tokens of this length are told of in the log: half of what is taken anywhere, 8 KiB.
-const LONG: usize = MAX_TOKEN_BYTES / 2;
-/// How often that is, in seconds: once an hour.
-const TELLING: i64 = 60 * 60;
 
 impl Tokens {
     /// Tokens with the keys that the settings describe, on the system's clock.
@@ -190,6 +119,7 @@ impl Tokens {
             overrides.extend(written.raw(name).map(|json| (name, json.to_owned())));
         }
         let told_of_length = AtomicI64::new(i64::MIN);
+        let keys = RwLock::new(Arc::new(keys));
         Ok(Self { inner: Arc::new(Inner { settings, keys, clock, overrides, told_of_length }) })
     }
 
@@ -198,9 +128,39 @@ impl Tokens {
         &self.inner.settings
     }
 
-    /// The keys.
-    pub fn keys(&self) -> &KeySet {
-        &self.inner.keys
+    /// The keys that are in use now.
+    pub fn keys(&self) -> Arc<KeySet> {
+        Arc::clone(&self.inner.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Uses other keys from now on, here and in every clone. Each signature is made and each token
+    /// verified with the old set or with the new one, never with some of both. The settings keep what
+    /// they say of keys.
+    ///
+    /// Tokens of a key that the new set doesn't verify are invalid at once:
+    /// [`KeySet::also_verify`] keeps them good.
+    ///
+    /// ```
+    /// use simplejwt::{Access, Algorithm, KeySet, Settings, SigningKey, Tokens};
+    ///
+    /// let tokens = Tokens::new(Settings {
+    ///     signing_key: Some("a secret of at least thirty-two bytes".into()),
+    ///     ..Settings::default()
+    /// })?;
+    /// let before = tokens.encode(&tokens.issue::<Access>("1"))?;
+    ///
+    /// let new = SigningKey::from_secret(Algorithm::Hs256, b"another one of thirty-two bytes or more")?;
+    /// let old = tokens.keys().verifying().to_vec();
+    /// let both = old.into_iter().try_fold(KeySet::new(new.clone()), KeySet::also_verify)?;
+    /// tokens.replace_keys(both);
+    /// assert!(tokens.decode::<Access>(&before).is_ok());
+    ///
+    /// tokens.replace_keys(KeySet::new(new));
+    /// assert!(tokens.decode::<Access>(&before).is_err());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn replace_keys(&self, keys: KeySet) {
+        *self.inner.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
     /// The current moment, by the clock the tokens are checked against.
@@ -337,62 +297,20 @@ impl Tokens {
     /// made; [`Error::TokenTooLong`] for one that would be longer than any that is taken
     /// ([`MAX_TOKEN_BYTES`]).
     pub fn encode<T: TokenType>(&self, token: &Token<T>) -> Result<String, Error> {
-        if self.inner.keys.signing().is_none() {
+        let keys = self.keys();
+        if keys.signing().is_none() {
             return Err(Error::CannotSign);
         }
         let overrides: Vec<_> =
             self.inner.overrides.iter().map(|(name, json)| (*name, json.as_str())).collect();
         let payload = token.claims.to_json_with(&overrides);
-        let encoded = self
-            .inner
-            .keys
-            .sign_compact(payload.as_bytes())
-            .map_err(|error| Error::Signing(error.into()))?;
+        let encoded =
+            keys.sign_compact(payload.as_bytes()).map_err(|error| Error::Signing(error.into()))?;
         if encoded.len() > MAX_TOKEN_BYTES {
             return Err(self.too_long(token, encoded.len()));
         }
-        if encoded.len() >= LONG {
-            self.tell_of_length(token, encoded.len());
-        }
+        self.tell_of_length(token, encoded.len());
         Ok(encoded)
-    }
-
-    fn too_long<T>(&self, token: &Token<T>, bytes: usize) -> Error {
-        let (claim, claim_bytes) = largest(&token.claims);
-        let user = self.user_id(token).map(|id| id.as_str().to_owned()).unwrap_or_default();
-        Error::TokenTooLong {
-            user,
-            bytes,
-            most: MAX_TOKEN_BYTES,
-            claim: claim.to_owned(),
-            claim_bytes,
-        }
-    }
-
-    /// Says in the log that a token is long, unless that was said lately.
-    fn tell_of_length<T: TokenType>(&self, token: &Token<T>, bytes: usize) {
-        let now = self.now().as_secs();
-        let told = &self.inner.told_of_length;
-        let last = told.load(Ordering::Relaxed);
-        let is_due = last == i64::MIN || now >= last.saturating_add(TELLING);
-        if !is_due
-            || told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
-        {
-            return;
-        }
-        let (claim, claim_bytes) = largest(&token.claims);
-        let user_id = self.user_id(token);
-        let user_id = user_id.as_ref().map(UserId::as_str);
-        tracing::warn!(
-            event = "token_long",
-            user_id,
-            token_type = T::NAME,
-            bytes,
-            limit = MAX_TOKEN_BYTES,
-            claim,
-            claim_bytes,
-            "a token is long: one over the limit isn't issued, and cookies and proxies take less"
-        );
     }
 
     /// Verifies a token in full: form, signature, times, audience, issuer, id and kind.
@@ -408,7 +326,7 @@ impl Tokens {
     /// The first half of [`decode`](Self::decode): what PyJWT checks. Whether the token is
     /// blacklisted is asked between the halves, as upstream does.
     pub(crate) fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
-        let payload = self.inner.keys.verify_compact(token).map_err(|_| TokenError::Invalid)?;
+        let payload = self.keys().verify_compact(token).map_err(|_| TokenError::Invalid)?;
         let claims = Claims::parse(payload)?;
         let settings = &self.inner.settings;
         claims.check_registered(settings, now)?;
@@ -466,12 +384,6 @@ impl Tokens {
     pub fn expires_at<T>(&self, token: &Token<T>) -> Option<Timestamp> {
         token.claims.numeric_date("exp").ok().flatten().map(Timestamp::from_secs)
     }
-}
-
-/// The claim whose value is the longest, and how long that is.
-fn largest(claims: &Claims) -> (&str, usize) {
-    let length = |(name, value): (_, &str)| (name, value.len());
-    claims.iter().map(length).max_by_key(|(_, bytes)| *bytes).unwrap_or_default()
 }
 
 impl fmt::Debug for Tokens {

@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use simplejwt::logging::{MAX_VALUE, cut_at};
+use simplejwt::logging::{MAX_VALUE, cut_at, without_tokens};
 use tracing::field::{Field, Visit};
 
-use super::{escape, tokens};
+use super::escape;
 
 /// The longest sentence, in characters: causes of errors, and messages.
 const MAX_SENTENCE: usize = 2000;
@@ -33,7 +33,7 @@ impl Fields {
             "message" | "error" => MAX_SENTENCE,
             _ => MAX_VALUE,
         };
-        let text = tokens::hidden(text);
+        let text = without_tokens(text);
         self.put(field, Value::Text(cut_at(&text, most).into_owned()));
     }
 

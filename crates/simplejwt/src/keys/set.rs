@@ -37,9 +37,22 @@ impl KeySet {
     /// # Errors
     /// [`KeyError::NoKeys`]; [`KeyError::DuplicateKeyId`].
     pub fn verify_only(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, KeyError> {
-        let empty = Self { signing: None, verifying: Vec::new(), remote: None };
-        let set = keys.into_iter().try_fold(empty, Self::also_verify)?;
+        let set = keys.into_iter().try_fold(Self::none(), Self::also_verify)?;
         if set.verifying.is_empty() { Err(KeyError::NoKeys) } else { Ok(set) }
+    }
+
+    /// Neither signs nor verifies: for programs that end sessions and change users, and see no token.
+    /// Every token is refused by it.
+    ///
+    /// ```
+    /// use simplejwt::KeySet;
+    ///
+    /// let keys = KeySet::none();
+    /// assert!(keys.sign_compact(b"{}").is_err());
+    /// assert!(keys.verify_compact("e30.e30.e30").is_err());
+    /// ```
+    pub const fn none() -> Self {
+        Self { signing: None, verifying: Vec::new(), remote: None }
     }
 
     /// Also takes tokens of `key`: one that used to sign, or will.
@@ -104,7 +117,7 @@ impl KeySet {
             (Some(key), _, _) => key.algorithm(),
             (None, Some(keys), _) => keys.algorithm(),
             (None, None, Some(key)) => key.algorithm(),
-            // No constructor makes a set without keys.
+            // Nothing asks `KeySet::none` for more than a name.
             (None, None, None) => Algorithm::Hs256,
         }
     }

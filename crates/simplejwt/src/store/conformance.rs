@@ -27,10 +27,7 @@ pub(crate) mod verdict_table;
 pub(crate) mod verdict_trials;
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-
-use futures_channel::oneshot;
 
 use super::flush::FlushExpired;
 use super::retention::{MARGIN, Retention};
@@ -40,9 +37,8 @@ use super::session::{
 use super::{Leases, OutstandingToken, TokenStore};
 use crate::clock::Timestamp;
 use crate::settings::Settings;
-
-/// A task for the runtime to run beside the others.
-pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub use crate::suite::Task;
+use crate::suite::{broken, good, together};
 
 /// Runs the whole suite; panics with the rule that was broken.
 ///
@@ -243,43 +239,4 @@ async fn deleted(store: &impl TokenStore, before: Timestamp, batch: u32) -> u64 
 /// A token with this payload.
 fn encoded(payload: &str) -> String {
     format!("e30.{}.signature", base64_simd::URL_SAFE_NO_PAD.encode_to_string(payload))
-}
-
-/// Starts every task before it waits for the first.
-async fn together<T: Send + 'static>(
-    spawn: &impl Fn(Task),
-    tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
-) -> Vec<T> {
-    let started: Vec<_> = tasks
-        .into_iter()
-        .map(|task| {
-            let (answer, answered) = oneshot::channel();
-            spawn(Box::pin(async move {
-                // Nobody waits once the suite has failed.
-                let _ = answer.send(task.await);
-            }));
-            answered
-        })
-        .collect();
-    let mut outcomes = Vec::with_capacity(started.len());
-    for answered in started {
-        outcomes.push(answered.await.unwrap_or_else(|_| broken("a task of a race panicked")));
-    }
-    outcomes
-}
-
-#[expect(clippy::panic, reason = "the suite's way to fail, inside of a test")]
-fn broken(rule: &str) -> ! {
-    panic!("{rule}");
-}
-
-/// The value of a call that has to succeed.
-fn good<T>(outcome: Result<T, crate::error::StoreError>) -> T {
-    match outcome {
-        Ok(value) => value,
-        Err(error) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            broken(&format!("{error}: {}", cause.unwrap_or_default()))
-        }
-    }
 }

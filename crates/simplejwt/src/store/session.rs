@@ -21,10 +21,11 @@ use crate::error::StoreError;
 use crate::users::UserId;
 
 pub use super::feed::{AccessClaims, Mark, Revocation, RevocationFeed, Revocations, Subject};
-pub use end::{EndReason, EndSessions, SessionSelector};
+pub use crate::event::{Client, EndReason};
+pub use end::{EndSessions, SessionSelector};
 pub use refresh::{NextToken, RefreshOutcome, SessionRefresh, Successor};
 pub use types::{
-    Client, NewSession, OpenOutcome, OpenSession, RetainUntil, Session, SessionHead, SessionLimit,
+    NewSession, OpenOutcome, OpenSession, RetainUntil, Session, SessionHead, SessionLimit,
 };
 
 /// The row of the leases that [`SessionStore::ping_sessions`] writes.

@@ -13,75 +13,14 @@ use ::axum::response::IntoResponse;
 use ::axum::routing::{MethodRouter, any};
 
 use super::cors::AllowedOriginsLayer;
-use super::endpoint::{
-    self, Authentication, Endpoint, EndpointOptions, GatewayOptions, OAuthClients, ReadError,
-};
-use super::{ErrorShape, request};
+use super::endpoint::{self, Endpoint, ReadError, Target};
+use super::request;
 use crate::service::Auth;
 
+#[doc(inline)]
+pub use super::endpoint::RouterOptions;
 pub use extract::{CurrentUser, HasAuth, Lenient, NamedPermission, Permitted, Rejection};
 pub use paths::{PlainPaths, PlainPathsLayer};
-
-/// Where the endpoints stand and how they behave.
-///
-/// ```
-/// use simplejwt::web::axum::RouterOptions;
-///
-/// let options = RouterOptions { prefix: "/auth/jwt/".into(), ..RouterOptions::default() };
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouterOptions {
-    /// What the token endpoints' paths begin with; begins and ends with a slash.
-    /// Default: `/api/token/`.
-    pub prefix: String,
-    /// Whether a path without its trailing slash is redirected (301), as Django's `APPEND_SLASH`
-    /// does. Default: on.
-    pub append_slash: bool,
-    /// Whether `/api/protected/` and `/api/protected-stateless/` are there. Default: off.
-    pub demo: bool,
-    /// How `/api/protected/` authenticates. Default: by the user's row.
-    pub authentication: Authentication,
-    /// The name of the login field. Default: `username`.
-    pub username_field: String,
-    /// The longest body that is read, in bytes; a longer one is a 413. Default: 64 KiB.
-    pub body_limit: usize,
-    /// What `authenticate/` looks at, and tells a gateway. Default: by the user's row, and
-    /// nothing but who it is.
-    pub gateway: GatewayOptions,
-    /// Who may use `revoke/` and `introspect/`. Default: nobody, so that they aren't there.
-    pub clients: OAuthClients,
-    /// The shape of these endpoints' errors. Default: that of the `Auth`
-    /// ([`Auth::with_errors`]), which is also the extractors', the layers' and
-    /// [`not_found_with`]'s; set it there, and all of an application's errors look alike.
-    pub error: Option<ErrorShape>,
-}
-
-impl Default for RouterOptions {
-    fn default() -> Self {
-        let endpoint = EndpointOptions::default();
-        Self {
-            prefix: "/api/token/".into(),
-            append_slash: true,
-            demo: false,
-            authentication: endpoint.authentication,
-            username_field: endpoint.username_field,
-            body_limit: 64 * 1024,
-            gateway: endpoint.gateway,
-            clients: endpoint.clients,
-            error: None,
-        }
-    }
-}
-
-impl RouterOptions {
-    /// The prefix, with a slash at either end.
-    fn normal_prefix(&self) -> String {
-        match self.prefix.trim_matches('/') {
-            "" => "/".to_owned(),
-            prefix => format!("/{prefix}/"),
-        }
-    }
-}
 
 /// The token endpoints under `/api/token/`, to be merged into or nested in any router.
 ///
@@ -109,30 +48,16 @@ pub fn router_with<S>(auth: Auth, options: &RouterOptions) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    let prefix = options.normal_prefix();
-    let mut paths: Vec<_> =
-        Endpoint::TOKEN.iter().map(|&at| (at, format!("{prefix}{}", at.path()))).collect();
-    if options.demo {
-        let demo = [Endpoint::Protected, Endpoint::ProtectedStateless];
-        paths.extend(demo.map(|at| (at, format!("/api/{}", at.path()))));
-    }
     let mut router = Router::new();
-    for (endpoint, path) in paths {
-        let without_slash = path.trim_end_matches('/');
-        if options.append_slash && !without_slash.is_empty() {
-            router = router.route(without_slash, any(redirect_to_slash));
+    for at in options.routes() {
+        let answers = match at.target {
+            Target::Endpoint(endpoint) => route(auth.clone(), endpoint, options),
+            Target::RedirectToSlash => any(redirect_to_slash),
+        };
+        if at.with_subpaths {
+            router = router.route(&format!("{}{{*rest}}", at.path), answers.clone());
         }
-        router = router.route(&path, route(auth.clone(), endpoint, options));
-    }
-    // A gateway takes a redirect for a failure, and OAuth's clients follow it with a GET.
-    for &endpoint in Endpoint::without_redirect(!options.clients.is_empty()) {
-        let path = format!("{prefix}{}", endpoint.path());
-        let at = route(auth.clone(), endpoint, options);
-        router = router.route(path.trim_end_matches('/'), at.clone()).route(&path, at.clone());
-        if endpoint == Endpoint::Authenticate {
-            // Envoy puts the path of the request that it asks about behind this one.
-            router = router.route(&format!("{path}{{*rest}}"), at);
-        }
+        router = router.route(&at.path, answers);
     }
     if auth.settings().allowed_origins.is_empty() {
         return router;
@@ -149,18 +74,7 @@ pub fn route<S>(
 where
     S: Clone + Send + Sync + 'static,
 {
-    let auth = match &options.error {
-        Some(shape) => auth.with_errors(shape.clone()),
-        None => auth,
-    };
-    let limit = options.body_limit;
-    let options = Arc::new(EndpointOptions {
-        authentication: options.authentication,
-        username_field: options.username_field.clone(),
-        prefix: options.normal_prefix(),
-        gateway: options.gateway.clone(),
-        clients: options.clients.clone(),
-    });
+    let options = Arc::new(options.clone());
     any(move |request: Request| {
         let (auth, options) = (auth.clone(), Arc::clone(&options));
         async move {
@@ -169,7 +83,7 @@ where
             if let Some(OriginalUri(uri)) = parts.extensions.get() {
                 parts.uri = uri.clone();
             }
-            let read = || read(body, limit);
+            let read = || read(body, options.body_limit);
             endpoint::respond(&auth, endpoint, &options, &parts, read).await.map(Body::from)
         }
     })

@@ -145,7 +145,7 @@ pub(crate) fn apply(auth: &Auth, response: Response<Vec<u8>>) -> Response<Vec<u8
     reshaped(shape, response)
 }
 
-fn reshaped(shape: &ErrorShape, mut response: Response<Vec<u8>>) -> Response<Vec<u8>> {
+pub(crate) fn reshaped(shape: &ErrorShape, mut response: Response<Vec<u8>>) -> Response<Vec<u8>> {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;

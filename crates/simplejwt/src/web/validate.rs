@@ -47,11 +47,7 @@ pub(crate) fn fields<const N: usize>(
 }
 
 /// A field that may be left out.
-pub(crate) fn optional(
-    data: &Data,
-    name: &'static str,
-    kind: Kind,
-) -> Result<Option<String>, Errors> {
+pub(crate) fn optional(data: &Data, name: &str, kind: Kind) -> Result<Option<String>, Errors> {
     let absent = matches!(data, Data::Json(Value::Null))
         || matches!(data, Data::Json(Value::Object(_))) && data.field(name).is_none()
         || !matches!(data, Data::Json(_)) && data.field(name).is_none();

@@ -17,13 +17,13 @@
 //!                │                     │
 //!              store ──────────────────┘  contract; store/memory and the suites implement and test it
 //!                │
-//!       settings   users                  users: contract; users/{memory,password}
+//!       settings   users                  users: contract; users/{conformance,memory,password}
 //!           │        │
 //!         keys       │
 //!           │        │
 //!          jwk       │
 //!           │        │
-//!          jws   clock   error   logging   panics   random   leaves
+//!          jws   clock   error   logging   panics   random   suite   leaves
 //! ```
 //!
 //! A module names modules of lower lines only. `docs/ARCHITECTURE.md` says why.
@@ -34,7 +34,7 @@ use std::path::Path;
 
 /// The picture from the bottom. A module's own parts (`keys/pem` of `keys`) share its line.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "error", "logging", "panics", "random", "jws"],
+    &["clock", "error", "logging", "panics", "random", "suite", "jws"],
     &["jwk"],
     &["keys"],
     &["settings", "users"],
@@ -52,8 +52,15 @@ const LAYERS: &[&[&str]] = &[
 const DATABASES: &[&str] = &["mysql", "postgres", "sqlite"];
 
 /// What only a database may name, and what shares a line with it.
-const IMPLEMENTATIONS: &[&str] =
-    &["sql", "store/conformance", "store/memory", "users/login", "users/memory", "users/password"];
+const IMPLEMENTATIONS: &[&str] = &[
+    "sql",
+    "store/conformance",
+    "store/memory",
+    "users/conformance",
+    "users/login",
+    "users/memory",
+    "users/password",
+];
 
 /// What only some files may name, and why.
 const RESERVED: &[(&str, &[&str], &str)] = &[
@@ -166,7 +173,7 @@ fn named(text: &str, exports: &BTreeMap<String, String>) -> Vec<String> {
         .collect()
 }
 
-/// `store::sqlite::X` is `store/sqlite`: the leading words that are modules.
+/// `sqlite::tokens::X` is `sqlite/tokens`: the leading words that are modules.
 fn path(text: &str) -> String {
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
     let words: Vec<&str> =

@@ -15,8 +15,8 @@ use simplejwt::{
 #[tokio::test]
 async fn a_replayed_refresh_token_is_blacklisted() {
     let world = World::rotating();
-    let first = world.auth.obtain_pair(&right()).await.unwrap().refresh;
-    let second = world.auth.refresh(&first).await.unwrap().refresh.unwrap();
+    let first = world.auth.obtain_pair(&right()).await.unwrap().refresh.token;
+    let second = world.auth.refresh(&first).await.unwrap().refresh.unwrap().token;
     assert_eq!(refusal(world.auth.refresh(&first).await), Some(TokenError::Blacklisted));
     assert!(world.auth.refresh(&second).await.is_ok());
     let rows = world.store.rows();
@@ -26,7 +26,7 @@ async fn a_replayed_refresh_token_is_blacklisted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_refreshes_of_one_token_one_wins() {
     let world = World::rotating();
-    let token: Arc<str> = world.auth.obtain_pair(&right()).await.unwrap().refresh.into();
+    let token: Arc<str> = world.auth.obtain_pair(&right()).await.unwrap().refresh.token.into();
     world.store.hold_until_asked_by(32);
     let tasks: Vec<_> = (0..32)
         .map(|_| {
@@ -49,7 +49,7 @@ async fn of_many_refreshes_of_one_token_one_wins() {
 #[tokio::test]
 async fn a_store_that_fails_costs_no_token() {
     let world = World::rotating();
-    let token = world.auth.obtain_pair(&right()).await.unwrap().refresh;
+    let token = world.auth.obtain_pair(&right()).await.unwrap().refresh.token;
     world.store.set_broken(true);
     let error = world.auth.refresh(&token).await.unwrap_err();
     assert!(matches!(error, Error::Store(_)) && error.is_internal());
@@ -79,13 +79,13 @@ async fn sliding_refresh_asks_for_the_user() {
 async fn a_changed_password_ends_refreshing_too() {
     let world = World::new(|settings| settings.check_revoke_token = true);
     let pair = world.auth.obtain_pair(&right()).await.unwrap();
-    let sliding = world.auth.obtain_sliding(&right()).await.unwrap();
-    assert!(world.auth.refresh(&pair.refresh).await.is_ok());
+    let sliding = world.auth.obtain_sliding(&right()).await.unwrap().token;
+    assert!(world.auth.refresh(&pair.refresh.token).await.is_ok());
     assert!(world.auth.refresh_sliding(&sliding).await.is_ok());
     world.users.change("1", |user| user.password = "another".into());
-    assert!(matches!(world.auth.refresh(&pair.refresh).await, Err(Error::PasswordChanged)));
+    assert!(matches!(world.auth.refresh(&pair.refresh.token).await, Err(Error::PasswordChanged)));
     assert!(matches!(world.auth.refresh_sliding(&sliding).await, Err(Error::PasswordChanged)));
-    let access = world.auth.authenticate(&pair.access).await.unwrap();
+    let access = world.auth.authenticate(&pair.access.token).await.unwrap();
     assert!(matches!(world.auth.user_of(&access).await, Err(Error::PasswordChanged)));
 }
 
@@ -135,13 +135,13 @@ async fn extra_claims_are_in_both_tokens() {
     let hooks = Recorder::default();
     let world = World::upstream().with_hooks(hooks.clone());
     let pair = world.auth.obtain_pair(&right()).await.unwrap();
-    let access = world.tokens.decode::<Access>(&pair.access).unwrap();
-    let refresh = world.tokens.decode::<Refresh>(&pair.refresh).unwrap();
+    let access = world.tokens.decode::<Access>(&pair.access.token).unwrap();
+    let refresh = world.tokens.decode::<Refresh>(&pair.refresh.token).unwrap();
     for claims in [access.claims(), refresh.claims()] {
         assert_eq!(claims.str("name").as_deref(), Some("test_user"));
         assert_eq!(claims.str("kind").as_deref(), Some("refresh"));
     }
-    let sliding = world.auth.obtain_sliding(&right()).await.unwrap();
+    let sliding = world.auth.obtain_sliding(&right()).await.unwrap().token;
     let sliding = world.tokens.decode::<Sliding>(&sliding).unwrap();
     assert_eq!(sliding.claims().str("kind").as_deref(), Some("sliding"));
     assert!(world.auth.obtain_pair(&Credentials::new("test_user", "wrong")).await.is_err());
@@ -207,7 +207,7 @@ async fn without_ids_and_types_any_token_refreshes() {
         settings.rotate_refresh_tokens = true;
     });
     let refreshed = world.auth.refresh(&world.access()).await.unwrap();
-    let next = world.tokens.decode::<Refresh>(&refreshed.refresh.unwrap()).unwrap();
+    let next = world.tokens.decode::<Refresh>(&refreshed.refresh.unwrap().token).unwrap();
     assert!(!next.claims().contains("jti") && !next.claims().contains("token_type"));
     assert_eq!(int(&next, "iat"), Some(crate::world::NOW));
 }
@@ -217,7 +217,7 @@ async fn integer_user_ids_of_older_releases_are_taken_and_kept() {
     let world = World::rotating();
     let token = world.made::<Refresh>(|claims| put(claims, "user_id", 1));
     let refreshed = world.auth.refresh(&token).await.unwrap();
-    let access = world.auth.authenticate(&refreshed.access).await.unwrap();
+    let access = world.auth.authenticate(&refreshed.access.token).await.unwrap();
     assert_eq!(access.claims().raw("user_id"), Some("1"));
     assert_eq!(world.auth.user_of(&access).await.unwrap().username, "test_user");
     assert_eq!(world.store.rows().outstanding[0].user_id.as_ref().unwrap().as_str(), "1");
@@ -226,7 +226,7 @@ async fn integer_user_ids_of_older_releases_are_taken_and_kept() {
 #[tokio::test]
 async fn without_the_blacklist_nothing_is_written() {
     let world = World::new(|settings| settings.rotate_refresh_tokens = true);
-    let token = world.auth.obtain_pair(&right()).await.unwrap().refresh;
+    let token = world.auth.obtain_pair(&right()).await.unwrap().refresh.token;
     for _ in 0..2 {
         assert!(world.auth.refresh(&token).await.unwrap().refresh.is_some());
     }

@@ -27,6 +27,26 @@ pub(crate) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// The tokens of a pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) refresh: String,
+    pub(crate) access: String,
+}
+
+impl From<TokenPair> for Pair {
+    fn from(pair: TokenPair) -> Self {
+        Self { refresh: pair.refresh.token, access: pair.access.token }
+    }
+}
+
+impl From<Refreshed> for Pair {
+    fn from(refreshed: Refreshed) -> Self {
+        let refresh = refreshed.refresh.expect("rotation is on").token;
+        Self { refresh, access: refreshed.access.token }
+    }
+}
+
 pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) settings: Settings,
@@ -119,16 +139,14 @@ impl World {
     }
 
     /// Logs alice in.
-    pub(crate) async fn log_in(&self) -> TokenPair {
-        self.auth.obtain_pair(&credentials("alice")).await.unwrap()
+    pub(crate) async fn log_in(&self) -> Pair {
+        self.auth.obtain_pair(&credentials("alice")).await.unwrap().into()
     }
 
     /// The pair that comes after a refresh token.
-    pub(crate) async fn next(&self, refresh: &str) -> TokenPair {
+    pub(crate) async fn next(&self, refresh: &str) -> Pair {
         let refreshed = self.auth.refresh(refresh).await;
-        let Refreshed { access, refresh } =
-            refreshed.unwrap_or_else(|e| panic!("{}: {e}", self.name()));
-        TokenPair { access, refresh: refresh.expect("rotation is on") }
+        refreshed.unwrap_or_else(|e| panic!("{}: {e}", self.name())).into()
     }
 
     pub(crate) async fn assert_blacklisted(&self, refresh: &str, why: &str) {

@@ -37,10 +37,10 @@ pub(crate) async fn every_spelling_or_none(
         let canonical = auth.known_user(&id).await.unwrap();
         assert_eq!(auth.sessions_of(&id).await.unwrap().len(), 1, "{spelling}");
         assert_eq!(auth.end_sessions(all(spelling), EndReason::Staff).await.unwrap(), 1);
-        let refused = auth.refresh(&pair.refresh).await;
+        let refused = auth.refresh(&pair.refresh.token).await;
         assert!(matches!(refused, Err(Error::Token(TokenError::Blacklisted))), "{refused:?}");
         auth.poll_revocations().await.unwrap();
-        assert!(auth.authenticate(&pair.access).await.is_err(), "{spelling}");
+        assert!(auth.authenticate(&pair.access.token).await.is_err(), "{spelling}");
         assert!(auth.sessions_of(&canonical).await.unwrap().is_empty(), "{spelling}");
         let now = auth.tokens().now();
         let revoked = store.revocations(0, 1000, now).await.unwrap().entries;
@@ -56,7 +56,7 @@ pub(crate) async fn every_spelling_or_none(
             assert!(matches!(outcome, Err(Error::NoSuchUser)), "{spelling:?}: {outcome:?}");
         }
         auth.poll_revocations().await.unwrap();
-        auth.authenticate(&pair.access).await.unwrap();
-        auth.refresh(&pair.refresh).await.unwrap();
+        auth.authenticate(&pair.access.token).await.unwrap();
+        auth.refresh(&pair.refresh.token).await.unwrap();
     }
 }

@@ -1,54 +1,10 @@
-//! Which sessions are ended, and why.
-
-use std::fmt;
+//! Which sessions are ended.
 
 use super::RetainUntil;
 use crate::clock::Timestamp;
 use crate::error::can_be_id;
+use crate::event::EndReason;
 use crate::users::UserId;
-
-/// Why a session was ended; for the log and the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndReason {
-    /// The user logged out of it.
-    Logout,
-    /// A spent token of it was presented.
-    Reuse,
-    /// Its token was put on the blacklist.
-    Blacklisted,
-    /// It was idle too long, or lasted too long.
-    Expired,
-    /// The user's password was changed.
-    Password,
-    /// The user is inactive or gone.
-    User,
-    /// The user opened more sessions than may be.
-    Limit,
-    /// Staff ended it.
-    Staff,
-}
-
-impl EndReason {
-    /// The word that is stored; at most 16 characters.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Logout => "logout",
-            Self::Reuse => "reuse",
-            Self::Blacklisted => "blacklisted",
-            Self::Expired => "expired",
-            Self::Password => "password",
-            Self::User => "user",
-            Self::Limit => "limit",
-            Self::Staff => "staff",
-        }
-    }
-}
-
-impl fmt::Display for EndReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Which sessions to end.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,38 +1,11 @@
 //! What a session is, and what opens one.
 
 use crate::clock::Timestamp;
+use crate::event::Client;
 use crate::settings::Settings;
 use crate::store::OutstandingToken;
 use crate::store::retention::Retention;
 use crate::users::UserId;
-
-/// Where a request came from, for the list of a user's sessions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Client {
-    /// The client's address, as text.
-    pub address: Option<String>,
-    /// The `User-Agent` (RFC 9110 section 10.1.5).
-    pub user_agent: Option<String>,
-}
-
-impl Client {
-    /// The longest address kept, in characters.
-    pub const MAX_ADDRESS: usize = 45;
-    /// The longest user agent kept, in characters; what is longer is cut.
-    pub const MAX_USER_AGENT: usize = 255;
-
-    /// A client, with what is too long cut and without control characters.
-    pub fn new(address: Option<&str>, user_agent: Option<&str>) -> Self {
-        let cut = |text: &str, longest: usize| -> Option<String> {
-            let text: String = text.chars().filter(|c| !c.is_control()).take(longest).collect();
-            (!text.is_empty()).then_some(text)
-        };
-        Self {
-            address: address.and_then(|text| cut(text, Self::MAX_ADDRESS)),
-            user_agent: user_agent.and_then(|text| cut(text, Self::MAX_USER_AGENT)),
-        }
-    }
-}
 
 /// A session to be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

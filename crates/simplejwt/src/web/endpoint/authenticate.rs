@@ -1,148 +1,69 @@
-//! What a gateway asks before it lets a request through: nginx's `auth_request`, forward-auth of
-//! Traefik and Caddy, Envoy's `ext_authz`.
-//!
-//! Only the request's credentials count, and of a cookie's the method and where the page is from.
-//! Path, query, `Accept` and body are those of the request behind the gateway, or the gateway's
-//! own, and say nothing here: the head alone is answered, and no body is waited for.
+//! `authenticate/`, which upstream has no view for: whether a gateway may let a request through.
+//! nginx's `auth_request`, forward-auth of Traefik and Caddy, Envoy's `ext_authz` ask it.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Method, StatusCode};
 
-use super::{Authentication, EndpointOptions, no_content};
+use super::call::{Answer, Call, empty};
+use super::gateway::USER;
+use super::spec::{
+    AMBIGUOUS_COOKIES, Base, Body, Cookies, Credentials, Operation, Outcome, PASSWORD_CHANGED,
+    Protocol, Spec, USER_INACTIVE, USER_NOT_FOUND, Verb,
+};
+use super::{Authentication, GatewayOptions};
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::service::Auth;
-use crate::settings::SettingsError;
 use crate::users::UserId;
 use crate::web::transport::{AccessTokens, access_tokens};
-use crate::web::{csrf, error_response, log_internal, request};
+use crate::web::{csrf, request};
 
-/// Who the user is: the value of the user claim.
-const USER: HeaderName = HeaderName::from_static("x-auth-user");
+pub(super) const SPEC: Spec = Spec {
+    path: "authenticate/",
+    base: Base::Prefix,
+    name: "Authenticate",
+    description: "",
+    protocol: Protocol::Gateway,
+    credentials_first: true,
+    operations: &[Operation {
+        verb: Verb::Any,
+        summary: "Whether a gateway may let a request through",
+        credentials: Credentials::AccessToken,
+        fields: &[],
+        cookies: Cookies::Untouched,
+        outcomes: &[
+            Outcome::success(
+                StatusCode::NO_CONTENT,
+                "it may: `X-Auth-User` says who it is",
+                Body::Empty,
+            ),
+            AMBIGUOUS_COOKIES,
+            USER_NOT_FOUND,
+            USER_INACTIVE,
+            PASSWORD_CHANGED,
+            Outcome::refusal(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "login_disabled",
+                "it goes by the user's row, and there are no users to ask",
+            ),
+        ],
+    }],
+};
+
+/// Who it is, in headers.
+pub(super) async fn answer(call: &Call<'_>) -> Answer {
+    let headers = identity(call.auth, &call.options.gateway, call.parts).await?;
+    let mut response = empty(StatusCode::NO_CONTENT);
+    response.headers_mut().extend(headers);
+    Ok(response)
+}
 
 /// The method of the request behind the gateway: Traefik and Caddy send the first by themselves.
 static METHOD: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-method"), HeaderName::from_static("x-original-method")];
-
-/// Headers that mean something to HTTP itself, or to whoever sits between.
-const TAKEN: [HeaderName; 26] = [
-    USER,
-    header::ALLOW,
-    header::AUTHORIZATION,
-    header::CACHE_CONTROL,
-    header::CONNECTION,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::COOKIE,
-    header::DATE,
-    header::HOST,
-    header::LOCATION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::REFERRER_POLICY,
-    header::RETRY_AFTER,
-    header::SERVER,
-    header::SET_COOKIE,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::VARY,
-    header::WWW_AUTHENTICATE,
-    header::X_CONTENT_TYPE_OPTIONS,
-    header::X_FRAME_OPTIONS,
-];
-
-/// What [`Endpoint::Authenticate`](super::Endpoint::Authenticate) looks at, and what it tells the
-/// gateway.
-///
-/// ```
-/// use simplejwt::web::endpoint::GatewayOptions;
-///
-/// let options = GatewayOptions::default().with_header("X-Auth-Email", "email")?;
-/// # Ok::<_, simplejwt::settings::SettingsError>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GatewayOptions {
-    authentication: Authentication,
-    headers: Arc<[(HeaderName, String)]>,
-}
-
-impl GatewayOptions {
-    /// By the user's row with each request, which is the default, or by the token alone.
-    #[must_use]
-    pub fn with_authentication(mut self, authentication: Authentication) -> Self {
-        self.authentication = authentication;
-        self
-    }
-
-    /// With a claim in a response header beside `X-Auth-User`. The header is in each answer that
-    /// lets a request through, empty where the token hasn't the claim, so that a gateway that
-    /// copies it replaces what a client sent under that name.
-    ///
-    /// # Errors
-    /// `name` isn't one of letters, digits and hyphens, is there already, or means something to
-    /// HTTP itself.
-    pub fn with_header(mut self, name: &str, claim: &str) -> Result<Self, SettingsError> {
-        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let header = name.parse::<HeaderName>().ok().filter(|_| plain);
-        let Some(header) = header else {
-            return Err(SettingsError::one(format!(
-                "{name:?} is not the name of a header of letters, digits and hyphens (many servers \
-                 can't tell an underscore from a hyphen): write a name such as \"X-Auth-Email\""
-            )));
-        };
-        if TAKEN.contains(&header) {
-            return Err(SettingsError::one(format!(
-                "the header {name} has a meaning of its own: write a name such as \"X-Auth-Email\""
-            )));
-        }
-        if self.headers.iter().any(|(other, _)| *other == header) {
-            return Err(SettingsError::one(format!("the header {name} is there twice")));
-        }
-        self.headers = self.headers.iter().cloned().chain([(header, claim.to_owned())]).collect();
-        Ok(self)
-    }
-
-    /// What decides.
-    pub fn authentication(&self) -> Authentication {
-        self.authentication
-    }
-
-    /// The headers beside `X-Auth-User`, in lower case, and the claims that they hold.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.headers.iter().map(|(name, claim)| (name.as_str(), claim.as_str()))
-    }
-}
-
-/// 204 with who it is, or what is in the way: 401, or 503 where that can't be told.
-pub(super) async fn respond(
-    auth: &Auth,
-    options: &EndpointOptions,
-    parts: &Parts,
-) -> Response<Vec<u8>> {
-    match identity(auth, &options.gateway, parts).await {
-        Ok(headers) => {
-            let mut response = no_content();
-            response.headers_mut().extend(headers);
-            response
-        }
-        Err(error) => {
-            let mut response = error_response(&error, auth.settings());
-            // 501 where there are no users to ask: a fault on this side, and no gateway's affair.
-            if response.status() == StatusCode::NOT_IMPLEMENTED {
-                log_internal(&error);
-                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            }
-            response
-        }
-    }
-}
 
 async fn identity(
     auth: &Auth,
@@ -156,7 +77,7 @@ async fn identity(
         csrf::check_loaded(method, uri, headers, auth.settings())?;
     }
     let token = request::verify(auth, &sent).await?;
-    let user = match options.authentication {
+    let user = match options.authentication() {
         Authentication::User => auth.user_of(&token).await?.id,
         Authentication::Stateless => auth.stateless_user_of(&token)?,
     };
@@ -276,16 +197,6 @@ mod tests {
             assert_eq!(shown(json), expected, "{json}");
         }
         assert_eq!(value(&Claims::default(), "claim"), "");
-    }
-
-    #[test]
-    fn headers_that_would_do_harm_are_refused() {
-        for name in ["", "X Auth", "X_Auth_Email", "Connection", "X-AUTH-USER", "X\r\nY", "Zoë"] {
-            assert!(GatewayOptions::default().with_header(name, "c").is_err(), "{name:?}");
-        }
-        let options = GatewayOptions::default().with_header("X-Auth-Email", "email").unwrap();
-        assert_eq!(options.headers().collect::<Vec<_>>(), [("x-auth-email", "email")]);
-        assert!(options.with_header("x-auth-email", "other").is_err());
     }
 
     proptest! {

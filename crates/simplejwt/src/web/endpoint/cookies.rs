@@ -1,18 +1,20 @@
 //! The endpoints with cookies: where a request's token is, and where an answer's go.
 
-use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue, ORIGIN, SET_COOKIE};
 use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode};
 
-use super::{Endpoint, EndpointOptions, Refusal, invalid};
+use super::RouterOptions;
+use super::call::{Answer, Call, Refusal, invalid};
+use super::spec::{Cookies, Field, TokenCookie};
+use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::service::Auth;
+use crate::service::{Auth, Issued};
 use crate::settings::{Settings, Transport};
-use crate::token::{Refresh, Sliding, Untyped};
-use crate::web::body::Data;
+use crate::token::TokenType;
 use crate::web::cookies::{removal, removal_of_former, set_access, set_refresh};
 use crate::web::kept;
-use crate::web::object::Json;
+use crate::web::object::{Json, object};
 use crate::web::transport::cookies;
 use crate::web::validate::{self, Kind};
 
@@ -32,45 +34,50 @@ impl Presented {
         }
     }
 
-    /// The token in the field that the endpoint has for it, or in the cookie that stands for it;
-    /// `None` for an endpoint that takes none.
+    fn is_cookie(&self) -> bool {
+        matches!(self, Self::Cookie(_))
+    }
+
+    /// The token of this kind in the field, or in the cookie that stands for it.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`] where the cookie is missing; why a field is refused.
-    pub(super) async fn of(
-        auth: &Auth,
-        endpoint: Endpoint,
-        options: &EndpointOptions,
-        parts: &Parts,
-        data: &Data,
-    ) -> Result<Option<Self>, Refusal> {
-        let field = match endpoint {
-            Endpoint::TokenRefresh | Endpoint::TokenBlacklist => "refresh",
-            Endpoint::TokenVerify | Endpoint::TokenRefreshSliding => "token",
-            _ => return Ok(None),
-        };
-        let settings = auth.settings();
-        let is_absent = matches!(validate::optional(data, field, Kind::Trimmed), Ok(None));
-        if is_absent && settings.transport.has_cookies() {
-            let access = cookies(&parts.headers, settings.access_cookie());
-            let chosen = match endpoint {
-                Endpoint::TokenVerify => auth.choose::<Untyped>(&access, &[]).await?,
-                Endpoint::TokenRefreshSliding => auth.choose::<Sliding>(&access, &[]).await?,
-                _ => {
-                    let RefreshCookies { all, by_host } = RefreshCookies::of(auth, options, parts);
-                    auth.choose::<Refresh>(&all, &[access, by_host].concat()).await?
+    /// [`Error::NotAuthenticated`] where the cookie is missing; why the field is refused.
+    pub(super) async fn of<T: TokenType>(call: &Call<'_>, field: &Field) -> Result<Self, Refusal> {
+        let (settings, headers) = (call.auth.settings(), &call.parts.headers);
+        let is_absent = matches!(call.optional(field), Ok(None));
+        if let Some(cookie) = field.cookie
+            && is_absent
+            && settings.transport.has_cookies()
+        {
+            let access = cookies(headers, settings.access_cookie());
+            let chosen = match cookie {
+                TokenCookie::Access => call.auth.choose::<T>(&access, &[]).await?,
+                TokenCookie::Refresh => {
+                    let RefreshCookies { all, by_host } =
+                        RefreshCookies::of(call.auth, call.options, call.parts);
+                    call.auth.choose::<T>(&all, &[access, by_host].concat()).await?
                 }
             };
             if let Some(token) = chosen {
-                return Ok(Some(Self::Cookie(token)));
+                return Ok(Self::Cookie(token));
             }
             // A program that sends neither is told what upstream tells it.
-            if settings.transport == Transport::Cookie || is_from_browser(&parts.headers) {
+            if settings.transport == Transport::Cookie || is_from_browser(headers) {
                 return Err(Error::NotAuthenticated.into());
             }
         }
-        let [token] = validate::fields(data, [(field, Kind::Trimmed)]).map_err(invalid)?;
-        Ok(Some(Self::Body(token)))
+        let name = field.name(call.options);
+        let [token] = validate::fields(&call.data, [(name, Kind::Trimmed)]).map_err(invalid)?;
+        Ok(Self::Body(token))
+    }
+
+    /// The refusal of this token. A cookie whose token is dead for good is removed.
+    pub(super) async fn refused(&self, call: &Call<'_>, error: Error) -> Refusal {
+        if self.is_cookie() && crate::web::status(&error) == StatusCode::UNAUTHORIZED {
+            let cookies = remove_dead(call.auth, call.options, call.parts).await;
+            return Refusal::Parting(error, cookies);
+        }
+        Refusal::Flow(error)
     }
 }
 
@@ -84,7 +91,7 @@ pub(super) struct RefreshCookies {
 }
 
 impl RefreshCookies {
-    pub(super) fn of(auth: &Auth, options: &EndpointOptions, parts: &Parts) -> Self {
+    pub(super) fn of(auth: &Auth, options: &RouterOptions, parts: &Parts) -> Self {
         let settings = auth.settings();
         if !settings.transport.has_cookies() {
             return Self::default();
@@ -104,7 +111,7 @@ impl RefreshCookies {
 }
 
 /// Whether a request came with one of the cookies, so that logging out means those.
-pub(super) fn has_any(auth: &Auth, options: &EndpointOptions, parts: &Parts) -> bool {
+pub(super) fn has_any(auth: &Auth, options: &RouterOptions, parts: &Parts) -> bool {
     let settings = auth.settings();
     settings.transport == Transport::Cookie
         || settings.transport.has_cookies()
@@ -112,63 +119,92 @@ pub(super) fn has_any(auth: &Auth, options: &EndpointOptions, parts: &Parts) -> 
                 && RefreshCookies::of(auth, options, parts).all.is_empty())
 }
 
-/// Takes the tokens out of a body that a script may read, and gives them as cookies.
-///
-/// The access token's cookie lives as long as the refresh token's: a browser that dropped it when
-/// its token expires would leave nothing to tell an expired token from none.
-///
-/// # Errors
-/// [`Error::CookieTooLong`]
-pub(super) fn deliver(
-    auth: &Auth,
-    endpoint: Endpoint,
-    options: &EndpointOptions,
-    parts: &Parts,
-    presented: Option<&Presented>,
-    body: &mut Json,
-) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
-    let settings = auth.settings();
-    let is_login = matches!(endpoint, Endpoint::TokenObtainPair | Endpoint::TokenObtainSliding);
-    let is_refresh = matches!(endpoint, Endpoint::TokenRefresh | Endpoint::TokenRefreshSliding);
-    let by_cookie = matches!(presented, Some(Presented::Cookie(_)));
-    let as_cookies = match settings.transport {
-        Transport::Header => false,
-        Transport::Cookie => is_login || is_refresh,
-        Transport::Both => is_login || is_refresh && by_cookie,
-    };
-    if !as_cookies {
-        return Ok(Vec::new());
+/// Tokens on their way to a client, each with the member of the body and the cookie that it goes
+/// into.
+pub(super) struct Delivery<'a> {
+    pub(super) tokens: &'a [(&'static str, TokenCookie, &'a Issued)],
+    /// Until when the client can go on without logging in.
+    pub(super) until: Timestamp,
+    /// What it came with, if it was no login.
+    pub(super) presented: Option<&'a Presented>,
+}
+
+impl Delivery<'_> {
+    /// 200 with the tokens in a body, or in cookies that no script may read, or both.
+    ///
+    /// The access token's cookie lives as long as the client can refresh: a browser that dropped
+    /// it when its token expires would leave nothing to tell an expired token from none.
+    ///
+    /// # Errors
+    /// [`Error::CookieTooLong`]
+    pub(super) fn answer(&self, call: &Call<'_>) -> Answer {
+        let (settings, headers) = (call.auth.settings(), &call.parts.headers);
+        let sets = call.operation.map_or(Cookies::Untouched, |operation| operation.cookies);
+        let is_login = sets == Cookies::Login;
+        let as_cookies = match settings.transport {
+            Transport::Header => false,
+            Transport::Cookie => true,
+            Transport::Both => is_login || self.presented.is_some_and(Presented::is_cookie),
+        };
+        if !as_cookies {
+            return Ok(call.json(&self.body()));
+        }
+        if is_login {
+            kept::warn_if_dropped(headers, settings);
+        }
+        let in_body =
+            settings.transport == Transport::Both && is_login && !is_from_browser(headers);
+        let body = if in_body { self.body() } else { object([]) };
+        let mut response = call.json(&body);
+        for cookie in self.cookies(call)? {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        Ok(response)
     }
-    if is_login {
-        kept::warn_if_dropped(&parts.headers, settings);
+
+    fn body(&self) -> Json {
+        let member = |(name, _, issued): &(&'static str, TokenCookie, &Issued)| {
+            ((*name).into(), issued.token.clone().into())
+        };
+        Json::Object(self.tokens.iter().map(member).collect())
     }
-    let in_body =
-        settings.transport == Transport::Both && is_login && !is_from_browser(&parts.headers);
-    let Json::Object(members) = body else { return Ok(Vec::new()) };
-    let tokens: Vec<_> = members
-        .iter()
-        .filter_map(|(name, value)| match value {
-            Json::Text(token) => Some((name.as_ref(), &**token)),
-            _ => None,
-        })
-        .collect();
-    let all = tokens.iter().map(|(_, token)| *token).chain(presented.map(Presented::token));
-    let longest = all.map(|token| remaining(auth, token)).max().unwrap_or(0);
-    let mut headers = Vec::new();
-    for (name, token) in tokens {
-        headers.push(match name {
-            "refresh" => {
-                let path = path(parts, options);
-                set_refresh(settings, &path, token, remaining(auth, token))?
-            }
-            _ => set_access(settings, token, longest)?,
-        });
+
+    fn cookies(&self, call: &Call<'_>) -> Result<Vec<HeaderValue>, Error> {
+        let (auth, settings) = (call.auth, call.auth.settings());
+        let now = auth.tokens().now().as_secs();
+        let remaining = |until: Timestamp| until.as_secs().saturating_sub(now).max(0);
+        let useful = self.tokens.iter().map(|(_, _, issued)| issued.useful_until());
+        let longest = remaining(useful.fold(self.until, Timestamp::max));
+        let mut cookies = Vec::new();
+        for (_, cookie, issued) in self.tokens {
+            cookies.push(match cookie {
+                TokenCookie::Refresh => {
+                    let path = path(call.parts, call.options);
+                    let max_age = remaining(issued.useful_until());
+                    set_refresh(settings, &path, &issued.token, max_age)?
+                }
+                TokenCookie::Access => set_access(settings, &issued.token, longest)?,
+            });
+        }
+        cookies.extend(former(auth, call.options, call.parts));
+        Ok(cookies)
     }
-    headers.extend(former(auth, options, parts));
-    if !in_body {
-        members.clear();
+}
+
+/// 200 with an empty object and, if the token was in a cookie, both cookies removed.
+pub(super) fn parting(call: &Call<'_>, presented: &Presented) -> Response<Vec<u8>> {
+    let mut response = call.json(&object([]));
+    if presented.is_cookie() {
+        add(remove(call.auth, call.options, call.parts), &mut response);
     }
-    Ok(headers.into_iter().map(|header| (SET_COOKIE, header)).collect())
+    response
+}
+
+/// Adds headers to an answer.
+pub(super) fn add(headers: Vec<(HeaderName, HeaderValue)>, response: &mut Response<Vec<u8>>) {
+    for (name, value) in headers {
+        response.headers_mut().append(name, value);
+    }
 }
 
 /// Whether a browser sent the request for a page: others send none of these headers.
@@ -179,7 +215,7 @@ fn is_from_browser(headers: &HeaderMap) -> bool {
 /// Takes both cookies away.
 pub(super) fn remove(
     auth: &Auth,
-    options: &EndpointOptions,
+    options: &RouterOptions,
     parts: &Parts,
 ) -> Vec<(HeaderName, HeaderValue)> {
     let headers = removal(auth.settings(), &path(parts, options));
@@ -191,7 +227,7 @@ pub(super) fn remove(
 /// got some since the request was sent.
 pub(super) async fn remove_dead(
     auth: &Auth,
-    options: &EndpointOptions,
+    options: &RouterOptions,
     parts: &Parts,
 ) -> Vec<(HeaderName, HeaderValue)> {
     let sent = RefreshCookies::of(auth, options, parts).all;
@@ -203,32 +239,22 @@ pub(super) async fn remove_dead(
 }
 
 /// Takes away what came under the name of another configuration.
-fn former(auth: &Auth, options: &EndpointOptions, parts: &Parts) -> Option<HeaderValue> {
+fn former(auth: &Auth, options: &RouterOptions, parts: &Parts) -> Option<HeaderValue> {
     let settings = auth.settings();
     let name = settings.former_refresh_cookie_at(&refresh_path(settings, parts, options))?;
     let is_there = !cookies(&parts.headers, name).is_empty();
     is_there.then(|| removal_of_former(settings, &path(parts, options))).flatten()
 }
 
-/// How long a token is good for yet, in seconds; a sliding token for as long as it can be renewed.
-fn remaining(auth: &Auth, token: &str) -> i64 {
-    let tokens = auth.tokens();
-    let Ok(token) = tokens.decode::<Untyped>(token) else { return 0 };
-    let renewed_until = token.claims().get(&auth.settings().sliding_token_refresh_exp_claim);
-    let expires_at = tokens.expires_at(&token).map_or(0, |at| at.as_secs());
-    let end = renewed_until.ok().flatten().map_or(expires_at, |until: i64| until.max(expires_at));
-    end.saturating_sub(tokens.now().as_secs()).max(0)
-}
-
 /// The path of the refresh token's cookie.
-fn refresh_path(settings: &Settings, parts: &Parts, options: &EndpointOptions) -> String {
+fn refresh_path(settings: &Settings, parts: &Parts, options: &RouterOptions) -> String {
     settings.cookies.refresh_path.clone().unwrap_or_else(|| path(parts, options))
 }
 
 /// The token endpoints' prefix as the client sees it, or `/` for an endpoint outside it.
-fn path(parts: &Parts, options: &EndpointOptions) -> String {
-    let (path, prefix) = (parts.uri.path(), options.prefix.as_str());
-    let end = path.find(prefix).map(|at| at + prefix.len());
+fn path(parts: &Parts, options: &RouterOptions) -> String {
+    let (path, prefix) = (parts.uri.path(), options.normal_prefix());
+    let end = path.find(&prefix).map(|at| at + prefix.len());
     end.and_then(|end| path.get(..end))
         .filter(|path| crate::settings::is_cookie_path(path))
         .unwrap_or("/")

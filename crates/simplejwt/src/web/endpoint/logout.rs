@@ -1,38 +1,87 @@
-//! Logging out, which upstream has no view for: ends what the presented tokens name.
+//! `logout/`, which upstream has no view for: ends what the presented tokens name.
 
 use http::StatusCode;
-use http::request::Parts;
 
+use super::call::{Answer, Call, Refusal, invalid};
 use super::cookies::{self, RefreshCookies};
-use super::sessions::staff;
-use super::{EndpointOptions, Refusal, Reply, invalid};
+use super::spec::{
+    Base, Body, Cookies, Credentials, Field, LOGIN_DISABLED, NO_SUCH_USER, Operation, Outcome,
+    PASSWORD_CHANGED, PERMISSION_DENIED, Protocol, SESSIONS_DISABLED, Spec, USER_INACTIVE,
+    USER_NOT_FOUND, Value, Verb,
+};
 use crate::error::Error;
 use crate::service::{Auth, Caller, Scope};
 use crate::store::session::{EndReason, SessionSelector};
 use crate::token::Refresh;
 use crate::users::UserId;
-use crate::web::body::Data;
 use crate::web::object::{Json, object, texts};
 use crate::web::request;
 use crate::web::transport::{AccessTokens, access_tokens};
-use crate::web::validate::{self, Kind};
 
-/// `POST logout/`: by access tokens and refresh tokens, from wherever they are presented. Each
-/// that is good proves whose session it means, and that one is ended; those beside it that are no
-/// good change nothing. What ended nothing is no success.
+const SCOPE: Field = Field::optional(
+    "scope",
+    Value::Choice(&[Scope::This.as_str(), Scope::Others.as_str(), Scope::All.as_str()]),
+    "what ends: the session that asks (the default), the user's others, or all",
+);
+const REFRESH: Field = Field::optional(
+    "refresh",
+    Value::Token,
+    "a refresh token of the session; enough by itself, and needed for `this` and `others` where \
+     the access token has no `sid`",
+);
+const USER: Field = Field::optional(
+    "user",
+    Value::Text,
+    "for staff: whose sessions, by their id; with the scope `all` only",
+);
+
+pub(super) const SPEC: Spec = Spec {
+    path: "logout/",
+    base: Base::Prefix,
+    name: "Logout",
+    description: "Ends the session of a token, the user's other sessions, or all of them.",
+    protocol: Protocol::Rest,
+    credentials_first: false,
+    operations: &[Operation {
+        verb: Verb::Post,
+        summary: "Ends the session that asks, the user's others, or all",
+        credentials: Credentials::AccessTokenOrField,
+        fields: &[SCOPE, REFRESH, USER],
+        cookies: Cookies::Removal,
+        outcomes: &[
+            Outcome::success(
+                StatusCode::OK,
+                "how many sessions have ended",
+                Body::Object(&[Field::required("ended", Value::Integer, "how many")]),
+            ),
+            Outcome::refusal(
+                StatusCode::BAD_REQUEST,
+                "session_unknown",
+                "the access token names no session, and there is no `refresh`",
+            ),
+            PERMISSION_DENIED,
+            NO_SUCH_USER,
+            USER_NOT_FOUND,
+            USER_INACTIVE,
+            PASSWORD_CHANGED,
+            LOGIN_DISABLED,
+            SESSIONS_DISABLED,
+        ],
+    }],
+};
+
+/// By access tokens and refresh tokens, from wherever they are presented. Each that is good proves
+/// whose session it means, and that one is ended; those beside it that are no good change nothing.
+/// What ended nothing is no success.
 ///
 /// With cookies, both are removed if the session that asks is among the ended ones.
-pub(super) async fn log_out(
-    auth: &Auth,
-    options: &EndpointOptions,
-    parts: &Parts,
-    data: &Data,
-) -> Result<Reply, Refusal> {
-    let asked = Asked::of(data)?;
+pub(super) async fn answer(call: &Call<'_>) -> Answer {
+    let (auth, options, parts) = (call.auth, call.options, call.parts);
+    let asked = Asked::of(call)?;
     let by_cookie = cookies::has_any(auth, options, parts);
     let removes = by_cookie && asked.user.is_none() && asked.scope != Scope::Others;
-    let presented = Presented::of(auth, options, parts, asked.refresh.clone()).await?;
-    let ended = match end_asked(auth, parts, &asked, &presented).await {
+    let presented = Presented::of(call, asked.refresh.clone()).await?;
+    let ended = match end_asked(call, &asked, &presented).await {
         // The blacklist is what there is without sessions.
         Err(Refusal::Flow(Error::SessionsDisabled)) if removes => {
             blacklist_each(auth, presented).await.map_err(Refusal::Flow)
@@ -44,9 +93,11 @@ pub(super) async fn log_out(
     };
     match ended {
         Ok(ended) => {
-            let headers = if removes { cookies::remove(auth, options, parts) } else { Vec::new() };
-            let body = object([("ended", Json::Number(ended))]);
-            Ok(Reply { status: StatusCode::OK, body, headers })
+            let mut response = call.json(&object([("ended", Json::Number(ended))]));
+            if removes {
+                cookies::add(cookies::remove(auth, options, parts), &mut response);
+            }
+            Ok(response)
         }
         Err(Refusal::Flow(error))
             if removes && crate::web::status(&error) == StatusCode::UNAUTHORIZED =>
@@ -70,13 +121,12 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(data: &Data) -> Result<Self, Refusal> {
-        let text = |name| validate::optional(data, name, Kind::Trimmed).map_err(invalid);
-        let scope = match text("scope")? {
+    fn of(call: &Call<'_>) -> Result<Self, Refusal> {
+        let scope = match call.optional(&SCOPE)? {
             None => Scope::This,
             Some(scope) => Scope::parse(&scope).ok_or_else(|| bad_choice("scope", &scope))?,
         };
-        Ok(Self { scope, refresh: text("refresh")?, user: text("user")? })
+        Ok(Self { scope, refresh: call.optional(&REFRESH)?, user: call.optional(&USER)? })
     }
 }
 
@@ -91,12 +141,8 @@ struct Presented {
 }
 
 impl Presented {
-    async fn of(
-        auth: &Auth,
-        options: &EndpointOptions,
-        parts: &Parts,
-        in_body: Option<String>,
-    ) -> Result<Self, Error> {
+    async fn of(call: &Call<'_>, in_body: Option<String>) -> Result<Self, Error> {
+        let (auth, options, parts) = (call.auth, call.options, call.parts);
         let sent = access_tokens(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
         let each = match sent {
             AccessTokens::Cookies(tokens) => {
@@ -126,11 +172,11 @@ impl Presented {
 
 /// Ends what is asked for; how many sessions there were. `None` if no token was good.
 async fn end_asked(
-    auth: &Auth,
-    parts: &Parts,
+    call: &Call<'_>,
     asked: &Asked,
     presented: &Presented,
 ) -> Result<Option<u64>, Refusal> {
+    let auth = call.auth;
     let other = match asked.user.clone().map(UserId::from) {
         Some(user) => {
             let everybody = everybody(auth, presented).await?;
@@ -139,7 +185,7 @@ async fn end_asked(
         None => None,
     };
     match other {
-        Some(user) => end_by_staff(auth, parts, asked.scope, user).await.map(Some),
+        Some(user) => end_by_staff(call, asked.scope, user).await.map(Some),
         None if asked.scope == Scope::This => Ok(end_each(auth, presented).await?),
         None => {
             let (mut ended, mut refusal) = (None, None);
@@ -216,21 +262,19 @@ async fn everybody(auth: &Auth, presented: &Presented) -> Result<Vec<Caller>, Er
 }
 
 /// Ends another user's sessions.
-async fn end_by_staff(
-    auth: &Auth,
-    parts: &Parts,
-    scope: Scope,
-    user_id: UserId,
-) -> Result<u64, Refusal> {
-    staff(auth, parts).await?;
-    let user_id = auth.known_user(&user_id).await?;
+async fn end_by_staff(call: &Call<'_>, scope: Scope, user_id: UserId) -> Result<u64, Refusal> {
+    call.require_staff().await?;
+    let user_id = call.auth.known_user(&user_id).await?;
     if scope != Scope::All {
         return Err(invalid(object([(
             "scope",
             texts(["Of another user, only \"all\" can be ended."]),
         )])));
     }
-    Ok(auth.end_sessions(SessionSelector::All { user_id, except: None }, EndReason::Staff).await?)
+    Ok(call
+        .auth
+        .end_sessions(SessionSelector::All { user_id, except: None }, EndReason::Staff)
+        .await?)
 }
 
 /// Without sessions: puts the refresh tokens on the blacklist; how many. Without that, too, all

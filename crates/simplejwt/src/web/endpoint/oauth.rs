@@ -1,52 +1,51 @@
-//! Token revocation (RFC 7009) and introspection (RFC 7662), for clients with credentials.
+//! A request of an OAuth client, which shows its credentials with each (RFC 6749 section 2.3.1).
 
 mod client;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::future::Future;
 
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::value::RawValue;
+use http::{Response, StatusCode};
 
-use super::{Endpoint, EndpointOptions, ReadError, no_content};
-use crate::claims::Claims;
-use crate::error::Error;
+use super::call::{self, Call};
+use super::spec::{Operation, Presence};
+use super::{Endpoint, ReadError, RouterOptions};
 use crate::logging::cut;
-use crate::service::{Auth, Introspected, Revoking};
-use crate::settings::{SESSION_CLAIM, Settings};
+use crate::service::Auth;
+use crate::web::body::Data;
 use crate::web::client::client;
 use crate::web::form::{has_too_many_fields, raw_pairs, unquote};
-use crate::web::object::object;
+use crate::web::json::{Text, Value};
+use crate::web::object::{Json, object};
 use crate::web::{error_response, json_response, singleton};
 pub use client::{OAuthClient, OAuthClients};
 
 /// A refusal (RFC 6749 section 5.2).
 enum Refusal {
-    InvalidRequest(StatusCode, &'static str),
+    InvalidRequest(StatusCode, Cow<'static, str>),
     InvalidClient,
-    UnsupportedTokenType,
-    Flow(Error),
+    /// The endpoint's own.
+    Endpoint(call::Refusal),
 }
 
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self::Flow(error)
-    }
+fn invalid(why: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::InvalidRequest(StatusCode::BAD_REQUEST, why.into())
 }
 
-const fn invalid(why: &'static str) -> Refusal {
-    Refusal::InvalidRequest(StatusCode::BAD_REQUEST, why)
+/// The body of a refusal.
+pub(super) fn error(code: &'static str, description: impl Into<Json>) -> Json {
+    object([("error", code.into()), ("error_description", description.into())])
 }
 
-/// Answers a request to either endpoint. The body is read only if there are clients, and if the
+/// Answers a request. The body is read only if there are clients, and if the
 /// credentials in the header aren't wrong.
 pub(super) async fn respond<F>(
     auth: &Auth,
     endpoint: Endpoint,
-    options: &EndpointOptions,
+    options: &RouterOptions,
     parts: &Parts,
     read_body: impl FnOnce() -> F,
 ) -> Response<Vec<u8>>
@@ -54,32 +53,41 @@ where
     F: Future<Output = Result<Vec<u8>, ReadError>>,
 {
     if options.clients.is_empty() {
-        let body = object([("detail", "Not found.".into())]);
-        return json_response(StatusCode::NOT_FOUND, &body, None);
+        return json_response(
+            StatusCode::NOT_FOUND,
+            &object([("detail", "Not found.".into())]),
+            None,
+        );
     }
     let auth = &auth.from_client(client(parts));
     let mut response = match answer(auth, endpoint, options, parts, read_body).await {
         Ok(response) => response,
         Err(refusal) => refuse(refusal, auth),
     };
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
+    if let Some(Ok(allow)) = endpoint.spec().allow().map(HeaderValue::try_from) {
+        response.headers_mut().insert(ALLOW, allow);
+    }
     response
 }
 
 async fn answer<F>(
     auth: &Auth,
     endpoint: Endpoint,
-    options: &EndpointOptions,
+    options: &RouterOptions,
     parts: &Parts,
     read_body: impl FnOnce() -> F,
 ) -> Result<Response<Vec<u8>>, Refusal>
 where
     F: Future<Output = Result<Vec<u8>, ReadError>>,
 {
-    if parts.method != Method::POST {
-        let status = StatusCode::METHOD_NOT_ALLOWED;
-        return Err(Refusal::InvalidRequest(status, "only POST is allowed"));
-    }
+    let mut call = Call::new(auth, endpoint, options, parts);
+    let Some(operation) = call.operation else {
+        let why = match endpoint.spec().allow() {
+            Some(allow) => format!("only {allow} is allowed"),
+            None => "the method is not allowed".to_owned(),
+        };
+        return Err(Refusal::InvalidRequest(StatusCode::METHOD_NOT_ALLOWED, why.into()));
+    };
     singleton::check(&parts.headers, auth.settings())
         .map_err(|_| invalid("a header field that may be there once is there twice"))?;
     // Whoever is known by the head, or isn't, costs no look at the body.
@@ -87,59 +95,36 @@ where
     Form::check_type(parts)?;
     let body = read_body().await.map_err(|error| match error {
         ReadError::TooLarge => {
-            Refusal::InvalidRequest(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
+            Refusal::InvalidRequest(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large".into())
         }
         ReadError::Incomplete => invalid("the body is incomplete"),
     })?;
-    let form = Form::parse(&body)?;
-    let client = authenticate(parts, by_header, &form, options)?;
-    let token = form.get("token").ok_or_else(|| invalid("the parameter token is missing"))?;
-    if endpoint == Endpoint::Revoke {
-        let revoking = auth.revoke(token).await?;
-        let outcome = match revoking {
-            Revoking::Revoked => "revoked",
-            Revoking::NotGood => "not_good",
-            Revoking::Unsupported => "unsupported",
-        };
-        tracing::info!(
-            event = "revocation_asked",
-            client_id = client,
-            outcome,
-            "revocation asked for"
-        );
-        return match revoking {
-            Revoking::Unsupported => Err(Refusal::UnsupportedTokenType),
-            Revoking::Revoked | Revoking::NotGood => {
-                let mut response = no_content();
-                *response.status_mut() = StatusCode::OK;
-                Ok(response)
-            }
-        };
-    }
-    let found = auth.introspect(token).await?;
-    let active = found.is_some();
-    tracing::debug!(event = "introspection", client_id = client, active, "introspected");
-    Ok(match found {
-        None => json_response(StatusCode::OK, &object([("active", false.into())]), None),
-        Some(found) => {
-            let active = Active { found: &found, settings: auth.settings() };
-            json_response(StatusCode::OK, &active, None)
+    let form = Form::parse(&body, operation, options)?;
+    call.client_id = Some(authenticate(parts, by_header, &form, options)?);
+    for field in operation.body_fields().filter(|field| field.presence == Presence::Required) {
+        let name = field.name(options);
+        if form.get(name).is_none() {
+            return Err(invalid(format!("the parameter {name} is missing")));
         }
-    })
+    }
+    call.data = form.into_data();
+    endpoint.answer(&call).await.map_err(Refusal::Endpoint)
 }
 
 fn refuse(refusal: Refusal, auth: &Auth) -> Response<Vec<u8>> {
-    let (status, error, description) = match refusal {
-        Refusal::InvalidRequest(status, why) => (status, "invalid_request", why),
-        Refusal::InvalidClient => {
-            (StatusCode::UNAUTHORIZED, "invalid_client", "client authentication failed")
+    match refusal {
+        Refusal::InvalidRequest(status, why) => {
+            json_response(status, &error("invalid_request", why.into_owned()), None)
         }
-        Refusal::UnsupportedTokenType => (
-            StatusCode::BAD_REQUEST,
-            "unsupported_token_type",
-            "tokens of this kind can't be revoked here",
-        ),
-        Refusal::Flow(error) => {
+        Refusal::InvalidClient => {
+            let body = error("invalid_client", "client authentication failed");
+            let mut response = json_response(StatusCode::UNAUTHORIZED, &body, None);
+            let challenge = HeaderValue::from_static("Basic realm=\"api\", charset=\"UTF-8\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            response
+        }
+        Refusal::Endpoint(call::Refusal::Other(status, body)) => json_response(status, &body, None),
+        Refusal::Endpoint(call::Refusal::Flow(error) | call::Refusal::Parting(error, _)) => {
             // With its log line, and Retry-After where the fault may pass.
             let mut response = error_response(&error, auth.settings());
             let code = match response.status() {
@@ -148,20 +133,10 @@ fn refuse(refusal: Refusal, auth: &Auth) -> Response<Vec<u8>> {
             };
             let body = json_response(response.status(), &object([("error", code.into())]), None);
             *response.body_mut() = body.into_body();
-            return response;
+            response
         }
-    };
-    let body = object([("error", error.into()), ("error_description", description.into())]);
-    let mut response = json_response(status, &body, None);
-    if status == StatusCode::UNAUTHORIZED {
-        let challenge = HeaderValue::from_static("Basic realm=\"api\", charset=\"UTF-8\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
-    response
 }
-
-/// The parameters of a request that are looked at.
-const PARAMETERS: [&str; 3] = ["token", "client_id", "client_secret"];
 
 /// The parameters of a request, each there once at most. One without a value counts as missing
 /// (RFC 6749 section 3.2).
@@ -178,7 +153,9 @@ impl Form {
         }
     }
 
-    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+    /// Of the parameters those that the operation reads.
+    fn parse(body: &[u8], operation: &Operation, options: &RouterOptions) -> Result<Self, Refusal> {
+        let is_read = |name: &str| operation.body_fields().any(|field| field.name(options) == name);
         if has_too_many_fields(body) {
             return Err(invalid("there are too many parameters"));
         }
@@ -186,7 +163,7 @@ impl Form {
         let mut seen = HashSet::new();
         for (name, value) in raw_pairs(body) {
             let name = unquote(name);
-            if PARAMETERS.contains(&name.as_str()) {
+            if is_read(&name) {
                 form.0.push((name.clone(), unquote(value)));
             }
             if !seen.insert(name) {
@@ -200,12 +177,17 @@ impl Form {
         let (_, value) = self.0.iter().find(|(other, _)| other == name)?;
         (!value.is_empty()).then_some(value)
     }
+
+    fn into_data(self) -> Data {
+        let text = |value| Value::Text(Text { value, surrogate: None });
+        Data::Form(self.0.into_iter().map(|(name, value)| (name, text(value))).collect())
+    }
 }
 
 /// The client of the header's credentials; `None` if there is no such header.
 fn by_header<'a>(
     parts: &Parts,
-    options: &'a EndpointOptions,
+    options: &'a RouterOptions,
 ) -> Result<Option<&'a OAuthClient>, Refusal> {
     match parts.headers.get(AUTHORIZATION) {
         None => Ok(None),
@@ -218,7 +200,7 @@ fn authenticate<'a>(
     parts: &Parts,
     by_header: Option<&'a OAuthClient>,
     form: &Form,
-    options: &'a EndpointOptions,
+    options: &'a RouterOptions,
 ) -> Result<&'a str, Refusal> {
     let client = match (by_header, form.get("client_id"), form.get("client_secret")) {
         (Some(_), _, Some(_)) => return Err(invalid("client credentials are there twice")),
@@ -249,7 +231,7 @@ fn refused(parts: &Parts, named: Option<&str>) -> Refusal {
 
 /// `Basic` credentials. RFC 6749 has id and secret form-encoded; many clients send them as they
 /// are, so either is taken.
-fn basic<'a>(header: &HeaderValue, options: &'a EndpointOptions) -> Option<&'a OAuthClient> {
+fn basic<'a>(header: &HeaderValue, options: &'a RouterOptions) -> Option<&'a OAuthClient> {
     let (scheme, credentials) = header.to_str().ok()?.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {
         return None;
@@ -260,61 +242,4 @@ fn basic<'a>(header: &HeaderValue, options: &'a EndpointOptions) -> Option<&'a O
     let decoded = (unquote(id.as_bytes()), unquote(secret.as_bytes()));
     let clients = &options.clients;
     clients.find(&decoded.0, &decoded.1).or_else(|| clients.find(id, secret))
-}
-
-/// The answer for a token that is good (RFC 7662 section 2.2).
-struct Active<'a> {
-    found: &'a Introspected,
-    settings: &'a Settings,
-}
-
-/// Claims that carry over as they are. Their form was seen to when the token was verified.
-const REGISTERED: [&str; 5] = ["exp", "iat", "nbf", "aud", "iss"];
-/// Texts that carry over under their own name.
-const TEXTS: [&str; 2] = ["client_id", SESSION_CLAIM];
-
-impl Serialize for Active<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Introspected { token, user_id, username, opens_routes } = self.found;
-        let claims = token.claims();
-        let text = |name: Option<&String>| name.and_then(|name| claims.str(name));
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("active", &true)?;
-        map.serialize_entry("sub", user_id.as_str())?;
-        if let Some(username) = username.as_deref().or(claims.str("username").as_deref()) {
-            map.serialize_entry("username", username)?;
-        }
-        if *opens_routes {
-            map.serialize_entry("token_type", "Bearer")?;
-        }
-        if let Some(scope) = scope(claims) {
-            map.serialize_entry("scope", &scope)?;
-        }
-        for name in REGISTERED {
-            let value = claims.raw(name).map(serde_json::from_str::<&RawValue>);
-            if let Some(Ok(value)) = value {
-                map.serialize_entry(name, value)?;
-            }
-        }
-        if let Some(jti) = text(self.settings.jti_claim.as_ref()) {
-            map.serialize_entry("jti", &jti)?;
-        }
-        for name in TEXTS {
-            if let Some(value) = claims.str(name) {
-                map.serialize_entry(name, &value)?;
-            }
-        }
-        if let Some(kind) = text(self.settings.token_type_claim.as_ref()) {
-            map.serialize_entry("simplejwt_token_type", &kind)?;
-        }
-        map.end()
-    }
-}
-
-/// `scope` as OAuth has it, with spaces between; a list is joined.
-fn scope(claims: &Claims) -> Option<String> {
-    match claims.str("scope") {
-        Some(scope) => Some(scope.into_owned()),
-        None => Some(claims.get::<Vec<String>>("scope").ok()??.join(" ")),
-    }
 }

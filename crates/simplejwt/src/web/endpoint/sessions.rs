@@ -1,81 +1,84 @@
-//! A user's sessions: what upstream has no views for.
+//! `sessions/`, which upstream has no view for: a user's sessions.
 
-use http::request::Parts;
-use http::{Method, StatusCode};
+use http::StatusCode;
 
-use super::{Answer, token_of};
+use super::call::{Answer, Call};
+use super::spec::{
+    AMBIGUOUS_COOKIES, Base, Body, Cookies, Credentials, Field, LOGIN_DISABLED, NO_SUCH_USER,
+    Operation, Outcome, PASSWORD_CHANGED, PERMISSION_DENIED, Place, Protocol, SESSIONS_DISABLED,
+    Spec, USER_INACTIVE, USER_NOT_FOUND, Value, Verb,
+};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::service::{Auth, Caller};
-use crate::store::session::{EndReason, Session, SessionSelector};
+use crate::service::Caller;
+use crate::store::session::Session;
 use crate::users::UserId;
-use crate::web::form::{form_pairs, unquote_path};
+use crate::web::form::form_pairs;
 use crate::web::object::{Json, object};
 
-/// `GET sessions/`, for staff with `?user=`.
-pub(super) async fn list(auth: &Auth, parts: &Parts) -> Answer {
-    let token = token_of(auth, parts).await?;
-    let caller = auth.caller(&token)?;
-    let user = whose(auth, parts, &caller).await?;
-    let sessions = auth.sessions_of(&user).await?;
+const USER: Field = Field::optional("user", Value::Text, "for staff: whose sessions, by their id")
+    .in_the(Place::Query);
+
+pub(super) const SPEC: Spec = Spec {
+    path: "sessions/",
+    base: Base::Prefix,
+    name: "Sessions",
+    description: "The user's sessions.",
+    protocol: Protocol::Rest,
+    credentials_first: false,
+    operations: &[Operation {
+        verb: Verb::Get,
+        summary: "The user's sessions",
+        credentials: Credentials::AccessToken,
+        fields: &[USER],
+        cookies: Cookies::Untouched,
+        outcomes: &[
+            Outcome::success(
+                StatusCode::OK,
+                "those that haven't ended; the one refreshed last comes first",
+                Body::List(&[
+                    Field::required("id", Value::Text, "the session"),
+                    Field::required("created_at", Value::DateTime, "when it was opened"),
+                    Field::required("refreshed_at", Value::DateTime, "when it was last refreshed"),
+                    Field::required("expires_at", Value::DateTime, "when its tokens expire"),
+                    Field::required("address", Value::Text, "who refreshed it last; or null"),
+                    Field::required("user_agent", Value::Text, "who logged in; or null"),
+                    Field::required("current", Value::Boolean, "whether it is the one that asks"),
+                ]),
+            ),
+            AMBIGUOUS_COOKIES,
+            PERMISSION_DENIED,
+            NO_SUCH_USER,
+            USER_NOT_FOUND,
+            USER_INACTIVE,
+            PASSWORD_CHANGED,
+            LOGIN_DISABLED,
+            SESSIONS_DISABLED,
+        ],
+    }],
+};
+
+pub(super) async fn answer(call: &Call<'_>) -> Answer {
+    let token = call.access_token().await?;
+    let caller = call.auth.caller(&token)?;
+    let user = whose(call, &caller).await?;
+    let sessions = call.auth.sessions_of(&user).await?;
     let current = caller.session.as_deref();
     let list = sessions.iter().map(|session| shown(session, current)).collect();
-    Ok((StatusCode::OK, Json::List(list)))
+    Ok(call.json(&Json::List(list)))
 }
 
-/// `DELETE sessions/<id>/`: one's own, or for staff anybody's.
-pub(super) async fn end(auth: &Auth, parts: &Parts) -> Answer {
-    let token = token_of(auth, parts).await?;
-    let caller = auth.caller(&token)?;
-    let id = id(parts);
-    let own = SessionSelector::One { id: id.clone(), user_id: Some(caller.user_id) };
-    if auth.end_sessions(own, EndReason::Logout).await? > 0 {
-        return Ok((StatusCode::NO_CONTENT, object([])));
-    }
-    // Whether there is such a session is nobody else's business.
-    match staff(auth, parts).await {
-        Ok(()) => {}
-        Err(Error::PermissionDenied) => return Err(Error::NoSuchSession.into()),
-        Err(error) => return Err(error.into()),
-    }
-    match auth.end_sessions(SessionSelector::One { id, user_id: None }, EndReason::Staff).await? {
-        0 => Err(Error::NoSuchSession.into()),
-        _ => Ok((StatusCode::NO_CONTENT, object([]))),
-    }
-}
-
-/// Answers `GET` and `DELETE`; the caller answers the rest.
-pub(super) async fn answer(auth: &Auth, parts: &Parts) -> Option<Answer> {
-    match parts.method {
-        Method::GET | Method::HEAD => Some(list(auth, parts).await),
-        Method::DELETE => Some(end(auth, parts).await),
-        _ => None,
-    }
-}
-
-async fn whose(auth: &Auth, parts: &Parts, caller: &Caller) -> Result<UserId, Error> {
-    let query = parts.uri.query().unwrap_or_default();
-    let asked = form_pairs(query.as_bytes()).find(|(name, _)| name == "user");
+async fn whose(call: &Call<'_>, caller: &Caller) -> Result<UserId, Error> {
+    let query = call.parts.uri.query().unwrap_or_default();
+    let name = USER.name(call.options);
+    let asked = form_pairs(query.as_bytes()).find(|(other, _)| other == name);
     match asked.map(|(_, user)| UserId::from(user)) {
         Some(user) if user != caller.user_id => {
-            staff(auth, parts).await?;
-            auth.known_user(&user).await
+            call.require_staff().await?;
+            call.auth.known_user(&user).await
         }
         _ => Ok(caller.user_id.clone()),
     }
-}
-
-/// Refuses whoever isn't staff, by the user's row: a token doesn't say.
-pub(super) async fn staff(auth: &Auth, parts: &Parts) -> Result<(), Error> {
-    let token = token_of(auth, parts).await?;
-    let user = auth.user_of(&token).await?;
-    if user.is_staff { Ok(()) } else { Err(Error::PermissionDenied) }
-}
-
-/// The last part of the path.
-fn id(parts: &Parts) -> String {
-    let path = parts.uri.path().trim_end_matches('/');
-    unquote_path(path.rsplit('/').next().unwrap_or_default().as_bytes())
 }
 
 fn shown(session: &Session, current: Option<&str>) -> Json {

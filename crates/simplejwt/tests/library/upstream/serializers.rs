@@ -33,11 +33,11 @@ async fn an_inactive_user_logs_in_where_both_allow_it() {
 #[tokio::test]
 async fn login_gives_tokens_of_the_right_kinds() {
     let world = World::upstream();
-    let sliding = world.auth.obtain_sliding(&right()).await.unwrap();
+    let sliding = world.auth.obtain_sliding(&right()).await.unwrap().token;
     assert!(world.tokens.decode::<Sliding>(&sliding).is_ok());
     let pair = world.auth.obtain_pair(&Credentials::new("test_user", PASSWORD)).await.unwrap();
-    assert!(world.tokens.decode::<Access>(&pair.access).is_ok());
-    assert!(world.tokens.decode::<Refresh>(&pair.refresh).is_ok());
+    assert!(world.tokens.decode::<Access>(&pair.access.token).is_ok());
+    assert!(world.tokens.decode::<Refresh>(&pair.refresh.token).is_ok());
 }
 
 /// `test_serializers.py::TestTokenRefreshSlidingSerializer::test_it_should_not_validate_if_token_invalid`,
@@ -77,7 +77,7 @@ async fn sliding_refresh_moves_exp_and_nothing_else() {
     let token = world.sliding();
     let before = world.tokens.decode::<Sliding>(&token).unwrap();
     world.advance(100);
-    let after = world.auth.refresh_sliding(&token).await.unwrap();
+    let after = world.auth.refresh_sliding(&token).await.unwrap().token;
     let after = world.tokens.decode::<Sliding>(&after).unwrap();
     assert_eq!(int(&after, "exp"), Some(NOW + 400));
     assert_eq!(int(&after, "iat"), Some(NOW + 100));
@@ -117,7 +117,7 @@ async fn refresh_gives_an_access_token() {
     world.advance(60);
     let refreshed = world.auth.refresh(&token).await.unwrap();
     assert_eq!(refreshed.refresh, None);
-    let access = world.tokens.decode::<Access>(&refreshed.access).unwrap();
+    let access = world.tokens.decode::<Access>(&refreshed.access.token).unwrap();
     assert_eq!(access.claims().str("test_claim").as_deref(), Some("arst"));
     assert_eq!(int(&access, "exp"), Some(NOW + 360));
     let nobodys = world.made::<Refresh>(|claims| assert!(claims.remove("user_id")));
@@ -152,8 +152,8 @@ async fn rotated(world: &World) -> (String, String) {
     world.advance(60);
     let refreshed = world.auth.refresh(&token).await.unwrap();
     let old = world.tokens.decode::<Refresh>(&token).unwrap();
-    let new = world.tokens.decode::<Refresh>(&refreshed.refresh.unwrap()).unwrap();
-    let access = world.tokens.decode::<Access>(&refreshed.access).unwrap();
+    let new = world.tokens.decode::<Refresh>(&refreshed.refresh.unwrap().token).unwrap();
+    let access = world.tokens.decode::<Access>(&refreshed.access.token).unwrap();
     assert_eq!(new.claims().str("test_claim").as_deref(), Some("arst"));
     assert_eq!(access.claims().str("test_claim").as_deref(), Some("arst"));
     assert_eq!(int(&access, "exp"), Some(NOW + 360));

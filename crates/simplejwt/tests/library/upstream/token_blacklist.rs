@@ -12,11 +12,11 @@ use crate::world::{DAY, World, refusal, right};
 #[tokio::test]
 async fn a_login_registers_what_it_issues() {
     let world = World::upstream();
-    let sliding = world.auth.obtain_sliding(&right()).await.unwrap();
+    let sliding = world.auth.obtain_sliding(&right()).await.unwrap().token;
     let pair = world.auth.obtain_pair(&right()).await.unwrap();
     let rows = world.store.rows().outstanding;
     assert_eq!(rows.len(), 2);
-    for (row, (token, lifetime)) in rows.iter().zip([(sliding, 300), (pair.refresh, DAY)]) {
+    for (row, (token, lifetime)) in rows.iter().zip([(sliding, 300), (pair.refresh.token, DAY)]) {
         assert_eq!(row.token, token);
         assert_eq!(row.user_id, Some(UserId::from("1")));
         assert_eq!(row.created_at, world.tokens.now());
@@ -30,7 +30,7 @@ async fn a_login_registers_what_it_issues() {
 #[tokio::test]
 async fn a_blacklisted_token_is_refused() {
     let world = World::upstream();
-    let registered = world.auth.obtain_pair(&right()).await.unwrap().refresh;
+    let registered = world.auth.obtain_pair(&right()).await.unwrap().refresh.token;
     assert!(world.auth.refresh(&registered).await.is_ok());
     world.auth.blacklist(&registered).await.unwrap();
     assert_eq!(world.store.rows().outstanding.len(), 1);
@@ -55,7 +55,7 @@ async fn users_by_another_field() {
         settings.user_id_claim = "email".into();
     });
     world.users.change("1", |user| user.id = "a@example.com".into());
-    let token = world.auth.obtain_pair(&right()).await.unwrap().refresh;
+    let token = world.auth.obtain_pair(&right()).await.unwrap().refresh.token;
     world.users.delete("a@example.com");
     world.auth.blacklist(&token).await.unwrap();
     let rows = world.store.rows();
@@ -94,7 +94,7 @@ async fn flushing_deletes_what_has_expired() {
 #[tokio::test]
 async fn deleting_the_user_keeps_the_blacklist() {
     let world = World::upstream();
-    let token = world.auth.obtain_pair(&right()).await.unwrap().refresh;
+    let token = world.auth.obtain_pair(&right()).await.unwrap().refresh.token;
     world.auth.blacklist(&token).await.unwrap();
     world.users.delete("1");
     assert_eq!(refusal(world.auth.refresh(&token).await), Some(TokenError::Blacklisted));

@@ -155,7 +155,7 @@ fn the_user_claim_is_a_string() {
 async fn the_revoke_claim_is_in_tokens_of_a_login() {
     let world = World::new(|settings| settings.check_revoke_token = true);
     let pair = world.auth.obtain_pair(&crate::world::right()).await.unwrap();
-    let refresh = world.tokens.decode::<Refresh>(&pair.refresh).unwrap();
+    let refresh = world.tokens.decode::<Refresh>(&pair.refresh.token).unwrap();
     assert_eq!(refresh.claims().str("hash_password").map(|hash| hash.len()), Some(32));
 }
 

@@ -1,7 +1,7 @@
 //! `introspect/`: what a token is worth (RFC 7662).
 
 use serde_json::{Value, json};
-use simplejwt::service::{Auth, TokenPair};
+use simplejwt::service::Auth;
 use simplejwt::settings::{Audience, TokenClass};
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::session::{EndReason, SessionSelector};
@@ -173,7 +173,7 @@ async fn the_password_counts_where_tokens_carry_its_fingerprint() {
 async fn sliding_tokens_and_tokens_without_a_kind() {
     let sliding = |settings: &mut Settings| settings.auth_token_classes = vec![TokenClass::Sliding];
     for world in worlds(sliding).await {
-        let token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap();
+        let token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
         let said = introspect(&world.auth, &token).await;
         assert_eq!((&said["token_type"], &said["active"]), (&json!("Bearer"), &json!(true)));
         assert_eq!(said["simplejwt_token_type"], "sliding");
@@ -207,7 +207,7 @@ async fn a_sid_that_is_not_ours_names_no_session() {
 #[tokio::test]
 async fn without_users_and_store_the_token_is_all_there_is() {
     for world in worlds(|_| ()).await {
-        let pair: TokenPair = world.log_in().await;
+        let pair = world.log_in().await;
         let plain = without_blacklist(&world);
         let said = introspect(&plain, &pair.access).await;
         assert_eq!((&said["active"], said.get("username")), (&json!(true), None));

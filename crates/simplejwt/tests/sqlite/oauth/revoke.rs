@@ -4,7 +4,7 @@ use simplejwt::settings::{Revocation, SessionSettings, TokenClass};
 use simplejwt::{Access, Auth, Error, Settings, TokenType};
 
 use super::web::{FORM, SECRET, ask, basic, options, send};
-use crate::world::{credentials, seconds, worlds};
+use crate::world::{Pair, credentials, seconds, worlds};
 
 const PATH: &str = "/api/token/revoke/";
 
@@ -141,8 +141,8 @@ async fn without_sessions_the_blacklist_is_what_there_is() {
         let without = world.node(|settings| {
             settings.sessions = SessionSettings { enabled: false, ..SessionSettings::default() };
         });
-        let pair = without.obtain_pair(&credentials("alice")).await.unwrap();
-        let next = without.refresh(&pair.refresh).await.unwrap().refresh.unwrap();
+        let pair = Pair::from(without.obtain_pair(&credentials("alice")).await.unwrap());
+        let next = without.refresh(&pair.refresh).await.unwrap().refresh.unwrap().token;
         revoke(&without, &pair.refresh).await;
         assert!(without.introspect(&next).await.unwrap().is_some(), "nothing ties them together");
         revoke(&without, &next).await;
@@ -155,7 +155,7 @@ async fn without_sessions_the_blacklist_is_what_there_is() {
 async fn sliding_tokens_and_tokens_without_a_kind() {
     let sliding = |settings: &mut Settings| settings.auth_token_classes = vec![TokenClass::Sliding];
     for world in worlds(sliding).await {
-        let token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap();
+        let token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
         assert!(is_good(&world.auth, &token).await);
         revoke(&world.auth, &token).await;
         assert!(!is_good(&world.auth, &token).await, "{}", world.name());

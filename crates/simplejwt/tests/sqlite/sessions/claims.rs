@@ -97,7 +97,7 @@ async fn without_rotation_the_access_token_has_the_new_claims() {
         let pair = world.log_in().await;
         set_email(&world, "b@example.com").await;
         let refreshed = world.auth.refresh(&pair.refresh).await.unwrap();
-        assert_eq!(claims(&refreshed.access)["email"], json!("b@example.com"));
+        assert_eq!(claims(&refreshed.access.token)["email"], json!("b@example.com"));
         assert_eq!(refreshed.refresh, None);
     }
 }
@@ -148,10 +148,10 @@ async fn a_hook_that_fails_spends_no_token() {
 async fn sliding_tokens_are_renewed_with_the_hooks_claims() {
     for world in worlds(|_| {}).await {
         let world = with_email(world, &Email { anew: true, ..Email::default() }).await;
-        let sliding = world.auth.obtain_sliding(&credentials("alice")).await.unwrap();
+        let sliding = world.auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
         assert_eq!(claims(&sliding)["email"], json!("a@example.com"));
         set_email(&world, "b@example.com").await;
-        let renewed = world.auth.refresh_sliding(&sliding).await.unwrap();
+        let renewed = world.auth.refresh_sliding(&sliding).await.unwrap().token;
         assert_eq!(claims(&renewed)["email"], json!("b@example.com"));
         assert_eq!(claims(&renewed)["jti"], claims(&sliding)["jti"]);
     }
@@ -229,7 +229,7 @@ async fn no_hook_changes_what_a_token_is_known_by() {
     .await
     {
         let pair = world.log_in().await;
-        let sliding = world.auth.obtain_sliding(&credentials("alice")).await.unwrap();
+        let sliding = world.auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
         for claim in
             ["exp", "iat", "jti", "token_type", "user_id", "sid", "hash_password", "refresh_exp"]
         {
@@ -259,7 +259,7 @@ async fn no_hook_changes_what_a_token_is_known_by() {
         let hook = Meddler { claim: "level", at_login: false, remove: false };
         let auth = world.auth.clone().with_hooks(hook);
         let refreshed = auth.refresh(&pair.refresh).await.unwrap();
-        assert_eq!(claims(&refreshed.access)["level"], json!(7));
+        assert_eq!(claims(&refreshed.access.token)["level"], json!(7));
     }
 }
 

@@ -12,14 +12,14 @@ use crate::world::{NOW, alice, credentials, pool, seconds, worlds};
 async fn a_changed_password_ends_the_sessions_at_their_refresh() {
     for world in worlds(|_| ()).await {
         let old = world.log_in().await.refresh;
-        let bobs = world.auth.obtain_pair(&credentials("bob")).await.unwrap().refresh;
+        let bobs = world.auth.obtain_pair(&credentials("bob")).await.unwrap().refresh.token;
         // By Django beside us, or an administrator.
         world.set_password("alice", "another").await;
         let refused = world.auth.refresh(&old).await;
         assert!(matches!(refused, Err(Error::PasswordChanged)), "{}: {refused:?}", world.name());
         world.assert_blacklisted(&old, "ended").await;
         let new = simplejwt::Credentials::new("alice", "another");
-        let new = world.auth.obtain_pair(&new).await.unwrap().refresh;
+        let new = world.auth.obtain_pair(&new).await.unwrap().refresh.token;
         world.next(&new).await;
         world.next(&bobs).await;
     }
@@ -49,10 +49,10 @@ async fn a_hash_that_a_login_rewrites_ends_nothing() {
         let auth = Auth::new(world.auth.tokens().clone())
             .with_users(users.clone())
             .with_shared_sessions(world.store.clone());
-        let device_b = auth.obtain_pair(&credentials("alice")).await.unwrap().refresh;
+        let device_b = auth.obtain_pair(&credentials("alice")).await.unwrap().refresh.token;
         let after = users.find(&alice()).await.unwrap().unwrap().password;
         assert!(before.starts_with("md5$") && after.starts_with("pbkdf2_sha256$"));
-        let next = auth.refresh(&device_a).await.unwrap().refresh.unwrap();
+        let next = auth.refresh(&device_a).await.unwrap().refresh.unwrap().token;
         auth.refresh(&device_b).await.unwrap();
         // And a change of the password ends them still.
         let mut user = users.find(&alice()).await.unwrap().unwrap();
@@ -93,7 +93,7 @@ async fn a_deleted_user_has_no_sessions() {
 #[tokio::test]
 async fn log_out_of_this_of_the_others_or_of_all() {
     for world in worlds(|settings| settings.sessions.session_claim = true).await {
-        let bobs = world.auth.obtain_pair(&credentials("bob")).await.unwrap().refresh;
+        let bobs = world.auth.obtain_pair(&credentials("bob")).await.unwrap().refresh.token;
         for (scope, ended, left) in [
             (Scope::This, 1, [false, true, true]),
             (Scope::Others, 2, [true, false, false]),
@@ -158,7 +158,7 @@ async fn staff_end_what_is_named_and_nothing_else() {
 async fn logging_out_of_all_ends_tokens_that_no_session_knows() {
     for world in worlds(|_| ()).await {
         let without = world.node(|settings| settings.sessions.enabled = false);
-        let old = without.obtain_pair(&credentials("alice")).await.unwrap().refresh;
+        let old = without.obtain_pair(&credentials("alice")).await.unwrap().refresh.token;
         let new = world.log_in().await.refresh;
         let which = SessionSelector::All { user_id: alice(), except: None };
         assert_eq!(world.auth.end_sessions(which, EndReason::Logout).await.unwrap(), 1);
@@ -171,7 +171,7 @@ async fn logging_out_of_all_ends_tokens_that_no_session_knows() {
 async fn tokens_of_others_join_a_session_when_they_are_first_seen() {
     for world in worlds(|_| ()).await {
         let without = world.node(|settings| settings.sessions.enabled = false);
-        let first = without.obtain_pair(&credentials("alice")).await.unwrap().refresh;
+        let first = without.obtain_pair(&credentials("alice")).await.unwrap().refresh.token;
         assert_eq!(world.live().await, 0);
         let second = world.next(&first).await.refresh;
         assert_eq!(world.live().await, 1);

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use simplejwt::service::{Scope, TokenPair};
+use simplejwt::service::Scope;
 use simplejwt::settings::{FeedLost, Revocation};
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Auth, Clock, Error, ManualClock, Settings, Timestamp, Tokens};
 
-use crate::world::{World, alice, credentials, seconds, worlds};
+use crate::world::{Pair, World, alice, credentials, seconds, worlds};
 
 fn with(revocation: Revocation) -> impl Fn(&mut Settings) {
     move |settings| {
@@ -18,7 +18,7 @@ fn with(revocation: Revocation) -> impl Fn(&mut Settings) {
     }
 }
 
-async fn is_good(auth: &Auth, pair: &TokenPair) -> bool {
+async fn is_good(auth: &Auth, pair: &Pair) -> bool {
     match auth.authenticate(&pair.access).await {
         Ok(_) => true,
         Err(Error::TokenNotValid(_)) => false,
@@ -26,7 +26,7 @@ async fn is_good(auth: &Auth, pair: &TokenPair) -> bool {
     }
 }
 
-async fn log_out(world: &World, pair: &TokenPair, scope: Scope) {
+async fn log_out(world: &World, pair: &Pair, scope: Scope) {
     let caller = world.auth.caller_of_refresh(&pair.refresh).await.unwrap();
     world.auth.log_out(&caller, scope).await.unwrap();
 }
@@ -127,8 +127,8 @@ async fn the_end_of_all_ends_access_tokens_that_name_no_session() {
         let without = world.node(|settings| {
             settings.sessions = simplejwt::settings::SessionSettings::default();
         });
-        let old = without.obtain_pair(&credentials("alice")).await.unwrap();
-        let bobs = without.obtain_pair(&credentials("bob")).await.unwrap();
+        let old = Pair::from(without.obtain_pair(&credentials("alice")).await.unwrap());
+        let bobs = Pair::from(without.obtain_pair(&credentials("bob")).await.unwrap());
         world.auth.poll_revocations().await.unwrap();
         assert!(is_good(&world.auth, &old).await);
         let which = SessionSelector::All { user_id: alice(), except: None };
@@ -137,7 +137,7 @@ async fn the_end_of_all_ends_access_tokens_that_name_no_session() {
         assert!(!is_good(&world.auth, &old).await, "{}", world.name());
         assert!(is_good(&world.auth, &bobs).await);
         world.advance(seconds(1));
-        let new = without.obtain_pair(&credentials("alice")).await.unwrap();
+        let new = Pair::from(without.obtain_pair(&credentials("alice")).await.unwrap());
         assert!(is_good(&world.auth, &new).await, "issued after it");
     }
 }

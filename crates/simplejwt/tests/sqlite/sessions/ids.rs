@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use simplejwt::{Access, Claims, Error, HookError, Hooks, Refresh, TokenError, Tokens, User};
 
-use crate::world::{World, credentials, worlds};
+use crate::world::{Pair, World, credentials, worlds};
 
 fn refresh(tokens: &Tokens, claim: &str, value: &Value) -> String {
     let token = tokens.issue_with::<Refresh>("1", |claims| claims.set(claim, value).unwrap());
@@ -87,8 +87,9 @@ impl Hooks for Filling {
     }
 }
 
-async fn filled(world: &World, characters: usize) -> Result<simplejwt::service::TokenPair, Error> {
-    world.auth.clone().with_hooks(Filling(characters)).obtain_pair(&credentials("alice")).await
+async fn filled(world: &World, characters: usize) -> Result<Pair, Error> {
+    let auth = world.auth.clone().with_hooks(Filling(characters));
+    auth.obtain_pair(&credentials("alice")).await.map(Pair::from)
 }
 
 #[tokio::test]

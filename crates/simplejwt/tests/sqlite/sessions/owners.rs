@@ -5,7 +5,7 @@ use simplejwt::settings::Revocation;
 use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Access, Error, Refresh, TokenError, TokenType};
 
-use crate::world::{World, alice, credentials, jti, seconds, worlds};
+use crate::world::{Pair, World, alice, credentials, jti, seconds, worlds};
 
 /// A token of bob's with alice's session in it, as only a faulty issuer with the key can make.
 fn of_bob<T: TokenType>(world: &World, session: &str) -> String {
@@ -61,7 +61,7 @@ async fn a_session_of_another_user_is_neither_joined_nor_ended_nor_revived() {
         assert_eq!(auth.end_sessions(which, EndReason::Logout).await.unwrap(), 1);
         is_invalid(auth.refresh(&bobs).await);
         world.assert_blacklisted(&next.refresh, "ended").await;
-        let bob = auth.obtain_pair(&credentials("bob")).await.unwrap();
+        let bob = Pair::from(auth.obtain_pair(&credentials("bob")).await.unwrap());
         world.next(&bob.refresh).await;
     }
 }

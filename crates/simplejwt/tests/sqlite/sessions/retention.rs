@@ -7,7 +7,7 @@ use simplejwt::settings::{Revocation, TokenClass};
 use simplejwt::store::OutstandingToken;
 use simplejwt::{Access, Auth, Error, Refresh, Settings, Timestamp, TokenError};
 
-use crate::world::{DAY, NOW, World, alice, credentials, jti, seconds, worlds};
+use crate::world::{DAY, NOW, Pair, World, alice, credentials, jti, seconds, worlds};
 
 fn with_leeway(settings: &mut Settings) {
     settings.refresh_token_lifetime = seconds(3);
@@ -58,9 +58,9 @@ async fn a_sliding_token_that_slid_stays_revoked() {
         })
         .await
         {
-            let first = world.auth.obtain_sliding(&credentials("alice")).await.unwrap();
+            let first = world.auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
             world.advance(seconds(2));
-            let slid = world.auth.refresh_sliding(&first).await.unwrap();
+            let slid = world.auth.refresh_sliding(&first).await.unwrap().token;
             let _ = world.auth.revoke(&slid).await.unwrap();
             for _ in 0..3 {
                 world.advance(seconds(1));
@@ -87,11 +87,11 @@ async fn a_sliding_token_that_slid_for_days_stays_revoked() {
         })
         .await
         {
-            let mut token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap();
+            let mut token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
             for _ in 0..3 {
                 // No purge in between: the row that is blacklisted is the first.
                 world.advance(seconds(19 * 3600));
-                token = world.auth.refresh_sliding(&token).await.unwrap();
+                token = world.auth.refresh_sliding(&token).await.unwrap().token;
             }
             let _ = world.auth.revoke(&token).await.unwrap();
             for _ in 0..3 {
@@ -111,9 +111,9 @@ async fn a_sliding_token_that_slid_for_days_stays_revoked() {
 async fn all_of_a_users_tokens_are_those_that_slid_too() {
     for world in worlds(sliding).await {
         let foreign = world.node(|settings| settings.sessions.enabled = false);
-        let first = foreign.obtain_sliding(&credentials("alice")).await.unwrap();
+        let first = foreign.obtain_sliding(&credentials("alice")).await.unwrap().token;
         world.advance(seconds(3));
-        let slid = foreign.refresh_sliding(&first).await.unwrap();
+        let slid = foreign.refresh_sliding(&first).await.unwrap().token;
         world.advance(seconds(2));
         let caller = Caller { user_id: alice(), session: None, is_spent: false };
         world.auth.log_out(&caller, Scope::All).await.unwrap();
@@ -161,7 +161,7 @@ async fn verify_knows_tokens_that_name_an_ended_session() {
             settings.sessions.enabled = false;
             settings.sessions.session_claim = false;
         });
-        let successor = django.refresh(&first).await.unwrap().refresh.unwrap();
+        let successor = django.refresh(&first).await.unwrap().refresh.unwrap().token;
         world.auth.verify(&successor).await.unwrap();
         world.auth.log_out_with(&first).await.unwrap();
         let refused = world.auth.verify(&successor).await;
@@ -186,7 +186,7 @@ async fn an_access_token_keeps_its_session() {
         {
             let refresh = world.log_in().await.refresh;
             world.advance(7 * DAY - seconds(60));
-            let access = world.auth.refresh(&refresh).await.unwrap().access;
+            let access = world.auth.refresh(&refresh).await.unwrap().access.token;
             for _ in 0..4 {
                 world.advance(DAY);
                 world.purge().await;
@@ -212,7 +212,7 @@ async fn a_feed_that_has_forgotten_asks_the_database() {
     .await
     {
         let long = world.node(|settings| settings.access_token_lifetime = 7 * DAY);
-        let pair = long.obtain_pair(&credentials("alice")).await.unwrap();
+        let pair = Pair::from(long.obtain_pair(&credentials("alice")).await.unwrap());
         world.auth.blacklist(&pair.refresh).await.unwrap();
         for _ in 0..6 {
             world.advance(DAY);
@@ -376,7 +376,7 @@ impl Run<'_> {
         }
         match step {
             Step::LogIn => {
-                let pair = auth.obtain_pair(&credentials("alice")).await.unwrap();
+                let pair = Pair::from(auth.obtain_pair(&credentials("alice")).await.unwrap());
                 self.families.push(Family {
                     id: jti(&pair.refresh),
                     refresh: vec![pair.refresh],
@@ -386,7 +386,7 @@ impl Run<'_> {
                 });
             }
             Step::LogInSliding => {
-                let token = auth.obtain_sliding(&credentials("alice")).await.unwrap();
+                let token = auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
                 self.families.push(Family {
                     id: jti(&token),
                     sliding: vec![token],
@@ -424,13 +424,13 @@ impl Run<'_> {
                     && let Ok(next) = auth.refresh(token).await
                 {
                     assert!(!family.revoked, "a revoked token was refreshed");
-                    family.refresh.push(next.refresh.unwrap());
+                    family.refresh.push(next.refresh.unwrap().token);
                     if !family.is_ours {
                         // Django's names no session.
                         family.access.clear();
                         family.is_ours = true;
                     }
-                    family.access.push(next.access);
+                    family.access.push(next.access.token);
                 }
             }
             Step::Slide(number) => {
@@ -439,7 +439,7 @@ impl Run<'_> {
                     && let Ok(next) = auth.refresh_sliding(token).await
                 {
                     assert!(!family.revoked, "a revoked token slid");
-                    family.sliding.push(next);
+                    family.sliding.push(next.token);
                 }
             }
             Step::LogOut(number) => {

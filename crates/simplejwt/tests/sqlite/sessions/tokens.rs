@@ -59,8 +59,8 @@ async fn a_session_from_before_the_claim_gets_it_at_its_next_refresh() {
     .await
     {
         let before = world.node(|settings| settings.sessions.session_claim = false);
-        let first = before.obtain_pair(&credentials("alice")).await.unwrap().refresh;
-        let second = before.refresh(&first).await.unwrap().refresh.unwrap();
+        let first = before.obtain_pair(&credentials("alice")).await.unwrap().refresh.token;
+        let second = before.refresh(&first).await.unwrap().refresh.unwrap().token;
         assert!(!payload(&second).contains("sid"));
         let pair = world.next(&second).await;
         for token in [&pair.access, &pair.refresh] {
@@ -105,8 +105,8 @@ async fn redacted_rows_hold_no_signature() {
     .await;
     let store = Arc::new(MemoryStore::default());
     let auth = world.auth.clone().with_shared_sessions(store.clone());
-    let first = auth.obtain_pair(&credentials("alice")).await.unwrap().refresh;
-    let second = auth.refresh(&first).await.unwrap().refresh.unwrap();
+    let first = auth.obtain_pair(&credentials("alice")).await.unwrap().refresh.token;
+    let second = auth.refresh(&first).await.unwrap().refresh.unwrap().token;
     for token in [first, second] {
         let (row, _) = store.get(&jti(&token)).unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
@@ -145,14 +145,14 @@ async fn a_replay_signed_anew_says_the_same() {
 #[tokio::test]
 async fn a_sliding_token_is_a_session_that_slides() {
     for world in worlds(|settings| settings.sessions.lifetime = Some(seconds(600))).await {
-        let token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap();
+        let token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
         assert_eq!(world.live().await, 1, "{}", world.name());
         world.advance(seconds(200));
-        let slid = world.auth.refresh_sliding(&token).await.unwrap();
+        let slid = world.auth.refresh_sliding(&token).await.unwrap().token;
         assert_eq!(jti(&slid), jti(&token));
         assert_eq!(claims(&slid)["exp"], (NOW + seconds(500)).as_secs());
         world.advance(seconds(200));
-        let slid = world.auth.refresh_sliding(&slid).await.unwrap();
+        let slid = world.auth.refresh_sliding(&slid).await.unwrap().token;
         assert_eq!(claims(&slid)["exp"], (NOW + seconds(600)).as_secs(), "with its session");
         assert_eq!(world.live().await, 1, "{}", world.name());
     }
@@ -164,9 +164,9 @@ async fn a_sliding_token_ends_with_its_session() {
     use simplejwt::store::session::{EndReason, SessionSelector};
 
     for world in worlds(|settings| settings.auth_token_classes = vec![TokenClass::Sliding]).await {
-        let token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap();
+        let token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
         world.advance(seconds(60));
-        let slid = world.auth.refresh_sliding(&token).await.unwrap();
+        let slid = world.auth.refresh_sliding(&token).await.unwrap().token;
         world.auth.authenticate(&slid).await.unwrap();
         let which = SessionSelector::One { id: jti(&token), user_id: None };
         assert_eq!(world.auth.end_sessions(which, EndReason::Staff).await.unwrap(), 1);

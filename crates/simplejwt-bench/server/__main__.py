@@ -1,0 +1,31 @@
+"""Benchmarks of the running server: `cargo xtask bench server [refresh|feed|purge|clients] [NAME=VALUE...]`."""
+
+import pathlib
+import sys
+import tempfile
+
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[3] / "compat/tests"))
+
+import clients
+import feed
+import purge
+import refresh
+from sides import ROOT
+
+PARTS = {"refresh": refresh.run, "feed": feed.run, "purge": purge.run, "clients": clients.run}
+
+
+def main(words):
+    names = [word for word in words if "=" not in word] or list(PARTS)
+    options = {name: int(value) for name, _, value in (word.partition("=") for word in words) if value}
+    if unknown := set(names) - set(PARTS):
+        sys.exit(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    # Beside the project: /tmp may be a file system that keeps nothing.
+    cache = ROOT / ".cache"
+    cache.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=cache) as folder:
+        for name in names:
+            PARTS[name](pathlib.Path(folder), **options)
+
+
+main(sys.argv[1:])

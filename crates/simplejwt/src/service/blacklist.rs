@@ -1,0 +1,62 @@
+//! Putting refresh tokens on the blacklist.
+
+use super::Auth;
+use crate::error::{Error, TokenError};
+use crate::store::session::EndReason;
+use crate::store::{Blacklisting, OutstandingToken};
+use crate::token::Refresh;
+
+impl Auth {
+    /// Puts a refresh token on the blacklist. Upstream: `TokenBlacklistView`.
+    ///
+    /// With sessions, the token's session ends; also by a spent token, for as long as the session
+    /// goes on.
+    ///
+    /// # Errors
+    /// [`Error::Token`] for a token that isn't good, also where it is blacklisted and there is no
+    /// session left to end; [`Error::BlacklistDisabled`]; internal errors.
+    pub async fn blacklist(&self, token: &str) -> Result<(), Error> {
+        let now = self.tokens.now();
+        let Some(sessions) = self.sessions() else {
+            let refresh = self.decode_listed::<Refresh>(token, now).await?;
+            let spent = self.outstanding(&refresh, token, now)?;
+            let outcome = self.blacklist_store()?.blacklist(&spent, now).await?;
+            return self.blacklisted(&spent, outcome);
+        };
+        let (refresh, jti) = self.decode_spent_too(token, now).await?;
+        let spent = self.outstanding(&refresh, token, now)?;
+        // Not by a rotation here: it has no successor, whose session might go on without an answer.
+        let is_over = self.blacklist_store()?.is_blacklisted(&jti).await?
+            && sessions.session_of(&jti).await?.is_none_or(|session| session.spent_at.is_none());
+        let reason = EndReason::Blacklisted;
+        let outcome = self.end_session_of(sessions, &refresh, &spent, reason, now).await?;
+        self.blacklisted(&spent, if is_over { Blacklisting::AlreadyBlacklisted } else { outcome })
+    }
+
+    fn blacklisted(&self, spent: &OutstandingToken, outcome: Blacklisting) -> Result<(), Error> {
+        let (jti, user_id) = (&spent.jti, spent.user_id.as_ref().map_or("", |id| id.as_str()));
+        match outcome {
+            Blacklisting::Blacklisted => {
+                tracing::info!(
+                    event = "token_blacklisted",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    user_id,
+                    "token blacklisted"
+                );
+                Ok(())
+            }
+            Blacklisting::AlreadyBlacklisted => {
+                tracing::warn!(
+                    event = "blacklisted_token_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    "blacklisted token presented"
+                );
+                Err(TokenError::Blacklisted.into())
+            }
+        }
+    }
+}

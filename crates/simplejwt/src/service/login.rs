@@ -1,0 +1,184 @@
+//! Logging in: credentials for tokens.
+
+use super::{Auth, Issued, TokenPair};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::logging::cut;
+use crate::settings::{AtLimit, SESSION_CLAIM, TokenClass};
+use crate::store::retention::Times;
+use crate::store::session::{NewSession, OpenOutcome, OpenSession, SessionLimit};
+use crate::token::{Refresh, Sliding, Token, TokenType};
+use crate::users::{Credentials, User, password_fingerprint, revoke_claim};
+
+impl Auth {
+    /// A new refresh and access token for whoever these credentials belong to. Upstream:
+    /// `TokenObtainPairView`.
+    ///
+    /// # Errors
+    /// [`Error::NoActiveAccount`], whatever the reason; internal errors.
+    pub async fn obtain_pair(&self, credentials: &Credentials) -> Result<TokenPair, Error> {
+        let user = self.log_in(credentials).await?;
+        let now = self.tokens.now();
+        let refresh = self.issue_for::<Refresh>(TokenClass::Refresh, &user, now).await?;
+        let refresh = self.within_lifetime(refresh, now, now);
+        let issued = self.issue(&refresh)?;
+        let access = self.tokens.access_from_at(&refresh, now, None);
+        let access = self.issue(&self.within_lifetime(access, now, now))?;
+        self.begin_login(credentials, &refresh, &issued.token, &user, now).await?;
+        self.logged_in(&user, now).await?;
+        Ok(TokenPair { refresh: issued, access })
+    }
+
+    /// A new sliding token for whoever these credentials belong to. Upstream:
+    /// `TokenObtainSlidingView`.
+    ///
+    /// # Errors
+    /// As [`obtain_pair`](Self::obtain_pair).
+    pub async fn obtain_sliding(&self, credentials: &Credentials) -> Result<Issued, Error> {
+        let user = self.log_in(credentials).await?;
+        let now = self.tokens.now();
+        let token = self.issue_for::<Sliding>(TokenClass::Sliding, &user, now).await?;
+        let token = self.within_lifetime(token, now, now);
+        let issued = self.issue(&token)?;
+        self.begin_login(credentials, &token, &issued.token, &user, now).await?;
+        self.logged_in(&user, now).await?;
+        Ok(issued)
+    }
+
+    async fn log_in(&self, credentials: &Credentials) -> Result<User, Error> {
+        match self.user_store()?.authenticate(credentials).await? {
+            Some(user) if self.hooks.may_authenticate(self.settings(), &user) => Ok(user),
+            _ => {
+                tracing::warn!(
+                    event = "login_refused",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    username = &*cut(&credentials.username),
+                    "login refused"
+                );
+                self.hooks.on_login_failed(credentials).await;
+                Err(Error::NoActiveAccount)
+            }
+        }
+    }
+
+    /// As [`begin`](Self::begin); a login that is one too many counts as refused.
+    async fn begin_login<T: TokenType>(
+        &self,
+        credentials: &Credentials,
+        token: &Token<T>,
+        encoded: &str,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let begun = self.begin(token, encoded, user, now).await;
+        if matches!(begun, Err(Error::TooManySessions)) {
+            tracing::warn!(
+                event = "session_limit_reached",
+                client_address = self.client_address(),
+                user_agent = self.user_agent(),
+                user_id = user.id.as_str(),
+                "login refused: too many sessions"
+            );
+            self.hooks.on_login_failed(credentials).await;
+        }
+        begun
+    }
+
+    async fn logged_in(&self, user: &User, now: Timestamp) -> Result<(), Error> {
+        if self.settings().update_last_login {
+            self.user_store()?.update_last_login(&user.id, now).await?;
+        }
+        tracing::info!(
+            event = "login",
+            client_address = self.client_address(),
+            user_agent = self.user_agent(),
+            user_id = user.id.as_str(),
+            "logged in"
+        );
+        self.hooks.on_login_success(user).await;
+        Ok(())
+    }
+
+    async fn issue_for<T: TokenType>(
+        &self,
+        class: TokenClass,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<Token<T>, Error> {
+        let settings = self.settings();
+        let mut claims = self.tokens.fresh::<T>(now);
+        claims.set_str(&settings.user_id_claim, user.id.as_str());
+        if settings.check_revoke_token {
+            claims.set_str(&settings.revoke_token_claim, &revoke_claim(&user.password));
+        }
+        if settings.has_sessions()
+            && settings.sessions.session_claim
+            && let Some(jti) = self.tokens.jti_of(&claims)
+        {
+            claims.set_str(SESSION_CLAIM, &jti);
+        }
+        Ok(self.tokens.mint(self.with_extra_claims(class, user, claims).await?))
+    }
+
+    /// Registers a login's first token, which opens a session where there are sessions.
+    async fn begin<T: TokenType>(
+        &self,
+        token: &Token<T>,
+        encoded: &str,
+        user: &User,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(sessions) = self.sessions() else {
+            return self.register(token, encoded, now).await;
+        };
+        let settings = self.settings();
+        let first = self.outstanding(token, encoded, now)?;
+        let fingerprint = |hash: &str| (!hash.is_empty()).then(|| password_fingerprint(hash));
+        if let Some(old) = user.rehashed_from.as_deref().and_then(fingerprint)
+            && let Some(new) = fingerprint(&user.password)
+        {
+            sessions.password_rehashed(&user.id, &old, &new).await?;
+        }
+        let open = OpenSession {
+            session: NewSession {
+                id: first.jti.clone(),
+                user_id: user.id.clone(),
+                client: self.client(),
+                password: fingerprint(&user.password),
+            },
+            expires_at: self.retention.last_exp(self.times(token), first.expires_at),
+            token: first,
+            limit: settings.sessions.max_per_user.map(|limit| match settings.sessions.at_limit {
+                AtLimit::EvictOldest => SessionLimit::EvictOldest(limit),
+                AtLimit::Refuse => SessionLimit::Refuse(limit),
+            }),
+            at: now,
+            retain_until: self.retain_until(now),
+        };
+        match sessions.open(&open).await.map_err(Error::Store)? {
+            OpenOutcome::Opened { evicted: 0 } => {}
+            OpenOutcome::Opened { evicted } => {
+                tracing::info!(
+                    event = "sessions_evicted",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    user_id = user.id.as_str(),
+                    ended = evicted,
+                    "sessions ended to make room"
+                );
+            }
+            OpenOutcome::TooMany => return Err(Error::TooManySessions),
+        }
+        Ok(())
+    }
+
+    fn times<T>(&self, token: &Token<T>) -> Times {
+        let seconds = |claim: &str| token.claims().numeric_date(claim).ok().flatten();
+        Times {
+            exp: seconds("exp"),
+            iat: seconds("iat"),
+            refresh_exp: seconds(&self.settings().sliding_token_refresh_exp_claim),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Logging out: who asks, and which of their sessions end.
+
+use std::borrow::Cow;
+
+use super::Auth;
+use super::sessions::{Belonging, was_ended_at};
+use crate::claims::UserClaim;
+use crate::error::{Error, TokenError};
+use crate::settings::SESSION_CLAIM;
+use crate::store::Blacklisting;
+use crate::store::session::{EndReason, SessionSelector};
+use crate::token::{Access, Token};
+use crate::users::UserId;
+
+/// What to log out of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// The session that asks.
+    #[default]
+    This,
+    /// Every session but that.
+    Others,
+    /// Every session.
+    All,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 3] = [Self::This, Self::Others, Self::All];
+
+    /// The word for it in a request.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::This => "this",
+            Self::Others => "others",
+            Self::All => "all",
+        }
+    }
+
+    /// The scope that a request names.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+}
+
+/// Who asks for sessions, or for their end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The user.
+    pub user_id: UserId,
+    /// The session that asks, as far as the token tells.
+    pub session: Option<String>,
+    /// Whether the refresh token that they hold is spent, longer than `rotation_grace` ago: its
+    /// session can be ended by it, and nothing else.
+    pub is_spent: bool,
+}
+
+impl Auth {
+    /// Who sent this access token: `sid` names the session, where there is one.
+    ///
+    /// # Errors
+    /// [`Error::NoUserClaim`]
+    pub fn caller(&self, token: &Token<Access>) -> Result<Caller, Error> {
+        let user_id = self.stateless_user_of(token)?;
+        let session = token.claims().str(SESSION_CLAIM).map(Cow::into_owned);
+        Ok(Caller { user_id, session, is_spent: false })
+    }
+
+    /// Who holds this refresh token. A spent one tells, too, for as long as its session goes on.
+    ///
+    /// # Errors
+    /// [`Error::Token`] for a token that isn't good; [`Error::SessionsDisabled`],
+    /// [`Error::NoUserClaim`]; internal errors.
+    pub async fn caller_of_refresh(&self, token: &str) -> Result<Caller, Error> {
+        let sessions = self.session_store()?;
+        let now = self.tokens.now();
+        let (refresh, jti) = self.decode_spent_too(token, now).await?;
+        let is_listed = self.blacklist_store()?.is_blacklisted(&jti).await?;
+        let belonging = self.belonging(sessions, &refresh, &jti).await?;
+        let UserClaim::Id(user_id) = self.tokens.user_claim(&refresh) else {
+            return Err(Error::NoUserClaim);
+        };
+        let session = match belonging {
+            Belonging::Session(session) if !session.has_ended => session,
+            Belonging::None if !is_listed => {
+                let named = refresh.claims().str(SESSION_CLAIM).map(Cow::into_owned);
+                return Ok(Caller { user_id, session: named, is_spent: false });
+            }
+            Belonging::Foreign(id) => return Err(self.foreign(&jti, &id, user_id.as_str())),
+            Belonging::Session(_) | Belonging::None => {
+                tracing::warn!(
+                    event = "blacklisted_token_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    "blacklisted token presented"
+                );
+                return Err(TokenError::Blacklisted.into());
+            }
+        };
+        let grace = self.settings().sessions.rotation_grace;
+        let is_spent = match session.spent_at {
+            // Refreshing would be answered.
+            Some(spent_at) => grace.is_zero() || spent_at + grace <= now,
+            None => is_listed,
+        };
+        Ok(Caller { user_id, session: Some(session.id), is_spent })
+    }
+
+    /// Ends the caller's sessions; how many. None is an answer only where there may be none:
+    /// with [`Scope::Others`] and [`Scope::All`].
+    ///
+    /// # Errors
+    /// [`Error::SessionUnknown`] where the scope needs the caller's session and the token doesn't
+    /// tell, or names one that isn't there; [`Error::Token`] where that has ended already, is
+    /// another user's, or where the caller's token is spent and more than its session is asked
+    /// for; [`Error::SessionsDisabled`]; internal errors.
+    pub async fn log_out(&self, caller: &Caller, scope: Scope) -> Result<u64, Error> {
+        let user_id = caller.user_id.clone();
+        if caller.is_spent && scope != Scope::This {
+            return Err(TokenError::Blacklisted.into());
+        }
+        let which = match (scope, &caller.session) {
+            (Scope::This, Some(id)) => return self.log_out_of(id, user_id).await,
+            (Scope::Others, Some(id)) => SessionSelector::All { user_id, except: Some(id.clone()) },
+            (Scope::All, _) => SessionSelector::All { user_id, except: None },
+            (Scope::This | Scope::Others, None) => return Err(Error::SessionUnknown),
+        };
+        self.end_sessions(which, EndReason::Logout).await
+    }
+
+    /// Ends one session of this user, which has to be there.
+    async fn log_out_of(&self, id: &str, user_id: UserId) -> Result<u64, Error> {
+        let which = SessionSelector::One { id: id.to_owned(), user_id: Some(user_id.clone()) };
+        let at = self.tokens.now();
+        let ended = self.end_sessions_at(which, EndReason::Logout, at).await?;
+        let sessions = self.session_store()?;
+        if ended > 0 || was_ended_at(sessions, id, at).await? {
+            return Ok(1);
+        }
+        match sessions.session(id).await? {
+            None => Err(Error::SessionUnknown),
+            Some(session) if session.user_id == self.canonical(&user_id).await? => {
+                Err(TokenError::Blacklisted.into())
+            }
+            Some(_) => Err(self.foreign("", id, user_id.as_str())),
+        }
+    }
+
+    /// Ends the session of a refresh token, also of one that hasn't been seen here before, and of
+    /// a spent one for as long as its session goes on; how many sessions, which is 1.
+    ///
+    /// # Errors
+    /// [`Error::Token`] for a token that isn't good, also where it is blacklisted and there is no
+    /// session left to end; [`Error::SessionsDisabled`]; internal errors.
+    pub async fn log_out_with(&self, token: &str) -> Result<u64, Error> {
+        let sessions = self.session_store()?;
+        let now = self.tokens.now();
+        let (refresh, jti) = self.decode_spent_too(token, now).await?;
+        let spent = self.outstanding(&refresh, token, now)?;
+        let user_id = spent.user_id.as_ref().map_or("", UserId::as_str);
+        let reason = EndReason::Logout;
+        match self.end_session_of(sessions, &refresh, &spent, reason, now).await? {
+            Blacklisting::Blacklisted => {
+                tracing::info!(
+                    event = "logout",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    user_id,
+                    "logged out"
+                );
+                Ok(1)
+            }
+            Blacklisting::AlreadyBlacklisted => {
+                tracing::warn!(
+                    event = "ended_session_presented",
+                    client_address = self.client_address(),
+                    user_agent = self.user_agent(),
+                    jti,
+                    user_id,
+                    "token of an ended session presented"
+                );
+                Err(TokenError::Blacklisted.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Tokens that are long: nothing takes one of more than 16 KiB, and cookies and proxies less.
+
+use std::sync::atomic::Ordering;
+
+use super::{Token, TokenType, Tokens};
+use crate::claims::Claims;
+use crate::error::Error;
+use crate::keys::MAX_TOKEN_BYTES;
+use crate::users::UserId;
+
+/// Tokens of this length are told of in the log: half of what is taken anywhere, 8 KiB.
+const LONG: usize = MAX_TOKEN_BYTES / 2;
+/// How often that is, in seconds: once an hour.
+const TELLING: i64 = 60 * 60;
+
+impl Tokens {
+    pub(super) fn too_long<T>(&self, token: &Token<T>, bytes: usize) -> Error {
+        let (claim, claim_bytes) = largest(&token.claims);
+        let user = self.user_id(token).map(|id| id.as_str().to_owned()).unwrap_or_default();
+        Error::TokenTooLong {
+            user,
+            bytes,
+            most: MAX_TOKEN_BYTES,
+            claim: claim.to_owned(),
+            claim_bytes,
+        }
+    }
+
+    /// Says in the log that a token is long, if it is and that wasn't said lately.
+    pub(super) fn tell_of_length<T: TokenType>(&self, token: &Token<T>, bytes: usize) {
+        if bytes < LONG {
+            return;
+        }
+        let now = self.now().as_secs();
+        let told = &self.inner.told_of_length;
+        let last = told.load(Ordering::Relaxed);
+        let is_due = last == i64::MIN || now >= last.saturating_add(TELLING);
+        if !is_due
+            || told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        let (claim, claim_bytes) = largest(&token.claims);
+        let user_id = self.user_id(token);
+        let user_id = user_id.as_ref().map(UserId::as_str);
+        tracing::warn!(
+            event = "token_long",
+            user_id,
+            token_type = T::NAME,
+            bytes,
+            limit = MAX_TOKEN_BYTES,
+            claim,
+            claim_bytes,
+            "a token is long: one over the limit isn't issued, and cookies and proxies take less"
+        );
+    }
+}
+
+/// The claim whose value is the longest, and how long that is.
+fn largest(claims: &Claims) -> (&str, usize) {
+    let length = |(name, value): (_, &str)| (name, value.len());
+    claims.iter().map(length).max_by_key(|(_, bytes)| *bytes).unwrap_or_default()
+}

@@ -1,0 +1,128 @@
+//! A request to a view, as Django REST framework answers it.
+//!
+//! The order of the checks is Django REST framework's: what the client accepts, who it is (where
+//! that matters), the method, the body's form, its fields, and only then the flow.
+
+use std::future::Future;
+
+use http::header::{ALLOW, HeaderValue, VARY};
+use http::request::Parts;
+use http::{Response, StatusCode};
+
+use super::call::{Answer, Call, Refusal};
+use super::{Endpoint, ReadError, RouterOptions};
+use crate::error::Error;
+use crate::service::Auth;
+use crate::web::accept::{self, Rendering, Unacceptable};
+use crate::web::body::{self, BodyError};
+use crate::web::client::client;
+use crate::web::object::{Json, object};
+use crate::web::{body_under, csrf, error_response, json_response, singleton};
+
+/// Answers a request. The body is read only once it is needed.
+pub(super) async fn respond<F>(
+    auth: &Auth,
+    endpoint: Endpoint,
+    options: &RouterOptions,
+    parts: &Parts,
+    read_body: impl FnOnce() -> F,
+) -> Response<Vec<u8>>
+where
+    F: Future<Output = Result<Vec<u8>, ReadError>>,
+{
+    let mut response = match accept::negotiate(parts) {
+        Ok(rendering) => {
+            let auth = auth.from_client(client(parts));
+            match answer(&auth, endpoint, options, (parts, rendering), read_body).await {
+                Ok(response) => response,
+                Err(Refusal::Flow(error)) => refuse(&error, &auth, rendering),
+                Err(Refusal::Parting(error, cookies)) => {
+                    let mut response = refuse(&error, &auth, rendering);
+                    response.headers_mut().extend(cookies);
+                    response
+                }
+                Err(Refusal::Other(status, body)) => json_response(status, &body, rendering.indent),
+            }
+        }
+        Err(Unacceptable::NoMediaType) => json_response(
+            StatusCode::NOT_ACCEPTABLE,
+            &detail("Could not satisfy the request Accept header."),
+            None,
+        ),
+        Err(Unacceptable::UnknownFormat) => {
+            json_response(StatusCode::NOT_FOUND, &detail("Not found."), None)
+        }
+    };
+    let headers = response.headers_mut();
+    if let Some(Ok(allow)) = endpoint.spec().allow().map(HeaderValue::try_from) {
+        headers.insert(ALLOW, allow);
+    }
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
+    response
+}
+
+async fn answer<F>(
+    auth: &Auth,
+    endpoint: Endpoint,
+    options: &RouterOptions,
+    (parts, rendering): (&Parts, Rendering),
+    read_body: impl FnOnce() -> F,
+) -> Answer
+where
+    F: Future<Output = Result<Vec<u8>, ReadError>>,
+{
+    singleton::check(&parts.headers, auth.settings())?;
+    if auth.settings().transport.has_cookies() {
+        csrf::check(&parts.method, &parts.uri, &parts.headers, auth.settings())?;
+    }
+    let spec = endpoint.spec();
+    let mut call = Call::new(auth, endpoint, options, parts);
+    call.indent = rendering.indent;
+    match call.operation {
+        None if !spec.credentials_first => return call.without_operation(),
+        Some(operation) if operation.reads_body() => {
+            let body = read_body().await.map_err(unread)?;
+            let wanted: Vec<&str> =
+                operation.body_fields().map(|field| field.name(options)).collect();
+            call.data = body::parse(parts, body, &wanted).map_err(unparsed)?;
+        }
+        None | Some(_) => {}
+    }
+    endpoint.answer(&call).await
+}
+
+/// An error's answer, indented as asked.
+fn refuse(error: &Error, auth: &Auth, rendering: Rendering) -> Response<Vec<u8>> {
+    let mut response = error_response(error, auth.settings());
+    if rendering.indent.is_some() {
+        let body = body_under(error, auth.settings());
+        let indented = json_response(response.status(), &body, rendering.indent);
+        *response.body_mut() = indented.into_body();
+    }
+    response
+}
+
+fn detail(text: impl Into<Json>) -> Json {
+    object([("detail", text.into())])
+}
+
+fn unread(error: ReadError) -> Refusal {
+    match error {
+        ReadError::TooLarge => {
+            Refusal::Other(StatusCode::PAYLOAD_TOO_LARGE, detail("Request body is too large."))
+        }
+        ReadError::Incomplete => {
+            Refusal::Other(StatusCode::BAD_REQUEST, detail("Request body is incomplete."))
+        }
+    }
+}
+
+fn unparsed(error: BodyError) -> Refusal {
+    match error {
+        BodyError::Malformed(why) => Refusal::Other(StatusCode::BAD_REQUEST, detail(why)),
+        BodyError::UnsupportedMediaType(sent) => Refusal::Other(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            detail(format!("Unsupported media type \"{sent}\" in request.")),
+        ),
+    }
+}

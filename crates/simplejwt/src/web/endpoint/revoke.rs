@@ -1,0 +1,64 @@
+//! `revoke/`, which upstream has no view for: revokes a token (RFC 7009).
+
+use http::StatusCode;
+
+use super::call::{Answer, Call, Refusal, empty};
+use super::oauth;
+use super::spec::{
+    Base, Body, Cookies, Credentials, Field, Operation, Outcome, Protocol, Spec, Value, Verb,
+};
+use crate::service::Revoking;
+
+pub(super) const TOKEN: Field = Field::required("token", Value::Token, "the token that is meant");
+pub(super) const HINT: Field =
+    Field::optional("token_type_hint", Value::Text, "what the token may be; taken, and not needed");
+pub(super) const CLIENT_ID: Field =
+    Field::optional("client_id", Value::Text, "the client, where the header doesn't say");
+pub(super) const CLIENT_SECRET: Field =
+    Field::optional("client_secret", Value::Password, "its secret, where the header hasn't it");
+
+pub(super) const SPEC: Spec = Spec {
+    path: "revoke/",
+    base: Base::Prefix,
+    name: "Revoke",
+    description: "",
+    protocol: Protocol::OAuth,
+    credentials_first: false,
+    operations: &[Operation {
+        verb: Verb::Post,
+        summary: "Revokes a token, for OAuth's clients",
+        credentials: Credentials::Client,
+        fields: &[TOKEN, HINT, CLIENT_ID, CLIENT_SECRET],
+        cookies: Cookies::Untouched,
+        outcomes: &[
+            Outcome::success(StatusCode::OK, "the token is good no longer", Body::Empty),
+            Outcome::refusal(
+                StatusCode::BAD_REQUEST,
+                "unsupported_token_type",
+                "tokens of its kind can't be revoked, as the settings are",
+            ),
+        ],
+    }],
+};
+
+pub(super) async fn answer(call: &Call<'_>) -> Answer {
+    let revoking = call.auth.revoke(call.as_sent(&TOKEN)).await?;
+    let outcome = match revoking {
+        Revoking::Revoked => "revoked",
+        Revoking::NotGood => "not_good",
+        Revoking::Unsupported => "unsupported",
+    };
+    tracing::info!(
+        event = "revocation_asked",
+        client_id = call.client_id,
+        outcome,
+        "revocation asked for"
+    );
+    match revoking {
+        Revoking::Revoked | Revoking::NotGood => Ok(empty(StatusCode::OK)),
+        Revoking::Unsupported => Err(Refusal::Other(
+            StatusCode::BAD_REQUEST,
+            oauth::error("unsupported_token_type", "tokens of this kind can't be revoked here"),
+        )),
+    }
+}

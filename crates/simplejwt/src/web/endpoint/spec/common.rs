@@ -1,0 +1,188 @@
+//! How an operation ends beside its own outcomes: what its protocol adds.
+
+use http::StatusCode;
+
+use super::Outcome;
+
+const UNAVAILABLE: Outcome = Outcome::refusal(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "unavailable",
+    "the database, the feed of revocations or the keys behind JWK_URL can't be had",
+);
+const BUSY: Outcome =
+    Outcome::refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many logins or writes wait");
+const REPEATED_HEADER: Outcome = Outcome::refusal(
+    StatusCode::BAD_REQUEST,
+    "repeated_header",
+    "a header field that may be there once is there twice",
+);
+const CROSS_ORIGIN: Outcome = Outcome::refusal(
+    StatusCode::FORBIDDEN,
+    "csrf_failed",
+    "tokens are kept in cookies, and the request came from a page of another origin",
+);
+
+/// Where an access token is asked for.
+pub(super) const ACCESS_TOKEN: &[Outcome] = &[
+    Outcome::refusal(
+        StatusCode::UNAUTHORIZED,
+        "not_authenticated",
+        "no token was sent, or another scheme",
+    ),
+    Outcome::refusal(
+        StatusCode::UNAUTHORIZED,
+        "bad_authorization_header",
+        "the header hasn't two parts",
+    ),
+    TOKEN_NOT_VALID,
+];
+
+/// A hook failed, or what was made doesn't go into a cookie.
+pub(in crate::web::endpoint) const FAULT: Outcome = Outcome::refusal(
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "error",
+    "a hook failed, a token can't be signed, or is too long for a cookie",
+);
+
+/// The token is no good.
+pub(in crate::web::endpoint) const TOKEN_NOT_VALID: Outcome = Outcome::refusal(
+    StatusCode::UNAUTHORIZED,
+    "token_not_valid",
+    "the token isn't good, is blacklisted or names no user",
+);
+
+/// Cookies of two users.
+pub(in crate::web::endpoint) const AMBIGUOUS_COOKIES: Outcome = Outcome::refusal(
+    StatusCode::UNAUTHORIZED,
+    "ambiguous_cookies",
+    "the request has the cookies of two users",
+);
+
+/// No cookie, where one would do for a field.
+pub(in crate::web::endpoint) const NO_COOKIE: Outcome = Outcome::refusal(
+    StatusCode::UNAUTHORIZED,
+    "not_authenticated",
+    "the token is neither in the body nor in a cookie",
+);
+
+/// The user's row is gone.
+pub(in crate::web::endpoint) const USER_NOT_FOUND: Outcome =
+    Outcome::refusal(StatusCode::UNAUTHORIZED, "user_not_found", "the token's user is gone");
+
+/// The user's row says that they are inactive.
+pub(in crate::web::endpoint) const USER_INACTIVE: Outcome =
+    Outcome::refusal(StatusCode::UNAUTHORIZED, "user_inactive", "the token's user is inactive");
+
+/// The token was issued for another password.
+pub(in crate::web::endpoint) const PASSWORD_CHANGED: Outcome = Outcome::refusal(
+    StatusCode::UNAUTHORIZED,
+    "password_changed",
+    "the user's password has been changed since the token was issued",
+);
+
+/// There is no such user, or they may have no token.
+pub(in crate::web::endpoint) const NO_ACTIVE_ACCOUNT: Outcome = Outcome::refusal(
+    StatusCode::UNAUTHORIZED,
+    "no_active_account",
+    "the user is unknown, inactive or gone, or the password is wrong",
+);
+
+/// There are no users to ask.
+pub(in crate::web::endpoint) const LOGIN_DISABLED: Outcome =
+    Outcome::refusal(StatusCode::NOT_IMPLEMENTED, "login_disabled", "there are no users to ask");
+
+/// There is no key to sign with.
+pub(in crate::web::endpoint) const SIGNING_DISABLED: Outcome = Outcome::refusal(
+    StatusCode::NOT_IMPLEMENTED,
+    "signing_disabled",
+    "there is no key to sign with",
+);
+
+/// There is no blacklist.
+pub(in crate::web::endpoint) const BLACKLIST_DISABLED: Outcome = Outcome::refusal(
+    StatusCode::NOT_IMPLEMENTED,
+    "blacklist_disabled",
+    "there is no blacklist to put tokens on",
+);
+
+/// There are no sessions.
+pub(in crate::web::endpoint) const SESSIONS_DISABLED: Outcome =
+    Outcome::refusal(StatusCode::NOT_IMPLEMENTED, "sessions_disabled", "there are no sessions");
+
+/// More claims than a token may hold.
+pub(in crate::web::endpoint) const TOKEN_TOO_LONG: Outcome = Outcome::refusal(
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "token_too_long",
+    "a token would be longer than any that is taken",
+);
+
+/// Neither one's own session nor one that staff may end.
+pub(in crate::web::endpoint) const PERMISSION_DENIED: Outcome = Outcome::refusal(
+    StatusCode::FORBIDDEN,
+    "permission_denied",
+    "another user is meant, and the one who asks isn't staff",
+);
+
+/// Staff asked for a user who isn't there.
+pub(in crate::web::endpoint) const NO_SUCH_USER: Outcome =
+    Outcome::refusal(StatusCode::NOT_FOUND, "user_not_found", "there is no such user");
+
+/// Of Django REST framework's views.
+pub(super) const REST: &[Outcome] = &[
+    REPEATED_HEADER,
+    CROSS_ORIGIN,
+    Outcome::refusal(StatusCode::NOT_FOUND, "not_found", "the query asks for an unknown `format`"),
+    Outcome::refusal(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "another method"),
+    Outcome::refusal(StatusCode::NOT_ACCEPTABLE, "not_acceptable", "`Accept` allows no JSON"),
+    UNAVAILABLE,
+    BUSY,
+];
+
+/// Of those that read a body.
+pub(super) const REST_BODY: &[Outcome] = &[
+    Outcome::refusal(StatusCode::BAD_REQUEST, "parse_error", "the body can't be read"),
+    Outcome::refusal(StatusCode::BAD_REQUEST, "invalid", "fields are missing or not good"),
+    Outcome::refusal(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "request_too_large",
+        "the body is longer than `body_limit`",
+    ),
+    Outcome::refusal(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "another `Content-Type`",
+    ),
+];
+
+/// Of what gateways ask.
+pub(super) const GATEWAY: &[Outcome] = &[REPEATED_HEADER, CROSS_ORIGIN, UNAVAILABLE, BUSY];
+
+/// Of what OAuth's clients ask (RFC 6749 section 5.2).
+pub(super) const OAUTH: &[Outcome] = &[
+    Outcome::refusal(
+        StatusCode::BAD_REQUEST,
+        "invalid_request",
+        "no `token`, a parameter twice, more than 1000, credentials twice, a header field twice, \
+         another `Content-Type`",
+    ),
+    Outcome::refusal(
+        StatusCode::UNAUTHORIZED,
+        "invalid_client",
+        "no credentials, or wrong ones; those in the header before the body is read",
+    ),
+    Outcome::refusal(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "invalid_request",
+        "another method than `POST`",
+    ),
+    Outcome::refusal(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "invalid_request",
+        "the body is longer than `body_limit`",
+    ),
+    Outcome::refusal(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "temporarily_unavailable",
+        "the database can't be used; with `Retry-After`",
+    ),
+];
