@@ -47,7 +47,7 @@ pub use hooks::{DefaultHooks, HookError, Hooks};
 pub use keys::{Algorithm, KeySet, SigningKey, VerifyingKey};
 pub use service::Auth;
 pub use settings::Settings;
-pub use store::TokenStore;
 pub use store::session::SessionStore;
+pub use store::{Leases, RevocationFeed, TokenStore};
 pub use token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};
 pub use users::{Credentials, User, UserId, UserStore};

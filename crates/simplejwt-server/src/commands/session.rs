@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use simplejwt::sql::manage::ManageUsers;
-use simplejwt::store::session::{EndReason, EndSessions, Horizon, Which};
+use simplejwt::store::session::{EndReason, EndSessions, RetainUntil, SessionSelector};
 use simplejwt::{Clock as _, SessionStore, SystemClock, UserId};
 
 use super::block_on;
@@ -91,7 +91,7 @@ impl Sessions {
     }
 
     async fn end(&self, id: String) -> Result<(), Failure> {
-        let which = Which::One { id: id.clone(), user_id: None };
+        let which = SessionSelector::One { id: id.clone(), user_id: None };
         match end(&self.store, &self.config, which, EndReason::Staff).await? {
             0 => Err(Failure::Failed(format!("there is no session \"{id}\" that hasn't ended"))),
             _ => output::print("ended the session\n"),
@@ -99,7 +99,7 @@ impl Sessions {
     }
 
     async fn end_all(&self, name: &str) -> Result<(), Failure> {
-        let which = Which::All { user_id: self.user(name).await?, except: None };
+        let which = SessionSelector::All { user_id: self.user(name).await?, except: None };
         let ended = end(&self.store, &self.config, which, EndReason::Staff).await?;
         output::print(&format!("ended {ended} sessions of {name}\n"))
     }
@@ -109,11 +109,11 @@ impl Sessions {
 pub(super) async fn end(
     store: &Arc<dyn SessionStore>,
     config: &Config,
-    which: Which,
+    which: SessionSelector,
     reason: EndReason,
 ) -> Result<u64, Failure> {
     let at = SystemClock.now();
-    let horizon = Horizon::of(&config.settings, at);
-    let end = EndSessions { which, reason, at, horizon };
+    let retain_until = RetainUntil::of(&config.settings, at);
+    let end = EndSessions { which, reason, at, retain_until };
     store.end_sessions(&end).await.map_err(|error| database::failed(&error))
 }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use simplejwt::keys::MAX_TOKEN_BYTES;
 use simplejwt::settings::SESSION_CLAIM;
-use simplejwt::store::session::{EndReason, Which};
+use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::store::{Blacklisting, OutstandingToken};
 use simplejwt::{Clock as _, SystemClock, TokenError, Tokens, Untyped};
 
@@ -148,10 +148,11 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
         if config.settings.has_sessions() {
             // The one it is in, or the one that it names, if that is the user's own.
             let which = match (store.session_of(&token.jti).await.map_err(failed)?, named) {
-                (Some(session), _) => Some(Which::One { id: session.id, user_id: None }),
-                (None, Some(id)) => {
-                    token.user_id.clone().map(|user| Which::One { id, user_id: Some(user) })
-                }
+                (Some(session), _) => Some(SessionSelector::One { id: session.id, user_id: None }),
+                (None, Some(id)) => token
+                    .user_id
+                    .clone()
+                    .map(|user| SessionSelector::One { id, user_id: Some(user) }),
                 (None, None) => None,
             };
             if let Some(which) = which {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use simplejwt::settings::Revocation;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
-use simplejwt::store::session::{EndReason, Which};
+use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Clock as _, SessionStore, SystemClock, User};
 use zeroize::Zeroizing;
 
@@ -112,7 +112,7 @@ impl Users {
         let Some((store, config)) = &self.sessions else { return Ok(None) };
         let user = self.users.by_username(name).await.map_err(|error| database::failed(&error))?;
         let Some(user) = user else { return Ok(None) };
-        let which = Which::All { user_id: user.id, except: None };
+        let which = SessionSelector::All { user_id: user.id, except: None };
         super::session::end(store, config, which, reason).await.map(Some)
     }
 

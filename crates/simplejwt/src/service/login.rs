@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::logging::cut;
 use crate::settings::{AtLimit, SESSION_CLAIM, TokenClass};
 use crate::store::retention::Times;
-use crate::store::session::{NewSession, OpenSession, Opening, SessionLimit};
+use crate::store::session::{NewSession, OpenOutcome, OpenSession, SessionLimit};
 use crate::token::{Refresh, Sliding, Token, TokenType};
 use crate::users::{Credentials, User, password_fingerprint, revoke_claim};
 
@@ -154,11 +154,11 @@ impl Auth {
                 AtLimit::Refuse => SessionLimit::Refuse(limit),
             }),
             at: now,
-            horizon: self.horizon(now),
+            retain_until: self.retain_until(now),
         };
         match sessions.open(&open).await.map_err(Error::Store)? {
-            Opening::Opened { evicted: 0 } => {}
-            Opening::Opened { evicted } => {
+            OpenOutcome::Opened { evicted: 0 } => {}
+            OpenOutcome::Opened { evicted } => {
                 tracing::info!(
                     event = "sessions_evicted",
                     client_address = self.client_address(),
@@ -168,7 +168,7 @@ impl Auth {
                     "sessions ended to make room"
                 );
             }
-            Opening::TooMany => return Err(Error::TooManySessions),
+            OpenOutcome::TooMany => return Err(Error::TooManySessions),
         }
         Ok(())
     }

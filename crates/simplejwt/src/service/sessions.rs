@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, TokenError, can_be_id};
 use crate::settings::{Revocation as Checking, SESSION_CLAIM};
 use crate::store::session::{
-    EndReason, EndSessions, Revocation, Session, SessionStore, Subject, Which,
+    EndReason, EndSessions, Revocation, Session, SessionSelector, SessionStore, Subject,
 };
 use crate::store::{Blacklisting, OutstandingToken};
 use crate::token::{Refresh, Token};
@@ -75,29 +75,33 @@ impl Auth {
     /// # Errors
     /// [`Error::NoSuchUser`] where all sessions of a user were to be ended who isn't there, and
     /// has none; [`Error::SessionsDisabled`]; internal errors.
-    pub async fn end_sessions(&self, which: Which, reason: EndReason) -> Result<u64, Error> {
+    pub async fn end_sessions(
+        &self,
+        which: SessionSelector,
+        reason: EndReason,
+    ) -> Result<u64, Error> {
         self.end_sessions_at(which, reason, self.tokens.now()).await
     }
 
     pub(super) async fn end_sessions_at(
         &self,
-        which: Which,
+        which: SessionSelector,
         reason: EndReason,
         at: Timestamp,
     ) -> Result<u64, Error> {
         let sessions = self.session_store()?;
         if !which.can_be_there() {
             return match which {
-                Which::One { .. } => Ok(0),
-                Which::All { .. } => Err(Error::NoSuchUser),
+                SessionSelector::One { .. } => Ok(0),
+                SessionSelector::All { .. } => Err(Error::NoSuchUser),
             };
         }
         let which = match which {
-            Which::One { id, user_id: Some(user_id) } => {
-                Which::One { id, user_id: Some(self.canonical(&user_id).await?) }
+            SessionSelector::One { id, user_id: Some(user_id) } => {
+                SessionSelector::One { id, user_id: Some(self.canonical(&user_id).await?) }
             }
-            Which::All { user_id, except } => match self.known_user(&user_id).await {
-                Ok(user_id) => Which::All { user_id, except },
+            SessionSelector::All { user_id, except } => match self.known_user(&user_id).await {
+                Ok(user_id) => SessionSelector::All { user_id, except },
                 Err(Error::NoSuchUser) => {
                     self.forget_user(sessions, user_id, at).await?;
                     return Err(Error::NoSuchUser);
@@ -106,11 +110,11 @@ impl Auth {
             },
             which => which,
         };
-        let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
+        let end = EndSessions { which, reason, at, retain_until: self.retain_until(at) };
         let ended = sessions.end_sessions(&end).await?;
         let (session_id, user_id, except_session_id) = match &end.which {
-            Which::One { id, user_id } => (Some(id), user_id.as_ref(), None),
-            Which::All { user_id, except } => (None, Some(user_id), except.as_ref()),
+            SessionSelector::One { id, user_id } => (Some(id), user_id.as_ref(), None),
+            SessionSelector::All { user_id, except } => (None, Some(user_id), except.as_ref()),
         };
         tracing::info!(
             event = "sessions_ended",
@@ -135,7 +139,7 @@ impl Auth {
     ) -> Result<(), Error> {
         if self.settings().sessions.revocation != Checking::Stateless {
             let subject = Subject::User(user_id);
-            let expires_at = self.horizon(now).access;
+            let expires_at = self.retain_until(now).access;
             sessions.revoke(&Revocation { subject, revoked_at: now, expires_at }).await?;
         }
         Ok(())
@@ -254,8 +258,8 @@ impl Auth {
                 return Err(self.foreign(&spent.jti, &id, user_id));
             }
         };
-        let which = Which::One { id: id.clone(), user_id: None };
-        let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
+        let which = SessionSelector::One { id: id.clone(), user_id: None };
+        let end = EndSessions { which, reason, at, retain_until: self.retain_until(at) };
         Ok(sessions.end_sessions(&end).await? > 0 || was_ended_at(sessions, &id, at).await?)
     }
 }

@@ -9,7 +9,8 @@ use simplejwt::sql::manage::UserOptions;
 use simplejwt::sql::manage::{ManageError, ManageUsers as _, NewUser};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::session::{
-    Horizon, NewSession, NextToken, OpenSession, Refreshing, SessionRefresh, SessionStore as _,
+    NewSession, NextToken, OpenSession, RefreshOutcome, RetainUntil, SessionRefresh,
+    SessionStore as _,
 };
 use simplejwt::store::{OutstandingToken, TokenStore as _};
 use simplejwt::users::conformance::{self, IdType};
@@ -90,7 +91,8 @@ async fn a_rehash_keeps_the_sessions() {
     let weak = Parameters { pbkdf2_iterations: 1000, ..Parameters::default() };
     let old = Hashers::default().with_parameters(weak).unwrap().encode("secret").unwrap();
     users.set_password("one", &old).await.unwrap();
-    let horizon = Horizon { refresh: token("x").expires_at, access: token("x").expires_at };
+    let retain_until =
+        RetainUntil { refresh: token("x").expires_at, access: token("x").expires_at };
     let session = |password: &str| NewSession {
         id: "s".into(),
         user_id: "1".into(),
@@ -103,7 +105,7 @@ async fn a_rehash_keeps_the_sessions() {
         expires_at: token("s").expires_at,
         limit: None,
         at: NOW,
-        horizon,
+        retain_until,
     };
     let _ = store.open(&open).await.unwrap();
     let user = users.authenticate(&Credentials::new("one", "secret")).await.unwrap().unwrap();
@@ -118,9 +120,9 @@ async fn a_rehash_keeps_the_sessions() {
         idle: None,
         lifetime: None,
         at: NOW,
-        horizon,
+        retain_until,
     };
-    assert_eq!(store.refresh(&refresh).await.unwrap(), Refreshing::Refreshed);
+    assert_eq!(store.refresh(&refresh).await.unwrap(), RefreshOutcome::Refreshed);
 }
 
 async fn custom(key: KeyKind, column: &str, values: [&str; 2], ids: [&str; 2]) {

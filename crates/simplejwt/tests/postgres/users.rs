@@ -10,8 +10,8 @@ use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migr
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::session::{
-    AccessClaims, EndReason, EndSessions, Horizon, NewSession, NextToken, Refreshing,
-    SessionRefresh, Which,
+    AccessClaims, EndReason, EndSessions, NewSession, NextToken, RefreshOutcome, RetainUntil,
+    SessionRefresh, SessionSelector,
 };
 use simplejwt::store::{Blacklisting, OutstandingToken};
 use simplejwt::users::conformance::{self, IdType};
@@ -95,7 +95,7 @@ fn refresh(jti: &str, next: &str, password: &str) -> SessionRefresh {
         idle: None,
         lifetime: None,
         at: NOW,
-        horizon: Horizon { refresh: later, access: later },
+        retain_until: RetainUntil { refresh: later, access: later },
     }
 }
 
@@ -109,17 +109,17 @@ async fn a_rehash_leaves_sessions_tied_to_the_password_and_a_change_does_not() {
     let site = site(database, UserTable::default(), &list, UserOptions::default()).await;
     let before = site.text("password", "alice").await.unwrap();
     let opened = store.refresh(&refresh("first", "second", &before)).await.unwrap();
-    assert_eq!(opened, Refreshing::Refreshed);
+    assert_eq!(opened, RefreshOutcome::Refreshed);
 
     let alice = site.login("alice", "correct horse").await.unwrap();
     assert_ne!(alice.password, before);
     let refreshed = store.refresh(&refresh("second", "third", &alice.password)).await.unwrap();
-    assert_eq!(refreshed, Refreshing::Refreshed);
+    assert_eq!(refreshed, RefreshOutcome::Refreshed);
 
     let other = site.hashers.encode("another").unwrap();
     site.users.set_password("alice", &other).await.unwrap();
     let refused = store.refresh(&refresh("third", "fourth", &other)).await.unwrap();
-    assert_eq!(refused, Refreshing::PasswordChanged);
+    assert_eq!(refused, RefreshOutcome::PasswordChanged);
     let fingerprint: String = site
         .raw
         .query_one("SELECT password FROM simplejwt_session WHERE id = 'first'", &[])
@@ -425,10 +425,10 @@ async fn a_nul_character_is_no_failure_of_the_database() {
     assert_eq!(store.blacklist_all(&"1\0".into(), NOW).await.unwrap(), 0);
     for (id, user_id) in [("a\0b", None), ("a", Some("1\0".into()))] {
         let end = EndSessions {
-            which: Which::One { id: id.into(), user_id },
+            which: SessionSelector::One { id: id.into(), user_id },
             reason: EndReason::Logout,
             at: NOW,
-            horizon: Horizon { refresh: NOW, access: NOW },
+            retain_until: RetainUntil { refresh: NOW, access: NOW },
         };
         assert_eq!(store.end_sessions(&end).await.unwrap(), 0, "{id:?}");
     }
@@ -589,7 +589,7 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
             assert_eq!(refused.code(), "token_not_valid");
         }
         let later = NOW + Duration::from_secs(7200);
-        let horizon = Horizon { refresh: later, access: later };
+        let retain_until = RetainUntil { refresh: later, access: later };
         let agent = format!("Browser é € {}", "日".repeat(300));
         let client = simplejwt::store::session::Client::new(Some("192.0.2.1"), Some(&agent));
         let open = simplejwt::store::session::OpenSession {
@@ -603,13 +603,13 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
             expires_at: later,
             limit: None,
             at: NOW,
-            horizon,
+            retain_until,
         };
         let _ = store.open(&open).await.unwrap();
         let mut next = refresh("first", "second", "");
         next.session.client = client;
         next.session.password = None;
-        assert_eq!(store.refresh(&next).await.unwrap(), Refreshing::Refreshed, "{encoding}");
+        assert_eq!(store.refresh(&next).await.unwrap(), RefreshOutcome::Refreshed, "{encoding}");
         let shown = store.sessions(&user.id, NOW).await.unwrap().remove(0).client;
         let expected = if encoding == "LATIN1" { "Browser é ? ?" } else { "Browser ? ? ?" };
         assert!(shown.user_agent.unwrap().starts_with(expected), "{encoding}");

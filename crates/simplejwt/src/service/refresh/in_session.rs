@@ -7,8 +7,8 @@ use crate::service::{Auth, Refreshed};
 use crate::settings::{SESSION_CLAIM, TokenClass};
 use crate::store::OutstandingToken;
 use crate::store::session::{
-    EndReason, EndSessions, NewSession, NextToken, Refreshing, SessionRefresh, SessionStore,
-    Successor, Which,
+    EndReason, EndSessions, NewSession, NextToken, RefreshOutcome, SessionRefresh, SessionSelector,
+    SessionStore, Successor,
 };
 use crate::token::{Refresh, Token};
 use crate::users::{User, password_fingerprint};
@@ -48,7 +48,7 @@ impl Auth {
         let refresh = self.with_refreshed_claims(TokenClass::Refresh, &user, refresh).await?;
         let mut attempt = self.attempt(&refresh, token, &user, &known, now)?;
         let mut outcome = sessions.refresh(&attempt.refresh).await?;
-        if outcome == Refreshing::PasswordChanged
+        if outcome == RefreshOutcome::PasswordChanged
             && let Some(user) = self.user_store()?.find(&user.id).await?
         {
             // The hash may have been rewritten, for the same password, since it was read.
@@ -62,7 +62,7 @@ impl Auth {
     async fn outcome(
         &self,
         sessions: &dyn SessionStore,
-        outcome: Refreshing,
+        outcome: RefreshOutcome,
         attempt: Attempt,
         refresh: &Token<Refresh>,
         known: &Known,
@@ -72,7 +72,7 @@ impl Auth {
         let (jti, session_id) = (asked.token.jti.as_str(), asked.session.id.as_str());
         let user_id = asked.session.user_id.as_str();
         match outcome {
-            Refreshing::Refreshed => {
+            RefreshOutcome::Refreshed => {
                 tracing::debug!(
                     event = "refresh",
                     client_address = self.client_address(),
@@ -84,7 +84,7 @@ impl Auth {
                 );
                 Ok(answer)
             }
-            Refreshing::Repeated(successor) => {
+            RefreshOutcome::Repeated(successor) => {
                 let suspicious = !successor.same_address;
                 tracing::info!(
                     event = "refresh_repeated",
@@ -98,7 +98,7 @@ impl Auth {
                 );
                 self.again(refresh, &successor, known, now)
             }
-            Refreshing::Replayed => {
+            RefreshOutcome::Replayed => {
                 tracing::warn!(
                     event = "spent_token_presented",
                     client_address = self.client_address(),
@@ -112,7 +112,7 @@ impl Auth {
                 );
                 Err(TokenError::Blacklisted.into())
             }
-            Refreshing::Reused => {
+            RefreshOutcome::Reused => {
                 tracing::warn!(
                     event = "spent_token_presented",
                     client_address = self.client_address(),
@@ -125,7 +125,7 @@ impl Auth {
                 );
                 Err(TokenError::Blacklisted.into())
             }
-            Refreshing::Blacklisted => {
+            RefreshOutcome::Blacklisted => {
                 tracing::warn!(
                     event = "blacklisted_token_presented",
                     client_address = self.client_address(),
@@ -137,7 +137,7 @@ impl Auth {
                 );
                 Err(TokenError::Blacklisted.into())
             }
-            Refreshing::Ended => {
+            RefreshOutcome::Ended => {
                 tracing::warn!(
                     event = "ended_session_presented",
                     client_address = self.client_address(),
@@ -149,7 +149,7 @@ impl Auth {
                 );
                 Err(TokenError::Blacklisted.into())
             }
-            Refreshing::Forgotten => {
+            RefreshOutcome::Forgotten => {
                 tracing::warn!(
                     event = "unregistered_token_presented",
                     client_address = self.client_address(),
@@ -162,8 +162,8 @@ impl Auth {
                 );
                 Err(TokenError::Expired.into())
             }
-            Refreshing::Foreign => Err(self.foreign(jti, session_id, user_id)),
-            Refreshing::Expired => {
+            RefreshOutcome::Foreign => Err(self.foreign(jti, session_id, user_id)),
+            RefreshOutcome::Expired => {
                 tracing::info!(
                     event = "session_expired",
                     client_address = self.client_address(),
@@ -175,7 +175,7 @@ impl Auth {
                 );
                 Err(TokenError::Expired.into())
             }
-            Refreshing::PasswordChanged => {
+            RefreshOutcome::PasswordChanged => {
                 let reason = EndReason::Password;
                 tracing::warn!(
                     event = "refresh_refused",
@@ -236,7 +236,7 @@ impl Auth {
             idle: settings.sessions.idle_lifetime,
             lifetime: settings.sessions.lifetime,
             at: now,
-            horizon: self.horizon(now),
+            retain_until: self.retain_until(now),
         };
         Ok(Attempt { refresh, answer })
     }
@@ -298,9 +298,9 @@ impl Auth {
         if reason == EndReason::User
             && let UserClaim::Id(user_id) = self.tokens.user_claim(refresh)
         {
-            let which = Which::All { user_id, except: None };
-            let horizon = self.horizon(now);
-            sessions.end_sessions(&EndSessions { which, reason, at: now, horizon }).await?;
+            let which = SessionSelector::All { user_id, except: None };
+            let retain_until = self.retain_until(now);
+            sessions.end_sessions(&EndSessions { which, reason, at: now, retain_until }).await?;
         }
         Ok(error)
     }
