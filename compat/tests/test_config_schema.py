@@ -33,11 +33,11 @@ VALUES = [
     '"uuid"', '"copy"', '"forwarded"', '"X-FORWARDED-FOR"', '"Lax"', '"cookie"', '"feed"', '"redacted"', '"refuse"', '"never"',
     '"postgres://u@h/d"', '"oracle://h/d"', '"sqlite:////srv/d"', '"argon2"', '"SlidingToken"', '"https://app.example.com"', '"warn"',
 ]  # fmt: skip
-# What is more than a form: the parser looks into strings (and lists of them), the schema doesn't.
+# What is more than a form: the parser looks into strings (numbers in quotes, too, and lists of strings), the schema doesn't.
 OF_A_FORM = ('"', '["', "[]", "{ minutes = 5")
 READ_FURTHER = {
-    "database.url", "gateway.headers", "log.level", "oauth.clients", "password.hashers", "password.max_refusal_work", "password.threads",
-    "server.allowed_origins", "server.bind", "server.body_limit", "server.header_limit", "server.prefix", "server.socket_mode",
+    "database.max_connections", "database.purge_batch", "database.url", "gateway.headers", "log.level", "oauth.clients", "password.hashers", "password.max_refusal_work", "password.threads",
+    "server.allowed_origins", "server.bind", "server.body_limit", "server.header_limit", "server.max_connections", "server.prefix", "server.socket_mode",
     "simple_jwt.audience", "simple_jwt.auth_header_types", "simple_jwt.auth_token_classes",
 }  # fmt: skip
 
