@@ -97,11 +97,7 @@ async fn page(
     Ok(feed::Asked { after, limit, at }.answer(newest, rows))
 }
 
-async fn revoked(
-    conn: &mut Conn,
-    access: &AccessClaims,
-    at: Timestamp,
-) -> Result<bool, Failure> {
+async fn revoked(conn: &mut Conn, access: &AccessClaims, at: Timestamp) -> Result<bool, Failure> {
     let user = access.user_id.as_ref().map(UserId::as_str);
     if let Some(id) = &access.session {
         let values = params! { "id" => id, "user" => user };

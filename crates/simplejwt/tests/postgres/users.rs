@@ -20,7 +20,10 @@ use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
 use simplejwt::users::password_fingerprint;
-use simplejwt::{Credentials, SessionStore as _, Timestamp, TokenStore as _, User, UserStore as _};
+use simplejwt::{
+    Credentials, RevocationFeed as _, SessionStore as _, Timestamp, TokenStore as _, User,
+    UserStore as _,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
