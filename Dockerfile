@@ -14,12 +14,12 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
 # The dependencies: a layer that stays until a manifest changes.
 COPY --from=manifests /src .
-RUN cargo build --locked --release --package simplejwt-server \
+RUN cargo build --locked --profile dist --package simplejwt-server \
     && rm -r crates xtask
 COPY . .
 # Cargo goes by the time of a file, and the sources may be older than what was compiled above.
 RUN find crates -name '*.rs' -exec touch {} + \
-    && cargo build --locked --release --package simplejwt-server
+    && cargo build --locked --profile dist --package simplejwt-server
 
 FROM debian:bookworm-slim
 # Authorities for JWK_URL and for databases with sslrootcert=system.
@@ -28,7 +28,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --create-home --home-dir /data simplejwt
-COPY --from=build /src/target/release/simplejwt /usr/local/bin/simplejwt
+COPY --from=build /src/target/dist/simplejwt /usr/local/bin/simplejwt
 USER 10001
 WORKDIR /data
 VOLUME /data

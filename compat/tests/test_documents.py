@@ -30,7 +30,7 @@ ELSEWHERE = {
     "ini": "test_deployment.py",
     "json": "shown, not to be typed",
     "nginx": "below; those of gateways.md in test_gateway.py",
-    "rust": "the library's documentation tests",
+    "rust": "the library's documentation tests, and `cargo xtask outside`",
     "sql": "crates/simplejwt-server/tests/cli/checks.rs",
     "text": "shown, not to be typed",
     "toml": "below",
@@ -169,6 +169,14 @@ def configured(place):
     (place.folder / "simplejwt.toml").write_text("\n".join(lines) + "\n")
     place.run("simplejwt migrate")
     place.run("printf %s 'correct horse battery staple' | simplejwt user add alice --password-stdin")
+
+
+@home("docs/operations.md", "In an editor")
+def in_an_editor(place, parts):
+    """What agrees with the parser is in test_config_schema.py."""
+    place.run(*parts)
+    schema = json.loads((place.folder / "simplejwt.schema.json").read_text())
+    assert "bind" in schema["properties"]["server"]["properties"]
 
 
 @home("docs/operations.md", "Backup")

@@ -29,27 +29,26 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         ["load", rest @ ..] => load::run(rest),
         ["logouts", rest @ ..] => logouts::run(rest),
         rest => {
-            let mut arguments =
-                vec!["bench", "-p", "simplejwt", "--all-features", "--benches", "--"];
+            let mut arguments = vec!["bench", "-p", "simplejwt-bench", "--benches", "--"];
             arguments.extend(rest);
             run_command(cargo(&arguments))
         }
     }
 }
 
-/// The server, built for release, on a PostgreSQL that is made for it unless there is one.
+/// The server, built as it is shipped, on a PostgreSQL that is made for it unless there is one.
 fn server(rest: &[&str]) -> Result<()> {
     let python = python::environment()?;
-    run_command(cargo(&["build", "--release", "-p", "simplejwt-server"]))?;
+    run_command(cargo(&["build", "--profile", "dist", "-p", "simplejwt-server"]))?;
     let databases = match env::var_os(POSTGRES) {
         Some(_) => None,
         None => Some(Up::anew("bench")?),
     };
-    let mut arguments = vec!["compat/bench"];
+    let mut arguments = vec!["crates/simplejwt-bench/server"];
     arguments.extend(rest);
     let mut benchmark = command(python, &arguments);
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    benchmark.env("SIMPLEJWT_BIN", target.join("release/simplejwt"));
+    benchmark.env("SIMPLEJWT_BIN", target.join("dist/simplejwt"));
     benchmark.env("SIMPLEJWT_BENCH_LOAD", this_program()?);
     if let Some(databases) = &databases {
         benchmark.envs(databases.variables()?);

@@ -1,16 +1,15 @@
 //! `cargo xtask ci`: each rule of CONTRIBUTING.md as a step that fails when it is broken.
+//!
+//! Two rows of steps run beside the others, with what those leave of the processors: one that mostly waits
+//! for downloads ([`prepare`]), and one of many small compilations ([`aside`]), which fills the
+//! pauses of the tests.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::Child;
+use anyhow::Result;
 
-use anyhow::{Context as _, Result, bail};
-
-use crate::process::{announce, cargo, command, output, root, run as run_command};
-use crate::{generate, outside, references, test};
-
-/// Pinned, so that a release of the tool can't break a build.
-const CARGO_DENY: &str = "0.20.2";
+use crate::beside::Beside;
+use crate::process::{announce, cargo, output, run as run_command};
+use crate::tools::{CARGO_DENY, CARGO_SHEAR, TYPOS};
+use crate::{api, generate, outside, package, python, references, sbom, test};
 
 /// Runs every step, the cheap ones first; the first that fails ends it.
 ///
@@ -21,7 +20,7 @@ pub(crate) fn run() -> Result<()> {
     run_command(cargo(&["fmt", "--all", "--check"]))?;
     references::check()?;
     outside::table()?;
-    let deny = CargoDeny::start()?;
+    let prepared = Beside::start_own("prepare", &["ci", "prepare"])?;
     run_command(cargo(&[
         "clippy",
         "--workspace",
@@ -31,76 +30,44 @@ pub(crate) fn run() -> Result<()> {
         "-D",
         "warnings",
     ]))?;
+    generate::check()?;
+    prepared.succeed()?;
+    let aside = Beside::start_own("aside", &["ci", "aside"])?;
+    let tested = test::run();
+    // A rule that is broken is told, whatever else is.
+    let allowed = aside.succeed();
+    tested.and(allowed)
+}
+
+/// What the tests need from elsewhere, and the rules that tools from elsewhere check.
+///
+/// # Errors
+/// It can't be had, or a rule is broken.
+pub(crate) fn prepare() -> Result<()> {
+    // Advisories are left out: they need a database from outside.
+    CARGO_DENY.run(&["check", "bans", "licenses", "sources"])?;
+    CARGO_SHEAR.run(&["--deny-warnings", "--locked", "--offline"])?;
+    TYPOS.run(&[])?;
+    sbom::check()?;
+    python::environment()?;
+    python::django_4_2().map(drop)
+}
+
+/// What is compiled apart from the tests.
+///
+/// # Errors
+/// It doesn't compile.
+pub(crate) fn aside() -> Result<()> {
     outside::compile()?;
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run_command(doc)?;
-    generate::check()?;
-    let tested = test::run();
-    // A rule that is broken is told, whatever else is.
-    let allowed = deny.check();
-    tested.and(allowed)
+    api::check()?;
+    package::check()
 }
 
 /// `Cargo.lock` fits the manifests.
 fn lock_file() -> Result<()> {
     announce("Cargo.lock fits the manifests");
     output(cargo(&["metadata", "--locked", "--format-version", "1"])).map(drop)
-}
-
-/// cargo-deny, in `.cache/tools`. Where it isn't there yet it is compiled beside the other steps,
-/// with what they leave of the processors.
-struct CargoDeny {
-    tool: PathBuf,
-    compiling: Option<Child>,
-    log: PathBuf,
-}
-
-impl CargoDeny {
-    fn start() -> Result<Self> {
-        let folder = root().join(".cache/tools");
-        let tool = folder.join("bin/cargo-deny");
-        let log = folder.join("cargo-deny.log");
-        let version = command(&tool, &["--version"]).output();
-        let current = version.is_ok_and(|output| {
-            String::from_utf8_lossy(&output.stdout)
-                .split_whitespace()
-                .any(|word| word == CARGO_DENY)
-        });
-        let mut compiling = None;
-        if !current {
-            announce("compiling cargo-deny, beside what follows");
-            fs::create_dir_all(&folder)?;
-            let said = File::create(&log)?;
-            // Its speed doesn't matter; the time to compile it does.
-            let mut install = command("nice", &["-n", "19"]);
-            install.arg(cargo(&[]).get_program());
-            install.args(["install", "--locked", "--debug", "--force", "--root"]).arg(&folder);
-            install.args(["--version", CARGO_DENY, "cargo-deny"]);
-            install.stdout(said.try_clone()?).stderr(said);
-            compiling = Some(install.spawn().context("can't start `nice`")?);
-        }
-        Ok(Self { tool, compiling, log })
-    }
-
-    /// `deny.toml` holds. Advisories are left out: they need a database from outside.
-    fn check(mut self) -> Result<()> {
-        if let Some(mut compiling) = self.compiling.take()
-            && !compiling.wait()?.success()
-        {
-            let said = fs::read_to_string(&self.log).unwrap_or_default();
-            bail!("cargo-deny can't be compiled:\n{said}");
-        }
-        run_command(command(&self.tool, &["check", "bans", "licenses", "sources"]))
-    }
-}
-
-impl Drop for CargoDeny {
-    /// Where another step has ended the run.
-    fn drop(&mut self) {
-        if let Some(compiling) = &mut self.compiling {
-            let _ = compiling.kill();
-            let _ = compiling.wait();
-        }
-    }
 }

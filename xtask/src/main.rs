@@ -1,21 +1,27 @@
 //! What CI runs, under the same names: `cargo xtask test | ci | generate | bench | services`.
 
+mod api;
 mod bench;
+mod beside;
 mod browser;
 mod ci;
 mod failover;
+mod fuzz;
 mod generate;
 mod matrix;
 mod outside;
+mod package;
 mod packages;
 mod process;
 mod programs;
 mod python;
 mod references;
+mod sbom;
 mod server;
 mod services;
 mod tally;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -27,6 +33,12 @@ commands:
   ci                   every rule of CONTRIBUTING.md, then `test`
   generate [--check]   docs/settings.md and the example configuration;
                        --check only says whether they are up to date
+  api [--write]        whether the public API is that of crates/*/api.txt; --write
+                       makes it so. `api semver` compares it with the published one
+  fuzz [TARGET] [SECONDS]
+                       what anybody may send, for as long; outside CI
+  package              each crate as it would be published
+  sbom [FILE]          what the server is made of, as CycloneDX
   outside              the library's features and the pages' programs, seen from outside
   outside sqlx         the library and sqlx in one program with SQLite; outside CI
   bench [ARGS]         the benchmarks of the library
@@ -46,6 +58,13 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => test::run(),
         ["ci"] => ci::run(),
+        // For `ci`: the rows of steps that run beside the others.
+        ["ci", "prepare"] => ci::prepare(),
+        ["ci", "aside"] => ci::aside(),
+        ["api", rest @ ..] => api::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["package"] => package::check(),
+        ["sbom", rest @ ..] => sbom::run(rest),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["services", rest @ ..] => services::run(rest),

@@ -30,6 +30,18 @@ const DJANGO_4_2: Environment = Environment {
     requirements: "compat/requirements-django42.txt",
 };
 
+/// The programs of `xtask/tools.txt`.
+const TOOLS: Environment = Environment { folder: ".cache/tools", requirements: "xtask/tools.txt" };
+
+/// The folder of the programs that `xtask/tools.txt` names.
+///
+/// # Errors
+/// As [`environment`].
+pub(crate) fn tools() -> Result<PathBuf> {
+    let python = TOOLS.make()?;
+    python.parent().map(Path::to_path_buf).context("a program lies in a folder")
+}
+
 /// The Python that has what `compat/requirements.txt` says.
 ///
 /// # Errors

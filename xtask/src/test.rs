@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 
+use crate::beside::Beside;
 use crate::browser;
 use crate::process::{cargo, command, watch};
 use crate::programs;
@@ -17,8 +18,8 @@ const CARGO_RUNS: &[&[&str]] = &[
     &["test", "--no-fail-fast", "-p", "simplejwt", "--no-default-features"],
 ];
 
-/// Two files at a time: each waits for its servers more than it computes. A file's tests share what
-/// they started.
+/// Beside cargo's tests, and two files at a time: each waits for its servers more than it computes. A
+/// file's tests share what they started.
 const PYTEST: &[&str] =
     &["-m", "pytest", "--color=no", "--numprocesses=2", "--dist=loadfile", "compat"];
 
@@ -31,10 +32,25 @@ pub(crate) fn run() -> Result<()> {
     let django_4_2 = python::django_4_2()?;
     browser::ensure()?;
     programs::require()?;
+    // Before anything runs, so that nothing is compiled while something else waits for an answer.
+    let server = server::binary();
     let databases = Up::anew("test")?;
     let variables = databases.variables()?;
     let mut tally = Tally::default();
     let mut broken = Vec::new();
+    let compat = match server {
+        Ok(server) => {
+            let mut pytest = command(python, PYTEST);
+            pytest.env("SIMPLEJWT_BIN", server).env_remove("PYTEST_ADDOPTS");
+            pytest.env("COMPAT_DJANGO42", django_4_2);
+            pytest.envs(variables.iter().cloned());
+            Some(Beside::start("compat", pytest)?)
+        }
+        Err(error) => {
+            broken.push(format!("the server can't be built: {error:#}"));
+            None
+        }
+    };
     for arguments in CARGO_RUNS {
         let mut tests = cargo(arguments);
         tests.envs(variables.iter().cloned());
@@ -42,17 +58,12 @@ pub(crate) fn run() -> Result<()> {
             broken.push(format!("cargo {}", arguments.join(" ")));
         }
     }
-    match server::binary() {
-        Ok(server) => {
-            let mut pytest = command(python, PYTEST);
-            pytest.env("SIMPLEJWT_BIN", server).env_remove("PYTEST_ADDOPTS");
-            pytest.env("COMPAT_DJANGO42", django_4_2);
-            pytest.envs(variables.iter().cloned());
-            if !watch(pytest, |line| tally.pytest_line(line))? {
-                broken.push("python -m pytest compat".into());
-            }
+    if let Some(compat) = compat {
+        let (succeeded, said) = compat.end()?;
+        said.lines().for_each(|line| tally.pytest_line(line));
+        if !succeeded {
+            broken.push("python -m pytest compat".into());
         }
-        Err(error) => broken.push(format!("the server can't be built: {error:#}")),
     }
 
     drop(databases);

@@ -11,12 +11,11 @@ use simplejwt::sql::manage::ManageUsers;
 use simplejwt::users::password::HashingPool;
 use simplejwt::web::axum::{PlainPathsLayer, RouterOptions, not_found, router_with};
 use simplejwt::web::cors::AllowedOriginsLayer;
-use simplejwt::web::endpoint::Authentication;
 use simplejwt::{Auth, Clock as _, KeySet, SessionStore, SystemClock, Tokens};
 use tower::Layer as _;
 
 use crate::claims::ConfiguredClaims;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::database::{self, Database, hashing_pool};
 use crate::failure::{Failure, chain};
 use crate::front;
@@ -205,10 +204,7 @@ fn options(config: &Config) -> RouterOptions {
         prefix: server.prefix.clone(),
         append_slash: server.append_slash,
         demo: server.demo,
-        authentication: match server.authentication {
-            config::Authentication::User => Authentication::User,
-            config::Authentication::Stateless => Authentication::Stateless,
-        },
+        authentication: server.authentication,
         username_field: config.users.username_field.clone(),
         body_limit: server.body_limit,
         gateway: config.gateway.clone(),

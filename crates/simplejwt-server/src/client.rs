@@ -96,7 +96,7 @@ mod tests {
 
     /// What a client sends in front is its own affair.
     #[test]
-    fn a_clients_part_that_is_no_text_costs_the_proxys_part_nothing() {
+    fn a_clients_part_that_is_no_text_costs_the_proxies_part_nothing() {
         for field in [&b"\xff, 192.0.2.1"[..], b"\xe9\x80, a\xc3, 192.0.2.1", b"\t\xff,192.0.2.1 "]
         {
             assert_eq!(seen(ProxyHeader::XForwardedFor, &[field], 1), "192.0.2.1");

@@ -14,6 +14,7 @@ mod explain;
 mod feed;
 mod flush;
 mod late;
+mod may_migrate;
 pub mod migrate;
 mod parameters;
 #[cfg(target_os = "linux")]

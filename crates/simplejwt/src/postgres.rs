@@ -17,6 +17,7 @@ mod feed;
 mod flush;
 mod late;
 pub(crate) mod lookup;
+mod may_migrate;
 pub mod migrate;
 mod parameters;
 mod pooler;

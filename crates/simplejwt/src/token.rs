@@ -5,8 +5,8 @@ mod length;
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::claims::{self, Claims, UserClaim};
 use crate::clock::{Clock, SystemClock, Timestamp};
@@ -76,7 +76,7 @@ pub struct Tokens {
 
 struct Inner {
     settings: Settings,
-    keys: KeySet,
+    keys: RwLock<Arc<KeySet>>,
     clock: Arc<dyn Clock>,
     /// `aud` and `iss` as JSON, ready to be written.
     overrides: Vec<(&'static str, String)>,
@@ -119,6 +119,7 @@ impl Tokens {
             overrides.extend(written.raw(name).map(|json| (name, json.to_owned())));
         }
         let told_of_length = AtomicI64::new(i64::MIN);
+        let keys = RwLock::new(Arc::new(keys));
         Ok(Self { inner: Arc::new(Inner { settings, keys, clock, overrides, told_of_length }) })
     }
 
@@ -127,9 +128,39 @@ impl Tokens {
         &self.inner.settings
     }
 
-    /// The keys.
-    pub fn keys(&self) -> &KeySet {
-        &self.inner.keys
+    /// The keys that are in use now.
+    pub fn keys(&self) -> Arc<KeySet> {
+        Arc::clone(&self.inner.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Uses other keys from now on, here and in every clone. Each signature is made and each token
+    /// verified with the old set or with the new one, never with some of both. The settings keep what
+    /// they say of keys.
+    ///
+    /// Tokens of a key that the new set doesn't verify are invalid at once:
+    /// [`KeySet::also_verify`] keeps them good.
+    ///
+    /// ```
+    /// use simplejwt::{Access, Algorithm, KeySet, Settings, SigningKey, Tokens};
+    ///
+    /// let tokens = Tokens::new(Settings {
+    ///     signing_key: Some("a secret of at least thirty-two bytes".into()),
+    ///     ..Settings::default()
+    /// })?;
+    /// let before = tokens.encode(&tokens.issue::<Access>("1"))?;
+    ///
+    /// let new = SigningKey::from_secret(Algorithm::Hs256, b"another one of thirty-two bytes or more")?;
+    /// let old = tokens.keys().verifying().to_vec();
+    /// let both = old.into_iter().try_fold(KeySet::new(new.clone()), KeySet::also_verify)?;
+    /// tokens.replace_keys(both);
+    /// assert!(tokens.decode::<Access>(&before).is_ok());
+    ///
+    /// tokens.replace_keys(KeySet::new(new));
+    /// assert!(tokens.decode::<Access>(&before).is_err());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn replace_keys(&self, keys: KeySet) {
+        *self.inner.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
     /// The current moment, by the clock the tokens are checked against.
@@ -266,17 +297,15 @@ impl Tokens {
     /// made; [`Error::TokenTooLong`] for one that would be longer than any that is taken
     /// ([`MAX_TOKEN_BYTES`]).
     pub fn encode<T: TokenType>(&self, token: &Token<T>) -> Result<String, Error> {
-        if self.inner.keys.signing().is_none() {
+        let keys = self.keys();
+        if keys.signing().is_none() {
             return Err(Error::CannotSign);
         }
         let overrides: Vec<_> =
             self.inner.overrides.iter().map(|(name, json)| (*name, json.as_str())).collect();
         let payload = token.claims.to_json_with(&overrides);
-        let encoded = self
-            .inner
-            .keys
-            .sign_compact(payload.as_bytes())
-            .map_err(|error| Error::Signing(error.into()))?;
+        let encoded =
+            keys.sign_compact(payload.as_bytes()).map_err(|error| Error::Signing(error.into()))?;
         if encoded.len() > MAX_TOKEN_BYTES {
             return Err(self.too_long(token, encoded.len()));
         }
@@ -297,7 +326,7 @@ impl Tokens {
     /// The first half of [`decode`](Self::decode): what PyJWT checks. Whether the token is
     /// blacklisted is asked between the halves, as upstream does.
     pub(crate) fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
-        let payload = self.inner.keys.verify_compact(token).map_err(|_| TokenError::Invalid)?;
+        let payload = self.keys().verify_compact(token).map_err(|_| TokenError::Invalid)?;
         let claims = Claims::parse(payload)?;
         let settings = &self.inner.settings;
         claims.check_registered(settings, now)?;

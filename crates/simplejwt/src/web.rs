@@ -61,8 +61,9 @@ pub use error_shape::{ErrorCode, ErrorShape, Refusal};
 pub use object::Json;
 use object::{object, texts};
 
-/// The headers that Django's middleware puts on every answer.
-const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
+/// The headers that Django's middleware (`SecurityMiddleware`, `XFrameOptionsMiddleware`) puts on every
+/// answer, for answers that an application makes itself. Those of this library have them.
+pub const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),

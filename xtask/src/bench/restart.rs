@@ -83,9 +83,9 @@ fn program() -> Result<PathBuf> {
     if let Some(program) = env::var_os("SIMPLEJWT_BIN") {
         return Ok(program.into());
     }
-    run_command(cargo(&["build", "--release", "-p", "simplejwt-server"]))?;
+    run_command(cargo(&["build", "--profile", "dist", "-p", "simplejwt-server"]))?;
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    Ok(target.join("release/simplejwt"))
+    Ok(target.join("dist/simplejwt"))
 }
 
 /// What all connections count together.

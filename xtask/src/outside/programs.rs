@@ -10,8 +10,8 @@ use super::{Folder, PACKAGE, profiles};
 use crate::process::{announce, root};
 
 /// The pages, and how many programs there are at least.
-const PAGES: [(&str, usize); 2] =
-    [("crates/simplejwt/README.md", 4), ("crates/simplejwt-actix/README.md", 1)];
+const PAGES: [(&str, usize); 3] =
+    [("README.md", 1), ("crates/simplejwt/README.md", 4), ("crates/simplejwt-actix/README.md", 1)];
 
 /// Lines for `Cargo.toml`, and the program that goes with them.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! `simplejwt config check|print|example`
+//! `simplejwt config check|print|example|schema`
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use simplejwt::sql::check::Severity;
 
 use crate::cli;
-use crate::config::{Loaded, example};
+use crate::config::{Loaded, example, schema};
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::{app, beside_django, output, telemetry};
@@ -14,6 +14,7 @@ use crate::{app, beside_django, output, telemetry};
 pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode, Failure> {
     match command {
         cli::Config::Example => output::print(&example::example())?,
+        cli::Config::Schema => output::print(&schema::text())?,
         cli::Config::Print => output::print(&example::effective(&super::load(file)?))?,
         cli::Config::Check => {
             let loaded = super::load(file)?;

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde_json::Value;
 
-use super::value::shown;
+use simplejwt::settings::value::shown;
 
 /// What the path of a Unix socket is behind.
 pub(crate) const UNIX: &str = "unix:";

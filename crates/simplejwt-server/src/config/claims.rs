@@ -1,11 +1,15 @@
 //! `[claims]`: what goes into tokens beyond what the flows put there.
 
 use serde_json::{Map, Value};
+use simplejwt::Settings;
+use simplejwt::settings::value::{shown, text};
 use simplejwt::sql::table::UserTable;
 
-use super::Config;
-use super::item::{Item, Shown, item};
-use super::value::{choice, shown, text};
+use super::form::{Form, Member};
+use super::item::Shown::{Default as Def, Example};
+use super::item::{Idle, Section, other, whole_table, word};
+use super::toml_text::{toml_key, toml_of};
+use super::users::Users;
 
 /// The claims that are added at login, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,47 +41,65 @@ pub(crate) enum OnRefresh {
     Recompute,
 }
 
-pub(crate) const TABLE: &str = "claims";
+/// One claim's value.
+const SOURCE: Form = Form::OneOf(&[
+    Form::Text,
+    Form::Table(&[Member::required("column", "A column of the users' table.", Form::Text)]),
+    Form::Table(&[Member::required("groups", "The names of the user's groups.", Form::True)]),
+    Form::Table(&[Member::required("permissions", "The user's permissions.", Form::True)]),
+    Form::Table(&[Member::required("value", "The same for everybody.", Form::Anything)]),
+]);
 
-pub(crate) static ITEMS: &[Item] = &[
-    item(
-        "users",
+/// In `[users]`, since `[claims]` has no names of ours.
+pub(super) static ON_REFRESH: Section<Claims> = Section {
+    table: "users",
+    about: "",
+    items: &[word(
         "claims_on_refresh",
         "SIMPLEJWT_CLAIMS_ON_REFRESH",
-        Shown::Default("\"copy\""),
+        Def("\"copy\""),
         "What a refresh does with the claims of [claims]: \"copy\" takes them over as they were at \
          login, as upstream does, \"recompute\" reads them again.",
-        |c, v| {
-            let choices = [("copy", OnRefresh::Copy), ("recompute", OnRefresh::Recompute)];
-            c.claims.on_refresh = choice(v, &choices)?;
-            Ok(())
-        },
-    ),
-    Item {
-        whole_table: true,
-        ..item(
-            TABLE,
+        &[
+            ("copy", |s| s.on_refresh = OnRefresh::Copy),
+            ("recompute", |s| s.on_refresh = OnRefresh::Recompute),
+        ],
+    )],
+    idle: &[Idle {
+        names: &["claims_on_refresh"],
+        when: |s| s.on_refresh == OnRefresh::Recompute && s.added.is_empty(),
+        why: "[claims] is empty",
+    }],
+};
+
+pub(super) static SECTION: Section<Claims> = Section {
+    table: "claims",
+    about: "What goes into tokens beside the user's id; claims_on_refresh is in [users].",
+    items: &[whole_table(
+        lines,
+        other(
             "",
             "SIMPLEJWT_CLAIMS",
-            Shown::Example(
+            Example(
                 "email = \"email\"\n\
                  roles = { groups = true }\n\
                  permissions = { permissions = true }\n\
                  tenant = { value = \"acme\" }",
             ),
             "Each name is a claim's, its value a column of the users' table, or a table that says \
-             what else: { groups = true } for the names of the user's groups, \
-             { permissions = true } for what user.get_all_permissions() has in Django, \
-             { value = … } for a constant. Everybody who gets a token can read its claims. In the \
-             environment, in place of the whole table: a JSON object of the same form, or \
-             claim=column,claim=column.",
-            |c, v| {
-                c.claims.added = added(v)?;
+             what else: { groups = true } for the names of the user's groups, { permissions = true \
+             } for what user.get_all_permissions() has in Django, { value = … } for a constant. \
+             Everybody who gets a token can read its claims. In the environment, in place of the \
+             whole table: a JSON object of the same form, or claim=column,claim=column.",
+            Form::Map { names: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", values: &SOURCE },
+            |s, v| {
+                s.added = added(v)?;
                 Ok(())
             },
-        )
-    },
-];
+        ),
+    )],
+    idle: &[],
+};
 
 /// The claims that a value of the configuration describes.
 pub(crate) fn added(value: &Value) -> Result<Vec<(String, Source)>, String> {
@@ -137,7 +159,7 @@ fn source(value: &Value) -> Result<Source, String> {
             ("value", constant) => Ok(Source::Constant(constant.clone())),
             _ => Err(format!("is a table with {name}: {FORMS}")),
         },
-        _ => Err(format!("is a table of {} things: {FORMS}", described.len())),
+        _ => Err(format!("is a table of {} entries: {FORMS}", described.len())),
     }
 }
 
@@ -156,10 +178,9 @@ impl Claims {
 }
 
 /// What is wrong with the claims, given all other settings.
-pub(super) fn problems(config: &Config) -> Vec<String> {
-    let settings = &config.settings;
+pub(super) fn problems(claims: &Claims, users: &Users, settings: &Settings) -> Vec<String> {
     let reserved = settings.reserved_claims();
-    let users = UserTable { password: config.users.password.clone(), ..UserTable::default() };
+    let users = UserTable { password: users.password.clone(), ..UserTable::default() };
     let problem = |(name, source): &(String, Source)| {
         let registered = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
         if *name == settings.user_id_claim {
@@ -186,22 +207,21 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
             }
         }
     };
-    let claims = config.claims.added.iter();
-    claims.filter_map(problem).map(|problem| format!("[claims]: {problem}")).collect()
+    claims.added.iter().filter_map(problem).map(|problem| format!("[claims]: {problem}")).collect()
 }
 
 /// The claims as lines of TOML.
-pub(super) fn lines(value: &Value) -> Vec<String> {
+fn lines(value: &Value) -> Vec<String> {
     let line = |(name, source): (String, Source)| {
-        let name = super::example::toml_key(&name);
+        let name = toml_key(&name);
         let value = match source {
-            Source::Column(column) => super::example::toml_of(&Value::String(column)),
+            Source::Column(column) => toml_of(&Value::String(column)),
             Source::Groups => "{ groups = true }".to_owned(),
             Source::Permissions => "{ permissions = true }".to_owned(),
             // TOML has no null, and nothing that stands for it in the middle of a constant.
             Source::Constant(Value::Null) => "{ value = \"\" }".to_owned(),
             Source::Constant(constant) => {
-                format!("{{ value = {} }}", super::example::toml_of(&constant))
+                format!("{{ value = {} }}", toml_of(&constant))
             }
         };
         format!("{name} = {value}")
@@ -229,9 +249,9 @@ mod tests {
         assert_eq!(one(json!({"value": [1, null]})), Ok(Source::Constant(json!([1, null]))));
         for (value, told) in [
             (json!(""), "is empty"),
-            (json!(7), "is 7, not a text"),
-            (json!({}), "0 things"),
-            (json!({"groups": true, "value": 1}), "2 things"),
+            (json!(7), "is 7, not a string"),
+            (json!({}), "0 entries"),
+            (json!({"groups": true, "value": 1}), "2 entries"),
             (json!({"groups": false}), "leave the claim out"),
             (json!({"groups": "staff"}), "a table with groups"),
             (json!({"grops": true}), "a table with grops"),

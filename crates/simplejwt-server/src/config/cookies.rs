@@ -1,19 +1,22 @@
-//! How tokens travel: the settings of `[cookies]`, and who may ask from another origin.
+//! How tokens travel: `[cookies]`, and who may ask from another origin (in `[server]`).
 
 use std::net::IpAddr;
 
 use http::Uri;
 use serde_json::Value;
+use simplejwt::Settings;
+use simplejwt::settings::value::{list, text};
 use simplejwt::settings::{SameSite, Transport};
 
-use super::Config;
+use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
-use super::item::{Item, item};
-use super::value::{boolean, choice, list, text};
+use super::item::{Section, other, switch, word};
+use super::server::Server;
 
-pub(super) static ITEMS: &[Item] = &[
-    item(
-        "server",
+pub(super) static ORIGINS: Section<Settings> = Section {
+    table: "server",
+    about: "",
+    items: &[other(
         "allowed_origins",
         "SIMPLEJWT_ALLOWED_ORIGINS",
         Def("[]"),
@@ -22,96 +25,98 @@ pub(super) static ITEMS: &[Item] = &[
          with cookies their requests are not taken for forged. Apps and extensions have schemes of \
          their own: \"capacitor://localhost\", \"tauri://localhost\", \"chrome-extension://ID\". \
          \"https://*.example.com\" is every sub-domain, at any depth, and not the domain itself.",
-        |c, v| {
+        Form::Texts,
+        |s, v| {
             if is_null(v) {
                 return Err(
-                    "holds \"null\", which every page of a file or a sandbox sends: serve \
-                            the page, and write where from"
+                    "contains \"null\", the origin of every local file and sandboxed page: serve \
+                     the page from a server, and write its origin"
                         .into(),
                 );
             }
-            list(v).map(|origins| c.settings.allowed_origins = origins)
+            list(v).map(|origins| s.allowed_origins = origins)
         },
-    ),
-    item(
-        "cookies",
-        "transport",
-        "SIMPLEJWT_TRANSPORT",
-        Def("\"header\""),
-        "How tokens travel: \"header\" as upstream, the access token in the authorization header \
-         and issued tokens in bodies; \"cookie\" in cookies that no script can read, and in no \
-         body; \"both\" by either.",
-        |c, v| {
-            let choices = [
-                ("header", Transport::Header),
-                ("cookie", Transport::Cookie),
-                ("both", Transport::Both),
-            ];
-            c.settings.transport = choice(v, &choices)?;
-            Ok(())
-        },
-    ),
-    item(
-        "cookies",
-        "access_name",
-        "SIMPLEJWT_COOKIE_ACCESS_NAME",
-        Example("\"__Host-access\""),
-        "The name of the access token's cookie. Default: \"access\" with the prefix that fits.",
-        |c, v| text(v).map(|name| c.settings.cookies.access_name = Some(name)),
-    ),
-    item(
-        "cookies",
-        "refresh_name",
-        "SIMPLEJWT_COOKIE_REFRESH_NAME",
-        Example("\"__Secure-refresh\""),
-        "The name of the refresh token's cookie. Default: \"refresh\" with the prefix that fits: \
-         __Host- with refresh_path = \"/\", which no other host can set.",
-        |c, v| text(v).map(|name| c.settings.cookies.refresh_name = Some(name)),
-    ),
-    item(
-        "cookies",
-        "secure",
-        "SIMPLEJWT_COOKIE_SECURE",
-        Def("true"),
-        "Whether browsers send them over HTTPS alone; they take localhost for that.",
-        |c, v| boolean(v).map(|on| c.settings.cookies.secure = on),
-    ),
-    item(
-        "cookies",
-        "same_site",
-        "SIMPLEJWT_COOKIE_SAME_SITE",
-        Def("\"lax\""),
-        "Which pages they are sent from: \"strict\" those of this site, \"lax\" also when a link \
-         leads here, \"none\" all; the latter for allowed_origins on another site.",
-        |c, v| {
-            let choices =
-                [("strict", SameSite::Strict), ("lax", SameSite::Lax), ("none", SameSite::None)];
-            c.settings.cookies.same_site = choice(v, &choices)?;
-            Ok(())
-        },
-    ),
-    item(
-        "cookies",
-        "domain",
-        "SIMPLEJWT_COOKIE_DOMAIN",
-        Example("\"example.com\""),
-        "The domain whose hosts they are sent to. Default: this host alone.",
-        |c, v| text(v).map(|domain| c.settings.cookies.domain = Some(domain)),
-    ),
-    item(
-        "cookies",
-        "refresh_path",
-        "SIMPLEJWT_COOKIE_REFRESH_PATH",
-        Example("\"/api/token/\""),
-        "The path that the refresh token's cookie is sent to, as the browser sees it: where a \
-         proxy changes paths. Default: the prefix of the token endpoints.",
-        |c, v| text(v).map(|path| c.settings.cookies.refresh_path = Some(path)),
-    ),
-];
+    )],
+    idle: &[],
+};
+
+pub(super) static SECTION: Section<Settings> = Section {
+    table: "cookies",
+    about: "Tokens in cookies, for browsers.",
+    items: &[
+        word(
+            "transport",
+            "SIMPLEJWT_TRANSPORT",
+            Def("\"header\""),
+            "How tokens travel: \"header\" as upstream, the access token in the authorization \
+             header and issued tokens in bodies; \"cookie\" in cookies that no script can read, \
+             and in no body; \"both\" by either.",
+            &[
+                ("header", |s| s.transport = Transport::Header),
+                ("cookie", |s| s.transport = Transport::Cookie),
+                ("both", |s| s.transport = Transport::Both),
+            ],
+        ),
+        other(
+            "access_name",
+            "SIMPLEJWT_COOKIE_ACCESS_NAME",
+            Example("\"__Host-access\""),
+            "The name of the access token's cookie. Default: \"access\" with the prefix that fits.",
+            Form::Text,
+            |s, v| text(v).map(|name| s.cookies.access_name = Some(name)),
+        ),
+        other(
+            "refresh_name",
+            "SIMPLEJWT_COOKIE_REFRESH_NAME",
+            Example("\"__Secure-refresh\""),
+            "The name of the refresh token's cookie. Default: \"refresh\" with the prefix that \
+             fits: __Host- with refresh_path = \"/\", which no other host can set.",
+            Form::Text,
+            |s, v| text(v).map(|name| s.cookies.refresh_name = Some(name)),
+        ),
+        switch(
+            "secure",
+            "SIMPLEJWT_COOKIE_SECURE",
+            Def("true"),
+            "Whether browsers send them over HTTPS alone; they take localhost for that.",
+            |s| &mut s.cookies.secure,
+        ),
+        word(
+            "same_site",
+            "SIMPLEJWT_COOKIE_SAME_SITE",
+            Def("\"lax\""),
+            "Which pages they are sent from: \"strict\" those of this site, \"lax\" also when a \
+             link leads here, \"none\" all; the latter for allowed_origins on another site.",
+            &[
+                ("strict", |s| s.cookies.same_site = SameSite::Strict),
+                ("lax", |s| s.cookies.same_site = SameSite::Lax),
+                ("none", |s| s.cookies.same_site = SameSite::None),
+            ],
+        ),
+        other(
+            "domain",
+            "SIMPLEJWT_COOKIE_DOMAIN",
+            Example("\"example.com\""),
+            "The domain whose hosts they are sent to. Default: this host alone.",
+            Form::Text,
+            |s, v| text(v).map(|domain| s.cookies.domain = Some(domain)),
+        ),
+        other(
+            "refresh_path",
+            "SIMPLEJWT_COOKIE_REFRESH_PATH",
+            Example("\"/api/token/\""),
+            "The path that the refresh token's cookie is sent to, as the browser sees it: where a \
+             proxy changes paths. Default: the prefix of the token endpoints.",
+            Form::Text,
+            |s, v| text(v).map(|path| s.cookies.refresh_path = Some(path)),
+        ),
+    ],
+    idle: &[],
+};
 
 /// What of the cookies browsers won't keep, as far as the configuration tells.
-pub(super) fn warnings(config: &Config) -> Vec<String> {
-    let (settings, bind) = (&config.settings, config.server.bind.as_str());
+pub(super) fn warnings(settings: &Settings, server: &Server) -> Vec<String> {
+    let bind = server.bind.as_str();
     let cookies = &settings.cookies;
     if !settings.transport.has_cookies() {
         return Vec::new();
@@ -120,7 +125,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     let address = bind.rsplit_once(':').map_or(bind, |(host, _)| host);
     let bound = unbracketed(address).parse::<IpAddr>().ok();
     let is_local = bound.map_or(address == "localhost", |address| address.is_loopback());
-    if cookies.secure && !is_local && config.server.num_proxies == 0 {
+    if cookies.secure && !is_local && server.num_proxies == 0 {
         warnings.push(format!(
             "the cookies are Secure and {bind} is reached over plain HTTP unless a proxy is in \
              front: browsers keep them from https:// and from localhost alone. Put a proxy with a \
@@ -145,7 +150,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
                  same_site = \"{}\" in [cookies] its requests carry no cookies. Set same_site = \
                  \"none\", which needs HTTPS, or set transport = \"both\" and let it send the \
                  authorization header",
-                word(cookies.same_site)
+                spelt(cookies.same_site)
             ));
             continue;
         }
@@ -170,17 +175,17 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
         .map(|(_, uri)| site_at_most(uri.host().unwrap_or_default()));
     let first = sites.next();
     if sites.any(|other| Some(other) != first) {
-        let same_site = word(cookies.same_site);
+        let same_site = spelt(cookies.same_site);
         warnings.push(format!(
-            "allowed_origins are of several sites, and with same_site = \"{same_site}\" in [cookies] \
-             browsers keep and send cookies for pages of this server's own site alone: set \
-             same_site = \"none\", which needs HTTPS"
+            "allowed_origins are of several sites, and with same_site = \"{same_site}\" in \
+             [cookies] browsers keep and send cookies for pages of this server's own site alone: \
+             set same_site = \"none\", which needs HTTPS"
         ));
     }
     warnings
 }
 
-/// Whether the origin `null` is in a list, which would be taken for a word for nothing.
+/// Whether the origin `null` is in a list, which the list would refuse as a word for no value.
 fn is_null(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(|item| item == "null"),
@@ -189,7 +194,7 @@ fn is_null(value: &Value) -> bool {
     }
 }
 
-fn word(same_site: SameSite) -> &'static str {
+fn spelt(same_site: SameSite) -> &'static str {
     match same_site {
         SameSite::Strict => "strict",
         SameSite::Lax => "lax",

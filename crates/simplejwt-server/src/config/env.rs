@@ -7,9 +7,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::item::{self, Item};
+use super::list::{self, Setting};
 use super::suggest::nearest;
-use super::{Found, Given, Layer, file, foreign, simple_jwt};
+use super::value_file::from_file;
+use super::{Found, Given, Layer, dictionary, foreign};
 
 /// Upstream's dictionary as JSON.
 const DICTIONARY: &str = "SIMPLE_JWT";
@@ -42,9 +43,9 @@ impl Environment {
     pub(crate) fn serving_only(&self) -> Self {
         let mut kept = self.clone();
         kept.0.retain(|name, _| {
-            item::all().any(|item| {
+            list::all().any(|item| {
                 item.env == name
-                    && matches!(item.table, "server" | "tls" | "log" | "gateway" | "oauth")
+                    && matches!(item.table(), "server" | "tls" | "log" | "gateway" | "oauth")
             })
         });
         kept
@@ -52,7 +53,7 @@ impl Environment {
 
     /// Whether a variable says which database is meant.
     pub(crate) fn names_database(&self) -> bool {
-        item::all().filter(|item| item.names_database()).any(|item| {
+        list::all().filter(|item| item.names_database()).any(|item| {
             self.0.contains_key(item.env) || self.0.contains_key(&format!("{}_FILE", item.env))
         })
     }
@@ -62,7 +63,7 @@ impl Environment {
             .get(name)
             .map(|value| {
                 value.to_str().ok_or_else(|| {
-                    format!("the environment variable {name} is not UTF-8: write it anew")
+                    format!("the environment variable {name} is not UTF-8: set it again")
                 })
             })
             .transpose()
@@ -87,7 +88,7 @@ pub(super) fn read(environment: &Environment, found: &mut Found) -> Vec<Layer> {
         }
     };
     let mut single = Layer::new();
-    for item in item::all() {
+    for item in list::all() {
         match variable(item, environment, &mut found.warnings) {
             Ok(given) => single.extend(given.map(|given| (item, given))),
             Err(problem) => found.problems.push(problem),
@@ -117,7 +118,7 @@ fn dictionary(text: &str, found: &mut Found) -> Layer {
     let origin = format!("environment variable {DICTIONARY}");
     let problem = match serde_json::from_str(text) {
         Ok(Value::Object(dictionary)) => {
-            return simple_jwt::read(&dictionary, &origin, &mut found.problems);
+            return dictionary::read(&dictionary, &origin, &mut found.problems);
         }
         Ok(_) => format!("{origin} is not a JSON object: write {{\"ALGORITHM\": …}}"),
         // serde_json's message names the place, never the content.
@@ -144,13 +145,13 @@ fn is_python(text: &str) -> bool {
 }
 
 fn variable(
-    item: &Item,
+    item: Setting,
     environment: &Environment,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Given>, String> {
     let value = environment.text(item.env)?;
     let file_name = format!("{}_FILE", item.env);
-    let file = if item.from_file { environment.text(&file_name)? } else { None };
+    let file = if item.file.is_some() { environment.text(&file_name)? } else { None };
     match (value, file) {
         (Some(_), Some(_)) => {
             Err(format!("environment: both {} and {file_name} are set: unset one", item.env))
@@ -159,7 +160,7 @@ fn variable(
             value: value.into(),
             origin: format!("environment variable {}", item.env),
         })),
-        (None, Some(path)) => file::from_file(item, Path::new(path), warnings)
+        (None, Some(path)) => from_file(&item, Path::new(path), warnings)
             .map(Some)
             .map_err(|problem| format!("environment: {file_name}: {problem}")),
         (None, None) => Ok(None),
@@ -169,8 +170,8 @@ fn variable(
 /// Our prefix on a name that means nothing may be a slip, or somebody else's: Kubernetes makes such
 /// names for a service called `simplejwt`, and scripts for their own use. So it is a warning.
 fn unknown(environment: &Environment, warnings: &mut Vec<String>) {
-    let from_file = item::all().filter(|item| item.from_file);
-    let mut known: Vec<String> = item::all().map(|item| item.env.to_owned()).collect();
+    let from_file = list::all().filter(|item| item.file.is_some());
+    let mut known: Vec<String> = list::all().map(|item| item.env.to_owned()).collect();
     known.extend(from_file.map(|item| format!("{}_FILE", item.env)));
     known.push(CONFIG_FILE.to_owned());
     for name in environment.0.keys().filter(|name| name.starts_with(PREFIX)) {
@@ -181,7 +182,7 @@ fn unknown(environment: &Environment, warnings: &mut Vec<String>) {
             continue;
         }
         // The setting with its table in the name: SIMPLEJWT_SESSIONS_LIFETIME
-        let by_path = item::all().find(|item| {
+        let by_path = list::all().find(|item| {
             let path = item.path().replace('.', "_");
             name.strip_prefix(PREFIX).is_some_and(|name| name.eq_ignore_ascii_case(&path))
         });

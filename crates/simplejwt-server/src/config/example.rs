@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::database_url::redacted;
-use super::item::{self, Item, Shown, TABLES};
-use super::{Loaded, claims};
+use super::Loaded;
+use super::item::Shown;
+use super::list::{self, Setting};
+use super::toml_text::toml_of;
 
 const HEAD: &str = "\
 # Configuration of simplejwt. Every line that is commented out shows the default, or an example
@@ -30,27 +31,27 @@ const HEAD: &str = "\
 /// Every setting with its documentation, commented out.
 pub(crate) fn example() -> String {
     let mut text = HEAD.to_owned();
-    for (table, about) in TABLES {
+    for (table, about) in list::tables() {
         // Writing to a string can't fail, here and below.
         let _ = writeln!(text, "\n# {about}\n[{table}]");
-        for item in item::of_table(table) {
+        for item in list::of_table(table) {
             let _ = write!(text, "\n{}", entry(item));
         }
     }
     text
 }
 
-fn entry(item: &Item) -> String {
+fn entry(item: Setting) -> String {
     let mut text = String::new();
     for line in wrapped(item.doc, 96) {
         let _ = writeln!(text, "# {line}");
     }
     let _ = writeln!(text, "# Environment: {}", item.env);
-    let (Shown::Default(shown) | Shown::Example(shown)) = item.shown;
-    if item.from_file {
+    let shown = item.shown.text();
+    if item.file.is_some() {
         let _ = writeln!(text, "#{}_file = \"{}\"", item.name, item.name.replace('_', "-"));
     }
-    if item.whole_table {
+    if item.is_table() {
         for line in shown.lines() {
             let _ = writeln!(text, "#{line}");
         }
@@ -79,69 +80,32 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 /// What is in effect, and where each value came from. Secrets are left out.
 pub(crate) fn effective(loaded: &Loaded) -> String {
     let mut text = String::new();
-    for (table, _) in TABLES {
+    for (table, _) in list::tables() {
         let _ = writeln!(text, "{}[{table}]", if text.is_empty() { "" } else { "\n" });
-        for item in item::of_table(table) {
-            let _ = match (loaded.given.get(&item.path()), item.shown) {
-                (Some(given), _) if item.whole_table => {
-                    let lines = claims::lines(&given.value);
-                    lines.iter().try_for_each(|line| writeln!(text, "{line} # {}", given.origin))
-                }
-                (None, _) if item.whole_table => writeln!(text, "# none"),
-                (Some(given), _) if item.secret => {
+        for item in list::of_table(table) {
+            let _ = match (loaded.given.get(&item.path()), item.shown, item.lines) {
+                (Some(given), _, Some(lines)) => lines(&given.value)
+                    .iter()
+                    .try_for_each(|line| writeln!(text, "{line} # {}", given.origin)),
+                (None, _, Some(_)) => writeln!(text, "# none"),
+                (Some(given), _, None) if item.secret => {
                     writeln!(text, "{} = \"(secret)\" # {}", item.name, given.origin)
                 }
-                (Some(given), _) => {
-                    let shown = match &given.value {
-                        Value::String(url) if item.path() == "database.url" => {
-                            toml_of(&Value::String(redacted(url)))
-                        }
-                        value => toml_of(value),
+                (Some(given), _, None) => {
+                    let shown = match (&given.value, item.redact) {
+                        (Value::String(url), Some(redact)) => toml_of(&redact(url).into()),
+                        (value, _) => toml_of(value),
                     };
                     writeln!(text, "{} = {shown} # {}", item.name, given.origin)
                 }
-                (None, Shown::Default(default)) => {
+                (None, Shown::Default(default), None) => {
                     writeln!(text, "{} = {default} # default", item.name)
                 }
-                (None, Shown::Example(_)) => writeln!(text, "#{} is not set", item.name),
+                (None, Shown::Example(_), None) => writeln!(text, "#{} is not set", item.name),
             };
         }
     }
     text
-}
-
-/// A name as the key of a line.
-pub(super) fn toml_key(name: &str) -> String {
-    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if !name.is_empty() && name.bytes().all(is_bare) {
-        return name.to_owned();
-    }
-    toml_of(&Value::String(name.to_owned()))
-}
-
-/// A value as TOML, on one line. TOML has no null: the empty text stands for it.
-pub(super) fn toml_of(value: &Value) -> String {
-    match value {
-        Value::Null => "\"\"".to_owned(),
-        Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(toml_of).collect();
-            format!("[{}]", items.join(", "))
-        }
-        Value::Object(members) => {
-            let members: Vec<_> = members
-                .iter()
-                .map(|(name, value)| format!("{} = {}", toml_key(name), toml_of(value)))
-                .collect();
-            format!("{{ {} }}", members.join(", "))
-        }
-        Value::String(text) => toml::Value::String(text.clone())
-            .to_string()
-            .lines()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-            .join("\\n"),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -170,20 +134,20 @@ mod tests {
 
     #[test]
     fn every_default_shown_is_the_default() {
-        for item in item::all() {
-            let Shown::Default(default) = item.shown else { continue };
+        for item in list::all() {
+            let Some(default) = item.default() else { continue };
             let table: toml::Table = format!("value = {default}").parse().unwrap();
             let value = serde_json::to_value(&table["value"]).unwrap();
             let mut config = Config::default();
-            (item.set)(&mut config, &value).unwrap();
+            item.set(&mut config, &value).unwrap();
             assert_eq!(config, Config::default(), "{} = {default}", item.path());
         }
     }
 
     #[test]
     fn every_setting_is_documented_and_named_once() {
-        let mut paths: Vec<_> = item::all().map(Item::path).collect();
-        let mut variables: Vec<_> = item::all().map(|item| item.env).collect();
+        let mut paths: Vec<_> = list::all().map(Setting::path).collect();
+        let mut variables: Vec<_> = list::all().map(|item| item.env).collect();
         for names in [paths.len(), variables.len()] {
             assert!(names > 50);
         }
@@ -199,9 +163,9 @@ mod tests {
             variables.len()
         });
         assert_eq!(all, distinct);
-        for item in item::all() {
+        for item in list::all() {
             assert!(item.doc.ends_with('.'), "{}", item.path());
-            assert!(TABLES.iter().any(|(table, _)| *table == item.table));
+            assert!(list::tables().any(|(table, _)| table == item.table()));
         }
     }
 

@@ -2,9 +2,9 @@
 //! what to write in their place.
 
 use serde_json::Value;
+use simplejwt::settings::value::shown;
 
-use super::simple_jwt;
-use super::value::shown;
+use super::dictionary;
 
 /// What to write in place of a name that isn't one of ours, as the end of a sentence that names it.
 pub(super) fn instead(name: &str, value: &Value) -> Option<String> {
@@ -27,12 +27,12 @@ pub(super) fn instead(name: &str, value: &Value) -> Option<String> {
         ));
     }
     // `JWT_ALGORITHM`, as in djangorestframework-jwt.
-    let known = upper.strip_prefix("JWT_").filter(|rest| simple_jwt::is_name(rest))?;
+    let known = upper.strip_prefix("JWT_").filter(|rest| dictionary::is_name(rest))?;
     Some(format!("write {known}"))
 }
 
 /// Variables of Django's origins that are set for another program, with ours unset.
-pub(super) const ORIGINS: &str = "write them into allowed_origins in [server], or into \
+pub(super) const ORIGINS: &str = "list them in allowed_origins in [server], or in \
                                   SIMPLEJWT_ALLOWED_ORIGINS, which is CORS and CSRF";
 /// Where those may stand.
 pub(super) const OF_ORIGINS: [&str; 2] = ["CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS"];
@@ -54,7 +54,7 @@ const NAMES: &[(&[&str], &str)] = &[
             "ACCESS_TOKEN_EXPIRATION",
             "JWT_EXPIRATION_DELTA",
         ],
-        "write ACCESS_TOKEN_LIFETIME, a number of seconds or a text such as \"15m\"",
+        "write ACCESS_TOKEN_LIFETIME, a number of seconds or a string such as \"15m\"",
     ),
     (
         &[
@@ -65,7 +65,7 @@ const NAMES: &[(&[&str], &str)] = &[
             "REFRESH_TOKEN_EXPIRATION",
             "JWT_REFRESH_EXPIRATION_DELTA",
         ],
-        "write REFRESH_TOKEN_LIFETIME, a number of seconds or a text such as \"7d\"",
+        "write REFRESH_TOKEN_LIFETIME, a number of seconds or a string such as \"7d\"",
     ),
     (
         &["JWT_AUTH_HEADER_PREFIX", "AUTH_HEADER_PREFIX", "TOKEN_PREFIX"],

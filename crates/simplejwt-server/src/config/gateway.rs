@@ -1,48 +1,59 @@
-//! The settings of `[gateway]`.
+//! `[gateway]`: what `authenticate/` tells a gateway.
 
 use serde_json::Value;
+use simplejwt::settings::value::shown;
 use simplejwt::web::endpoint::{Authentication, GatewayOptions};
 
+use super::form::Form;
 use super::item::Shown::Default as Def;
-use super::item::{Item, item};
-use super::value::{choice, shown};
+use super::item::{Section, other, word};
 
-pub(super) static ITEMS: &[Item] = &[
-    item(
-        "gateway",
-        "authentication",
-        "SIMPLEJWT_GATEWAY_AUTHENTICATION",
-        Def("\"user\""),
-        "What authenticate/ goes by: \"user\" looks at the user's row with each request, so that \
-         inactive users are refused, \"stateless\" goes by the token alone.",
-        |c, v| {
-            let choices =
-                [("user", Authentication::User), ("stateless", Authentication::Stateless)];
-            c.gateway = std::mem::take(&mut c.gateway).with_authentication(choice(v, &choices)?);
-            Ok(())
-        },
-    ),
-    item(
-        "gateway",
-        "headers",
-        "SIMPLEJWT_GATEWAY_HEADERS",
-        Def("{}"),
-        "Claims in headers of authenticate/'s answer beside X-Auth-User, as in { \"X-Auth-Email\" \
-         = \"email\" }; percent-encoded where they aren't ASCII. As an environment variable: a JSON \
-         object.",
-        |c, v| {
-            // Those of another source are replaced, not added to.
-            let authentication = c.gateway.authentication();
-            let mut options = GatewayOptions::default().with_authentication(authentication);
-            for (header, claim) in pairs(v)? {
-                options =
-                    options.with_header(&header, &claim).map_err(|e| format!("is wrong: {e}"))?;
-            }
-            c.gateway = options;
-            Ok(())
-        },
-    ),
-];
+/// Names of headers, and what isn't empty.
+const HEADERS: Form = Form::Map { names: "^[A-Za-z0-9-]+$", values: &Form::Matching(".") };
+
+pub(super) static SECTION: Section<GatewayOptions> = Section {
+    table: "gateway",
+    about: "What authenticate/ tells a gateway: nginx, Traefik, Caddy, Envoy.",
+    items: &[
+        word(
+            "authentication",
+            "SIMPLEJWT_GATEWAY_AUTHENTICATION",
+            Def("\"user\""),
+            "What authenticate/ goes by: \"user\" looks at the user's row with each request, so \
+             that inactive users are refused, \"stateless\" goes by the token alone.",
+            &[
+                ("user", |s| by(s, Authentication::User)),
+                ("stateless", |s| by(s, Authentication::Stateless)),
+            ],
+        ),
+        other(
+            "headers",
+            "SIMPLEJWT_GATEWAY_HEADERS",
+            Def("{}"),
+            "Claims in headers of authenticate/'s answer beside X-Auth-User, as in { \
+             \"X-Auth-Email\" = \"email\" }; percent-encoded where they aren't ASCII. As an \
+             environment variable: a JSON object.",
+            Form::OrJson(&HEADERS),
+            |s, v| {
+                // Those of another source are replaced, not added to.
+                let authentication = s.authentication();
+                let mut options = GatewayOptions::default().with_authentication(authentication);
+                for (header, claim) in pairs(v)? {
+                    options = options
+                        .with_header(&header, &claim)
+                        .map_err(|e| format!("is wrong: {e}"))?;
+                }
+                *s = options;
+                Ok(())
+            },
+        ),
+    ],
+    idle: &[],
+};
+
+fn by(options: &mut GatewayOptions, authentication: Authentication) {
+    *options = std::mem::take(options).with_authentication(authentication);
+}
 
 /// Header and claim: a table, or a JSON object as text.
 fn pairs(value: &Value) -> Result<Vec<(String, String)>, String> {

@@ -5,7 +5,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::telemetry::LOUDEST_DEPENDENCY;
 
 /// The levels, from few lines to many.
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+pub(super) const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// Python's words that Rust hasn't.
 const PYTHONS: [(&str, &str); 3] = [("warning", "warn"), ("critical", "error"), ("fatal", "error")];
@@ -94,7 +94,7 @@ fn directive(text: &str) -> Result<String, String> {
             if is_target(text) { format!("; for a module {text}=debug") } else { String::new() };
         return word(text)
             .map(str::to_owned)
-            .ok_or_else(|| format!("is {text:?}, which is no level: {HOW}{hint}"));
+            .ok_or_else(|| format!("is {text:?}, which is not a level: {HOW}{hint}"));
     };
     let (target, level) = (target.trim(), level.trim());
     if !is_target(target) {
@@ -106,7 +106,7 @@ fn directive(text: &str) -> Result<String, String> {
     }
     match word(level) {
         Some(word) => Ok(format!("{target}={word}")),
-        None => Err(format!("has {level:?} for {target}, which is no level: {HOW}")),
+        None => Err(format!("has {level:?} for {target}, which is not a level: {HOW}")),
     }
 }
 
@@ -173,11 +173,11 @@ mod tests {
             ("verbose", "error, warn, info, debug or trace"),
             ("", "is empty"),
             (",", "is empty"),
-            ("20", "no level"),
-            ("None", "no level"),
+            ("20", "not a level"),
+            ("None", "not a level"),
             ("simplejwt", "simplejwt=debug"),
             ("info,simplejwt=verbose", "\"verbose\" for simplejwt"),
-            ("simplejwt=", "no level"),
+            ("simplejwt=", "not a level"),
             ("simple_jwt=debug", "nothing is logged"),
             ("simplejwt::reqest=info", "nothing is logged"),
             ("simplejwt::axum=info", "nothing is logged"),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use simplejwt::settings::NOT_APPLICABLE;
 
-use super::item::Item;
+use super::list::Setting;
 use super::*;
 
 /// Of every type and spelling, for every setting.
@@ -60,9 +60,9 @@ fn values() -> Vec<Value> {
     ]
 }
 
-fn by_this_program(item: &Item, value: &Value) -> Option<Settings> {
+fn by_this_program(item: Setting, value: &Value) -> Option<Settings> {
     let mut config = Config::default();
-    (item.set)(&mut config, value).ok()?;
+    item.set(&mut config, value).ok()?;
     Some(config.settings)
 }
 
@@ -73,7 +73,7 @@ fn by_the_library(dictionary: Value) -> Option<Settings> {
 #[test]
 fn each_setting_of_the_dictionary_takes_and_refuses_the_same_values() {
     let mut taken = 0;
-    for item in simple_jwt::ITEMS {
+    for item in list::of_table("simple_jwt") {
         for value in values() {
             let here = by_this_program(item, &value);
             let upper = item.name.to_ascii_uppercase();
@@ -87,15 +87,19 @@ fn each_setting_of_the_dictionary_takes_and_refuses_the_same_values() {
     assert!(taken > 150, "only {taken} values changed anything");
 }
 
+fn in_tables(item: &Setting) -> bool {
+    matches!(item.table(), "sessions" | "cookies") || item.path() == "server.allowed_origins"
+}
+
 /// In the library they are tables within the dictionary; null there is a default, and what is
 /// too short is found by `Settings::validate`.
 #[test]
 fn the_tables_take_the_same_values() {
     let mut taken = 0;
-    for item in sessions::ITEMS.iter().chain(cookies::ITEMS) {
+    for item in list::all().filter(in_tables) {
         for value in values() {
             let Some(here) = by_this_program(item, &value) else { continue };
-            let dictionary = match (item.table, item.name) {
+            let dictionary = match (item.table(), item.name) {
                 ("server", name) | ("cookies", name @ "transport") => json!({ name: value }),
                 (table, name) => json!({ table: { name: value } }),
             };
@@ -130,7 +134,7 @@ fn names_that_are_no_settings_are_taken_and_refused_alike() {
             let dictionary = json!({ name: value });
             let mut problems = Vec::new();
             let Value::Object(members) = &dictionary else { continue };
-            let layer = simple_jwt::read(members, "here", &mut problems);
+            let layer = dictionary::read(members, "here", &mut problems);
             assert!(layer.is_empty(), "{name}");
             let there = by_the_library(dictionary.clone());
             assert_eq!(there.is_some(), problems.is_empty(), "{dictionary}: {problems:?}");

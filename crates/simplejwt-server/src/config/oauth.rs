@@ -1,38 +1,54 @@
-//! The settings of `[oauth]`: the clients that may revoke and introspect tokens.
+//! `[oauth]`: the clients that may revoke and introspect tokens.
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+use simplejwt::settings::value::text;
 use simplejwt::web::endpoint::{OAuthClient, OAuthClients};
 
-use super::file::read_secret;
+use super::form::{Form, Member};
 use super::item::Shown::Example;
-use super::item::{Item, item};
+use super::item::{FileHolds, Section, other, secret};
 use super::suggest::did_you_mean;
-use super::value::text;
+use super::value_file::read_secret;
 
-const NAMES: [&str; 4] = ["id", "secret", "secret_file", "secret_sha256"];
 const FORM: &str = "a list of tables with id and secret, secret_file or secret_sha256";
 
-pub(super) static ITEMS: &[Item] = &[Item {
-    secret: true,
-    from_file: true,
-    ..item(
-        "oauth",
-        "clients",
-        "SIMPLEJWT_OAUTH_CLIENTS",
-        Example("[{ id = \"billing\", secret_file = \"billing-secret\" }]"),
-        "Clients that may use revoke/ (RFC 7009) and introspect/ (RFC 7662); without any, these \
-         aren't there. Each, also as a table [[oauth.clients]], has an id and either its secret \
-         (32 characters or more), the file that holds it, or in secret_sha256 its SHA-256 in hex. \
-         As an environment variable, and in a file of its own: the same list in JSON.",
-        |c, v| {
-            let clients = clients(v)?;
-            c.oauth_clients = OAuthClients::new(clients).map_err(|e| format!("are wrong: {e}"))?;
-            Ok(())
-        },
-    )
-}];
+const CLIENT: [Member; 4] = [
+    Member::required("id", "Its name, without a colon.", Form::Text),
+    Member::one_of("secret", "Its secret, of 32 characters or more.", Form::Matching("^.{32}"))
+        .secret(),
+    Member::one_of("secret_file", "The file that holds its secret.", Form::SecretPath),
+    Member::one_of(
+        "secret_sha256",
+        "The SHA-256 of its secret, in hex.",
+        Form::Matching("^[0-9A-Fa-f]{64}$"),
+    ),
+];
+
+pub(super) static SECTION: Section<OAuthClients> = Section {
+    table: "oauth",
+    about: "Who may use revoke/ (RFC 7009) and introspect/ (RFC 7662).",
+    items: &[secret(
+        FileHolds::Text,
+        other(
+            "clients",
+            "SIMPLEJWT_OAUTH_CLIENTS",
+            Example("[{ id = \"billing\", secret_file = \"billing-secret\" }]"),
+            "Clients that may use revoke/ (RFC 7009) and introspect/ (RFC 7662); without any, \
+             these aren't there. Each, also as a table [[oauth.clients]], has an id and either its \
+             secret (32 characters or more), the file that holds it, or in secret_sha256 its \
+             SHA-256 in hex. As an environment variable, and in a file of its own: the same list \
+             in JSON.",
+            Form::OrJson(&Form::List(&Form::Table(&CLIENT))),
+            |s, v| {
+                *s = OAuthClients::new(clients(v)?).map_err(|e| format!("are wrong: {e}"))?;
+                Ok(())
+            },
+        ),
+    )],
+    idle: &[],
+};
 
 fn clients(value: &Value) -> Result<Vec<OAuthClient>, String> {
     match value {
@@ -48,9 +64,10 @@ fn clients(value: &Value) -> Result<Vec<OAuthClient>, String> {
 
 fn client(value: &Value) -> Result<OAuthClient, String> {
     let table = value.as_object().ok_or_else(|| format!("is not {FORM}"))?;
+    let names = CLIENT.iter().map(|member| member.name);
     for name in table.keys() {
-        if !NAMES.contains(&name.as_str()) {
-            let hint = did_you_mean(name, NAMES);
+        if !names.clone().any(|known| known == name) {
+            let hint = did_you_mean(name, names);
             return Err(format!("has a client with {name}, which means nothing{hint}"));
         }
     }
@@ -59,13 +76,13 @@ fn client(value: &Value) -> Result<OAuthClient, String> {
     let secret = |name| match table.get(name) {
         None => Ok(None),
         Some(Value::String(secret)) => Ok(Some(secret.as_str())),
-        Some(_) => Err(format!("has in {name} of the client {id:?} what is no text")),
+        Some(_) => Err(format!("has a {name} for the client {id:?} that is not a string")),
     };
     let client = match (secret("secret")?, secret("secret_file")?, secret("secret_sha256")?) {
         (Some(secret), None, None) => OAuthClient::new(&id, secret),
         (None, None, Some(hash)) => {
             let hash = from_hex(hash).ok_or_else(|| {
-                format!("has in secret_sha256 of the client {id:?} what is not 64 hex digits")
+                format!("has a secret_sha256 for the client {id:?} that is not 64 hex digits")
             })?;
             OAuthClient::with_hash(&id, hash)
         }
@@ -94,23 +111,4 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
     let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
     bytes.try_into().ok()
-}
-
-/// The paths of the secrets' files, to be made absolute, and looked at.
-pub(super) fn secret_files(value: &mut Value) -> impl Iterator<Item = &mut String> {
-    let tables = value.as_array_mut().map(Vec::as_mut_slice).unwrap_or_default();
-    tables.iter_mut().filter_map(|table| {
-        let file =
-            table.as_object_mut().and_then(|table: &mut Map<_, _>| table.get_mut("secret_file"));
-        match file {
-            Some(Value::String(path)) => Some(path),
-            _ => None,
-        }
-    })
-}
-
-/// Whether a secret stands in the value itself.
-pub(super) fn holds_secret(value: &Value) -> bool {
-    let tables = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    tables.iter().any(|table| table.get("secret").is_some())
 }

@@ -1,10 +1,177 @@
-//! What the settings of `[password]` mean together.
+//! `[password]`: how passwords are hashed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use simplejwt::users::password::{Hasher, Rehash};
+use simplejwt::settings::value::{count, duration, list};
+use simplejwt::users::password::{
+    DEFAULT_MAX_REFUSAL_WORK, Hasher, Parameters, PoolOptions, Rehash,
+};
 
-use super::{Given, Password};
+use super::form::{Form, Unit};
+use super::given::Given;
+use super::hashers::hashers;
+use super::item::Shown::{Default as Def, Example};
+use super::item::{Range, Section, number, other, word};
+
+/// How passwords are hashed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Password {
+    pub(crate) hashers: Vec<Hasher>,
+    pub(crate) parameters: Parameters,
+    /// Which stored hashes a login makes anew; none: that hangs on who made the table.
+    pub(crate) rehash: Option<Rehash>,
+    /// How long a refused login computes at most.
+    pub(crate) max_refusal_work: Duration,
+    pub(crate) pool: PoolOptions,
+}
+
+impl Default for Password {
+    fn default() -> Self {
+        Self {
+            hashers: Hasher::DJANGO_DEFAULT.to_vec(),
+            parameters: Parameters::default(),
+            rehash: None,
+            max_refusal_work: DEFAULT_MAX_REFUSAL_WORK,
+            pool: PoolOptions::default(),
+        }
+    }
+}
+
+pub(super) static SECTION: Section<Password> = Section {
+    table: "password",
+    about: "How passwords are hashed.",
+    items: &[
+        other(
+            "hashers",
+            "PASSWORD_HASHERS",
+            Def("[\"pbkdf2_sha256\", \"pbkdf2_sha1\", \"argon2\", \"bcrypt_sha256\", \"scrypt\"]"),
+            "Django's PASSWORD_HASHERS, as names or class paths: the first makes new hashes, all \
+             are accepted. As an environment variable: a JSON list.",
+            Form::Texts,
+            |s, v| {
+                s.hashers = hashers(&list(v)?)?;
+                if s.hashers.is_empty() {
+                    return Err("is empty: name at least one hasher".into());
+                }
+                Ok(())
+            },
+        ),
+        word(
+            "rehash",
+            "SIMPLEJWT_PASSWORD_REHASH",
+            Example("\"never\""),
+            "Which stored hashes a login makes anew: \"never\"; \"stronger\", those that took less \
+             work than new ones; \"always\", as Django does, those of another algorithm or cost, \
+             be it more or less. Default: \"always\" where `hashers` or a cost is set here; if \
+             neither is, \"stronger\" in a table that nobody but `simplejwt migrate` made, and \
+             \"never\" in every other: whoever owns the table decides what a hash costs.",
+            &[
+                ("never", |s| s.rehash = Some(Rehash::Never)),
+                ("stronger", |s| s.rehash = Some(Rehash::Stronger)),
+                ("always", |s| s.rehash = Some(Rehash::Always)),
+            ],
+        ),
+        other(
+            "max_refusal_work",
+            "SIMPLEJWT_PASSWORD_MAX_REFUSAL_WORK",
+            Def("\"1s\""),
+            "How long a refused login computes at most, as the time of one processor: so that \
+             names can't be told from strangers by the time, each refusal takes as much work as \
+             the costliest hash in the table. Never less than one new hash. At most 60 seconds.",
+            Form::Duration { zero: true, most: Some(60) },
+            |s, v| {
+                let time = duration(v)?;
+                if time > Duration::from_secs(60) {
+                    return Err("is more than 60 seconds: write \"1s\"".into());
+                }
+                s.max_refusal_work = time;
+                Ok(())
+            },
+        ),
+        number(
+            "pbkdf2_iterations",
+            "SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS",
+            Def("1000000"),
+            "Iterations of new pbkdf2 hashes; Django 5.2 has 1,000,000.",
+            Range::ANY,
+            |s, v| count(v).map(|n| s.parameters.pbkdf2_iterations = n),
+        ),
+        number(
+            "argon2_time_cost",
+            "SIMPLEJWT_PASSWORD_ARGON2_TIME_COST",
+            Def("2"),
+            "Passes of new argon2 hashes.",
+            Range::ANY,
+            |s, v| count(v).map(|n| s.parameters.argon2.time_cost = n),
+        ),
+        number(
+            "argon2_memory_cost",
+            "SIMPLEJWT_PASSWORD_ARGON2_MEMORY_COST",
+            Def("102400"),
+            "Memory of new argon2 hashes, in KiB.",
+            Range::ANY.of(Unit::Kibibytes),
+            |s, v| count(v).map(|n| s.parameters.argon2.memory_cost = n),
+        ),
+        number(
+            "argon2_parallelism",
+            "SIMPLEJWT_PASSWORD_ARGON2_PARALLELISM",
+            Def("8"),
+            "Lanes of new argon2 hashes.",
+            Range::ANY,
+            |s, v| count(v).map(|n| s.parameters.argon2.parallelism = n),
+        ),
+        number(
+            "bcrypt_rounds",
+            "SIMPLEJWT_PASSWORD_BCRYPT_ROUNDS",
+            Def("12"),
+            "Rounds of new bcrypt hashes, as a power of two.",
+            Range::ANY,
+            |s, v| count(v).map(|n| s.parameters.bcrypt_rounds = n),
+        ),
+        number(
+            "scrypt_work_factor",
+            "SIMPLEJWT_PASSWORD_SCRYPT_WORK_FACTOR",
+            Def("16384"),
+            "The work factor of new scrypt hashes, a power of two.",
+            Range::ANY,
+            |s, v| count(v).map(|n| s.parameters.scrypt.work_factor = n),
+        ),
+        number(
+            "scrypt_block_size",
+            "SIMPLEJWT_PASSWORD_SCRYPT_BLOCK_SIZE",
+            Def("8"),
+            "The block size of new scrypt hashes.",
+            Range::ANY,
+            |s, v| count(v).map(|n| s.parameters.scrypt.block_size = n),
+        ),
+        number(
+            "scrypt_parallelism",
+            "SIMPLEJWT_PASSWORD_SCRYPT_PARALLELISM",
+            Def("5"),
+            "The parallelism of new scrypt hashes.",
+            Range::ANY,
+            |s, v| count(v).map(|n| s.parameters.scrypt.parallelism = n),
+        ),
+        number(
+            "threads",
+            "SIMPLEJWT_PASSWORD_THREADS",
+            Example("2"),
+            "Passwords hashed at the same time. Default: as many as there are processors.",
+            Range::between(1, 1024),
+            |s, v| count(v).map(|n| s.pool.threads = n),
+        ),
+        number(
+            "queue",
+            "SIMPLEJWT_PASSWORD_QUEUE",
+            Def("256"),
+            "Logins that may wait for a hashing thread; one more is answered with 503.",
+            Range::ANY,
+            |s, v| count(v).map(|n| s.pool.waiting = n),
+        ),
+    ],
+    idle: &[],
+};
 
 /// The costs, and the hashers whose new hashes they are of.
 const COSTS: [(&str, &[Hasher]); 8] = [

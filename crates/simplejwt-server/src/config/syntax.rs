@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::value::is_no_value;
+use simplejwt::settings::value::is_no_value;
 
 /// The sentence for what the parser couldn't read, with the line.
 pub(super) fn explain(text: &str, error: &toml::de::Error) -> String {
@@ -70,9 +70,7 @@ fn hint(line: &str) -> Option<String> {
     let (name, value) = line.split_once('=')?;
     let (name, value) = (name.trim(), value.split(" #").next()?.trim().trim_end_matches(','));
     if is_no_value(value) {
-        return Some(format!(
-            "{name} is {value}: leave the line out, TOML has no word for nothing"
-        ));
+        return Some(format!("{name} is {value}: leave the line out, TOML has no null"));
     }
     match value {
         "" => return Some(format!("{name} has no value")),
@@ -93,7 +91,7 @@ fn hint(line: &str) -> Option<String> {
     }
     let is_bare = |first: char| first.is_alphanumeric() || "/.:*".contains(first);
     if value.starts_with(is_bare) && !value.contains('"') {
-        return Some(format!("{name} is a text without quotation marks: write {name} = \"…\""));
+        return Some(format!("{name} is a string without quotation marks: write {name} = \"…\""));
     }
     None
 }

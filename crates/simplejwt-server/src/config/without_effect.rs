@@ -1,11 +1,10 @@
-//! Settings that are good by themselves and do nothing beside the others.
+//! Settings that are good by themselves and do nothing beside the others. What does nothing beside
+//! another of its own section stands there.
 
 use std::collections::BTreeMap;
 
-use simplejwt::settings::{Revocation, Transport};
-
-use super::item::{self, Item};
-use super::{Config, DatabaseUrl, Given, OnRefresh, level};
+use super::list::{self, Config, Setting};
+use super::{Given, level};
 
 /// Settings, when they do nothing, and what to do about it.
 struct Rule {
@@ -22,35 +21,9 @@ const RULES: &[Rule] = &[
               authentication in [gateway]",
     },
     Rule {
-        settings: &["log.requests"],
-        idle: |c| c.log.requests && !level::shows_requests(&c.log.level),
-        why: "level leaves out what requests are logged at: add simplejwt::request=info to it",
-    },
-    Rule {
-        settings: &["database.busy_timeout"],
-        idle: |c| matches!(c.database.url, Some(DatabaseUrl::Postgres(_) | DatabaseUrl::Mysql(_))),
-        why: "it is for SQLite: write operation_timeout",
-    },
-    Rule {
-        settings: &[
-            "database.max_connections",
-            "database.connect_timeout",
-            "database.wait_timeout",
-            "database.operation_timeout",
-        ],
-        idle: |c| matches!(c.database.url, Some(DatabaseUrl::Sqlite(_))),
-        why: "SQLite has no server: for locks write busy_timeout",
-    },
-    Rule {
         settings: &["database.purge_interval", "database.purge_batch", "database.purge_cascade"],
         idle: |c| !c.settings.token_blacklist,
         why: "no token is registered: set token_blacklist = true in [simple_jwt]",
-    },
-    Rule {
-        settings: &["database.purge_batch"],
-        idle: |c| c.database.purge_interval.is_none(),
-        why: "purge_interval is 0: remove one of them, and give `simplejwt token flush-expired` \
-              its --batch",
     },
     Rule {
         settings: &["users.allow_inactive_login"],
@@ -58,44 +31,9 @@ const RULES: &[Rule] = &[
         why: "CHECK_USER_IS_ACTIVE refuses them: set it to false, too",
     },
     Rule {
-        settings: &["users.claims_on_refresh"],
-        idle: |c| c.claims.on_refresh == OnRefresh::Recompute && c.claims.added.is_empty(),
-        why: "[claims] is empty",
-    },
-    Rule {
         settings: &["simple_jwt.update_last_login"],
         idle: |c| c.settings.update_last_login && c.users.last_login.is_none(),
         why: "last_login in [users] names no column",
-    },
-    Rule {
-        settings: &["simple_jwt.verifying_key"],
-        idle: |c| c.settings.algorithm.is_symmetric(),
-        why: "an HMAC is verified with SIGNING_KEY: choose an RS, PS, ES or EdDSA algorithm",
-    },
-    Rule {
-        settings: &["simple_jwt.auth_header_types", "simple_jwt.auth_header_name"],
-        idle: |c| c.settings.transport == Transport::Cookie,
-        why: "with transport = \"cookie\" no header is read: write \"both\"",
-    },
-    Rule {
-        settings: &["simple_jwt.revoke_token_claim"],
-        idle: |c| !c.settings.check_revoke_token,
-        why: "CHECK_REVOKE_TOKEN is off",
-    },
-    Rule {
-        settings: &["simple_jwt.allow_weak_key"],
-        idle: |c| !c.settings.algorithm.is_symmetric(),
-        why: "it is for HMAC secrets",
-    },
-    Rule {
-        settings: &["sessions.at_limit"],
-        idle: |c| c.settings.sessions.max_per_user.is_none(),
-        why: "there is no limit: write max_per_user",
-    },
-    Rule {
-        settings: &["sessions.feed_lost", "sessions.feed_max_age", "sessions.feed_max_entries"],
-        idle: |c| c.settings.sessions.revocation != Revocation::Feed,
-        why: "there is no feed: write revocation = \"feed\"",
     },
     Rule {
         settings: &["sessions.enabled"],
@@ -106,14 +44,15 @@ const RULES: &[Rule] = &[
 
 /// A sentence for each setting that was given another value than its default and does nothing.
 pub(super) fn warnings(config: &Config, given: &BTreeMap<String, Given>) -> Vec<String> {
-    let told = |rule: &Rule, path: &&str| {
-        let given = given.get(*path)?;
-        let item = item::all().find(|item| item.path() == **path)?;
-        (!is_default(item, given))
-            .then(|| format!("{}: {} does nothing, since {}", given.origin, item.label(), rule.why))
+    let between = RULES.iter().filter(|rule| (rule.idle)(config)).flat_map(|rule| {
+        rule.settings.iter().filter_map(|path| Some((list::by_path(path)?, rule.why)))
+    });
+    let told = |(setting, why): (Setting, &str)| {
+        let given = given.get(&setting.path())?;
+        (!is_default(setting, given))
+            .then(|| format!("{}: {} does nothing, since {why}", given.origin, setting.label()))
     };
-    let idle = RULES.iter().filter(|rule| (rule.idle)(config));
-    let idle = idle.flat_map(|rule| rule.settings.iter().filter_map(move |path| told(rule, path)));
+    let idle = list::idle(config).into_iter().chain(between).filter_map(told);
     idle.chain(quieter(config, given)).collect()
 }
 
@@ -130,9 +69,9 @@ fn quieter(config: &Config, given: &BTreeMap<String, Given>) -> Option<String> {
 }
 
 /// What says what is so anyway is no mistake.
-fn is_default(item: &Item, given: &Given) -> bool {
+fn is_default(setting: Setting, given: &Given) -> bool {
     let mut config = Config::default();
-    (item.set)(&mut config, &given.value).is_ok() && config == Config::default()
+    setting.set(&mut config, &given.value).is_ok() && config == Config::default()
 }
 
 #[cfg(test)]
@@ -243,7 +182,7 @@ mod tests {
     #[test]
     fn every_rule_names_settings_that_there_are() {
         for path in RULES.iter().flat_map(|rule| rule.settings) {
-            assert!(item::all().any(|item| item.path() == *path), "{path}");
+            assert!(list::by_path(path).is_some(), "{path}");
         }
     }
 

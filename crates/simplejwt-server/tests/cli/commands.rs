@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use crate::support::process::{run, run_with_input, stderr, stdout};
+use crate::support::process::{run, run_with_input, simplejwt, stderr, stdout};
 use tempfile::TempDir;
 
 const SECRET: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
@@ -160,8 +160,7 @@ fn a_file_that_django_would_take_for_another_is_3_and_none_is_made() {
             &["serve"],
         ] {
             let environment = [SECRET, ("DATABASE_URL", url.as_str())];
-            let output =
-                process::simplejwt(args, &environment).current_dir(&directory).output().unwrap();
+            let output = simplejwt(args, &environment).current_dir(&directory).output().unwrap();
             let said = stderr(&output);
             assert_eq!(output.status.code(), Some(3), "{args:?}: {said}");
             let both = [root.display().to_string(), here.display().to_string()];

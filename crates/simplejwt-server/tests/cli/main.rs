@@ -6,5 +6,6 @@ mod checks;
 mod commands;
 mod first_steps;
 mod names;
+mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::databases::Kind;
-use crate::support::process::{Response, Server, head, run, stderr, stdout};
+use crate::support::process::{PATIENCE, Response, Server, head, run, stderr, stdout};
 use crate::support::site::{PASSWORD, Site};
 
 fn site(settings: &[(&str, &str)]) -> Site {
@@ -200,7 +200,7 @@ fn the_oldest_of_too_many_bodies_gives_way() {
 fn answers_that_nobody_reads_end_their_connection() {
     let site = site(&[("SIMPLEJWT_WRITE_TIMEOUT", "200ms")]);
     let mut stream = site.servers[0].connect();
-    stream.set_write_timeout(Some(process::PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
     let requests = "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000);
     let error = loop {
         if let Err(error) = stream.write_all(requests.as_bytes()) {
@@ -255,7 +255,7 @@ fn the_time_of_draining_comes_to_an_end_and_the_keyboard_doesnt_wait() {
 }
 
 #[test]
-fn what_a_client_writes_costs_the_proxys_part_of_forwarded_headers_nothing() {
+fn what_a_client_writes_costs_the_proxies_part_of_forwarded_headers_nothing() {
     for (header, field) in [
         ("X-Forwarded-For", &b"X-Forwarded-For: \xe9, 192.0.2.7"[..]),
         ("Forwarded", b"Forwarded: for=\"\xe9, for=\"192.0.2.7:99\";proto=https"),

@@ -137,9 +137,7 @@ impl Check<'_> {
         let asked = SystemClock.now().as_micros();
         let row = row.ok_or(Failure::Shape)?;
         let account: String = column(&row, 0)?;
-        let (name, host) = account.rsplit_once('@').unwrap_or((&account, "%"));
-        let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
-        self.account = format!("{}@{}", quoted(name), quoted(host));
+        self.account = spelt(&account);
         self.database = column(&row, 1)?;
         self.is_read_only = column::<i64>(&row, 2)? != 0;
         for (at, name) in [(3, "max_connections"), (4, "max_user_connections")] {
@@ -486,4 +484,11 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         statements.extend(sessions::statements(is_live));
     }
     statements
+}
+
+/// An account as GRANT spells it.
+pub(super) fn spelt(account: &str) -> String {
+    let (name, host) = account.rsplit_once('@').unwrap_or((account, "%"));
+    let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
+    format!("{}@{}", quoted(name), quoted(host))
 }

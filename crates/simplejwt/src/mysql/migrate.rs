@@ -15,10 +15,10 @@ use std::time::Duration;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Row, params};
 
-use super::MysqlDatabase;
 use super::database::{Failure, attempt, column};
 use super::datetime::datetime;
 use super::schema::{self, exact_collation};
+use super::{MysqlDatabase, may_migrate};
 use crate::clock::Timestamp;
 use crate::logging::with_causes;
 use crate::sql::sample::MADE_USERS;
@@ -57,7 +57,7 @@ pub(super) const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migr
 const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES (:name, :at) \
     ON DUPLICATE KEY UPDATE applied_at = :at";
 const IS_RECORDED: &str = "SELECT 1 FROM simplejwt_migrations WHERE name = :name";
-const RECORD_NAME: &str = "simplejwt_migrations";
+pub(super) const RECORD_NAME: &str = "simplejwt_migrations";
 /// The lock's name, in SQL. Locks are the server's, not the database's, hence the name in it.
 const LOCK_NAME: &str = "CONCAT('simplejwt.', LEFT(SHA2(DATABASE(), 256), 32))";
 
@@ -157,6 +157,7 @@ async fn run(
     // Planned with the lock held: another process may have been quicker.
     let steps = steps(conn, users).await?;
     if !steps.is_empty() {
+        may_migrate::check(conn, &steps).await?;
         conn.query_drop(RECORD_TABLE).await.map_err(Failure::from)?;
     }
     for step in steps {

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::PostgresDatabase;
-use super::schema;
+use super::{PostgresDatabase, may_migrate, schema};
 use crate::clock::Timestamp;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
@@ -33,7 +32,7 @@ const EXPIRES_AT: &str = include_str!("../../migrations/postgres/0006_expires_at
 const USER_COLUMN: &str = "\"user_id\" integer NULL";
 const USER_REFERENCE: &str = "REFERENCES \"auth_user\" (\"id\")";
 
-const RECORD_NAME: &str = "simplejwt_migrations";
+pub(super) const RECORD_NAME: &str = "simplejwt_migrations";
 const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migrations (\
     name varchar(64) NOT NULL PRIMARY KEY, applied_at timestamp with time zone NOT NULL)";
 const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES ($1, $2) \
@@ -122,6 +121,7 @@ async fn apply_locked(
     if steps.is_empty() {
         return Ok(steps);
     }
+    may_migrate::check(client, &steps).await?;
     let now = super::tokens::moment(at);
     let (alone, together): (Vec<_>, Vec<_>) =
         steps.iter().partition(|step| step.table == EXPIRES_AT_INDEX);

@@ -27,9 +27,9 @@ impl Auth {
     }
 
     pub(super) async fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, Error> {
-        if let Some(remote) = self.tokens.keys().remote() {
-            let lacks_key =
-                || self.tokens.keys().verify_compact(token) == Err(JwsError::UnknownKey);
+        let keys = self.tokens.keys();
+        if let Some(remote) = keys.remote() {
+            let lacks_key = || keys.verify_compact(token) == Err(JwsError::UnknownKey);
             let missing = remote.why_missing().is_some() || lacks_key();
             remote.refresh(now, missing).await;
             // What a key that can't be had would say of the token, nobody knows.

@@ -27,7 +27,7 @@ const SETTINGS: &[(&str, Set<Settings>)] = &[
         Value::Null => put(&mut s.signing_key, Ok(None)),
         Value::String(key) => put(&mut s.signing_key, Ok(Some(key.as_str().into()))),
         // Not shown: it may be the key all the same.
-        _ => Err("is not a text".into()),
+        _ => Err("is not a string".into()),
     }),
     ("verifying_key", |s, v| put(&mut s.verifying_key, optional_text(v))),
     ("audience", |s, v| put(&mut s.audience, audience(v))),

@@ -150,7 +150,7 @@ fn written(address: std::net::Ipv6Addr) -> String {
 fn no_origin(text: &str) -> String {
     let plain = text.trim().to_lowercase();
     if plain == "null" {
-        return "which every page of a file or a sandbox sends: serve the page, and write where from"
+        return "the origin of every local file and sandboxed page: serve the page from a server, and write its origin"
             .into();
     }
     let Some((scheme, rest)) = plain.split_once("://") else {
@@ -245,8 +245,8 @@ mod tests {
     fn what_no_browser_sends_is_refused_with_what_to_write() {
         for (origin, told) in [
             ("*", "each origin, as in"),
-            ("null", "a sandbox"),
-            ("NULL", "a sandbox"),
+            ("null", "sandboxed page"),
+            ("NULL", "sandboxed page"),
             ("", "has no scheme"),
             ("app.example.com", "write \"https://app.example.com\""),
             ("//app.example.com/", "write \"https://app.example.com\""),

@@ -11,7 +11,7 @@
 //!
 //! assert_eq!(duration(&json!("1h30m")).unwrap().as_secs(), 5400);
 //! assert_eq!(boolean(&json!("True")), Ok(true));
-//! assert_eq!(boolean(&json!(2)).unwrap_err(), "is 2, not a switch: write true or false");
+//! assert_eq!(boolean(&json!(2)).unwrap_err(), "is 2, not a boolean: write true or false");
 //! ```
 
 mod duration;
@@ -22,7 +22,7 @@ use serde_json::Value;
 
 pub use duration::duration;
 
-/// A switch. Python's `True` and `False` are taken as well.
+/// A boolean. Python's `True` and `False` are taken as well.
 ///
 /// # Errors
 /// It is none.
@@ -36,7 +36,7 @@ pub fn boolean(value: &Value) -> Result<bool, String> {
     match text.as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err(format!("is {}, not a switch: write true or false", shown(value))),
+        _ => Err(format!("is {}, not a boolean: write true or false", shown(value))),
     }
 }
 
@@ -55,30 +55,33 @@ pub fn count<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
     })
 }
 
-/// Other languages' words for nothing, which as a text would be taken for a name.
+/// Words by which other languages mean no value, and which would otherwise be taken for names.
+pub const NO_VALUES: [&str; 8] = ["None", "null", "Null", "NULL", "nil", "undefined", "NaN", "nan"];
+
+/// Whether a text is one of [`NO_VALUES`], with or without white space at its ends.
 pub fn is_no_value(text: &str) -> bool {
-    ["None", "null", "Null", "NULL", "nil", "undefined", "NaN", "nan"].contains(&text.trim())
+    NO_VALUES.contains(&text.trim())
 }
 
-/// Text that has to be there.
+/// A string that isn't empty.
 ///
 /// # Errors
-/// It is none, empty, or a word for nothing ([`is_no_value`]).
+/// It is none, empty, or a word that stands for no value ([`is_no_value`]).
 pub fn text(value: &Value) -> Result<String, String> {
     match value {
         Value::String(text) if is_no_value(text) => {
-            Err(format!("is {}, a word for nothing: leave it out", shown(value)))
+            Err(format!("is {}, which stands for no value: leave it out", shown(value)))
         }
         Value::String(text) if !text.is_empty() => Ok(text.clone()),
         Value::String(_) => Err("is empty".into()),
-        _ => Err(format!("is {}, not a text", shown(value))),
+        _ => Err(format!("is {}, not a string", shown(value))),
     }
 }
 
-/// Text, or none: null, or (TOML and the environment have no null) the empty text.
+/// A string, or none: null, or (TOML and the environment have no null) the empty string.
 ///
 /// # Errors
-/// It is no text, or a word for nothing ([`is_no_value`]).
+/// It is not a string, or a word that stands for no value ([`is_no_value`]).
 pub fn optional_text(value: &Value) -> Result<Option<String>, String> {
     match value {
         Value::Null => Ok(None),
@@ -87,7 +90,7 @@ pub fn optional_text(value: &Value) -> Result<Option<String>, String> {
     }
 }
 
-/// A list of texts: a list, a JSON list as text, or texts with commas between them.
+/// A list of strings: a list, a JSON list as a string, or one string with commas between them.
 ///
 /// # Errors
 /// It is none, or holds something else.
@@ -99,16 +102,16 @@ pub fn list(value: &Value) -> Result<Vec<String>, String> {
                 item.as_str()
                     .filter(|text| !is_no_value(text))
                     .map(str::to_owned)
-                    .ok_or_else(|| format!("holds {}, not a text", shown(item)))
+                    .ok_or_else(|| format!("contains {}, not a string", shown(item)))
             })
             .collect(),
         Value::String(text) if text.trim_start().starts_with('[') => {
             let parsed: Value = serde_json::from_str(text)
-                .map_err(|error| format!("is not a JSON list of texts: {error}"))?;
+                .map_err(|error| format!("is not a JSON list of strings: {error}"))?;
             list(&parsed)
         }
         Value::String(text) if is_no_value(text) => {
-            Err(format!("is {}, a word for nothing: leave it out", shown(value)))
+            Err(format!("is {}, which stands for no value: leave it out", shown(value)))
         }
         Value::String(text) => Ok(text
             .split(',')
@@ -116,7 +119,7 @@ pub fn list(value: &Value) -> Result<Vec<String>, String> {
             .filter(|item| !item.is_empty())
             .map(str::to_owned)
             .collect()),
-        _ => Err(format!("is {}, not a list of texts", shown(value))),
+        _ => Err(format!("is {}, not a list of strings", shown(value))),
     }
 }
 

@@ -58,6 +58,16 @@ pub(crate) fn only_of(sql: &str, tables: &[&str]) -> String {
     sql.lines().filter(is_theirs).flat_map(|line| [line, "\n"]).collect()
 }
 
+/// Something that the database's account may not do, and has to for a migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MissingRight {
+    /// Who may not do what.
+    pub what: String,
+    /// The statement that lets it, for somebody who may give rights; or who has to do what instead.
+    pub remedy: String,
+}
+
 /// Why the tables of a database can't be used as they are.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -265,12 +275,27 @@ pub enum SchemaError {
         /// The table of users.
         table: String,
     },
+    /// What is missing may not be made by this account. Nothing was changed.
+    #[error("{}", may_not(.missing))]
+    MayNot {
+        /// All that it may not do.
+        missing: Vec<MissingRight>,
+    },
     /// What is missing couldn't be made.
     #[error("the tables that are missing can't be made")]
     Unmade(#[source] Box<dyn StdError + Send + Sync>),
     /// The database didn't answer.
     #[error("can't read the database's tables")]
     Database(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+fn may_not(missing: &[MissingRight]) -> String {
+    let lines = missing.iter().map(|right| format!("\n{}: {}", right.what, right.remedy));
+    format!(
+        "the account may not make what is missing, and nothing was changed. Somebody who may give \
+         rights has to run:{}",
+        lines.collect::<String>()
+    )
 }
 
 fn missing_table(table: &str, near: &[String]) -> String {

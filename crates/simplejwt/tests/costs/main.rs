@@ -15,7 +15,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use peak_alloc::PeakAlloc;
-use requests::{BODIES, ENDPOINTS, HEADERS, ask, auth, head, options};
+use requests::{BODIES, ENDPOINTS, HEADERS, ask, auth, head, options, value};
 use rustix::time::{ClockId, clock_gettime};
 use simplejwt::web::endpoint::Endpoint;
 use simplejwt::{Access, Auth, Refresh, Settings, Tokens};
@@ -100,12 +100,11 @@ fn bodies_hold_memory_in_proportion_to_their_bytes() {
 fn headers_take_time_in_proportion_to_their_bytes() {
     let _alone = alone();
     let (runtime, auth, options) = (runtime(), auth(), options());
-    for (name, part) in &HEADERS {
+    for (name, begin, part) in &HEADERS {
         for endpoint in [Endpoint::TokenRefresh, Endpoint::Authenticate, Endpoint::Introspect] {
-            assert_linear(&format!("{name}: {part} at {endpoint:?}"), SHORT, |bytes| {
+            assert_linear(&format!("{name}: {begin}{part} at {endpoint:?}"), SHORT, |bytes| {
                 let mut head = head();
-                let value = HeaderValue::try_from(part.repeat(bytes / part.len())).unwrap();
-                head.headers.insert(name, value);
+                head.headers.insert(name, value(begin, part, bytes));
                 ask(&runtime, (&auth, &options), endpoint, &head, b"{}".to_vec());
             });
         }

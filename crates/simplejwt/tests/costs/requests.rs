@@ -2,7 +2,7 @@
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::request::Parts;
-use http::{HeaderName, Method, Request};
+use http::{HeaderName, HeaderValue, Method, Request};
 use simplejwt::settings::Transport;
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::web::endpoint::{self, Endpoint, OAuthClient, OAuthClients, RouterOptions};
@@ -22,7 +22,7 @@ const URLENCODED: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=b";
 
 /// Every form of a body.
-pub(crate) const BODIES: [Form; 24] = [
+pub(crate) const BODIES: [Form; 26] = [
     form("JSON, members", JSON, |n| object(n, |i| format!("\"{i:x}\":0"))),
     form("JSON, one member again and again", JSON, |n| object(n, |_| "\"x\":0".into())),
     form("JSON, a field again and again", JSON, |n| object(n, |_| "\"refresh\":\"x\"".into())),
@@ -61,6 +61,18 @@ pub(crate) const BODIES: [Form; 24] = [
     form("multipart, parts", MULTIPART, |n| {
         parts(n, |i| format!("Content-Disposition: form-data; name={i:x}\r\n\r\n"))
     }),
+    form("multipart, long dispositions", MULTIPART, |n| {
+        parts(n, |i| {
+            let more = "; a=b".repeat(192);
+            format!("Content-Disposition: form-data; name={i:x}{more}\r\n\r\n")
+        })
+    }),
+    form("multipart, dispositions in pieces", MULTIPART, |n| {
+        parts(n, |i| {
+            let more = "; name*1*=%41".repeat(74);
+            format!("Content-Disposition: form-data; name={i:x}{more}\r\n\r\n")
+        })
+    }),
     form("multipart, boundaries", MULTIPART, |n| "--b".repeat(n / 3).into()),
     form("multipart, halves of boundaries", MULTIPART, |n| {
         format!(
@@ -76,17 +88,33 @@ pub(crate) const BODIES: [Form; 24] = [
     }),
 ];
 
-/// Header fields that anybody can make long, and with what.
-pub(crate) const HEADERS: [(HeaderName, &str); 8] = [
-    (ACCEPT, "a/b,"),
-    (ACCEPT, "a/b;c=d;e,"),
-    (ACCEPT, ";a=b"),
-    (CONTENT_TYPE, ";a=b"),
-    (CONTENT_TYPE, ";a*1=b"),
-    (COOKIE, "__Host-access=a.b.c; "),
-    (COOKIE, "a=b; "),
-    (AUTHORIZATION, "x "),
+/// Header fields that anybody can make long: how they begin, and with what they go on and on.
+pub(crate) const HEADERS: [(HeaderName, &str, &str); 18] = [
+    (ACCEPT, "", "a/b,"),
+    (ACCEPT, "", "a/b;c=d;e,"),
+    (ACCEPT, "", ";a=b"),
+    (ACCEPT, "", "*/*;a=b,"),
+    (ACCEPT, "", "\";a*1=b,"),
+    (ACCEPT, "application/json", ";a=b"),
+    (ACCEPT, "application/json", ";a*1=b"),
+    (ACCEPT, "application/json", ";a*1*=%41"),
+    (ACCEPT, "application/json;a=\"", "\\\\;\\\""),
+    (CONTENT_TYPE, "", ";a=b"),
+    (CONTENT_TYPE, "", ";a*1=b"),
+    (CONTENT_TYPE, "application/json", ";charset*1*=%41"),
+    (CONTENT_TYPE, "multipart/form-data", ";boundary=b"),
+    (CONTENT_TYPE, "multipart/form-data", ";boundary*1*=%41"),
+    (CONTENT_TYPE, "multipart/form-data;boundary=\"", "\\\\;\\\""),
+    (COOKIE, "", "__Host-access=a.b.c; "),
+    (COOKIE, "", "a=b; "),
+    (AUTHORIZATION, "", "x "),
 ];
+
+/// A header's value of at most this many bytes, and not much fewer.
+pub(crate) fn value(begin: &str, part: &str, bytes: usize) -> HeaderValue {
+    let value = begin.to_owned() + &part.repeat(bytes.saturating_sub(begin.len()) / part.len());
+    HeaderValue::try_from(value).expect("a header's value")
+}
 
 /// Every endpoint that reads a body.
 pub(crate) const ENDPOINTS: [Endpoint; 9] = [

@@ -169,7 +169,7 @@ fn named(text: &str, exports: &BTreeMap<String, String>) -> Vec<String> {
         .collect()
 }
 
-/// `store::sqlite::X` is `store/sqlite`: the leading words that are modules.
+/// `sqlite::tokens::X` is `sqlite/tokens`: the leading words that are modules.
 fn path(text: &str) -> String {
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
     let words: Vec<&str> =

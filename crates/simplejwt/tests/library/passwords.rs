@@ -289,7 +289,7 @@ fn what_a_login_meets_is_known_until_the_sample_after_the_next() {
 }
 
 /// The numbers decide nothing but how much is computed; that they are right is measured by
-/// `cargo bench -p simplejwt --all-features --bench refusals`.
+/// `cargo bench -p simplejwt-bench --bench refusals`.
 #[test]
 fn measured_costs_keep_refusals_equal() {
     let hashes = a_hash_of_each();

@@ -127,7 +127,7 @@ impl Database {
 
 pub(crate) const VARIABLE: &str = "SIMPLEJWT_TEST_POSTGRES_URL";
 
-async fn client(url: &str) -> tokio_postgres::Client {
+pub(crate) async fn client(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(async move {
         let _ = connection.await;

@@ -82,8 +82,8 @@ fn every_problem_is_told_at_once_and_no_key_is_shown() {
     .unwrap_err();
     for text in [
         "ACCESS_TOKEN_LIFETIME is not a duration: write seconds (300)",
-        "ROTATE_REFRESH_TOKENS is \"perhaps\", not a switch",
-        "SIGNING_KEY is not a text",
+        "ROTATE_REFRESH_TOKENS is \"perhaps\", not a boolean",
+        "SIGNING_KEY is not a string",
         "ACCES_TOKEN_LIFETIME is no setting: the names are access_token_lifetime,",
         "TOKEN_OBTAIN_SERIALIZER is \"app.serializers.Mine\", and only \"rest_framework_simplejwt.",
         "`Hooks::extra_claims`",
@@ -113,7 +113,7 @@ fn each_name_is_read() {
         // A list of tables is none of anything's values.
         let error = read(json!({ *name: [{}] })).unwrap_err();
         assert!(error.starts_with(&name.to_ascii_uppercase()), "{name}: {error}");
-        assert!(!lists.contains(name) || error.contains("not a text"), "{name}: {error}");
+        assert!(!lists.contains(name) || error.contains("not a string"), "{name}: {error}");
     }
     for (table, names) in [
         ("sessions", SESSIONS.iter().map(|(name, _)| *name).collect::<Vec<_>>()),

@@ -5,6 +5,7 @@
 mod alterations;
 mod definition;
 mod inherited;
+mod migrating;
 mod mysql;
 mod postgres;
 mod rights;

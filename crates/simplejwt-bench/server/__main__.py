@@ -4,7 +4,7 @@ import pathlib
 import sys
 import tempfile
 
-sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[3] / "compat/tests"))
 
 import clients
 import feed

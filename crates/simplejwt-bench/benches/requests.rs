@@ -1,18 +1,17 @@
 //! What a request of the greatest length costs without an account: processor time, and bytes held
 //! beside the body, at the endpoint where each form costs most.
 //!
-//! Run with `cargo xtask bench`, or `cargo bench -p simplejwt --all-features --bench requests`.
+//! Run with `cargo xtask bench`, or `cargo bench -p simplejwt-bench --bench requests`.
 
 #![allow(missing_docs, reason = "a benchmark")]
 
-#[path = "../tests/costs/requests.rs"]
+#[path = "../../simplejwt/tests/costs/requests.rs"]
 mod requests;
 
 use std::time::Duration;
 
-use http::HeaderValue;
 use peak_alloc::PeakAlloc;
-use requests::{BODIES, ENDPOINTS, HEADERS, ask, auth, head, options};
+use requests::{BODIES, ENDPOINTS, HEADERS, ask, auth, head, options, value};
 use simplejwt::web::endpoint::Endpoint;
 
 #[global_allocator]
@@ -46,13 +45,13 @@ fn measured<T>(mut make: impl FnMut() -> T, mut work: impl FnMut(T)) -> (Duratio
 }
 
 fn row(name: &str, bytes: usize, endpoint: Endpoint, (time, held): (Duration, usize)) {
-    println!("{name:<34} {bytes:>6} {:>6} {held:>8}  {endpoint:?}", time.as_micros());
+    println!("{name:<46} {bytes:>6} {:>6} {held:>8}  {endpoint:?}", time.as_micros());
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (auth, options) = (auth(), options());
-    println!("{:<34} {:>6} {:>6} {:>8}  dearest at", "request", "bytes", "us", "held");
+    println!("{:<46} {:>6} {:>6} {:>8}  dearest at", "request", "bytes", "us", "held");
     for form in &BODIES {
         let head = form.head();
         let each = ENDPOINTS.into_iter().map(|endpoint| {
@@ -66,8 +65,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             row(form.name, form.body(BODY).len(), endpoint, measured);
         }
     }
-    for (name, part) in &HEADERS {
-        let value = HeaderValue::try_from(part.repeat(HEADER / part.len()))?;
+    for (name, begin, part) in &HEADERS {
+        let value = value(begin, part, HEADER);
         let made = || {
             let mut head = head();
             head.headers.insert(name, value.clone());
@@ -80,7 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             (measured(made, work), endpoint)
         });
         if let Some((measured, endpoint)) = each.max_by_key(|((time, _), _)| *time) {
-            row(&format!("{name}: {part}…"), value.len(), endpoint, measured);
+            row(&format!("{name}: {begin}{part}…"), value.len(), endpoint, measured);
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ import servers
 from servers import PASSWORD, Profile, Server, Site, free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
+ROOT = HERE.parents[2]
 TICK = os.sysconf("SC_CLK_TCK")
 REFRESH = "/api/token/refresh/"
 ROTATING = {"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True}

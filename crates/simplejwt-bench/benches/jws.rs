@@ -91,7 +91,7 @@ fn hmac(algorithm: Algorithm, theirs: jsonwebtoken::Algorithm) -> Keys {
 
 macro_rules! pem {
     ($name:literal) => {
-        include_str!(concat!("../tests/fixtures/keys/", $name))
+        include_str!(concat!("../../simplejwt/tests/fixtures/keys/", $name))
     };
 }
 

@@ -1,7 +1,7 @@
 //! How long a refused login computes, by what is stored for the name: before anything is known of
 //! the table, and with a sample of it.
 //!
-//! Run with `cargo xtask bench`, or `cargo bench -p simplejwt --all-features --bench refusals`. The
+//! Run with `cargo xtask bench`, or `cargo bench -p simplejwt-bench --bench refusals`. The
 //! kinds take turns; each figure is the median of several rounds on one thread.
 
 #![allow(missing_docs, reason = "a benchmark")]

@@ -1,0 +1,206 @@
+//! `[database]`: where users and tokens are kept.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use simplejwt::settings::value::{count, duration, text};
+
+use super::database_url::{self, DatabaseUrl, database_url, redacted};
+use super::form::Form;
+use super::item::Shown::{Default as Def, Example};
+use super::item::{
+    FileHolds, Idle, Range, Section, in_file, number, other, positive_time, switch, time, url,
+};
+
+/// Where users and tokens are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Database {
+    /// Which; the path of a file is absolute, or relative to the working directory.
+    pub(crate) url: Option<DatabaseUrl>,
+    /// How long to wait for another program's lock on an SQLite file.
+    pub(crate) busy_timeout: Duration,
+    /// How long to wait for a database that isn't there yet, at the start.
+    pub(crate) wait: Duration,
+    /// Connections to a server that are open at a time.
+    pub(crate) max_connections: usize,
+    /// How long to wait for a server to take a connection.
+    pub(crate) connect_timeout: Duration,
+    /// How long to wait for a connection that is free.
+    pub(crate) wait_timeout: Duration,
+    /// How long to wait for a server's answer.
+    pub(crate) operation_timeout: Duration,
+    /// How often expired rows are deleted; none: never.
+    pub(crate) purge_interval: Option<Duration>,
+    /// How many rows at a time.
+    pub(crate) purge_batch: u32,
+    /// Whether other tables' rows that refer to them are deleted, too.
+    pub(crate) purge_cascade: bool,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: None,
+            busy_timeout: Duration::from_secs(5),
+            wait: Duration::from_secs(60),
+            max_connections: 16,
+            connect_timeout: Duration::from_secs(5),
+            wait_timeout: Duration::from_secs(5),
+            operation_timeout: Duration::from_secs(5),
+            purge_interval: Some(Duration::from_secs(60 * 60)),
+            purge_batch: 500,
+            purge_cascade: false,
+        }
+    }
+}
+
+pub(super) const TABLE: &str = "database";
+
+pub(super) static SECTION: Section<Database> = Section {
+    table: TABLE,
+    about: "Where users and tokens are kept.",
+    items: &[
+        in_file(
+            FileHolds::Text,
+            url(
+                beside,
+                redacted,
+                other(
+                    "url",
+                    "DATABASE_URL",
+                    Example("\"sqlite:////var/lib/simplejwt/db.sqlite3\""),
+                    "The database, as Django's URL packages have it: sqlite://// and a path, \
+                     postgres://user:password@host/database, or \
+                     mysql://user:password@host/database. Several hosts are separated by commas \
+                     (with ?target_session_attrs=read-write PostgreSQL's that takes writes is \
+                     used); ?sslmode=verify-full&sslrootcert=FILE (MySQL: \
+                     ?ssl-mode=verify_identity&ssl-ca=FILE) demands TLS; ?host=/run/postgresql \
+                     (MySQL: ?socket=FILE) connects by a socket. A relative FILE is looked for \
+                     beside this file, of an environment variable in the working directory. \
+                     docs/database-urls.md has all schemes and parameters.",
+                    Form::Matching("^\\s*[A-Za-z][A-Za-z0-9+._-]*:"),
+                    |s, v| {
+                        s.url = Some(database_url(&text(v)?)?);
+                        Ok(())
+                    },
+                ),
+            ),
+        ),
+        other(
+            "path",
+            "SIMPLEJWT_DATABASE_PATH",
+            Example("\"db.sqlite3\""),
+            "The SQLite file as a path, relative to this file's directory, in place of `url`.",
+            Form::FilePath,
+            |s, v| {
+                s.url = Some(DatabaseUrl::Sqlite(PathBuf::from(text(v)?)));
+                Ok(())
+            },
+        ),
+        time(
+            "busy_timeout",
+            "SIMPLEJWT_DATABASE_BUSY_TIMEOUT",
+            Def("\"5s\""),
+            "How long to wait while another program has the SQLite file locked.",
+            |s| &mut s.busy_timeout,
+        ),
+        time(
+            "wait",
+            "SIMPLEJWT_DATABASE_WAIT",
+            Def("\"60s\""),
+            "How long `serve` waits at its start for a database that isn't there yet: that is \
+             down, starting, full, locked, or whose name isn't known. 0: not at all.",
+            |s| &mut s.wait,
+        ),
+        number(
+            "max_connections",
+            "SIMPLEJWT_DATABASE_MAX_CONNECTIONS",
+            Def("16"),
+            "Connections to a PostgreSQL or MySQL server that are open at a time.",
+            Range::between(1, 10_000),
+            |s, v| count(v).map(|n| s.max_connections = n),
+        ),
+        positive_time(
+            "connect_timeout",
+            "SIMPLEJWT_DATABASE_CONNECT_TIMEOUT",
+            Def("\"5s\""),
+            "How long to wait for a server to take a connection.",
+            |s| &mut s.connect_timeout,
+        ),
+        positive_time(
+            "wait_timeout",
+            "SIMPLEJWT_DATABASE_WAIT_TIMEOUT",
+            Def("\"5s\""),
+            "How long a request waits for a free connection to a server, before it is answered \
+             with 503.",
+            |s| &mut s.wait_timeout,
+        ),
+        positive_time(
+            "operation_timeout",
+            "SIMPLEJWT_DATABASE_OPERATION_TIMEOUT",
+            Def("\"5s\""),
+            "How long a request waits for a server's answer, before it is answered with 503.",
+            |s| &mut s.operation_timeout,
+        ),
+        other(
+            "purge_interval",
+            "SIMPLEJWT_PURGE_INTERVAL",
+            Def("\"1h\""),
+            "How often expired tokens and sessions are deleted, by one process of all; \"0\": \
+             never, or only by `simplejwt token flush-expired`.",
+            Form::DURATION,
+            |s, v| {
+                let time = duration(v)?;
+                s.purge_interval = (!time.is_zero()).then_some(time);
+                Ok(())
+            },
+        ),
+        number(
+            "purge_batch",
+            "SIMPLEJWT_PURGE_BATCH",
+            Def("500"),
+            "How many rows are deleted by one transaction, with a pause after each.",
+            Range::between(1, 100_000),
+            |s, v| count(v).map(|n| s.purge_batch = n),
+        ),
+        switch(
+            "purge_cascade",
+            "SIMPLEJWT_PURGE_CASCADE",
+            Def("false"),
+            "Whether rows of other tables that refer to an expired token by a foreign key are \
+             deleted with it, as Django's flushexpiredtokens does for on_delete=CASCADE; without \
+             it such a token stays. The database doesn't know of on_delete: not for tables whose \
+             rows are to outlive the token. Users are never deleted.",
+            |s| &mut s.purge_cascade,
+        ),
+    ],
+    idle: &[
+        Idle {
+            names: &["busy_timeout"],
+            when: |s| matches!(s.url, Some(DatabaseUrl::Postgres(_) | DatabaseUrl::Mysql(_))),
+            why: "it is for SQLite: write operation_timeout",
+        },
+        Idle {
+            names: &["max_connections", "connect_timeout", "wait_timeout", "operation_timeout"],
+            when: |s| matches!(s.url, Some(DatabaseUrl::Sqlite(_))),
+            why: "SQLite has no server: for locks write busy_timeout",
+        },
+        Idle {
+            names: &["purge_batch"],
+            when: |s| s.purge_interval.is_none(),
+            why: "purge_interval is 0: remove one of them, and give `simplejwt token flush-expired` \
+                  its --batch",
+        },
+    ],
+};
+
+/// The settings that say where the database is: one of them is enough.
+pub(super) const PLACES: [&str; 2] = ["url", "path"];
+
+/// A URL as it is meant in a file of that directory.
+fn beside(directory: &Path, url: &str) -> Result<String, String> {
+    match database_url::ambiguous_beside(directory, url) {
+        Some(problem) => Err(problem),
+        None => Ok(database_url::relative_to(directory, url)),
+    }
+}

@@ -1,0 +1,243 @@
+//! The list of all sections, and the whole configuration that they make up.
+//!
+//! This knows the sections; none of them knows it.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde_json::Value;
+use simplejwt::Settings;
+use simplejwt::settings::Secret;
+use simplejwt::web::endpoint::{GatewayOptions, OAuthClients};
+
+use super::claims::{self, Claims};
+use super::database::{self, Database};
+use super::form::Form;
+use super::item::{Section, Shown, Spec};
+use super::log::{self, Log};
+use super::password::{self, Password};
+use super::server::{self, Server};
+use super::tls::{self, Tls};
+use super::users::{self, Users};
+use super::{cookies, django, gateway, oauth, sessions, simple_jwt};
+
+/// Everything that `simplejwt` can be told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Config {
+    pub(crate) server: Server,
+    pub(crate) tls: Tls,
+    pub(crate) log: Log,
+    pub(crate) database: Database,
+    pub(crate) users: Users,
+    pub(crate) claims: Claims,
+    pub(crate) password: Password,
+    pub(crate) settings: Settings,
+    /// Django's `SECRET_KEY`: what signs with an HMAC where no signing key is named.
+    pub(crate) secret_key: Option<Secret>,
+    /// What `authenticate/` looks at, and tells.
+    pub(crate) gateway: GatewayOptions,
+    /// Who may use `revoke/` and `introspect/`.
+    pub(crate) oauth_clients: OAuthClients,
+}
+
+macro_rules! place {
+    ($section:expr, $($field:ident).+) => {
+        &Place { section: &$section, of: |c| &c.$($field).+, of_mut: |c| &mut c.$($field).+ }
+    };
+}
+
+/// Every section with its place, in the order in which they are documented. Sections of one table
+/// stand one after the other.
+static PLACES: &[&dyn Part] = &[
+    place!(server::SECTION, server),
+    place!(cookies::ORIGINS, settings),
+    place!(tls::SECTION, tls),
+    place!(log::SECTION, log),
+    place!(database::SECTION, database),
+    place!(simple_jwt::SECTION, settings),
+    place!(sessions::SECTION, settings.sessions),
+    place!(cookies::SECTION, settings),
+    place!(gateway::SECTION, gateway),
+    place!(oauth::SECTION, oauth_clients),
+    place!(django::SECTION, secret_key),
+    place!(users::SECTION, users),
+    place!(claims::ON_REFRESH, claims),
+    place!(claims::SECTION, claims),
+    place!(password::SECTION, password),
+];
+
+/// A section, and where in the configuration it is kept.
+struct Place<S: 'static> {
+    section: &'static Section<S>,
+    of: fn(&Config) -> &S,
+    of_mut: fn(&mut Config) -> &mut S,
+}
+
+/// A section, whatever it is kept in.
+trait Part: Sync {
+    fn table(&self) -> &'static str;
+    fn about(&self) -> &'static str;
+    fn len(&self) -> usize;
+    fn spec(&self, at: usize) -> Option<&'static Spec>;
+    fn form(&self, at: usize) -> Form;
+    fn words(&self, at: usize) -> Vec<&'static str>;
+    fn set(&self, at: usize, config: &mut Config, value: &Value) -> Result<(), String>;
+    /// The settings of this section that do nothing, and why.
+    fn idle(&self, config: &Config) -> Vec<(&'static str, &'static str)>;
+}
+
+impl<S> Part for Place<S> {
+    fn table(&self) -> &'static str {
+        self.section.table
+    }
+
+    fn about(&self) -> &'static str {
+        self.section.about
+    }
+
+    fn len(&self) -> usize {
+        self.section.items.len()
+    }
+
+    fn spec(&self, at: usize) -> Option<&'static Spec> {
+        self.section.items.get(at).map(|item| &item.spec)
+    }
+
+    fn form(&self, at: usize) -> Form {
+        self.section.items.get(at).map_or(Form::Anything, |item| item.form())
+    }
+
+    fn words(&self, at: usize) -> Vec<&'static str> {
+        self.section.items.get(at).map(|item| item.words()).unwrap_or_default()
+    }
+
+    fn set(&self, at: usize, config: &mut Config, value: &Value) -> Result<(), String> {
+        match self.section.items.get(at) {
+            Some(item) => item.set((self.of_mut)(config), value),
+            None => Ok(()),
+        }
+    }
+
+    fn idle(&self, config: &Config) -> Vec<(&'static str, &'static str)> {
+        let section = (self.of)(config);
+        let idle = self.section.idle.iter().filter(|idle| (idle.when)(section));
+        idle.flat_map(|idle| idle.names.iter().map(|name| (*name, idle.why))).collect()
+    }
+}
+
+/// A setting on the list.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting {
+    part: &'static dyn Part,
+    at: usize,
+    spec: &'static Spec,
+}
+
+impl Deref for Setting {
+    type Target = Spec;
+
+    fn deref(&self) -> &Spec {
+        self.spec
+    }
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path())
+    }
+}
+
+impl Setting {
+    /// Its table in the file.
+    pub(crate) fn table(self) -> &'static str {
+        self.part.table()
+    }
+
+    /// `server.bind`
+    pub(crate) fn path(self) -> String {
+        if self.is_table() {
+            return self.table().to_owned();
+        }
+        format!("{}.{}", self.table(), self.name)
+    }
+
+    /// Whether this is a whole table, whose names are the user's: it has no name of its own.
+    pub(crate) fn is_table(self) -> bool {
+        self.lines.is_some()
+    }
+
+    /// The name as messages have it: upstream's settings in upstream's spelling.
+    pub(crate) fn label(self) -> String {
+        if self.upstream {
+            self.name.to_ascii_uppercase()
+        } else if self.is_table() {
+            format!("[{}]", self.table())
+        } else {
+            self.name.to_owned()
+        }
+    }
+
+    /// Whether this says where the database is: one of these is enough.
+    pub(crate) fn names_database(self) -> bool {
+        self.table() == database::TABLE && database::PLACES.contains(&self.name)
+    }
+
+    /// The default as TOML, if there is one.
+    pub(crate) fn default(self) -> Option<&'static str> {
+        match self.shown {
+            Shown::Default(text) => Some(text),
+            Shown::Example(_) => None,
+        }
+    }
+
+    /// What a value may look like.
+    pub(crate) fn form(self) -> Form {
+        self.part.form(self.at)
+    }
+
+    /// The words that a value may be, if it is one of a few.
+    pub(crate) fn words(self) -> Vec<&'static str> {
+        self.part.words(self.at)
+    }
+
+    /// Puts a value into its place. The error is the end of a sentence.
+    pub(crate) fn set(self, config: &mut Config, value: &Value) -> Result<(), String> {
+        self.part.set(self.at, config, value)
+    }
+}
+
+/// Every setting.
+pub(crate) fn all() -> impl Iterator<Item = Setting> + Clone {
+    PLACES.iter().flat_map(|part| {
+        let part = *part;
+        (0..part.len()).filter_map(move |at| Some(Setting { part, at, spec: part.spec(at)? }))
+    })
+}
+
+/// The settings of one table.
+pub(crate) fn of_table(table: &str) -> impl Iterator<Item = Setting> + Clone {
+    all().filter(move |setting| setting.table() == table)
+}
+
+/// The setting with this path.
+pub(crate) fn by_path(path: &str) -> Option<Setting> {
+    all().find(|setting| setting.path() == path)
+}
+
+/// The tables of the file, with what each is about.
+pub(crate) fn tables() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
+    let begun = PLACES.iter().filter(|part| !part.about().is_empty());
+    begun.map(|part| (part.table(), part.about()))
+}
+
+/// Settings that do nothing beside others of their section, and why.
+pub(super) fn idle(config: &Config) -> Vec<(Setting, &'static str)> {
+    let of = |part: &&'static dyn Part| {
+        let part = *part;
+        part.idle(config).into_iter().filter_map(move |(name, why)| {
+            let at = (0..part.len()).find(|at| part.spec(*at).is_some_and(|s| s.name == name))?;
+            Some((Setting { part, at, spec: part.spec(at)? }, why))
+        })
+    };
+    PLACES.iter().flat_map(of).collect()
+}
