@@ -1,7 +1,7 @@
 //! Addresses of databases, as they are configured. None has a password in what is said of it.
 
-use simplejwt::store::sqlite::SqliteUrl;
-use simplejwt::store::{mysql, postgres};
+use simplejwt::sqlite::SqliteUrl;
+use simplejwt::{mysql, postgres};
 
 use crate::engine::{corpus, run};
 
