@@ -20,6 +20,10 @@ use simplejwt::{Auth, Credentials, Settings, StoreError, Tokens, User, UserId, U
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 
+const TABLE: &str =
+    "CREATE TABLE members (id INTEGER PRIMARY KEY, email TEXT UNIQUE COLLATE NOCASE,
+                                       hash TEXT NOT NULL, active INTEGER NOT NULL DEFAULT 1)";
+
 /// The application's members, and the threads that compute their hashes.
 #[derive(Clone)]
 struct Members {
@@ -57,16 +61,25 @@ impl UserStore for Members {
     async fn authenticate(&self, sent: &Credentials) -> Result<Option<User>, StoreError> {
         let failed = |error| StoreError::unavailable("authenticate", error);
         let member = self.by("email", sent.username.clone()).await.map_err(failed)?;
-        // Without a member it computes a hash all the same, so that nobody learns who there is.
-        let stored = member.as_ref().map(|member| member.password.clone());
-        let checked = self.pool.verify(sent.password.clone(), stored).await;
+        // Without a member it computes a hash all the same, and as long for one who isn't let in
+        // whatever the password is, so that nobody learns who there is.
+        let (password, pool) = (sent.password.clone(), &self.pool);
+        let checked = match &member {
+            Some(member) if member.is_active => {
+                pool.verify(password, Some(member.password.clone())).await
+            }
+            Some(member) => pool.verify_refused(password, member.password.clone()).await,
+            None => pool.verify(password, None).await,
+        };
         let checked = checked.map_err(|error| StoreError::unavailable("authenticate", error))?;
         Ok(member.filter(|member| checked.is_correct() && member.is_active))
     }
 
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let found = self.by("id", id.as_str().to_owned()).await;
-        found.map_err(|error| StoreError::unavailable("find", error))
+        let found = found.map_err(|error| StoreError::unavailable("find", error))?;
+        // To SQLite `01` is the number as well, and one user would have several ids.
+        Ok(found.filter(|member| member.id == *id))
     }
 }
 
@@ -75,10 +88,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hashers = Hashers::new([Hasher::Argon2])?;
     let pool = HashingPool::new(hashers, PoolOptions::default())?;
     let connection = Connection::open_in_memory()?;
-    connection.execute_batch(
-        "CREATE TABLE members (id INTEGER PRIMARY KEY, email TEXT UNIQUE COLLATE NOCASE,
-                               hash TEXT NOT NULL, active INTEGER NOT NULL DEFAULT 1)",
-    )?;
+    connection.execute_batch(TABLE)?;
     let hash = pool.encode("wonderland".to_owned().into()).await?;
     let insert = "INSERT INTO members (email, hash) VALUES ('alice@example.com', ?)";
     connection.execute(insert, [hash])?;
@@ -98,4 +108,60 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
+}
+
+/// The store keeps the contract, in some thirty lines; with `features = ["testing"]` among the
+/// `[dev-dependencies]`.
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use simplejwt::users::conformance::{self, Abilities, Fixture, LoginNames, TestUser};
+
+    use super::*;
+
+    /// The table, as the suite gets at it.
+    struct Table(Arc<Mutex<Connection>>);
+
+    #[async_trait]
+    impl Fixture for Table {
+        fn abilities(&self) -> Abilities {
+            // The column's collation takes ALICE@EXAMPLE.COM for the same.
+            Abilities {
+                login_names: LoginNames::ByColumn,
+                domain: "@example.com",
+                ..Abilities::default()
+            }
+        }
+        async fn open(&self, pool: HashingPool, _allow_inactive: bool) -> Arc<dyn UserStore> {
+            Arc::new(Members { connection: Arc::clone(&self.0), pool })
+        }
+        async fn add(&self, user: &TestUser) -> UserId {
+            let connection = self.0.lock().unwrap();
+            let insert = "INSERT INTO members (email, hash, active) VALUES (?, ?, ?)";
+            connection.execute(insert, params![user.name, user.hash, user.is_active]).unwrap();
+            connection.last_insert_rowid().to_string().into()
+        }
+        async fn change(&self, id: &UserId, user: &TestUser) {
+            let update = "UPDATE members SET email = ?, hash = ?, active = ? WHERE id = ?";
+            let row = params![user.name, user.hash, user.is_active, id.as_str()];
+            self.0.lock().unwrap().execute(update, row).unwrap();
+        }
+        async fn delete(&self, id: &UserId) {
+            let delete = "DELETE FROM members WHERE id = ?";
+            self.0.lock().unwrap().execute(delete, [id.as_str()]).unwrap();
+        }
+        async fn take_away(&self) -> bool {
+            self.0.lock().unwrap().execute_batch("DROP TABLE members").unwrap();
+            true
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn members_conform() {
+        let make = || async {
+            let connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch(TABLE).unwrap();
+            Table(Arc::new(Mutex::new(connection)))
+        };
+        conformance::all(make, |task| drop(tokio::spawn(task))).await;
+    }
 }

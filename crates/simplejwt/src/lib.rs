@@ -29,6 +29,8 @@ pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+mod suite;
 pub mod token;
 pub mod users;
 pub mod web;
@@ -45,7 +47,7 @@ pub use hooks::{DefaultHooks, HookError, Hooks};
 pub use keys::{Algorithm, KeySet, SigningKey, VerifyingKey};
 pub use service::Auth;
 pub use settings::Settings;
-pub use store::TokenStore;
 pub use store::session::SessionStore;
+pub use store::{Leases, RevocationFeed, TokenStore};
 pub use token::{Access, Refresh, Sliding, Token, TokenType, Tokens, Untyped};
 pub use users::{Credentials, User, UserId, UserStore};

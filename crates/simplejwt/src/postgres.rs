@@ -27,6 +27,7 @@ mod rotations;
 pub(crate) mod schema;
 mod servers;
 mod sessions;
+mod statements;
 mod takeover;
 mod tls;
 mod tokens;

@@ -26,7 +26,7 @@ use crate::hooks::{DefaultHooks, Hooks};
 use crate::revocation::Revoked;
 use crate::settings::{Settings, SettingsError, TokenAtRest};
 use crate::store::retention::Retention;
-use crate::store::session::{Client, Horizon, SessionStore};
+use crate::store::session::{Client, RetainUntil, SessionStore};
 use crate::store::{OutstandingToken, TokenStore};
 use crate::token::{Token, Tokens};
 use crate::users::UserStore;
@@ -200,8 +200,8 @@ impl Auth {
     }
 
     /// How long the end of a session that ends now has to be remembered.
-    fn horizon(&self, now: Timestamp) -> Horizon {
-        Horizon::of(self.settings(), now)
+    fn retain_until(&self, now: Timestamp) -> RetainUntil {
+        RetainUntil::of(self.settings(), now)
     }
 
     /// What counts no longer: to be asked with, where revocations are.

@@ -13,6 +13,7 @@ mod flush;
 pub mod migrate;
 pub(crate) mod schema;
 pub(crate) mod sessions;
+mod statements;
 mod takeover;
 mod tokens;
 mod url;

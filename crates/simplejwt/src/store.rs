@@ -1,4 +1,11 @@
-//! Where issued and blacklisted tokens are kept: the contract.
+//! Where tokens, sessions and revocations are kept: the contracts, one for each capability.
+//!
+//! | contract | keeps |
+//! |---|---|
+//! | [`TokenStore`] | issued and blacklisted tokens |
+//! | [`SessionStore`] | which refresh tokens belong together, since which login |
+//! | [`RevocationFeed`] | access tokens that were revoked |
+//! | [`Leases`] | which of several processes does a piece of work |
 //!
 //! The tables behind it are upstream's `token_blacklist_outstandingtoken` and
 //! `token_blacklist_blacklistedtoken`. [`TokenStore`] asks for what the flows need, as verbs
@@ -10,8 +17,9 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod event;
-pub(crate) mod feed;
+pub mod feed;
 pub mod flush;
+pub mod leases;
 pub mod memory;
 pub mod retention;
 pub mod session;
@@ -25,7 +33,10 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::users::UserId;
 
+pub use feed::RevocationFeed;
 pub use flush::{FlushExpired, Flushed, Position, Referenced};
+pub use leases::Leases;
+pub use session::SessionStore;
 
 /// A refresh or sliding token as it is registered. `Debug` leaves the token itself out.
 #[derive(Clone, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! [`UserStore`] is the contract. An application answers it from its own tables; on Django's
 //! `auth_user`, or a table that the settings name, the SQL user stores answer it.
 
+#[cfg(all(feature = "passwords", any(test, feature = "testing")))]
+pub mod conformance;
 #[cfg(feature = "passwords")]
 pub(crate) mod login;
 #[cfg(feature = "passwords")]
@@ -134,6 +136,14 @@ impl fmt::Debug for Credentials {
 ///   type can't hold (`"abc"` for an integer key) is `None`, not an error.
 /// - An error means that the question couldn't be answered, never that the answer is no.
 ///
+/// - An id has one spelling. A whole number or a text finds the user whose id it is and nobody
+///   else, whatever the database's collation takes for equal; a UUID may be written otherwise, and
+///   the user who is found has it as it is in the claim.
+/// - Where several rows have the value that a user is found by, that is an error: nobody is the
+///   first of them.
+///
+/// `users::conformance` (feature `testing`) holds a store to it.
+///
 /// `Arc<T>` and `Box<T>` of a store are stores, `Arc<dyn UserStore>` too.
 ///
 /// ```
@@ -155,7 +165,7 @@ impl fmt::Debug for Credentials {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no store of users",
     label = "`UserStore` isn't implemented for `{Self}`",
-    note = "write `#[simplejwt::async_trait] impl UserStore for …` with `authenticate` and `find`",
+    note = "write `#[simplejwt::async_trait] impl UserStore for …` with `authenticate` and `find`, and run `simplejwt::users::conformance` on it (feature `testing`)",
     note = "the stores of this crate are in `simplejwt::users`, each behind a feature: `sqlite`, `postgres`, `mysql`, and `passwords` for the one in memory"
 )]
 #[async_trait]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use simplejwt::sql::manage::ManageUsers;
-use simplejwt::store::session::{EndReason, Which};
+use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Auth, Error, UserId};
 
 use super::{block_on, flows};
@@ -86,7 +86,7 @@ impl Sessions {
     }
 
     async fn end(&self, id: String) -> Result<(), Failure> {
-        let which = Which::One { id: id.clone(), user_id: None };
+        let which = SessionSelector::One { id: id.clone(), user_id: None };
         match self.ended(which).await? {
             0 => Err(Failure::Failed(format!("there is no session \"{id}\" that hasn't ended"))),
             _ => output::print("ended the session\n"),
@@ -94,13 +94,13 @@ impl Sessions {
     }
 
     async fn end_all(&self, name: &str) -> Result<(), Failure> {
-        let which = Which::All { user_id: self.user(name).await?, except: None };
+        let which = SessionSelector::All { user_id: self.user(name).await?, except: None };
         let ended = self.ended(which).await?;
         output::print(&format!("ended {ended} sessions of {name}\n"))
     }
 
     /// Ends sessions; how many.
-    async fn ended(&self, which: Which) -> Result<u64, Failure> {
+    async fn ended(&self, which: SessionSelector) -> Result<u64, Failure> {
         match self.auth.end_sessions(which, EndReason::Staff).await {
             Ok(ended) => Ok(ended),
             // They have ended since they were looked for.

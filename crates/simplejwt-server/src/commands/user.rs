@@ -7,7 +7,7 @@ use std::sync::Arc;
 use simplejwt::event::UserChange;
 use simplejwt::settings::Revocation;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
-use simplejwt::store::session::{EndReason, Which};
+use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Auth, Clock as _, Error, SystemClock, User, UserId};
 use zeroize::Zeroizing;
 
@@ -164,7 +164,7 @@ impl Users {
         let ended = match (self.users.set_active(name, false).await, &id) {
             (Ok(()), _) => self.changed(name, UserChange::Disabled).await?,
             (Err(ManageError::NoColumn { .. }), Some(id)) => {
-                let which = Which::All { user_id: id.clone(), except: None };
+                let which = SessionSelector::All { user_id: id.clone(), except: None };
                 found(self.auth.end_sessions(which, EndReason::User).await.map(Some))?
             }
             (Err(ManageError::NoColumn { .. }), None) => None,

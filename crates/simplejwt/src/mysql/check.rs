@@ -8,7 +8,7 @@ use mysql_async::{Conn, Error, Row, params};
 use super::database::{Failure, attempt, column};
 use super::schema::{self, described};
 use super::statements::{self, Sql};
-use super::{MysqlDatabase, feed, flush, sessions};
+use super::{MysqlDatabase, feed, flush};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::StoreError;
 use crate::sql::check::{
@@ -481,7 +481,7 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         statements.extend(own.map(String::clone));
         statements.push(of_sessions.replace("{}", "?"));
         statements.extend(feed::STATEMENTS.map(str::to_owned));
-        statements.extend(sessions::statements(is_live));
+        statements.extend(statements::statements(is_live));
     }
     statements
 }

@@ -1,13 +1,18 @@
 //! What has been revoked, numbered in the order of the commits: the counter's row is locked
-//! from the moment a number is drawn to the commit.
+//! from the moment a number is drawn to the commit. And the leases.
 
+use async_trait::async_trait;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row, Value, params};
 
-use super::database::{Failure, column};
+use super::MysqlStore;
+use super::database::{Failure, attempt, begin, column, commit};
+use super::statements::{HOLDS, LEASE};
+use super::tokens::{changed, exists};
 use crate::clock::Timestamp;
-use crate::store::feed;
-use crate::store::session::{AccessClaims, Revocation, Revocations, Subject};
+use crate::error::StoreError;
+use crate::store::feed::{self, AccessClaims, Revocation, RevocationFeed, Revocations, Subject};
+use crate::store::leases::Leases;
 use crate::users::UserId;
 
 const DRAW: &str = "\
@@ -116,4 +121,60 @@ pub(super) async fn is_revoked(
         }
     }
     Ok(false)
+}
+
+#[async_trait]
+impl RevocationFeed for MysqlStore {
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
+        attempt!(self.database.attempts("revoke"), |conn| async {
+            begin(conn).await?;
+            insert(conn, std::slice::from_ref(revocation)).await?;
+            commit(conn).await
+        })
+    }
+
+    async fn revocations(
+        &self,
+        after: i64,
+        limit: u32,
+        at: Timestamp,
+    ) -> Result<Revocations, StoreError> {
+        let attempts = self.database.attempts("revocations");
+        attempt!(attempts, |conn| self::after(conn, after, limit, at))
+    }
+
+    async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
+        let attempts = self.database.attempts("is_revoked");
+        attempt!(attempts, |conn| self::is_revoked(conn, access, at))
+    }
+
+    /// Never returns: MySQL tells nobody. It is asked often enough.
+    async fn revocation_notice(&self) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Leases for MysqlStore {
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        at: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        attempt!(self.database.attempts("lease"), |conn| async {
+            let values = params! {
+                "name" => name,
+                "holder" => holder,
+                "at" => at.as_micros(),
+                "until" => until.as_micros(),
+            };
+            begin(conn).await?;
+            changed(conn, LEASE, values).await?;
+            let holds = exists(conn, HOLDS, params! { "name" => name, "holder" => holder }).await?;
+            commit(conn).await?;
+            Ok(holds)
+        })
+    }
 }

@@ -1,18 +1,23 @@
 //! The purge of Django's tables: what is due is read and judged first, and deleted by its number.
 
+use std::sync::{Arc, PoisonError};
+
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, params};
 
-use super::database::{Failure, begin, column, commit};
+use super::MysqlStore;
+use super::database::{Failure, attempt, begin, column, commit};
 use super::datetime::datetime;
 use super::tokens::{changed, exists};
 use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::logging::with_causes;
 use crate::sql::candidates::{Candidate, Verdict};
 use crate::sql::references::{ForeignKey, OnDelete, References, TableName};
 use crate::sql::schema::{BLACKLISTED, OUTSTANDING};
 use crate::sql::table::backticked;
 use crate::store::OutstandingToken;
-use crate::store::flush::{FlushExpired, Position};
+use crate::store::flush::{FlushExpired, Flushed, Position};
 
 /// A datetime in microseconds since 1970.
 const MICROS: &str = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', o.{})";
@@ -214,4 +219,56 @@ pub(super) async fn blacklist_in_use(conn: &mut Conn) -> Result<bool, Failure> {
         return Ok(true);
     }
     exists(conn, &format!("SELECT 1 FROM {OUTSTANDING} LIMIT 1"), ()).await
+}
+
+impl MysqlStore {
+    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    pub(super) async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
+        if anew {
+            let attempts = self.database.attempts("flush_expired");
+            let found = attempt!(attempts, |conn| self::references(conn, &self.users));
+            self.know(found.unwrap_or_else(|error| {
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "foreign keys can't be read: each row is tried"
+                );
+                References::default()
+            }));
+        }
+        Ok(Arc::clone(&self.references.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    pub(super) fn know(&self, references: References) {
+        *self.references.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
+    }
+
+    /// Deletes tokens, one by one where a foreign key stands in the way of some.
+    pub(super) async fn delete(
+        &self,
+        ids: &[i64],
+        references: &References,
+        cascade: bool,
+        flushed: &mut Flushed,
+    ) -> Result<(), StoreError> {
+        let attempts = || self.database.attempts("flush_expired");
+        let all = attempt!(attempts(), |conn| self::delete(conn, ids, references, cascade))?;
+        match all {
+            Ok(deleted) => flushed.deleted += deleted,
+            Err(found) if ids.len() == 1 => flushed.keep(&found.constraint, &found.table),
+            Err(_) => {
+                for id in ids {
+                    let id = std::slice::from_ref(id);
+                    let one = attempt!(attempts(), |conn| {
+                        self::delete(conn, id, references, cascade)
+                    })?;
+                    match one {
+                        Ok(deleted) => flushed.deleted += deleted,
+                        Err(found) => flushed.keep(&found.constraint, &found.table),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }

@@ -12,7 +12,7 @@ use super::database::{Failure, Lent};
 use crate::error::StoreError;
 use crate::logging::with_causes;
 use crate::sql::late::LONGEST;
-use crate::store::session::{NextToken, Refreshing, SessionRefresh, SessionStore as _};
+use crate::store::session::{NextToken, RefreshOutcome, SessionRefresh, SessionStore as _};
 
 /// Where it is still as it was written.
 pub(super) const DATE: &str = "\
@@ -23,7 +23,7 @@ pub(super) const DATE: &str = "\
 pub(super) async fn refresh(
     store: &MysqlStore,
     refresh: &SessionRefresh,
-) -> Result<Refreshing, StoreError> {
+) -> Result<RefreshOutcome, StoreError> {
     let jti = &refresh.token.jti;
     let was_good = store.late.is_any() && (store.late.knows(jti) || !store.is_spent(jti).await?);
     let refresh = Arc::new(refresh.clone());
@@ -55,7 +55,7 @@ fn follow(
     store: &MysqlStore,
     refresh: &Arc<SessionRefresh>,
     begun: Instant,
-    work: impl Future<Output = (Conn, Result<Refreshing, Failure>)> + Send + 'static,
+    work: impl Future<Output = (Conn, Result<RefreshOutcome, Failure>)> + Send + 'static,
 ) {
     if !matches!(refresh.next, NextToken::Rotated { .. }) {
         return;
@@ -64,7 +64,7 @@ fn follow(
     let refresh = Arc::clone(refresh);
     tokio::spawn(async move {
         let _followed = followed;
-        let Ok((mut conn, Ok(Refreshing::Refreshed))) = timeout(LONGEST, work).await else {
+        let Ok((mut conn, Ok(RefreshOutcome::Refreshed))) = timeout(LONGEST, work).await else {
             return;
         };
         let NextToken::Rotated { token, .. } = &refresh.next else { return };

@@ -3,6 +3,7 @@
 //! Django's `jti` has the database's collation, which mostly ignores case and trailing spaces.
 //! The index is looked up in that collation, and then the bytes are compared.
 
+use super::late::DATE;
 use super::schema::Collation;
 use crate::sql::column::ColumnType;
 use crate::sql::table::{UserTable, backticked};
@@ -180,4 +181,132 @@ impl Sql {
             ),
         }
     }
+}
+
+// A session that is there stays as it is, and is locked.
+pub(super) const INSERT_SESSION: &str = "\
+    INSERT INTO simplejwt_session \
+    (id, user_id, created_at, expires_at, password, address, user_agent) \
+    VALUES (:id, :user, :at, :expires_at, :password, :address, :user_agent) \
+    ON DUPLICATE KEY UPDATE id = simplejwt_session.id";
+pub(super) const JOIN_SESSION: &str = "\
+    INSERT INTO simplejwt_session_token \
+    (jti, session_id, created_at, used_at, expires_at, address) \
+    VALUES (:jti, :session, :at, :at, :expires_at, :address) \
+    ON DUPLICATE KEY UPDATE jti = simplejwt_session_token.jti";
+pub(super) const SHOW: &str = "\
+    SELECT s.id, s.user_id, s.created_at, s.ended_at, s.user_agent, \
+    coalesce((SELECT max(used_at) FROM simplejwt_session_token WHERE session_id = s.id), \
+    s.created_at), \
+    coalesce((SELECT max(expires_at) FROM simplejwt_session_token WHERE session_id = s.id), \
+    s.expires_at), \
+    coalesce((SELECT address FROM simplejwt_session_token WHERE session_id = s.id \
+    ORDER BY used_at DESC LIMIT 1), s.address) \
+    FROM simplejwt_session AS s";
+/// Reads three rows, however many tokens the session has had.
+pub(super) const HEAD_OF: &str = "\
+    SELECT s.id, s.user_id, s.created_at, s.ended_at, (\
+    SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
+    FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
+    WHERE t.jti = :jti";
+// One at a time for each user, also on different nodes of a Galera cluster, which know of each
+// other's writes and not of each other's locks: so the row is written anew.
+pub(super) const FREE_USER: &str = "DELETE FROM simplejwt_user WHERE user_id = :user";
+pub(super) const LOCK_USER: &str = "INSERT INTO simplejwt_user (user_id) VALUES (:user)";
+pub(super) const REHASH: &str = "\
+    UPDATE simplejwt_session SET password = :new WHERE user_id = :user AND password = :old";
+pub(super) const FLUSH_TOKENS: &str = "\
+    DELETE FROM simplejwt_session_token WHERE expires_at <= :before \
+    ORDER BY expires_at LIMIT :batch";
+/// Sessions that still have tokens are put off until those expire: left where they are, each
+/// batch would come upon all of them again.
+pub(super) const FLUSH_SESSIONS: [&str; 3] = [
+    "UPDATE simplejwt_session AS s JOIN (SELECT id FROM simplejwt_session \
+     WHERE expires_at <= :before ORDER BY expires_at LIMIT :batch) AS due ON due.id = s.id \
+     SET s.expires_at = (SELECT max(t.expires_at) FROM simplejwt_session_token AS t \
+     WHERE t.session_id = s.id) WHERE s.expires_at <= :before AND EXISTS (\
+     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id)",
+    "DELETE s FROM simplejwt_session AS s JOIN (SELECT id FROM simplejwt_session \
+     WHERE expires_at <= :before ORDER BY expires_at LIMIT :batch) AS due ON due.id = s.id \
+     WHERE s.expires_at <= :before AND NOT EXISTS (\
+     SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id)",
+    "DELETE FROM simplejwt_revocation WHERE expires_at <= :before \
+     ORDER BY expires_at LIMIT :batch",
+];
+// Assigned from left to right: the second condition sees who has the lease by then.
+pub(super) const LEASE: &str = "\
+    INSERT INTO simplejwt_lease (name, holder, expires_at) VALUES (:name, :holder, :until) \
+    ON DUPLICATE KEY UPDATE \
+    holder = IF(simplejwt_lease.holder = :holder OR simplejwt_lease.expires_at <= :at, \
+    :holder, simplejwt_lease.holder), \
+    expires_at = IF(simplejwt_lease.holder = :holder, :until, simplejwt_lease.expires_at)";
+pub(super) const HOLDS: &str = "\
+    SELECT 1 FROM simplejwt_lease WHERE name = :name AND holder = :holder";
+
+pub(super) fn show_one() -> String {
+    format!("{SHOW} WHERE s.id = :id")
+}
+
+pub(super) fn show_live(is_live: &str) -> String {
+    format!("{SHOW} WHERE s.user_id = :user AND {is_live} ORDER BY 6 DESC, 1")
+}
+
+pub(super) fn live_but_one(is_live: &str) -> String {
+    format!(
+        "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = :user AND s.id <> :but \
+         AND {is_live} ORDER BY s.created_at, s.id"
+    )
+}
+pub(super) const NOTE_USE: &str = "\
+    UPDATE simplejwt_session_token SET used_at = :at, address = :address \
+    WHERE jti = :jti AND used_at < :before";
+pub(super) const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = :id";
+// The session can't be ended beside what holds this.
+pub(super) const HOLD: &str = "\
+    SELECT 1 FROM simplejwt_session WHERE id = :id AND ended_at IS NULL LOCK IN SHARE MODE";
+// The rows stay locked to the end of the transaction.
+pub(super) const UNENDED: &str = "\
+    SELECT id FROM simplejwt_session WHERE user_id = :user AND ended_at IS NULL \
+    AND id <> coalesce(:except, '') ORDER BY id LIMIT 1000 FOR UPDATE";
+pub(super) const OWNER_OF_UNENDED: &str = "\
+    SELECT user_id FROM simplejwt_session WHERE id = :id AND ended_at IS NULL FOR UPDATE";
+
+pub(super) fn unended(marks: &str) -> String {
+    format!(
+        "SELECT id FROM simplejwt_session WHERE id IN ({marks}) AND ended_at IS NULL FOR UPDATE"
+    )
+}
+
+pub(super) fn set_ended(marks: &str) -> String {
+    format!(
+        "UPDATE simplejwt_session SET ended_at = ?, end_reason = ?, \
+         expires_at = greatest(expires_at, ?) WHERE id IN ({marks}) AND ended_at IS NULL"
+    )
+}
+
+/// Each statement.
+pub(super) fn statements(is_live: &str) -> Vec<String> {
+    [
+        INSERT_SESSION,
+        JOIN_SESSION,
+        HEAD_OF,
+        FREE_USER,
+        LOCK_USER,
+        REHASH,
+        FLUSH_TOKENS,
+        LEASE,
+        HOLDS,
+        NOTE_USE,
+        OWNER,
+        HOLD,
+        UNENDED,
+        OWNER_OF_UNENDED,
+        DATE,
+    ]
+    .into_iter()
+    .chain(FLUSH_SESSIONS)
+    .map(str::to_owned)
+    .chain([show_one(), show_live(is_live), live_but_one(is_live)])
+    .chain([unended("?"), set_ended("?")])
+    .collect()
 }

@@ -1,7 +1,7 @@
 //! Registered and blacklisted tokens in MySQL or MariaDB: [`TokenStore`].
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use mysql_async::prelude::Queryable as _;
@@ -94,56 +94,6 @@ impl MysqlStore {
     /// The database's.
     pub async fn blacklist_in_use(database: &MysqlDatabase) -> Result<bool, StoreError> {
         attempt!(database.attempts("open"), |conn| flush::blacklist_in_use(conn))
-    }
-
-    /// The foreign keys that lead to tokens; read anew when a purge begins.
-    pub(super) async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
-        if anew {
-            let attempts = self.database.attempts("flush_expired");
-            let found = attempt!(attempts, |conn| flush::references(conn, &self.users));
-            self.know(found.unwrap_or_else(|error| {
-                tracing::debug!(
-                    event = "foreign_keys_unreadable",
-                    error = with_causes(&error),
-                    "foreign keys can't be read: each row is tried"
-                );
-                References::default()
-            }));
-        }
-        Ok(Arc::clone(&self.references.lock().unwrap_or_else(PoisonError::into_inner)))
-    }
-
-    pub(super) fn know(&self, references: References) {
-        *self.references.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
-    }
-
-    /// Deletes tokens, one by one where a foreign key stands in the way of some.
-    pub(super) async fn delete(
-        &self,
-        ids: &[i64],
-        references: &References,
-        cascade: bool,
-        flushed: &mut Flushed,
-    ) -> Result<(), StoreError> {
-        let attempts = || self.database.attempts("flush_expired");
-        let all = attempt!(attempts(), |conn| flush::delete(conn, ids, references, cascade))?;
-        match all {
-            Ok(deleted) => flushed.deleted += deleted,
-            Err(found) if ids.len() == 1 => flushed.keep(&found.constraint, &found.table),
-            Err(_) => {
-                for id in ids {
-                    let id = std::slice::from_ref(id);
-                    let one = attempt!(attempts(), |conn| {
-                        flush::delete(conn, id, references, cascade)
-                    })?;
-                    match one {
-                        Ok(deleted) => flushed.deleted += deleted,
-                        Err(found) => flushed.keep(&found.constraint, &found.table),
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The database that holds the tokens.

@@ -6,8 +6,9 @@ use tokio_postgres::{Client, Row};
 
 use super::rotations::DATE;
 use super::schema::{self, Checked};
-use super::tokens::{BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, PgResult, Sql};
-use super::{PostgresDatabase, feed, flush, lookup, sessions};
+use super::statements::{self, BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, Sql};
+use super::tokens::PgResult;
+use super::{PostgresDatabase, feed, flush, lookup};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::StoreError;
 use crate::sql::check::{
@@ -531,7 +532,7 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         [BLACKLIST, IS_REGISTERED, NEWEST, record, blacklist_all, plain]
             .map(str::to_owned)
             .to_vec();
-    statements.push(super::tokens::ping());
+    statements.push(statements::ping());
     statements.push(lookup::statement(IS_BLACKLISTED));
     if uses.purge {
         statements.extend(flush::statements());
@@ -539,10 +540,10 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
     if uses.sessions {
         let own = [open, blacklist_others, blacklist_sessions, in_session];
         statements.extend(own.map(str::to_owned));
-        statements.push(sessions::ping());
+        statements.push(statements::ping_sessions());
         statements.push(DATE.to_owned());
         statements.extend(feed::statements().map(str::to_owned));
-        let theirs = sessions::statements().into_iter();
+        let theirs = statements::statements().into_iter();
         statements
             .extend(theirs.filter(|(_, is_purge)| uses.purge || !is_purge).map(|(sql, _)| sql));
     }

@@ -1,20 +1,22 @@
 //! What has been revoked, numbered by a counter whose row is locked until the transaction is
-//! over: whoever reads a number has seen all the smaller ones. Told by NOTIFY, too.
+//! over: whoever reads a number has seen all the smaller ones. Told by NOTIFY, too. And the leases.
 
 use std::sync::LazyLock;
 
+use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_postgres::Client;
 
-use super::PostgresDatabase;
 use super::servers::TIMELINE;
+use super::statements::LEASE;
 use super::tokens::PgResult;
+use super::{PostgresDatabase, PostgresStore, run};
 use crate::clock::Timestamp;
-use crate::error::StoreError;
-use crate::store::feed;
-use crate::store::session::{AccessClaims, Revocation, Revocations, Subject};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::store::feed::{self, AccessClaims, Revocation, RevocationFeed, Revocations, Subject};
+use crate::store::leases::Leases;
 use crate::users::UserId;
 
 const NUMBERS: &str = "\
@@ -176,4 +178,68 @@ async fn listen(database: &PostgresDatabase) -> PgResult<Option<Listening>> {
     }
     client.batch_execute("LISTEN simplejwt_revocation").await?;
     Ok(Some(Listening { _client: client, notices }))
+}
+
+#[async_trait]
+impl RevocationFeed for PostgresStore {
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
+        run!(self.database, "revoke", |client| async {
+            let transaction = client.transaction().await?;
+            insert(&transaction, std::slice::from_ref(revocation)).await?;
+            transaction.commit().await
+        })
+    }
+
+    async fn revocations(
+        &self,
+        after: i64,
+        limit: u32,
+        at: Timestamp,
+    ) -> Result<Revocations, StoreError> {
+        let tells_timeline = self.database.tells_timeline().await;
+        run!(self.database, "revocations", |client| {
+            self::after(&client, tells_timeline, after, limit, at)
+        })
+    }
+
+    async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
+        let ask = async |access: &AccessClaims| {
+            run!(self.database, "is_revoked", |client| self::is_revoked(&client, access, at))
+        };
+        match ask(access).await {
+            Err(error) if error.kind() == StoreErrorKind::Unstorable => {
+                let can_be = |id: &str| !error.is_of(id);
+                // There is no session that couldn't be stored, and no revocation.
+                if access.session.as_deref().is_some_and(|id| !can_be(id)) {
+                    return Ok(true);
+                }
+                let mut access = access.clone();
+                access.jti = access.jti.filter(|jti| can_be(jti));
+                access.user_id = access.user_id.filter(|id| can_be(id.as_str()));
+                ask(&access).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn revocation_notice(&self) -> Result<(), StoreError> {
+        self.listener.notice(&self.database).await
+    }
+}
+
+#[async_trait]
+impl Leases for PostgresStore {
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        at: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (at, until) = (at.as_micros(), until.as_micros());
+        run!(self.database, "lease", |client| async {
+            let statement = client.prepare_cached(LEASE).await?;
+            Ok(client.execute(&statement, &[&name, &holder, &at, &until]).await? > 0)
+        })
+    }
 }

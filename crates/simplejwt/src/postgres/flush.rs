@@ -2,6 +2,7 @@
 //! that locks nothing that others hold.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 
 use deadpool_postgres::{GenericClient, Object};
 use jiff::Timestamp as Moment;
@@ -9,12 +10,15 @@ use tokio_postgres::error::SqlState;
 
 use super::encoding::Text;
 use super::tokens::{PgResult, moment};
+use super::{PostgresStore, run};
 use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::logging::with_causes;
 use crate::sql::candidates::Candidate;
 use crate::sql::references::{ForeignKey, OnDelete, References, TableName};
 use crate::sql::schema::{BLACKLISTED, OUTSTANDING};
 use crate::sql::table::relation;
-use crate::store::flush::{FlushExpired, Position};
+use crate::store::flush::{FlushExpired, Flushed, Position};
 
 const CANDIDATES: &str = "\
     FROM token_blacklist_outstandingtoken AS o WHERE o.expires_at <= $1 AND o.expires_at >= $2 \
@@ -221,4 +225,61 @@ pub(super) async fn blacklist_in_use(client: &impl GenericClient) -> PgResult<bo
     }
     let sql = "SELECT EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken)";
     client.query_one(sql, &[]).await?.try_get(0)
+}
+
+impl PostgresStore {
+    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    pub(super) async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
+        if anew {
+            let users = &self.users;
+            let found = async {
+                run!(self.database, "flush_expired", |client| self::references(&client, users))
+            };
+            let found: Result<References, StoreError> = found.await;
+            self.know(found.unwrap_or_else(|error| {
+                tracing::debug!(
+                    event = "foreign_keys_unreadable",
+                    error = with_causes(&error),
+                    "foreign keys can't be read: each row is tried"
+                );
+                References::default()
+            }));
+        }
+        Ok(Arc::clone(&self.references.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    pub(super) fn know(&self, references: References) {
+        *self.references.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
+    }
+
+    /// Deletes tokens, one by one where a foreign key stands in the way of some.
+    pub(super) async fn delete(
+        &self,
+        ids: &[i64],
+        references: &References,
+        cascade: bool,
+        flushed: &mut Flushed,
+    ) -> Result<(), StoreError> {
+        let all = run!(self.database, "flush_expired", |client| {
+            self::delete(&mut client, ids, references, cascade)
+        })?;
+        match all {
+            Ok(deleted) => flushed.deleted += deleted,
+            Err(violation) if ids.len() == 1 => {
+                flushed.keep(&violation.constraint, &violation.table);
+            }
+            Err(_) => {
+                for id in ids {
+                    let one = run!(self.database, "flush_expired", |client| {
+                        self::delete(&mut client, std::slice::from_ref(id), references, cascade)
+                    })?;
+                    match one {
+                        Ok(deleted) => flushed.deleted += deleted,
+                        Err(found) => flushed.keep(&found.constraint, &found.table),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }

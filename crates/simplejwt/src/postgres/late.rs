@@ -12,7 +12,7 @@ use super::rotations::DATE;
 use super::tokens::PgResult;
 use crate::error::StoreError;
 use crate::sql::late::LONGEST;
-use crate::store::session::{NextToken, Refreshing, SessionRefresh};
+use crate::store::session::{NextToken, RefreshOutcome, SessionRefresh};
 
 /// Refreshes; one that isn't over in time goes on, and is dated when it is. `None` where other
 /// transactions came between, again and again.
@@ -20,7 +20,7 @@ pub(super) async fn refresh(
     store: &PostgresStore,
     refresh: &SessionRefresh,
     was_good: bool,
-) -> Result<Option<Refreshing>, StoreError> {
+) -> Result<Option<RefreshOutcome>, StoreError> {
     let refresh = Arc::new(refresh.clone());
     let mut attempts = store.database.attempts("refresh");
     loop {
@@ -56,7 +56,7 @@ fn follow(
     store: &PostgresStore,
     refresh: &Arc<SessionRefresh>,
     begun: Instant,
-    work: impl Future<Output = (Own, PgResult<Option<Refreshing>>)> + Send + 'static,
+    work: impl Future<Output = (Own, PgResult<Option<RefreshOutcome>>)> + Send + 'static,
 ) {
     if !matches!(refresh.next, NextToken::Rotated { .. }) {
         return;
@@ -66,7 +66,8 @@ fn follow(
     tokio::spawn(async move {
         let _followed = followed;
         let Ok((client, outcome)) = timeout(LONGEST, work).await else { return };
-        let (Some(session), Ok(Some(Refreshing::Refreshed))) = (client.client(), outcome) else {
+        let (Some(session), Ok(Some(RefreshOutcome::Refreshed))) = (client.client(), outcome)
+        else {
             return;
         };
         let NextToken::Rotated { token, .. } = &refresh.next else { return };

@@ -1,7 +1,7 @@
 //! Registered and blacklisted tokens in PostgreSQL: [`TokenStore`].
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Object};
@@ -9,16 +9,15 @@ use jiff::Timestamp as Moment;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::{PostgresDatabase, feed, flush, rotations, run, schema, sessions};
+use super::{PostgresDatabase, feed, flush, run, schema, sessions};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::logging::with_causes;
-use crate::sql::check::{Lines, Uses, trials};
 use crate::sql::late::Late;
 use crate::sql::lookup::nothing_of;
 use crate::sql::references::References;
 use crate::sql::schema::{SchemaError, by_user_id};
-use crate::sql::table::{Key, UserTable, quoted, relation};
+use crate::sql::table::{Key, UserTable};
 use crate::store::flush::{FlushExpired, Flushed};
 use crate::store::session::SessionHead;
 use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
@@ -28,7 +27,7 @@ use super::batch::Batches;
 use super::encoding::{Encoding, Text};
 use super::lookup::Lookup;
 use super::rotations::{Rotating, Rotations};
-use super::schema::KeyType;
+use super::statements::{BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, Sql, ping};
 
 pub(crate) type PgResult<T> = Result<T, tokio_postgres::Error>;
 
@@ -46,61 +45,6 @@ pub(crate) fn parameter(key: Key) -> String {
         Key::Unsigned(number) => number.to_string(),
         Key::Text(text) => text,
     }
-}
-
-/// The statements, with the names of the user table in them.
-pub(super) struct Sql {
-    pub(super) user_id: KeyType,
-    pub(super) record: String,
-    pub(super) rotations: rotations::Statements,
-    pub(super) open: String,
-    pub(super) blacklist_all: String,
-    pub(super) blacklist_others: String,
-    pub(super) blacklist_sessions: String,
-}
-
-// The unique keys decide. NOT EXISTS only saves what a conflict would cost: an id of the sequence,
-// and so a write to the log.
-pub(super) const BLACKLIST: &str = "\
-    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-    SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = $2 \
-    AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
-    ON CONFLICT (token_id) DO NOTHING";
-pub(super) const IS_BLACKLISTED: &str = "\
-    SELECT 1 FROM token_blacklist_outstandingtoken AS o \
-    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = asked.key";
-pub(super) const IS_REGISTERED: &str =
-    "SELECT 1 FROM token_blacklist_outstandingtoken WHERE jti = $1";
-pub(super) const NEWEST: &str = "\
-    SELECT jti, token, created_at, expires_at FROM token_blacklist_outstandingtoken \
-    WHERE isfinite(created_at) AND isfinite(expires_at) ORDER BY id DESC LIMIT $1";
-/// Tries what is done with these tables, and then does `last`.
-pub(super) fn trying(uses: &Uses, last: &str) -> String {
-    let trials: String = trials(uses, &Lines::Postgres)
-        .iter()
-        .enumerate()
-        .map(|(at, trial)| match trial.starts_with("SELECT") {
-            true => format!("t{at} AS ({trial}), "),
-            false => format!("t{at} AS ({trial} RETURNING 1), "),
-        })
-        .collect();
-    format!("WITH {trials}last AS ({last}) SELECT 1 FROM last")
-}
-
-/// With a number for the transaction, which a server that only reads doesn't give.
-pub(super) fn ping() -> String {
-    trying(&Uses { tokens: true, ..Uses::default() }, "SELECT txid_current()")
-}
-
-/// Blacklists the tokens that are found; how many were found, and how many it was that did it.
-/// To be repeated until none is found: a rotation that had to be waited for has a successor.
-pub(super) fn blacklist_each(tokens: &str) -> String {
-    format!(
-        "WITH tokens AS ({tokens} ORDER BY o.id), \
-         added AS (INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-         SELECT $1, id FROM tokens ON CONFLICT (token_id) DO NOTHING RETURNING 1) \
-         SELECT (SELECT count(*) FROM tokens), (SELECT count(*) FROM added)"
-    )
 }
 
 /// Repeats such a statement; how many tokens it blacklisted.
@@ -122,61 +66,6 @@ pub(super) async fn until_none(
 }
 
 impl Sql {
-    pub(super) fn new(users: &UserTable, user_id: KeyType) -> Self {
-        let key = |parameter: &str| {
-            // Of several users with the same value none is meant.
-            let (key, table) = (quoted(&users.primary_key), relation(&users.table));
-            let id = quoted(users.user_id_column());
-            let inherits = users.and_inherits(&table, quoted, relation);
-            let same = format!("{id} = CAST({parameter}::text AS {}){inherits}", user_id.cast);
-            if users.user_id_column() == users.primary_key {
-                return format!("(SELECT {key} FROM {table} WHERE {same} LIMIT 1)");
-            }
-            format!(
-                "(SELECT {key} FROM {table} WHERE {same} \
-                 AND (SELECT count(*) FROM {table} WHERE {same}) = 1 LIMIT 1)"
-            )
-        };
-        const REGISTER: &str = "INSERT INTO token_blacklist_outstandingtoken \
-             (token, created_at, expires_at, user_id, jti)";
-        let not_blacklisted = "NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b \
-             WHERE b.token_id = o.id)";
-        let theirs = format!(
-            "SELECT o.id FROM token_blacklist_outstandingtoken AS o \
-             WHERE o.user_id = {} AND {not_blacklisted}",
-            key("$2")
-        );
-        Self {
-            record: format!(
-                "{REGISTER} VALUES ($1, $2, $3, {}, $5) ON CONFLICT (jti) DO NOTHING",
-                key("$4")
-            ),
-            rotations: rotations::Statements::new(key),
-            open: format!(
-                "WITH session AS (INSERT INTO simplejwt_session \
-                 (id, user_id, created_at, expires_at, password, address, user_agent) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING), \
-                 token AS ({REGISTER} VALUES ($8, $9, $10, {}, $12) \
-                 ON CONFLICT (jti) DO NOTHING) \
-                 INSERT INTO simplejwt_session_token \
-                 (jti, session_id, created_at, used_at, expires_at, address) \
-                 VALUES ($12, $1, $3, $3, $4, $6) ON CONFLICT (jti) DO NOTHING",
-                key("$11")
-            ),
-            blacklist_others: blacklist_each(&format!(
-                "{theirs} AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS t \
-                 WHERE t.jti = o.jti AND t.session_id = $3)"
-            )),
-            blacklist_all: blacklist_each(&theirs),
-            blacklist_sessions: blacklist_each(&format!(
-                "SELECT o.id FROM token_blacklist_outstandingtoken AS o \
-                 JOIN simplejwt_session_token AS t ON t.jti = o.jti \
-                 WHERE t.session_id = ANY ($2::text[]) AND {not_blacklisted}"
-            )),
-            user_id,
-        }
-    }
-
     pub(super) fn user(&self, token: &OutstandingToken) -> Option<String> {
         let id = token.user_id.as_ref()?;
         self.user_id.kind.parse(id).map(parameter)
@@ -323,61 +212,6 @@ impl PostgresStore {
     /// The database's.
     pub async fn blacklist_in_use(database: &PostgresDatabase) -> Result<bool, StoreError> {
         run!(database, "open", |client| flush::blacklist_in_use(&client))
-    }
-
-    /// The foreign keys that lead to tokens; read anew when a purge begins.
-    pub(super) async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
-        if anew {
-            let users = &self.users;
-            let found = async {
-                run!(self.database, "flush_expired", |client| flush::references(&client, users))
-            };
-            let found: Result<References, StoreError> = found.await;
-            self.know(found.unwrap_or_else(|error| {
-                tracing::debug!(
-                    event = "foreign_keys_unreadable",
-                    error = with_causes(&error),
-                    "foreign keys can't be read: each row is tried"
-                );
-                References::default()
-            }));
-        }
-        Ok(Arc::clone(&self.references.lock().unwrap_or_else(PoisonError::into_inner)))
-    }
-
-    pub(super) fn know(&self, references: References) {
-        *self.references.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
-    }
-
-    /// Deletes tokens, one by one where a foreign key stands in the way of some.
-    pub(super) async fn delete(
-        &self,
-        ids: &[i64],
-        references: &References,
-        cascade: bool,
-        flushed: &mut Flushed,
-    ) -> Result<(), StoreError> {
-        let all = run!(self.database, "flush_expired", |client| {
-            flush::delete(&mut client, ids, references, cascade)
-        })?;
-        match all {
-            Ok(deleted) => flushed.deleted += deleted,
-            Err(violation) if ids.len() == 1 => {
-                flushed.keep(&violation.constraint, &violation.table);
-            }
-            Err(_) => {
-                for id in ids {
-                    let one = run!(self.database, "flush_expired", |client| {
-                        flush::delete(&mut client, std::slice::from_ref(id), references, cascade)
-                    })?;
-                    match one {
-                        Ok(deleted) => flushed.deleted += deleted,
-                        Err(found) => flushed.keep(&found.constraint, &found.table),
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The database that holds the tokens.

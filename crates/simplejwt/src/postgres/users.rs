@@ -3,30 +3,31 @@
 mod delete;
 mod manage;
 mod sample;
+mod sql;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
 
+use self::sql::Sql;
+pub(crate) use self::sql::statements;
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::postgres::batch::Batches;
 use crate::postgres::encoding::Text;
-use crate::postgres::lookup::{self, Lookup};
-use crate::postgres::schema::{self, Checked, KeyType};
+use crate::postgres::lookup::Lookup;
+use crate::postgres::schema;
 use crate::postgres::tokens::{moment, parameter};
 use crate::postgres::{PostgresDatabase, run};
-use crate::sql::check::Uses;
-use crate::sql::column::{ColumnType, Flag};
-use crate::sql::fields::{Field, Kind};
+use crate::sql::column::ColumnType;
 use crate::sql::lookup::{nothing_of, only};
 use crate::sql::manage::UserOptions;
-use crate::sql::rights::{self, Dialect, Right, Rights};
+use crate::sql::rights::{self, Right};
 use crate::sql::schema::{SchemaError, found_by};
-use crate::sql::table::{UserTable, quoted, relation};
+use crate::sql::table::UserTable;
 use crate::users::login::{Found, LoginRows, PasswordSample, Passwords};
 use crate::users::password::{HashingPool, PasswordSurvey};
 use crate::users::{Credentials, User, UserId, UserStore, password_fingerprint};
@@ -52,213 +53,6 @@ impl fmt::Debug for PostgresUsers {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
-}
-
-/// The statements, with the names of the table in them.
-struct Sql {
-    table: UserTable,
-    key: ColumnType,
-    user_id: KeyType,
-    login: KeyType,
-    fields: Vec<Field>,
-    rights: Rights,
-    by_login: String,
-    by_user_id: String,
-    page: String,
-    replace_hash: String,
-    last_login: Option<String>,
-    set_password: String,
-    set_active: Option<String>,
-}
-
-/// How many columns stand before the further ones.
-const FIXED: usize = 7;
-
-/// A further column as text of the form that [`Kind::json`] takes.
-fn further(table: &UserTable, field: &Field) -> String {
-    let column = table.expression(&field.name, quoted, relation);
-    // Years before the first are counted backwards, and told from the others by the era alone.
-    let dated = |moment: &str, pattern: &str| {
-        format!(
-            "to_char({moment}, '{pattern}' || CASE WHEN {moment} < '0001-01-01' THEN ' BC' ELSE '' END)"
-        )
-    };
-    match field.kind {
-        Kind::Moment => {
-            dated(&format!("({column} AT TIME ZONE 'UTC')"), "YYYY-MM-DD HH24:MI:SS.US")
-        }
-        Kind::Local => dated(&column, "YYYY-MM-DD HH24:MI:SS.US"),
-        Kind::Date => dated(&column, "YYYY-MM-DD"),
-        Kind::Time => format!("to_char({column}, 'HH24:MI:SS.US')"),
-        Kind::Text if field.declared == "inet" => format!("host({column})"),
-        _ => format!("{column}::text"),
-    }
-}
-
-impl Sql {
-    fn new(table: UserTable, checked: Checked, has_sessions: bool) -> Result<Self, SchemaError> {
-        let Checked { user_id, key: key_type, login: login_type, columns } = checked;
-        let name = relation(&table.table);
-        let key = quoted(&table.primary_key);
-        let id = quoted(table.user_id_column());
-        let login = quoted(&table.login);
-        let password = quoted(&table.password);
-        let flag = |column: &Option<String>, without: &str| {
-            let Some(name) = column else { return Ok(without.to_owned()) };
-            let column = quoted(name);
-            Ok::<_, SchemaError>(match columns.flag(&table, name)? {
-                Flag::Boolean => format!("coalesce({column}, false)"),
-                Flag::Number => format!("coalesce({column} <> 0, false)"),
-                Flag::Bits => format!("coalesce({column}::text LIKE '%1%', false)"),
-            })
-        };
-        let is_active = flag(&table.is_active, "true")?;
-        let is_superuser = flag(&table.is_superuser, "false")?;
-        let fields = columns.fields.clone();
-        let further: String =
-            fields.iter().map(|field| format!(", {}", further(&table, field))).collect();
-        let inherits = table.and_inherits(&name, quoted, relation);
-        let select = format!(
-            "SELECT {key}::text, {id}::text, {login}::text, {}, {}, {}, {password}::text{further} \
-             FROM {name}",
-            is_active,
-            flag(&table.is_staff, "false")?,
-            is_superuser,
-        );
-        let dialect = Dialect {
-            quote: relation,
-            is_the_user: format!("{id} = CAST($1::text AS {})", user_id.cast),
-            is_active,
-            is_superuser,
-        };
-        // Whoever has no id can't have tokens: they would be those of all who have none.
-        let has_id = match table.user_id_column() == table.primary_key {
-            true => String::new(),
-            false => format!(" AND {id} IS NOT NULL"),
-        };
-        let update = |column: &str| format!("UPDATE {name} SET {} = $1", quoted(column));
-        let is_named =
-            |parameter: &str| format!("{login} = CAST({parameter}::text AS {})", login_type.cast);
-        let replace_hash = format!(
-            "{} WHERE {key} = CAST($2::text AS {}) AND {password} = $3",
-            update(&table.password),
-            key_type.cast
-        );
-        Ok(Self {
-            // Two show what isn't unique.
-            by_login: format!("{select} WHERE {}{has_id}{inherits} LIMIT 2", is_named("$1")),
-            by_user_id: format!(
-                "{select} WHERE {id} = CAST(asked.key AS {}){inherits}",
-                user_id.cast
-            ),
-            page: format!(
-                "{select} WHERE ($1::text IS NULL OR {login} > CAST($1::text AS {})){inherits} \
-                 ORDER BY {login} LIMIT $2",
-                login_type.cast
-            ),
-            // Sessions that are tied to the password stay tied to it: both, or neither.
-            replace_hash: match has_sessions {
-                true => format!(
-                    "WITH replaced AS ({replace_hash} RETURNING 1), \
-                     tied AS (UPDATE simplejwt_session SET password = $6 \
-                     WHERE user_id = $4 AND password = $5 AND EXISTS (SELECT 1 FROM replaced)) \
-                     SELECT count(*) FROM replaced"
-                ),
-                false => format!(
-                    "WITH replaced AS ({replace_hash} RETURNING 1) \
-                     SELECT count(*) FROM replaced \
-                     WHERE $4::text IS NOT NULL AND $5::text IS NOT NULL AND $6::text IS NOT NULL"
-                ),
-            },
-            last_login: table.last_login.as_deref().map(|column| {
-                let moment = "CAST($1 AS timestamp with time zone)";
-                let is_local = columns
-                    .column(column)
-                    .is_some_and(|column| column.kind.ends_with("without time zone"));
-                let value = match is_local {
-                    true => format!("{moment} AT TIME ZONE 'UTC'"),
-                    false => moment.to_owned(),
-                };
-                format!(
-                    "UPDATE {name} SET {} = {value} WHERE {id} = CAST($2::text AS {})",
-                    quoted(column),
-                    user_id.cast
-                )
-            }),
-            set_password: format!("{} WHERE {}{inherits}", update(&table.password), is_named("$2")),
-            set_active: table.is_active.as_deref().map(|name_of_flag| {
-                let declared = columns.column(name_of_flag).map_or("boolean", |c| &c.declared);
-                format!(
-                    "UPDATE {name} SET {} = CAST($1::text AS {declared}) WHERE {}{inherits}",
-                    quoted(name_of_flag),
-                    is_named("$2")
-                )
-            }),
-            key: key_type.kind,
-            user_id,
-            login: login_type,
-            fields,
-            rights: Rights::new(&table, dialect),
-            table,
-        })
-    }
-
-    fn found(&self, row: &Row) -> Result<Found<String>, tokio_postgres::Error> {
-        let text = |at: usize| {
-            let text: Option<Text> = row.try_get(at)?;
-            Ok(text.map(|text| text.0).unwrap_or_default())
-        };
-        let user = User {
-            id: self.user_id.kind.id_of(text(1)?),
-            username: self.login.kind.shown(text(2)?),
-            is_active: row.try_get(3)?,
-            is_staff: row.try_get(4)?,
-            is_superuser: row.try_get(5)?,
-            password: text(6)?,
-            rehashed_from: None,
-            fields: self.fields_of(row)?,
-        };
-        Ok(Found { key: text(0)?, user })
-    }
-
-    fn fields_of(
-        &self,
-        row: &Row,
-    ) -> Result<BTreeMap<String, serde_json::Value>, tokio_postgres::Error> {
-        let json = |(at, field): (usize, &Field)| {
-            let text: Option<Text> = row.try_get(FIXED + at)?;
-            let value = text.map_or(serde_json::Value::Null, |text| field.kind.json(text.0));
-            Ok((field.name.clone(), value))
-        };
-        self.fields.iter().enumerate().map(json).collect()
-    }
-}
-
-/// Each statement that a request runs over the table.
-pub(crate) fn statements(
-    table: &UserTable,
-    checked: Checked,
-    uses: &Uses,
-) -> Result<Vec<String>, SchemaError> {
-    let Sql {
-        table: _,
-        key: _,
-        user_id: _,
-        login: _,
-        fields: _,
-        rights: _,
-        by_login,
-        by_user_id,
-        page: _,
-        replace_hash,
-        last_login,
-        set_password: _,
-        set_active: _,
-    } = Sql::new(table.clone(), checked, uses.sessions)?;
-    let mut statements = vec![by_login, lookup::statement(&by_user_id)];
-    statements.extend(uses.rehash.then_some(replace_hash));
-    statements.extend(last_login.filter(|_| uses.last_login));
-    Ok(statements)
 }
 
 impl PostgresUsers {

@@ -6,7 +6,7 @@ use super::events::presented_of;
 use crate::error::{Error, TokenError};
 use crate::event::{Event, UserChange};
 use crate::store::Blacklisting;
-use crate::store::session::{EndReason, Which};
+use crate::store::session::{EndReason, SessionSelector};
 use crate::token::{Refresh, Untyped};
 use crate::users::UserId;
 
@@ -61,7 +61,7 @@ impl Auth {
     }
 
     async fn end_all(&self, user_id: &UserId, reason: EndReason) -> Result<Option<u64>, Error> {
-        let which = Which::All { user_id: user_id.clone(), except: None };
+        let which = SessionSelector::All { user_id: user_id.clone(), except: None };
         match self.end_sessions(which, reason).await {
             Ok(ended) => Ok(Some(ended)),
             Err(Error::SessionsDisabled) => Ok(None),

@@ -41,10 +41,10 @@ impl Auth {
     ///
     /// ```
     /// # use simplejwt::event::Actor;
-    /// # use simplejwt::store::session::{EndReason, Which};
+    /// # use simplejwt::store::session::{EndReason, SessionSelector};
     /// # async fn close(auth: &simplejwt::Auth) -> Result<(), simplejwt::Error> {
     /// let by_bob = auth.acting_as(Actor::Staff { user_id: "2".into() });
-    /// let all_of_alice = Which::All { user_id: "1".into(), except: None };
+    /// let all_of_alice = SessionSelector::All { user_id: "1".into(), except: None };
     /// by_bob.end_sessions(all_of_alice, EndReason::Staff).await?;
     /// # Ok(())
     /// # }

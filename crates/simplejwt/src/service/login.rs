@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::event::{EndReason, Event, LoginRefusal};
 use crate::settings::{AtLimit, SESSION_CLAIM, TokenClass};
 use crate::store::retention::Times;
-use crate::store::session::{NewSession, OpenSession, Opening, SessionLimit};
+use crate::store::session::{NewSession, OpenOutcome, OpenSession, SessionLimit};
 use crate::token::{Refresh, Sliding, Token, TokenType};
 use crate::users::{Credentials, User, password_fingerprint, revoke_claim};
 
@@ -148,11 +148,11 @@ impl Auth {
                 AtLimit::Refuse => SessionLimit::Refuse(limit),
             }),
             at: now,
-            horizon: self.horizon(now),
+            retain_until: self.retain_until(now),
         };
         match sessions.open(&open).await.map_err(Error::Store)? {
-            Opening::Opened { evicted: 0 } => {}
-            Opening::Opened { evicted } => {
+            OpenOutcome::Opened { evicted: 0 } => {}
+            OpenOutcome::Opened { evicted } => {
                 self.tell(Event::SessionsEnded {
                     user_id: Some(user.id.clone()),
                     session_id: None,
@@ -161,7 +161,7 @@ impl Auth {
                     ended: evicted,
                 });
             }
-            Opening::TooMany => return Err(Error::TooManySessions),
+            OpenOutcome::TooMany => return Err(Error::TooManySessions),
         }
         Ok(())
     }

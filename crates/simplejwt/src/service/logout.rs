@@ -10,7 +10,7 @@ use crate::error::{Error, TokenError};
 use crate::event::{Event, Target, TokenRefusal};
 use crate::settings::SESSION_CLAIM;
 use crate::store::Blacklisting;
-use crate::store::session::{EndReason, Which};
+use crate::store::session::{EndReason, SessionSelector};
 use crate::token::{Access, Token};
 use crate::users::UserId;
 
@@ -118,8 +118,8 @@ impl Auth {
         }
         let which = match (scope, &caller.session) {
             (Scope::This, Some(id)) => return self.log_out_of(id, user_id).await,
-            (Scope::Others, Some(id)) => Which::All { user_id, except: Some(id.clone()) },
-            (Scope::All, _) => Which::All { user_id, except: None },
+            (Scope::Others, Some(id)) => SessionSelector::All { user_id, except: Some(id.clone()) },
+            (Scope::All, _) => SessionSelector::All { user_id, except: None },
             (Scope::This | Scope::Others, None) => return Err(Error::SessionUnknown),
         };
         self.end_sessions(which, EndReason::Logout).await
@@ -127,7 +127,7 @@ impl Auth {
 
     /// Ends one session of this user, which has to be there.
     async fn log_out_of(&self, id: &str, user_id: UserId) -> Result<u64, Error> {
-        let which = Which::One { id: id.to_owned(), user_id: Some(user_id.clone()) };
+        let which = SessionSelector::One { id: id.to_owned(), user_id: Some(user_id.clone()) };
         let at = self.tokens.now();
         let ended = self.end_sessions_at(which, EndReason::Logout, at).await?;
         let sessions = self.session_store()?;

@@ -9,13 +9,13 @@ use crate::error::{Error, TokenError, can_be_id};
 use crate::event::{Event, PresentedToken, TokenRefusal};
 use crate::settings::{Revocation as Checking, SESSION_CLAIM};
 use crate::store::session::{
-    EndReason, EndSessions, Revocation, Session, SessionStore, Subject, Which,
+    EndReason, EndSessions, Revocation, Session, SessionSelector, SessionStore, Subject,
 };
 use crate::store::{Blacklisting, OutstandingToken};
 use crate::token::{Refresh, Token};
 use crate::users::UserId;
 
-/// Which session a refresh token belongs to.
+/// SessionSelector session a refresh token belongs to.
 pub(super) enum Belonging {
     /// It is in this one, or names it.
     Session(Held),
@@ -76,29 +76,33 @@ impl Auth {
     /// # Errors
     /// [`Error::NoSuchUser`] where all sessions of a user were to be ended who isn't there, and
     /// has none; [`Error::SessionsDisabled`]; internal errors.
-    pub async fn end_sessions(&self, which: Which, reason: EndReason) -> Result<u64, Error> {
+    pub async fn end_sessions(
+        &self,
+        which: SessionSelector,
+        reason: EndReason,
+    ) -> Result<u64, Error> {
         self.end_sessions_at(which, reason, self.tokens.now()).await
     }
 
     pub(super) async fn end_sessions_at(
         &self,
-        which: Which,
+        which: SessionSelector,
         reason: EndReason,
         at: Timestamp,
     ) -> Result<u64, Error> {
         let sessions = self.session_store()?;
         if !which.can_be_there() {
             return match which {
-                Which::One { .. } => Ok(0),
-                Which::All { .. } => Err(Error::NoSuchUser),
+                SessionSelector::One { .. } => Ok(0),
+                SessionSelector::All { .. } => Err(Error::NoSuchUser),
             };
         }
         let which = match which {
-            Which::One { id, user_id: Some(user_id) } => {
-                Which::One { id, user_id: Some(self.canonical(&user_id).await?) }
+            SessionSelector::One { id, user_id: Some(user_id) } => {
+                SessionSelector::One { id, user_id: Some(self.canonical(&user_id).await?) }
             }
-            Which::All { user_id, except } => match self.known_user(&user_id).await {
-                Ok(user_id) => Which::All { user_id, except },
+            SessionSelector::All { user_id, except } => match self.known_user(&user_id).await {
+                Ok(user_id) => SessionSelector::All { user_id, except },
                 Err(Error::NoSuchUser) => {
                     self.forget_user(sessions, user_id, at).await?;
                     return Err(Error::NoSuchUser);
@@ -107,7 +111,7 @@ impl Auth {
             },
             which => which,
         };
-        let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
+        let end = EndSessions { which, reason, at, retain_until: self.retain_until(at) };
         let ended = sessions.end_sessions(&end).await?;
         self.tell(end.event(ended));
         Ok(ended)
@@ -122,7 +126,7 @@ impl Auth {
     ) -> Result<(), Error> {
         if self.settings().sessions.revocation != Checking::Stateless {
             let subject = Subject::User(user_id);
-            let expires_at = self.horizon(now).access;
+            let expires_at = self.retain_until(now).access;
             sessions.revoke(&Revocation { subject, revoked_at: now, expires_at }).await?;
         }
         Ok(())
@@ -239,8 +243,8 @@ impl Auth {
                 return Err(self.foreign(&spent.jti, &id, user_id));
             }
         };
-        let which = Which::One { id: id.clone(), user_id: None };
-        let end = EndSessions { which, reason, at, horizon: self.horizon(at) };
+        let which = SessionSelector::One { id: id.clone(), user_id: None };
+        let end = EndSessions { which, reason, at, retain_until: self.retain_until(at) };
         let ended =
             sessions.end_sessions(&end).await? > 0 || was_ended_at(sessions, &id, at).await?;
         Ok(ended.then_some(id))

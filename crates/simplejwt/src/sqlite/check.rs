@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::schema::{self, column, columns, is_unique};
-use super::tokens::{BLACKLIST, IS_BLACKLISTED, NEWEST, Sql};
-use super::{SqliteDatabase, feed, flush, sessions};
+use super::statements::{self, BLACKLIST, IS_BLACKLISTED, NEWEST, Sql};
+use super::{SqliteDatabase, feed, flush};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::sql::check::{
     FoundTable, Lines, Problem, Problems, Relation, Severity, Uses, judge, needed, of_users,
@@ -207,7 +207,7 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
     if uses.sessions {
         statements.push(blacklist_others.clone());
         statements.extend(feed::STATEMENTS.map(str::to_owned));
-        statements.extend(sessions::statements());
+        statements.extend(statements::statements());
     }
     statements
 }

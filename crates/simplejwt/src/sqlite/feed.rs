@@ -1,10 +1,15 @@
-//! What has been revoked, numbered in the order of the transactions: SQLite has one writer.
+//! What has been revoked, numbered in the order of the transactions, since SQLite has one writer;
+//! and the leases.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::SqliteStore;
+use super::statements::LEASE;
 use crate::clock::Timestamp;
-use crate::store::feed;
-use crate::store::session::{AccessClaims, Revocation, Revocations, Subject};
+use crate::error::StoreError;
+use crate::store::feed::{self, AccessClaims, Revocation, RevocationFeed, Revocations, Subject};
+use crate::store::leases::Leases;
 
 const NEXT: &str = "\
     UPDATE simplejwt_sequence SET value = value + 1 WHERE name = 'revocation' RETURNING value";
@@ -99,4 +104,48 @@ pub(super) fn is_revoked(
         }
     }
     Ok(false)
+}
+
+#[async_trait]
+impl RevocationFeed for SqliteStore {
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
+        let revocation = revocation.clone();
+        self.database.write("revoke", move |connection| insert(connection, &revocation)).await
+    }
+
+    async fn revocations(
+        &self,
+        after: i64,
+        limit: u32,
+        at: Timestamp,
+    ) -> Result<Revocations, StoreError> {
+        self.database.read("revocations", |connection| self::after(connection, after, limit, at))
+    }
+
+    async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
+        self.database.read("is_revoked", |connection| self::is_revoked(connection, access, at))
+    }
+
+    /// Never returns: other processes can't be heard of. They are asked often enough.
+    async fn revocation_notice(&self) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Leases for SqliteStore {
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        at: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
+        let lease = move |connection: &Connection| {
+            let values = params![name, holder, at.as_micros(), until.as_micros()];
+            Ok(connection.prepare_cached(LEASE)?.execute(values)? == 1)
+        };
+        self.database.write("lease", lease).await
+    }
 }

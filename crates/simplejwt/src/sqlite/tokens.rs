@@ -11,13 +11,13 @@ use super::{SqliteDatabase, flush, schema};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::sql::check::{Lines, Uses, trials};
-use crate::sql::column::ColumnType;
 use crate::sql::schema::{SchemaError, by_user_id};
-use crate::sql::table::{Key, UserTable, quoted};
+use crate::sql::table::{Key, UserTable};
 use crate::store::{Blacklisting, FlushExpired, Flushed, OutstandingToken, Rotation, TokenStore};
 use crate::users::UserId;
 
 use super::datetime::text;
+use super::statements::{BLACKLIST, IS_BLACKLISTED, NEWEST, Sql};
 
 impl ToSql for Key {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -42,72 +42,7 @@ pub(super) fn run_all(connection: &Connection, statements: &[String]) -> rusqlit
     Ok(())
 }
 
-/// The statements, with the names of the user table in them.
-pub(super) struct Sql {
-    pub(super) user_id: ColumnType,
-    pub(super) record: String,
-    pub(super) blacklist_all: String,
-    /// Of a user, but for those in one session.
-    pub(super) blacklist_others: String,
-}
-
-// The unique keys decide. NOT EXISTS only saves what a conflict would cost: AUTOINCREMENT uses
-// up an id, and so every replay would write to the disk.
-pub(super) const BLACKLIST: &str = "\
-    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-    SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = ?2 \
-    AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
-    ON CONFLICT (token_id) DO NOTHING";
-pub(super) const IS_BLACKLISTED: &str = "\
-    SELECT 1 FROM token_blacklist_outstandingtoken AS o \
-    JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = ?1";
-pub(super) const NEWEST: &str = "\
-    SELECT jti, token, created_at, expires_at FROM token_blacklist_outstandingtoken \
-    ORDER BY id DESC LIMIT ?1";
 impl Sql {
-    pub(super) fn new(users: &UserTable, user_id: ColumnType) -> Self {
-        // Of several users with the same value none is meant.
-        let (key, table) = (quoted(&users.primary_key), quoted(&users.table));
-        let id = quoted(users.user_id_column());
-        let inherits = users.and_inherits(&table, quoted, quoted);
-        let key = match users.user_id_column() == users.primary_key {
-            true => format!("(SELECT {key} FROM {table} WHERE {id} = {{}}{inherits} LIMIT 1)"),
-            false => format!(
-                "(SELECT {key} FROM {table} WHERE {id} = {{}}{inherits} \
-                 AND (SELECT count(*) FROM {table} WHERE {id} = {{}}) = 1)"
-            ),
-        };
-        Self {
-            user_id,
-            record: format!(
-                "INSERT INTO token_blacklist_outstandingtoken \
-                 (token, created_at, expires_at, user_id, jti) SELECT ?1, ?2, ?3, {}, ?5 \
-                 WHERE NOT EXISTS (\
-                 SELECT 1 FROM token_blacklist_outstandingtoken WHERE jti = ?5) \
-                 ON CONFLICT (jti) DO NOTHING",
-                key.replace("{}", "?4")
-            ),
-            blacklist_all: format!(
-                "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-                 SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
-                 WHERE o.user_id = {} AND NOT EXISTS (\
-                 SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
-                 ON CONFLICT (token_id) DO NOTHING",
-                key.replace("{}", "?2")
-            ),
-            blacklist_others: format!(
-                "INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-                 SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
-                 WHERE o.user_id = {} AND NOT EXISTS (\
-                 SELECT 1 FROM simplejwt_session_token AS t \
-                 WHERE t.jti = o.jti AND t.session_id = ?3) AND NOT EXISTS (\
-                 SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
-                 ON CONFLICT (token_id) DO NOTHING",
-                key.replace("{}", "?2")
-            ),
-        }
-    }
-
     pub(super) fn record(
         &self,
         connection: &Connection,

@@ -1,4 +1,4 @@
-//! What every [`TokenStore`] has to do, races included.
+//! What every [`TokenStore`] has to do, races included; and [`SessionStore`]s, and [`Leases`].
 //!
 //! ```
 //! use simplejwt::store::{conformance, memory::MemoryStore};
@@ -15,30 +15,30 @@
 //! # }
 //! ```
 
+mod end_rules;
 mod feed_rules;
+mod purge_rules;
 mod races;
 mod rules;
 mod session_races;
 mod session_rules;
 mod spent_rules;
+pub(crate) mod verdict_table;
+pub(crate) mod verdict_trials;
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-
-use futures_channel::oneshot;
 
 use super::flush::FlushExpired;
 use super::retention::{MARGIN, Retention};
 use super::session::{
-    Client, Horizon, NewSession, NextToken, OpenSession, SessionRefresh, SessionStore,
+    Client, NewSession, NextToken, OpenSession, RetainUntil, SessionRefresh, SessionStore,
 };
-use super::{OutstandingToken, TokenStore};
+use super::{Leases, OutstandingToken, TokenStore};
 use crate::clock::Timestamp;
 use crate::settings::Settings;
-
-/// A task for the runtime to run beside the others.
-pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub use crate::suite::Task;
+use crate::suite::{broken, good, together};
 
 /// Runs the whole suite; panics with the rule that was broken.
 ///
@@ -100,17 +100,16 @@ where
     session_rules::spent_tokens_are_known(&make().await).await;
     session_rules::sessions_expire(&make().await).await;
     session_rules::another_password_changes_nothing(&make().await).await;
-    session_rules::sessions_are_listed(&make().await).await;
-    session_rules::sessions_are_ended(&make().await).await;
-    session_rules::all_but_one_are_ended(&make().await).await;
-    session_rules::many_sessions_are_ended(&make().await).await;
-    session_rules::limits_are_kept(&make().await).await;
-    session_rules::revocations_come_in_order(&make().await).await;
+    end_rules::sessions_are_listed(&make().await).await;
+    end_rules::sessions_are_ended(&make().await).await;
+    end_rules::all_but_one_are_ended(&make().await).await;
+    end_rules::many_sessions_are_ended(&make().await).await;
+    end_rules::limits_are_kept(&make().await).await;
+    feed_rules::revocations_come_in_order(&make().await).await;
     feed_rules::another_history_is_noticed(&make).await;
-    session_rules::revoked_tokens_are_known(&make().await).await;
-    session_rules::what_has_expired_is_flushed(&make().await).await;
-    session_rules::sessions_that_go_on_are_not_in_the_way_of_the_flush(&make().await).await;
-    session_rules::a_lease_has_one_holder(&make().await).await;
+    feed_rules::revoked_tokens_are_known(&make().await).await;
+    purge_rules::what_has_expired_is_flushed(&make().await).await;
+    purge_rules::sessions_that_go_on_are_not_in_the_way_of_the_flush(&make().await).await;
     session_rules::ids_are_compared_exactly(&make().await).await;
     spent_rules::within_the_tolerance_a_spent_token_ends_nothing(&make().await).await;
     spent_rules::what_others_blacklist_is_tolerated_as_long(&make().await).await;
@@ -124,6 +123,7 @@ where
     spent_rules::a_row_that_is_gone_is_made_anew(&make().await).await;
     spent_rules::a_spent_token_stays_so_without_its_row(&make().await).await;
     spent_rules::what_nobody_remembers_is_refused(&make().await).await;
+    verdict_trials::every_row_of_the_table_is_kept(&make().await).await;
     session_races::one_refresh_wins(Arc::new(make().await), &spawn).await;
     session_races::those_that_lose_end_nothing(Arc::new(make().await), &spawn).await;
     session_races::ancestors_beside_the_newest(Arc::new(make().await), &spawn).await;
@@ -134,6 +134,21 @@ where
     session_races::reuse_and_the_next_refresh(Arc::new(make().await), &spawn).await;
     session_races::no_login_too_many(Arc::new(make().await), &spawn).await;
     session_races::nobody_misses_a_revocation(Arc::new(make().await), &spawn).await;
+    leases(make, spawn).await;
+}
+
+/// Runs the suite of what [`Leases`] have to do, which is part of [`sessions`]; panics with the rule
+/// that was broken. `make` and `spawn` are as in [`all`].
+///
+/// # Panics
+/// When the store doesn't keep the contract.
+pub async fn leases<S, Make, Made>(make: Make, spawn: impl Fn(Task))
+where
+    S: Leases,
+    Make: Fn() -> Made,
+    Made: Future<Output = S>,
+{
+    purge_rules::a_lease_has_one_holder(&make().await).await;
     session_races::one_holder_wins(Arc::new(make().await), &spawn).await;
 }
 
@@ -163,8 +178,8 @@ fn session(id: &str) -> NewSession {
     }
 }
 
-fn horizon() -> Horizon {
-    Horizon { refresh: after(100), access: after(50) }
+fn retain_until() -> RetainUntil {
+    RetainUntil { refresh: after(100), access: after(50) }
 }
 
 /// The login whose first token, and so whose session, is called `id`.
@@ -175,7 +190,7 @@ fn open(id: &str) -> OpenSession {
         expires_at: after(60),
         limit: None,
         at: NOW,
-        horizon: horizon(),
+        retain_until: retain_until(),
     }
 }
 
@@ -190,7 +205,7 @@ fn refresh(spent: &str, next: &str) -> SessionRefresh {
         idle: None,
         lifetime: None,
         at: NOW,
-        horizon: horizon(),
+        retain_until: retain_until(),
     }
 }
 
@@ -224,43 +239,4 @@ async fn deleted(store: &impl TokenStore, before: Timestamp, batch: u32) -> u64 
 /// A token with this payload.
 fn encoded(payload: &str) -> String {
     format!("e30.{}.signature", base64_simd::URL_SAFE_NO_PAD.encode_to_string(payload))
-}
-
-/// Starts every task before it waits for the first.
-async fn together<T: Send + 'static>(
-    spawn: &impl Fn(Task),
-    tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
-) -> Vec<T> {
-    let started: Vec<_> = tasks
-        .into_iter()
-        .map(|task| {
-            let (answer, answered) = oneshot::channel();
-            spawn(Box::pin(async move {
-                // Nobody waits once the suite has failed.
-                let _ = answer.send(task.await);
-            }));
-            answered
-        })
-        .collect();
-    let mut outcomes = Vec::with_capacity(started.len());
-    for answered in started {
-        outcomes.push(answered.await.unwrap_or_else(|_| broken("a task of a race panicked")));
-    }
-    outcomes
-}
-
-#[expect(clippy::panic, reason = "the suite's way to fail, inside of a test")]
-fn broken(rule: &str) -> ! {
-    panic!("{rule}");
-}
-
-/// The value of a call that has to succeed.
-fn good<T>(outcome: Result<T, crate::error::StoreError>) -> T {
-    match outcome {
-        Ok(value) => value,
-        Err(error) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            broken(&format!("{error}: {}", cause.unwrap_or_default()))
-        }
-    }
 }

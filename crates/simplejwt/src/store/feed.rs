@@ -1,12 +1,18 @@
-//! The feed of revocations, as it is read page by page, and how a page shows that it belongs to
-//! the same history as the one before.
+//! What has been revoked: a feed that every process reads on from where it was, page by page.
 //!
-//! The numbers alone don't: a standby that took over without the newest of them gives them away
+//! A page shows that it belongs to the same history as the one before. The numbers alone don't: a standby that took over without the newest of them gives them away
 //! again. So each page also tells what stands at the number that it was asked from, and at the
 //! one to go on from.
 
-use super::session::{Revocation, Subject};
+mod page;
+
+use async_trait::async_trait;
+
 use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::users::UserId;
+
+pub(crate) use page::{Asked, Row};
 
 /// Revocations in the order in which they became visible.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +40,7 @@ pub struct Revocations {
 ///
 /// ```
 /// use simplejwt::Timestamp;
-/// use simplejwt::store::session::Mark;
+/// use simplejwt::store::feed::Mark;
 ///
 /// let at = Timestamp::from_secs(1);
 /// assert_eq!(Mark::new("session", "a", at), Mark::new("session", "a", at));
@@ -50,117 +56,108 @@ impl Mark {
     }
 }
 
-/// A row as it is stored.
-pub(crate) struct Row {
-    pub(crate) sequence: i64,
-    pub(crate) kind: String,
-    pub(crate) subject: String,
-    pub(crate) revoked_at: Timestamp,
-    pub(crate) expires_at: Timestamp,
+/// What has been revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// Every access token whose `sid` this is.
+    Session(String),
+    /// The access token whose id this is.
+    Token(String),
+    /// Every access token of this user that has no `sid` and was issued at the time of the
+    /// revocation or before.
+    User(UserId),
 }
 
-/// What was asked.
-#[derive(Clone, Copy)]
-pub(crate) struct Asked {
-    pub(crate) after: i64,
-    pub(crate) limit: u32,
-    pub(crate) at: Timestamp,
-}
-
-impl Asked {
-    /// The answer, out of the counter and of rows in the order of their numbers: at least the
-    /// first ones after the one asked from, the one that was asked from, and the newest.
-    pub(crate) fn answer(self, newest: i64, rows: impl IntoIterator<Item = Row>) -> Revocations {
-        let mut found = Revocations { sequence: self.after, ..Revocations::default() };
-        let (mut read, mut at_newest) = (0, None);
-        for row in rows {
-            let mark = Mark::new(&row.kind, &row.subject, row.revoked_at);
-            if row.sequence == newest {
-                at_newest = Some(mark.clone());
-            }
-            if row.sequence == self.after {
-                found.before = Some(mark);
-                continue;
-            }
-            if row.sequence < self.after || row.expires_at <= self.at || read == self.limit {
-                continue;
-            }
-            read += 1;
-            (found.sequence, found.last) = (row.sequence, Some(mark));
-            // Another kind would be of a later version, and doesn't concern this one.
-            if let Some(subject) = Subject::from_words(&row.kind, row.subject) {
-                let (revoked_at, expires_at) = (row.revoked_at, row.expires_at);
-                found.entries.push(Revocation { subject, revoked_at, expires_at });
-            }
-        }
-        found.complete = read < self.limit;
-        // One that was committed after the counter was read may be beyond it.
-        let is_beyond = read > 0 && found.sequence > newest;
-        if found.complete && !is_beyond {
-            (found.sequence, found.last) = (newest, at_newest);
-        } else if read == 0 {
-            found.last = found.before.clone();
-        }
-        found
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(sequence: i64, subject: &str, expires_at: i64) -> Row {
-        Row {
-            sequence,
-            kind: "session".into(),
-            subject: subject.into(),
-            revoked_at: Timestamp::from_secs(0),
-            expires_at: Timestamp::from_secs(expires_at),
+impl Subject {
+    /// The word for the kind, and the id, as they are stored.
+    pub fn words(&self) -> (&'static str, &str) {
+        match self {
+            Self::Session(id) => ("session", id),
+            Self::Token(jti) => ("token", jti),
+            Self::User(id) => ("user", id.as_str()),
         }
     }
 
-    fn asked(after: i64, limit: u32) -> Asked {
-        Asked { after, limit, at: Timestamp::from_secs(10) }
+    /// What was stored; `None` for a kind of a later version's.
+    pub fn from_words(kind: &str, id: String) -> Option<Self> {
+        match kind {
+            "session" => Some(Self::Session(id)),
+            "token" => Some(Self::Token(id)),
+            "user" => Some(Self::User(id.into())),
+            _ => None,
+        }
     }
+}
 
-    fn mark(subject: &str) -> Option<Mark> {
-        Some(Mark::new("session", subject, Timestamp::from_secs(0)))
-    }
+/// Access tokens that are to be refused although their signature and times are good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Which.
+    pub subject: Subject,
+    /// When they were revoked.
+    pub revoked_at: Timestamp,
+    /// The last `exp` of any of them: this can be forgotten when that is
+    /// [due](super::retention::Retention::due).
+    pub expires_at: Timestamp,
+}
 
-    fn names(found: &Revocations) -> Vec<&str> {
-        found.entries.iter().map(|entry| entry.subject.words().1).collect()
-    }
+/// What an access token says of itself, for [`RevocationFeed::is_revoked`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessClaims {
+    /// `sid`.
+    pub session: Option<String>,
+    /// Its id.
+    pub jti: Option<String>,
+    /// The value of its user claim.
+    pub user_id: Option<UserId>,
+    /// `iat`.
+    pub issued_at: Option<Timestamp>,
+}
 
-    #[test]
-    fn a_page_tells_what_stands_at_both_of_its_ends() {
-        let rows = || [row(3, "c", 5), row(4, "d", 20), row(5, "e", 20), row(7, "g", 5)];
-        let whole = asked(3, 10).answer(7, rows());
-        assert_eq!(names(&whole), ["d", "e"]);
-        assert_eq!((whole.sequence, whole.complete), (7, true));
-        assert_eq!((&whole.before, &whole.last), (&mark("c"), &mark("g")));
-        // The newest isn't part of a page that is full before.
-        let part = asked(3, 1).answer(7, rows());
-        assert_eq!(names(&part), ["d"]);
-        assert_eq!((part.sequence, part.complete), (4, false));
-        assert_eq!((&part.before, &part.last), (&mark("c"), &mark("d")));
+impl AccessClaims {
+    /// Whether a revocation of this subject, made at `revoked_at`, is one of this token.
+    pub fn is_covered_by(&self, subject: &Subject, revoked_at: Timestamp) -> bool {
+        match subject {
+            Subject::Session(id) => self.session.as_ref() == Some(id),
+            Subject::Token(jti) => self.jti.as_ref() == Some(jti),
+            // A token that doesn't say when it was issued may have been issued before.
+            Subject::User(id) => {
+                self.session.is_none()
+                    && self.user_id.as_ref() == Some(id)
+                    && self.issued_at.is_none_or(|issued_at| issued_at <= revoked_at)
+            }
+        }
     }
+}
 
-    #[test]
-    fn nothing_new_and_nothing_there() {
-        let same = asked(7, 10).answer(7, [row(7, "g", 5)]);
-        assert_eq!((same.sequence, same.complete), (7, true));
-        assert_eq!((&same.before, &same.last), (&mark("g"), &mark("g")));
-        let purged = asked(7, 10).answer(7, []);
-        assert_eq!((purged.sequence, purged.before, purged.last), (7, None, None));
-        let earlier = asked(7, 10).answer(5, [row(5, "e", 20)]);
-        assert_eq!((earlier.sequence, earlier.complete), (5, true));
-        assert_eq!((earlier.entries, earlier.before), (Vec::new(), None));
-    }
+/// The revocations of access tokens, in the order in which they were made.
+///
+/// # Contract
+/// - A call that returns `Ok` is durable; one that returns `Err` has changed nothing.
+/// - Revocations become visible in the order of their sequence numbers: who has seen one has
+///   seen all before it.
+#[async_trait]
+pub trait RevocationFeed: Send + Sync + 'static {
+    /// Revokes something: a single access token, mostly.
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError>;
 
-    #[test]
-    fn a_row_beyond_the_counter_that_was_read_counts() {
-        let found = asked(3, 10).answer(4, [row(4, "d", 20), row(5, "e", 20)]);
-        assert_eq!((found.sequence, found.complete), (5, true));
-        assert_eq!(found.last, mark("e"));
-    }
+    /// At most `limit` of the revocations after a sequence number (0: from the beginning) whose
+    /// `expires_at` is later than `at`. What counts still is what isn't
+    /// [due](super::retention::Retention::due): that is the time to ask with. A store that doesn't fill in what
+    /// stands at the [marks](Mark) takes it upon itself that numbers never go back.
+    async fn revocations(
+        &self,
+        after: i64,
+        limit: u32,
+        at: Timestamp,
+    ) -> Result<Revocations, StoreError>;
+
+    /// Whether an access token that says this of itself is revoked, by a revocation whose
+    /// `expires_at` is later than `at` (see [`revocations`](Self::revocations)); also true where
+    /// it names a session that has ended, isn't there or is another user's.
+    async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Returns when there may be new revocations; never, where the database doesn't tell.
+    /// An error means that nothing will be told for now.
+    async fn revocation_notice(&self) -> Result<(), StoreError>;
 }

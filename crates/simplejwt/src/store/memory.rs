@@ -1,6 +1,7 @@
 //! Tokens in memory: the reference for what a store does.
 
-mod session;
+mod feed;
+mod sessions;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -41,7 +42,7 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct State {
     tokens: HashMap<String, Entry>,
-    sessions: session::Sessions,
+    sessions: sessions::Sessions,
 }
 
 struct Entry {

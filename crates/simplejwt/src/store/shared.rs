@@ -7,10 +7,10 @@ use async_trait::async_trait;
 
 use super::flush::{FlushExpired, Flushed};
 use super::session::{
-    AccessClaims, EndSessions, OpenSession, Opening, Refreshing, Revocation, Revocations, Session,
-    SessionHead, SessionRefresh, SessionStore,
+    AccessClaims, EndSessions, OpenOutcome, OpenSession, RefreshOutcome, Revocation, Revocations,
+    Session, SessionHead, SessionRefresh, SessionStore,
 };
-use super::{Blacklisting, OutstandingToken, Rotation, TokenStore};
+use super::{Blacklisting, Leases, OutstandingToken, RevocationFeed, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::users::UserId;
@@ -63,11 +63,11 @@ macro_rules! behind {
 
         #[async_trait]
         impl<T: SessionStore + ?Sized> SessionStore for $pointer {
-            async fn open(&self, open: &OpenSession) -> Result<Opening, StoreError> {
+            async fn open(&self, open: &OpenSession) -> Result<OpenOutcome, StoreError> {
                 (**self).open(open).await
             }
 
-            async fn refresh(&self, refresh: &SessionRefresh) -> Result<Refreshing, StoreError> {
+            async fn refresh(&self, refresh: &SessionRefresh) -> Result<RefreshOutcome, StoreError> {
                 (**self).refresh(refresh).await
             }
 
@@ -104,6 +104,17 @@ macro_rules! behind {
                 (**self).password_rehashed(user, old, new).await
             }
 
+            async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
+                (**self).flush_sessions(before, batch).await
+            }
+
+            async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError> {
+                (**self).ping_sessions(at).await
+            }
+        }
+
+        #[async_trait]
+        impl<T: RevocationFeed + ?Sized> RevocationFeed for $pointer {
             async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
                 (**self).revoke(revocation).await
             }
@@ -128,15 +139,10 @@ macro_rules! behind {
             async fn revocation_notice(&self) -> Result<(), StoreError> {
                 (**self).revocation_notice().await
             }
+        }
 
-            async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
-                (**self).flush_sessions(before, batch).await
-            }
-
-            async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError> {
-                (**self).ping_sessions(at).await
-            }
-
+        #[async_trait]
+        impl<T: Leases + ?Sized> Leases for $pointer {
             async fn lease(
                 &self,
                 name: &str,

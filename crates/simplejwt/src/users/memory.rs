@@ -10,7 +10,7 @@ use super::login::{Found, LoginRows, PasswordSample, Passwords};
 use super::password::{HashingPool, PasswordSurvey};
 use super::{Credentials, User, UserId, UserStore};
 use crate::clock::Timestamp;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 
 /// Users in this process's memory, by their login name. Clones share them.
 ///
@@ -110,6 +110,23 @@ impl MemoryUsers {
         self.lock().get(username).and_then(|entry| entry.last_login)
     }
 
+    /// The user with this id. Nothing keeps two from having the same, and then it is nobody.
+    fn by_id<'a>(
+        users: &'a BTreeMap<String, Entry>,
+        operation: &'static str,
+        id: &UserId,
+    ) -> Result<Option<&'a Entry>, StoreError> {
+        let mut found = users.values().filter(|entry| entry.user.id == *id);
+        match (found.next(), found.next()) {
+            (found, None) => Ok(found),
+            (_, Some(_)) => Err(StoreError::new(
+                operation,
+                StoreErrorKind::Incompatible,
+                "several users have the same id",
+            )),
+        }
+    }
+
     /// Nothing in between can fail and leave half a change behind.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
@@ -152,7 +169,7 @@ impl UserStore for MemoryUsers {
 
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let users = self.lock();
-        Ok(users.values().find(|entry| entry.user.id == *id).map(|entry| entry.user.clone()))
+        Ok(Self::by_id(&users, "find", id)?.map(|entry| entry.user.clone()))
     }
 
     async fn survey_passwords(&self) -> Result<PasswordSurvey, StoreError> {
@@ -168,13 +185,13 @@ impl UserStore for MemoryUsers {
 
     async fn groups(&self, id: &UserId) -> Result<Vec<String>, StoreError> {
         let users = self.lock();
-        let found = users.values().find(|entry| entry.user.id == *id);
+        let found = Self::by_id(&users, "groups", id)?;
         Ok(found.map(|entry| entry.groups.iter().cloned().collect()).unwrap_or_default())
     }
 
     async fn permissions(&self, id: &UserId) -> Result<BTreeSet<String>, StoreError> {
         let users = self.lock();
-        Ok(match users.values().find(|entry| entry.user.id == *id) {
+        Ok(match Self::by_id(&users, "permissions", id)? {
             Some(Entry { user, .. }) if user.is_active && user.is_superuser => {
                 users.values().flat_map(|entry| entry.permissions.iter().cloned()).collect()
             }

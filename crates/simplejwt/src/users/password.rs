@@ -34,6 +34,7 @@ mod argon2;
 mod bcrypt;
 mod hasher;
 mod kind;
+mod make;
 mod md5;
 mod outcome;
 mod parameters;
@@ -55,6 +56,7 @@ use zeroize::Zeroizing;
 
 pub use hasher::Hasher;
 pub use kind::{Cost, HashKind};
+pub use make::{is_usable, random_password, unusable_password};
 pub use outcome::{EncodeError, HashersError, Verdict};
 pub use parameters::{
     Argon2Cost, MAX_ARGON2_MEMORY, MAX_ARGON2_PARALLELISM, MAX_ARGON2_TIME, MAX_ARGON2_WORK,
@@ -66,19 +68,12 @@ pub use rehash::{Rehash, UnknownRehash};
 pub use survey::{PasswordSurvey, StoredKind};
 pub use weak::{Weakness, weaknesses};
 
-use crate::random;
-use parameters::SALT_LENGTH;
 use refusal::Refusals;
 use stored::Stored;
 use work::UnitCosts;
 
 /// What a refused login takes at most unless [`Hashers::with_max_refusal_work`] says otherwise.
 pub const DEFAULT_MAX_REFUSAL_WORK: Duration = Duration::from_secs(1);
-
-/// Django's `UNUSABLE_PASSWORD_PREFIX`.
-const UNUSABLE_PREFIX: char = '!';
-/// Django's `UNUSABLE_PASSWORD_SUFFIX_LENGTH`.
-const UNUSABLE_LENGTH: usize = 40;
 
 /// The hashers in use: Django's `PASSWORD_HASHERS` with the costs of new hashes.
 ///
@@ -340,47 +335,6 @@ impl Hashers {
         }
     }
 
-    /// Makes a hash of the preferred kind with a new random salt; Django's `make_password`.
-    ///
-    /// # Errors
-    /// [`EncodeError::TooLongForBcrypt`], or the refusal of the algorithm.
-    pub fn encode(&self, password: &str) -> Result<String, EncodeError> {
-        self.refusals.count(self.new_hashes());
-        let hasher = self.preferred;
-        let parameters = &self.parameters;
-        let salt = || random::alphanumeric(SALT_LENGTH);
-        let rest = match hasher {
-            Hasher::Pbkdf2Sha256 => pbkdf2::encode(
-                pbkdf2::Digest::Sha256,
-                password,
-                &salt(),
-                parameters.pbkdf2_iterations,
-            ),
-            Hasher::Pbkdf2Sha1 => pbkdf2::encode(
-                pbkdf2::Digest::Sha1,
-                password,
-                &salt(),
-                parameters.pbkdf2_iterations,
-            ),
-            Hasher::Argon2 => argon2::encode(password, &salt(), parameters.argon2)?,
-            Hasher::BcryptSha256 => bcrypt::encode(
-                bcrypt::Input::Sha256,
-                password,
-                random_bytes(),
-                parameters.bcrypt_rounds,
-            )?,
-            Hasher::Bcrypt => bcrypt::encode(
-                bcrypt::Input::Password,
-                password,
-                random_bytes(),
-                parameters.bcrypt_rounds,
-            )?,
-            Hasher::Scrypt => scrypt::encode(password, &salt(), parameters.scrypt)?,
-            Hasher::Md5 => md5::encode(password, &salt()),
-        };
-        Ok(format!("{hasher}${rest}"))
-    }
-
     /// Does the [work of a refusal](Hashers::refusal_work) and comes to nothing: for a user who does
     /// not exist. It goes through the comparison with a prepared hash of the kind that it stands in
     /// for.
@@ -397,33 +351,6 @@ impl Hashers {
         let hasher = self.accepted.iter().copied().find(|hasher| hasher.name() == name)?;
         Stored::parse(hasher, rest)
     }
-}
-
-fn random_bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0u8; N];
-    random::fill(&mut bytes);
-    bytes
-}
-
-/// A value for the password column of a user who shall not log in with a password: `!` and
-/// 40 random characters. Django's `set_unusable_password`.
-#[must_use]
-pub fn unusable_password() -> String {
-    format!("{UNUSABLE_PREFIX}{}", random::alphanumeric(UNUSABLE_LENGTH))
-}
-
-/// A password nobody guesses: `length` random letters and digits, 5.95 bits each.
-#[must_use]
-pub fn random_password(length: usize) -> Zeroizing<String> {
-    Zeroizing::new(random::alphanumeric(length))
-}
-
-/// Whether the stored value is anything but one of [`unusable_password`]; Django's
-/// `is_password_usable`. An empty or corrupt value counts as usable, and no password
-/// matches it.
-#[must_use]
-pub fn is_usable(encoded: &str) -> bool {
-    !encoded.starts_with(UNUSABLE_PREFIX)
 }
 
 /// A password on its way to a hashing thread; wiped when dropped.

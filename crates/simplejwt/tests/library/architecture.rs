@@ -19,13 +19,13 @@
 //!                │
 //!              event                      what has happened, as values; its lines in the log
 //!                │
-//!       settings   users                  users: contract; users/{memory,password}
+//!       settings   users                  users: contract; users/{conformance,memory,password}
 //!           │        │
 //!         keys       │
 //!           │        │
 //!          jwk       │
 //!           │        │
-//!          jws   clock   error   logging   panics   random   leaves
+//!          jws   clock   error   logging   panics   random   suite   leaves
 //! ```
 //!
 //! A module names modules of lower lines only. `docs/ARCHITECTURE.md` says why.
@@ -36,7 +36,7 @@ use std::path::Path;
 
 /// The picture from the bottom. A module's own parts (`keys/pem` of `keys`) share its line.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "error", "logging", "panics", "random", "jws"],
+    &["clock", "error", "logging", "panics", "random", "suite", "jws"],
     &["jwk"],
     &["keys"],
     &["settings", "users"],
@@ -55,8 +55,15 @@ const LAYERS: &[&[&str]] = &[
 const DATABASES: &[&str] = &["mysql", "postgres", "sqlite"];
 
 /// What only a database may name, and what shares a line with it.
-const IMPLEMENTATIONS: &[&str] =
-    &["sql", "store/conformance", "store/memory", "users/login", "users/memory", "users/password"];
+const IMPLEMENTATIONS: &[&str] = &[
+    "sql",
+    "store/conformance",
+    "store/memory",
+    "users/conformance",
+    "users/login",
+    "users/memory",
+    "users/password",
+];
 
 /// What only some files may name, and why.
 const RESERVED: &[(&str, &[&str], &str)] = &[
@@ -345,7 +352,7 @@ fn wrong_arrows_are_found() {
         ("store", "use crate::sqlite::SqliteStore;"),
         ("users", "use crate::sql::table::UserTable;"),
         ("service", "use crate::sql::table::UserTable;"),
-        ("event", "use crate::store::session::Which;"),
+        ("event", "use crate::store::session::SessionSelector;"),
         ("users", "use crate::event::Event;"),
         ("sql", "use crate::mysql::MysqlStore;"),
         ("postgres", "use crate::sqlite::SqliteStore;"),

@@ -10,7 +10,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row};
 use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
 use simplejwt::sql::table::UserTable;
-use simplejwt::store::session::Refreshing;
+use simplejwt::store::session::RefreshOutcome;
 use simplejwt::{SessionStore as _, TokenStore as _};
 
 use crate::support::certificates::Certificates;
@@ -180,7 +180,7 @@ async fn a_store_works_behind_one_of_version_1(
     let database = connect(&url).await.unwrap();
     migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
     let store = MysqlStore::open(&database, &UserTable::default()).await.unwrap();
-    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), Refreshing::Refreshed);
+    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), RefreshOutcome::Refreshed);
     // Longer than what is copied at a time, there and back.
     let mut long = token("long");
     long.token = "x".repeat(200_000);

@@ -14,7 +14,7 @@ use mysql_async::prelude::Queryable as _;
 use simplejwt::error::StoreErrorKind;
 use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
 use simplejwt::sql::table::UserTable;
-use simplejwt::store::session::Refreshing;
+use simplejwt::store::session::RefreshOutcome;
 use simplejwt::{SessionStore as _, TokenStore as _};
 
 use crate::support::instance::Instance;
@@ -140,7 +140,7 @@ async fn a_server_that_only_reads_goes_on_answering_reads() {
     }
     conn.query_drop("SET GLOBAL read_only = 0").await.unwrap();
     store.record(&token("after")).await.unwrap();
-    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), Refreshing::Refreshed);
+    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), RefreshOutcome::Refreshed);
 }
 
 #[tokio::test]

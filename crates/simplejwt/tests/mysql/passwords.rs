@@ -1,4 +1,4 @@
-//! What a login makes of stored hashes, and what a refused one costs.
+//! What a login makes of stored hashes.
 
 use std::sync::Arc;
 
@@ -35,12 +35,6 @@ async fn hashes_in_a_table_made_here_are_raised_until_django_comes() {
     let world = migrated().await;
     let run = async |sql: &str| world.run(sql).await;
     hashes::table_made_here(async |hashers| open(&world, &hashers).await, run).await;
-}
-
-#[tokio::test]
-async fn every_refusal_takes_the_work_of_the_costliest_hash_in_the_table() {
-    let world = migrated().await;
-    hashes::equal_work(async |hashers| open(&world, &hashers).await).await;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mysql_async::prelude::Queryable as _;
 use simplejwt::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
 use simplejwt::sql::table::UserTable;
-use simplejwt::store::session::{NextToken, Refreshing, SessionRefresh};
+use simplejwt::store::session::{NextToken, RefreshOutcome, SessionRefresh};
 use simplejwt::{SessionStore as _, TokenStore as _};
 
 use crate::support::instance::Instance;
@@ -108,7 +108,7 @@ async fn a_server_that_does_not_commit_and_one_that_only_reads() {
     for chain in 0..2 {
         let first = token(&format!("chain-{chain}-0"));
         let joined = refresh(&first.jti, &first.jti, NextToken::None);
-        assert_eq!(store.refresh(&joined).await.unwrap(), Refreshing::Refreshed);
+        assert_eq!(store.refresh(&joined).await.unwrap(), RefreshOutcome::Refreshed);
     }
     let mut watcher = admin(instance.url()).await;
     let mut conn = admin(instance.url()).await;
@@ -130,7 +130,7 @@ async fn a_server_that_does_not_commit_and_one_that_only_reads() {
     }
     conn.query_drop("BACKUP STAGE END").await.unwrap();
     let answer = waiting.await.unwrap().unwrap();
-    assert!(matches!(&answer, Refreshing::Repeated(next) if next.jti == "late"), "{answer:?}");
+    assert!(matches!(&answer, RefreshOutcome::Repeated(next) if next.jti == "late"), "{answer:?}");
     // It is dated with the end of the COMMIT, some three seconds later.
     let dated = "SELECT created_at FROM simplejwt.simplejwt_session_token WHERE jti = 'late'";
     let begun = Instant::now();

@@ -57,12 +57,14 @@ async fn a_collation_never_passes_one_token_off_as_another() {
 #[tokio::test]
 async fn the_statements_of_a_rotation_are_counted() {
     use simplejwt::store::session::{
-        Horizon, NewSession, NextToken, OpenSession, Refreshing, SessionRefresh, SessionStore as _,
+        NewSession, NextToken, OpenSession, RefreshOutcome, RetainUntil, SessionRefresh,
+        SessionStore as _,
     };
     let world = World::new().await;
     let options = simplejwt::mysql::MysqlOptions { max_connections: 1, ..Default::default() };
     let store = world.store_with(options).await;
-    let horizon = Horizon { refresh: token("x").expires_at, access: token("x").expires_at };
+    let retain_until =
+        RetainUntil { refresh: token("x").expires_at, access: token("x").expires_at };
     let session = NewSession {
         id: "0".into(),
         user_id: "1".into(),
@@ -75,7 +77,7 @@ async fn the_statements_of_a_rotation_are_counted() {
         expires_at: token("0").expires_at,
         limit: None,
         at: NOW,
-        horizon,
+        retain_until,
     };
     let _ = store.open(&open).await.unwrap();
     let refresh = |from: u32| SessionRefresh {
@@ -90,9 +92,9 @@ async fn the_statements_of_a_rotation_are_counted() {
         idle: None,
         lifetime: None,
         at: NOW,
-        horizon,
+        retain_until,
     };
-    assert_eq!(store.refresh(&refresh(0)).await.unwrap(), Refreshing::Refreshed);
+    assert_eq!(store.refresh(&refresh(0)).await.unwrap(), RefreshOutcome::Refreshed);
     // Of this store's one connection only: other tests use the server, too.
     let id = world
         .one(&format!(
@@ -110,7 +112,7 @@ async fn the_statements_of_a_rotation_are_counted() {
     let (output, on) = log_was.unwrap();
     conn.query_drop(format!("SET GLOBAL general_log = {on}")).await.unwrap();
     conn.query_drop(format!("SET GLOBAL log_output = '{output}'")).await.unwrap();
-    assert_eq!(outcome, Refreshing::Refreshed);
+    assert_eq!(outcome, RefreshOutcome::Refreshed);
     let log: Vec<(String, String)> = conn
         .query(format!(
             "SELECT command_type, CONVERT(argument USING utf8mb4) FROM mysql.general_log \
@@ -244,8 +246,8 @@ async fn tables_that_refer_to_tokens() {
 #[tokio::test]
 async fn sessions_beside_tables_in_other_character_sets() {
     use simplejwt::store::session::{
-        Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession, Refreshing,
-        SessionRefresh, SessionStore as _, Which,
+        Client, EndReason, EndSessions, NewSession, NextToken, OpenSession, RefreshOutcome,
+        RetainUntil, SessionRefresh, SessionSelector, SessionStore as _,
     };
     const DJANGO: &str = include_str!("../fixtures/django_mariadb.sql");
     for charset in ["utf8mb3", "latin1"] {
@@ -261,7 +263,7 @@ async fn sessions_beside_tables_in_other_character_sets() {
         simplejwt::mysql::migrate::apply(&database, &users, NOW).await.unwrap();
         let store = simplejwt::mysql::MysqlStore::open(&database, &users).await.unwrap();
         let expires_at = token("x").expires_at;
-        let horizon = Horizon { refresh: expires_at, access: expires_at };
+        let retain_until = RetainUntil { refresh: expires_at, access: expires_at };
         let session = NewSession {
             id: "s".into(),
             user_id: "1".into(),
@@ -274,7 +276,7 @@ async fn sessions_beside_tables_in_other_character_sets() {
             expires_at,
             limit: None,
             at: NOW,
-            horizon,
+            retain_until,
         };
         let _ = store.open(&open).await.unwrap();
         let refresh = |from: &str, to: &str| SessionRefresh {
@@ -286,20 +288,20 @@ async fn sessions_beside_tables_in_other_character_sets() {
             idle: None,
             lifetime: None,
             at: NOW,
-            horizon,
+            retain_until,
         };
         let refreshed = store.refresh(&refresh("a", "b")).await.unwrap();
-        assert_eq!(refreshed, Refreshing::Refreshed, "{charset}");
+        assert_eq!(refreshed, RefreshOutcome::Refreshed, "{charset}");
         assert!(store.is_spent("a").await.unwrap() && !store.is_spent("b").await.unwrap());
         let shown = store.sessions(&"1".into(), NOW).await.unwrap().remove(0);
         assert_eq!(shown.client.user_agent.as_deref(), Some("Браузер 🦀"), "{charset}");
         let refused: simplejwt::Error =
             store.refresh(&refresh("🦀", "c")).await.unwrap_err().into();
         assert_eq!(refused.code(), "token_not_valid", "{charset}");
-        let which = Which::All { user_id: "1".into(), except: None };
-        let ending = EndSessions { which, reason: EndReason::Logout, at: NOW, horizon };
+        let which = SessionSelector::All { user_id: "1".into(), except: None };
+        let ending = EndSessions { which, reason: EndReason::Logout, at: NOW, retain_until };
         assert_eq!(store.end_sessions(&ending).await.unwrap(), 1, "{charset}");
-        assert_eq!(store.refresh(&refresh("b", "c")).await.unwrap(), Refreshing::Ended);
+        assert_eq!(store.refresh(&refresh("b", "c")).await.unwrap(), RefreshOutcome::Ended);
         assert!(store.is_blacklisted("b").await.unwrap(), "{charset}");
     }
 }

@@ -9,15 +9,18 @@ use simplejwt::sql::manage::UserOptions;
 use simplejwt::sql::manage::{ManageError, ManageUsers as _, NewUser};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::session::{
-    Horizon, NewSession, NextToken, OpenSession, Refreshing, SessionRefresh, SessionStore as _,
+    NewSession, NextToken, OpenSession, RefreshOutcome, RetainUntil, SessionRefresh,
+    SessionStore as _,
 };
 use simplejwt::store::{OutstandingToken, TokenStore as _};
+use simplejwt::users::conformance::{self, IdType};
 use simplejwt::users::password::{Hashers, HashingPool, Parameters, PoolOptions};
 use simplejwt::users::{Credentials, UserStore as _, password_fingerprint};
 
 use crate::support::mysql::{NOW, World, hashers, token, users};
-use crate::support::rights;
+use crate::support::people::People;
 use crate::support::spelling::every_spelling_or_none;
+use crate::support::{rights, spawn};
 
 fn new(name: &str, password: &str) -> NewUser {
     let password = hashers().encode(password).unwrap();
@@ -88,7 +91,8 @@ async fn a_rehash_keeps_the_sessions() {
     let weak = Parameters { pbkdf2_iterations: 1000, ..Parameters::default() };
     let old = Hashers::default().with_parameters(weak).unwrap().encode("secret").unwrap();
     users.set_password("one", &old).await.unwrap();
-    let horizon = Horizon { refresh: token("x").expires_at, access: token("x").expires_at };
+    let retain_until =
+        RetainUntil { refresh: token("x").expires_at, access: token("x").expires_at };
     let session = |password: &str| NewSession {
         id: "s".into(),
         user_id: "1".into(),
@@ -101,7 +105,7 @@ async fn a_rehash_keeps_the_sessions() {
         expires_at: token("s").expires_at,
         limit: None,
         at: NOW,
-        horizon,
+        retain_until,
     };
     let _ = store.open(&open).await.unwrap();
     let user = users.authenticate(&Credentials::new("one", "secret")).await.unwrap().unwrap();
@@ -116,9 +120,9 @@ async fn a_rehash_keeps_the_sessions() {
         idle: None,
         lifetime: None,
         at: NOW,
-        horizon,
+        retain_until,
     };
-    assert_eq!(store.refresh(&refresh).await.unwrap(), Refreshing::Refreshed);
+    assert_eq!(store.refresh(&refresh).await.unwrap(), RefreshOutcome::Refreshed);
 }
 
 async fn custom(key: KeyKind, column: &str, values: [&str; 2], ids: [&str; 2]) {
@@ -237,17 +241,6 @@ async fn big_integers_and_texts() {
 }
 
 #[tokio::test]
-async fn groups_and_permissions_are_djangos() {
-    let world = World::new().await;
-    world.run(include_str!("../fixtures/django_mariadb.sql")).await;
-    let database = world.database().await;
-    let users = users(&database, UserTable::default()).await;
-    rights::people(&users).await;
-    world.run(&rights::RIGHTS.join(";\n")).await;
-    rights::check_rights(&users).await;
-}
-
-#[tokio::test]
 async fn further_columns_are_read_as_drf_writes_them() {
     let world = World::new().await;
     world.run(include_str!("../fixtures/django_mariadb.sql")).await;
@@ -294,12 +287,12 @@ impl crate::support::columns::Place for World {
         name != "uuid" || self.one("SELECT VERSION()").await.contains("MariaDB")
     }
 
-    async fn open(
+    async fn open_with(
         &self,
         table: UserTable,
         pool: simplejwt::users::password::HashingPool,
+        options: UserOptions,
     ) -> Result<std::sync::Arc<dyn simplejwt::sql::manage::ManageUsers>, String> {
-        let options = simplejwt::sql::manage::UserOptions::default();
         let database = self.database().await;
         let opened = simplejwt::mysql::MysqlUsers::open(&database, table, pool, options);
         Ok(std::sync::Arc::new(opened.await.map_err(|error| error.to_string())?))
@@ -317,6 +310,28 @@ impl crate::support::columns::Place for World {
 }
 
 crate::support::columns::columns_tests!(World::new().await);
+
+async fn conforms(place: World, ids: IdType) {
+    let place = Arc::new(place);
+    conformance::all(|| People::new(Arc::clone(&place), ids), spawn).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn djangos_users_conform() {
+    let world = World::new().await;
+    world.run(include_str!("../fixtures/django_mariadb.sql")).await;
+    conforms(world, IdType::Integer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_with_uuids_conform() {
+    conforms(World::new().await, IdType::Uuid).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_with_texts_for_ids_conform() {
+    conforms(World::new().await, IdType::Text).await;
+}
 
 /// Databases as Django's were for years: what their character set lacks is nobody's.
 #[tokio::test]

@@ -6,7 +6,7 @@ use crate::support::postgres::Database;
 use crate::support::traffic::{NOW, refresh, step, token};
 use simplejwt::postgres::PostgresStore;
 use simplejwt::store::OutstandingToken;
-use simplejwt::store::session::{NextToken, Refreshing};
+use simplejwt::store::session::{NextToken, RefreshOutcome};
 use simplejwt::{SessionStore as _, StoreError, TokenStore as _};
 
 const MANY: usize = 200;
@@ -20,7 +20,7 @@ async fn transactions(raw: &tokio_postgres::Client) -> i64 {
 /// The first tokens of so many chains, each known and in its session.
 async fn known(store: &PostgresStore) {
     for chain in 0..MANY {
-        assert_eq!(store.refresh(&step(chain, 0)).await.unwrap(), Refreshing::Refreshed);
+        assert_eq!(store.refresh(&step(chain, 0)).await.unwrap(), RefreshOutcome::Refreshed);
     }
 }
 
@@ -28,7 +28,7 @@ async fn known(store: &PostgresStore) {
 async fn all_at_once(
     store: &PostgresStore,
     next: impl Fn(usize) -> OutstandingToken,
-) -> Vec<Result<Refreshing, StoreError>> {
+) -> Vec<Result<RefreshOutcome, StoreError>> {
     let tasks: Vec<_> = (0..MANY)
         .map(|chain| {
             let mut asked = step(chain, 1);
@@ -57,7 +57,7 @@ async fn many_need_few_transactions() {
     let before = transactions(&raw).await;
     let outcomes = all_at_once(&store, next).await;
     for outcome in outcomes {
-        assert_eq!(outcome.unwrap(), Refreshing::Refreshed);
+        assert_eq!(outcome.unwrap(), RefreshOutcome::Refreshed);
     }
     // Other tests write to the same server, and count.
     let written = transactions(&raw).await - before;
@@ -90,12 +90,12 @@ async fn one_that_cannot_be_done_stops_no_other() {
     for (chain, outcome) in all_at_once(&store, spoilt).await.into_iter().enumerate() {
         match chain == 3 || chain == taken {
             true => assert!(outcome.is_err(), "{chain}: {outcome:?}"),
-            false => assert_eq!(outcome.unwrap(), Refreshing::Refreshed, "{chain}"),
+            false => assert_eq!(outcome.unwrap(), RefreshOutcome::Refreshed, "{chain}"),
         }
     }
     for chain in [3, taken] {
         assert!(!store.is_blacklisted(&format!("chain-{chain}-1")).await.unwrap());
-        assert_eq!(store.refresh(&step(chain, 1)).await.unwrap(), Refreshing::Refreshed);
+        assert_eq!(store.refresh(&step(chain, 1)).await.unwrap(), RefreshOutcome::Refreshed);
     }
 }
 
@@ -119,13 +119,13 @@ async fn one_that_waits_for_a_lock_holds_up_no_other() {
     for round in 1..20 {
         for chain in 3..10 {
             let outcome = store.refresh(&step(chain, round)).await.unwrap();
-            assert_eq!(outcome, Refreshing::Refreshed);
+            assert_eq!(outcome, RefreshOutcome::Refreshed);
         }
     }
     assert!(waiting.iter().all(|task| !task.is_finished()), "they wait for the lock");
     held.rollback().await.unwrap();
     for task in waiting {
-        assert_eq!(task.await.unwrap(), Refreshing::Refreshed);
+        assert_eq!(task.await.unwrap(), RefreshOutcome::Refreshed);
     }
 }
 
@@ -137,7 +137,7 @@ async fn the_same_token_is_spent_once_however_it_meets_itself() {
     for round in 0..20 {
         let first = format!("round-{round}");
         let join = refresh(&first, &first, NextToken::None);
-        assert_eq!(store.refresh(&join).await.unwrap(), Refreshing::Refreshed);
+        assert_eq!(store.refresh(&join).await.unwrap(), RefreshOutcome::Refreshed);
         let tasks: Vec<_> = (0..16)
             .map(|n| {
                 let store = if n % 2 == 0 { store.clone() } else { other.clone() };
@@ -149,7 +149,7 @@ async fn the_same_token_is_spent_once_however_it_meets_itself() {
             .collect();
         let mut refreshed = 0;
         for task in tasks {
-            refreshed += usize::from(task.await.unwrap() == Refreshing::Refreshed);
+            refreshed += usize::from(task.await.unwrap() == RefreshOutcome::Refreshed);
         }
         assert_eq!(refreshed, 1, "round {round}");
     }

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use crate::support::instance::Instance;
 use crate::support::postgres::Database;
 use crate::support::traffic::{
-    CHAINS, NOW, Traffic, assert_unavailable, horizon, recovered, refresh, step, token,
+    CHAINS, NOW, Traffic, assert_unavailable, recovered, refresh, retain_until, step, token,
 };
 use simplejwt::error::StoreErrorKind;
 use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::{
-    EndReason, EndSessions, NextToken, Refreshing, SessionRefresh, Which,
+    EndReason, EndSessions, NextToken, RefreshOutcome, SessionRefresh, SessionSelector,
 };
 use simplejwt::{SessionStore as _, TokenStore as _};
 
@@ -191,7 +191,7 @@ async fn a_server_that_only_reads_goes_on_answering_reads() {
     made.read_only(false).await;
     // Connections that refused a write aren't used again: nobody has to cut them off.
     store.record(&token("after")).await.unwrap();
-    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), Refreshing::Refreshed);
+    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), RefreshOutcome::Refreshed);
     let ready = store.ping().await;
     assert!(ready.is_ok(), "{ready:?}");
 }
@@ -202,7 +202,7 @@ async fn a_deadlock_is_tried_again() {
     let made = Database::migrated().await;
     let store = made.store().await;
     let added = refresh("first", "first", NextToken::Added(token("second")));
-    assert_eq!(store.refresh(&added).await.unwrap(), Refreshing::Refreshed);
+    assert_eq!(store.refresh(&added).await.unwrap(), RefreshOutcome::Refreshed);
     let other = made.client().await;
     let insert = |jti: &str| {
         format!(
@@ -217,8 +217,13 @@ async fn a_deadlock_is_tried_again() {
     let ending = {
         let store = store.clone();
         tokio::spawn(async move {
-            let which = Which::One { id: "first".into(), user_id: None };
-            let end = EndSessions { which, reason: EndReason::Logout, at: NOW, horizon: horizon() };
+            let which = SessionSelector::One { id: "first".into(), user_id: None };
+            let end = EndSessions {
+                which,
+                reason: EndReason::Logout,
+                at: NOW,
+                retain_until: retain_until(),
+            };
             store.end_sessions(&end).await
         })
     };
@@ -243,7 +248,7 @@ async fn a_deadlock_is_tried_again() {
 async fn a_full_disk_keeps_what_was_there_and_stores_no_half() {
     let made = Database::migrated().await;
     let store = made.store().await;
-    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), Refreshing::Refreshed);
+    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), RefreshOutcome::Refreshed);
     let raw = made.client().await;
     raw.batch_execute(
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
@@ -260,7 +265,7 @@ async fn a_full_disk_keeps_what_was_there_and_stores_no_half() {
     assert!(!store.is_blacklisted("chain-0-1").await.unwrap(), "all or nothing");
     store.ping().await.unwrap();
     raw.batch_execute("DROP TRIGGER full_disk ON simplejwt_session_token").await.unwrap();
-    assert_eq!(store.refresh(&step(0, 1)).await.unwrap(), Refreshing::Refreshed);
+    assert_eq!(store.refresh(&step(0, 1)).await.unwrap(), RefreshOutcome::Refreshed);
     assert!(store.is_blacklisted("chain-0-1").await.unwrap());
 }
 
@@ -312,7 +317,7 @@ async fn a_commit_that_hangs_is_dated_by_its_end() {
         PostgresOptions { operation_timeout: Duration::from_secs(2), ..Default::default() };
     let store = own_store(instance.url(), options).await;
     let joined = refresh("chain-0-0", "chain-0-0", NextToken::None);
-    assert_eq!(store.refresh(&joined).await.unwrap(), Refreshing::Refreshed);
+    assert_eq!(store.refresh(&joined).await.unwrap(), RefreshOutcome::Refreshed);
     let raw = client(instance.url()).await;
     let standby = async |name: &str| {
         let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'");
@@ -349,7 +354,7 @@ async fn a_commit_that_hangs_is_dated_by_its_end() {
     }
     standby("").await;
     let answer = waiting.await.unwrap().unwrap();
-    assert!(matches!(&answer, Refreshing::Repeated(next) if next.jti == "late"), "{answer:?}");
+    assert!(matches!(&answer, RefreshOutcome::Repeated(next) if next.jti == "late"), "{answer:?}");
     // It is dated with the end of the COMMIT, two seconds later or more.
     let dated = "SELECT created_at FROM simplejwt_session_token WHERE jti = $1";
     for jti in ["late", "late-too"] {

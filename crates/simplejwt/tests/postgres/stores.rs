@@ -8,7 +8,7 @@ use crate::support::{NOW, spawn};
 use simplejwt::postgres::{PostgresDatabase, PostgresStore};
 use simplejwt::store::conformance;
 use simplejwt::store::retention::{MARGIN, Retention};
-use simplejwt::store::session::{Horizon, NewSession, OpenSession};
+use simplejwt::store::session::{NewSession, OpenSession, RetainUntil};
 use simplejwt::store::{FlushExpired, OutstandingToken};
 use simplejwt::{SessionStore as _, TokenStore as _};
 
@@ -75,7 +75,7 @@ async fn a_session_is_found_without_its_other_tokens() {
         expires_at: later,
         limit: None,
         at: NOW,
-        horizon: Horizon { refresh: later, access: later },
+        retain_until: RetainUntil { refresh: later, access: later },
     };
     let _ = store.open(&open).await.unwrap();
     let raw = made.client().await;

@@ -9,13 +9,15 @@ use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::sqlite::SqliteUsers;
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
+use simplejwt::users::conformance::{self, IdType};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
 use simplejwt::{Credentials, Timestamp, UserStore as _};
 use tempfile::TempDir;
 
-use crate::support::{columns, hashes, rights, spelling};
+use crate::support::people::People;
+use crate::support::{columns, hashes, memory_people, rights, spawn, spelling};
 
 const DJANGO: &str = include_str!("../fixtures/django_sqlite.sql");
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
@@ -68,65 +70,6 @@ impl Site {
 }
 
 #[tokio::test]
-async fn only_an_active_user_with_the_right_password_logs_in_and_all_cost_the_same() {
-    let site = django();
-    for (username, password, expected) in [
-        ("alice", "correct horse", true),
-        ("alice", "correct horse ", false),
-        ("Alice", "correct horse", false),
-        ("alice ", "correct horse", false),
-        ("carol", "correct horse", false),
-        ("", "", false),
-        ("bob", "battery staple", false),
-        ("bob", "wrong", false),
-    ] {
-        let before = site.hashers.computations();
-        let user = site.login(username, password).await;
-        assert_eq!(user.is_some(), expected, "{username:?} {password:?}");
-        assert_eq!(site.hashers.computations(), before + 1, "{username:?} {password:?}");
-    }
-    let alice = site.login("alice", "correct horse").await.unwrap();
-    assert_eq!((alice.id.as_str(), alice.username.as_str()), ("1", "alice"));
-    assert!(alice.is_active && !alice.is_staff && !alice.is_superuser);
-    assert_eq!(alice.password, site.text("password", "alice"));
-}
-
-#[tokio::test]
-async fn inactive_users_log_in_where_that_is_allowed() {
-    let options = UserOptions { allow_inactive_login: true };
-    let site = site(DJANGO, UserTable::default(), &[Hasher::Md5], options);
-    assert!(!site.login("bob", "battery staple").await.unwrap().is_active);
-    assert!(site.login("bob", "wrong").await.is_none());
-}
-
-#[tokio::test]
-async fn users_are_found_by_the_canonical_form_of_their_key() {
-    let site = django();
-    let find = async |id: &str| site.users.find(&id.into()).await.unwrap();
-    assert_eq!(find("1").await.unwrap().username, "alice");
-    assert!(!find("2").await.unwrap().is_active, "inactive ones too");
-    for id in ["3", "", "01", "+1", " 1", "1.0", "abc", "9223372036854775808", "1 OR 1=1"] {
-        assert!(find(id).await.is_none(), "{id:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_outdated_hash_is_rewritten_and_the_new_one_returned() {
-    let list = [Hasher::Pbkdf2Sha256, Hasher::Md5];
-    let site = site(DJANGO, UserTable::default(), &list, UserOptions::default());
-    assert!(site.login("alice", "wrong").await.is_none());
-    assert!(site.text("password", "alice").starts_with("md5$"), "a wrong password rewrites");
-    let alice = site.login("alice", "correct horse").await.unwrap();
-    let stored = site.text("password", "alice");
-    assert!(stored.starts_with("pbkdf2_sha256$10$"), "{stored}");
-    assert_eq!(alice.password, stored);
-    assert_eq!(site.login("alice", "correct horse").await.unwrap().password, stored);
-    // As in Django: the password was right, so an inactive user's hash is rewritten as well.
-    assert!(site.login("bob", "battery staple").await.is_none());
-    assert!(site.text("password", "bob").starts_with("pbkdf2_sha256$"));
-}
-
-#[tokio::test]
 async fn a_login_outlives_a_rewrite_that_fails() {
     let list = [Hasher::Pbkdf2Sha256, Hasher::Md5];
     let site = site(DJANGO, UserTable::default(), &list, UserOptions::default());
@@ -138,35 +81,6 @@ async fn a_login_outlives_a_rewrite_that_fails() {
     let alice = site.login("alice", "correct horse").await.unwrap();
     assert_eq!(alice.password, site.text("password", "alice"));
     assert!(alice.password.starts_with("md5$"));
-}
-
-/// The row changes between reading it and rewriting it: a trigger does what another process
-/// would, and has the rewrite find nothing.
-#[tokio::test]
-async fn a_rewrite_that_comes_too_late_leaves_the_new_password_alone() {
-    let list = [Hasher::Pbkdf2Sha256, Hasher::Md5];
-    for (now, fits) in [("correct horse", true), ("another password", false)] {
-        let site = site(DJANGO, UserTable::default(), &list, UserOptions::default());
-        let other = hashers(&[Hasher::Pbkdf2Sha256]).encode(now).unwrap();
-        site.raw
-            .execute_batch(&format!(
-                "ALTER TABLE auth_user RENAME TO people;\
-                 CREATE VIEW auth_user AS SELECT * FROM people;\
-                 CREATE TABLE others (changes integer); \
-                 CREATE TRIGGER other INSTEAD OF UPDATE ON auth_user BEGIN \
-                   UPDATE people SET password = '{other}' WHERE id = old.id; \
-                   INSERT INTO others VALUES (1); \
-                 END"
-            ))
-            .unwrap();
-        let user = site.login("alice", "correct horse").await;
-        let changes: i64 =
-            site.raw.query_row("SELECT count(*) FROM others", (), |row| row.get(0)).unwrap();
-        assert_eq!(changes, 1, "the rewrite was tried");
-        assert_eq!(site.text("password", "alice"), other);
-        // A row that an INSTEAD OF trigger took care of counts as none.
-        assert_eq!(user.map(|user| user.password), fits.then_some(other));
-    }
 }
 
 #[tokio::test]
@@ -380,48 +294,6 @@ fn what_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_gone_is_an_error_and_not_a_refusal() {
-    let site = django();
-    site.raw.execute_batch("ALTER TABLE auth_user RENAME TO people").unwrap();
-    let credentials = Credentials::new("alice", "correct horse");
-    let error = site.users.authenticate(&credentials).await.unwrap_err();
-    assert_eq!(error.operation(), "authenticate");
-    let source = std::error::Error::source(&error).unwrap();
-    let shown = format!("{error:?} {error} {source} {:?}", site.users);
-    assert!(!shown.contains("correct horse") && !shown.contains("md5$"), "{shown}");
-    assert!(site.users.find(&"1".into()).await.is_err());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn concurrent_logins_that_rewrite_agree_on_what_is_stored() {
-    let list = [Hasher::Pbkdf2Sha256, Hasher::Md5];
-    let site = site(DJANGO, UserTable::default(), &list, UserOptions::default());
-    let users = site.users.clone();
-    let logins: Vec<_> = (0..8)
-        .map(|_| {
-            let users = users.clone();
-            tokio::spawn(async move {
-                users.authenticate(&Credentials::new("alice", "correct horse")).await.unwrap()
-            })
-        })
-        .collect();
-    let mut hashes = Vec::new();
-    for login in logins {
-        hashes.push(login.await.unwrap().unwrap().password);
-    }
-    hashes.dedup();
-    assert_eq!(hashes.len(), 1, "a token of a lost rewrite would be void at once");
-}
-
-#[tokio::test]
-async fn groups_and_permissions_are_djangos() {
-    let site = django();
-    rights::people(&site.users).await;
-    site.raw.execute_batch(&rights::RIGHTS.join(";")).unwrap();
-    rights::check_rights(&site.users).await;
-}
-
-#[tokio::test]
 async fn further_columns_are_read_as_drf_writes_them() {
     let more = "ALTER TABLE auth_user ADD COLUMN score decimal NULL;\
         ALTER TABLE auth_user ADD COLUMN public_id char(32) NULL;\
@@ -510,14 +382,15 @@ impl columns::Place for File {
         raw.execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    async fn open(
+    async fn open_with(
         &self,
         table: UserTable,
         pool: HashingPool,
+        options: UserOptions,
     ) -> Result<std::sync::Arc<dyn simplejwt::sql::manage::ManageUsers>, String> {
         let path = self.0.path().join("db.sqlite3");
         let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
-        let opened = SqliteUsers::open(&database, table, pool, UserOptions::default());
+        let opened = SqliteUsers::open(&database, table, pool, options);
         Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
     }
 
@@ -537,6 +410,37 @@ impl columns::Place for File {
 }
 
 columns::columns_tests!(File(tempfile::tempdir().unwrap()));
+
+async fn conforms(ids: IdType) {
+    let make = || async move {
+        let file = Arc::new(File(tempfile::tempdir().unwrap()));
+        if ids == IdType::Integer {
+            columns::Place::run(&*file, DJANGO).await;
+        }
+        People::new(file, ids).await
+    };
+    conformance::all(make, spawn).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn djangos_users_conform() {
+    conforms(IdType::Integer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_with_uuids_conform() {
+    conforms(IdType::Uuid).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_with_texts_for_ids_conform() {
+    conforms(IdType::Text).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn users_in_memory_conform() {
+    conformance::all(|| async { memory_people::Memory::default() }, spawn).await;
+}
 
 /// A file's users by other hashers, and the file itself.
 struct Hashed {
@@ -579,12 +483,6 @@ async fn hashes_in_a_table_made_here_are_raised_until_django_comes() {
     let made = Hashed::migrated().await;
     let run = async |sql: &str| made.raw.execute_batch(sql).unwrap();
     hashes::table_made_here(async |hashers| made.open(&hashers), run).await;
-}
-
-#[tokio::test]
-async fn every_refusal_takes_the_work_of_the_costliest_hash_in_the_table() {
-    let made = Hashed::migrated().await;
-    hashes::equal_work(async |hashers| made.open(&hashers)).await;
 }
 
 #[tokio::test]

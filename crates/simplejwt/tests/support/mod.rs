@@ -7,8 +7,10 @@ pub(crate) mod certificates;
 pub(crate) mod columns;
 pub(crate) mod hashes;
 pub(crate) mod instance;
+pub(crate) mod memory_people;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
+pub(crate) mod people;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod references;

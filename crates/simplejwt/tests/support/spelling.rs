@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use simplejwt::settings::Revocation;
-use simplejwt::store::session::{EndReason, Subject, Which};
+use simplejwt::store::session::{EndReason, SessionSelector, Subject};
 use simplejwt::{
     Auth, Credentials, Error, SessionStore, Settings, TokenError, Tokens, UserId, UserStore,
 };
@@ -30,7 +30,7 @@ pub(crate) async fn every_spelling_or_none(
     let auth = Auth::new(Tokens::new(settings).unwrap())
         .with_shared_users(users)
         .with_shared_sessions(Arc::clone(&store));
-    let all = |id: &str| Which::All { user_id: id.into(), except: None };
+    let all = |id: &str| SessionSelector::All { user_id: id.into(), except: None };
     for spelling in same {
         let pair = auth.obtain_pair(login).await.unwrap();
         let id: UserId = (*spelling).into();

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use simplejwt::error::StoreErrorKind;
 use simplejwt::store::OutstandingToken;
-use simplejwt::store::session::{Horizon, NewSession, NextToken, Refreshing, SessionRefresh};
+use simplejwt::store::session::{
+    NewSession, NextToken, RefreshOutcome, RetainUntil, SessionRefresh,
+};
 use simplejwt::{SessionStore, StoreError, Timestamp};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
@@ -27,9 +29,9 @@ pub(crate) fn token(jti: &str) -> OutstandingToken {
     }
 }
 
-pub(crate) fn horizon() -> Horizon {
+pub(crate) fn retain_until() -> RetainUntil {
     let later = NOW + Duration::from_secs(7200);
-    Horizon { refresh: later, access: later }
+    RetainUntil { refresh: later, access: later }
 }
 
 pub(crate) fn refresh(session: &str, jti: &str, next: NextToken) -> SessionRefresh {
@@ -47,7 +49,7 @@ pub(crate) fn refresh(session: &str, jti: &str, next: NextToken) -> SessionRefre
         idle: None,
         lifetime: None,
         at: NOW,
-        horizon: horizon(),
+        retain_until: retain_until(),
     }
 }
 
@@ -84,7 +86,7 @@ impl Traffic {
                     while going.load(Ordering::Relaxed) {
                         match store.refresh(&step(chain, at)).await {
                             Ok(outcome) => {
-                                assert_eq!(outcome, Refreshing::Refreshed, "{chain}-{at}");
+                                assert_eq!(outcome, RefreshOutcome::Refreshed, "{chain}-{at}");
                                 at += 1;
                                 acknowledged.fetch_add(1, Ordering::Relaxed);
                             }
@@ -129,7 +131,7 @@ impl Traffic {
                 assert!(store.is_blacklisted(&jti).await.unwrap(), "{jti} was spent");
             }
             // The last one is live: it can be spent once more.
-            assert_eq!(store.refresh(&step(chain, last)).await.unwrap(), Refreshing::Refreshed);
+            assert_eq!(store.refresh(&step(chain, last)).await.unwrap(), RefreshOutcome::Refreshed);
             let rows = count(format!("chain-{chain}-0")).await;
             assert_eq!(rows, last + 2, "one successor each");
         }

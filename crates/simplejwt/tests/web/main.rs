@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
 mod cookies;
+#[path = "../../examples/custom_user_store.rs"]
+#[allow(dead_code, reason = "its tests are run here, its program by `examples`")]
+mod custom_user_store;
 mod examples;
 mod extractors;
 mod hyper;

@@ -7,38 +7,15 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::mysql::database::{Failure, begin, column, commit};
 use crate::mysql::feed;
-use crate::mysql::statements::Sql;
+use crate::mysql::statements::{OWNER_OF_UNENDED, Sql, UNENDED, set_ended, unended};
 use crate::mysql::tokens::{changed, until_none};
-use crate::store::session::{EndReason, EndSessions, Horizon, Revocation, Subject, Which};
+use crate::store::session::{
+    EndReason, EndSessions, RetainUntil, Revocation, SessionSelector, Subject,
+};
 use crate::users::UserId;
 
 /// Sessions that are ended by one transaction at most.
 const BATCH: usize = 1000;
-
-// The rows stay locked to the end of the transaction.
-const THEIRS: &str = "\
-    SELECT id FROM simplejwt_session WHERE user_id = :user AND ended_at IS NULL \
-    AND id <> coalesce(:except, '') ORDER BY id LIMIT 1000 FOR UPDATE";
-const ONE: &str = "\
-    SELECT user_id FROM simplejwt_session WHERE id = :id AND ended_at IS NULL FOR UPDATE";
-
-fn unended(marks: &str) -> String {
-    format!(
-        "SELECT id FROM simplejwt_session WHERE id IN ({marks}) AND ended_at IS NULL FOR UPDATE"
-    )
-}
-
-fn set_ended(marks: &str) -> String {
-    format!(
-        "UPDATE simplejwt_session SET ended_at = ?, end_reason = ?, \
-         expires_at = greatest(expires_at, ?) WHERE id IN ({marks}) AND ended_at IS NULL"
-    )
-}
-
-/// Each statement, with marks for so many sessions.
-pub(super) fn statements(marks: &str) -> [String; 4] {
-    [THEIRS.to_owned(), ONE.to_owned(), unended(marks), set_ended(marks)]
-}
 
 /// What one transaction has done.
 pub(super) struct Batch {
@@ -55,7 +32,7 @@ pub(super) async fn end(
     ids: &[String],
     reason: EndReason,
     now: Timestamp,
-    horizon: Horizon,
+    retain_until: RetainUntil,
 ) -> Result<Vec<Revocation>, Failure> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -70,14 +47,17 @@ pub(super) async fn end(
     if ended.is_empty() {
         return Ok(Vec::new());
     }
-    let values =
-        vec![now.as_micros().into(), reason.as_str().into(), horizon.refresh.as_micros().into()];
+    let values = vec![
+        now.as_micros().into(),
+        reason.as_str().into(),
+        retain_until.refresh.as_micros().into(),
+    ];
     changed(conn, &set_ended(&marks), with(values)).await?;
     until_none(conn, &sql.of_sessions.replace("{}", &marks), with(Vec::new()), now).await?;
     let revocation = |id| Revocation {
         subject: Subject::Session(id),
         revoked_at: now,
-        expires_at: horizon.access,
+        expires_at: retain_until.access,
     };
     Ok(ended.into_iter().map(revocation).collect())
 }
@@ -88,34 +68,35 @@ pub(super) async fn batch(
     conn: &mut Conn,
     ending: &EndSessions,
 ) -> Result<Batch, Failure> {
-    let (reason, now, horizon) = (ending.reason, ending.at, ending.horizon);
+    let (reason, now, retain_until) = (ending.reason, ending.at, ending.retain_until);
     begin(conn).await?;
     let (mut revoked, last) = match &ending.which {
-        Which::One { id, user_id } => {
-            let row: Option<Row> = conn.exec_first(ONE, params! { "id" => id }).await?;
+        SessionSelector::One { id, user_id } => {
+            let row: Option<Row> =
+                conn.exec_first(OWNER_OF_UNENDED, params! { "id" => id }).await?;
             let owner: Option<String> = row.map(|row| column(&row, 0)).transpose()?;
             let theirs = owner.is_some_and(|owner| {
                 user_id.as_ref().is_none_or(|user_id| user_id.as_str() == owner)
             });
             let ids: &[String] = if theirs { std::slice::from_ref(id) } else { &[] };
-            (end(sql, conn, ids, reason, now, horizon).await?, true)
+            (end(sql, conn, ids, reason, now, retain_until).await?, true)
         }
-        Which::All { user_id, except } => {
+        SessionSelector::All { user_id, except } => {
             let values = params! { "user" => user_id.as_str(), "except" => except };
-            let rows: Vec<Row> = conn.exec(THEIRS, values).await?;
+            let rows: Vec<Row> = conn.exec(UNENDED, values).await?;
             let ids = rows.iter().map(|row| column(row, 0)).collect::<Result<Vec<_>, _>>()?;
-            (end(sql, conn, &ids, reason, now, horizon).await?, ids.len() < BATCH)
+            (end(sql, conn, &ids, reason, now, retain_until).await?, ids.len() < BATCH)
         }
     };
     let ended = revoked.len() as u64;
-    if let Which::All { user_id, except } = &ending.which
+    if let SessionSelector::All { user_id, except } = &ending.which
         && last
     {
         others(sql, conn, user_id, except.as_deref(), now).await?;
         revoked.push(Revocation {
             subject: Subject::User(user_id.clone()),
             revoked_at: now,
-            expires_at: horizon.refresh,
+            expires_at: retain_until.refresh,
         });
     }
     feed::insert(conn, &revoked).await?;
@@ -125,7 +106,7 @@ pub(super) async fn batch(
 
 /// Whether it failed because the table of users can't hold the id that is meant.
 pub(super) fn is_of_nobody(ending: &EndSessions, error: &StoreError) -> bool {
-    matches!(&ending.which, Which::All { user_id, .. } if error.is_of(user_id.as_str()))
+    matches!(&ending.which, SessionSelector::All { user_id, .. } if error.is_of(user_id.as_str()))
 }
 
 /// Blacklists the user's tokens that are in no session, too.

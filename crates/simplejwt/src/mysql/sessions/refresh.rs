@@ -1,135 +1,94 @@
-//! Taking a refresh token.
+//! Taking a refresh token: [`verdict`] decides, and here is what it decides from and what is done.
 
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, params};
 
-use super::{end, insert_session};
+use super::end;
+use super::open::insert_session;
 use crate::clock::Timestamp;
 use crate::mysql::database::{Failure, begin, column, commit, rollback};
 use crate::mysql::feed;
-use crate::mysql::statements::Sql;
+use crate::mysql::statements::{HOLD, NOTE_USE, OWNER, Sql};
 use crate::mysql::tokens::{blacklist_by_id, changed, exists};
 use crate::store::OutstandingToken;
-use crate::store::session::{
-    Descendant, EndReason, NextToken, Refreshing, SessionRefresh, Successor,
+use crate::store::session::verdict::{
+    Descendant, Found, Lineage, Spent, TokenState, Verdict, verdict,
 };
-
-const USED: &str = "\
-    UPDATE simplejwt_session_token SET used_at = :at, address = :address \
-    WHERE jti = :jti AND used_at < :before";
-const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = :id";
-// The session can't be ended beside what holds this.
-const LOCK: &str = "\
-    SELECT 1 FROM simplejwt_session WHERE id = :id AND ended_at IS NULL LOCK IN SHARE MODE";
-
-/// Each statement.
-pub(super) const STATEMENTS: [&str; 3] = [USED, OWNER, LOCK];
-
-/// A token of a session, as it stands.
-struct State {
-    session: String,
-    ended: bool,
-    created_at: Timestamp,
-    used_at: Timestamp,
-    password: Option<String>,
-    is_registered: bool,
-    blacklisted_at: Option<Timestamp>,
-    has_successor: bool,
-}
+use crate::store::session::{EndReason, NextToken, RefreshOutcome, SessionRefresh, Successor};
 
 impl Sql {
-    async fn state(&self, conn: &mut Conn, jti: &str) -> Result<Option<State>, Failure> {
-        let row: Option<Row> = conn.exec_first(&self.state, params! { "jti" => jti }).await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(State {
-            session: column(&row, 0)?,
-            ended: column::<Option<i64>>(&row, 1)?.is_some(),
-            created_at: Timestamp::from_micros(column(&row, 2)?),
-            used_at: Timestamp::from_micros(column(&row, 3)?),
-            password: column(&row, 4)?,
-            is_registered: column(&row, 5)?,
-            blacklisted_at: column::<Option<i64>>(&row, 6)?.map(Timestamp::from_micros),
-            has_successor: column(&row, 7)?,
-        }))
-    }
-
     /// `was_good` where the token is known not to have been spent before this began.
     pub(in crate::mysql) async fn refresh(
         &self,
         conn: &mut Conn,
         refresh: &SessionRefresh,
         was_good: bool,
-    ) -> Result<Refreshing, Failure> {
+    ) -> Result<RefreshOutcome, Failure> {
         begin(conn).await?;
         if let NextToken::Rotated { token, access_jti } = &refresh.next
             && self.rotate_in_session(conn, refresh, token, access_jti).await?
         {
             commit(conn).await?;
-            return Ok(Refreshing::Refreshed);
+            return Ok(RefreshOutcome::Refreshed);
         }
         let outcome = self.refresh_slowly(conn, refresh, was_good).await?;
         commit(conn).await?;
         Ok(outcome)
     }
 
-    /// Whatever the usual case isn't: reads why, and acts.
+    /// Whatever the usual case isn't.
     async fn refresh_slowly(
         &self,
         conn: &mut Conn,
         refresh: &SessionRefresh,
         was_good: bool,
-    ) -> Result<Refreshing, Failure> {
+    ) -> Result<RefreshOutcome, Failure> {
+        let (token, now) = (&refresh.token, refresh.at);
+        let mut found = self.look_up(conn, refresh, was_good).await?;
+        if verdict(refresh, &found) == Verdict::Join {
+            let new = &refresh.session;
+            // This locks the session, and so its end comes before or after.
+            insert_session(conn, new, now, token.expires_at).await?;
+            self.join(conn, &new.id, token, token.expires_at, &new.client, now).await?;
+            found = self.look_up(conn, refresh, was_good).await?.just_joined();
+        }
+        match (verdict(refresh, &found), found) {
+            (Verdict::Answer(outcome), _) => Ok(outcome),
+            (Verdict::Blacklist, _) => {
+                self.blacklist(conn, token, now).await?;
+                Ok(RefreshOutcome::Ended)
+            }
+            (Verdict::End(reason, outcome), Found::InSession(state)) => {
+                // Somebody else may have been quicker.
+                let ended = self.end_one(conn, refresh, state.session_id, reason).await?;
+                Ok(if ended { outcome } else { RefreshOutcome::Ended })
+            }
+            (Verdict::Refresh { register }, Found::InSession(state)) => {
+                self.carry_on(conn, refresh, &state.session_id, register).await
+            }
+            // The session that it has joined is gone again.
+            _ => Err(Failure::Again),
+        }
+    }
+
+    /// Stores what comes after a token that is good.
+    async fn carry_on(
+        &self,
+        conn: &mut Conn,
+        refresh: &SessionRefresh,
+        session_id: &str,
+        register: bool,
+    ) -> Result<RefreshOutcome, Failure> {
         let (token, now) = (&refresh.token, refresh.at);
         let client = &refresh.session.client;
-        let state = match self.state(conn, &token.jti).await? {
-            Some(state) => state,
-            None => {
-                let new = &refresh.session;
-                let owner: Option<Row> =
-                    conn.exec_first(OWNER, params! { "id" => &new.id }).await?;
-                let owner: Option<String> = owner.map(|row| column(&row, 0)).transpose()?;
-                if owner.is_some_and(|owner| owner != new.user_id.as_str()) {
-                    return Ok(Refreshing::Foreign);
-                }
-                if token.expires_at <= now
-                    && !exists(conn, &self.is_registered, params! { "jti" => &token.jti }).await?
-                {
-                    return Ok(Refreshing::Forgotten);
-                }
-                // This locks the session, and so its end comes before or after.
-                insert_session(conn, new, now, token.expires_at).await?;
-                self.join(conn, &new.id, token, token.expires_at, client, now).await?;
-                let state = self.state(conn, &token.jti).await?.ok_or(Failure::Again)?;
-                if state.ended {
-                    // It has only just joined.
-                    self.blacklist(conn, token, now).await?;
-                }
-                state
-            }
-        };
-        if state.ended {
-            return Ok(Refreshing::Ended);
+        // Whoever ends the session has to find registered what is in it.
+        let has_to_hold = register || matches!(refresh.next, NextToken::Added(_));
+        if has_to_hold && !exists(conn, HOLD, params! { "id" => session_id }).await? {
+            return Ok(RefreshOutcome::Ended);
         }
-        if state.has_successor || state.blacklisted_at.is_some() {
-            return self.spent(conn, refresh, state, was_good).await;
-        }
-        if refresh.is_over(state.created_at, state.used_at) {
-            let ended = self.end_one(conn, refresh, state.session, EndReason::Expired).await?;
-            return Ok(if ended { Refreshing::Expired } else { Refreshing::Ended });
-        }
-        if refresh.has_other_password(state.password.as_deref()) {
-            return Ok(Refreshing::PasswordChanged);
-        }
-        if !state.is_registered {
-            if token.expires_at <= now {
-                return Ok(Refreshing::Forgotten);
-            }
-            // Whoever ends the session has to find the token registered.
-            if !exists(conn, LOCK, params! { "id" => &state.session }).await? {
-                return Ok(Refreshing::Ended);
-            }
+        if register {
             self.register(conn, token).await?;
         }
         match &refresh.next {
@@ -140,13 +99,10 @@ impl Sql {
                     "address" => &client.address,
                     "before" => (now - SessionRefresh::USE_INTERVAL).as_micros(),
                 };
-                changed(conn, USED, values).await?;
+                changed(conn, NOTE_USE, values).await?;
             }
             NextToken::Added(next) => {
-                if !exists(conn, LOCK, params! { "id" => &state.session }).await? {
-                    return Ok(Refreshing::Ended);
-                }
-                self.join(conn, &state.session, next, next.expires_at, client, now).await?;
+                self.join(conn, session_id, next, next.expires_at, client, now).await?;
             }
             NextToken::Rotated { token: next, access_jti } => {
                 // It has only just joined its session or was registered anew, or what was in
@@ -156,7 +112,7 @@ impl Sql {
                 }
             }
         }
-        Ok(Refreshing::Refreshed)
+        Ok(RefreshOutcome::Refreshed)
     }
 
     /// The usual case, three inserts; whether this was it. Otherwise the transaction is as good as
@@ -196,47 +152,49 @@ impl Sql {
         Ok(true)
     }
 
-    /// What a spent token of a session that hasn't ended comes to.
-    async fn spent(
+    /// What there is of the token that is presented.
+    async fn look_up(
         &self,
         conn: &mut Conn,
         refresh: &SessionRefresh,
-        state: State,
         was_good: bool,
-    ) -> Result<Refreshing, Failure> {
-        let (reason, outcome) = match self.descendant(conn, &refresh.token.jti, refresh).await? {
-            None => {
-                let since = state.blacklisted_at;
-                if since.is_some_and(|at| refresh.is_within_tolerance_in_any_zone(at)) {
-                    return Ok(Refreshing::Replayed);
-                }
-                (EndReason::Blacklisted, Refreshing::Blacklisted)
-            }
-            Some(child) if refresh.is_own(&child.successor.jti) => {
-                return Ok(Refreshing::Refreshed);
-            }
-            Some(child) => {
-                let spent_at = refresh.spent_at(&child, was_good);
-                let answer = match refresh.is_within_grace(spent_at) {
-                    true => {
-                        let newest = self.newest(conn, child, refresh).await?;
-                        newest.answer(refresh, state.created_at, state.password.as_deref())
-                    }
-                    false => None,
-                };
-                match answer {
-                    Some(Refreshing::Expired) => (EndReason::Expired, Refreshing::Expired),
-                    Some(outcome) => return Ok(outcome),
-                    None if refresh.is_within_tolerance(spent_at) => {
-                        return Ok(Refreshing::Replayed);
-                    }
-                    None => (EndReason::Reuse, Refreshing::Reused),
-                }
-            }
+    ) -> Result<Found, Failure> {
+        let jti = &refresh.token.jti;
+        let row: Option<Row> = conn.exec_first(&self.state, params! { "jti" => jti }).await?;
+        let Some(row) = row else {
+            let id = &refresh.session.id;
+            let owner: Option<Row> = conn.exec_first(OWNER, params! { "id" => id }).await?;
+            let owner: Option<String> = owner.map(|row| column(&row, 0)).transpose()?;
+            let is_registered = !refresh.has_expired()
+                || exists(conn, &self.is_registered, params! { "jti" => jti }).await?;
+            return Ok(Found::NoSession { owner: owner.map(Into::into), is_registered });
         };
-        // Somebody else may have been quicker.
-        let ended = self.end_one(conn, refresh, state.session, reason).await?;
-        Ok(if ended { outcome } else { Refreshing::Ended })
+        let since = column::<Option<i64>>(&row, 6)?.map(Timestamp::from_micros);
+        let has_successor: bool = column(&row, 7)?;
+        let mut state = TokenState {
+            session_id: column(&row, 0)?,
+            has_ended: column::<Option<i64>>(&row, 1)?.is_some(),
+            has_just_joined: false,
+            opened_at: Timestamp::from_micros(column(&row, 2)?),
+            used_at: Timestamp::from_micros(column(&row, 3)?),
+            password: column(&row, 4)?,
+            is_registered: column(&row, 5)?,
+            spent: match since.is_some() || has_successor {
+                true => Spent::Blacklisted(since),
+                false => Spent::No,
+            },
+        };
+        if state.is_spent()
+            && let Some(child) = self.descendant(conn, jti, refresh).await?
+        {
+            let mut lineage = Lineage::new(refresh, child, was_good);
+            while let Some(jti) = lineage.wanted() {
+                let next = self.descendant(conn, jti, refresh).await?;
+                lineage.follow(next);
+            }
+            state.spent = Spent::Replaced(lineage);
+        }
+        Ok(Found::InSession(state))
     }
 
     /// The immediate successor of a token.
@@ -262,26 +220,6 @@ impl Sql {
         }))
     }
 
-    /// The newest token that comes of a spent one, whose successor is `child`.
-    async fn newest(
-        &self,
-        conn: &mut Conn,
-        child: Descendant,
-        refresh: &SessionRefresh,
-    ) -> Result<Descendant, Failure> {
-        let mut newest = child;
-        for _ in 1..Descendant::FARTHEST {
-            if !newest.is_spent {
-                break;
-            }
-            match self.descendant(conn, &newest.successor.jti, refresh).await? {
-                Some(next) => newest = next,
-                None => break,
-            }
-        }
-        Ok(newest)
-    }
-
     /// Whether it hadn't ended before.
     async fn end_one(
         &self,
@@ -291,7 +229,7 @@ impl Sql {
         reason: EndReason,
     ) -> Result<bool, Failure> {
         let ids = [session];
-        let revoked = end::end(self, conn, &ids, reason, refresh.at, refresh.horizon).await?;
+        let revoked = end::end(self, conn, &ids, reason, refresh.at, refresh.retain_until).await?;
         feed::insert(conn, &revoked).await?;
         Ok(!revoked.is_empty())
     }

@@ -1,4 +1,4 @@
-//! Refreshing where there are sessions: the store decides, and a lost race is an answer.
+//! RefreshOutcome where there are sessions: the store decides, and a lost race is an answer.
 
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
@@ -9,8 +9,8 @@ use crate::service::{Auth, Refreshed};
 use crate::settings::{SESSION_CLAIM, TokenClass};
 use crate::store::OutstandingToken;
 use crate::store::session::{
-    EndReason, EndSessions, NewSession, NextToken, Refreshing, SessionRefresh, SessionStore,
-    Successor, Which,
+    EndReason, EndSessions, NewSession, NextToken, RefreshOutcome, SessionRefresh, SessionSelector,
+    SessionStore, Successor,
 };
 use crate::token::{Refresh, Token};
 use crate::users::{User, password_fingerprint};
@@ -50,7 +50,7 @@ impl Auth {
         let refresh = self.with_refreshed_claims(TokenClass::Refresh, &user, refresh).await?;
         let mut attempt = self.attempt(&refresh, token, &user, &known, now)?;
         let mut outcome = sessions.refresh(&attempt.refresh).await?;
-        if outcome == Refreshing::PasswordChanged
+        if outcome == RefreshOutcome::PasswordChanged
             && let Some(user) = self.user_store()?.find(&user.id).await?
         {
             // The hash may have been rewritten, for the same password, since it was read.
@@ -64,7 +64,7 @@ impl Auth {
     async fn outcome(
         &self,
         sessions: &dyn SessionStore,
-        outcome: Refreshing,
+        outcome: RefreshOutcome,
         attempt: Attempt,
         refresh: &Token<Refresh>,
         known: &Known,
@@ -73,15 +73,15 @@ impl Auth {
         let Attempt { refresh: asked, answer } = attempt;
         self.tell(asked.event(&outcome));
         match outcome {
-            Refreshing::Refreshed => Ok(answer),
-            Refreshing::Repeated(successor) => self.again(refresh, &successor, known, now),
-            Refreshing::Replayed
-            | Refreshing::Reused
-            | Refreshing::Blacklisted
-            | Refreshing::Ended => Err(TokenError::Blacklisted.into()),
-            Refreshing::Foreign => Err(TokenError::Invalid.into()),
-            Refreshing::Forgotten | Refreshing::Expired => Err(TokenError::Expired.into()),
-            Refreshing::PasswordChanged => {
+            RefreshOutcome::Refreshed => Ok(answer),
+            RefreshOutcome::Repeated(successor) => self.again(refresh, &successor, known, now),
+            RefreshOutcome::Replayed
+            | RefreshOutcome::Reused
+            | RefreshOutcome::Blacklisted
+            | RefreshOutcome::Ended => Err(TokenError::Blacklisted.into()),
+            RefreshOutcome::Foreign => Err(TokenError::Invalid.into()),
+            RefreshOutcome::Forgotten | RefreshOutcome::Expired => Err(TokenError::Expired.into()),
+            RefreshOutcome::PasswordChanged => {
                 let reason = EndReason::Password;
                 self.end_session_for(sessions, refresh, &asked.token, reason, now).await?;
                 Err(Error::PasswordChanged)
@@ -132,7 +132,7 @@ impl Auth {
             idle: settings.sessions.idle_lifetime,
             lifetime: settings.sessions.lifetime,
             at: now,
-            horizon: self.horizon(now),
+            retain_until: self.retain_until(now),
         };
         Ok(Attempt { refresh, answer })
     }
@@ -190,9 +190,9 @@ impl Auth {
         if reason == EndReason::User
             && let UserClaim::Id(user_id) = self.tokens.user_claim(refresh)
         {
-            let which = Which::All { user_id, except: None };
-            let horizon = self.horizon(now);
-            sessions.end_sessions(&EndSessions { which, reason, at: now, horizon }).await?;
+            let which = SessionSelector::All { user_id, except: None };
+            let retain_until = self.retain_until(now);
+            sessions.end_sessions(&EndSessions { which, reason, at: now, retain_until }).await?;
         }
         Ok(error)
     }

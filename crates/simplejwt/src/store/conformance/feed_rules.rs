@@ -1,7 +1,9 @@
-//! What a page of the feed tells of the history that it belongs to.
+//! What holds of the feed of revocations, and what a page tells of the history that it belongs to.
 
-use super::{NOW, after, good};
-use crate::store::session::{Mark, Revocation, SessionStore, Subject};
+use super::session_rules::one;
+use super::{NOW, after, good, open};
+use crate::clock::Timestamp;
+use crate::store::session::{AccessClaims, Mark, Revocation, SessionStore, Subject};
 
 async fn revoke(store: &impl SessionStore, name: &str, seconds: i64) {
     let subject = Subject::Session(name.to_owned());
@@ -45,4 +47,80 @@ where
     assert_eq!(page.last, Some(Mark::new("session", "missed", NOW)));
     let next = good(promoted.revocations(page.sequence, 2, NOW).await);
     assert_eq!((&next.before, next.entries.len()), (&page.last, 1));
+}
+
+pub(super) async fn revocations_come_in_order(store: &impl SessionStore) {
+    let empty = good(store.revocations(0, 10, NOW).await);
+    assert!(empty.entries.is_empty() && empty.complete);
+    let of = |jti: &str, expires_at: Timestamp| Revocation {
+        subject: Subject::Token(jti.to_owned()),
+        revoked_at: NOW,
+        expires_at,
+    };
+    for number in 0..5 {
+        good(store.revoke(&of(&format!("t{number}"), after(10 + number))).await);
+    }
+    let first = good(store.revocations(empty.sequence, 3, NOW).await);
+    assert_eq!(first.entries, [0, 1, 2].map(|n| of(&format!("t{n}"), after(10 + n))));
+    assert!(!first.complete);
+    let rest = good(store.revocations(first.sequence, 3, NOW).await);
+    assert_eq!(rest.entries, [3, 4].map(|n| of(&format!("t{n}"), after(10 + n))));
+    assert!(rest.complete);
+    let nothing = good(store.revocations(rest.sequence, 3, NOW).await);
+    assert!(nothing.entries.is_empty() && nothing.complete);
+    assert_eq!(nothing.sequence, rest.sequence);
+    // What has expired is left out, and gone on from nevertheless.
+    let late = good(store.revocations(0, 10, after(13)).await);
+    assert_eq!(late.entries, [of("t4", after(14))]);
+    assert_eq!(late.sequence, rest.sequence);
+    let none = good(store.revocations(0, 10, after(14)).await);
+    assert!(none.entries.is_empty() && none.complete);
+    assert_eq!(none.sequence, rest.sequence);
+    // Asked from a place that this store hasn't come to yet.
+    let ahead = good(store.revocations(rest.sequence + 100, 10, NOW).await);
+    assert!(ahead.entries.is_empty());
+    assert_eq!(ahead.sequence, rest.sequence, "it doesn't say that it is behind");
+}
+
+pub(super) async fn revoked_tokens_are_known(store: &impl SessionStore) {
+    for id in ["a", "b"] {
+        let _ = good(store.open(&open(id)).await);
+    }
+    let access = |session: Option<&str>, jti: &str, user: &str, seconds: i64| AccessClaims {
+        session: session.map(str::to_owned),
+        jti: Some(jti.to_owned()),
+        user_id: Some(user.into()),
+        issued_at: Some(after(seconds)),
+    };
+    let of_a = access(Some("a"), "x", "1", 0);
+    assert!(!good(store.is_revoked(&of_a, NOW).await));
+    assert!(good(store.is_revoked(&access(Some("nowhere"), "x", "1", 0), NOW).await));
+    assert_eq!(good(store.end_sessions(&one("a")).await), 1);
+    assert!(good(store.is_revoked(&of_a, NOW).await));
+    assert!(!good(store.is_revoked(&access(Some("b"), "x", "1", 0), NOW).await));
+
+    let token = Revocation {
+        subject: Subject::Token("single".into()),
+        revoked_at: NOW,
+        expires_at: after(50),
+    };
+    good(store.revoke(&token).await);
+    assert!(good(store.is_revoked(&access(Some("b"), "single", "1", 0), NOW).await));
+    assert!(good(store.is_revoked(&access(None, "single", "1", 0), NOW).await));
+    assert!(!good(store.is_revoked(&access(None, "single", "1", 0), after(50)).await));
+    assert!(!good(store.is_revoked(&access(None, "SINGLE", "1", 0), NOW).await));
+
+    let user = Revocation { subject: Subject::User("1".into()), ..token };
+    good(store.revoke(&user).await);
+    for (claims, revoked) in [
+        (access(None, "y", "1", -1), true),
+        (access(None, "y", "1", 0), true),
+        (access(None, "y", "1", 1), false),
+        (access(None, "y", "2", 0), false),
+        (access(Some("b"), "y", "1", 0), false),
+        (AccessClaims { issued_at: None, ..access(None, "y", "1", 0) }, true),
+        (AccessClaims::default(), false),
+    ] {
+        assert_eq!(good(store.is_revoked(&claims, NOW).await), revoked, "{claims:?}");
+    }
 }

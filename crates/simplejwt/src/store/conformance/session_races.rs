@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{NOW, Task, after, deleted, good, horizon, open, refresh, refresh_at, together, token};
+use super::{
+    NOW, Task, after, deleted, good, open, refresh, refresh_at, retain_until, together, token,
+};
+use crate::store::leases::Leases;
 use crate::store::session::{
-    EndReason, EndSessions, OpenSession, Opening, Refreshing, Revocation, SessionLimit,
-    SessionStore, Subject, Which,
+    EndReason, EndSessions, OpenOutcome, OpenSession, RefreshOutcome, Revocation, SessionLimit,
+    SessionSelector, SessionStore, Subject,
 };
 
 const ROUNDS: usize = 20;
@@ -32,10 +35,10 @@ pub(super) async fn one_refresh_wins<S: SessionStore>(store: Arc<S>, spawn: &imp
             }),
         )
         .await;
-        let count = |wanted: Refreshing| outcomes.iter().filter(|o| **o == wanted).count();
-        assert_eq!(count(Refreshing::Refreshed), 1, "so many refreshes won: {outcomes:?}");
-        assert_eq!(count(Refreshing::Reused), 1, "so many noticed the reuse: {outcomes:?}");
-        assert_eq!(count(Refreshing::Ended), TASKS - 2, "{outcomes:?}");
+        let count = |wanted: RefreshOutcome| outcomes.iter().filter(|o| **o == wanted).count();
+        assert_eq!(count(RefreshOutcome::Refreshed), 1, "so many refreshes won: {outcomes:?}");
+        assert_eq!(count(RefreshOutcome::Reused), 1, "so many noticed the reuse: {outcomes:?}");
+        assert_eq!(count(RefreshOutcome::Ended), TASKS - 2, "{outcomes:?}");
         assert_eq!(good(store.sessions(&"1".into(), NOW).await), []);
     }
     assert_eq!(registered(&*store).await, 2 * ROUNDS as u64, "a refresh that lost left a row");
@@ -62,13 +65,13 @@ pub(super) async fn those_that_lose_end_nothing<S: SessionStore>(
             }),
         )
         .await;
-        let count = |wanted: Refreshing| outcomes.iter().filter(|(o, _)| *o == wanted).count();
-        assert_eq!(count(Refreshing::Refreshed), 1, "so many refreshes won: {outcomes:?}");
-        assert_eq!(count(Refreshing::Replayed), TASKS - 1, "{outcomes:?}");
-        let won = outcomes.iter().find(|(outcome, _)| *outcome == Refreshing::Refreshed);
+        let count = |wanted: RefreshOutcome| outcomes.iter().filter(|(o, _)| *o == wanted).count();
+        assert_eq!(count(RefreshOutcome::Refreshed), 1, "so many refreshes won: {outcomes:?}");
+        assert_eq!(count(RefreshOutcome::Replayed), TASKS - 1, "{outcomes:?}");
+        let won = outcomes.iter().find(|(outcome, _)| *outcome == RefreshOutcome::Refreshed);
         let (_, won) = won.expect("one has won");
         let later = refresh(won, &format!("later {round}"));
-        assert_eq!(good(store.refresh(&later).await), Refreshing::Refreshed, "the winner's");
+        assert_eq!(good(store.refresh(&later).await), RefreshOutcome::Refreshed, "the winner's");
     }
     assert_eq!(registered(&*store).await, 3 * ROUNDS as u64, "a refresh that lost left a row");
 }
@@ -95,12 +98,12 @@ pub(super) async fn ancestors_beside_the_newest<S: SessionStore>(
         )
         .await;
         let won: Vec<_> =
-            outcomes.iter().filter(|(outcome, _)| *outcome == Refreshing::Refreshed).collect();
+            outcomes.iter().filter(|(outcome, _)| *outcome == RefreshOutcome::Refreshed).collect();
         assert_eq!(won.len(), 1, "so many refreshes won: {outcomes:?}");
         for (outcome, next) in &outcomes {
             match outcome {
-                Refreshing::Refreshed => {}
-                Refreshing::Repeated(successor) => {
+                RefreshOutcome::Refreshed => {}
+                RefreshOutcome::Repeated(successor) => {
                     let newest = won.iter().any(|(_, won)| *won == successor.jti);
                     // Of those that presented the first, some came before the third was there.
                     assert!(newest || successor.jti == second, "{next}: {successor:?}");
@@ -132,9 +135,9 @@ pub(super) async fn a_row_that_is_gone_is_made_once<S: SessionStore>(
             }),
         )
         .await;
-        let count = |wanted: Refreshing| outcomes.iter().filter(|o| **o == wanted).count();
-        assert_eq!(count(Refreshing::Refreshed), 1, "so many refreshes won: {outcomes:?}");
-        assert_eq!(count(Refreshing::Replayed), TASKS - 1, "{outcomes:?}");
+        let count = |wanted: RefreshOutcome| outcomes.iter().filter(|o| **o == wanted).count();
+        assert_eq!(count(RefreshOutcome::Refreshed), 1, "so many refreshes won: {outcomes:?}");
+        assert_eq!(count(RefreshOutcome::Replayed), TASKS - 1, "{outcomes:?}");
         assert_eq!(registered(&*store).await, 2, "the token and its successor");
     }
 }
@@ -160,14 +163,16 @@ pub(super) async fn all_get_the_same_successor<S: SessionStore>(
         .await;
         let won: Vec<_> = outcomes
             .iter()
-            .filter(|(outcome, _)| *outcome == Refreshing::Refreshed)
+            .filter(|(outcome, _)| *outcome == RefreshOutcome::Refreshed)
             .map(|(_, next)| next)
             .collect();
         assert_eq!(won.len(), 1, "so many refreshes won: {outcomes:?}");
         for (outcome, _) in &outcomes {
             match outcome {
-                Refreshing::Refreshed => {}
-                Refreshing::Repeated(successor) => assert_eq!(Some(&&successor.jti), won.first()),
+                RefreshOutcome::Refreshed => {}
+                RefreshOutcome::Repeated(successor) => {
+                    assert_eq!(Some(&&successor.jti), won.first())
+                }
                 other => super::broken(&format!("within the grace: {other:?}")),
             }
         }
@@ -195,7 +200,7 @@ pub(super) async fn an_unknown_token_joins_once<S: SessionStore>(
             }),
         )
         .await;
-        let won = outcomes.iter().filter(|o| **o == Refreshing::Refreshed).count();
+        let won = outcomes.iter().filter(|o| **o == RefreshOutcome::Refreshed).count();
         assert_eq!(won, 1, "so many refreshes won: {outcomes:?}");
     }
     let sessions = good(store.sessions(&"1".into(), NOW).await);
@@ -217,11 +222,12 @@ pub(super) async fn nothing_slips_past_the_end<S: SessionStore>(
             good(store.record(&token(&id)).await);
         }
         let which = if round % 2 == 0 {
-            Which::One { id: id.clone(), user_id: None }
+            SessionSelector::One { id: id.clone(), user_id: None }
         } else {
-            Which::All { user_id: "1".into(), except: None }
+            SessionSelector::All { user_id: "1".into(), except: None }
         };
-        let end = EndSessions { which, reason: EndReason::Logout, at: NOW, horizon: horizon() };
+        let end =
+            EndSessions { which, reason: EndReason::Logout, at: NOW, retain_until: retain_until() };
         let refreshed = together(
             spawn,
             (0..4).map(|task| {
@@ -233,7 +239,7 @@ pub(super) async fn nothing_slips_past_the_end<S: SessionStore>(
                     }
                     let next = format!("next {round} {task}");
                     let outcome = good(store.refresh(&refresh_at(&id, &next, 0, 10)).await);
-                    outcome == Refreshing::Refreshed
+                    outcome == RefreshOutcome::Refreshed
                 }
             }),
         )
@@ -248,7 +254,7 @@ pub(super) async fn nothing_slips_past_the_end<S: SessionStore>(
             if good(store.session_of(&next).await).is_some() {
                 assert!(good(store.is_blacklisted(&next).await), "the successor slipped past");
                 let outcome = good(store.refresh(&refresh(&next, "x")).await);
-                assert_eq!(outcome, Refreshing::Ended);
+                assert_eq!(outcome, RefreshOutcome::Ended);
             }
         }
         assert_eq!(good(store.sessions(&"1".into(), NOW).await), []);
@@ -275,9 +281,9 @@ pub(super) async fn reuse_and_the_next_refresh<S: SessionStore>(
             }),
         )
         .await;
-        assert_eq!(outcomes.first(), Some(&Refreshing::Reused));
+        assert_eq!(outcomes.first(), Some(&RefreshOutcome::Reused));
         assert!(
-            matches!(outcomes.get(1), Some(Refreshing::Refreshed | Refreshing::Ended)),
+            matches!(outcomes.get(1), Some(RefreshOutcome::Refreshed | RefreshOutcome::Ended)),
             "{outcomes:?}"
         );
         assert_eq!(good(store.sessions(&"1".into(), NOW).await), [], "the thief or the owner");
@@ -301,7 +307,7 @@ pub(super) async fn no_login_too_many<S: SessionStore>(store: Arc<S>, spawn: &im
             }),
         )
         .await;
-        let opened = outcomes.iter().filter(|o| **o != Opening::TooMany).count();
+        let opened = outcomes.iter().filter(|o| **o != OpenOutcome::TooMany).count();
         let live = good(store.sessions(&"1".into(), NOW).await).len();
         match limit {
             SessionLimit::Refuse(limit) => {
@@ -356,7 +362,7 @@ pub(super) async fn nobody_misses_a_revocation<S: SessionStore>(
     assert_eq!((seen.len(), distinct.len()), (TASKS * EACH, TASKS * EACH), "once each");
 }
 
-pub(super) async fn one_holder_wins<S: SessionStore>(store: Arc<S>, spawn: &impl Fn(Task)) {
+pub(super) async fn one_holder_wins<S: Leases>(store: Arc<S>, spawn: &impl Fn(Task)) {
     for round in 0..ROUNDS {
         let at = after(i64::try_from(round).unwrap_or_default() * 10);
         let held = together(

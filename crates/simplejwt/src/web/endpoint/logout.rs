@@ -11,7 +11,7 @@ use super::spec::{
 };
 use crate::error::Error;
 use crate::service::{Auth, Caller, Scope};
-use crate::store::session::{EndReason, Which};
+use crate::store::session::{EndReason, SessionSelector};
 use crate::token::Refresh;
 use crate::users::UserId;
 use crate::web::object::{Json, object, texts};
@@ -272,7 +272,7 @@ async fn end_by_staff(call: &Call<'_>, scope: Scope, user_id: UserId) -> Result<
         )])));
     }
     let auth = call.auth.acting_as(staff);
-    Ok(auth.end_sessions(Which::All { user_id, except: None }, EndReason::Staff).await?)
+    Ok(auth.end_sessions(SessionSelector::All { user_id, except: None }, EndReason::Staff).await?)
 }
 
 /// Without sessions: puts the refresh tokens on the blacklist; how many. Without that, too, all

@@ -10,7 +10,7 @@ use super::spec::{
     Value, Verb,
 };
 use crate::error::Error;
-use crate::store::session::{EndReason, Which};
+use crate::store::session::{EndReason, SessionSelector};
 use crate::web::form::unquote_path;
 
 pub(super) const SPEC: Spec = Spec {
@@ -43,7 +43,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let token = call.access_token().await?;
     let caller = call.auth.caller(&token)?;
     let id = id(call.parts);
-    let own = Which::One { id: id.clone(), user_id: Some(caller.user_id) };
+    let own = SessionSelector::One { id: id.clone(), user_id: Some(caller.user_id) };
     if call.auth.end_sessions(own, EndReason::Logout).await? > 0 {
         return Ok(empty(StatusCode::NO_CONTENT));
     }
@@ -54,7 +54,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
         Err(error) => return Err(error.into()),
     };
     let auth = call.auth.acting_as(staff);
-    match auth.end_sessions(Which::One { id, user_id: None }, EndReason::Staff).await? {
+    match auth.end_sessions(SessionSelector::One { id, user_id: None }, EndReason::Staff).await? {
         0 => Err(Error::NoSuchSession.into()),
         _ => Ok(empty(StatusCode::NO_CONTENT)),
     }

@@ -12,8 +12,9 @@ use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::retention::Retention;
 use simplejwt::store::session::{
-    AccessClaims, Client, EndReason, EndSessions, Horizon, NewSession, NextToken, OpenSession,
-    Opening, Refreshing, Revocation, SessionLimit, SessionRefresh, Subject, Which,
+    AccessClaims, Client, EndReason, EndSessions, NewSession, NextToken, OpenOutcome, OpenSession,
+    RefreshOutcome, RetainUntil, Revocation, SessionLimit, SessionRefresh, SessionSelector,
+    Subject,
 };
 use simplejwt::store::{FlushExpired, OutstandingToken, Rotation, TokenStore as _};
 use simplejwt::{SessionStore, Settings, Timestamp};
@@ -203,14 +204,14 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
         client: Client::new(Some("203.0.113.7"), Some("a browser")),
         password: Some("print".into()),
     };
-    let horizon = Horizon { refresh: NOW, access: NOW };
+    let retain_until = RetainUntil { refresh: NOW, access: NOW };
     let open = |id: &str, limit| OpenSession {
         session: session(id),
         token: token(id),
         expires_at: token(id).expires_at,
         limit,
         at: NOW,
-        horizon,
+        retain_until,
     };
     let refresh = |id: &str, next, at| SessionRefresh {
         token: token(id),
@@ -221,7 +222,7 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
         idle: None,
         lifetime: None,
         at,
-        horizon,
+        retain_until,
     };
     let rotated = |jti: &str| NextToken::Rotated { token: token(jti), access_jti: "x".into() };
     let later = NOW + Duration::from_secs(120);
@@ -234,15 +235,15 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
     for limit in [None, Some(SessionLimit::EvictOldest(1))] {
         let id = if limit.is_none() { "a" } else { "b" };
         let evicted = u64::from(limit.is_some());
-        assert_eq!(store.open(&open(id, limit)).await.unwrap(), Opening::Opened { evicted });
+        assert_eq!(store.open(&open(id, limit)).await.unwrap(), OpenOutcome::Opened { evicted });
     }
     for (jti, next, at, expected) in [
-        ("b", rotated("b2"), NOW, Refreshing::Refreshed),
-        ("b2", NextToken::None, later, Refreshing::Refreshed),
-        ("b2", NextToken::Added(token("b3")), later, Refreshing::Refreshed),
+        ("b", rotated("b2"), NOW, RefreshOutcome::Refreshed),
+        ("b2", NextToken::None, later, RefreshOutcome::Refreshed),
+        ("b2", NextToken::Added(token("b3")), later, RefreshOutcome::Refreshed),
         // From before there were sessions.
-        ("c", rotated("c2"), NOW, Refreshing::Refreshed),
-        ("c", rotated("c3"), later, Refreshing::Reused),
+        ("c", rotated("c2"), NOW, RefreshOutcome::Refreshed),
+        ("c", rotated("c3"), later, RefreshOutcome::Reused),
     ] {
         assert_eq!(store.refresh(&refresh(jti, next, at)).await.unwrap(), expected, "{jti}");
     }
@@ -251,8 +252,8 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
     assert!(store.session_of("b").await.unwrap().is_some());
     assert!(store.is_spent("b").await.unwrap());
     assert_eq!(store.sessions(&"1".into(), NOW).await.unwrap().len(), 1);
-    let which = Which::All { user_id: "1".into(), except: None };
-    let ending = EndSessions { which, reason: EndReason::Logout, at: NOW, horizon };
+    let which = SessionSelector::All { user_id: "1".into(), except: None };
+    let ending = EndSessions { which, reason: EndReason::Logout, at: NOW, retain_until };
     assert_eq!(store.end_sessions(&ending).await.unwrap(), 1);
     let revocation =
         Revocation { subject: Subject::Token("x".into()), revoked_at: NOW, expires_at: later };

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use simplejwt::service::Auth;
 use simplejwt::settings::{Audience, TokenClass};
 use simplejwt::store::memory::MemoryStore;
-use simplejwt::store::session::{EndReason, Which};
+use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Access, Refresh, Settings, Sliding, TokenType};
 
 use super::web::{Unreachable, ask};
@@ -126,7 +126,7 @@ async fn an_ended_session_shows_at_once_also_where_requests_go_by_the_token_alon
         });
         let unseen = world.auth.tokens().encode(&unseen).unwrap();
         assert_inactive(&world.auth, &unseen, "names an ended session").await;
-        let which = Which::All { user_id: alice(), except: None };
+        let which = SessionSelector::All { user_id: alice(), except: None };
         world.auth.end_sessions(which, EndReason::Staff).await.unwrap();
         assert_inactive(&world.auth, &other.access, "all ended").await;
         assert_inactive(&world.auth, &other.refresh, "all ended").await;

@@ -1,7 +1,7 @@
 //! What ends a session: the user, staff, a password, an account that is closed.
 
 use simplejwt::service::Scope;
-use simplejwt::store::session::{EndReason, Which};
+use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::users::memory::MemoryUsers;
 use simplejwt::users::password::Hasher;
 use simplejwt::{Auth, Error, TokenError, Tokens, UserStore as _};
@@ -142,10 +142,10 @@ async fn staff_end_what_is_named_and_nothing_else() {
         let pairs = [world.log_in().await, world.log_in().await];
         let session = world.auth.caller_of_refresh(&pairs[0].refresh).await.unwrap().session;
         let id = session.unwrap();
-        let of = |user: &str| Which::One { id: id.clone(), user_id: Some(user.into()) };
+        let of = |user: &str| SessionSelector::One { id: id.clone(), user_id: Some(user.into()) };
         assert_eq!(world.auth.end_sessions(of("2"), EndReason::Staff).await.unwrap(), 0);
         assert_eq!(world.live().await, 2, "it isn't bob's");
-        let any = Which::One { id: id.clone(), user_id: None };
+        let any = SessionSelector::One { id: id.clone(), user_id: None };
         assert_eq!(world.auth.end_sessions(any.clone(), EndReason::Staff).await.unwrap(), 1);
         assert_eq!(world.auth.end_sessions(any, EndReason::Staff).await.unwrap(), 0);
         world.assert_blacklisted(&pairs[0].refresh, "staff").await;
@@ -160,7 +160,7 @@ async fn logging_out_of_all_ends_tokens_that_no_session_knows() {
         let without = world.node(|settings| settings.sessions.enabled = false);
         let old = without.obtain_pair(&credentials("alice")).await.unwrap().refresh.token;
         let new = world.log_in().await.refresh;
-        let which = Which::All { user_id: alice(), except: None };
+        let which = SessionSelector::All { user_id: alice(), except: None };
         assert_eq!(world.auth.end_sessions(which, EndReason::Logout).await.unwrap(), 1);
         world.assert_blacklisted(&old, "of no session").await;
         world.assert_blacklisted(&new, "of a session").await;

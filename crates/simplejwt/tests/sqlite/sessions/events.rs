@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use simplejwt::event::{Actor, UserChange};
 use simplejwt::service::Scope;
 use simplejwt::settings::{AtLimit, Revocation};
-use simplejwt::store::session::{Client, EndReason, Which};
+use simplejwt::store::session::{Client, EndReason, SessionSelector};
 use simplejwt::{
     Auth, Credentials, Error, EventRecord, Hooks, KeySet, Refresh, Settings, Tokens, User,
     UserStore as _,
@@ -272,9 +272,12 @@ async fn what_operators_do_is_told_with_who_it_was() {
             let token = world.log_in().await.refresh;
             assert_eq!(auth.user_changed(&alice(), change).await.unwrap(), None);
             world.next(&token).await;
-            auth.end_sessions(Which::All { user_id: alice(), except: None }, EndReason::Staff)
-                .await
-                .unwrap();
+            auth.end_sessions(
+                SessionSelector::All { user_id: alice(), except: None },
+                EndReason::Staff,
+            )
+            .await
+            .unwrap();
             let word = serde_json::to_value(change).unwrap();
             assert_eq!(told.events(), [changed(word), all("staff")], "{}", world.name());
             world.assert_blacklisted(&token, "ended").await;

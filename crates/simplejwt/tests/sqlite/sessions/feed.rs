@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use simplejwt::service::Scope;
 use simplejwt::settings::{FeedLost, Revocation};
 use simplejwt::store::memory::MemoryStore;
-use simplejwt::store::session::{EndReason, Which};
+use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Auth, Clock, Error, ManualClock, Settings, Timestamp, Tokens};
 
 use crate::world::{Pair, World, alice, credentials, seconds, worlds};
@@ -100,7 +100,7 @@ async fn whatever_ends_a_session_ends_its_access_tokens() {
                 }
                 "blacklist" => world.auth.blacklist(&pair.refresh).await.unwrap(),
                 "staff" => {
-                    let which = Which::All { user_id: alice(), except: None };
+                    let which = SessionSelector::All { user_id: alice(), except: None };
                     world.auth.end_sessions(which, EndReason::Staff).await.unwrap();
                 }
                 "password" => {
@@ -131,7 +131,7 @@ async fn the_end_of_all_ends_access_tokens_that_name_no_session() {
         let bobs = Pair::from(without.obtain_pair(&credentials("bob")).await.unwrap());
         world.auth.poll_revocations().await.unwrap();
         assert!(is_good(&world.auth, &old).await);
-        let which = Which::All { user_id: alice(), except: None };
+        let which = SessionSelector::All { user_id: alice(), except: None };
         world.auth.end_sessions(which, EndReason::Staff).await.unwrap();
         world.auth.poll_revocations().await.unwrap();
         assert!(!is_good(&world.auth, &old).await, "{}", world.name());

@@ -2,7 +2,7 @@
 
 use simplejwt::service::{Revoking, Scope};
 use simplejwt::settings::Revocation;
-use simplejwt::store::session::{EndReason, Which};
+use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Access, Error, Refresh, TokenError, TokenType};
 
 use crate::world::{Pair, World, alice, credentials, jti, seconds, worlds};
@@ -57,7 +57,7 @@ async fn a_session_of_another_user_is_neither_joined_nor_ended_nor_revived() {
         assert!(refused.is_err(), "{name}");
         world.change("bob", |user| user.is_active = true).await;
         assert_eq!(world.live().await, 1, "{name}");
-        let which = Which::One { id: session.clone(), user_id: Some(alice()) };
+        let which = SessionSelector::One { id: session.clone(), user_id: Some(alice()) };
         assert_eq!(auth.end_sessions(which, EndReason::Logout).await.unwrap(), 1);
         is_invalid(auth.refresh(&bobs).await);
         world.assert_blacklisted(&next.refresh, "ended").await;
@@ -72,7 +72,7 @@ async fn who_was_deleted_is_known_by_their_sessions() {
         let pair = world.log_in().await;
         world.users.remove("alice").unwrap();
         assert_eq!(world.auth.known_user(&alice()).await.unwrap(), alice());
-        let all = || Which::All { user_id: alice(), except: None };
+        let all = || SessionSelector::All { user_id: alice(), except: None };
         assert_eq!(world.auth.end_sessions(all(), EndReason::Staff).await.unwrap(), 1);
         assert!(world.store.is_blacklisted(&jti(&pair.refresh)).await.unwrap());
         let unknown = world.auth.end_sessions(all(), EndReason::Staff).await;

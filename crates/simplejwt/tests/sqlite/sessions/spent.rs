@@ -234,8 +234,10 @@ async fn a_spent_token_is_worth_no_more_than_its_session() {
                     assert!(matches!(outcome, Err(Error::Token(TokenError::Blacklisted))));
                     world.next(&other).await;
                 }
-                let which =
-                    simplejwt::store::session::Which::All { user_id: alice(), except: None };
+                let which = simplejwt::store::session::SessionSelector::All {
+                    user_id: alice(),
+                    except: None,
+                };
                 let reason = simplejwt::store::session::EndReason::Staff;
                 world.auth.end_sessions(which, reason).await.unwrap();
             }

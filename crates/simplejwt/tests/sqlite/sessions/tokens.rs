@@ -161,14 +161,14 @@ async fn a_sliding_token_is_a_session_that_slides() {
 #[tokio::test]
 async fn a_sliding_token_ends_with_its_session() {
     use simplejwt::settings::TokenClass;
-    use simplejwt::store::session::{EndReason, Which};
+    use simplejwt::store::session::{EndReason, SessionSelector};
 
     for world in worlds(|settings| settings.auth_token_classes = vec![TokenClass::Sliding]).await {
         let token = world.auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
         world.advance(seconds(60));
         let slid = world.auth.refresh_sliding(&token).await.unwrap().token;
         world.auth.authenticate(&slid).await.unwrap();
-        let which = Which::One { id: jti(&token), user_id: None };
+        let which = SessionSelector::One { id: jti(&token), user_id: None };
         assert_eq!(world.auth.end_sessions(which, EndReason::Staff).await.unwrap(), 1);
         for token in [&token, &slid] {
             let refused = world.auth.refresh_sliding(token).await;

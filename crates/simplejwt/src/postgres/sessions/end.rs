@@ -1,0 +1,125 @@
+//! Ending sessions.
+
+use deadpool_postgres::{GenericClient as _, Object, Transaction};
+use tokio_postgres::types::ToSql;
+
+use crate::clock::Timestamp;
+use crate::postgres::feed;
+use crate::postgres::statements::{END_SESSIONS, Sql, UNENDED, UNENDED_ONE};
+use crate::postgres::tokens::{PgResult, moment, parameter, until_none};
+use crate::store::session::{EndReason, EndSessions, RetainUntil, Revocation, Subject};
+use crate::users::UserId;
+
+/// Sessions that are ended by one transaction at most.
+const BATCH: i64 = 1000;
+
+/// Ends sessions and blacklists their tokens; those that hadn't ended before. What is revoked is
+/// written by the caller, at the end of its transaction.
+pub(super) async fn end(
+    sql: &Sql,
+    transaction: &Transaction<'_>,
+    ids: &[String],
+    reason: EndReason,
+    now: Timestamp,
+    retain_until: RetainUntil,
+) -> PgResult<Vec<String>> {
+    let statement = transaction.prepare_cached(END_SESSIONS).await?;
+    let rows = transaction
+        .query(
+            &statement,
+            &[&ids, &now.as_micros(), &reason.as_str(), &retain_until.refresh.as_micros()],
+        )
+        .await?;
+    let ended = rows.iter().map(|row| row.try_get(0)).collect::<PgResult<Vec<String>>>()?;
+    if !ended.is_empty() {
+        until_none(transaction, &sql.blacklist_sessions, &[&moment(now), &ended]).await?;
+    }
+    Ok(ended)
+}
+
+pub(super) fn revoked(
+    ids: Vec<String>,
+    now: Timestamp,
+    retain_until: RetainUntil,
+) -> Vec<Revocation> {
+    let revocation = |id| Revocation {
+        subject: Subject::Session(id),
+        revoked_at: now,
+        expires_at: retain_until.access,
+    };
+    ids.into_iter().map(revocation).collect()
+}
+
+/// Ends one session; whether it hadn't ended before.
+pub(super) async fn end_one(
+    sql: &Sql,
+    transaction: &Transaction<'_>,
+    id: String,
+    reason: EndReason,
+    now: Timestamp,
+    retain_until: RetainUntil,
+) -> PgResult<bool> {
+    let ended = end(sql, transaction, &[id], reason, now, retain_until).await?;
+    let any = !ended.is_empty();
+    feed::insert(transaction, &revoked(ended, now, retain_until)).await?;
+    Ok(any)
+}
+
+impl Sql {
+    /// A batch of a user's sessions and, with the last, the tokens that are in none.
+    pub(super) async fn end_batch(
+        &self,
+        client: &mut Object,
+        user_id: &UserId,
+        except: Option<&str>,
+        ending: &EndSessions,
+    ) -> PgResult<(u64, bool)> {
+        let transaction = client.transaction().await?;
+        let statement = transaction.prepare_cached(UNENDED).await?;
+        let ids: Vec<String> = transaction
+            .query(&statement, &[&user_id.as_str(), &except, &BATCH])
+            .await?
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<PgResult<_>>()?;
+        let is_last = ids.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+        let ended =
+            end(self, &transaction, &ids, ending.reason, ending.at, ending.retain_until).await?;
+        let count = ended.len() as u64;
+        let mut revocations = revoked(ended, ending.at, ending.retain_until);
+        if is_last {
+            if let Some(key) = self.user_id.kind.parse(user_id).map(parameter) {
+                let values: [&(dyn ToSql + Sync); 3] = [&moment(ending.at), &key, &except];
+                until_none(&transaction, &self.blacklist_others, &values).await?;
+            }
+            revocations.push(Revocation {
+                subject: Subject::User(user_id.clone()),
+                revoked_at: ending.at,
+                expires_at: ending.retain_until.refresh,
+            });
+        }
+        feed::insert(&transaction, &revocations).await?;
+        transaction.commit().await?;
+        Ok((count, is_last))
+    }
+}
+
+pub(super) async fn end_named(
+    sql: &Sql,
+    client: &mut Object,
+    id: &str,
+    user_id: Option<&UserId>,
+    ending: &EndSessions,
+) -> PgResult<u64> {
+    let transaction = client.transaction().await?;
+    let statement = transaction.prepare_cached(UNENDED_ONE).await?;
+    let user_id = user_id.map(UserId::as_str);
+    let Some(row) = transaction.query_opt(&statement, &[&id, &user_id]).await? else {
+        return Ok(0);
+    };
+    let id = row.try_get(0)?;
+    let ended =
+        end_one(sql, &transaction, id, ending.reason, ending.at, ending.retain_until).await?;
+    transaction.commit().await?;
+    Ok(u64::from(ended))
+}

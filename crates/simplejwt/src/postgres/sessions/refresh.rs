@@ -1,0 +1,247 @@
+//! Taking a refresh token: [`verdict`] decides, and here is what it decides from and what is done.
+
+use deadpool_postgres::{GenericClient, Object, Transaction};
+use jiff::Timestamp as Moment;
+
+use super::at;
+use super::end::end_one;
+use super::open::insert_session;
+use crate::postgres::rotations::Rotating;
+use crate::postgres::statements::{
+    BLACKLIST, HOLD, IS_REGISTERED, NOTE_USE, OWNER, STATE, SUCCESSOR, Sql,
+};
+use crate::postgres::tokens::{PgResult, moment};
+use crate::store::session::verdict::{
+    Descendant, Found, Lineage, Spent, TokenState, Verdict, verdict,
+};
+use crate::store::session::{NextToken, RefreshOutcome, SessionRefresh, Successor};
+
+/// How often a token is looked at again that has just joined a session, was registered anew, or
+/// was let go by somebody else.
+const MAX_STEPS: u32 = 5;
+
+/// What is said of a token about which nothing is unusual.
+const USUAL: Verdict = Verdict::Refresh { register: false };
+
+/// What was done about a token that couldn't just be spent.
+enum Step {
+    /// It has joined a session: to be looked at again.
+    Again,
+    Done(RefreshOutcome),
+}
+
+impl Sql {
+    /// `None` where others came between, again and again.
+    pub(in crate::postgres) async fn refresh(
+        &self,
+        client: &mut Object,
+        refresh: &SessionRefresh,
+        mut was_good: bool,
+    ) -> PgResult<Option<RefreshOutcome>> {
+        for _ in 0..MAX_STEPS {
+            let jti = &refresh.token.jti;
+            if refresh.next == NextToken::None
+                && let Some(state) = state(client, jti).await?
+                && let used_at = state.used_at
+                && verdict(refresh, &Found::InSession(state)) == USUAL
+            {
+                if used_at + SessionRefresh::USE_INTERVAL < refresh.at {
+                    note_use(client, refresh).await?;
+                }
+                return Ok(Some(RefreshOutcome::Refreshed));
+            }
+            if let NextToken::Rotated { token, access_jti } = &refresh.next {
+                // The rotation waits for another one of this token that is on its way.
+                was_good |= state(client, jti).await?.is_some_and(|s| !s.is_spent());
+                let rotating = Rotating::in_session(self, refresh, token, access_jti);
+                if self.rotations.rotate(&*client, &rotating).await? {
+                    return Ok(Some(RefreshOutcome::Refreshed));
+                }
+            }
+            let transaction = client.transaction().await?;
+            let step = self.unusual(&transaction, refresh, was_good).await?;
+            transaction.commit().await?;
+            if let Step::Done(outcome) = step {
+                return Ok(Some(outcome));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn unusual(
+        &self,
+        transaction: &Transaction<'_>,
+        refresh: &SessionRefresh,
+        was_good: bool,
+    ) -> PgResult<Step> {
+        let found = match look_up(transaction, refresh, was_good).await? {
+            Some(state) => Found::InSession(state),
+            None => return self.join_named(transaction, refresh).await,
+        };
+        match (verdict(refresh, &found), found) {
+            (Verdict::Answer(outcome), _) => Ok(Step::Done(outcome)),
+            (Verdict::End(reason, outcome), Found::InSession(state)) => {
+                let (now, until) = (refresh.at, refresh.retain_until);
+                let id = state.session_id;
+                let ended = end_one(self, transaction, id, reason, now, until).await?;
+                // Somebody else may have been quicker.
+                Ok(Step::Done(if ended { outcome } else { RefreshOutcome::Ended }))
+            }
+            (Verdict::Refresh { register }, Found::InSession(state)) => {
+                self.carry_on(transaction, refresh, &state.session_id, register).await
+            }
+            // It is in a session and hasn't just joined it.
+            _ => Ok(Step::Again),
+        }
+    }
+
+    /// Has a token that is in none join the session that the call names.
+    async fn join_named(
+        &self,
+        transaction: &Transaction<'_>,
+        refresh: &SessionRefresh,
+    ) -> PgResult<Step> {
+        let (token, now, new) = (&refresh.token, refresh.at, &refresh.session);
+        if refresh.has_expired() {
+            let owner = transaction.prepare_cached(OWNER).await?;
+            let owner = transaction.query_opt(&owner, &[&new.id]).await?;
+            let owner: Option<String> = owner.map(|row| row.try_get(0)).transpose()?;
+            let registered = transaction.prepare_cached(IS_REGISTERED).await?;
+            let is_registered = transaction.query_opt(&registered, &[&token.jti]).await?.is_some();
+            let found = Found::NoSession { owner: owner.map(Into::into), is_registered };
+            if let Verdict::Answer(outcome) = verdict(refresh, &found) {
+                return Ok(Step::Done(outcome));
+            }
+        }
+        insert_session(transaction, new, now, token.expires_at).await?;
+        // Held until the token is known to be in it, to whoever ends it.
+        let (ended, owner) = match hold(transaction, &new.id).await? {
+            Some((ended, owner)) => (ended, Some(owner.into())),
+            None => (true, None),
+        };
+        if let Verdict::Answer(outcome) =
+            verdict(refresh, &Found::NoSession { owner, is_registered: true })
+        {
+            return Ok(Step::Done(outcome));
+        }
+        let address = &new.client.address;
+        self.join(transaction, &new.id, token, token.expires_at, address, now).await?;
+        if !ended {
+            return Ok(Step::Again);
+        }
+        // What `Verdict::Blacklist` says of a token that has just joined an ended session.
+        let blacklist = transaction.prepare_cached(BLACKLIST).await?;
+        transaction.execute(&blacklist, &[&moment(now), &token.jti]).await?;
+        Ok(Step::Done(RefreshOutcome::Ended))
+    }
+
+    /// Stores what comes after a token that is good.
+    async fn carry_on(
+        &self,
+        transaction: &Transaction<'_>,
+        refresh: &SessionRefresh,
+        session_id: &str,
+        register: bool,
+    ) -> PgResult<Step> {
+        // Whoever ends the session has to find registered what is in it.
+        let has_to_hold = register || matches!(refresh.next, NextToken::Added(_));
+        if has_to_hold && hold(transaction, session_id).await?.is_none_or(|(ended, _)| ended) {
+            return Ok(Step::Done(RefreshOutcome::Ended));
+        }
+        if register {
+            self.record(transaction, &refresh.token).await?;
+        }
+        match &refresh.next {
+            NextToken::None => note_use(transaction, refresh).await?,
+            NextToken::Added(next) => {
+                let (now, address) = (refresh.at, &refresh.session.client.address);
+                self.join(transaction, session_id, next, next.expires_at, address, now).await?;
+            }
+            // It has been registered anew, or was good in between: somebody else's transaction was
+            // undone.
+            NextToken::Rotated { .. } => return Ok(Step::Again),
+        }
+        Ok(Step::Done(RefreshOutcome::Refreshed))
+    }
+}
+
+/// Brings a token's time of use up to date.
+async fn note_use(client: &impl GenericClient, refresh: &SessionRefresh) -> PgResult<()> {
+    let statement = client.prepare_cached(NOTE_USE).await?;
+    let before = (refresh.at - SessionRefresh::USE_INTERVAL).as_micros();
+    let (now, address) = (refresh.at.as_micros(), &refresh.session.client.address);
+    client.execute(&statement, &[&refresh.token.jti, &now, address, &before]).await?;
+    Ok(())
+}
+
+/// What there is of a token that is in a session. Of a spent one it isn't known yet what comes of
+/// it.
+async fn state(client: &impl GenericClient, jti: &str) -> PgResult<Option<TokenState>> {
+    let statement = client.prepare_cached(STATE).await?;
+    let Some(row) = client.query_opt(&statement, &[&jti]).await? else { return Ok(None) };
+    let since: Option<Moment> = row.try_get(6)?;
+    let has_successor: bool = row.try_get(7)?;
+    Ok(Some(TokenState {
+        session_id: row.try_get(0)?,
+        has_ended: row.try_get(1)?,
+        has_just_joined: false,
+        opened_at: at(row.try_get(2)?),
+        used_at: at(row.try_get(3)?),
+        password: row.try_get(4)?,
+        is_registered: row.try_get(5)?,
+        spent: match since.is_some() || has_successor {
+            true => Spent::Blacklisted(since.map(|moment| at(moment.as_microsecond()))),
+            false => Spent::No,
+        },
+    }))
+}
+
+/// The same with what comes of it.
+async fn look_up(
+    client: &impl GenericClient,
+    refresh: &SessionRefresh,
+    was_good: bool,
+) -> PgResult<Option<TokenState>> {
+    let jti = &refresh.token.jti;
+    let Some(mut state) = state(client, jti).await? else { return Ok(None) };
+    if state.is_spent()
+        && let Some(child) = descendant(client, jti, refresh).await?
+    {
+        let mut lineage = Lineage::new(refresh, child, was_good);
+        while let Some(jti) = lineage.wanted() {
+            let next = descendant(client, jti, refresh).await?;
+            lineage.follow(next);
+        }
+        state.spent = Spent::Replaced(lineage);
+    }
+    Ok(Some(state))
+}
+
+/// Keeps a session from being ended; whether it has ended, and whose it is.
+async fn hold(transaction: &Transaction<'_>, id: &str) -> PgResult<Option<(bool, String)>> {
+    let statement = transaction.prepare_cached(HOLD).await?;
+    let Some(row) = transaction.query_opt(&statement, &[&id]).await? else { return Ok(None) };
+    Ok(Some((row.try_get(0)?, row.try_get(1)?)))
+}
+
+/// The immediate successor of a token.
+async fn descendant(
+    client: &impl GenericClient,
+    jti: &str,
+    refresh: &SessionRefresh,
+) -> PgResult<Option<Descendant>> {
+    let statement = client.prepare_cached(SUCCESSOR).await?;
+    let row = client.query_opt(&statement, &[&jti, &refresh.at.as_micros()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Descendant {
+        successor: Successor {
+            jti: row.try_get(0)?,
+            access_jti: row.try_get::<_, Option<String>>(1)?.unwrap_or_default(),
+            created_at: at(row.try_get(2)?),
+            same_address: row.try_get::<_, Option<String>>(3)? == refresh.session.client.address,
+        },
+        used_at: at(row.try_get(4)?),
+        is_spent: row.try_get(5)?,
+        is_good: row.try_get(6)?,
+    }))
+}

@@ -1,0 +1,84 @@
+//! Ending sessions.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::clock::Timestamp;
+use crate::sqlite::statements::{BLACKLIST_SESSION, END_SESSION, OWNER, Sql, UNENDED};
+use crate::sqlite::{datetime, feed};
+use crate::store::session::{EndReason, EndSessions, RetainUntil, Revocation, Subject};
+use crate::users::UserId;
+
+/// Sessions that are ended by one transaction at most.
+pub(super) const BATCH: u32 = 1000;
+
+/// Whether it hadn't ended before.
+pub(super) fn end(
+    connection: &Connection,
+    id: &str,
+    reason: EndReason,
+    now: Timestamp,
+    retain_until: RetainUntil,
+) -> rusqlite::Result<bool> {
+    let ended = connection.prepare_cached(END_SESSION)?.execute(params![
+        id,
+        now.as_micros(),
+        reason.as_str(),
+        retain_until.refresh.as_micros(),
+    ])?;
+    if ended == 0 {
+        return Ok(false);
+    }
+    let blacklisted_at = datetime::text(now);
+    connection.prepare_cached(BLACKLIST_SESSION)?.execute(params![blacklisted_at, id])?;
+    feed::insert(
+        connection,
+        &Revocation {
+            subject: Subject::Session(id.to_owned()),
+            revoked_at: now,
+            expires_at: retain_until.access,
+        },
+    )?;
+    Ok(true)
+}
+
+impl Sql {
+    pub(super) fn end_all(
+        &self,
+        connection: &Connection,
+        user_id: &UserId,
+        except: Option<&str>,
+        ending: &EndSessions,
+    ) -> rusqlite::Result<u64> {
+        let mut statement = connection.prepare_cached(UNENDED)?;
+        let ids = statement
+            .query_map(params![user_id.as_str(), except, BATCH], |row| row.get::<_, String>(0))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        for id in &ids {
+            end(connection, id, ending.reason, ending.at, ending.retain_until)?;
+        }
+        if ids.len() < BATCH as usize {
+            // The last batch: what is in no session, too.
+            if let Some(key) = self.user_id.parse(user_id) {
+                connection.prepare_cached(&self.blacklist_others)?.execute(params![
+                    datetime::text(ending.at),
+                    key,
+                    except
+                ])?;
+            }
+            feed::insert(
+                connection,
+                &Revocation {
+                    subject: Subject::User(user_id.clone()),
+                    revoked_at: ending.at,
+                    expires_at: ending.retain_until.refresh,
+                },
+            )?;
+        }
+        Ok(ids.len() as u64)
+    }
+}
+
+/// Whose a session is.
+pub(super) fn owner(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
+    connection.prepare_cached(OWNER)?.query_row([id], |row| row.get(0)).optional()
+}

@@ -1,0 +1,122 @@
+//! Taking a refresh token.
+
+use crate::store::Blacklisting;
+use crate::store::memory::State;
+use crate::store::session::verdict::{
+    Descendant, Found, Lineage, Spent, TokenState, Verdict, verdict,
+};
+use crate::store::session::{NextToken, RefreshOutcome, SessionRefresh, Successor};
+
+impl State {
+    pub(super) fn refresh(&mut self, refresh: &SessionRefresh) -> RefreshOutcome {
+        let (token, now) = (&refresh.token, refresh.at);
+        let mut has_just_joined = false;
+        loop {
+            let found = self.found(refresh, has_just_joined);
+            match (verdict(refresh, &found), found) {
+                (Verdict::Answer(outcome), _) => return outcome,
+                (Verdict::Join, _) if !has_just_joined => {
+                    let new = &refresh.session;
+                    self.insert_session(new, now, token.expires_at);
+                    self.join(&new.id, token, token.expires_at, &new.client, now);
+                    has_just_joined = true;
+                }
+                (Verdict::Blacklist, _) => {
+                    let (Blacklisting::Blacklisted | Blacklisting::AlreadyBlacklisted) =
+                        self.blacklist(token, now);
+                    return RefreshOutcome::Ended;
+                }
+                (Verdict::End(_, outcome), Found::InSession(state)) => {
+                    self.end(&state.session_id, now, refresh.retain_until);
+                    return outcome;
+                }
+                (Verdict::Refresh { .. }, Found::InSession(state)) => {
+                    self.carry_on(refresh, &state.session_id);
+                    return RefreshOutcome::Refreshed;
+                }
+                // A token that is in no session isn't told anything else, and joins it at once.
+                _ => return RefreshOutcome::Ended,
+            }
+        }
+    }
+
+    /// Stores what comes after a token that is good.
+    fn carry_on(&mut self, refresh: &SessionRefresh, session_id: &str) {
+        let (token, now) = (&refresh.token, refresh.at);
+        let client = &refresh.session.client;
+        self.entry(token);
+        match &refresh.next {
+            NextToken::None => {
+                if let Some(row) = self.sessions.tokens.get_mut(&token.jti)
+                    && row.used_at + SessionRefresh::USE_INTERVAL < now
+                {
+                    row.used_at = now;
+                    row.address.clone_from(&client.address);
+                }
+            }
+            NextToken::Added(next) => self.join(session_id, next, next.expires_at, client, now),
+            NextToken::Rotated { token: next, access_jti } => {
+                // It isn't spent: that was looked at.
+                let _ = self.blacklist(token, now);
+                self.join(session_id, next, next.expires_at, client, now);
+                if let Some(row) = self.sessions.tokens.get_mut(&next.jti) {
+                    row.parent = Some(token.jti.clone());
+                    row.access_jti = Some(access_jti.clone());
+                }
+            }
+        }
+    }
+
+    fn found(&self, refresh: &SessionRefresh, has_just_joined: bool) -> Found {
+        let jti = &refresh.token.jti;
+        let is_registered = self.tokens.contains_key(jti);
+        let sessions = &self.sessions.sessions;
+        let joined =
+            self.sessions.tokens.get(jti).and_then(|row| Some((row, sessions.get(&row.session)?)));
+        let Some((token, session)) = joined else {
+            let owner = sessions.get(&refresh.session.id).map(|row| row.user_id.clone());
+            return Found::NoSession { owner, is_registered };
+        };
+        let spent = match (self.descendant(jti, refresh), self.tokens.get(jti)) {
+            (Some(child), _) => {
+                // Each is seen as soon as it is dated.
+                let mut lineage = Lineage::new(refresh, child, false);
+                while let Some(jti) = lineage.wanted() {
+                    let next = self.descendant(jti, refresh);
+                    lineage.follow(next);
+                }
+                Spent::Replaced(lineage)
+            }
+            (None, Some(entry)) if entry.blacklisted_at.is_some() => {
+                Spent::Blacklisted(entry.blacklisted_at)
+            }
+            (None, _) => Spent::No,
+        };
+        Found::InSession(TokenState {
+            session_id: token.session.clone(),
+            has_ended: session.ended_at.is_some(),
+            has_just_joined,
+            opened_at: session.created_at,
+            used_at: token.used_at,
+            password: session.password.clone(),
+            is_registered,
+            spent,
+        })
+    }
+
+    /// The immediate successor of a token.
+    fn descendant(&self, jti: &str, refresh: &SessionRefresh) -> Option<Descendant> {
+        let (jti, row) = self.successor_of(jti)?;
+        Some(Descendant {
+            successor: Successor {
+                jti: jti.clone(),
+                access_jti: row.access_jti.clone().unwrap_or_default(),
+                created_at: row.created_at,
+                same_address: row.address == refresh.session.client.address,
+            },
+            used_at: row.used_at,
+            is_spent: self.successor_of(jti).is_some(),
+            is_good: row.expires_at > refresh.at && !self.is_blacklisted(jti),
+        })
+    }
+}

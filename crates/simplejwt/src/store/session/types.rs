@@ -1,0 +1,116 @@
+//! What a session is, and what opens one.
+
+use crate::clock::Timestamp;
+use crate::event::Client;
+use crate::settings::Settings;
+use crate::store::OutstandingToken;
+use crate::store::retention::Retention;
+use crate::users::UserId;
+
+/// A session to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// The session's id, which the claim `sid` holds: the id of its first refresh token.
+    pub id: String,
+    /// The value of the token's user claim.
+    pub user_id: UserId,
+    /// Who opened it.
+    pub client: Client,
+    /// The [fingerprint](crate::users::password_fingerprint) of the user's stored password
+    /// hash; `None` doesn't tie the session to the password.
+    pub password: Option<String>,
+}
+
+/// A session as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The session's id.
+    pub id: String,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When its newest token was made or last used.
+    pub refreshed_at: Timestamp,
+    /// When its newest token expires.
+    pub expires_at: Timestamp,
+    /// When it was ended, if it was.
+    pub ended_at: Option<Timestamp>,
+    /// The address of the last refresh (or login) and the user agent of the login.
+    pub client: Client,
+}
+
+/// What of a [`Session`] costs the same to look up, however many tokens it has had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionHead {
+    /// The session's id.
+    pub id: String,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it was ended, if it was.
+    pub ended_at: Option<Timestamp>,
+    /// When the token that was asked for got a successor in the session, if it has one: it is
+    /// spent since then, whatever the blacklist says.
+    pub spent_at: Option<Timestamp>,
+}
+
+/// How many sessions a user may have at once, and what happens to one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionLimit {
+    /// Those opened first are ended to make room.
+    EvictOldest(u32),
+    /// It isn't opened.
+    Refuse(u32),
+}
+
+/// A login: a session and its first token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    /// The session.
+    pub session: NewSession,
+    /// Its first token.
+    pub token: OutstandingToken,
+    /// The last `exp` that the token can have, which is how long its row in the session is kept:
+    /// its `exp`, and of a sliding token what the last renewal can give.
+    pub expires_at: Timestamp,
+    /// How many sessions the user may have.
+    pub limit: Option<SessionLimit>,
+    /// The current time.
+    pub at: Timestamp,
+    /// Until when what is ended to make room has to be refused.
+    pub retain_until: RetainUntil,
+}
+
+/// How long the end of a session is remembered: until these times are
+/// [due](Retention::due).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetainUntil {
+    /// The last `exp` of a refresh or sliding token that can be in the session: until it is due
+    /// the session's row says that it has ended.
+    pub refresh: Timestamp,
+    /// The last `exp` of an access token that can be in the session: until it is due the session
+    /// stands among the [revocations](super::RevocationFeed::revocations).
+    pub access: Timestamp,
+}
+
+impl RetainUntil {
+    /// That of a session which ends at this time, with the lifetimes of these settings.
+    pub fn of(settings: &Settings, at: Timestamp) -> Self {
+        let retention = Retention::of(settings);
+        Self { refresh: retention.last_refresh_exp(at), access: retention.last_access_exp(at) }
+    }
+}
+/// How [`SessionStore::open`](super::SessionStore::open) ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum OpenOutcome {
+    /// The session is open; so many others were ended to make room.
+    Opened {
+        /// The sessions that were ended.
+        evicted: u64,
+    },
+    /// The user has as many sessions as may be: nothing was changed.
+    TooMany,
+}

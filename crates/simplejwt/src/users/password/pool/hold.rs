@@ -1,0 +1,29 @@
+//! A pool that the conformance suite of user stores brings to a halt, to do something between two
+//! steps of a login.
+
+use std::sync::mpsc;
+
+use futures_channel::oneshot;
+
+use super::{HashingPool, Outcome, PoolError};
+
+/// Keeps one thread of a pool from its work until it is dropped.
+pub(crate) struct Hold {
+    _release: mpsc::Sender<()>,
+    _answer: oneshot::Receiver<Outcome<()>>,
+}
+
+impl HashingPool {
+    /// Waits until a thread has nothing else to do, and holds it.
+    pub(crate) async fn hold(&self) -> Result<Hold, PoolError> {
+        let (started, has_started) = oneshot::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let answer = self.start(move |_| {
+            let _ = started.send(());
+            // An error: the sender is gone, which is the sign to end.
+            let _ = released.recv();
+        })?;
+        has_started.await.map_err(|oneshot::Canceled| PoolError::Panicked)?;
+        Ok(Hold { _release: release, _answer: answer })
+    }
+}

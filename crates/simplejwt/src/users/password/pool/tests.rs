@@ -1,0 +1,142 @@
+//! The pool's threads, its bound, and its end.
+
+use std::sync::mpsc;
+
+use super::super::{Hasher, Parameters};
+use super::*;
+
+fn pool(threads: usize, waiting: usize) -> HashingPool {
+    let parameters = Parameters { pbkdf2_iterations: 10, ..Parameters::default() };
+    let hashers = Hashers::new([Hasher::Pbkdf2Sha256]).unwrap();
+    let hashers = hashers.with_parameters(parameters).unwrap();
+    HashingPool::new(hashers, PoolOptions { threads, waiting }).unwrap()
+}
+
+fn password(text: &str) -> Password {
+    text.to_owned().into()
+}
+
+#[tokio::test]
+async fn answers_verify_and_encode() {
+    let pool = pool(2, 8);
+    let stored = pool.encode(password("secret")).await.unwrap();
+    let right = pool.verify(password("secret"), Some(stored.clone())).await.unwrap();
+    assert_eq!(right, Verdict::Correct { must_update: false });
+    let wrong = pool.verify(password("guess"), Some(stored)).await.unwrap();
+    assert_eq!(wrong, Verdict::Wrong);
+    let before = pool.hashers().computations();
+    assert_eq!(pool.verify(password("secret"), None).await.unwrap(), Verdict::Wrong);
+    assert_eq!(pool.hashers().computations() - before, 1);
+}
+
+#[tokio::test]
+async fn one_more_than_may_wait_is_turned_away() {
+    let pool = pool(1, 2);
+    let release = pool.hold().await.unwrap();
+    let waiting = [pool.start(|_| 1).unwrap(), pool.start(|_| 2).unwrap()];
+    assert_eq!(pool.waiting(), 2);
+    let turned_away = pool.verify(password("secret"), None).await;
+    assert!(matches!(turned_away, Err(PoolError::Full)));
+    drop(release);
+    for (number, answer) in (1..).zip(waiting) {
+        assert_eq!(answer.await.unwrap().unwrap(), number);
+    }
+    assert_eq!(pool.verify(password("secret"), None).await.unwrap(), Verdict::Wrong);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_it_nobody_computes_it() {
+    let pool = pool(1, 2);
+    let release = pool.hold().await.unwrap();
+    let before = pool.hashers().computations();
+    for _ in 0..2 {
+        drop(pool.start(|hashers| hashers.dummy_work("secret")).unwrap());
+    }
+    let wanted = pool.start(|hashers| hashers.dummy_work("secret")).unwrap();
+    assert_eq!(pool.waiting(), 1, "the abandoned ones made room");
+    drop(pool.start(|hashers| hashers.dummy_work("secret")).unwrap());
+    drop(release);
+    wanted.await.unwrap().unwrap();
+    pool.start(|_| ()).unwrap().await.unwrap().unwrap();
+    assert_eq!(pool.hashers().computations() - before, 1);
+}
+
+#[tokio::test]
+async fn a_panic_ends_the_job_and_not_the_thread() {
+    let pool = pool(1, 8);
+    let failed: Result<(), _> = pool.run(|_| panic!("on purpose")).await;
+    assert!(matches!(failed, Err(PoolError::Panicked)));
+    assert_eq!(pool.verify(password("secret"), None).await.unwrap(), Verdict::Wrong);
+}
+
+#[tokio::test]
+async fn a_panic_outside_of_the_work_ends_no_thread_either() {
+    struct PanicsWhenDropped;
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("on purpose");
+            }
+        }
+    }
+    let pool = pool(1, 8);
+    let release = pool.hold().await.unwrap();
+    // Its answer is dropped by the thread, for want of somebody who waits.
+    let (started, running) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    let answer = pool
+        .start(move |_| {
+            started.send(()).unwrap();
+            let _ = wait.recv();
+            PanicsWhenDropped
+        })
+        .unwrap();
+    drop(release);
+    running.recv().unwrap();
+    drop(answer);
+    drop(go);
+    assert_eq!(pool.verify(password("secret"), None).await.unwrap(), Verdict::Wrong);
+}
+
+#[tokio::test]
+async fn the_last_clone_takes_the_threads_and_the_queue_along() {
+    struct SendsWhenTheThreadEnds(mpsc::Sender<()>);
+    impl Drop for SendsWhenTheThreadEnds {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    thread_local! {
+        static AT_THE_END: std::cell::RefCell<Option<SendsWhenTheThreadEnds>> =
+            const { std::cell::RefCell::new(None) };
+    }
+
+    let pool = pool(1, 8);
+    let (sender, ended) = mpsc::channel();
+    let set = move |_: &Hashers| {
+        AT_THE_END.with_borrow_mut(|slot| *slot = Some(SendsWhenTheThreadEnds(sender)));
+    };
+    pool.run(set).await.unwrap();
+    let clone = pool.clone();
+    drop(pool);
+    assert_eq!(clone.verify(password("secret"), None).await.unwrap(), Verdict::Wrong);
+
+    let release = clone.hold().await.unwrap();
+    let queued = clone.start(|_| ()).unwrap();
+    drop(clone);
+    assert!(queued.await.is_err());
+    drop(release);
+    ended.recv().unwrap();
+}
+
+#[tokio::test]
+async fn debug_shows_no_password() {
+    let pool = pool(1, 8);
+    let release = pool.hold().await.unwrap();
+    let held = password("hunter2");
+    let _answer = pool.start(move |hashers| hashers.dummy_work(&held)).unwrap();
+    let shown = format!("{pool:?}");
+    assert!(shown.contains("waiting: 1") && !shown.contains("hunter2"), "{shown}");
+    assert!(!shown.contains('$'), "{shown}");
+    drop(release);
+}
