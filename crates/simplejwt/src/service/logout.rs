@@ -152,7 +152,7 @@ impl Auth {
     pub async fn log_out_with(&self, token: &str) -> Result<u64, Error> {
         let sessions = self.session_store()?;
         let now = self.tokens.now();
-        let (refresh, jti) = self.decode_spent_too(token, now).await?;
+        let (refresh, _) = self.decode_spent_too(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
         let reason = EndReason::Logout;
         match self.end_session_of(sessions, &refresh, &spent, reason, now).await? {
