@@ -65,7 +65,7 @@ fn listed(file: &Path) -> Result<String> {
 /// Those of [`FILES`] that aren't in a package's list.
 fn missing(list: &str, package: &str) -> Vec<&'static str> {
     let has = |file: &str| {
-        list.lines().any(|line| line.strip_prefix(package) == Some(&format!("/{file}")))
+        list.lines().any(|line| line.strip_prefix(package) == Some(format!("/{file}").as_str()))
     };
     FILES.into_iter().filter(|file| !has(file)).collect()
 }

@@ -89,6 +89,11 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
 }
 
 impl App {
+    /// What signs and verifies.
+    pub(crate) fn tokens(&self) -> &Tokens {
+        self.auth.tokens()
+    }
+
     /// What is allowed but may surprise: in the settings and of the stored password hashes.
     ///
     /// # Errors

@@ -316,13 +316,6 @@ pub(crate) enum Config {
     #[command(after_help = "Example:
   simplejwt config schema > simplejwt.schema.json
 
-taplo, and editors with it, go by it where the first line of simplejwt.toml is
-  #:schema ./simplejwt.schema.json")]
-    Schema,
-    /// Print a JSON Schema of the configuration file, by which editors complete and check it.
-    #[command(after_help = "Example:
-  simplejwt config schema > simplejwt.schema.json
-
 Named in the first line of simplejwt.toml, taplo and editors go by it:
   #:schema ./simplejwt.schema.json")]
     Schema,

@@ -23,6 +23,7 @@ use crate::cli::{Cli, Command};
 use crate::config::{Config, ConfigError, Environment, Loaded};
 use crate::failure::Failure;
 use crate::reload::Reload;
+use crate::serve::Signals;
 use crate::tls::Tls;
 use crate::{app, beside_django, database, listening, serve, telemetry, waiting};
 
@@ -80,10 +81,10 @@ fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> 
     let config = &loaded.config;
     servable(config)?;
     block_on(async {
-        let mut stop = pin!(serve::signal()?);
+        let mut signals = Signals::new()?;
         let tls = Tls::new(&config.tls)?;
         let place = listening::take(&config.server).await?;
-        if !waiting::for_database(config, stop.as_mut()).await? {
+        if !waiting::for_database(config, pin!(signals.next())).await? {
             return Ok(());
         }
         let app = app::build(config).await?;
@@ -91,8 +92,9 @@ fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> 
             tracing::warn!(event = "warning", "{warning}");
         }
         app.start(config).await;
-        let reload = Reload::new(file, Environment::of_process(), loaded, tls.as_ref());
-        serve::serve(place.listen()?, app.site, tls, config, reload, stop).await
+        let tokens = app.tokens().clone();
+        let reload = Reload::new(file, Environment::of_process(), loaded, tls.as_ref(), tokens);
+        serve::serve(place.listen()?, app.site, tls, config, reload, &mut signals).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

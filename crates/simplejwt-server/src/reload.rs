@@ -1,19 +1,29 @@
 //! What is read again while the server runs: the certificate when its files change, and at SIGHUP
-//! the certificate and the configuration, as far as it can be changed under way.
+//! the certificate and the configuration, of which the level of the log and the keys can be changed
+//! under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Environment, Given, Loaded, load};
-use crate::telemetry;
+use simplejwt::{KeySet, Tokens};
+
+use crate::config::{ConfigError, Environment, Given, Loaded, load};
+use crate::failure::Failure;
 use crate::tls::{Certificate, Tls};
+use crate::{app, telemetry};
 
 /// How often the certificate's files are looked at.
 const LOOK: Duration = Duration::from_secs(10);
 /// What can be changed under way.
 const LEVEL: &str = "log.level";
+const KEYS: [&str; 3] = ["simple_jwt.signing_key", "simple_jwt.verifying_key", "django.secret_key"];
+/// What keys are read by. Once one of these is another, keys wait for the restart with it.
+const OF_KEYS: [&str; 3] =
+    ["simple_jwt.algorithm", "simple_jwt.allow_weak_key", "simple_jwt.jwk_url"];
+/// Whose secrets may stand in files that it names.
+const CLIENTS: &str = "oauth.clients";
 
 /// What was read at the start.
 #[derive(Debug)]
@@ -22,9 +32,13 @@ pub(crate) struct Reload<'a> {
     environment: Environment,
     loaded: &'a Loaded,
     certificate: Option<Arc<Certificate>>,
+    tokens: Tokens,
 }
 
-/// What differs from what is in effect.
+/// What was set, as far as it is in effect.
+type InEffect = BTreeMap<String, Given>;
+
+/// The names of what differs from what is in effect.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Changes {
     taken: Vec<String>,
@@ -39,14 +53,15 @@ impl<'a> Reload<'a> {
         environment: Environment,
         loaded: &'a Loaded,
         tls: Option<&Tls>,
+        tokens: Tokens,
     ) -> Self {
         let certificate = tls.map(|tls| Arc::clone(&tls.certificate));
-        Self { file, environment, loaded, certificate }
+        Self { file, environment, loaded, certificate, tokens }
     }
 
     /// Goes on for as long as it is polled.
     pub(crate) async fn follow(&self) {
-        let mut level = self.loaded.config.log.level.clone();
+        let mut in_effect = self.loaded.given.clone();
         let mut told = None;
         #[cfg(unix)]
         let mut hangup = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
@@ -70,7 +85,7 @@ impl<'a> Reload<'a> {
             };
             self.read_certificate(is_hangup, &mut told);
             if is_hangup {
-                self.read_configuration(&mut level);
+                self.read_configuration(&mut in_effect);
             }
         }
     }
@@ -102,9 +117,12 @@ impl<'a> Reload<'a> {
         *told = None;
     }
 
-    fn read_configuration(&self, level: &mut String) {
-        let new = match load(self.file, &self.environment) {
-            Ok(new) => new,
+    /// All of it, or nothing.
+    fn read_configuration(&self, in_effect: &mut InEffect) {
+        let read = load(self.file, &self.environment)
+            .and_then(|new| keys_of(&new).map(|keys| (new, keys)));
+        let (new, keys) = match read {
+            Ok(read) => read,
             Err(problems) => {
                 for problem in &problems.0 {
                     tracing::error!(
@@ -116,11 +134,27 @@ impl<'a> Reload<'a> {
                 return;
             }
         };
-        let mut changes = changes(&self.loaded.given, &new.given);
-        if new.config.log.level != *level {
+        let mut changes = changes(in_effect, &new.given);
+        if new.config.oauth_clients != self.loaded.config.oauth_clients
+            && !changes.left.iter().any(|name| name == CLIENTS)
+        {
+            changes.left.push(CLIENTS.to_owned());
+        }
+        if changes.taken.iter().any(|name| KEYS.contains(&&**name)) {
+            // Those that are fetched stay.
+            self.tokens.replace_keys(match self.tokens.keys().remote() {
+                Some(remote) => KeySet::with_remote(keys.signing().cloned(), remote.clone()),
+                None => keys,
+            });
+        }
+        if changes.taken.iter().any(|name| name == LEVEL) {
             telemetry::set_level(&new.config.log.level);
-            level.clone_from(&new.config.log.level);
-            changes.taken.push(LEVEL.to_owned());
+        }
+        for name in &changes.taken {
+            match new.given.get(name) {
+                Some(given) => drop(in_effect.insert(name.clone(), given.clone())),
+                None => drop(in_effect.remove(name)),
+            }
         }
         let (taken, left) = (listed(&changes.taken), listed(&changes.left));
         tracing::info!(
@@ -132,33 +166,67 @@ impl<'a> Reload<'a> {
     }
 }
 
+/// The keys that a configuration names.
+fn keys_of(loaded: &Loaded) -> Result<KeySet, ConfigError> {
+    app::key_set(&loaded.config).map_err(|failure| match failure {
+        Failure::Config(problems) => problems,
+        other => ConfigError(vec![other.to_string()]),
+    })
+}
+
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
 /// The names of the settings, never what they say: it may be a secret.
-fn changes(old: &BTreeMap<String, Given>, new: &BTreeMap<String, Given>) -> Changes {
-    let names: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
-    let value = |of: &BTreeMap<String, Given>, name: &String| of.get(name).map(|g| g.value.clone());
-    let differs = |name: &&&String| value(old, name) != value(new, name) && name.as_str() != LEVEL;
-    let left = names.iter().filter(differs).map(|name| (*name).clone()).collect();
-    Changes { taken: Vec::new(), left }
+fn changes(old: &InEffect, new: &BTreeMap<String, Given>) -> Changes {
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let value = |of: &BTreeMap<String, Given>, name: &str| of.get(name).map(|g| g.value.clone());
+    let differs = |name: &str| value(old, name) != value(new, name);
+    let takes_keys = !OF_KEYS.into_iter().any(differs);
+    let takes = |name: &str| name == LEVEL || takes_keys && KEYS.contains(&name);
+    let (taken, left) = names
+        .into_iter()
+        .filter(|name| differs(name))
+        .cloned()
+        .partition(|name: &String| takes(name));
+    Changes { taken, left }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn given(pairs: &[(&str, &str)]) -> BTreeMap<String, Given> {
+        let given = |value: &str| Given { value: value.into(), origin: "a file".into() };
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), given(value))).collect()
+    }
+
+    fn names<const N: usize>(names: [&str; N]) -> Vec<String> {
+        names.map(str::to_owned).to_vec()
+    }
+
     #[test]
     fn what_differs_is_named_and_not_told() {
-        let given = |pairs: &[(&str, &str)]| -> BTreeMap<String, Given> {
-            let given = |value: &str| Given { value: value.into(), origin: "a file".into() };
-            pairs.iter().map(|(name, value)| ((*name).to_owned(), given(value))).collect()
-        };
         let old = given(&[("a.same", "1"), ("b.other", "1"), ("c.gone", "1"), (LEVEL, "info")]);
         let new = given(&[("a.same", "1"), ("b.other", "2"), ("d.new", "1"), (LEVEL, "debug")]);
-        let left = ["b.other", "c.gone", "d.new"].map(str::to_owned).to_vec();
-        assert_eq!(changes(&old, &new), Changes { taken: Vec::new(), left });
+        let (taken, left) = (names([LEVEL]), names(["b.other", "c.gone", "d.new"]));
+        assert_eq!(changes(&old, &new), Changes { taken, left });
         assert_eq!(changes(&old, &old), Changes::default());
+    }
+
+    #[test]
+    fn keys_are_taken_unless_what_they_are_read_by_differs() {
+        let keys = KEYS.map(|name| (name, "1"));
+        let mut all = names(KEYS);
+        all.sort();
+        let none = given(&[]);
+        assert_eq!(changes(&none, &given(&keys)).taken, all);
+        assert_eq!(changes(&given(&keys), &none).taken, all);
+        for name in OF_KEYS {
+            let new = given(&[&keys[..], &[(name, "1")]].concat());
+            let changes = changes(&none, &new);
+            assert_eq!((changes.taken.len(), changes.left.len()), (0, 4), "{name}");
+        }
     }
 }

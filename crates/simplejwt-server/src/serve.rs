@@ -8,10 +8,9 @@ mod head;
 mod host;
 mod memory;
 mod phase;
+mod signals;
 mod write_timeout;
 
-use std::future::Future;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +30,7 @@ use tracing::Instrument as _;
 use crate::config::{Config, Server};
 use crate::failure::{Failure, chain};
 use crate::health::Stopping;
-use crate::limits::{Refused, json};
+use crate::limits::json;
 use crate::listening::{self, Accepted, Listener};
 use crate::reload::Reload;
 use crate::request_log::RequestLog;
@@ -41,8 +40,9 @@ use body::{BodyLimits, lazy};
 use connection::{Terms, close};
 use memory::BodyMemory;
 use phase::{Phase, Phases};
+pub(crate) use signals::{Signal, Signals};
 
-/// Serves until `stop`, then finishes the requests in flight.
+/// Serves until a signal comes, then finishes the requests in flight.
 ///
 /// # Errors
 /// Only at the start.
@@ -52,7 +52,7 @@ pub(crate) async fn serve(
     tls: Option<Tls>,
     config: &Config,
     reload: Reload<'_>,
-    stop: impl Future<Output = Signal>,
+    signals: &mut Signals,
 ) -> Result<(), Failure> {
     let server = &config.server;
     raise_file_limit(server.max_connections);
@@ -63,14 +63,13 @@ pub(crate) async fn serve(
     let phases = Phases::new();
     let permits = Arc::new(Semaphore::new(server.max_connections));
 
-    let again = {
+    {
         let mut accepting = pin!(accept(&listeners, &terms, &permits, &phases));
         let first = tokio::select! {
             () = &mut accepting => Signal::Interrupt,
             () = reload.follow() => Signal::Interrupt,
-            signal = stop => signal,
+            signal = signals.next() => signal,
         };
-        let again = signal()?;
         terms.site.stopping.begin();
         phases.enter(Phase::Draining);
         if first == Signal::Terminate && !server.drain_delay.is_zero() {
@@ -83,11 +82,10 @@ pub(crate) async fn serve(
             tokio::select! {
                 () = &mut accepting => {}
                 () = tokio::time::sleep(server.drain_delay) => {}
-                _ = again => {}
+                _ = signals.next() => {}
             }
         }
-        signal()?
-    };
+    }
     for accepted in listeners.into_iter().flat_map(Listener::close) {
         start(accepted, None, &terms, &phases);
     }
@@ -99,7 +97,7 @@ pub(crate) async fn serve(
         () = tokio::time::sleep(server.shutdown_timeout) => {
             tracing::warn!(event = "stopped", "stopped, with requests that took longer than shutdown_timeout");
         }
-        _ = again => {
+        _ = signals.next() => {
             tracing::warn!(event = "stopped", "stopped at once, because the signal came again");
         }
     }
@@ -232,51 +230,15 @@ async fn routed(head: Parts, body: Incoming, site: &Site, limits: &Limits) -> Re
             ),
         ),
     };
+    // Why there is no body only knows who read it.
     let mut response = match fate.refused() {
-        // Only whoever read the body knows.
-        Some(refused @ (Refused::TooSlow | Refused::NoMemory)) => {
-            site.permitted(&asked, refused.response())
-        }
-        _ => answered,
+        Some(refused) => refused.in_place_of(answered),
+        None => answered,
     };
     if fate.is_unread(limits.body.size).await {
         close(&mut response);
     }
     response
-}
-
-/// What ends a process politely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    /// SIGTERM, from whoever watches over it.
-    Terminate,
-    /// SIGINT, from somebody at the keyboard, who waits for the end.
-    Interrupt,
-}
-
-/// A future that waits for the first of the signals that end a process politely.
-///
-/// # Errors
-/// The operating system's.
-pub(crate) fn signal() -> Result<impl Future<Output = Signal>, Failure> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let failed = |error: io::Error| Failure::Failed(format!("can't wait for signals: {error}"));
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        Ok(async move {
-            tokio::select! {
-                _ = terminate.recv() => Signal::Terminate,
-                _ = interrupt.recv() => Signal::Interrupt,
-            }
-        })
-    }
-    #[cfg(not(unix))]
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-        Signal::Interrupt
-    })
 }
 
 /// A connection is an open file, and many systems start a process with 1024 of them.

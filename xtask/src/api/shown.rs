@@ -17,7 +17,9 @@ fn text(value: &Value) -> &str {
 /// The one key of an enum's value, and what is under it.
 pub(super) fn variant(value: &Value) -> (&str, &Value) {
     match value {
-        Value::Object(map) => map.iter().next().map_or(("", &Value::Null), |(key, of)| (key, of)),
+        Value::Object(map) => {
+            map.iter().next().map_or(("", &Value::Null), |(key, of)| (key.as_str(), of))
+        }
         other => (text(other), &Value::Null),
     }
 }

@@ -189,8 +189,8 @@ fn parent(at: &str) -> &str {
 }
 
 fn is_open(item: &Value) -> bool {
-    let attributes = item["attrs"].as_array().into_iter().flatten();
-    attributes.into_iter().any(|attribute| attribute.to_string().contains("non_exhaustive"))
+    let mut attributes = item["attrs"].as_array().into_iter().flatten();
+    attributes.any(|attribute| attribute.to_string().contains("non_exhaustive"))
 }
 
 #[cfg(test)]

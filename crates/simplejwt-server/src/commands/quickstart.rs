@@ -18,6 +18,7 @@ use crate::config::{DatabaseUrl, Environment, Loaded};
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::reload::Reload;
+use crate::serve::Signals;
 use crate::tls::Tls;
 use crate::{app, files, listening, output, serve, telemetry};
 
@@ -119,7 +120,7 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
         ));
     }
     // The port may be known only once it is taken.
-    let stop = serve::signal()?;
+    let mut signals = Signals::new()?;
     let tls = Tls::new(&config.tls)?;
     let place = listening::take(&config.server).await?;
     let app = app::build(config).await?;
@@ -133,8 +134,9 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
         }
     }
     let environment = Environment::of_process().serving_only();
-    let reload = Reload::new(Some(&file), environment, loaded, tls.as_ref());
-    serve::serve(listeners, app.site, tls, config, reload, stop).await
+    let tokens = app.tokens().clone();
+    let reload = Reload::new(Some(&file), environment, loaded, tls.as_ref(), tokens);
+    serve::serve(listeners, app.site, tls, config, reload, &mut signals).await
 }
 
 /// Adds the first user if there is none at all, and gives the password that nobody will see

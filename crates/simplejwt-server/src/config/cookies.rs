@@ -230,6 +230,7 @@ mod tests {
     use simplejwt::settings::CookieSettings;
 
     use super::*;
+    use crate::config::Config;
 
     fn warned(
         bind: &str,
@@ -243,7 +244,7 @@ mod tests {
         config.settings.transport = Transport::Cookie;
         config.settings.cookies = cookies;
         config.settings.allowed_origins = origins.iter().map(|&origin| origin.into()).collect();
-        warnings(&config)
+        warnings(&config.settings, &config.server)
     }
 
     #[test]
@@ -295,6 +296,6 @@ mod tests {
         }
         let mut header = Config::default();
         header.server.bind = "0.0.0.0:8000".into();
-        assert!(warnings(&header).is_empty());
+        assert!(warnings(&header.settings, &header.server).is_empty());
     }
 }

@@ -4,6 +4,7 @@
 //! the right form means something is for its section to say.
 
 use serde_json::Value;
+use simplejwt::settings::value::is_no_value;
 
 /// The form of a value.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +115,7 @@ impl Form {
     /// Each text in a value that names a file, and whether that holds a secret.
     pub(super) fn files(&self, value: &mut Value, each: &mut dyn FnMut(&mut String, bool)) {
         match (self, value) {
-            (Self::FilePath | Self::Path, Value::String(path)) if !path.is_empty() => {
+            (Self::FilePath | Self::Path, Value::String(path)) if names_a_file(path) => {
                 each(path, false)
             }
             (Self::SecretPath, Value::String(path)) => each(path, true),
@@ -159,4 +160,9 @@ impl Form {
             _ => true,
         }
     }
+}
+
+/// Not what is refused, or means none: made a whole path, it would be neither.
+fn names_a_file(path: &str) -> bool {
+    !path.is_empty() && !is_no_value(path)
 }

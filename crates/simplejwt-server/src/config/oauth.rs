@@ -16,8 +16,7 @@ const FORM: &str = "a list of tables with id and secret, secret_file or secret_s
 
 const CLIENT: [Member; 4] = [
     Member::required("id", "Its name, without a colon.", Form::Text),
-    Member::one_of("secret", "Its secret, of 32 characters or more.", Form::Matching("^.{32}"))
-        .secret(),
+    Member::one_of("secret", "Its secret, of 32 characters or more.", Form::Verbatim).secret(),
     Member::one_of("secret_file", "The file that holds its secret.", Form::SecretPath),
     Member::one_of(
         "secret_sha256",

@@ -72,7 +72,7 @@ impl Default for Server {
 }
 
 /// An address with its port, or a Unix socket.
-const BIND: &str = "^\\s*(unix:.*/.*|.*:[0-9]{1,5})\\s*$";
+const BIND: &str = "^\\s*(unix:.*/.*|.*:\\+?[0-9]+)\\s*$";
 
 pub(super) static SECTION: Section<Server> = Section {
     table: "server",
@@ -194,7 +194,7 @@ pub(super) static SECTION: Section<Server> = Section {
             "SIMPLEJWT_SOCKET_MODE",
             Def("\"660\""),
             "Who may connect to a Unix socket that bind names: the file's mode, in octal digits.",
-            Form::Matching("^\\s*(0o)?[0-7]{1,5}\\s*$"),
+            Form::Matching("^\\s*(0o)?\\+?[0-7]+\\s*$"),
             |s, v| mode(v).map(|mode| s.socket_mode = mode),
         ),
         positive_time(

@@ -3,13 +3,16 @@
 
 use axum::body::Body;
 use http::uri::Authority;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, Uri, header};
 
 use super::framing::Framing;
 use crate::limits::json;
 
 /// As many as hyper takes.
 const MAX_FIELDS: usize = 100;
+/// As long as targets and names of fields can be to hyper. What it refuses by itself has no name in the
+/// log.
+const MAX_TEXT: usize = 65_534;
 
 /// Why a head was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,7 @@ pub(super) enum Refused {
     Framing,
     TransferCoding,
     TooLarge,
+    TargetTooLong,
     Version,
 }
 
@@ -46,6 +50,9 @@ impl Refused {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 r#"{"detail":"The head of the request is too large."}"#,
             ),
+            Self::TargetTooLong => {
+                (StatusCode::URI_TOO_LONG, r#"{"detail":"The target of the request is too long."}"#)
+            }
             Self::Version => (
                 StatusCode::HTTP_VERSION_NOT_SUPPORTED,
                 r#"{"detail":"This version of HTTP is not spoken here."}"#,
@@ -67,6 +74,16 @@ pub(super) fn judge(head: &[u8]) -> Result<Framing, Refused> {
         Err(httparse::Error::TooManyHeaders) => return Err(Refused::TooLarge),
         Err(httparse::Error::Version) if names_a_version(head) => return Err(Refused::Version),
         Err(_) => return Err(Refused::Malformed),
+    }
+    let target = request.path.unwrap_or_default();
+    if target.len() > MAX_TEXT {
+        return Err(Refused::TargetTooLong);
+    }
+    if Uri::try_from(target).is_err() {
+        return Err(Refused::Malformed);
+    }
+    if request.headers.iter().any(|field| field.name.len() > MAX_TEXT) {
+        return Err(Refused::TooLarge);
     }
     let is_1_1 = request.version == Some(1);
     let of = |name: &'static str| {

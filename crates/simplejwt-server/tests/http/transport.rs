@@ -63,7 +63,7 @@ fn curl(words: &[&str]) -> String {
 
 #[test]
 fn a_head_that_isnt_one_is_refused_and_ends_the_connection() {
-    let site = site(&[]);
+    let site = site(&[("SIMPLEJWT_HEADER_LIMIT", "100000")]);
     let server = &site.servers[0];
     let smuggled = "GET /healthz HTTP/1.1\r\nHost: smuggled\r\n\r\n";
     for (head, status) in [
@@ -86,6 +86,13 @@ fn a_head_that_isnt_one_is_refused_and_ends_the_connection() {
         ("GET / HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n", 400),
         ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
         ("\x16\x03\x01 \r\n\r\n", 400),
+        // What hyper alone would refuse.
+        ("GET http:// HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET http://[/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("GET a:b:c HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (&format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(65_534)), 414),
+        (&format!("GET / HTTP/1.1\r\nHost: a\r\n{}: b\r\n\r\n", "x".repeat(65_536)), 431),
+        (&format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(100)), 431),
     ] {
         // Behind a good request, too, whose answer comes first.
         for before in ["", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"] {
@@ -96,6 +103,9 @@ fn a_head_that_isnt_one_is_refused_and_ends_the_connection() {
             assert!(last.starts_with(&status.to_string()), "{head:?}: {answers}");
             assert!(last.contains("connection: close"), "{answers}");
             assert!(last.contains("{\"detail\":"), "{answers}");
+            for field in ["x-request-id: ", "x-content-type-options: nosniff"] {
+                assert!(last.contains(field), "{head:?}: {answers}");
+            }
         }
     }
     for good in [
@@ -160,6 +170,99 @@ fn a_body_is_read_by_whoever_needs_it() {
     }
 }
 
+/// What is declared costs nothing, and what has come costs a quarter more at most.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_of_unfinished_bodies_grows_with_what_has_come() {
+    const CONNECTIONS: usize = 200;
+    const DECLARED: usize = 60_000;
+    let site = site(&[("SIMPLEJWT_BODY_TIMEOUT", "50s"), ("SIMPLEJWT_HEADER_TIMEOUT", "50s")]);
+    let server = &site.servers[0];
+    let connect = || {
+        let mut stream = server.connect();
+        let json = [("Content-Type", "application/json")];
+        stream.write_all(head("POST", "/api/token/", &json, DECLARED).as_bytes()).unwrap();
+        stream
+    };
+    // Whatever is made once.
+    drop((0..CONNECTIONS).map(|_| connect()).collect::<Vec<_>>());
+    server.get("/healthz");
+    let before = server.settled_memory();
+    let mut streams: Vec<_> = (0..CONNECTIONS).map(|_| connect()).collect();
+    let heads = server.settled_memory().saturating_sub(before) / CONNECTIONS;
+    let mut each = Vec::new();
+    for bytes in [1_000, DECLARED / 2] {
+        for stream in &mut streams {
+            stream.write_all(&vec![b' '; bytes]).unwrap();
+        }
+        each.push(server.settled_memory().saturating_sub(before) / CONNECTIONS);
+    }
+    println!(
+        "a body of {DECLARED} bytes on each of {CONNECTIONS} connections, bytes held for each: \
+         {heads} with its head, {} with 1000 bytes, {} with {} bytes",
+        each[0],
+        each[1],
+        DECLARED / 2 + 1_000
+    );
+    // A connection takes some 20 kB by itself, in a debug build.
+    assert!(heads.max(each[0]) < 40_000, "{heads} {each:?}");
+    assert!(each[1] - heads < (DECLARED / 2 + 1_000) * 3 / 2, "{heads} {each:?}");
+}
+
+/// Whatever is wrong with a body, what the endpoint says of itself stays the same.
+#[test]
+fn a_body_that_isnt_taken_is_answered_with_the_endpoints_headers() {
+    let site = site(&[
+        ("SIMPLEJWT_BODY_LIMIT", "1000"),
+        ("SIMPLEJWT_BODY_TIMEOUT", "300ms"),
+        ("SIMPLEJWT_ALLOWED_ORIGINS", "https://a.example"),
+    ]);
+    let server = &site.servers[0];
+    let client = [("Content-Type", "application/json"), ("Origin", "https://a.example")];
+    let sent = |length: usize, body: &str, closes: bool| {
+        let mut stream = server.connect();
+        stream.write_all(head("POST", "/api/token/", &client, length).as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        if closes {
+            stream.shutdown(Shutdown::Write).unwrap();
+        }
+        Response::read(stream)
+    };
+    let described = |answer: &Response| {
+        let own = ["content-length", "connection", "date", "x-request-id"];
+        let lines = answer.head.lines().skip(1).map(str::to_owned);
+        let is_own = |line: &String| own.iter().any(|name| line.starts_with(name));
+        let mut lines: Vec<_> = lines.filter(|line| !is_own(line)).collect();
+        lines.sort();
+        lines
+    };
+    let expected = sent(2, "{}", false);
+    assert_eq!(expected.status, 400);
+    let expected = described(&expected);
+    for name in ["allow: ", "vary: ", "x-frame-options: deny", "x-content-type-options: nosniff"] {
+        assert!(expected.iter().any(|line| line.starts_with(name)), "{name} in {expected:?}");
+    }
+    let long = "x".repeat(1001);
+    let chunked = "POST /api/token/ HTTP/1.1\r\nHost: a\r\nOrigin: https://a.example\r\n\
+                   Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n";
+    let chunked = Response::read({
+        let mut stream = server.connect();
+        stream.write_all(format!("{chunked}{long}\r\n0\r\n\r\n").as_bytes()).unwrap();
+        stream
+    });
+    for (answer, status) in [
+        (sent(1001, &long, false), 413),
+        (chunked, 413),
+        (sent(1001, "", false), 413),
+        (sent(1000, "{", false), 408),
+        (sent(1000, "{", true), 400),
+    ] {
+        assert_eq!(answer.status, status);
+        assert_eq!(described(&answer), expected, "{status}");
+        assert!(answer.head.contains("x-request-id: "), "{answer:?}");
+    }
+}
+
 #[test]
 fn the_oldest_of_too_many_bodies_gives_way() {
     let site = site(&[
@@ -185,6 +288,9 @@ fn the_oldest_of_too_many_bodies_gives_way() {
         given_up.head.contains("retry-after: 1") && given_up.head.contains("connection: close")
     );
     assert_eq!(given_up.text("code"), "busy");
+    for name in ["allow: ", "vary: ", "x-frame-options: ", "x-content-type-options: nosniff"] {
+        assert!(given_up.head.contains(name), "{given_up:?}");
+    }
     third.write_all(&[b' '; 1000]).unwrap();
     assert_eq!(Response::read(third).status, 400);
     drop(second);
@@ -452,6 +558,128 @@ fn sighup_takes_what_can_be_taken_and_names_the_rest() {
     let line = server.expect_stderr("stays as it was");
     assert!(line.contains("levels"), "{line}");
     assert_eq!(server.get("/healthz").status, 200);
+}
+
+/// What `simplejwt key generate` makes, as the file that the server reads.
+fn write_key(path: &Path, algorithm: &str) {
+    let place = path.with_extension("made");
+    let made = place.display().to_string();
+    let output = run(&["key", "generate", "--algorithm", algorithm, "--out", &made], &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    fs::rename(place, path).unwrap();
+}
+
+#[test]
+fn sighup_takes_new_keys_whole_or_not_at_all() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).display().to_string();
+    let (signing, verifying) = (path("signing.pem"), path("verifying.pem"));
+    let publish = || {
+        let environment = [("SIMPLEJWT_SIGNING_KEY_FILE", &*signing)];
+        let words = ["key", "public", "--format", "pem"];
+        let output = run(&words, &[&environment[..], &[("SIMPLEJWT_ALGORITHM", "ES256")]].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        fs::write(&verifying, output.stdout).unwrap();
+    };
+    write_key(Path::new(&signing), "ES256");
+    publish();
+    let site = site(&[
+        ("SIMPLEJWT_ALGORITHM", "ES256"),
+        ("SIMPLEJWT_SIGNING_KEY_FILE", &signing),
+        ("SIMPLEJWT_VERIFYING_KEY_FILE", &verifying),
+    ]);
+    let server = &site.servers[0];
+    let is_good = |token: &str| {
+        server.post("/api/token/verify/", &format!(r#"{{"token":"{token}"}}"#)).status == 200
+    };
+    let old = site.log_in();
+    server.signal("-HUP");
+    let line = server.expect_stderr("configuration was read again");
+    assert!(line.contains("changed=nothing"), "{line}");
+
+    // Half of a pair, and what is no key: nothing is taken, and it goes on.
+    write_key(Path::new(&signing), "ES256");
+    server.signal("-HUP");
+    let line = server.expect_stderr("stays as it was");
+    assert!(line.contains("SIGNING_KEY and VERIFYING_KEY"), "{line}");
+    assert!(is_good(&old.access) && is_good(&site.log_in().access));
+    fs::write(&verifying, "-----BEGIN PUBLIC KEY-----\n").unwrap();
+    server.signal("-HUP");
+    let line = server.expect_stderr("stays as it was");
+    assert!(line.contains("VERIFYING_KEY"), "{line}");
+    fs::remove_file(&verifying).unwrap();
+    server.signal("-HUP");
+    let line = server.expect_stderr("stays as it was");
+    assert!(line.contains("there is no such file"), "{line}");
+    assert!(is_good(&old.access) && is_good(&site.log_in().access));
+
+    // Both of the new pair.
+    publish();
+    server.signal("-HUP");
+    let line = server.expect_stderr("configuration was read again");
+    let taken = "changed=\"simple_jwt.signing_key, simple_jwt.verifying_key\"";
+    assert!(line.contains(taken) && line.contains("after_restart=nothing"), "{line}");
+    let new = site.log_in();
+    assert!(is_good(&new.access) && !is_good(&old.access));
+    site.refresh(0, &new.refresh).pair();
+    assert_eq!(site.refresh(0, &old.refresh).status, 401);
+    // It is in effect already.
+    server.signal("-HUP");
+    let line = server.expect_stderr("configuration was read again");
+    assert!(line.contains("changed=nothing"), "{line}");
+}
+
+#[test]
+fn sighup_takes_a_new_secret_and_leaves_a_new_algorithm_to_the_restart() {
+    let site = Site::new(Kind::Sqlite, 0, 0, &[]);
+    let place = site.directory();
+    let (secret, clients) = (place.join("secret"), place.join("client"));
+    let file = place.join("simplejwt.toml");
+    let configuration = |more: &str| {
+        let text = "[django]\nsecret_key_file = \"secret\"\n[[oauth.clients]]\nid = \"billing\"\n\
+                    secret_file = \"client\"\n";
+        fs::write(&file, format!("{text}{more}")).unwrap();
+    };
+    configuration("");
+    write_key(&secret, "HS256");
+    write_key(&clients, "HS256");
+    let name = file.display().to_string();
+    let mut environment = site.environment();
+    environment.retain(|(name, _)| *name != "SECRET_KEY");
+    environment.push(("SIMPLEJWT_CONFIG", &name));
+    let server = Server::start(&["serve"], &environment, site.directory());
+    let log_in = || {
+        let body = format!(r#"{{"username":"alice","password":"{PASSWORD}"}}"#);
+        server.post("/api/token/", &body).text("access")
+    };
+    let is_good = |token: &str| {
+        server.post("/api/token/verify/", &format!(r#"{{"token":"{token}"}}"#)).status == 200
+    };
+    let old = log_in();
+    write_key(&secret, "HS256");
+    server.signal("-HUP");
+    let line = server.expect_stderr("configuration was read again");
+    assert!(line.contains("changed=django.secret_key after_restart=nothing"), "{line}");
+    let new = log_in();
+    assert!(is_good(&new) && !is_good(&old));
+
+    // One that is too short for the algorithm.
+    fs::write(&secret, "short").unwrap();
+    server.signal("-HUP");
+    let line = server.expect_stderr("stays as it was");
+    assert!(line.contains("SIGNING_KEY") && !line.contains("short-"), "{line}");
+    assert!(is_good(&new) && is_good(&log_in()));
+
+    // The key of another algorithm waits with it; a client's secret does, too.
+    write_key(&secret, "HS512");
+    write_key(&clients, "HS256");
+    configuration("[simple_jwt]\nalgorithm = \"HS512\"\n");
+    server.signal("-HUP");
+    let line = server.expect_stderr("configuration was read again");
+    assert!(line.contains("changed=nothing"), "{line}");
+    let left = "django.secret_key, simple_jwt.algorithm, oauth.clients";
+    assert!(line.contains(&format!("after_restart=\"{left}\"")), "{line}");
+    assert!(is_good(&new) && is_good(&log_in()));
 }
 
 /// A request that comes in pieces when the server is told to stop isn't one that is idle.

@@ -5,6 +5,8 @@
 mod durability;
 mod failover;
 mod faults;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod history;
 #[path = "../../../simplejwt/tests/support/instance.rs"]
 mod instance;

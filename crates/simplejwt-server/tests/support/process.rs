@@ -134,6 +134,32 @@ impl Server {
         assert!(status.success());
     }
 
+    /// The memory that it has now, in bytes, once that doesn't change any more.
+    pub(crate) fn settled_memory(&self) -> usize {
+        let file = format!("/proc/{}/status", self.child.id());
+        let now = || {
+            let status = std::fs::read_to_string(&file).unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+        };
+        let (mut last, mut times) = (now(), 0);
+        while times < 5 {
+            let (_sender, receiver) = channel::<()>();
+            let _ = receiver.recv_timeout(Duration::from_millis(100));
+            let next = now();
+            times = if next == last { times + 1 } else { 0 };
+            last = next;
+        }
+        last
+    }
+
+    /// How large a file may get by what it writes: as on a disk that is full.
+    pub(crate) fn limit_files(&self, bytes: &str) {
+        let (pid, size) = (self.child.id().to_string(), format!("--fsize={bytes}:unlimited"));
+        let status = Command::new("prlimit").args(["--pid", &pid, &size]).status().unwrap();
+        assert!(status.success());
+    }
+
     pub(crate) fn wait(mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, Value, params};
 
 pub(crate) use self::sql::statements;

@@ -96,10 +96,13 @@ impl SqliteUrl {
             .strip_prefix("//")
             .ok_or_else(|| format!("needs slashes after the colon: {HOW}"))?;
         if !path.starts_with('/') {
-            return Err(format!(
-                "has two slashes, so {:?} would be the name of a host: {HOW}",
-                path.split('/').next().unwrap_or_default(),
-            ));
+            // Another database's URL may have been meant, and a password may stand before the host,
+            // with an `@` or a slash in it.
+            let host = match path.rsplit_once('@') {
+                Some(_) => "what follows them".to_owned(),
+                None => format!("{:?}", path.split('/').next().unwrap_or_default()),
+            };
+            return Err(format!("has two slashes, so {host} would be the name of a host: {HOW}"));
         }
         if path.contains('#') {
             return Err(format!("has a #: write %23 for it, as in {HOW}"));
@@ -208,6 +211,11 @@ mod tests {
         ] {
             let problem = SqliteUrl::parse(url).unwrap_err().to_string();
             assert!(problem.contains(told), "{url}: {problem}");
+        }
+        for url in ["sqlite://u:s3cret@h/d", "sqlite://u:a@s3cret@h", "sqlite://u:a/s3cret@h/d"] {
+            let problem = SqliteUrl::parse(url).unwrap_err().to_string();
+            assert!(problem.contains("two slashes"), "{problem}");
+            assert!(!problem.contains("s3cret"), "{url}: {problem}");
         }
     }
 

@@ -130,7 +130,8 @@ fn changed(mut bytes: Vec<u8>, changes: &[Change], examples: &[Vec<u8>]) -> Vec<
             }
             Change::Remove(at, length) => {
                 let at = place(at);
-                bytes.drain(at..until(at, *length));
+                let end = until(at, *length);
+                bytes.drain(at..end);
             }
             Change::Repeat(at, length, times) => {
                 let at = place(at);
@@ -144,7 +145,10 @@ fn changed(mut bytes: Vec<u8>, changes: &[Change], examples: &[Vec<u8>]) -> Vec<
                 bytes.truncate(at);
                 bytes.extend_from_slice(&other[from..]);
             }
-            Change::End(at) => bytes.truncate(place(at)),
+            Change::End(at) => {
+                let at = place(at);
+                bytes.truncate(at);
+            }
         }
         bytes.truncate(LONGEST);
     }
@@ -185,6 +189,11 @@ fn unescaped(line: &str) -> Vec<u8> {
 
 /// Each example as it is, then changed ones. What `check` panics for fails the test.
 pub(crate) fn run(target: &str, examples: &[Vec<u8>], check: impl Fn(&[u8])) {
+    run_cases(target, CASES, examples, check);
+}
+
+/// As [`run`], for targets that take longer with an input.
+pub(crate) fn run_cases(target: &str, cases: u32, examples: &[Vec<u8>], check: impl Fn(&[u8])) {
     assert!(!examples.is_empty(), "{target} has no examples");
     for example in examples {
         check(example);
@@ -193,7 +202,7 @@ pub(crate) fn run(target: &str, examples: &[Vec<u8>], check: impl Fn(&[u8])) {
         (any::<Index>(), prop::collection::vec(change(), 0..6)).prop_map(|(at, changes)| {
             changed(examples[at.index(examples.len())].clone(), &changes, examples)
         });
-    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let once = |runner: &mut TestRunner| {
         let outcome = runner.run(&inputs, |input| {
             check(&input);
@@ -211,12 +220,12 @@ pub(crate) fn run(target: &str, examples: &[Vec<u8>], check: impl Fn(&[u8])) {
         }
         Some(seconds) => {
             let (start, time) = (now(), Duration::from_secs(seconds));
-            let mut cases = 0u64;
+            let mut inputs_so_far = 0u64;
             while start.elapsed() < time {
                 once(&mut TestRunner::new(config.clone()));
-                cases += u64::from(CASES);
+                inputs_so_far += u64::from(cases);
             }
-            println!("{target}: {cases} inputs");
+            println!("{target}: {inputs_so_far} inputs");
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use simplejwt::users::password::Hasher;
-
 use super::*;
 
 #[test]
@@ -49,6 +47,9 @@ fn what_a_file_may_not_hold() {
         ("[log]\nlevel = None\n", "level is None: leave the line out"),
         ("[log]\nlevel = \"info\"\nlevel = \"warn\"\n", "line 3: level is in line 2 already"),
         ("[simple_jwt]\nissuer = \"None\"\n", "stands for no value"),
+        ("[tls]\ncertificate = \"None\"\n", "stands for no value"),
+        ("[database]\npath = \" null \"\n", "stands for no value"),
+        ("[database]\npath = \"\"\n", "path is empty"),
         ("[log]\nlevel = \"verbose\"\n", "error, warn, info, debug or trace"),
         ("[log]\nlevel = \"loud=maybe\"\n", "nothing is logged"),
         ("[users]\ntable = \"\"\n", "table is empty"),

@@ -54,7 +54,7 @@ impl Hashers {
     }
 }
 
-fn random_bytes<const N: usize>() -> [u8; N] {
+pub(super) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0u8; N];
     random::fill(&mut bytes);
     bytes

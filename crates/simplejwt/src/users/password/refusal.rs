@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::kind::{Cost, HashKind};
+use super::make::random_bytes;
 use super::parameters::SALT_LENGTH;
 use super::stored::Stored;
 use super::work::UnitCosts;
-use super::{Hasher, argon2, bcrypt, md5, pbkdf2, random_bytes, scrypt};
+use super::{Hasher, argon2, bcrypt, md5, pbkdf2, scrypt};
 use crate::random;
 
 /// What all clones of [`Hashers`](super::Hashers) share.

@@ -1,0 +1,77 @@
+//! No room for the database: 503, nothing lost of what was acknowledged, and it goes on by itself.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
+
+use std::fs;
+use std::time::Duration;
+
+use crate::support::databases::Kind;
+use crate::support::site::{Answer, Site, wait};
+
+/// Refused requests that are waited for.
+const REFUSED: usize = 20;
+/// Many more than there is room for.
+const MANY: usize = 2000;
+
+fn assert_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(answer.json()["detail"].is_string() && !answer.body.contains("disk"), "{answer:?}");
+}
+
+#[test]
+fn a_full_disk_is_503_and_loses_nothing_and_passes() {
+    let site = Site::new(Kind::Sqlite, 1, 0, &[]);
+    let server = &site.servers[0];
+    let pair = site.log_in();
+    let (mut live, mut spent) = (pair.refresh, Vec::new());
+    let files = fs::read_dir(site.directory()).unwrap();
+    let largest = files.map(|file| file.unwrap().metadata().unwrap().len()).max().unwrap();
+    server.limit_files(&(largest + 100_000).to_string());
+
+    let mut refused = 0;
+    for _ in 0..MANY {
+        let answer = site.refresh(0, &live);
+        match answer.status {
+            200 => spent.push(std::mem::replace(&mut live, answer.pair().refresh)),
+            _ => {
+                assert_unavailable(&answer);
+                refused += 1;
+            }
+        }
+        if refused == REFUSED {
+            break;
+        }
+    }
+    assert_eq!(refused, REFUSED, "of {}", spent.len());
+    assert!(!spent.is_empty(), "there was a little room");
+    // Nobody gets in or out, and whoever is in stays.
+    let body = serde_json::json!({"username": "alice", "password": site::PASSWORD});
+    assert_unavailable(&site.post(0, "/api/token/", &body));
+    let body = serde_json::json!({"refresh": live});
+    assert_unavailable(&site.post(0, "/api/token/blacklist/", &body));
+    let body = serde_json::json!({"token": pair.access});
+    assert_eq!(site.post(0, "/api/token/verify/", &body).status, 200);
+    let ready = || server.get("/readyz").status;
+    let becomes = |status: u16| {
+        (0..300).any(|_| {
+            ready() == status || {
+                wait(Duration::from_millis(100));
+                false
+            }
+        })
+    };
+    assert!(becomes(503), "not ready: a login wouldn't work");
+    server.expect_stderr("SQLite transaction failed");
+
+    server.limit_files("unlimited");
+    // At once: the token that was refused wasn't spent.
+    let next = site.refresh(0, &live).pair();
+    spent.push(std::mem::replace(&mut live, next.refresh));
+    site.log_in();
+    assert!(becomes(200));
+    for token in &spent {
+        site.refresh(0, token).assert_blacklisted("it was acknowledged as spent");
+    }
+    site.refresh(0, &live).pair();
+    site.check_rows();
+}
