@@ -63,6 +63,8 @@ async fn next(auth: &Auth, token: &str) -> Pair {
 }
 
 fn windows(settings: &mut Settings) {
+    // Tokens that name their session are told of with it.
+    settings.sessions.session_claim = true;
     settings.sessions.rotation_grace = seconds(10);
     settings.sessions.reuse_tolerance = seconds(20);
 }
