@@ -198,7 +198,9 @@ async fn what_ends_a_session_says_which_and_why() {
         assert_eq!(told.events(), Vec::<Value>::new());
 
         let first = log_in(&auth).await;
+        world.advance(seconds(1));
         let second = log_in(&auth).await;
+        world.advance(seconds(1));
         told.events();
         let third = log_in(&auth).await;
         let evicted =
