@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 mod config;
+mod flows;
 mod health;
 mod key;
 mod migrate;

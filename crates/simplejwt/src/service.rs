@@ -1,9 +1,11 @@
 //! The flows: one method per view of upstream's. No HTTP, no SQL.
 
+mod administration;
 mod authenticate;
 mod blacklist;
 mod claims;
 mod decode;
+mod events;
 mod issued;
 mod login;
 mod logout;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
+use crate::event::{Actor, Listeners};
 use crate::hooks::{DefaultHooks, Hooks};
 use crate::revocation::Revoked;
 use crate::settings::{Settings, SettingsError, TokenAtRest};
@@ -54,6 +57,8 @@ pub struct Auth {
     revoked: Arc<Revoked>,
     retention: Arc<Retention>,
     client: Option<Arc<Client>>,
+    actor: Actor,
+    listeners: Arc<Listeners>,
     /// What an edge keeps with the flows that it hands around; nothing to the flows themselves.
     edge: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -74,6 +79,8 @@ impl Auth {
             revoked,
             retention,
             client: None,
+            actor: Actor::default(),
+            listeners: Arc::default(),
             edge: None,
         }
     }
@@ -190,16 +197,6 @@ impl Auth {
 
     fn client(&self) -> Client {
         self.client.as_deref().cloned().unwrap_or_default()
-    }
-
-    /// The client's address for the log, where it is known.
-    fn client_address(&self) -> Option<&str> {
-        self.client.as_deref()?.address.as_deref()
-    }
-
-    /// What the client calls itself, for the log.
-    fn user_agent(&self) -> Option<&str> {
-        self.client.as_deref()?.user_agent.as_deref()
     }
 
     /// How long the end of a session that ends now has to be remembered.

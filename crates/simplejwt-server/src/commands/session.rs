@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use simplejwt::sql::manage::ManageUsers;
-use simplejwt::store::session::{EndReason, EndSessions, RetainUntil, SessionSelector};
-use simplejwt::{Clock as _, SessionStore, SystemClock, UserId};
+use simplejwt::store::session::{EndReason, SessionSelector};
+use simplejwt::{Auth, Error, UserId};
 
-use super::block_on;
+use super::{block_on, flows};
 use crate::cli;
 use crate::config::{Config, Loaded};
 use crate::database::{self, Database};
@@ -28,9 +28,8 @@ pub(crate) fn run(loaded: &Loaded, command: cli::Session) -> Result<ExitCode, Fa
 }
 
 struct Sessions {
-    store: Arc<dyn SessionStore>,
+    auth: Auth,
     users: Arc<dyn ManageUsers>,
-    config: Config,
 }
 
 impl Sessions {
@@ -42,9 +41,9 @@ impl Sessions {
             ));
         }
         let database = Database::open(config).await?;
-        let store = database.store().await?;
         let users = database.users(config, database::hashing_pool(config)?).await?;
-        Ok(Self { store, users, config: config.clone() })
+        let auth = flows::without_keys(config, &database, Arc::clone(&users)).await?;
+        Ok(Self { auth, users })
     }
 
     async fn user(&self, name: &str) -> Result<UserId, Failure> {
@@ -54,8 +53,8 @@ impl Sessions {
         }
         // Who was deleted has no name any more, but perhaps sessions.
         let id = UserId::from(name);
-        let sessions = self.store.sessions(&id, SystemClock.now()).await;
-        match sessions.map_err(|error| database::failed(&error))?.is_empty() {
+        let sessions = self.auth.sessions_of(&id).await.map_err(|error| flows::failed(&error))?;
+        match sessions.is_empty() {
             false => Ok(id),
             true => Err(Failure::Failed(format!(
                 "there is no user \"{name}\", nor any session of a deleted user with this id"
@@ -65,11 +64,7 @@ impl Sessions {
 
     async fn list(&self, name: &str) -> Result<(), Failure> {
         let user = self.user(name).await?;
-        let sessions = self
-            .store
-            .sessions(&user, SystemClock.now())
-            .await
-            .map_err(|error| database::failed(&error))?;
+        let sessions = self.auth.sessions_of(&user).await.map_err(|error| flows::failed(&error))?;
         let mut text = "id\topened\trefreshed\taddress\tuser agent\n".to_owned();
         for session in sessions {
             let time = |at: simplejwt::Timestamp| {
@@ -92,7 +87,7 @@ impl Sessions {
 
     async fn end(&self, id: String) -> Result<(), Failure> {
         let which = SessionSelector::One { id: id.clone(), user_id: None };
-        match end(&self.store, &self.config, which, EndReason::Staff).await? {
+        match self.ended(which).await? {
             0 => Err(Failure::Failed(format!("there is no session \"{id}\" that hasn't ended"))),
             _ => output::print("ended the session\n"),
         }
@@ -100,20 +95,17 @@ impl Sessions {
 
     async fn end_all(&self, name: &str) -> Result<(), Failure> {
         let which = SessionSelector::All { user_id: self.user(name).await?, except: None };
-        let ended = end(&self.store, &self.config, which, EndReason::Staff).await?;
+        let ended = self.ended(which).await?;
         output::print(&format!("ended {ended} sessions of {name}\n"))
     }
-}
 
-/// Ends sessions; how many.
-pub(super) async fn end(
-    store: &Arc<dyn SessionStore>,
-    config: &Config,
-    which: SessionSelector,
-    reason: EndReason,
-) -> Result<u64, Failure> {
-    let at = SystemClock.now();
-    let retain_until = RetainUntil::of(&config.settings, at);
-    let end = EndSessions { which, reason, at, retain_until };
-    store.end_sessions(&end).await.map_err(|error| database::failed(&error))
+    /// Ends sessions; how many.
+    async fn ended(&self, which: SessionSelector) -> Result<u64, Failure> {
+        match self.auth.end_sessions(which, EndReason::Staff).await {
+            Ok(ended) => Ok(ended),
+            // They have ended since they were looked for.
+            Err(Error::NoSuchUser) => Ok(0),
+            Err(error) => Err(flows::failed(&error)),
+        }
+    }
 }

@@ -8,12 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use simplejwt::keys::MAX_TOKEN_BYTES;
-use simplejwt::settings::SESSION_CLAIM;
-use simplejwt::store::session::{EndReason, SessionSelector};
-use simplejwt::store::{Blacklisting, OutstandingToken};
-use simplejwt::{Clock as _, SystemClock, TokenError, Tokens, Untyped};
+use simplejwt::store::Blacklisting;
+use simplejwt::{Error, TokenError, Tokens, Untyped};
 
-use super::block_on;
+use super::{block_on, flows};
 use crate::cli::{Token, TokenFrom};
 use crate::config::{Config, Loaded};
 use crate::database::Database;
@@ -130,37 +128,14 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
             }
         }
     }
-    let now = SystemClock.now();
-    let token = OutstandingToken {
-        jti: tokens.jti(&verified).ok_or_else(|| refused(TokenError::MissingId))?,
-        token: token.to_owned(),
-        user_id: tokens.user_id(&verified),
-        created_at: now,
-        expires_at: tokens
-            .expires_at(&verified)
-            .ok_or_else(|| refused(TokenError::MissingClaim("exp".into())))?,
-    };
-    let named = verified.claims().str(SESSION_CLAIM).map(std::borrow::Cow::into_owned);
+    tokens.jti(&verified).ok_or_else(|| refused(TokenError::MissingId))?;
     let outcome = block_on(async {
-        let failed = |error| crate::database::failed(&error);
-        let store = Database::open(config).await?.store().await?;
-        let mut ended = 0;
-        if config.settings.has_sessions() {
-            // The one it is in, or the one that it names, if that is the user's own.
-            let which = match (store.session_of(&token.jti).await.map_err(failed)?, named) {
-                (Some(session), _) => Some(SessionSelector::One { id: session.id, user_id: None }),
-                (None, Some(id)) => token
-                    .user_id
-                    .clone()
-                    .map(|user| SessionSelector::One { id, user_id: Some(user) }),
-                (None, None) => None,
-            };
-            if let Some(which) = which {
-                ended = super::session::end(&store, config, which, EndReason::Blacklisted).await?;
-            }
-        }
-        let blacklisting = store.blacklist(&token, now).await.map_err(failed)?;
-        Ok(if ended > 0 { Blacklisting::Blacklisted } else { blacklisting })
+        let database = Database::open(config).await?;
+        let auth = flows::with_blacklist(tokens.clone(), &database).await?;
+        auth.blacklist_any(token).await.map_err(|error| match error {
+            Error::Token(error) => refused(error),
+            error => flows::failed(&error),
+        })
     })?;
     output::print(match outcome {
         Blacklisting::Blacklisted => "blacklisted\n",

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use simplejwt::event::UserChange;
 use simplejwt::settings::Revocation;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
 use simplejwt::store::session::{EndReason, SessionSelector};
-use simplejwt::{Clock as _, SessionStore, SystemClock, User};
+use simplejwt::{Auth, Clock as _, Error, SystemClock, User, UserId};
 use zeroize::Zeroizing;
 
-use super::{block_on, password};
+use super::{block_on, flows, password};
 use crate::cli;
 use crate::config::{Config, Loaded};
 use crate::database::{self, Database};
@@ -53,20 +54,16 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
                 let known: Vec<_> =
                     attributes.iter().map(|(name, value)| (*name, value.as_str())).collect();
                 password::check(&password, &given, &known)?;
-                users.set_password(&name, given.password.clone()).await?;
-                users.end_sessions(&name, EndReason::Password).await
+                users.set_password(&name, given.password.clone()).await
             })?;
             given.told(&format!("set the password of {name}{}", told(ended)))
         }
         cli::User::Enable { name } => {
-            block_on(users.set_active(&name, true))?;
+            block_on(users.enable(&name))?;
             format!("enabled {name}\n")
         }
         cli::User::Disable { name } => {
-            let ended = block_on(async {
-                users.set_active(&name, false).await?;
-                users.end_sessions(&name, EndReason::User).await
-            })?;
+            let ended = block_on(users.disable(&name))?;
             let access = match loaded.config.settings.sessions.revocation {
                 Revocation::Stateless => "access tokens live until they expire",
                 Revocation::Feed | Revocation::Strict => "access tokens are refused",
@@ -92,28 +89,30 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
 pub(crate) struct Users {
     users: Arc<dyn ManageUsers>,
     pool: simplejwt::users::password::HashingPool,
-    /// Where there are sessions, to be ended with the password.
-    sessions: Option<(Arc<dyn SessionStore>, Config)>,
+    /// What has to happen then: the user's sessions end, and whoever listens is told.
+    auth: Auth,
 }
 
 impl Users {
     pub(crate) async fn open(config: &Config, database: &Database) -> Result<Self, Failure> {
         let pool = database::hashing_pool(config)?;
         let users = database.users_with(config, pool.clone(), &ATTRIBUTES).await?;
-        let sessions = match config.settings.has_sessions() {
-            true => Some((database.store().await?, config.clone())),
-            false => None,
-        };
-        Ok(Self { users, pool, sessions })
+        let auth = flows::without_keys(config, database, Arc::clone(&users)).await?;
+        Ok(Self { users, pool, auth })
     }
 
-    /// Ends the sessions of the user of this name; how many, where there are any to end.
-    async fn end_sessions(&self, name: &str, reason: EndReason) -> Result<Option<u64>, Failure> {
-        let Some((store, config)) = &self.sessions else { return Ok(None) };
+    async fn id(&self, name: &str) -> Result<Option<UserId>, Failure> {
         let user = self.users.by_username(name).await.map_err(|error| database::failed(&error))?;
-        let Some(user) = user else { return Ok(None) };
-        let which = SessionSelector::All { user_id: user.id, except: None };
-        super::session::end(store, config, which, reason).await.map(Some)
+        Ok(user.map(|user| user.id))
+    }
+
+    /// Tells what has changed of the user of this name, and ends the sessions that have to end with it;
+    /// how many, where there are any to end.
+    async fn changed(&self, name: &str, change: UserChange) -> Result<Option<u64>, Failure> {
+        match self.id(name).await? {
+            Some(id) => found(self.auth.user_changed(&id, change).await),
+            None => Ok(None),
+        }
     }
 
     /// Whether there is any user.
@@ -128,7 +127,10 @@ impl Users {
         password: Zeroizing<String>,
     ) -> Result<User, Failure> {
         let user = NewUser { password: self.hash(password).await?, ..user };
-        self.users.create_user(user, SystemClock.now()).await.map_err(|error| manage(&error))
+        let added = self.users.create_user(user, SystemClock.now()).await;
+        let added = added.map_err(|error| manage(&error))?;
+        found(self.auth.user_changed(&added.id, UserChange::Added).await)?;
+        Ok(added)
     }
 
     /// What is known of the user of this name, and a password mustn't be like.
@@ -158,22 +160,46 @@ impl Users {
     /// Deletes the user of this name, who can't log in from the moment on at which the sessions are
     /// ended; how many were.
     async fn delete(&self, name: &str) -> Result<Option<u64>, Failure> {
-        match self.users.set_active(name, false).await {
-            Ok(()) | Err(ManageError::NoColumn { .. }) => {}
-            Err(error) => return Err(manage(&error)),
-        }
-        let ended = self.end_sessions(name, EndReason::User).await?;
+        let id = self.id(name).await?;
+        let ended = match (self.users.set_active(name, false).await, &id) {
+            (Ok(()), _) => self.changed(name, UserChange::Disabled).await?,
+            (Err(ManageError::NoColumn { .. }), Some(id)) => {
+                let which = SessionSelector::All { user_id: id.clone(), except: None };
+                found(self.auth.end_sessions(which, EndReason::User).await.map(Some))?
+            }
+            (Err(ManageError::NoColumn { .. }), None) => None,
+            (Err(error), _) => return Err(manage(&error)),
+        };
         self.users.delete_user(name).await.map_err(|error| manage(&error))?;
+        if let Some(id) = id {
+            found(self.auth.user_changed(&id, UserChange::Deleted).await)?;
+        }
         Ok(ended)
     }
 
-    async fn set_password(&self, name: &str, password: Zeroizing<String>) -> Result<(), Failure> {
+    /// Stores another password; how many sessions were ended with it.
+    async fn set_password(
+        &self,
+        name: &str,
+        password: Zeroizing<String>,
+    ) -> Result<Option<u64>, Failure> {
         let hash = self.hash(password).await?;
-        self.users.set_password(name, &hash).await.map_err(|error| manage(&error))
+        self.users.set_password(name, &hash).await.map_err(|error| manage(&error))?;
+        match self.id(name).await? {
+            Some(id) => found(self.auth.password_changed(&id).await),
+            None => Ok(None),
+        }
     }
 
-    async fn set_active(&self, name: &str, active: bool) -> Result<(), Failure> {
-        self.users.set_active(name, active).await.map_err(|error| manage(&error))
+    async fn enable(&self, name: &str) -> Result<Option<u64>, Failure> {
+        self.users.set_active(name, true).await.map_err(|error| manage(&error))?;
+        self.changed(name, UserChange::Enabled).await
+    }
+
+    /// Keeps the user of this name from logging in; how many sessions were ended with it.
+    async fn disable(&self, name: &str) -> Result<Option<u64>, Failure> {
+        self.users.set_active(name, false).await.map_err(|error| manage(&error))?;
+        self.changed(name, UserChange::Disabled).await
     }
 
     async fn page(&self, after: Option<&str>, size: u32) -> Result<Vec<User>, Failure> {
@@ -189,6 +215,15 @@ impl Users {
 
 fn told(ended: Option<u64>) -> String {
     ended.map(|ended| format!("; ended {ended} sessions")).unwrap_or_default()
+}
+
+/// What a flow says of sessions; of a user who is gone meanwhile there are none.
+fn found(ended: Result<Option<u64>, Error>) -> Result<Option<u64>, Failure> {
+    match ended {
+        Ok(ended) => Ok(ended),
+        Err(Error::NoSuchUser | Error::SessionsDisabled) => Ok(None),
+        Err(error) => Err(flows::failed(&error)),
+    }
 }
 
 fn manage(error: &ManageError) -> Failure {
@@ -230,4 +265,60 @@ fn state(user: &User) -> String {
         words.push("superuser");
     }
     words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use simplejwt::event::Actor;
+
+    use super::*;
+    use crate::config::DatabaseUrl;
+
+    /// The commands go through the flows, which tell.
+    #[test]
+    fn what_commands_do_is_told_as_the_operators() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.database.url = Some(DatabaseUrl::Sqlite(directory.path().join("db.sqlite3")));
+        config.settings.token_blacklist = true;
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let done = block_on(async {
+            let database = Database::create(&config).await?;
+            database.migrate().await?;
+            let mut users = Users::open(&config, &database).await?;
+            let kept = Arc::clone(&told);
+            users.auth = users.auth.on_event(move |record| {
+                assert!(matches!(record.actor, Actor::Operator { .. }), "{record:?}");
+                let event = serde_json::to_value(&record.event).unwrap();
+                let detail = event.get("change").or(event.get("reason")).cloned();
+                let detail = detail.map(|detail| detail.as_str().unwrap().to_owned());
+                kept.lock().unwrap().push((record.event.name(), detail.unwrap_or_default()));
+            });
+            let alice = NewUser { username: "alice".into(), ..NewUser::default() };
+            users.add(alice, "a password".to_owned().into()).await?;
+            users.set_password("alice", "another password".to_owned().into()).await?;
+            users.disable("alice").await?;
+            users.enable("alice").await?;
+            users.delete("alice").await
+        });
+        assert_eq!(done.unwrap_or_default(), Some(0));
+        let told = told.lock().unwrap();
+        let told: Vec<_> = told.iter().map(|(name, detail)| (*name, detail.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                ("user_changed", "added"),
+                ("sessions_ended", "password"),
+                ("password_changed", ""),
+                ("sessions_ended", "user"),
+                ("user_changed", "disabled"),
+                ("user_changed", "enabled"),
+                ("sessions_ended", "user"),
+                ("user_changed", "disabled"),
+                ("user_changed", "deleted"),
+            ]
+        );
+    }
 }

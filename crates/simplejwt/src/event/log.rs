@@ -333,3 +333,6 @@ fn names(token: &PresentedToken) -> (Option<&str>, Option<&str>, Option<&str>) {
     let user_id = token.user_id.as_ref().map(UserId::as_str);
     (token.jti.as_deref(), token.session_id.as_deref(), user_id)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,9 @@
 use super::*;
-use crate::clock::Timestamp;
 
-mod lines;
-
-const AT: Timestamp = Timestamp::from_micros(1_767_323_045_123_456);
+pub(super) const AT: Timestamp = Timestamp::from_micros(1_767_323_045_123_456);
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjoiMSJ9.c2lnbmF0dXJl";
 
-fn token() -> PresentedToken {
+pub(super) fn token() -> PresentedToken {
     PresentedToken {
         jti: Some("t".into()),
         session_id: Some("s".into()),
@@ -15,28 +12,28 @@ fn token() -> PresentedToken {
 }
 
 /// A token that is in no session.
-fn alone() -> PresentedToken {
+pub(super) fn alone() -> PresentedToken {
     PresentedToken { session_id: None, ..token() }
 }
 
-fn refused(reason: TokenRefusal) -> Event {
+pub(super) fn refused(reason: TokenRefusal) -> Event {
     Event::TokenRefused { token: token(), reason }
 }
 
-fn ended(reason: EndReason) -> Event {
+pub(super) fn ended(reason: EndReason) -> Event {
     let user_id = Some("1".into());
     Event::SessionsEnded { user_id, session_id: None, except_session_id: None, reason, ended: 2 }
 }
 
-fn changed(change: UserChange) -> Event {
+pub(super) fn changed(change: UserChange) -> Event {
     Event::UserChanged { user_id: "1".into(), change }
 }
 
-fn spent(outcome: SpentOutcome) -> Event {
+pub(super) fn spent(outcome: SpentOutcome) -> Event {
     Event::SpentTokenPresented { token: token(), outcome }
 }
 
-fn login_refused(reason: LoginRefusal) -> Event {
+pub(super) fn login_refused(reason: LoginRefusal) -> Event {
     let user_id = (reason != LoginRefusal::Credentials).then(|| "1".into());
     Event::login_refused("alice", user_id, reason)
 }

@@ -1,7 +1,9 @@
 //! Putting refresh tokens on the blacklist.
 
 use super::Auth;
+use super::events::presented_of;
 use crate::error::{Error, TokenError};
+use crate::event::{Event, Target};
 use crate::store::session::EndReason;
 use crate::store::{Blacklisting, OutstandingToken};
 use crate::token::Refresh;
@@ -21,7 +23,7 @@ impl Auth {
             let refresh = self.decode_listed::<Refresh>(token, now).await?;
             let spent = self.outstanding(&refresh, token, now)?;
             let outcome = self.blacklist_store()?.blacklist(&spent, now).await?;
-            return self.blacklisted(&spent, outcome);
+            return self.blacklisted(&spent, outcome, None);
         };
         let (refresh, jti) = self.decode_spent_too(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
@@ -29,32 +31,25 @@ impl Auth {
         let is_over = self.blacklist_store()?.is_blacklisted(&jti).await?
             && sessions.session_of(&jti).await?.is_none_or(|session| session.spent_at.is_none());
         let reason = EndReason::Blacklisted;
-        let outcome = self.end_session_of(sessions, &refresh, &spent, reason, now).await?;
-        self.blacklisted(&spent, if is_over { Blacklisting::AlreadyBlacklisted } else { outcome })
+        let (outcome, ended) = self.end_session_of(sessions, &refresh, &spent, reason, now).await?;
+        let outcome = if is_over { Blacklisting::AlreadyBlacklisted } else { outcome };
+        self.blacklisted(&spent, outcome, ended)
     }
 
-    fn blacklisted(&self, spent: &OutstandingToken, outcome: Blacklisting) -> Result<(), Error> {
-        let (jti, user_id) = (&spent.jti, spent.user_id.as_ref().map_or("", |id| id.as_str()));
+    /// `ended` is the session that was ended by it.
+    fn blacklisted(
+        &self,
+        spent: &OutstandingToken,
+        outcome: Blacklisting,
+        ended: Option<String>,
+    ) -> Result<(), Error> {
         match outcome {
             Blacklisting::Blacklisted => {
-                tracing::info!(
-                    event = "token_blacklisted",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    user_id,
-                    "token blacklisted"
-                );
+                self.tell(Event::TokenBlacklisted { token: presented_of(spent, ended) });
                 Ok(())
             }
             Blacklisting::AlreadyBlacklisted => {
-                tracing::warn!(
-                    event = "blacklisted_token_presented",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    "blacklisted token presented"
-                );
+                self.tell_blacklisted(Target::Service, &spent.jti);
                 Err(TokenError::Blacklisted.into())
             }
         }

@@ -6,6 +6,7 @@ use super::Auth;
 use crate::claims::Claims;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
+use crate::event::Target;
 use crate::keys::{JwsError, RemoteKeys};
 use crate::settings::Revocation;
 use crate::token::{Token, TokenType};
@@ -64,13 +65,7 @@ impl Auth {
         if self.settings().token_blacklist {
             let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
             if self.is_spent(&jti).await? {
-                tracing::warn!(
-                    event = "blacklisted_token_presented",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    "blacklisted token presented"
-                );
+                self.tell_blacklisted(Target::Service, &jti);
                 return Err(TokenError::Blacklisted.into());
             }
         }

@@ -1,8 +1,9 @@
 //! Who is told of what happens, and by whom it was done.
 
 use super::Auth;
-use crate::event::{Actor, Event, EventRecord, PresentedToken, Target, TokenRefusal};
+use crate::event::{Actor, Client, Event, EventRecord, PresentedToken, Target, TokenRefusal};
 use crate::store::OutstandingToken;
+use crate::token::Token;
 
 impl Auth {
     /// Has `listener` told of every [event](crate::event), once it has happened and its log line is
@@ -59,10 +60,16 @@ impl Auth {
 
     /// The same, where the log line has the name of one module of several.
     pub(super) fn tell_of(&self, target: Target, event: Event) {
-        let none = crate::event::Client::default();
+        let none = Client::default();
         let client = self.client.as_deref().unwrap_or(&none);
         let record = EventRecord::new(event, self.tokens.now(), self.actor.clone(), client);
         self.listeners.tell(&EventRecord { target, ..record });
+    }
+
+    /// A token that isn't in a session was refreshed.
+    pub(super) fn tell_refreshed<T>(&self, token: &Token<T>) {
+        let (jti, user_id) = (self.tokens.jti(token), self.tokens.user_id(token));
+        self.tell(Event::Refreshed { token: PresentedToken { jti, session_id: None, user_id } });
     }
 
     /// A token that is on the blacklist was presented.
@@ -72,8 +79,13 @@ impl Auth {
     }
 }
 
-/// The names of a token that is in no session, as far as is known.
+/// The names of a token whose session isn't asked for.
 pub(super) fn presented(token: &OutstandingToken) -> PresentedToken {
+    presented_of(token, None)
+}
+
+/// The names of a token, and of the session that it was in.
+pub(super) fn presented_of(token: &OutstandingToken, session_id: Option<String>) -> PresentedToken {
     let (jti, user_id) = (Some(token.jti.clone()), token.user_id.clone());
-    PresentedToken { jti, session_id: None, user_id }
+    PresentedToken { jti, session_id, user_id }
 }

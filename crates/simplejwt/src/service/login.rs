@@ -3,7 +3,7 @@
 use super::{Auth, Issued, TokenPair};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::logging::cut;
+use crate::event::{EndReason, Event, LoginRefusal};
 use crate::settings::{AtLimit, SESSION_CLAIM, TokenClass};
 use crate::store::retention::Times;
 use crate::store::session::{NewSession, OpenOutcome, OpenSession, SessionLimit};
@@ -25,7 +25,7 @@ impl Auth {
         let access = self.tokens.access_from_at(&refresh, now, None);
         let access = self.issue(&self.within_lifetime(access, now, now))?;
         self.begin_login(credentials, &refresh, &issued.token, &user, now).await?;
-        self.logged_in(&user, now).await?;
+        self.logged_in(&user, &refresh, now).await?;
         Ok(TokenPair { refresh: issued, access })
     }
 
@@ -41,21 +41,19 @@ impl Auth {
         let token = self.within_lifetime(token, now, now);
         let issued = self.issue(&token)?;
         self.begin_login(credentials, &token, &issued.token, &user, now).await?;
-        self.logged_in(&user, now).await?;
+        self.logged_in(&user, &token, now).await?;
         Ok(issued)
     }
 
     async fn log_in(&self, credentials: &Credentials) -> Result<User, Error> {
         match self.user_store()?.authenticate(credentials).await? {
             Some(user) if self.hooks.may_authenticate(self.settings(), &user) => Ok(user),
-            _ => {
-                tracing::warn!(
-                    event = "login_refused",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    username = &*cut(&credentials.username),
-                    "login refused"
-                );
+            refused => {
+                let (user_id, reason) = match refused {
+                    Some(user) => (Some(user.id), LoginRefusal::NotAllowed),
+                    None => (None, LoginRefusal::Credentials),
+                };
+                self.tell(Event::login_refused(&credentials.username, user_id, reason));
                 self.hooks.on_login_failed(credentials).await;
                 Err(Error::NoActiveAccount)
             }
@@ -73,29 +71,25 @@ impl Auth {
     ) -> Result<(), Error> {
         let begun = self.begin(token, encoded, user, now).await;
         if matches!(begun, Err(Error::TooManySessions)) {
-            tracing::warn!(
-                event = "session_limit_reached",
-                client_address = self.client_address(),
-                user_agent = self.user_agent(),
-                user_id = user.id.as_str(),
-                "login refused: too many sessions"
-            );
+            let (user_id, reason) = (Some(user.id.clone()), LoginRefusal::TooManySessions);
+            self.tell(Event::login_refused(&credentials.username, user_id, reason));
             self.hooks.on_login_failed(credentials).await;
         }
         begun
     }
 
-    async fn logged_in(&self, user: &User, now: Timestamp) -> Result<(), Error> {
+    async fn logged_in<T>(
+        &self,
+        user: &User,
+        token: &Token<T>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         if self.settings().update_last_login {
             self.user_store()?.update_last_login(&user.id, now).await?;
         }
-        tracing::info!(
-            event = "login",
-            client_address = self.client_address(),
-            user_agent = self.user_agent(),
-            user_id = user.id.as_str(),
-            "logged in"
-        );
+        // A session's id is that of its first token.
+        let session_id = self.sessions().and_then(|_| self.tokens.jti(token));
+        self.tell(Event::LoggedIn { user_id: user.id.clone(), session_id });
         self.hooks.on_login_success(user).await;
         Ok(())
     }
@@ -159,14 +153,13 @@ impl Auth {
         match sessions.open(&open).await.map_err(Error::Store)? {
             OpenOutcome::Opened { evicted: 0 } => {}
             OpenOutcome::Opened { evicted } => {
-                tracing::info!(
-                    event = "sessions_evicted",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    user_id = user.id.as_str(),
-                    ended = evicted,
-                    "sessions ended to make room"
-                );
+                self.tell(Event::SessionsEnded {
+                    user_id: Some(user.id.clone()),
+                    session_id: None,
+                    except_session_id: None,
+                    reason: EndReason::Limit,
+                    ended: evicted,
+                });
             }
             OpenOutcome::TooMany => return Err(Error::TooManySessions),
         }

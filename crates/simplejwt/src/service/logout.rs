@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use super::Auth;
+use super::events::presented_of;
 use super::sessions::{Belonging, was_ended_at};
 use crate::claims::UserClaim;
 use crate::error::{Error, TokenError};
+use crate::event::{Event, Target, TokenRefusal};
 use crate::settings::SESSION_CLAIM;
 use crate::store::Blacklisting;
 use crate::store::session::{EndReason, SessionSelector};
@@ -88,13 +90,7 @@ impl Auth {
             }
             Belonging::Foreign(id) => return Err(self.foreign(&jti, &id, user_id.as_str())),
             Belonging::Session(_) | Belonging::None => {
-                tracing::warn!(
-                    event = "blacklisted_token_presented",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    "blacklisted token presented"
-                );
+                self.tell_blacklisted(Target::Sessions, &jti);
                 return Err(TokenError::Blacklisted.into());
             }
         };
@@ -156,31 +152,17 @@ impl Auth {
     pub async fn log_out_with(&self, token: &str) -> Result<u64, Error> {
         let sessions = self.session_store()?;
         let now = self.tokens.now();
-        let (refresh, jti) = self.decode_spent_too(token, now).await?;
+        let (refresh, _) = self.decode_spent_too(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
-        let user_id = spent.user_id.as_ref().map_or("", UserId::as_str);
         let reason = EndReason::Logout;
         match self.end_session_of(sessions, &refresh, &spent, reason, now).await? {
-            Blacklisting::Blacklisted => {
-                tracing::info!(
-                    event = "logout",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    user_id,
-                    "logged out"
-                );
+            (Blacklisting::Blacklisted, ended) => {
+                self.tell(Event::LoggedOut { token: presented_of(&spent, ended) });
                 Ok(1)
             }
-            Blacklisting::AlreadyBlacklisted => {
-                tracing::warn!(
-                    event = "ended_session_presented",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    user_id,
-                    "token of an ended session presented"
-                );
+            (Blacklisting::AlreadyBlacklisted, _) => {
+                let (token, reason) = (presented_of(&spent, None), TokenRefusal::SessionEnded);
+                self.tell_of(Target::Sessions, Event::TokenRefused { token, reason });
                 Err(TokenError::Blacklisted.into())
             }
         }

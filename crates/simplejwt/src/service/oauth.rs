@@ -1,9 +1,13 @@
 //! What OAuth's systems ask of tokens: to revoke one (RFC 7009), and what it is worth (RFC 7662).
 
+use std::borrow::Cow;
+
 use super::Auth;
+use super::events::presented_of;
 use crate::claims::Claims;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
+use crate::event::{Event, PresentedToken};
 use crate::settings::{Revocation as Checking, SESSION_CLAIM, TokenClass};
 use crate::store::Blacklisting;
 use crate::store::session::{AccessClaims, EndReason, Revocation, Subject};
@@ -123,16 +127,15 @@ impl Auth {
             && let Some(jti) = self.tokens.jti(&untyped)
             && let Some(expires_at) = self.tokens.expires_at(&untyped)
         {
-            tracing::info!(
-                event = "token_revoked",
-                client_address = self.client_address(),
-                user_agent = self.user_agent(),
-                jti,
-                "access token revoked"
-            );
-            let revocation =
-                Revocation { subject: Subject::Token(jti), revoked_at: now, expires_at };
+            let subject = Subject::Token(jti.clone());
+            let revocation = Revocation { subject, revoked_at: now, expires_at };
             self.session_store()?.revoke(&revocation).await?;
+            let token = PresentedToken {
+                jti: Some(jti),
+                session_id: untyped.claims().str(SESSION_CLAIM).map(Cow::into_owned),
+                user_id: self.tokens.user_id(&untyped),
+            };
+            self.tell(Event::TokenRevoked { token, is_access: true });
             outcome = Revoking::Revoked;
         }
         Ok(outcome)
@@ -145,7 +148,7 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Revoking, Error> {
         let spent = self.outstanding(&token, encoded, now)?;
-        let outcome = match self.sessions() {
+        let (outcome, ended) = match self.sessions() {
             Some(sessions) => {
                 let reason = EndReason::Logout;
                 match self.end_session_of(sessions, &token, &spent, reason, now).await {
@@ -154,19 +157,12 @@ impl Auth {
                     outcome => outcome?,
                 }
             }
-            None => self.blacklist_store()?.blacklist(&spent, now).await?,
+            None => (self.blacklist_store()?.blacklist(&spent, now).await?, None),
         };
-        let (jti, user_id) = (&spent.jti, spent.user_id.as_ref().map_or("", UserId::as_str));
         match outcome {
             Blacklisting::Blacklisted => {
-                tracing::info!(
-                    event = "token_revoked",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    user_id,
-                    "token revoked"
-                );
+                let token = presented_of(&spent, ended);
+                self.tell(Event::TokenRevoked { token, is_access: false });
                 Ok(Revoking::Revoked)
             }
             Blacklisting::AlreadyBlacklisted => Ok(Revoking::NotGood),

@@ -2,9 +2,11 @@
 
 mod in_session;
 
+use super::events::presented;
 use super::{Auth, Issued, Refreshed};
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
+use crate::event::{Event, SpentOutcome, Target};
 use crate::settings::TokenClass;
 use crate::store::Rotation;
 use crate::store::session::SessionStore;
@@ -37,6 +39,7 @@ impl Auth {
         let access = self.issue(&self.tokens.access_from_at(&refresh, now, None))?;
         let settings = self.settings();
         if !settings.rotate_refresh_tokens {
+            self.tell_refreshed(&refresh);
             return self.refreshed(access, None, &refresh);
         }
         let successor = self.tokens.rotated(&refresh, now, None);
@@ -47,20 +50,15 @@ impl Auth {
             match self.blacklist_store()?.rotate(&spent, &next, now).await? {
                 Rotation::Rotated => {}
                 Rotation::Replayed => {
-                    tracing::warn!(
-                        event = "spent_token_presented",
-                        client_address = self.client_address(),
-                        user_agent = self.user_agent(),
-                        jti = spent.jti,
-                        outcome = "refused",
-                        "spent refresh token presented again"
-                    );
+                    let (token, outcome) = (presented(&spent), SpentOutcome::Refused);
+                    self.tell(Event::SpentTokenPresented { token, outcome });
                     return Err(TokenError::Blacklisted.into());
                 }
             }
         } else {
             self.register(&successor, &issued.token, now).await?;
         }
+        self.tell_refreshed(&refresh);
         self.refreshed(access, Some(issued), &refresh)
     }
 
@@ -98,13 +96,7 @@ impl Auth {
     /// This error, unless the token is blacklisted, too: that comes first.
     pub(super) async fn blacklisted_or(&self, error: Error, jti: &str) -> Result<Error, Error> {
         if self.is_spent(jti).await? {
-            tracing::warn!(
-                event = "blacklisted_token_presented",
-                client_address = self.client_address(),
-                user_agent = self.user_agent(),
-                jti,
-                "blacklisted token presented"
-            );
+            self.tell_blacklisted(Target::Refresh, jti);
             return Ok(TokenError::Blacklisted.into());
         }
         Ok(error)
@@ -149,6 +141,8 @@ impl Auth {
             Some(sessions) => self.slide_in_session(*sessions, slid, now).await?,
             None => slid,
         };
-        self.issue(&slid)
+        let issued = self.issue(&slid)?;
+        self.tell_refreshed(&slid);
+        Ok(issued)
     }
 }

@@ -6,6 +6,7 @@ use super::Auth;
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError, can_be_id};
+use crate::event::{Event, PresentedToken, TokenRefusal};
 use crate::settings::{Revocation as Checking, SESSION_CLAIM};
 use crate::store::session::{
     EndReason, EndSessions, Revocation, Session, SessionSelector, SessionStore, Subject,
@@ -14,7 +15,7 @@ use crate::store::{Blacklisting, OutstandingToken};
 use crate::token::{Refresh, Token};
 use crate::users::UserId;
 
-/// Which session a refresh token belongs to.
+/// SessionSelector session a refresh token belongs to.
 pub(super) enum Belonging {
     /// It is in this one, or names it.
     Session(Held),
@@ -112,21 +113,7 @@ impl Auth {
         };
         let end = EndSessions { which, reason, at, retain_until: self.retain_until(at) };
         let ended = sessions.end_sessions(&end).await?;
-        let (session_id, user_id, except_session_id) = match &end.which {
-            SessionSelector::One { id, user_id } => (Some(id), user_id.as_ref(), None),
-            SessionSelector::All { user_id, except } => (None, Some(user_id), except.as_ref()),
-        };
-        tracing::info!(
-            event = "sessions_ended",
-            client_address = self.client_address(),
-            user_agent = self.user_agent(),
-            session_id,
-            user_id = user_id.map(UserId::as_str),
-            except_session_id,
-            %reason,
-            ended,
-            "sessions ended"
-        );
+        self.tell(end.event(ended));
         Ok(ended)
     }
 
@@ -210,15 +197,13 @@ impl Auth {
 
     /// The refusal of a token that names another user's session; it is told to nobody but the log.
     pub(super) fn foreign(&self, jti: &str, session: &str, user_id: &str) -> Error {
-        tracing::warn!(
-            event = "foreign_session_named",
-            client_address = self.client_address(),
-            user_agent = self.user_agent(),
-            jti = Some(jti).filter(|jti| !jti.is_empty()),
-            session_id = session,
-            user_id,
-            "token presented that names a session of another user: refused"
-        );
+        let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let token = PresentedToken {
+            jti: known(jti),
+            session_id: Some(session.to_owned()),
+            user_id: known(user_id).map(UserId::from),
+        };
+        self.tell(Event::TokenRefused { token, reason: TokenRefusal::ForeignSession });
         TokenError::Invalid.into()
     }
 
@@ -231,14 +216,14 @@ impl Auth {
         spent: &OutstandingToken,
         reason: EndReason,
         now: Timestamp,
-    ) -> Result<Blacklisting, Error> {
+    ) -> Result<(Blacklisting, Option<String>), Error> {
         let ended = self.end_session_for(sessions, refresh, spent, reason, now).await?;
         // Of a token that nobody has seen yet, or that is alone.
         let blacklisting = self.blacklist_store()?.blacklist(spent, now).await?;
-        Ok(if ended { Blacklisting::Blacklisted } else { blacklisting })
+        Ok((if ended.is_some() { Blacklisting::Blacklisted } else { blacklisting }, ended))
     }
 
-    /// Ends the session that the token is in or names; whether it hadn't ended before.
+    /// Ends the session that the token is in or names: its id, unless it had ended before.
     ///
     /// # Errors
     /// [`TokenError::Invalid`] where that is another user's; internal errors.
@@ -249,10 +234,10 @@ impl Auth {
         spent: &OutstandingToken,
         reason: EndReason,
         at: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<String>, Error> {
         let id = match self.belonging(sessions, refresh, &spent.jti).await? {
             Belonging::Session(session) if !session.has_ended => session.id,
-            Belonging::Session(_) | Belonging::None => return Ok(false),
+            Belonging::Session(_) | Belonging::None => return Ok(None),
             Belonging::Foreign(id) => {
                 let user_id = spent.user_id.as_ref().map_or("", UserId::as_str);
                 return Err(self.foreign(&spent.jti, &id, user_id));
@@ -260,7 +245,9 @@ impl Auth {
         };
         let which = SessionSelector::One { id: id.clone(), user_id: None };
         let end = EndSessions { which, reason, at, retain_until: self.retain_until(at) };
-        Ok(sessions.end_sessions(&end).await? > 0 || was_ended_at(sessions, &id, at).await?)
+        let ended =
+            sessions.end_sessions(&end).await? > 0 || was_ended_at(sessions, &id, at).await?;
+        Ok(ended.then_some(id))
     }
 }
 

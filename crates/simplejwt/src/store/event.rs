@@ -8,6 +8,9 @@ use crate::event::{Event, PresentedToken, SpentOutcome, TokenRefusal};
 
 impl SessionRefresh {
     /// The event of this refresh, if it ended so.
+    ///
+    /// The session is the one that [`session`](Self::session) has: of a token that doesn't name the session
+    /// it is in (without `session_claim`), that is the token's own id.
     pub fn event(&self, outcome: &RefreshOutcome) -> Event {
         let token = PresentedToken {
             jti: Some(self.token.jti.clone()),

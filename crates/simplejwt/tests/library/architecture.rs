@@ -17,6 +17,8 @@
 //!                │                     │
 //!              store ──────────────────┘  contract; store/memory and the suites implement and test it
 //!                │
+//!              event                      what has happened, as values; its lines in the log
+//!                │
 //!       settings   users                  users: contract; users/{conformance,memory,password}
 //!           │        │
 //!         keys       │
@@ -38,6 +40,7 @@ const LAYERS: &[&[&str]] = &[
     &["jwk", "suite"],
     &["keys"],
     &["settings", "users"],
+    &["event"],
     &["store"],
     &["sql"],
     &["claims", "mysql", "postgres", "sqlite"],
@@ -305,6 +308,38 @@ fn the_server_starts_tasks_where_they_are_watched() {
     assert_eq!(found, ["supervisor"], "start it with supervisor.rs");
 }
 
+/// What happens is told as an event, and the log is one of those who are told. The feed has a state, and
+/// no events.
+#[test]
+fn flows_tell_events_and_log_nothing() {
+    let sources = sources();
+    let logs = |text: &str| names_word(text, "tracing::");
+    let found: Vec<_> = sources
+        .iter()
+        .filter(|(module, text)| within(module, "service") && logs(text))
+        .map(|(module, _)| module.as_str())
+        .collect();
+    assert_eq!(
+        found,
+        ["service/revocation"],
+        "an event for it is in event.rs, its line in event/log.rs"
+    );
+    assert!(sources.get("event/log").is_some_and(|text| logs(text)));
+}
+
+/// What the server and its commands change of tokens and sessions, they change by the flows: those tell.
+#[test]
+fn the_server_changes_tokens_and_sessions_by_flows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../simplejwt-server/src");
+    let verbs = ["EndSessions", "OpenSession", "SessionRefresh", ".blacklist(&", ".rotate(&"];
+    let found: Vec<_> = sources_in(&root)
+        .into_iter()
+        .filter(|(_, text)| verbs.iter().any(|verb| text.contains(verb)))
+        .map(|(module, _)| module)
+        .collect();
+    assert_eq!(found, Vec::<String>::new(), "ask `Auth`, as commands/flows.rs makes it");
+}
+
 #[test]
 fn wrong_arrows_are_found() {
     let broken = [
@@ -317,6 +352,8 @@ fn wrong_arrows_are_found() {
         ("store", "use crate::sqlite::SqliteStore;"),
         ("users", "use crate::sql::table::UserTable;"),
         ("service", "use crate::sql::table::UserTable;"),
+        ("event", "use crate::store::session::SessionSelector;"),
+        ("users", "use crate::event::Event;"),
         ("sql", "use crate::mysql::MysqlStore;"),
         ("postgres", "use crate::sqlite::SqliteStore;"),
         ("sqlite/users", "use crate::service::Auth;"),

@@ -1,8 +1,10 @@
-//! Refreshing where there are sessions: the store decides, and a lost race is an answer.
+//! RefreshOutcome where there are sessions: the store decides, and a lost race is an answer.
 
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
+use crate::event::{Event, TokenRefusal};
+use crate::service::events::presented;
 use crate::service::{Auth, Refreshed};
 use crate::settings::{SESSION_CLAIM, TokenClass};
 use crate::store::OutstandingToken;
@@ -58,7 +60,7 @@ impl Auth {
         self.outcome(sessions, outcome, attempt, &refresh, &known, now).await
     }
 
-    /// What the client is told, and the log.
+    /// Tells what came of it; the answer for the client.
     async fn outcome(
         &self,
         sessions: &dyn SessionStore,
@@ -69,124 +71,18 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Refreshed, Error> {
         let Attempt { refresh: asked, answer } = attempt;
-        let (jti, session_id) = (asked.token.jti.as_str(), asked.session.id.as_str());
-        let user_id = asked.session.user_id.as_str();
+        self.tell(asked.event(&outcome));
         match outcome {
-            RefreshOutcome::Refreshed => {
-                tracing::debug!(
-                    event = "refresh",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    session_id,
-                    user_id,
-                    "refreshed"
-                );
-                Ok(answer)
-            }
-            RefreshOutcome::Repeated(successor) => {
-                let suspicious = !successor.same_address;
-                tracing::info!(
-                    event = "refresh_repeated",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    session_id,
-                    user_id,
-                    suspicious,
-                    "refresh token repeated: answered with the newest pair of its session"
-                );
-                self.again(refresh, &successor, known, now)
-            }
-            RefreshOutcome::Replayed => {
-                tracing::warn!(
-                    event = "spent_token_presented",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    session_id,
-                    user_id,
-                    outcome = "refused",
-                    "spent refresh token presented again shortly after: refused, its session goes \
-                     on"
-                );
-                Err(TokenError::Blacklisted.into())
-            }
-            RefreshOutcome::Reused => {
-                tracing::warn!(
-                    event = "spent_token_presented",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    session_id,
-                    user_id,
-                    outcome = "session_ended",
-                    "spent refresh token presented again: its session was ended"
-                );
-                Err(TokenError::Blacklisted.into())
-            }
-            RefreshOutcome::Blacklisted => {
-                tracing::warn!(
-                    event = "blacklisted_token_presented",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    session_id,
-                    user_id,
-                    "token that was blacklisted elsewhere presented: its session is over"
-                );
-                Err(TokenError::Blacklisted.into())
-            }
-            RefreshOutcome::Ended => {
-                tracing::warn!(
-                    event = "ended_session_presented",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    session_id,
-                    user_id,
-                    "token of an ended session presented"
-                );
-                Err(TokenError::Blacklisted.into())
-            }
-            RefreshOutcome::Forgotten => {
-                tracing::warn!(
-                    event = "unregistered_token_presented",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    session_id,
-                    user_id,
-                    "token past its expiry presented that isn't registered any more: refused, \
-                     since it may have been blacklisted"
-                );
-                Err(TokenError::Expired.into())
-            }
-            RefreshOutcome::Foreign => Err(self.foreign(jti, session_id, user_id)),
-            RefreshOutcome::Expired => {
-                tracing::info!(
-                    event = "session_expired",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    session_id,
-                    user_id,
-                    "session has expired"
-                );
-                Err(TokenError::Expired.into())
-            }
+            RefreshOutcome::Refreshed => Ok(answer),
+            RefreshOutcome::Repeated(successor) => self.again(refresh, &successor, known, now),
+            RefreshOutcome::Replayed
+            | RefreshOutcome::Reused
+            | RefreshOutcome::Blacklisted
+            | RefreshOutcome::Ended => Err(TokenError::Blacklisted.into()),
+            RefreshOutcome::Foreign => Err(TokenError::Invalid.into()),
+            RefreshOutcome::Forgotten | RefreshOutcome::Expired => Err(TokenError::Expired.into()),
             RefreshOutcome::PasswordChanged => {
                 let reason = EndReason::Password;
-                tracing::warn!(
-                    event = "refresh_refused",
-                    client_address = self.client_address(),
-                    user_agent = self.user_agent(),
-                    jti,
-                    session_id,
-                    user_id,
-                    %reason,
-                    "refresh refused: the password was changed, and the session was ended"
-                );
                 self.end_session_for(sessions, refresh, &asked.token, reason, now).await?;
                 Err(Error::PasswordChanged)
             }
@@ -284,16 +180,12 @@ impl Auth {
         };
         let error = self.blacklisted_or(error, &spent.jti).await?;
         let Some(reason) = reason else { return Ok(error) };
-        if self.end_session_for(sessions, refresh, spent, reason, now).await? {
-            tracing::warn!(
-                event = "refresh_refused",
-                client_address = self.client_address(),
-                user_agent = self.user_agent(),
-                jti = spent.jti,
-                user_id = spent.user_id.as_ref().map(|id| id.as_str()),
-                %reason,
-                "refresh refused: the session was ended"
-            );
+        if self.end_session_for(sessions, refresh, spent, reason, now).await?.is_some() {
+            let refusal = match reason {
+                EndReason::Password => TokenRefusal::PasswordChanged,
+                _ => TokenRefusal::UserInactive,
+            };
+            self.tell(Event::TokenRefused { token: presented(spent), reason: refusal });
         }
         if reason == EndReason::User
             && let UserClaim::Id(user_id) = self.tokens.user_claim(refresh)

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::spec::{Field, Operation};
 use super::{Endpoint, RouterOptions, metadata};
 use crate::error::Error;
+use crate::event::Actor;
 use crate::service::Auth;
 use crate::token::{Access, Token};
 use crate::users::Credentials;
@@ -124,14 +125,17 @@ impl<'a> Call<'a> {
         request::verify(self.auth, &sent).await
     }
 
-    /// Refuses whoever isn't staff, by the user's row: a token doesn't say.
+    /// Refuses whoever isn't staff, by the user's row: a token doesn't say. Who it is.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`]; those of [`access_token`](Self::access_token).
-    pub(super) async fn require_staff(&self) -> Result<(), Error> {
+    pub(super) async fn require_staff(&self) -> Result<Actor, Error> {
         let token = self.access_token().await?;
         let user = self.auth.user_of(&token).await?;
-        if user.is_staff { Ok(()) } else { Err(Error::PermissionDenied) }
+        match user.is_staff {
+            true => Ok(Actor::Staff { user_id: user.id }),
+            false => Err(Error::PermissionDenied),
+        }
     }
 }
 

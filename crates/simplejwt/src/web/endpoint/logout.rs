@@ -263,7 +263,7 @@ async fn everybody(auth: &Auth, presented: &Presented) -> Result<Vec<Caller>, Er
 
 /// Ends another user's sessions.
 async fn end_by_staff(call: &Call<'_>, scope: Scope, user_id: UserId) -> Result<u64, Refusal> {
-    call.require_staff().await?;
+    let staff = call.require_staff().await?;
     let user_id = call.auth.known_user(&user_id).await?;
     if scope != Scope::All {
         return Err(invalid(object([(
@@ -271,10 +271,8 @@ async fn end_by_staff(call: &Call<'_>, scope: Scope, user_id: UserId) -> Result<
             texts(["Of another user, only \"all\" can be ended."]),
         )])));
     }
-    Ok(call
-        .auth
-        .end_sessions(SessionSelector::All { user_id, except: None }, EndReason::Staff)
-        .await?)
+    let auth = call.auth.acting_as(staff);
+    Ok(auth.end_sessions(SessionSelector::All { user_id, except: None }, EndReason::Staff).await?)
 }
 
 /// Without sessions: puts the refresh tokens on the blacklist; how many. Without that, too, all

@@ -7,6 +7,7 @@ use super::oauth;
 use super::spec::{
     Base, Body, Cookies, Credentials, Field, Operation, Outcome, Protocol, Spec, Value, Verb,
 };
+use crate::event::Actor;
 use crate::service::Revoking;
 
 pub(super) const TOKEN: Field = Field::required("token", Value::Token, "the token that is meant");
@@ -42,7 +43,9 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
-    let revoking = call.auth.revoke(call.as_sent(&TOKEN)).await?;
+    let client_id = call.client_id.unwrap_or_default().to_owned();
+    let auth = call.auth.acting_as(Actor::OauthClient { client_id });
+    let revoking = auth.revoke(call.as_sent(&TOKEN)).await?;
     let outcome = match revoking {
         Revoking::Revoked => "revoked",
         Revoking::NotGood => "not_good",

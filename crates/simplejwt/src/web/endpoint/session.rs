@@ -48,16 +48,13 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
         return Ok(empty(StatusCode::NO_CONTENT));
     }
     // Whether there is such a session is nobody else's business.
-    match call.require_staff().await {
-        Ok(()) => {}
+    let staff = match call.require_staff().await {
+        Ok(staff) => staff,
         Err(Error::PermissionDenied) => return Err(Error::NoSuchSession.into()),
         Err(error) => return Err(error.into()),
-    }
-    match call
-        .auth
-        .end_sessions(SessionSelector::One { id, user_id: None }, EndReason::Staff)
-        .await?
-    {
+    };
+    let auth = call.auth.acting_as(staff);
+    match auth.end_sessions(SessionSelector::One { id, user_id: None }, EndReason::Staff).await? {
         0 => Err(Error::NoSuchSession.into()),
         _ => Ok(empty(StatusCode::NO_CONTENT)),
     }

@@ -4,6 +4,7 @@
 
 mod claims;
 mod ends;
+mod events;
 mod feed;
 mod ids;
 mod limits;

@@ -7,8 +7,9 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
-use super::super::log::log;
 use super::*;
+use crate::event::tests::{AT, alone, changed, ended, login_refused, refused, spent, token};
+use crate::event::{Actor, Client, SpentOutcome, UserChange};
 
 /// Keeps lines as text.
 #[derive(Clone, Default)]
