@@ -17,7 +17,7 @@ pub mod keys;
 pub mod logging;
 #[cfg(feature = "mysql")]
 pub mod mysql;
-mod panics;
+pub mod panics;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod random;

@@ -8,11 +8,24 @@ use std::task::Poll;
 /// What was running has panicked. The panic's own message isn't kept: it may hold values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it failed unexpectedly (a panic)")]
-pub(crate) struct Panicked;
+pub struct Panicked;
 
 /// The future's output, or that it panicked. What it shares with others has to bear that: locks
 /// are taken over where they are poisoned, and connections are thrown away.
-pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
+///
+/// # Errors
+/// [`Panicked`], where it did. The panic's hook has run by then, and told where.
+///
+/// ```
+/// use simplejwt::panics::{Panicked, caught};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// assert_eq!(caught(async { 7 }).await, Ok(7));
+/// assert_eq!(caught(async { panic!("on purpose") }).await, Err::<(), _>(Panicked));
+/// # }
+/// ```
+pub async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);
     poll_fn(|context| {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::session::{Mark, Revocation, Revocations, SessionStore, Subject};
+use crate::store::feed::{Mark, Revocation, RevocationFeed, Revocations, Subject};
 
 /// Read at a time.
 const PAGE: u32 = 5_000;
@@ -176,7 +176,7 @@ impl Revoked {
     /// that was heard is forgotten. Until that is done it isn't known what is revoked.
     pub(crate) async fn poll(
         &self,
-        store: &dyn SessionStore,
+        store: &dyn RevocationFeed,
         now: Timestamp,
         due: Timestamp,
     ) -> Result<(), StoreError> {
@@ -246,6 +246,7 @@ impl fmt::Debug for Revoked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SessionStore as _;
     use crate::store::memory::MemoryStore;
 
     fn at(seconds: i64) -> Timestamp {

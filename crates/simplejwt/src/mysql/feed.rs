@@ -69,7 +69,7 @@ pub(super) async fn insert(conn: &mut Conn, revocations: &[Revocation]) -> Resul
     Ok(conn.exec_drop(insert, Params::Positional(values)).await?)
 }
 
-pub(super) async fn after(
+async fn page(
     conn: &mut Conn,
     after: i64,
     limit: u32,
@@ -97,11 +97,7 @@ pub(super) async fn after(
     Ok(feed::Asked { after, limit, at }.answer(newest, rows))
 }
 
-pub(super) async fn is_revoked(
-    conn: &mut Conn,
-    access: &AccessClaims,
-    at: Timestamp,
-) -> Result<bool, Failure> {
+async fn revoked(conn: &mut Conn, access: &AccessClaims, at: Timestamp) -> Result<bool, Failure> {
     let user = access.user_id.as_ref().map(UserId::as_str);
     if let Some(id) = &access.session {
         let values = params! { "id" => id, "user" => user };
@@ -140,12 +136,12 @@ impl RevocationFeed for MysqlStore {
         at: Timestamp,
     ) -> Result<Revocations, StoreError> {
         let attempts = self.database.attempts("revocations");
-        attempt!(attempts, |conn| self::after(conn, after, limit, at))
+        attempt!(attempts, |conn| page(conn, after, limit, at))
     }
 
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
         let attempts = self.database.attempts("is_revoked");
-        attempt!(attempts, |conn| self::is_revoked(conn, access, at))
+        attempt!(attempts, |conn| revoked(conn, access, at))
     }
 
     /// Never returns: MySQL tells nobody. It is asked often enough.

@@ -73,7 +73,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-pub(super) async fn after(
+async fn page(
     client: &impl GenericClient,
     tells_timeline: bool,
     after: i64,
@@ -100,7 +100,7 @@ pub(super) async fn after(
     Ok(Revocations { timeline, ..answer })
 }
 
-pub(super) async fn is_revoked(
+async fn revoked(
     client: &impl GenericClient,
     access: &AccessClaims,
     at: Timestamp,
@@ -198,13 +198,13 @@ impl RevocationFeed for PostgresStore {
     ) -> Result<Revocations, StoreError> {
         let tells_timeline = self.database.tells_timeline().await;
         run!(self.database, "revocations", |client| {
-            self::after(&client, tells_timeline, after, limit, at)
+            page(&client, tells_timeline, after, limit, at)
         })
     }
 
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
         let ask = async |access: &AccessClaims| {
-            run!(self.database, "is_revoked", |client| self::is_revoked(&client, access, at))
+            run!(self.database, "is_revoked", |client| revoked(&client, access, at))
         };
         match ask(access).await {
             Err(error) if error.kind() == StoreErrorKind::Unstorable => {

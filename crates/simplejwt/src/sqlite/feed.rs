@@ -50,7 +50,7 @@ pub(super) fn insert(connection: &Connection, revocation: &Revocation) -> rusqli
     Ok(())
 }
 
-pub(super) fn after(
+fn page(
     connection: &Connection,
     after: i64,
     limit: u32,
@@ -77,7 +77,7 @@ pub(super) fn after(
     Ok(asked.answer(newest, rows.into_iter().filter_map(|(_, row)| row)))
 }
 
-pub(super) fn is_revoked(
+fn revoked(
     connection: &Connection,
     access: &AccessClaims,
     at: Timestamp,
@@ -119,11 +119,11 @@ impl RevocationFeed for SqliteStore {
         limit: u32,
         at: Timestamp,
     ) -> Result<Revocations, StoreError> {
-        self.database.read("revocations", |connection| self::after(connection, after, limit, at))
+        self.database.read("revocations", |connection| page(connection, after, limit, at))
     }
 
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError> {
-        self.database.read("is_revoked", |connection| self::is_revoked(connection, access, at))
+        self.database.read("is_revoked", |connection| revoked(connection, access, at))
     }
 
     /// Never returns: other processes can't be heard of. They are asked often enough.

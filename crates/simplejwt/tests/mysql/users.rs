@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use mysql_async::prelude::Queryable as _;
 use simplejwt::Timestamp;
 use simplejwt::mysql::MysqlUsers;
 use simplejwt::mysql::{MysqlStore, migrate};
 use simplejwt::sql::manage::UserOptions;
-use simplejwt::sql::manage::{ManageError, ManageUsers as _, NewUser};
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::session::{
     NewSession, NextToken, OpenSession, RefreshOutcome, RetainUntil, SessionRefresh,
@@ -17,6 +18,7 @@ use simplejwt::users::conformance::{self, IdType};
 use simplejwt::users::password::{Hashers, HashingPool, Parameters, PoolOptions};
 use simplejwt::users::{Credentials, UserStore as _, password_fingerprint};
 
+use crate::support::columns::Tables as _;
 use crate::support::mysql::{NOW, World, hashers, token, users};
 use crate::support::people::People;
 use crate::support::spelling::every_spelling_or_none;
@@ -276,15 +278,11 @@ async fn groups_are_of_exactly_this_user() {
     }
 }
 
-impl crate::support::columns::Place for World {
+impl crate::support::columns::Tables for World {
     const KIND: crate::support::columns::Kind = crate::support::columns::Kind::Mysql;
 
     async fn run(&self, sql: &str) {
         World::run(self, sql).await;
-    }
-
-    async fn has_type(&self, name: &str) -> bool {
-        name != "uuid" || self.one("SELECT VERSION()").await.contains("MariaDB")
     }
 
     async fn open_with(
@@ -296,6 +294,12 @@ impl crate::support::columns::Place for World {
         let database = self.database().await;
         let opened = simplejwt::mysql::MysqlUsers::open(&database, table, pool, options);
         Ok(std::sync::Arc::new(opened.await.map_err(|error| error.to_string())?))
+    }
+}
+
+impl crate::support::columns::Place for World {
+    async fn has_type(&self, name: &str) -> bool {
+        name != "uuid" || self.one("SELECT VERSION()").await.contains("MariaDB")
     }
 
     async fn migrate(&self, table: UserTable) -> Result<(), String> {
@@ -311,8 +315,32 @@ impl crate::support::columns::Place for World {
 
 crate::support::columns::columns_tests!(World::new().await);
 
-async fn conforms(place: World, ids: IdType) {
-    let place = Arc::new(place);
+/// With one connection for all that the suite does to the tables.
+struct Connected(World, tokio::sync::Mutex<mysql_async::Conn>);
+
+impl crate::support::columns::Tables for Connected {
+    const KIND: crate::support::columns::Kind = crate::support::columns::Kind::Mysql;
+
+    async fn run(&self, sql: &str) {
+        let mut conn = self.1.lock().await;
+        for statement in sql.split(";\n") {
+            conn.query_drop(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
+        }
+    }
+
+    async fn open_with(
+        &self,
+        table: UserTable,
+        pool: HashingPool,
+        options: UserOptions,
+    ) -> Result<Arc<dyn ManageUsers>, String> {
+        self.0.open_with(table, pool, options).await
+    }
+}
+
+async fn conforms(world: World, ids: IdType) {
+    let conn = tokio::sync::Mutex::new(world.conn().await);
+    let place = Arc::new(Connected(world, conn));
     conformance::all(|| People::new(Arc::clone(&place), ids), spawn).await;
 }
 

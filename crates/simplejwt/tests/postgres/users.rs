@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+use crate::support::columns::Tables as _;
 use crate::support::people::People;
 use crate::support::postgres::{Database, execute};
 use crate::support::{columns, hashes, rights, spawn, spelling};
@@ -19,7 +20,10 @@ use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
 use simplejwt::users::password_fingerprint;
-use simplejwt::{Credentials, SessionStore as _, Timestamp, TokenStore as _, User, UserStore as _};
+use simplejwt::{
+    Credentials, RevocationFeed as _, SessionStore as _, Timestamp, TokenStore as _, User,
+    UserStore as _,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -499,7 +503,7 @@ async fn further_columns_are_read_as_drf_writes_them() {
     assert!(text.contains("has the type \"interval\""), "{text}");
 }
 
-impl columns::Place for Database {
+impl columns::Tables for Database {
     const KIND: columns::Kind = columns::Kind::Postgres;
 
     async fn run(&self, sql: &str) {
@@ -515,7 +519,9 @@ impl columns::Place for Database {
         let opened = PostgresUsers::open(&self.connect().await, table, pool, options).await;
         Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
     }
+}
 
+impl columns::Place for Database {
     async fn migrate(&self, table: UserTable) -> Result<(), String> {
         let done = migrate::apply(&self.connect().await, &table, NOW).await;
         done.map(drop).map_err(|error| error.to_string())
@@ -529,8 +535,29 @@ impl columns::Place for Database {
 
 columns::columns_tests!(Database::empty().await);
 
-async fn conforms(place: Database, ids: IdType) {
-    let place = Arc::new(place);
+/// With one connection for all that the suite does to the tables.
+struct Connected(Database, tokio_postgres::Client);
+
+impl columns::Tables for Connected {
+    const KIND: columns::Kind = columns::Kind::Postgres;
+
+    async fn run(&self, sql: &str) {
+        self.1.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    async fn open_with(
+        &self,
+        table: UserTable,
+        pool: HashingPool,
+        options: UserOptions,
+    ) -> Result<Arc<dyn ManageUsers>, String> {
+        self.0.open_with(table, pool, options).await
+    }
+}
+
+async fn conforms(database: Database, ids: IdType) {
+    let client = database.client().await;
+    let place = Arc::new(Connected(database, client));
     conformance::all(|| People::new(Arc::clone(&place), ids), spawn).await;
 }
 

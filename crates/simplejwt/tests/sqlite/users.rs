@@ -374,7 +374,7 @@ async fn without_content_types_nobody_has_permissions() {
 /// A file for the lists of cases that every database goes through.
 struct File(TempDir);
 
-impl columns::Place for File {
+impl columns::Tables for File {
     const KIND: columns::Kind = columns::Kind::Sqlite;
 
     async fn run(&self, sql: &str) {
@@ -393,7 +393,9 @@ impl columns::Place for File {
         let opened = SqliteUsers::open(&database, table, pool, options);
         Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
     }
+}
 
+impl columns::Place for File {
     async fn migrate(&self, table: UserTable) -> Result<(), String> {
         let path = self.0.path().join("db.sqlite3");
         let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
@@ -415,7 +417,7 @@ async fn conforms(ids: IdType) {
     let make = || async move {
         let file = Arc::new(File(tempfile::tempdir().unwrap()));
         if ids == IdType::Integer {
-            columns::Place::run(&*file, DJANGO).await;
+            columns::Tables::run(&*file, DJANGO).await;
         }
         People::new(file, ids).await
     };

@@ -26,18 +26,12 @@ use Kind::{Mysql, Postgres, Sqlite};
 
 const ALL: &[Kind] = &[Sqlite, Postgres, Mysql];
 
-/// A database for one test, with many tables in it.
-#[allow(async_fn_in_trait, reason = "nobody else implements it")]
-pub(crate) trait Place {
+/// A database for one test, where tables of users are made and opened.
+pub(crate) trait Tables {
     const KIND: Kind;
 
-    /// Runs one statement.
+    /// Runs statements, with `;` and a line's end between them.
     fn run(&self, sql: &str) -> impl Future<Output = ()> + Send;
-
-    /// Whether the database has a type of this name: MySQL lacks one that MariaDB has.
-    async fn has_type(&self, _: &str) -> bool {
-        true
-    }
 
     /// Opens a table of users; what is told where it is refused.
     fn open_with(
@@ -46,8 +40,17 @@ pub(crate) trait Place {
         pool: HashingPool,
         options: UserOptions,
     ) -> impl Future<Output = Result<Arc<dyn ManageUsers>, String>> + Send;
+}
 
-    /// The same with the usual options.
+/// One with many tables in it, of every type there is.
+#[allow(async_fn_in_trait, reason = "nobody else implements it")]
+pub(crate) trait Place: Tables {
+    /// Whether the database has a type of this name: MySQL lacks one that MariaDB has.
+    async fn has_type(&self, _: &str) -> bool {
+        true
+    }
+
+    /// Opens a table of users with the usual options; what is told where it is refused.
     async fn open(
         &self,
         table: UserTable,

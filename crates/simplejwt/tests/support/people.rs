@@ -9,7 +9,7 @@ use simplejwt::users::conformance::{Abilities, Fixture, IdType, LoginNames, Test
 use simplejwt::users::password::{Hashers, HashingPool};
 use simplejwt::{Timestamp, UserId, UserStore};
 
-use super::columns::{Kind, Place};
+use super::columns::{Kind, Tables};
 use super::hashes;
 
 /// A table with ids of a type.
@@ -27,12 +27,12 @@ struct Made {
     by_name: BTreeMap<String, u64>,
 }
 
-impl<P: Place + Send + Sync + 'static> People<P> {
+impl<P: Tables + Send + Sync + 'static> People<P> {
     /// Whole numbers are ids in Django's own table, which is there; others in one of an application's
     /// own. Without users.
     pub(crate) async fn new(place: Arc<P>, ids: IdType) -> Self {
         if ids == IdType::Integer {
-            for table in [
+            let tables = [
                 "auth_user_user_permissions",
                 "auth_user_groups",
                 "auth_group_permissions",
@@ -42,13 +42,9 @@ impl<P: Place + Send + Sync + 'static> People<P> {
                 "token_blacklist_blacklistedtoken",
                 "token_blacklist_outstandingtoken",
                 "auth_user",
-            ] {
-                place.run(&format!("DELETE FROM {table}")).await;
-            }
+            ];
+            place.run(&tables.map(|table| format!("DELETE FROM {table}")).join(";\n")).await;
         } else {
-            for table in ["people", "people_away"] {
-                place.run(&format!("DROP TABLE IF EXISTS {table}")).await;
-            }
             let (id, moment) = match (P::KIND, ids) {
                 (Kind::Postgres, IdType::Uuid) => ("uuid", "timestamptz"),
                 (Kind::Postgres, _) => ("varchar(60)", "timestamptz"),
@@ -59,13 +55,14 @@ impl<P: Place + Send + Sync + 'static> People<P> {
             let exact = if P::KIND == Kind::Mysql { " COLLATE utf8mb4_bin" } else { "" };
             place
                 .run(&format!(
-                    "CREATE TABLE people (pk integer NOT NULL PRIMARY KEY, uid {id} NOT NULL, \
+                    "DROP TABLE IF EXISTS people;\nDROP TABLE IF EXISTS people_away;\n\
+                     CREATE TABLE people (pk integer NOT NULL PRIMARY KEY, uid {id} NOT NULL, \
                      name varchar(150){exact} NOT NULL UNIQUE, password varchar(128) NOT NULL, \
                      is_active boolean NOT NULL, is_staff boolean NOT NULL, \
-                     is_superuser boolean NOT NULL, last_login {moment} NULL)"
+                     is_superuser boolean NOT NULL, last_login {moment} NULL);\n\
+                     CREATE UNIQUE INDEX people_uid ON people (uid)"
                 ))
                 .await;
-            place.run("CREATE UNIQUE INDEX people_uid ON people (uid)").await;
         }
         Self { place, ids, made: Mutex::default() }
     }
@@ -161,7 +158,7 @@ fn columns(user: &TestUser) -> [(&'static str, String); 5] {
 }
 
 #[simplejwt::async_trait]
-impl<P: Place + Send + Sync + 'static> Fixture for People<P> {
+impl<P: Tables + Send + Sync + 'static> Fixture for People<P> {
     fn abilities(&self) -> Abilities {
         let is_djangos = self.ids == IdType::Integer;
         Abilities {

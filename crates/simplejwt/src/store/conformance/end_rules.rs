@@ -1,6 +1,6 @@
 //! What holds of listing and ending sessions, and of their number.
 
-use super::session_rules::{OPENED, end, has_ended, is_blacklisted, one, revoked};
+use super::session_rules::{OPENED, end, is_blacklisted, one, revoked};
 use super::{NOW, after, good, open, refresh, refresh_at, token, token_of};
 use crate::clock::Timestamp;
 use crate::store::session::{

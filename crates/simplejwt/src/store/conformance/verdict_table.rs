@@ -172,7 +172,7 @@ pub(crate) fn cases() -> Vec<Case> {
         cases = cases
             .iter()
             .flat_map(|case| {
-                words.iter().map(move |word| {
+                words.iter().map(move |&word| {
                     let mut longer = *case;
                     if let Some(place) = longer.0.get_mut(column) {
                         *place = word;

@@ -51,6 +51,7 @@ pub async fn groups_and_permissions_are_the_users<F: Fixture>(fixture: &F) {
     }
     let zoe = site.add("zoe", &hash).await;
     let mut idle = site.user("idle", &hash);
+    idle.is_active = false;
     let idle_id = fixture.add(&idle).await;
     let mut top = site.user("top", &hash);
     top.is_superuser = true;
@@ -97,8 +98,8 @@ pub async fn groups_and_permissions_are_the_users<F: Fixture>(fixture: &F) {
     assert!(good(site.users.permissions(&top_id).await).is_empty(), "an inactive superuser");
 }
 
-/// A survey tells every kind of hash that there is in a table this small, and refusals take the work of the costliest
-/// from then on. A store that takes none knows nothing.
+/// A survey tells every kind of hash that there is in a table this small, and refusals take the work
+/// of the costliest from then on. A store that takes none knows nothing.
 pub async fn surveys_tell_every_kind_of_hash<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let costly = encoded(Hasher::BcryptSha256, PASSWORD);

@@ -7,7 +7,7 @@ use super::site::{PASSWORD, Site, current, outdated, usual};
 use crate::suite::{Task, good, together};
 use crate::users::{Credentials, User, UserStore};
 
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 6;
 const TASKS: usize = 8;
 
 type Outcome = Option<User>;

@@ -169,7 +169,7 @@ impl World {
 }
 
 fn keys() -> KeySet {
-    KeySet::new(SigningKey::from_secret(Algorithm::HS256, SECRET.as_bytes()).unwrap())
+    KeySet::new(SigningKey::from_secret(Algorithm::Hs256, SECRET.as_bytes()).unwrap())
 }
 
 fn tokens(settings: Settings, keys: KeySet) -> Tokens {
