@@ -27,16 +27,17 @@ VALUES = [
     '[{ id = "a", secret = "a-secret-of-more-than-32-characters" }]', '[{ id = "a", secret_sha256 = "abc" }]',
     '[{ id = "a", secrets = "a-secret-of-more-than-32-characters" }]',
     '""', '"None"', '" null "', '"true"', '"Off"', '"10"', '" 10 "', '"-1"', '"5m"', '"1h30m"', '"1d 12h"', '"PT5M"', '"7 days, 0:00:00"',
-    '"timedelta(minutes=5)"', '"5 parsecs"', '"nonsense €"', '"a"', '"a,b"', '"[1]"', '"{}"', '"/api/"', '"127.0.0.1:8000"',
+    '"timedelta(minutes=5)"', '"5 parsecs"', '"0"', '"-0"', '"0.0"', '"+1.5"', '"1e3"', '"+5m"', '"500ms"', '"1 hour, 30 minutes"', '"1.5h"', '"2 years"', '"+7"', '"127.0.0.1:+80"', '"5M"', '"1:30:00"',
+    '"nonsense €"', '"a"', '"a,b"', '"[1]"', '"{}"', '"/api/"', '"127.0.0.1:8000"',
     '"unix:/run/s.sock"', '"8000"', '"660"', '"0o600"', '"999"', '"User"', '"stateless"', '"JSON"', '"HS256"', '"hs256"', '"RS256"',
     '"uuid"', '"copy"', '"forwarded"', '"X-FORWARDED-FOR"', '"Lax"', '"cookie"', '"feed"', '"redacted"', '"refuse"', '"never"',
     '"postgres://u@h/d"', '"oracle://h/d"', '"sqlite:////srv/d"', '"argon2"', '"SlidingToken"', '"https://app.example.com"', '"warn"',
 ]  # fmt: skip
-# What is more than a form: the parser looks into strings (and lists of them), the schema doesn't.
+# What is more than a form: the parser looks into strings (numbers in quotes, too, and lists of strings), the schema doesn't.
 OF_A_FORM = ('"', '["', "[]", "{ minutes = 5")
 READ_FURTHER = {
-    "database.url", "gateway.headers", "log.level", "oauth.clients", "password.hashers", "password.max_refusal_work", "password.threads",
-    "server.allowed_origins", "server.bind", "server.body_limit", "server.header_limit", "server.prefix", "server.socket_mode",
+    "database.max_connections", "database.purge_batch", "database.url", "gateway.headers", "log.level", "oauth.clients", "password.hashers", "password.max_refusal_work", "password.threads",
+    "server.allowed_origins", "server.bind", "server.body_limit", "server.header_limit", "server.max_connections", "server.prefix", "server.socket_mode",
     "simple_jwt.audience", "simple_jwt.auth_header_types", "simple_jwt.auth_token_classes",
 }  # fmt: skip
 

@@ -298,6 +298,65 @@ mod tests {
         }
     }
 
+    /// Each name by itself: one that is lost is answered as an unknown one.
+    #[test]
+    fn each_name_is_told_what_to_write() {
+        for (names, told) in [
+            ("JWT_SECRET_KEY JWT_PRIVATE_KEY PRIVATE_KEY SECRET", "write SIGNING_KEY"),
+            ("JWT_PUBLIC_KEY PUBLIC_KEY", "write VERIFYING_KEY"),
+            (
+                "TOKEN_LIFETIME ACCESS_LIFETIME ACCESS_TOKEN_EXPIRE_MINUTES \
+                 ACCESS_TOKEN_EXPIRATION JWT_EXPIRATION_DELTA",
+                "write ACCESS_TOKEN_LIFETIME",
+            ),
+            (
+                "TOKEN_REFRESH_LIFETIME REFRESH_LIFETIME REFRESH_TOKEN_EXPIRE_DAYS \
+                 REFRESH_TOKEN_EXPIRE_MINUTES REFRESH_TOKEN_EXPIRATION \
+                 JWT_REFRESH_EXPIRATION_DELTA",
+                "write REFRESH_TOKEN_LIFETIME",
+            ),
+            ("JWT_AUTH_HEADER_PREFIX AUTH_HEADER_PREFIX TOKEN_PREFIX", "write AUTH_HEADER_TYPES"),
+            (
+                "BLACKLIST_ENABLED TOKEN_BLACKLIST_ENABLED BLACKLIST_TOKEN_CHECKS INSTALLED_APPS",
+                "SIMPLEJWT_TOKEN_BLACKLIST",
+            ),
+            ("CORS_ALLOWED_ORIGIN_REGEXES CORS_ORIGIN_REGEX_WHITELIST", "no patterns here"),
+            ("CORS_ALLOW_ALL_ORIGINS CORS_ORIGIN_ALLOW_ALL", "no page may be allowed unnamed"),
+            (
+                "CORS_ALLOWED_ORIGINS CORS_ORIGIN_WHITELIST CSRF_TRUSTED_ORIGINS",
+                "into allowed_origins in [server]",
+            ),
+            (
+                "CORS_ALLOW_CREDENTIALS CORS_ALLOW_HEADERS CORS_ALLOW_METHODS CORS_EXPOSE_HEADERS \
+                 CORS_PREFLIGHT_MAX_AGE CORS_URLS_REGEX CORS_ALLOW_PRIVATE_NETWORK",
+                "may send credentials and every header",
+            ),
+            ("ALLOWED_HOSTS", "refused for its Host"),
+            ("AUTH_PASSWORD_VALIDATORS", "--no-validate"),
+            ("AUTHENTICATION_BACKENDS LOGIN_FIELD", "SIMPLEJWT_USERS_USERNAME_FIELD"),
+            ("AUTH_USER_MODEL", "SIMPLEJWT_USERS_TABLE"),
+            ("DATABASES", "DATABASE_URL"),
+            ("DEBUG", "SIMPLEJWT_LOG_LEVEL"),
+            ("USE_JWT REST_USE_JWT JWT_TOKEN_LOCATION", "SIMPLEJWT_TRANSPORT"),
+            (
+                "JWT_AUTH_RETURN_EXPIRATION JWT_SERIALIZER JWT_TOKEN_CLAIMS_SERIALIZER",
+                "is [claims]",
+            ),
+            (
+                "REST_AUTH DJOSER REST_FRAMEWORK SIMPLE_JWT ACCOUNT_EMAIL_VERIFICATION",
+                "the content of SIMPLE_JWT",
+            ),
+        ] {
+            for name in names.split(' ') {
+                for spelt in [name.to_owned(), name.to_lowercase()] {
+                    let text = super::instead(&spelt, &json!(null)).unwrap_or_default();
+                    assert!(text.contains(told), "{spelt}: {text:?}");
+                }
+            }
+        }
+        assert_eq!(super::instead("COLOUR", &json!(null)), None);
+    }
+
     #[test]
     fn all_of_a_recipe_is_told_at_once() {
         let recipe = r#"{"AUTH_COOKIE": "access", "AUTH_COOKIE_HTTP_ONLY": true,

@@ -96,12 +96,15 @@ enum Set<S: 'static> {
     Positive(fn(&mut S) -> &mut Duration),
     Count(Range, fn(&mut S, &Value) -> Result<(), String>),
     /// One of a few words.
-    Word(&'static [(&'static str, fn(&mut S))]),
+    Word(Words<S>),
     Text(fn(&mut S) -> &mut String),
     OptionalText(fn(&mut S) -> &mut Option<String>),
     Texts(fn(&mut S) -> &mut Vec<String>),
     Other(Form, fn(&mut S, &Value) -> Result<(), String>),
 }
+
+/// The words that a value may be, each with what it does.
+type Words<S> = &'static [(&'static str, fn(&mut S))];
 
 /// How large a number may be.
 #[derive(Clone, Copy, Debug)]
@@ -306,7 +309,7 @@ pub(super) const fn word<S>(
     env: &'static str,
     shown: Shown,
     doc: &'static str,
-    words: &'static [(&'static str, fn(&mut S))],
+    words: Words<S>,
 ) -> Item<S> {
     item(name, env, shown, doc, Set::Word(words))
 }

@@ -216,6 +216,7 @@ fn duration(least: &str) -> Value {
                  h|hrs?|hours?|d|days?|w|wks?|weeks?";
     let number = "[0-9]+([.,][0-9]+)?";
     let texts = [
+        "\\+?[0-9]+".to_owned(),
         "(-?0|[0-9]+)(\\.[0-9]*)?([eE][+-]?[0-9]+)?".to_owned(),
         "\\+?[Pp][0-9.,WwDdTtHhMmSs]+".to_owned(),
         format!(
@@ -225,10 +226,15 @@ fn duration(least: &str) -> Value {
     ];
     let mut number = json!({ "type": "number" });
     number = with(number, least, 0.into());
+    let pattern = format!("^\\s*({})\\s*$", texts.join("|"));
+    let mut text = json!({ "type": "string", "pattern": pattern });
+    if least == "exclusiveMinimum" {
+        text = with(text, "not", json!({ "pattern": "^\\s*[+-]?0+(\\.0*)?\\s*$" }));
+    }
     let part = json!({ "type": "number" });
     any_of(&[
         number,
-        json!({ "type": "string", "pattern": format!("^\\s*({})\\s*$", texts.join("|")) }),
+        text,
         json!({
             "type": "object",
             "description": "The arguments of Python's timedelta.",

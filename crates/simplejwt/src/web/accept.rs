@@ -100,7 +100,7 @@ impl MediaRange {
         match (self.main.as_str(), self.sub.as_str()) {
             ("*", _) => 0,
             (_, "*") => 1,
-            _ if self.parameters.names().all(|name| name == "q") => 2,
+            _ if !self.parameters.has_more_than_q() => 2,
             _ => 3,
         }
     }

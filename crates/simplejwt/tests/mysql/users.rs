@@ -18,7 +18,6 @@ use simplejwt::users::conformance::{self, IdType};
 use simplejwt::users::password::{Hashers, HashingPool, Parameters, PoolOptions};
 use simplejwt::users::{Credentials, UserStore as _, password_fingerprint};
 
-use crate::support::columns::Tables as _;
 use crate::support::mysql::{NOW, World, hashers, token, users};
 use crate::support::people::People;
 use crate::support::spelling::every_spelling_or_none;

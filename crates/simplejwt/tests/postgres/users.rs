@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
-use crate::support::columns::Tables as _;
 use crate::support::people::People;
 use crate::support::postgres::{Database, execute};
 use crate::support::{columns, hashes, rights, spawn, spelling};

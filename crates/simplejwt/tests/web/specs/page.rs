@@ -49,7 +49,7 @@ fn field(field: &Field) -> Option<String> {
         (Presence::ReadOnly, _) => None,
         (Presence::Required, None) => Some(name),
         (Presence::Required, Some(_)) => Some(format!("{name} or its cookie")),
-        (Presence::Optional, _) => Some(format!("{name}, if need be")),
+        (Presence::Optional, _) => Some(format!("{name} (optional)")),
         _ => panic!("{:?} has no place in the table", field.presence),
     }
 }
