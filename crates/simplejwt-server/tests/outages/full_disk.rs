@@ -45,7 +45,7 @@ fn a_full_disk_is_503_and_loses_nothing_and_passes() {
     assert_eq!(refused, REFUSED, "of {}", spent.len());
     assert!(!spent.is_empty(), "there was a little room");
     // Nobody gets in or out, and whoever is in stays.
-    let body = serde_json::json!({"username": "alice", "password": site::PASSWORD});
+    let body = serde_json::json!({"username": "alice", "password": crate::support::site::PASSWORD});
     assert_unavailable(&site.post(0, "/api/token/", &body));
     let body = serde_json::json!({"refresh": live});
     assert_unavailable(&site.post(0, "/api/token/blacklist/", &body));
