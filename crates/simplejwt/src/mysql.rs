@@ -1,7 +1,7 @@
 //! Tokens in MySQL or MariaDB, in the tables of upstream's `token_blacklist` app.
 //!
 //! [`MysqlDatabase`] is the database, [`MysqlStore`] the tokens in it and
-//! [`MysqlUsers`](crate::mysql::MysqlUsers) the users in it. Either side may have made
+//! [`MysqlUsers`] the users in it. Either side may have made
 //! the tables: Django's `migrate` or [`migrate::apply`].
 //!
 //! Every transaction is READ COMMITTED; the unique keys decide who wins.

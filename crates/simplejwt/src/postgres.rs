@@ -1,7 +1,7 @@
 //! Tokens in PostgreSQL, in the tables of upstream's `token_blacklist` app.
 //!
 //! [`PostgresDatabase`] is the database, [`PostgresStore`] the tokens in it and
-//! [`PostgresUsers`](crate::postgres::PostgresUsers) the users in it. Either side may have
+//! [`PostgresUsers`] the users in it. Either side may have
 //! made the tables: Django's `migrate` or [`migrate::apply`].
 //!
 //! What decides is always a unique key, within one statement where that will do: no outcome

@@ -1,7 +1,7 @@
 //! Tokens in an SQLite file, in the tables of upstream's `token_blacklist` app.
 //!
 //! [`SqliteDatabase`] is the file, [`SqliteStore`] the tokens in it and
-//! [`SqliteUsers`](crate::sqlite::SqliteUsers) the users in it. Either side may have
+//! [`SqliteUsers`] the users in it. Either side may have
 //! made the tables: Django's `migrate` or [`migrate::apply`].
 
 pub mod check;

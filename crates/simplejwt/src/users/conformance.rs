@@ -1,4 +1,4 @@
-//! What every [`UserStore`] has to do, races included: a function for each rule.
+//! What every [`UserStore`](super::UserStore) has to do, races included: a function for each rule.
 //!
 //! The suite makes users in the store under test, and changes and deletes them as another process
 //! would. An application tells it how by a [`Fixture`] and runs [`all`] in a test. What the store
