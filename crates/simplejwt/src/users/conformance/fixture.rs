@@ -56,8 +56,8 @@ pub enum LoginNames {
     /// Those that are equal, character by character.
     #[default]
     Exact,
-    /// Those that the column takes for equal, by its type or its collation: names in another case,
-    /// or with spaces at their end, may log the one user in whose name it is to the column.
+    /// Those that the column takes for equal, by its type or its collation. A name in another case or
+    /// with a space at its end may log in the user whose name it is by those rules.
     ByColumn,
 }
 
@@ -73,8 +73,8 @@ pub enum IdType {
     Text,
 }
 
-/// What a store does beyond logging in and finding users. The default is a store that implements the
-/// two required methods; what is declared to be missing has to be.
+/// What a store does beyond logging in and finding users. The default is a store with the two required
+/// methods. A store that does what it doesn't declare breaks a rule, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Abilities {
     /// Which login names are the same.

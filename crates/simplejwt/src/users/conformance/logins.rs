@@ -179,8 +179,8 @@ pub async fn a_password_that_cant_be_compared_is_not_wrong<F: Fixture>(fixture: 
     assert!(good(site.users.authenticate(&credentials).await).is_some());
 }
 
-/// Another spelling of a login name is nobody's, or the one user's whose name it is to the column.
-/// Names that the column tells apart are different users'.
+/// A login name in another spelling is unknown, or the column's rules say that it is this user's. Names
+/// that the column tells apart belong to different users.
 pub async fn login_names_are_compared_by_the_columns_rules<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let ann = site.add("Ann", &current(PASSWORD)).await;

@@ -62,8 +62,7 @@ async fn overtaken<F: Fixture>(
 }
 
 /// Somebody else changes the password between a login's look at the row and its rehash: the new
-/// password stays, and whoever rewrites hashes finds out that the old one counts for nothing any
-/// more.
+/// password stays, and a store that rewrites hashes refuses the old one.
 pub async fn a_late_rehash_leaves_another_password_alone<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, usual()).await;
     let mut ann = site.user("ann", &outdated(PASSWORD));
