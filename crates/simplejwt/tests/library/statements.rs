@@ -7,13 +7,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that ask what there is, or make it, and those that ask a server how it stands.
-const OTHERS: [&str; 6] =
-    ["schema.rs", "migrate.rs", "check.rs", "takeover.rs", "pooler.rs", "servers.rs"];
+const OTHERS: [&str; 7] = [
+    "schema.rs",
+    "migrate.rs",
+    "check.rs",
+    "takeover.rs",
+    "pooler.rs",
+    "servers.rs",
+    "may_migrate.rs",
+];
 /// What asks the catalogue, or is a part of statements that are made when they are run.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "AFTER",
     "BYTES",
     "FOREIGN_KEYS",
+    "KEYS",
     "THERE",
     "MICROS",
     "GIVEN",
