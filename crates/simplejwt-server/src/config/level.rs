@@ -64,6 +64,7 @@ const MODULES: &[&str] = &[
     "sql",
     "sqlite",
     "store",
+    "suite",
     "supervisor",
     "telemetry",
     "tls",
