@@ -324,7 +324,7 @@ mod tests {
             ("CORS_ALLOW_ALL_ORIGINS CORS_ORIGIN_ALLOW_ALL", "no page may be allowed unnamed"),
             (
                 "CORS_ALLOWED_ORIGINS CORS_ORIGIN_WHITELIST CSRF_TRUSTED_ORIGINS",
-                "into allowed_origins in [server]",
+                "list them in allowed_origins in [server]",
             ),
             (
                 "CORS_ALLOW_CREDENTIALS CORS_ALLOW_HEADERS CORS_ALLOW_METHODS CORS_EXPOSE_HEADERS \

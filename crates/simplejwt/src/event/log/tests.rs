@@ -65,8 +65,7 @@ fn line(event: &Event, target: Target) -> String {
     let client = Client::new(Some("192.0.2.7"), Some("curl"));
     let record = EventRecord::new(event.clone(), AT, Actor::User, &client);
     tracing::subscriber::with_default(lines.clone(), || log(&EventRecord { target, ..record }));
-    let line = lines.0.lock().unwrap().clone();
-    line
+    std::mem::take(&mut *lines.0.lock().unwrap())
 }
 
 fn refused_alone(reason: TokenRefusal) -> Event {
