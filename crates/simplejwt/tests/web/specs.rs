@@ -125,7 +125,7 @@ async fn each_required_field_is_missed_in_turn_and_no_other() {
                     let fields: Vec<_> =
                         fields.keys().filter(|name| !is_credential(name)).collect();
                     let pairs: Vec<_> = fields.iter().map(|name| (name.as_str(), "x")).collect();
-                    Ask::of(endpoint).from_client(&pairs)
+                    Ask::of(endpoint).by_client(&pairs)
                 }
                 _ => Ask::of(endpoint).json(&Value::Object(fields)),
             };
@@ -219,11 +219,10 @@ async fn credentials_are_asked_for_where_the_spec_says_so() {
     let world = World::new(|_| ());
     for (endpoint, operation) in operations() {
         let bare = world.ask(endpoint, Ask::of(endpoint)).await;
-        let is_asked = match operation.credentials {
-            Credentials::AccessToken | Credentials::AccessTokenOrField => true,
-            Credentials::Client => true,
-            _ => false,
-        };
+        let is_asked = matches!(
+            operation.credentials,
+            Credentials::AccessToken | Credentials::AccessTokenOrField | Credentials::Client
+        );
         let of_client = matches!(operation.credentials, Credentials::Client);
         let bare = match of_client {
             true => world.ask(endpoint, Ask::of(endpoint).form(&[("token", "x")])).await,
@@ -232,7 +231,7 @@ async fn credentials_are_asked_for_where_the_spec_says_so() {
         assert_eq!(bare.status == 401, is_asked, "{endpoint:?}: {bare:?}");
         let (_, access) = world.log_in("alice").await;
         let ask = match of_client {
-            true => Ask::of(endpoint).from_client(&[("token", "x")]),
+            true => Ask::of(endpoint).by_client(&[("token", "x")]),
             false => Ask::of(endpoint).bearer(&access),
         };
         let seen = world.ask(endpoint, ask).await;

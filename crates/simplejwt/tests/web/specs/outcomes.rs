@@ -247,16 +247,16 @@ async fn oauth() -> Vec<Seen> {
         let world = World::new(|_| ());
         let (refresh, access) = world.log_in("alice").await;
         for token in [refresh.as_str(), &access, "x"] {
-            let ask = Ask::of(endpoint).from_client(&[("token", token)]);
+            let ask = Ask::of(endpoint).by_client(&[("token", token)]);
             seen.push(world.ask(endpoint, ask).await);
         }
-        seen.push(world.ask(endpoint, Ask::of(endpoint).from_client(&[])).await);
+        seen.push(world.ask(endpoint, Ask::of(endpoint).by_client(&[])).await);
         seen.push(world.ask(endpoint, Ask::of(endpoint).form(&[("token", "x")])).await);
         seen.push(world.ask(endpoint, Ask::new(endpoint, "GET")).await);
         seen.push(world.ask(endpoint, Ask::of(endpoint).unread(ReadError::TooLarge)).await);
         let (refresh, _) = world.log_in("alice").await;
         world.people.fail(StoreErrorKind::Unavailable);
-        let ask = Ask::of(endpoint).from_client(&[("token", &refresh)]);
+        let ask = Ask::of(endpoint).by_client(&[("token", &refresh)]);
         seen.push(world.ask(endpoint, ask).await);
     }
     seen

@@ -222,7 +222,7 @@ impl Ask {
     }
 
     /// As a form, from the client that is known.
-    pub(crate) fn from_client(self, fields: &[(&str, &str)]) -> Self {
+    pub(crate) fn by_client(self, fields: &[(&str, &str)]) -> Self {
         let credentials = format!("billing:{CLIENT_SECRET}");
         let credentials = base64_simd::STANDARD.encode_to_string(credentials);
         self.header("authorization", &format!("Basic {credentials}")).form(fields)
