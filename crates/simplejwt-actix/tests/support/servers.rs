@@ -153,11 +153,7 @@ pub(crate) fn actix(auth: Auth) -> SocketAddr {
                     .default_service(web::to(not_found))
                     .wrap(AllowedOrigins::new(auth.settings()))
             };
-            let server = HttpServer::new(app)
-                .workers(1)
-                .disable_signals()
-                // Bodies that nobody reads are waited for by so much.
-                .client_disconnect_timeout(Duration::from_millis(200));
+            let server = HttpServer::new(app).workers(1).disable_signals();
             server.listen(listener).unwrap().run().await.unwrap();
         });
     });

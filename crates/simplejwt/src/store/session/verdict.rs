@@ -64,7 +64,7 @@ pub enum Found {
     InSession(TokenState),
 }
 
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
 impl Found {
     /// The same of a token that has joined its session by this call.
     pub(crate) fn just_joined(mut self) -> Self {
