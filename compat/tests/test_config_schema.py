@@ -16,8 +16,12 @@ import pytest
 from blocks import all_blocks
 from servers import binary
 
-# Those of the crates are for Cargo.toml.
-BLOCKS = [block for block in all_blocks() if block.language == "toml" and not block.page.startswith("crates/")]
+# Those of the crates, and those with dependencies, are for Cargo.toml.
+BLOCKS = [
+    block
+    for block in all_blocks()
+    if block.language == "toml" and not block.page.startswith("crates/") and not block.text.startswith("[dependencies]")
+]
 
 # Of every type TOML has but dates, as it is written.
 VALUES = [
