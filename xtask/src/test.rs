@@ -2,7 +2,6 @@
 
 use anyhow::{Result, bail};
 
-use crate::beside::Beside;
 use crate::browser;
 use crate::process::{cargo, command, watch};
 use crate::programs;
@@ -18,8 +17,8 @@ const CARGO_RUNS: &[&[&str]] = &[
     &["test", "--no-fail-fast", "-p", "simplejwt", "--no-default-features"],
 ];
 
-/// Beside cargo's tests, and two files at a time: each waits for its servers more than it computes. A
-/// file's tests share what they started.
+/// Two files at a time: each waits for its servers more than it computes. A file's tests share what they
+/// started. Not beside cargo's tests: too many wait for an answer in time.
 const PYTEST: &[&str] =
     &["-m", "pytest", "--color=no", "--numprocesses=2", "--dist=loadfile", "compat"];
 
@@ -38,19 +37,6 @@ pub(crate) fn run() -> Result<()> {
     let variables = databases.variables()?;
     let mut tally = Tally::default();
     let mut broken = Vec::new();
-    let compat = match server {
-        Ok(server) => {
-            let mut pytest = command(python, PYTEST);
-            pytest.env("SIMPLEJWT_BIN", server).env_remove("PYTEST_ADDOPTS");
-            pytest.env("COMPAT_DJANGO42", django_4_2);
-            pytest.envs(variables.iter().cloned());
-            Some(Beside::start("compat", pytest)?)
-        }
-        Err(error) => {
-            broken.push(format!("the server can't be built: {error:#}"));
-            None
-        }
-    };
     for arguments in CARGO_RUNS {
         let mut tests = cargo(arguments);
         tests.envs(variables.iter().cloned());
@@ -58,12 +44,17 @@ pub(crate) fn run() -> Result<()> {
             broken.push(format!("cargo {}", arguments.join(" ")));
         }
     }
-    if let Some(compat) = compat {
-        let (succeeded, said) = compat.end()?;
-        said.lines().for_each(|line| tally.pytest_line(line));
-        if !succeeded {
-            broken.push("python -m pytest compat".into());
+    match server {
+        Ok(server) => {
+            let mut pytest = command(python, PYTEST);
+            pytest.env("SIMPLEJWT_BIN", server).env_remove("PYTEST_ADDOPTS");
+            pytest.env("COMPAT_DJANGO42", django_4_2);
+            pytest.envs(variables.iter().cloned());
+            if !watch(pytest, |line| tally.pytest_line(line))? {
+                broken.push("python -m pytest compat".into());
+            }
         }
+        Err(error) => broken.push(format!("the server can't be built: {error:#}")),
     }
 
     drop(databases);
