@@ -18,7 +18,7 @@ const CARGO_RUNS: &[&[&str]] = &[
 ];
 
 /// Two files at a time: each waits for its servers more than it computes. A file's tests share what they
-/// started. Not beside cargo's tests: too many wait for an answer in time.
+/// started. Not beside cargo's tests, whose servers would take a port that was just found free.
 const PYTEST: &[&str] =
     &["-m", "pytest", "--color=no", "--numprocesses=2", "--dist=loadfile", "compat"];
 
