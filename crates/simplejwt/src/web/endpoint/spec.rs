@@ -20,8 +20,8 @@ pub(super) use common::{
 ///
 /// let spec = Endpoint::TokenRefresh.spec();
 /// assert_eq!((spec.path, spec.allow().as_deref()), ("refresh/", Some("POST, OPTIONS")));
-/// let fields = spec.operations[0].fields.iter();
-/// let names: Vec<_> = fields.map(|field| field.name(&RouterOptions::default())).collect();
+/// let (fields, options) = (spec.operations[0].fields.iter(), RouterOptions::default());
+/// let names: Vec<_> = fields.map(|field| field.name(&options)).collect();
 /// assert_eq!(names, ["refresh", "access"]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
