@@ -5,13 +5,15 @@ use std::borrow::Cow;
 
 use super::form::percent_decoded;
 
-/// The parameters that anything is done with. Of the others nothing is kept: there may be a great many.
+/// The parameters that anything is done with, sorted. Of the others nothing is kept: there may be a
+/// great many.
 const KNOWN: [&str; 6] = ["boundary", "charset", "filename", "indent", "name", "q"];
 
 /// The value in front of the first semicolon in lower case, and the parameters behind it.
 pub(crate) struct Parameters {
     pub(crate) value: String,
-    parameters: Vec<(String, String)>,
+    /// In the order of [`KNOWN`].
+    found: [Option<String>; KNOWN.len()],
     has_more_than_q: bool,
 }
 
@@ -19,38 +21,34 @@ impl Parameters {
     /// A semicolon between quotes separates nothing; a quote behind a backslash is none. What has
     /// no equals sign is a parameter without a value.
     pub(crate) fn parse(text: &str) -> Self {
-        let (mut in_quotes, mut before) = (false, ' ');
-        let mut parts = text.split(|c| {
-            in_quotes ^= c == '"' && before != '\\';
-            before = c;
-            c == ';' && !in_quotes
-        });
+        let mut parts = Parts { rest: Some(text) };
         let value = parts.next().unwrap_or_default().trim().to_lowercase();
-        let mut parameters: Vec<_> = parts
-            .filter_map(|part| {
-                let (name, value) = part.split_once('=').unwrap_or((part, ""));
-                let name = lower(name.trim());
-                (!name.is_empty()).then(|| (name, unquoted(value.trim())))
-            })
-            .collect();
-        if parameters.iter().any(|(name, _)| name.contains('*')) {
-            parameters = joined(parameters);
+        let mut plain: [Option<&str>; KNOWN.len()] = [None; KNOWN.len()];
+        let (mut last, mut pieces, mut has_more_than_q) = (None, Pieces::default(), false);
+        for part in parts {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let name = name.trim();
+            let known = match name.split_once('*') {
+                _ if name.is_empty() => continue,
+                Some((base, rest)) => pieces.add(base, rest, value),
+                None => {
+                    last = position(name);
+                    if let Some(place) = last.and_then(|known| plain.get_mut(known)) {
+                        *place = Some(value);
+                    }
+                    last
+                }
+            };
+            has_more_than_q |= known.and_then(|known| KNOWN.get(known)) != Some(&"q");
         }
-        Self {
-            value,
-            has_more_than_q: parameters.iter().any(|(name, _)| name != "q"),
-            parameters: parameters
-                .into_iter()
-                .filter(|(name, _)| is_known(name))
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
-                .collect(),
-        }
+        let mut found = plain.map(|value| Some(unquoted(value?.trim()).into_owned()));
+        pieces.join(last, &mut found);
+        Self { value, found, has_more_than_q }
     }
 
     /// The last parameter of this name, which is one of [`KNOWN`].
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.parameters.iter().rev().find(|(other, _)| other == name);
-        found.map(|(_, value)| value.as_str())
+        self.found.get(position(name)?)?.as_deref()
     }
 
     /// Whether there is any but `q`.
@@ -59,17 +57,35 @@ impl Parameters {
     }
 }
 
-/// Name and value.
-type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
-
-fn is_known(name: &str) -> bool {
-    KNOWN.contains(&name)
+/// Where a name stands in [`KNOWN`]. No letter outside ASCII has one of theirs as its small one.
+fn position(name: &str) -> Option<usize> {
+    KNOWN.iter().position(|known| known.eq_ignore_ascii_case(name))
 }
 
-fn lower(text: &str) -> Cow<'_, str> {
-    match text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        true => Cow::Borrowed(text),
-        false => Cow::Owned(text.to_lowercase()),
+/// What semicolons separate.
+struct Parts<'a> {
+    rest: Option<&'a str>,
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.rest?;
+        let bytes = text.as_bytes();
+        let mut in_quotes = false;
+        let end = memchr::memchr2_iter(b';', b'"', bytes).find(|&at| {
+            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+            let is_quote = bytes.get(at) == Some(&b'"');
+            in_quotes ^= is_quote && before != Some(&b'\\');
+            !is_quote && !in_quotes
+        });
+        let (part, behind) = match end.and_then(|end| text.split_at_checked(end)) {
+            Some((part, behind)) => (part, behind.get(1..)),
+            None => (text, None),
+        };
+        self.rest = behind;
+        Some(part)
     }
 }
 
@@ -84,39 +100,73 @@ fn unquoted(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// Parameters with `*` in their name (RFC 2231): encoded ones are decoded, and the pieces of one
-/// put together; they come behind the others.
-fn joined<'a>(parameters: Vec<Parameter<'a>>) -> Vec<Parameter<'a>> {
-    let (mut plain, mut pieces): (Vec<Parameter<'a>>, Vec<_>) = (Vec::new(), Vec::new());
-    for (name, value) in parameters {
-        let Some((base, rest)) = name.split_once('*') else {
-            plain.push((name, value));
-            continue;
-        };
-        let is_encoded = rest.is_empty() || rest.ends_with('*');
-        let number: u32 = rest.trim_end_matches('*').parse().unwrap_or(0);
-        let value = match value.splitn(3, '\'').nth(2) {
-            _ if !is_known(base) => Cow::Borrowed(""),
-            Some(text) if is_encoded => percent_decoded(text).into(),
-            None if is_encoded => percent_decoded(&value).into(),
-            _ => value,
-        };
-        let base = match &name {
-            Cow::Borrowed(name) => Cow::Borrowed(name.get(..base.len()).unwrap_or_default()),
-            Cow::Owned(_) => Cow::Owned(base.to_owned()),
-        };
-        pieces.push((base, number, value));
-    }
-    pieces.sort_by(|(a, m, _), (b, n, _)| (a, m).cmp(&(b, n)));
-    for (name, number, value) in pieces {
-        match plain.last_mut() {
-            Some((last, joined)) if number > 0 && *last == name => {
-                joined.to_mut().push_str(&value);
+/// Parameters with `*` in their name (RFC 2231), in which a value may be cut into numbered pieces.
+#[derive(Default)]
+struct Pieces<'a> {
+    known: Vec<Piece<'a>>,
+    /// The first of the other names in alphabetical order.
+    first_unknown: Option<&'a str>,
+}
+
+struct Piece<'a> {
+    /// The position in [`KNOWN`].
+    name: usize,
+    number: u32,
+    is_encoded: bool,
+    value: &'a str,
+}
+
+impl<'a> Pieces<'a> {
+    /// Takes one, and returns the position of its name.
+    fn add(&mut self, base: &'a str, rest: &str, value: &'a str) -> Option<usize> {
+        let name = position(base);
+        match name {
+            Some(name) => {
+                let is_encoded = rest.is_empty() || rest.ends_with('*');
+                let number = rest.trim_end_matches('*').parse().unwrap_or(0);
+                self.known.push(Piece { name, number, is_encoded, value });
             }
-            _ => plain.push((name, value)),
+            None if self.first_unknown.is_none_or(|first| small(base).lt(small(first))) => {
+                self.first_unknown = Some(base);
+            }
+            None => {}
+        }
+        name
+    }
+
+    /// Puts those of a name together, behind the parameters without `*`. A piece with a number
+    /// continues what stands before it, if that has the same name: `last` is the last parameter's.
+    fn join(mut self, last: Option<usize>, found: &mut [Option<String>; KNOWN.len()]) {
+        self.known.sort_by_key(|piece| (piece.name, piece.number));
+        let first = self.known.first().and_then(|piece| KNOWN.get(piece.name));
+        let stands_between = |first| self.first_unknown.is_some_and(|u| small(u).lt(small(first)));
+        let mut last = last.filter(|_| !first.is_some_and(|first| stands_between(first)));
+        for piece in self.known {
+            let Some(place) = found.get_mut(piece.name) else { continue };
+            match place {
+                Some(whole) if piece.number > 0 && last == Some(piece.name) => {
+                    whole.push_str(&piece.decoded());
+                }
+                _ => *place = Some(piece.decoded().into_owned()),
+            }
+            last = Some(piece.name);
         }
     }
-    plain
+}
+
+impl<'a> Piece<'a> {
+    fn decoded(&self) -> Cow<'a, str> {
+        let value = unquoted(self.value.trim());
+        match value.splitn(3, '\'').nth(2) {
+            Some(text) if self.is_encoded => percent_decoded(text).into(),
+            None if self.is_encoded => percent_decoded(&value).into(),
+            _ => value,
+        }
+    }
+}
+
+fn small(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]
@@ -145,6 +195,12 @@ mod tests {
             ("x; name*0=b; name*1=c", "x", "name", Some("bc")),
             ("x; name=a; name*1=c", "x", "name", Some("ac")),
             ("x; name=a; b*1=d; name*1=c", "x", "name", Some("c")),
+            ("x; name=a; Z*1=d; name*1=c", "x", "name", Some("ac")),
+            ("x; name=a; B*1=d; Z*1=d; name*1=c", "x", "name", Some("c")),
+            ("x; name=a; z=d; name*1=c", "x", "name", Some("c")),
+            ("x; name=a; charset*1=d; name*1=c", "x", "name", Some("c")),
+            ("x; name*0=a; name*0=b; name*2=d; name*1=c", "x", "name", Some("bcd")),
+            ("x; name*=a'b; name*1*=%62'c'd", "x", "name", Some("a'bd")),
             (";name=b", "", "name", Some("b")),
         ] {
             let parsed = Parameters::parse(text);
@@ -160,7 +216,7 @@ mod tests {
         for text in ["x; q=1; a", "x; a*1*=b", "x; q=1; name=b"] {
             assert!(Parameters::parse(text).has_more_than_q(), "{text}");
         }
-        assert!(Parameters::parse(&"; a=b".repeat(1000)).parameters.is_empty());
+        assert!(Parameters::parse(&"; a=b".repeat(1000)).found.iter().all(Option::is_none));
     }
 
     proptest! {
