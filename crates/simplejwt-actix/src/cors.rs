@@ -1,4 +1,4 @@
-//! Single-page applications that are served from another origin (the Fetch standard's CORS).
+//! CORS (the Fetch standard), for single-page applications that are served from another origin.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -15,9 +15,9 @@ use simplejwt::web::cors::AllowedOriginsLayer;
 
 use crate::convert;
 
-/// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers and send
-/// credentials, refusals too. The token endpoints have it already; this is for an application's
-/// own routes, and for what no route takes.
+/// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers, refusals included,
+/// and send credentials. The token endpoints already have this middleware; add it for an
+/// application's own routes, and for requests that match no route.
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -34,17 +34,17 @@ use crate::convert;
 pub struct AllowedOrigins(Arc<AllowedOriginsLayer>);
 
 impl AllowedOrigins {
-    /// For the origins that these settings allow.
+    /// Creates a middleware for the origins that these settings allow.
     pub fn new(settings: &Settings) -> Self {
         Self(Arc::new(AllowedOriginsLayer::new(settings)))
     }
 
-    /// The same, if any are allowed.
+    /// As [`new`](Self::new); `None` if no origins are allowed.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
         (!settings.allowed_origins.is_empty()).then(|| Self::new(settings))
     }
 
-    /// The same, unless a middleware further out sees to the answer to this request.
+    /// Returns the middleware, unless an outer one handles the answer to this request.
     pub(crate) fn unless_seen_to(cors: Option<&Self>, request: &HttpRequest) -> Option<Self> {
         cors.filter(|_| !request.extensions().contains::<SeenTo>()).cloned()
     }
@@ -58,7 +58,7 @@ impl AllowedOrigins {
     }
 }
 
-/// That a middleware further out sees to the answer.
+/// Marks an answer as handled by an outer middleware.
 struct SeenTo;
 
 impl<S, B> Transform<S, ServiceRequest> for AllowedOrigins
@@ -77,7 +77,7 @@ where
     }
 }
 
-/// The service that [`AllowedOrigins`] makes.
+/// The service that [`AllowedOrigins`] creates.
 #[derive(Debug)]
 pub struct AllowedOriginsService<S> {
     inner: Rc<S>,

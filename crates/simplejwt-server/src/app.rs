@@ -6,7 +6,7 @@ mod proxy;
 
 use std::sync::Arc;
 
-use simplejwt::settings::Revocation;
+use simplejwt::settings::RevocationMode;
 use simplejwt::sql::manage::ManageUsers;
 use simplejwt::users::password::HashingPool;
 use simplejwt::web::axum::{PlainPathsLayer, RouterOptions, not_found, router_with};
@@ -143,7 +143,7 @@ impl App {
                 );
             }
         }
-        if config.settings.sessions.revocation == Revocation::Feed {
+        if config.settings.sessions.revocation == RevocationMode::Feed {
             // A process that has just started knows what was revoked before it answers.
             match supervisor::caught(self.auth.poll_revocations()).await {
                 Ok(Ok(())) => {}

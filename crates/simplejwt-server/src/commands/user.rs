@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use simplejwt::event::UserChange;
-use simplejwt::settings::Revocation;
+use simplejwt::settings::RevocationMode;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
 use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Auth, Clock as _, Error, SystemClock, User, UserId};
@@ -65,8 +65,8 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
         cli::User::Disable { name } => {
             let ended = block_on(users.disable(&name))?;
             let access = match loaded.config.settings.sessions.revocation {
-                Revocation::Stateless => "access tokens live until they expire",
-                Revocation::Feed | Revocation::Strict => "access tokens are refused",
+                RevocationMode::Stateless => "access tokens live until they expire",
+                RevocationMode::Feed | RevocationMode::Strict => "access tokens are refused",
             };
             format!("disabled {name}: no login, no refresh; {access}{}\n", told(ended))
         }

@@ -1,7 +1,7 @@
 //! `[sessions]`: sessions, reuse detection and revocation.
 
 use simplejwt::settings::value::count;
-use simplejwt::settings::{AtLimit, FeedLost, Revocation, SessionSettings, TokenAtRest};
+use simplejwt::settings::{AtLimit, FeedLost, RevocationMode, SessionSettings, TokenAtRest};
 
 use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
@@ -90,9 +90,9 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
              \"feed\" refuses them within a second without asking the database, \"strict\" asks it \
              with each request. The latter two need session_claim.",
             &[
-                ("stateless", |s| s.revocation = Revocation::Stateless),
-                ("feed", |s| s.revocation = Revocation::Feed),
-                ("strict", |s| s.revocation = Revocation::Strict),
+                ("stateless", |s| s.revocation = RevocationMode::Stateless),
+                ("feed", |s| s.revocation = RevocationMode::Feed),
+                ("strict", |s| s.revocation = RevocationMode::Strict),
             ],
         ),
         word(
@@ -142,7 +142,7 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
         },
         Idle {
             names: &["feed_lost", "feed_max_age", "feed_max_entries"],
-            when: |s| s.revocation != Revocation::Feed,
+            when: |s| s.revocation != RevocationMode::Feed,
             why: "there is no feed: write revocation = \"feed\"",
         },
     ],

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::event::Target;
 use crate::keys::{JwsError, RemoteKeys};
-use crate::settings::Revocation;
+use crate::settings::RevocationMode;
 use crate::token::{Token, TokenType};
 
 impl Auth {
@@ -46,7 +46,7 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Token<T>, Error> {
         let token = self.tokens.accept(self.decode_claims(token, now).await?)?;
-        if self.settings().sessions.revocation != Revocation::Stateless
+        if self.settings().sessions.revocation != RevocationMode::Stateless
             && self.is_revoked(&token).await?
         {
             return Err(TokenError::Blacklisted.into());

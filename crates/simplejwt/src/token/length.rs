@@ -1,4 +1,4 @@
-//! Tokens that are long: nothing takes one of more than 16 KiB, and cookies and proxies less.
+//! Long tokens: this library accepts at most 16 KiB, and cookies and proxies accept less.
 
 use std::sync::atomic::Ordering;
 
@@ -8,9 +8,9 @@ use crate::error::Error;
 use crate::keys::MAX_TOKEN_BYTES;
 use crate::users::UserId;
 
-/// Tokens of this length are told of in the log: half of what is taken anywhere, 8 KiB.
+/// The length from which tokens are logged: 8 KiB, half of the maximum.
 const LONG: usize = MAX_TOKEN_BYTES / 2;
-/// How often that is, in seconds: once an hour.
+/// The minimum time between two such log lines, in seconds.
 const TELLING: i64 = 60 * 60;
 
 impl Tokens {
@@ -26,7 +26,7 @@ impl Tokens {
         }
     }
 
-    /// Says in the log that a token is long, if it is and that wasn't said lately.
+    /// Logs that a token is long, at most once an hour.
     pub(super) fn tell_of_length<T: TokenType>(&self, token: &Token<T>, bytes: usize) {
         if bytes < LONG {
             return;
@@ -56,7 +56,7 @@ impl Tokens {
     }
 }
 
-/// The claim whose value is the longest, and how long that is.
+/// Returns the claim with the longest value, and the length of that value.
 fn largest(claims: &Claims) -> (&str, usize) {
     let length = |(name, value): (_, &str)| (name, value.len());
     claims.iter().map(length).max_by_key(|(_, bytes)| *bytes).unwrap_or_default()

@@ -9,7 +9,7 @@ use crate::keys::KeyError;
 use crate::keys::{KeySet, SigningKey};
 use crate::{Access, Auth, ManualClock, Settings, TokenError, Tokens};
 
-/// What a source does when it is asked.
+/// The reaction of a source to a fetch.
 #[derive(Clone, Debug, Default)]
 enum Does {
     #[default]
@@ -18,7 +18,7 @@ enum Does {
     Give(String),
 }
 
-/// Answers with what it holds, and counts how often it is asked.
+/// Answers with its contents, and counts the fetches.
 #[derive(Clone, Debug, Default)]
 struct Shelf(Arc<(Mutex<Does>, AtomicUsize)>);
 
@@ -121,14 +121,14 @@ fn cant_tell(result: Result<crate::Token<Access>, FlowError>) -> bool {
     matches!(result, Err(FlowError::KeysUnavailable))
 }
 
-/// Whether a token of `key` is taken with this set.
+/// `true` if a token of `key` is accepted with this set.
 async fn takes(key: &SigningKey, keys: &[Value]) -> bool {
     let (clock, shelf) = (clock(), Shelf::default());
     shelf.put(keys);
     auth(key.algorithm(), shelf, &clock).authenticate(&token_of(key, &clock)).await.is_ok()
 }
 
-/// Keys that can't be used, or not by a token of `good`.
+/// Keys that can't be used at all, or not by a token of `good`.
 fn odd_ones(good: &Value) -> Vec<(&'static str, Value)> {
     let n = bytes(good, "n");
     let p256 = jwk(&es256("odd"));
@@ -181,7 +181,7 @@ fn odd_ones(good: &Value) -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// DIFFERENCE: PyJWT takes private keys, and looks at no `key_ops`.
+/// DIFFERENCE: PyJWT accepts private keys, and ignores `key_ops`.
 #[tokio::test]
 async fn a_key_that_cant_be_used_is_left_out_alone() {
     let signing = rsa("good");
@@ -247,7 +247,7 @@ async fn numbers_are_read_in_every_spelling_that_has_one_meaning() {
     ] {
         assert!(takes(&signing, &[odd]).await, "{what}");
     }
-    // One key in 128 has a coordinate that begins with a zero; writers that lose it are real.
+    // One key in 128 has a coordinate that begins with a zero, and some writers drop it.
     let mut shortened = 0;
     for _ in 0..2000 {
         let pem = SigningKey::generate(Algorithm::Es256).unwrap();
@@ -350,7 +350,7 @@ async fn a_key_that_couldnt_be_looked_for_is_not_said_to_be_unknown() {
         for _ in 0..3 {
             assert!(cant_tell(auth.authenticate(&new).await), "{does:?}");
             auth.authenticate(&old).await.unwrap();
-            // What needs no other key is known as before.
+            // A token that needs no new key is judged as before.
             assert!(refused(auth.authenticate(&bad(&old)).await));
             assert!(refused(auth.authenticate("a.b.c").await));
             assert!(refused(auth.authenticate(&token_of(&es256("b"), &clock)).await));
@@ -405,7 +405,7 @@ async fn a_set_without_a_usable_key_leaves_the_earlier_ones_and_says_why() {
     assert_eq!((fetched.usable, fetched.unused[0].position), (1, 2));
 }
 
-/// Answers when it is told to.
+/// Answers when told to.
 #[derive(Clone, Debug, Default)]
 struct Slow(Arc<(AtomicBool, AtomicUsize, tokio::sync::Notify)>);
 
@@ -439,7 +439,8 @@ async fn who_misses_a_key_waits_for_the_fetch_that_is_on_its_way() {
     let others = [ask(), ask(), ask()];
     settle().await;
     assert!(others.iter().all(|other| !other.is_finished()));
-    // A client that goes away leaves nobody waiting for ever, and doesn't count as an answer.
+    // A client that goes away doesn't leave others waiting for ever, and doesn't count as an
+    // answer.
     first.abort();
     settle().await;
     for other in others {

@@ -1,4 +1,4 @@
-//! `introspect/`, which upstream has no view for: what a token is worth (RFC 7662).
+//! `introspect/`, which has no upstream view: returns the state of a token (RFC 7662).
 
 use http::StatusCode;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -62,15 +62,15 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     })
 }
 
-/// The answer for a token that is good (RFC 7662 section 2.2).
+/// The answer for a valid token (RFC 7662 section 2.2).
 struct Active<'a> {
     found: &'a Introspected,
     settings: &'a Settings,
 }
 
-/// Claims that carry over as they are. Their form was seen to when the token was verified.
+/// Claims that are copied unchanged. Their form was checked when the token was verified.
 const REGISTERED: [&str; 5] = ["exp", "iat", "nbf", "aud", "iss"];
-/// Texts that carry over under their own name.
+/// Texts that are copied under the same name.
 const TEXTS: [&str; 2] = ["client_id", SESSION_CLAIM];
 
 impl Serialize for Active<'_> {
@@ -111,7 +111,7 @@ impl Serialize for Active<'_> {
     }
 }
 
-/// `scope` as OAuth has it, with spaces between; a list is joined.
+/// Returns `scope` as OAuth defines it, separated by spaces; a list is joined.
 fn scope(claims: &Claims) -> Option<String> {
     match claims.str("scope") {
         Some(scope) => Some(scope.into_owned()),

@@ -1,4 +1,4 @@
-//! `logout/`, which upstream has no view for: ends what the presented tokens name.
+//! `logout/`, which has no upstream view: ends the sessions of the presented tokens.
 
 use http::StatusCode;
 
@@ -70,11 +70,11 @@ pub(super) const SPEC: Spec = Spec {
     }],
 };
 
-/// By access tokens and refresh tokens, from wherever they are presented. Each that is good proves
-/// whose session it means, and that one is ended; those beside it that are no good change nothing.
-/// What ended nothing is no success.
+/// Logs out by access tokens and refresh tokens, wherever they are presented. Each valid token
+/// identifies its session, which is ended; invalid ones among them change nothing. If nothing was
+/// ended, the request fails.
 ///
-/// With cookies, both are removed if the session that asks is among the ended ones.
+/// With cookies, both are removed if the current session is among those ended.
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let (auth, options, parts) = (call.auth, call.options, call.parts);
     let asked = Asked::of(call)?;
@@ -82,11 +82,11 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let removes = by_cookie && asked.user.is_none() && asked.scope != Scope::Others;
     let presented = Presented::of(call, asked.refresh.clone()).await?;
     let ended = match end_asked(call, &asked, &presented).await {
-        // The blacklist is what there is without sessions.
+        // Without sessions there is only the blacklist.
         Err(Refusal::Flow(Error::SessionsDisabled)) if removes => {
             blacklist_each(auth, presented).await.map_err(Refusal::Flow)
         }
-        // What the tokens are refused for.
+        // The reason why the tokens are refused.
         Ok(None) => Err(presented.refusal.into()),
         Ok(Some(ended)) => Ok(ended),
         Err(refusal) => Err(refusal),
@@ -103,7 +103,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
             if removes && crate::web::status(&error) == StatusCode::UNAUTHORIZED =>
         {
             let headers = match RefreshCookies::of(auth, options, parts).all.is_empty() {
-                // Nothing is left that a refresh could go on with.
+                // Nothing is left for a refresh to continue.
                 true => cookies::remove(auth, options, parts),
                 false => cookies::remove_dead(auth, options, parts).await,
             };
@@ -113,7 +113,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     }
 }
 
-/// What a request asks to be logged out of.
+/// The scope of a requested logout.
 struct Asked {
     scope: Scope,
     refresh: Option<String>,
@@ -132,11 +132,11 @@ impl Asked {
 
 /// The tokens of a request.
 struct Presented {
-    /// Whom the good access tokens name.
+    /// The users of the valid access tokens.
     callers: Vec<Caller>,
-    /// The refresh tokens, not verified yet: the body's, then those of cookies.
+    /// The refresh tokens, not yet verified: the body's, then those of cookies.
     refresh: Vec<String>,
-    /// Why no access token is good.
+    /// The reason why no access token is valid.
     refusal: Error,
 }
 
@@ -170,7 +170,7 @@ impl Presented {
     }
 }
 
-/// Ends what is asked for; how many sessions there were. `None` if no token was good.
+/// Ends the requested sessions and returns their number; `None` if no token was valid.
 async fn end_asked(
     call: &Call<'_>,
     asked: &Asked,
@@ -203,7 +203,7 @@ async fn end_asked(
     }
 }
 
-/// Ends the session of each token, whether it has been seen here or not.
+/// Ends the session of each token, known here or not.
 async fn end_each(auth: &Auth, presented: &Presented) -> Result<Option<u64>, Error> {
     let (mut ended, mut refusal) = (0, None);
     for token in &presented.refresh {
@@ -225,7 +225,8 @@ async fn end_each(auth: &Auth, presented: &Presented) -> Result<Option<u64>, Err
     }
 }
 
-/// The first refusal, unless the error is another than that a token is no good, or doesn't tell.
+/// Returns the first refusal if `error` is merely another one, or doesn't identify a session. Fails
+/// with any other error.
 fn refused(first: Option<Error>, error: Error) -> Result<Error, Error> {
     let is_refusal = crate::web::status(&error) == StatusCode::UNAUTHORIZED;
     if is_refusal || matches!(error, Error::SessionUnknown) {
@@ -235,7 +236,8 @@ fn refused(first: Option<Error>, error: Error) -> Result<Error, Error> {
     }
 }
 
-/// The users whom the good tokens name, each once, with the session that asks where one tells.
+/// Returns the users of the valid tokens without duplicates, with the current session if a token
+/// identifies it.
 async fn everybody(auth: &Auth, presented: &Presented) -> Result<Vec<Caller>, Error> {
     let (mut found, mut refusal) = (Vec::<Caller>::new(), None);
     for token in &presented.refresh {
@@ -275,8 +277,8 @@ async fn end_by_staff(call: &Call<'_>, scope: Scope, user_id: UserId) -> Result<
     Ok(auth.end_sessions(SessionSelector::All { user_id, except: None }, EndReason::Staff).await?)
 }
 
-/// Without sessions: puts the refresh tokens on the blacklist; how many. Without that, too, all
-/// that can be done is that the browser forgets them.
+/// Without sessions: puts the refresh tokens on the blacklist, and returns their number. Without a
+/// blacklist, all that can be done is to remove the cookies.
 async fn blacklist_each(auth: &Auth, presented: Presented) -> Result<u64, Error> {
     let is_good = |token: &String| auth.tokens().decode::<Refresh>(token).is_ok();
     if !auth.settings().token_blacklist

@@ -1,4 +1,4 @@
-//! `/api/protected/`, the guides' protected view: greets the user.
+//! `/api/protected/`, the protected view of the guides: greets the user.
 
 use http::StatusCode;
 
@@ -43,7 +43,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     greet(call, call.options.authentication).await
 }
 
-/// The greeting, for whoever the token names, whatever the method.
+/// Greets the user of the token, whatever the method.
 pub(super) async fn greet(call: &Call<'_>, authentication: Authentication) -> Answer {
     let username = username(call, authentication).await?;
     if call.operation.is_none() {
@@ -64,7 +64,7 @@ async fn username(call: &Call<'_>, authentication: Authentication) -> Result<Str
     }
 }
 
-/// A claim as Python's `str()` shows it; empty if it is missing.
+/// Returns a claim as Python's `str()` shows it; empty if it is missing.
 fn python_text(claims: &Claims, name: &str) -> String {
     match claims.raw(name) {
         None => String::new(),

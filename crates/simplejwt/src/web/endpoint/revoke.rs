@@ -1,4 +1,4 @@
-//! `revoke/`, which upstream has no view for: revokes a token (RFC 7009).
+//! `revoke/`, which has no upstream view: revokes a token (RFC 7009).
 
 use http::StatusCode;
 

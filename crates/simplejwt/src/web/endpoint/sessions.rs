@@ -1,4 +1,4 @@
-//! `sessions/`, which upstream has no view for: a user's sessions.
+//! `sessions/`, which has no upstream view: lists a user's sessions.
 
 use http::StatusCode;
 
@@ -64,7 +64,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let user = whose(call, &caller).await?;
     let sessions = call.auth.sessions_of(&user).await?;
     let current = caller.session.as_deref();
-    let list = sessions.iter().map(|session| shown(session, current)).collect();
+    let list = sessions.iter().map(|session| session_json(session, current)).collect();
     Ok(call.json(&Json::List(list)))
 }
 
@@ -81,7 +81,7 @@ async fn whose(call: &Call<'_>, caller: &Caller) -> Result<UserId, Error> {
     }
 }
 
-fn shown(session: &Session, current: Option<&str>) -> Json {
+fn session_json(session: &Session, current: Option<&str>) -> Json {
     let text = |text: &Option<String>| match text {
         Some(text) => Json::from(text.clone()),
         None => Json::Null,
@@ -97,7 +97,7 @@ fn shown(session: &Session, current: Option<&str>) -> Json {
     ])
 }
 
-/// As Django REST framework writes a datetime: ISO 8601 in UTC.
+/// Formats a time as Django REST framework does: ISO 8601 in UTC.
 fn time(at: Timestamp) -> Json {
     let moment = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap_or(jiff::Timestamp::MAX);
     let civil = jiff::tz::Offset::UTC.to_datetime(moment);

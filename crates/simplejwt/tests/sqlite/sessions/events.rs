@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use simplejwt::event::{Actor, UserChange};
 use simplejwt::service::Scope;
-use simplejwt::settings::{AtLimit, Revocation};
+use simplejwt::settings::{AtLimit, RevocationMode};
 use simplejwt::store::session::{Client, EndReason, SessionSelector};
 use simplejwt::{
     Auth, Credentials, Error, EventRecord, Hooks, KeySet, Refresh, Settings, Tokens, User,
@@ -163,7 +163,7 @@ async fn a_refused_login_says_why() {
 async fn what_ends_a_session_says_which_and_why() {
     for world in worlds(|settings| {
         settings.sessions.max_per_user = Some(2);
-        settings.sessions.revocation = Revocation::Strict;
+        settings.sessions.revocation = RevocationMode::Strict;
         settings.sessions.session_claim = true;
     })
     .await
