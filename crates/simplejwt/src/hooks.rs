@@ -54,9 +54,9 @@ pub use error::HookError;
 ///
 /// `Arc<T>` and `Box<T>` implement `Hooks` if `T` does.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no `Hooks`",
+    message = "`{Self}` does not implement `Hooks`",
     label = "`Hooks` isn't implemented for `{Self}`",
-    note = "write `#[simplejwt::async_trait] impl Hooks for …` with the methods that differ from Django's behaviour: none has to be there"
+    note = "write `#[simplejwt::async_trait] impl Hooks for …` with the methods that differ from Django's behaviour: all of them are optional"
 )]
 #[async_trait]
 pub trait Hooks: Send + Sync + 'static {

@@ -2,7 +2,7 @@
 #![cfg_attr(all(feature = "axum", feature = "postgres"), doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(all(feature = "axum", feature = "postgres")),
-    doc = "Tokens as djangorestframework-simplejwt has them."
+    doc = "Tokens compatible with djangorestframework-simplejwt."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -69,10 +69,10 @@ impl Heard {
     /// so.
     fn differs(&self, found: &Revocations) -> Option<&'static str> {
         if found.sequence < self.sequence {
-            return Some("its numbers went back");
+            return Some("its sequence numbers went back");
         }
         if self.sequence > 0 && found.before != self.mark {
-            return Some("something else stands at the number that was heard last");
+            return Some("its entry at the last sequence number is a different one");
         }
         match (&self.timeline, &found.timeline) {
             (Some(heard), Some(now)) if heard != now => Some("the server is on another timeline"),
@@ -204,13 +204,13 @@ impl Revoked {
                 state.heard = Heard::default();
                 state.current_at = None;
                 if is_read_anew {
-                    let cause = "databases with different histories answer in turn";
+                    let cause = "databases with different histories are answering in turn";
                     return Err(StoreError::unavailable("revocations", cause));
                 }
                 tracing::warn!(
                     event = "feed_restarted",
                     reason,
-                    "the feed of revocations is another one: reading all of it"
+                    "the revocation feed has a different history: reading all of it"
                 );
                 (after, is_read_anew) = (0, true);
                 continue;

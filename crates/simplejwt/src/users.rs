@@ -161,10 +161,10 @@ impl fmt::Debug for Credentials {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no store of users",
+    message = "`{Self}` is not a user store",
     label = "`UserStore` isn't implemented for `{Self}`",
     note = "write `#[simplejwt::async_trait] impl UserStore for …` with `authenticate` and `find`, and run `simplejwt::users::conformance` on it (feature `testing`)",
-    note = "the stores of this crate are in `simplejwt::users`, each behind a feature: `sqlite`, `postgres`, `mysql`, and `passwords` for the one in memory"
+    note = "this crate's user stores are `simplejwt::sqlite::SqliteUsers`, `simplejwt::postgres::PostgresUsers`, `simplejwt::mysql::MysqlUsers` and `simplejwt::users::memory::MemoryUsers`, behind the features `sqlite`, `postgres`, `mysql` and `passwords`"
 )]
 #[async_trait]
 pub trait UserStore: Send + Sync + 'static {
@@ -195,7 +195,7 @@ pub trait UserStore: Send + Sync + 'static {
         Err(StoreError::new(
             "update_last_login",
             StoreErrorKind::Incompatible,
-            "UPDATE_LAST_LOGIN is on, and this store of users doesn't implement \
+            "UPDATE_LAST_LOGIN is on, but this user store doesn't implement \
              UserStore::update_last_login: implement it, or switch the setting off",
         ))
     }

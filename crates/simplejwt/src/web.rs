@@ -129,11 +129,11 @@ pub fn body(error: &Error) -> Json {
             with_code("Authorization header must contain two space-delimited values")
         }
         Error::RepeatedHeader(name) => object([
-            ("detail", format!("The header field \"{name}\" is there more than once.").into()),
+            ("detail", format!("The header field \"{name}\" was sent more than once.").into()),
             ("code", error.code().into()),
         ]),
         Error::AmbiguousCookies => {
-            with_code("The request has the cookies of two users: log in again.")
+            with_code("The request carries cookies of two users: log in again.")
         }
         Error::TokenNotValid(messages) | Error::CookieExpired(messages) => {
             let messages = messages.iter().map(|message| {
@@ -156,17 +156,17 @@ pub fn body(error: &Error) -> Json {
         Error::BlacklistDisabled => with_code("The token blacklist is not enabled."),
         Error::SessionsDisabled => with_code("Sessions are not enabled."),
         Error::TooManySessions => with_code("Too many sessions."),
-        Error::SessionUnknown => {
-            with_code("The token names no session: send its refresh token in \"refresh\".")
-        }
+        Error::SessionUnknown => with_code(
+            "The token doesn't identify its session: send the refresh token in \"refresh\".",
+        ),
         Error::NoSuchSession => detail("Not found."),
         Error::NoSuchUser => with_code("User not found"),
         Error::PermissionDenied => detail("You do not have permission to perform this action."),
         Error::CrossOrigin => with_code("CSRF Failed: the request came from another origin."),
         Error::NoUserStore => with_code("Logging in is not enabled."),
-        Error::CannotSign => with_code("This server verifies tokens and issues none."),
+        Error::CannotSign => with_code("This server verifies tokens, but doesn't issue any."),
         Error::Store(_) | Error::FeedLost | Error::KeysUnavailable => {
-            with_code("The service is unavailable for the moment.")
+            with_code("The service is temporarily unavailable.")
         }
         Error::Signing(_) | Error::Hook(_) | Error::CookieTooLong(_) => {
             with_code("Internal server error.")
@@ -290,7 +290,7 @@ mod tests {
                 StoreError::unavailable("rotate", "secret path /var/db").into(),
                 503,
                 concat!(
-                    r#"{"detail":"The service is unavailable for the moment.","#,
+                    r#"{"detail":"The service is temporarily unavailable.","#,
                     r#""code":"unavailable"}"#,
                 ),
             ),

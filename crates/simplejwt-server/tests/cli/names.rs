@@ -91,7 +91,7 @@ fn weak_passwords_are_refused_with_every_reason_unless_that_is_wanted() {
     place.sql("UPDATE auth_user SET last_name = 'Pleasance'");
     for password in ["liddell1", "pleasance!"] {
         let (code, said) = place.fail(set, password);
-        assert!(code == 1 && said.contains("too much like the"), "what is stored counts: {said}");
+        assert!(code == 1 && said.contains("too similar to the"), "what is stored counts: {said}");
     }
     let (code, said) = place.fail(&["user", "set-password", "nobody", "--password-stdin"], "x");
     assert!(code == 1 && said.contains("no user \"nobody\""), "{said}");

@@ -50,7 +50,7 @@ pub enum FetchError {
     #[error("the keys could not be fetched")]
     Source(#[source] Box<dyn Error + Send + Sync>),
     /// The source panicked.
-    #[error("the keys could not be fetched: what fetches them failed unexpectedly")]
+    #[error("the keys could not be fetched: their source failed unexpectedly")]
     Panicked,
     /// The set contains no usable key.
     #[error("none of the keys in the set can be used: {}", reasons(.0))]

@@ -51,7 +51,7 @@ impl Tokens {
             limit = MAX_TOKEN_BYTES,
             claim,
             claim_bytes,
-            "a token is long: one over the limit isn't issued, and cookies and proxies take less"
+            "a token is long: one over the limit isn't issued, and cookies and proxies have lower limits"
         );
     }
 }

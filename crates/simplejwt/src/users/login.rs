@@ -147,7 +147,7 @@ impl Passwords {
                 event = "hash_unusable",
                 user_id = user.id.as_str(),
                 algorithm = %kind,
-                "login refused: the stored password hash is of an algorithm that isn't accepted"
+                "login refused: the stored password hash uses an algorithm that isn't accepted"
             ),
             kind @ StoredKind::Malformed(_) => tracing::warn!(
                 event = "hash_unusable",

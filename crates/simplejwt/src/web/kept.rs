@@ -53,7 +53,7 @@ pub(super) fn warn_if_dropped(headers: &HeaderMap, settings: &Settings) {
             reason = "other_site",
             host,
             origin,
-            "a login by a page of another site: browsers drop its cookies, so nobody stays logged \
+            "a login from a page of another site: browsers drop its cookies, so nobody stays logged \
              in. Use one host name for both (localhost and 127.0.0.1 are two), or set same_site = \
              \"none\" in [cookies]"
         ),

@@ -40,9 +40,9 @@ use crate::token::{Access, Token};
 ///
 /// `Arc<T>` and `Box<T>` implement `Permission` if `T` does.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no permission",
+    message = "`{Self}` is not a permission",
     label = "`Permission` isn't implemented for `{Self}`",
-    note = "write `#[simplejwt::async_trait] impl Permission for …`; those of this crate are in `simplejwt::web::permission`"
+    note = "write `#[simplejwt::async_trait] impl Permission for …`; this crate's permissions are in `simplejwt::web::permission`"
 )]
 #[async_trait]
 pub trait Permission: Send + Sync + 'static {

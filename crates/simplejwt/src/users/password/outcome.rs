@@ -34,7 +34,7 @@ pub enum HashersError {
     #[error("`{0}` is not one of Django's password hashers")]
     Unknown(String),
     /// A cost outside the range that its algorithm or this crate allows.
-    #[error("{setting} of the password hashers are out of range")]
+    #[error("password hashers: {setting} is out of range")]
     OutOfRange {
         /// The setting in question.
         setting: &'static str,
@@ -50,9 +50,9 @@ pub enum EncodeError {
     #[error("the password is longer than bcrypt's limit of 72 bytes")]
     TooLongForBcrypt,
     /// Argon2 failed, most likely for lack of memory.
-    #[error("argon2 did not hash the password")]
+    #[error("argon2 failed to hash the password")]
     Argon2(#[source] ::argon2::Error),
     /// scrypt refused its parameters.
-    #[error("scrypt did not hash the password")]
+    #[error("scrypt failed to hash the password")]
     Scrypt(#[source] ::scrypt::errors::InvalidParams),
 }

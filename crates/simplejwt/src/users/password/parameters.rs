@@ -82,13 +82,13 @@ impl Parameters {
     pub fn validate(&self) -> Result<(), HashersError> {
         let refused = |setting| Err(HashersError::OutOfRange { setting });
         if !pbkdf2_allowed(self.pbkdf2_iterations) {
-            return refused("the PBKDF2 iterations");
+            return refused("the number of PBKDF2 iterations");
         }
         if !self.argon2.allowed() {
             return refused("the Argon2 cost");
         }
         if !bcrypt_allowed(self.bcrypt_rounds) {
-            return refused("the bcrypt rounds");
+            return refused("the number of bcrypt rounds");
         }
         if !self.scrypt.allowed() {
             return refused("the scrypt cost");

@@ -38,10 +38,10 @@ pub enum Weakness {
 impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Similar { attribute } => write!(f, "it is too much like the {attribute}"),
+            Self::Similar { attribute } => write!(f, "it is too similar to the {attribute}"),
             Self::Short => write!(f, "it has fewer than {SHORTEST} characters"),
-            Self::Common => f.write_str("it is one of those that many people have"),
-            Self::Numeric => f.write_str("it is made of digits alone"),
+            Self::Common => f.write_str("it is too common"),
+            Self::Numeric => f.write_str("it consists of digits only"),
         }
     }
 }

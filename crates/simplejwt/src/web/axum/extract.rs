@@ -49,10 +49,10 @@ use crate::web::{refuse, status};
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "the state `{Self}` has no `simplejwt::Auth`, which this extractor asks",
+    message = "the state `{Self}` has no `simplejwt::Auth`, which this extractor needs",
     label = "no `Auth` in this state",
     note = "make the `Auth` the state (`.with_state(auth)`), or give `{Self}` a field of that type and `#[derive(FromRef)]` (axum's feature `macros`)",
-    note = "a handler's state is that of the router it is routed in: without `.with_state(…)` it is `()`"
+    note = "a handler's state is that of its router: without `.with_state(…)` it is `()`"
 )]
 pub trait HasAuth: Send + Sync {
     /// Returns the flows that requests are checked with.
@@ -71,9 +71,9 @@ where
 
 /// A permission that its type fully describes, through `Default`. Required by [`Permitted`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't stand in `Permitted<…>`: it isn't a `Permission` with a `Default`",
-    label = "no permission that its type alone describes",
-    note = "permissions with values, such as `HasClaim`, `HasScope` and `HasPermission`, go into `RequireAuthLayer::permission`, or into a type of your own that implements `Permission` and `Default`"
+    message = "`{Self}` can't be used in `Permitted<…>`: it isn't a `Permission` with a `Default`",
+    label = "not a permission that its type fully describes",
+    note = "use permissions with values, such as `HasClaim`, `HasScope` and `HasPermission`, in `RequireAuthLayer::permission`, or wrap them in a type of your own that implements `Permission` and `Default`"
 )]
 pub trait NamedPermission: Permission + Default {}
 

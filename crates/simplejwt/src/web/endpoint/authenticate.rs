@@ -30,14 +30,14 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: true,
     operations: &[Operation {
         verb: Verb::Any,
-        summary: "Whether a gateway may let a request through",
+        summary: "Tells a gateway whether to let a request through",
         credentials: Credentials::AccessToken,
         fields: &[],
         cookies: Cookies::Untouched,
         outcomes: &[
             Outcome::success(
                 StatusCode::NO_CONTENT,
-                "it may: `X-Auth-User` says who it is",
+                "the request may pass; `X-Auth-User` identifies its user",
                 Body::Empty,
             ),
             AMBIGUOUS_COOKIES,
@@ -47,7 +47,7 @@ pub(super) const SPEC: Spec = Spec {
             Outcome::refusal(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "login_disabled",
-                "it goes by the user's row, and there are no users to ask",
+                "it authenticates by the user's row, but there is no user store",
             ),
         ],
     }],

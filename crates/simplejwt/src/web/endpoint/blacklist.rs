@@ -28,7 +28,7 @@ pub(super) const SPEC: Spec = Spec {
         fields: &[REFRESH],
         cookies: Cookies::Removal,
         outcomes: &[
-            Outcome::success(StatusCode::OK, "the token is good no longer", Body::Object(&[])),
+            Outcome::success(StatusCode::OK, "the token is no longer valid", Body::Object(&[])),
             NO_COOKIE,
             AMBIGUOUS_COOKIES,
             TOKEN_NOT_VALID,

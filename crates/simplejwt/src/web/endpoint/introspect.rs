@@ -23,24 +23,24 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Post,
-        summary: "What a token is worth, for OAuth's clients",
+        summary: "Returns the state of a token, for OAuth's clients",
         credentials: Credentials::Client,
         fields: &[TOKEN, HINT, CLIENT_ID, CLIENT_SECRET],
         cookies: Cookies::Untouched,
         outcomes: &[Outcome::success(
             StatusCode::OK,
-            "`active` says whether the token is good; the rest is there only if it is",
+            "`active` says whether the token is valid; the other members are present only if it is",
             Body::Object(MEMBERS),
         )],
     }],
 };
 
 const MEMBERS: &[Field] = &[
-    Field::required("active", Value::Boolean, "whether the token is good"),
+    Field::required("active", Value::Boolean, "true if the token is valid"),
     Field::optional("sub", Value::Text, "the value of `USER_ID_CLAIM`"),
     Field::optional("username", Value::Text, "the user's login name"),
-    Field::optional("token_type", Value::Text, "`Bearer`, if protected routes take the token"),
-    Field::optional("scope", Value::Text, "the claim; of a list the items with spaces between"),
+    Field::optional("token_type", Value::Text, "`Bearer`, if protected routes accept the token"),
+    Field::optional("scope", Value::Text, "the claim; the items of a list are separated by spaces"),
     Field::optional("exp", Value::NumericDate, "the claim"),
     Field::optional("iat", Value::NumericDate, "the claim"),
     Field::optional("nbf", Value::NumericDate, "the claim"),

@@ -21,18 +21,18 @@ use crate::web::transport::{AccessTokens, access_tokens};
 const SCOPE: Field = Field::optional(
     "scope",
     Value::Choice(&[Scope::This.as_str(), Scope::Others.as_str(), Scope::All.as_str()]),
-    "what ends: the session that asks (the default), the user's others, or all",
+    "the sessions to end: the current one (the default), the user's others, or all",
 );
 const REFRESH: Field = Field::optional(
     "refresh",
     Value::Token,
-    "a refresh token of the session; enough by itself, and needed for `this` and `others` where \
+    "a refresh token of the session; sufficient by itself, and needed for `this` and `others` if \
      the access token has no `sid`",
 );
 const USER: Field = Field::optional(
     "user",
     Value::Text,
-    "for staff: whose sessions, by their id; with the scope `all` only",
+    "for staff: the id of the user whose sessions end; only with the scope `all`",
 );
 
 pub(super) const SPEC: Spec = Spec {
@@ -44,20 +44,20 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Post,
-        summary: "Ends the session that asks, the user's others, or all",
+        summary: "Ends the current session, the user's others, or all",
         credentials: Credentials::AccessTokenOrField,
         fields: &[SCOPE, REFRESH, USER],
         cookies: Cookies::Removal,
         outcomes: &[
             Outcome::success(
                 StatusCode::OK,
-                "how many sessions have ended",
-                Body::Object(&[Field::required("ended", Value::Integer, "how many")]),
+                "the number of sessions ended",
+                Body::Object(&[Field::required("ended", Value::Integer, "the number of sessions")]),
             ),
             Outcome::refusal(
                 StatusCode::BAD_REQUEST,
                 "session_unknown",
-                "the access token names no session, and there is no `refresh`",
+                "the access token doesn't identify its session, and there is no `refresh`",
             ),
             PERMISSION_DENIED,
             NO_SUCH_USER,

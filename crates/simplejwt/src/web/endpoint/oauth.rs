@@ -207,7 +207,7 @@ fn authenticate<'a>(
             return Err(invalid("client credentials were sent more than once"));
         }
         (Some(client), Some(named), None) if named != client.id() => {
-            return Err(invalid("client_id is another than in the Authorization header"));
+            return Err(invalid("client_id differs from the one in the Authorization header"));
         }
         (Some(client), _, None) => client,
         (None, Some(id), Some(secret)) => {

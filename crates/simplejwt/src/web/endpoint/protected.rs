@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::web::object::object;
 
 pub(super) const GREETING: Body =
-    Body::Object(&[Field::required("message", Value::Text, "who it is, greeted by name")]);
+    Body::Object(&[Field::required("message", Value::Text, "a greeting with the user's name")]);
 
 pub(super) const SPEC: Spec = Spec {
     path: "protected/",
@@ -24,12 +24,16 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: true,
     operations: &[Operation {
         verb: Verb::Get,
-        summary: "Greets the user, by their row",
+        summary: "Greets the user, from their row",
         credentials: Credentials::AccessToken,
         fields: &[],
         cookies: Cookies::Untouched,
         outcomes: &[
-            Outcome::success(StatusCode::OK, "the token is good, and so is its user", GREETING),
+            Outcome::success(
+                StatusCode::OK,
+                "the token is valid, and its user is active",
+                GREETING,
+            ),
             AMBIGUOUS_COOKIES,
             USER_NOT_FOUND,
             USER_INACTIVE,

@@ -22,7 +22,7 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Delete,
-        summary: "Ends one of the user's sessions; for staff anybody's",
+        summary: "Ends one of the user's sessions; for staff, anyone's",
         credentials: Credentials::AccessToken,
         fields: &[Field::required("id", Value::Text, "the session").in_the(Place::Path)],
         cookies: Cookies::Untouched,

@@ -16,8 +16,9 @@ use crate::users::UserId;
 use crate::web::form::form_pairs;
 use crate::web::object::{Json, object};
 
-const USER: Field = Field::optional("user", Value::Text, "for staff: whose sessions, by their id")
-    .in_the(Place::Query);
+const USER: Field =
+    Field::optional("user", Value::Text, "for staff: the id of the user whose sessions are listed")
+        .in_the(Place::Query);
 
 pub(super) const SPEC: Spec = Spec {
     path: "sessions/",
@@ -35,15 +36,27 @@ pub(super) const SPEC: Spec = Spec {
         outcomes: &[
             Outcome::success(
                 StatusCode::OK,
-                "those that haven't ended; the one refreshed last comes first",
+                "the sessions that haven't ended, the last refreshed first",
                 Body::List(&[
                     Field::required("id", Value::Text, "the session"),
-                    Field::required("created_at", Value::DateTime, "when it was opened"),
-                    Field::required("refreshed_at", Value::DateTime, "when it was last refreshed"),
-                    Field::required("expires_at", Value::DateTime, "when its tokens expire"),
-                    Field::required("address", Value::Text, "who refreshed it last; or null"),
-                    Field::required("user_agent", Value::Text, "who logged in; or null"),
-                    Field::required("current", Value::Boolean, "whether it is the one that asks"),
+                    Field::required("created_at", Value::DateTime, "the time it was opened"),
+                    Field::required(
+                        "refreshed_at",
+                        Value::DateTime,
+                        "the time it was last refreshed",
+                    ),
+                    Field::required("expires_at", Value::DateTime, "the time its tokens expire"),
+                    Field::required(
+                        "address",
+                        Value::Text,
+                        "the address of its last refresh, or null",
+                    ),
+                    Field::required(
+                        "user_agent",
+                        Value::Text,
+                        "the user agent of its login, or null",
+                    ),
+                    Field::required("current", Value::Boolean, "true if it is the current one"),
                 ]),
             ),
             AMBIGUOUS_COOKIES,

@@ -24,7 +24,7 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Post,
-        summary: "Whether a token is good",
+        summary: "Verifies a token",
         credentials: Credentials::None,
         fields: &[TOKEN],
         cookies: Cookies::Untouched,
