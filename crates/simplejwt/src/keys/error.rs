@@ -165,7 +165,7 @@ pub enum KeyError {
     KeyAsSecret {
         /// The configured algorithm.
         algorithm: Algorithm,
-        /// What was given.
+        /// The kind of key that was given, with its article.
         what: &'static str,
     },
     /// A secret was given to an algorithm with key pairs, or the reverse.
@@ -173,7 +173,7 @@ pub enum KeyError {
     WrongConstructor {
         /// The configured algorithm.
         algorithm: Algorithm,
-        /// What it takes.
+        /// The kind of key that it needs.
         needed: &'static str,
     },
     /// Two keys that should be a pair, but aren't.

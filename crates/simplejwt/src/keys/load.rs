@@ -14,7 +14,7 @@ pub(super) enum Wanted {
 /// Returns the key that a text is meant to contain.
 ///
 /// For signing: the first readable private key that fits the algorithm; failing that, the first
-/// private key, or the fault of it. For verifying: the first public key or certificate, since the
+/// private key, or its fault. For verifying: the first public key or certificate, since the
 /// certificates after the first are those of its issuers. If there is none of the required sort,
 /// the first of the other sort.
 pub(super) fn find_key(

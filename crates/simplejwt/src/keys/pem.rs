@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::KeyError;
 
-/// A PEM block: its label, and its content in DER or the fault of it.
+/// A PEM block: its label, and its content in DER or its fault.
 pub(super) struct Block<'t> {
     pub(super) label: &'t str,
     pub(super) der: Result<Zeroizing<Vec<u8>>, KeyError>,

@@ -183,7 +183,7 @@ fn names<T>(known: &[(&str, Set<T>)]) -> String {
     known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
-/// Checks a name that has no field: accepted if it asks for built-in behaviour.
+/// Checks a name that has no field: accepted if its value requests built-in behaviour.
 fn without_field(upper: &str, value: &Value) -> Result<(), String> {
     let Some((_, done)) = DONE_ANYWAY.iter().find(|(name, _)| *name == upper) else {
         return Err(format!("{upper} is not a setting: the names are {}", names(SETTINGS)));

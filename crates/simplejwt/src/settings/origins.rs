@@ -290,7 +290,7 @@ mod tests {
             let [problem] = error.problems() else { panic!("{origin}: {error}") };
             assert!(problem.contains(told) && problem.contains(origin), "{origin}: {problem}");
             assert!(!with(origin).allows_origin(origin), "{origin}");
-            // What is suggested is taken.
+            // The suggested origin is accepted.
             if let Some((_, meant)) = problem.split_once(": write \"") {
                 let meant = meant.trim_end_matches('"');
                 assert!(with(meant).validate().is_ok(), "{origin}: {meant}");

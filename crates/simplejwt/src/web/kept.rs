@@ -103,8 +103,8 @@ fn is_this_machine(host: &str) -> bool {
         || bare.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Returns an upper bound of the site of a host: if it differs between two hosts, they are
-/// certainly of different sites. An address is a site of its own.
+/// Returns a suffix of the site of a host: if it differs between two hosts, they are certainly of
+/// different sites. An address is a site of its own.
 fn site_at_most(host: &str) -> &str {
     if host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok() {
         return host;

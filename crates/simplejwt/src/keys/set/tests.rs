@@ -47,7 +47,7 @@ fn with_signature(token: &str, signature: impl AsRef<[u8]>) -> String {
     format!("{}.{}", token.rsplit_once('.').unwrap().0, encode(signature))
 }
 
-/// A token with the right signature over any header and payload segment.
+/// Returns a token with the right signature over any header and payload segment.
 fn signed_raw(key: &SigningKey, header: &str, payload: &str) -> String {
     let signed = format!("{header}.{payload}");
     key.signer.sign(signed.as_bytes(), |s| format!("{signed}.{}", encode(s))).unwrap()
@@ -139,7 +139,7 @@ fn only_three_segments_are_a_token() {
     ] {
         assert!(keys.verify_compact(&bad).is_err(), "{bad:?}");
     }
-    // Rightly signed, but with a dot too many.
+    // Rightly signed, but with an extra dot.
     let four = signed_raw(&secret(SECRET), Algorithm::Hs256.encoded_header(), "e30.e30");
     assert_eq!(keys.verify_compact(&four), Err(JwsError::Malformed));
 }
@@ -233,7 +233,7 @@ fn a_public_key_is_no_hmac_secret() {
     let public = pem("rsa2048.spki.pem");
     let verifying = VerifyingKey::from_pem(Algorithm::Rs256, &public).unwrap();
     let keys = KeySet::verify_only([verifying]).unwrap();
-    // What an attacker would do: MAC with the bytes of the published file.
+    // An attack: a MAC with the bytes of the published file.
     let signer = crate::jws::Signer::hmac(Algorithm::Hs256, &public).unwrap();
     let signed = format!("{}.{}", Algorithm::Hs256.encoded_header(), encode(PAYLOAD));
     let forged = signer.sign(signed.as_bytes(), |mac| format!("{signed}.{}", encode(mac))).unwrap();
@@ -307,12 +307,12 @@ fn kid_is_an_exact_look_up() {
     assert_eq!(keys.verify_compact(&sign(&named(&new, "old"))), Err(JwsError::Signature));
     assert_eq!(keys.verify_compact(&sign(&named(&old, "NEW"))), Err(JwsError::UnknownKey));
     assert_eq!(keys.verify_compact(&sign(&named(&new, "new "))), Err(JwsError::UnknownKey));
-    // Without a name, each is tried.
+    // Without a key id, each key is tried.
     assert!(keys.verify_compact(&sign(&old)).is_ok());
     assert!(keys.verify_compact(&sign(&new)).is_ok());
     assert_eq!(keys.verify_compact(&sign(&bare)), Err(JwsError::Signature));
 
-    // Headers as others write them.
+    // Headers as other libraries write them.
     let written = encode(r#"{"alg":"HS256","kid":"old","typ":"JWT"}"#);
     let by = |key: &SigningKey| signed_raw(key, &written, &encode(PAYLOAD));
     assert!(keys.verify_compact(&by(&old)).is_ok());
@@ -347,7 +347,7 @@ fn each_key_verifies_its_own_algorithm_only() {
     let keys = KeySet::new(rsa.clone()).also_verify(secret(SECRET).verifying_key()).unwrap();
     assert!(keys.verify_compact(&KeySet::new(rsa.clone()).sign_compact(b"{}").unwrap()).is_ok());
     assert!(keys.verify_compact(&hs256().sign_compact(b"{}").unwrap()).is_ok());
-    // The right key under the other algorithm's name.
+    // The right key under the name of the other algorithm.
     let swapped = signed_raw(&rsa, Algorithm::Ps256.encoded_header(), "e30");
     assert_eq!(keys.verify_compact(&swapped), Err(JwsError::Algorithm));
     assert_eq!(keys.also_verify(pss).unwrap().verify_compact(&swapped), Err(JwsError::Signature));
@@ -384,7 +384,7 @@ fn no_key_is_added_that_would_never_be_tried() {
     let named = KeySet::new(key.clone().with_kid("a"));
     let twice = named.clone().also_verify(other.clone().with_kid("a"));
     assert_eq!(twice.unwrap_err(), KeyError::DuplicateKeyId("a".into()));
-    // Without a name, or with one of its own, it is.
+    // Without a key id, or with another one, it is accepted.
     let keys = named.also_verify(other.clone()).unwrap().also_verify(other.clone()).unwrap();
     let keys = keys.also_verify(other.clone().with_kid("b")).unwrap();
     let thrice = keys.also_verify(other.clone().with_kid("b"));

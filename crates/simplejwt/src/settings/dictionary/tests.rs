@@ -110,7 +110,7 @@ fn every_problem_is_told_at_once_and_no_key_is_shown() {
 fn each_name_is_read() {
     let lists = ["audience", "auth_header_types", "auth_token_classes", "allowed_origins"];
     for (name, _) in SETTINGS {
-        // A list of tables is none of anything's values.
+        // A list of tables isn't a valid value of any field.
         let error = read(json!({ *name: [{}] })).unwrap_err();
         assert!(error.starts_with(&name.to_ascii_uppercase()), "{name}: {error}");
         assert!(!lists.contains(name) || error.contains("not a string"), "{name}: {error}");

@@ -180,7 +180,7 @@ impl State {
         let known = [self.sampled, self.seen, self.seen_before];
         let costliest = known.iter().flatten().map(|kind| self.units.of(*kind)).max();
         let target = costliest.unwrap_or_default().clamp(least, most);
-        // A kind that takes longer than a refusal may can't stand in for one.
+        // A kind that takes longer than a refusal can't stand in for one.
         let cost = |kind: HashKind| self.units.of(kind);
         let fits = known.into_iter().flatten().filter(|kind| cost(*kind) <= most);
         let kind =

@@ -86,7 +86,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
         Err(Refusal::Flow(Error::SessionsDisabled)) if removes => {
             blacklist_each(auth, presented).await.map_err(Refusal::Flow)
         }
-        // The reason why the tokens are refused.
+        // No token was valid.
         Ok(None) => Err(presented.refusal.into()),
         Ok(Some(ended)) => Ok(ended),
         Err(refusal) => Err(refusal),

@@ -29,7 +29,7 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Get,
-        summary: "The user's sessions",
+        summary: "Lists the user's sessions",
         credentials: Credentials::AccessToken,
         fields: &[USER],
         cookies: Cookies::Untouched,
