@@ -74,7 +74,7 @@ fn quickstart_takes_up_what_is_there_whole_or_half() {
 
     let second = run(&args, &[]);
     assert!(second.status.success(), "{}", stderr(&second));
-    assert!(!stdout(&second).contains("made "), "{}", stdout(&second));
+    assert!(!stdout(&second).contains("created "), "{}", stdout(&second));
     assert_eq!((fs::read(&key).unwrap(), fs::read(&config).unwrap()), before);
     let users = run(&["user", "list", "--config", config.to_str().unwrap()], &[]);
     assert_eq!(stdout(&users).matches("admin").count(), 1);
@@ -88,7 +88,7 @@ fn quickstart_takes_up_what_is_there_whole_or_half() {
     let third = run(&args, &[]);
     assert!(third.status.success(), "{}", stderr(&third));
     assert_eq!(fs::read(&key).unwrap(), before.0, "the key stays");
-    assert!(stdout(&third).contains("shown this once"));
+    assert!(stdout(&third).contains("shown only once"));
 }
 
 #[test]
