@@ -1,4 +1,4 @@
-//! docs/database-urls.md has the tables that URLs are read by.
+//! Tests that docs/database-urls.md has the tables that URLs are read by.
 
 use std::fmt::Write as _;
 

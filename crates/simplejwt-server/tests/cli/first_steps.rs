@@ -63,7 +63,7 @@ fn quickstart_prints_lines_that_can_be_pasted_the_first_time_and_again() {
     let dir = place.path().join("simplejwt-data");
     assert_private(&dir, &[("", 0o700), ("signing.key", 0o600), ("simplejwt.toml", 0o600)]);
     assert!(dir.join("db.sqlite3").exists());
-    assert_eq!(before.matches("shown this once").count(), 1);
+    assert_eq!(before.matches("shown only once").count(), 1);
     for shell in ["bash", "dash"] {
         assert_walked_through(&paste(shell, &lines, ""));
     }
@@ -72,7 +72,7 @@ fn quickstart_prints_lines_that_can_be_pasted_the_first_time_and_again() {
     let password = lines.lines().find_map(|line| line.strip_prefix("PASSWORD=")).unwrap();
     let server = Server::start(&["quickstart"], &[ANY_PORT], place.path());
     let (before, lines) = block(&server);
-    assert!(!before.contains("made ") && !lines.contains(password), "{before}");
+    assert!(!before.contains("created ") && !lines.contains(password), "{before}");
     for shell in ["bash", "dash"] {
         // With the blank lines that are pasted along.
         assert_walked_through(&paste(shell, &lines, &format!("\n{password}\n")));
@@ -129,8 +129,8 @@ fn commands_find_the_configuration_and_say_which() {
     assert!(made.status.success(), "{}", stderr(&made));
 
     for (folder, told) in [
-        (place.path(), "note: the configuration is ./simplejwt-data/simplejwt.toml\n"),
-        (&inside, "note: the configuration is ./simplejwt.toml\n"),
+        (place.path(), "note: using the configuration ./simplejwt-data/simplejwt.toml\n"),
+        (&inside, "note: using the configuration ./simplejwt.toml\n"),
     ] {
         for args in [&["user", "list"][..], &["config", "check"], &["session", "list", "admin"]] {
             let output = in_folder(folder, args, &[]);
@@ -193,9 +193,9 @@ fn health_says_what_readyz_says() {
     wait_until(|| !run(&["health"], &[("SIMPLEJWT_BIND", &address)]).status.success());
     ends(&address, "isn't ready: 503: ");
     assert!(server.stop().success());
-    ends(&address, "nobody answers at 127.0.0.1:");
-    ends("127.0.0.1:0", "a port that only it knows");
-    ends("no-such-host.invalid:8000", "can't be asked");
+    ends(&address, "can't connect to 127.0.0.1:");
+    ends("127.0.0.1:0", "has chosen its port itself");
+    ends("no-such-host.invalid:8000", "can't look up");
 
     // Somebody who accepts and says nothing, and somebody who speaks something else.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -248,7 +248,7 @@ fn health_and_the_lines_of_quickstart_over_tls() {
     let others = [("SIMPLEJWT_TLS_CERTIFICATE", other.as_str()), ("SIMPLEJWT_TLS_KEY", &other_key)];
     let output = in_folder(place.path(), &["health"], &[&[bind][..], &others].concat());
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("another certificate"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("is not the configured one"), "{}", stderr(&output));
     let output = in_folder(place.path(), &["health"], &[bind]);
     assert_eq!(output.status.code(), Some(1), "plain HTTP to TLS: {}", stderr(&output));
 }

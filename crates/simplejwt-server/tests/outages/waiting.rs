@@ -105,7 +105,7 @@ fn it_waits_for_its_database_and_is_ready_when_that_is_there() {
         assert!(TcpStream::connect(bind).is_err(), "{kind:?}");
 
         lead(address, there);
-        server.up_to("the database is there");
+        server.up_to("the database is available");
         server.up_to("listening on");
         assert_eq!(server.said.matches("waiting for the database").count(), 1, "{}", server.said);
         let mut stream = TcpStream::connect(bind).unwrap();

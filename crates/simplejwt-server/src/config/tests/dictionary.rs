@@ -103,8 +103,14 @@ fn what_the_dictionary_may_not_hold() {
         (r#"{"TOKEN_USER_CLASS": null}"#, "TOKEN_USER_CLASS is null"),
         (r#"{"USER_AUTHENTICATION_RULE": "my.rule"}"#, "Hooks::may_authenticate"),
         (r#"{"TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#, "Hooks::extra_claims"),
-        (r#"{"TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#, "are lines of [claims]"),
-        (r#"{"SLIDING_TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#, "are lines of [claims]"),
+        (
+            r#"{"TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#,
+            "claims that get_token() adds in [claims]",
+        ),
+        (
+            r#"{"SLIDING_TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#,
+            "claims that get_token() adds in [claims]",
+        ),
         (r#"{"TOKEN_REFRESH_SERIALIZER": "my.Serializer"}"#, "SIMPLEJWT_CLAIMS"),
         (r#"{"USER_AUTHENTICATION_RULE": "my.rule"}"#, "allow_inactive_login in [users]"),
         (r#"{"ON_LOGIN_SUCCESS": "my.hook"}"#, "Hooks::on_login_success"),
