@@ -45,8 +45,8 @@ impl AllowedOrigins {
     }
 
     /// Returns the middleware, unless an outer one handles the answer to this request.
-    pub(crate) fn unless_seen_to(cors: Option<&Self>, request: &HttpRequest) -> Option<Self> {
-        cors.filter(|_| !request.extensions().contains::<SeenTo>()).cloned()
+    pub(crate) fn unless_handled(cors: Option<&Self>, request: &HttpRequest) -> Option<Self> {
+        cors.filter(|_| !request.extensions().contains::<Handled>()).cloned()
     }
 
     pub(crate) fn preflight(&self, request: &Parts) -> Option<Response<Vec<u8>>> {
@@ -59,7 +59,7 @@ impl AllowedOrigins {
 }
 
 /// Marks an answer as handled by an outer middleware.
-struct SeenTo;
+struct Handled;
 
 impl<S, B> Transform<S, ServiceRequest> for AllowedOrigins
 where
@@ -103,7 +103,7 @@ where
                 let answer = convert::response(answer);
                 return Ok(request.into_response(answer).map_into_right_body());
             }
-            let is_seen_to = request.extensions_mut().insert(SeenTo).is_some();
+            let is_seen_to = request.extensions_mut().insert(Handled).is_some();
             let mut answer = inner.call(request).await?;
             if !is_seen_to {
                 let mut headers = HeaderMap::new();

@@ -85,7 +85,7 @@ pub fn route(auth: Auth, endpoint: Endpoint, options: &RouterOptions) -> Route {
         let (auth, options, cors) = (auth.clone(), Arc::clone(&options), cors.clone());
         async move {
             let parts = convert::parts(&request);
-            let cors = AllowedOrigins::unless_seen_to(cors.as_ref(), &request);
+            let cors = AllowedOrigins::unless_handled(cors.as_ref(), &request);
             if let Some(cors) = &cors
                 && let Some(answer) = cors.preflight(&parts)
             {
@@ -127,7 +127,7 @@ pub async fn not_found(request: HttpRequest) -> HttpResponse {
 fn redirect_to_slash(request: HttpRequest, cors: Option<&AllowedOrigins>) -> HttpResponse {
     let parts = convert::parts(&request);
     let mut answer = request::redirect_to_slash(&parts.uri);
-    if let Some(cors) = AllowedOrigins::unless_seen_to(cors, &request) {
+    if let Some(cors) = AllowedOrigins::unless_handled(cors, &request) {
         if let Some(answer) = cors.preflight(&parts) {
             return convert::response(answer);
         }

@@ -82,7 +82,7 @@ struct Inner {
     /// `aud` and `iss` as JSON, ready to be written.
     overrides: Vec<(&'static str, String)>,
     /// The time of the last log line about a long token, in seconds.
-    told_of_length: AtomicI64,
+    length_warned_at: AtomicI64,
 }
 
 impl Tokens {
@@ -119,9 +119,9 @@ impl Tokens {
         for name in ["aud", "iss"] {
             overrides.extend(written.raw(name).map(|json| (name, json.to_owned())));
         }
-        let told_of_length = AtomicI64::new(i64::MIN);
+        let length_warned_at = AtomicI64::new(i64::MIN);
         let keys = RwLock::new(Arc::new(keys));
-        Ok(Self { inner: Arc::new(Inner { settings, keys, clock, overrides, told_of_length }) })
+        Ok(Self { inner: Arc::new(Inner { settings, keys, clock, overrides, length_warned_at }) })
     }
 
     /// Returns the settings.
@@ -310,7 +310,7 @@ impl Tokens {
         if encoded.len() > MAX_TOKEN_BYTES {
             return Err(self.too_long(token, encoded.len()));
         }
-        self.tell_of_length(token, encoded.len());
+        self.warn_if_long(token, encoded.len());
         Ok(encoded)
     }
 

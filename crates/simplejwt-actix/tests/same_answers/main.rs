@@ -51,13 +51,18 @@ impl Both {
         let from_actix = send(self.actix, bytes, end);
         let sent = String::from_utf8_lossy(bytes);
         assert_ne!(from_axum.status, 0, "no answer to\n{sent}");
-        assert_eq!(self.comparable(&from_actix), self.comparable(&from_axum), "actix, axum to\n{sent}");
+        assert_eq!(
+            self.comparable(&from_actix),
+            self.comparable(&from_axum),
+            "actix, axum to\n{sent}"
+        );
         from_axum
     }
 
     /// An answer with tokens as their claims, and without what is drawn by lot.
     fn comparable(&self, answer: &Answer) -> Answer {
-        let body: Vec<String> = answer.body.split('"').map(|part| self.comparable_part(part)).collect();
+        let body: Vec<String> =
+            answer.body.split('"').map(|part| self.comparable_part(part)).collect();
         Answer { body: body.join("\""), ..answer.clone() }
     }
 

@@ -181,7 +181,7 @@ fn sets() {
     let found = VerifyingKey::from_jwk_set(Algorithm::Es256, &mixed).unwrap();
     assert_eq!(found.iter().map(VerifyingKey::kid).collect::<Vec<_>>(), [Some("a")]);
     let (_, unused) = VerifyingKey::sort_jwk_set(Algorithm::Es256, &mixed);
-    assert!(unused.iter().all(|jwk| jwk.is_for_something_else()));
+    assert!(unused.iter().all(|jwk| jwk.is_for_another_purpose()));
     let none = KeyError::Jwk(JwkError::NoKeyFor(Algorithm::Rs256));
     assert_eq!(VerifyingKey::from_jwk_set(Algorithm::Rs256, &mixed).unwrap_err(), none);
 }

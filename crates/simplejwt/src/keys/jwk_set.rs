@@ -21,7 +21,7 @@ pub struct UnusedJwk {
 impl UnusedJwk {
     /// `true` if it is a valid key for another purpose: for another algorithm, or for encryption.
     /// The publisher of the set made no mistake by including it.
-    pub fn is_for_something_else(&self) -> bool {
+    pub fn is_for_another_purpose(&self) -> bool {
         matches!(
             self.reason,
             KeyError::WrongType { .. }

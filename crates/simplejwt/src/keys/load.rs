@@ -24,7 +24,7 @@ pub(super) fn find_key(
 ) -> Result<Found, KeyError> {
     let blocks = pem::blocks(text);
     if blocks.is_empty() {
-        return Err(unknown::what_it_is(text));
+        return Err(unknown::identify(text));
     }
     let mut private = blocks.iter().filter(|block| block.label.ends_with("PRIVATE KEY")).peekable();
     let public = blocks

@@ -152,7 +152,7 @@ impl RemoteKeys {
     }
 
     /// `true` if the last attempt failed, so that a key that isn't here may still be valid.
-    pub(crate) fn may_lack_one(&self) -> bool {
+    pub(crate) fn is_out_of_date(&self) -> bool {
         self.state().is_behind()
     }
 
@@ -191,7 +191,7 @@ impl RemoteKeys {
         match self.fetch_set().await {
             Ok((keys, fetched)) => {
                 let told = self.state().unused.clone();
-                tell(&fetched.unused, &told);
+                log_unused(&fetched.unused, &told);
                 self.update(|state| {
                     if state.failure.take().is_some() {
                         tracing::info!(
@@ -268,7 +268,7 @@ impl RemoteKeys {
 }
 
 /// Logs the unused keys, except those that `told` already contains.
-fn tell(unused: &[UnusedJwk], told: &[UnusedJwk]) {
+fn log_unused(unused: &[UnusedJwk], told: &[UnusedJwk]) {
     /// The maximum number of log lines for one set.
     const LINES: usize = 50;
     let known = |jwk: &&UnusedJwk| {

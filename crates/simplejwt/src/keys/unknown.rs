@@ -31,12 +31,12 @@ impl KeyError {
     /// assert_eq!(KeyError::in_place_of_pem(b"Schl\xfcssel -----BEGIN PUBLIC KEY-----"), None);
     /// ```
     pub fn in_place_of_pem(text: &[u8]) -> Option<Self> {
-        pem::blocks(text).is_empty().then(|| what_it_is(text))
+        pem::blocks(text).is_empty().then(|| identify(text))
     }
 }
 
 /// Returns the error that says what was given instead of PEM.
-pub(super) fn what_it_is(text: &[u8]) -> KeyError {
+pub(super) fn identify(text: &[u8]) -> KeyError {
     let bare = trimmed(text);
     if is_wide(text) {
         return KeyError::WideText;

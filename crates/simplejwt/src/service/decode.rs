@@ -33,7 +33,7 @@ impl Auth {
             let missing = remote.why_missing().is_some() || lacks_key();
             remote.refresh(now, missing).await;
             // What a key that can't be had would say of the token, nobody knows.
-            if remote.why_missing().is_some() || missing && remote.may_lack_one() && lacks_key() {
+            if remote.why_missing().is_some() || missing && remote.is_out_of_date() && lacks_key() {
                 return Err(Error::KeysUnavailable);
             }
         }

@@ -11,7 +11,7 @@ use crate::users::UserId;
 /// The length from which tokens are logged: 8 KiB, half of the maximum.
 const LONG: usize = MAX_TOKEN_BYTES / 2;
 /// The minimum time between two such log lines, in seconds.
-const TELLING: i64 = 60 * 60;
+const WARNING_INTERVAL: i64 = 60 * 60;
 
 impl Tokens {
     pub(super) fn too_long<T>(&self, token: &Token<T>, bytes: usize) -> Error {
@@ -27,14 +27,14 @@ impl Tokens {
     }
 
     /// Logs that a token is long, at most once an hour.
-    pub(super) fn tell_of_length<T: TokenType>(&self, token: &Token<T>, bytes: usize) {
+    pub(super) fn warn_if_long<T: TokenType>(&self, token: &Token<T>, bytes: usize) {
         if bytes < LONG {
             return;
         }
         let now = self.now().as_secs();
-        let told = &self.inner.told_of_length;
+        let told = &self.inner.length_warned_at;
         let last = told.load(Ordering::Relaxed);
-        let is_due = last == i64::MIN || now >= last.saturating_add(TELLING);
+        let is_due = last == i64::MIN || now >= last.saturating_add(WARNING_INTERVAL);
         if !is_due
             || told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
         {

@@ -80,7 +80,7 @@ impl Passwords {
             let _ = self.verify(credentials, None).await?;
             return Ok(None);
         };
-        self.warn_of_what_nobody_can_log_in_with(&found.user);
+        self.warn_of_unusable_hash(&found.user);
         let is_refused = !found.user.is_active && !allow_inactive;
         let verdict = self.verify(credentials, Some((&found.user.password, is_refused))).await?;
         if !verdict.is_correct() {
@@ -140,7 +140,7 @@ impl Passwords {
     }
 
     /// Warns that a login was refused because of the stored hash, not because of the password.
-    fn warn_of_what_nobody_can_log_in_with(&self, user: &User) {
+    fn warn_of_unusable_hash(&self, user: &User) {
         match self.pool.hashers().kind_of(&user.password) {
             StoredKind::Accepted(_) | StoredKind::Unusable => {}
             kind @ StoredKind::NotAccepted(_) => tracing::warn!(

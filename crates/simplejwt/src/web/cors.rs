@@ -122,7 +122,7 @@ fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
 
 /// Marks an answer as handled by an outer layer.
 #[derive(Clone, Copy, Debug)]
-struct SeenTo;
+struct Handled;
 
 impl<S> Layer<S> for AllowedOriginsLayer {
     type Service = AllowedOrigins<S>;
@@ -158,7 +158,7 @@ where
         if let Some(answer) = self.cors.preflight(request.method(), request.headers()) {
             return Either::Left(ready(Ok(answer.map(|_| R::default()))));
         }
-        let is_seen_to = request.extensions_mut().insert(SeenTo).is_some();
+        let is_seen_to = request.extensions_mut().insert(Handled).is_some();
         let (cors, headers) = (self.cors.clone(), request.headers().clone());
         Either::Right(self.inner.call(request).map_ok(Box::new(move |mut answer| {
             if !is_seen_to {

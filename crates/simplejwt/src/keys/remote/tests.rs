@@ -12,7 +12,7 @@ use crate::error::{Error as FlowError, TokenMessage};
 use crate::keys::{KeySet, SigningKey};
 use crate::{Access, Auth, ManualClock, Settings, TokenError, Tokens};
 
-/// What a source does when it is asked.
+/// The reaction of a source to a fetch.
 #[derive(Clone, Debug, Default)]
 enum Does {
     #[default]

@@ -70,7 +70,7 @@ async fn identity(
     options: &GatewayOptions,
     parts: &Parts,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
-    let asked = asked(parts);
+    let asked = original_request(parts);
     let (method, uri, headers) = (&asked.method, &asked.uri, &asked.headers);
     let sent = access_tokens(method, uri, headers, auth.settings())?;
     if matches!(sent, AccessTokens::Cookies(_)) {
@@ -90,7 +90,7 @@ async fn identity(
 
 /// Returns the request that the gateway asks about. Its method decides whether a cookie is trusted
 /// in a request from a page of another origin; if there are several, an unsafe one counts.
-fn asked(parts: &Parts) -> Cow<'_, Parts> {
+fn original_request(parts: &Parts) -> Cow<'_, Parts> {
     let named = METHOD.iter().flat_map(|name| parts.headers.get_all(name));
     // An unreadable method counts as unsafe.
     let named = named.map(|name| Method::from_bytes(name.as_bytes()).unwrap_or(Method::POST));

@@ -44,7 +44,7 @@ pub(super) enum Refusal {
     /// This error, in the form of its protocol.
     Flow(Error),
     /// This error, with headers that remove cookies.
-    Parting(Error, Vec<(HeaderName, HeaderValue)>),
+    RemovingCookies(Error, Vec<(HeaderName, HeaderValue)>),
     /// This status and body.
     Other(StatusCode, Json),
 }

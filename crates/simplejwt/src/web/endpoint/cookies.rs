@@ -76,7 +76,7 @@ impl Presented {
     pub(super) async fn refused(&self, call: &Call<'_>, error: Error) -> Refusal {
         if self.is_cookie() && crate::web::status(&error) == StatusCode::UNAUTHORIZED {
             let cookies = remove_dead(call.auth, call.options, call.parts).await;
-            return Refusal::Parting(error, cookies);
+            return Refusal::RemovingCookies(error, cookies);
         }
         Refusal::Flow(error)
     }
@@ -192,7 +192,7 @@ impl Delivery<'_> {
 }
 
 /// Answers 200 with an empty object; if the token was in a cookie, both cookies are removed.
-pub(super) fn parting(call: &Call<'_>, presented: &Presented) -> Response<Vec<u8>> {
+pub(super) fn removing_cookies(call: &Call<'_>, presented: &Presented) -> Response<Vec<u8>> {
     let mut response = call.json(&object([]));
     if presented.is_cookie() {
         add(remove(call.auth, call.options, call.parts), &mut response);

@@ -122,7 +122,7 @@ pub(super) async fn respond(
     let call = Call::new(auth, endpoint, options, parts);
     match endpoint.answer(&call).await {
         Ok(response) => response,
-        Err(Refusal::Flow(error) | Refusal::Parting(error, _)) => {
+        Err(Refusal::Flow(error) | Refusal::RemovingCookies(error, _)) => {
             let mut response = error_response(&error, auth.settings());
             // 501 if there is no user store: a fault on the server's side that doesn't concern the
             // gateway.

@@ -77,11 +77,11 @@ pub(super) const SPEC: Spec = Spec {
 /// With cookies, both are removed if the current session is among those ended.
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let (auth, options, parts) = (call.auth, call.options, call.parts);
-    let asked = Asked::of(call)?;
+    let asked = LogoutRequest::of(call)?;
     let by_cookie = cookies::has_any(auth, options, parts);
     let removes = by_cookie && asked.user.is_none() && asked.scope != Scope::Others;
     let presented = Presented::of(call, asked.refresh.clone()).await?;
-    let ended = match end_asked(call, &asked, &presented).await {
+    let ended = match end_requested(call, &asked, &presented).await {
         // Without sessions there is only the blacklist.
         Err(Refusal::Flow(Error::SessionsDisabled)) if removes => {
             blacklist_each(auth, presented).await.map_err(Refusal::Flow)
@@ -107,20 +107,20 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
                 true => cookies::remove(auth, options, parts),
                 false => cookies::remove_dead(auth, options, parts).await,
             };
-            Err(Refusal::Parting(error, headers))
+            Err(Refusal::RemovingCookies(error, headers))
         }
         Err(refusal) => Err(refusal),
     }
 }
 
-/// The scope of a requested logout.
-struct Asked {
+/// The fields of a logout request.
+struct LogoutRequest {
     scope: Scope,
     refresh: Option<String>,
     user: Option<String>,
 }
 
-impl Asked {
+impl LogoutRequest {
     fn of(call: &Call<'_>) -> Result<Self, Refusal> {
         let scope = match call.optional(&SCOPE)? {
             None => Scope::This,
@@ -171,16 +171,16 @@ impl Presented {
 }
 
 /// Ends the requested sessions and returns their number; `None` if no token was valid.
-async fn end_asked(
+async fn end_requested(
     call: &Call<'_>,
-    asked: &Asked,
+    asked: &LogoutRequest,
     presented: &Presented,
 ) -> Result<Option<u64>, Refusal> {
     let auth = call.auth;
     let other = match asked.user.clone().map(UserId::from) {
         Some(user) => {
-            let everybody = everybody(auth, presented).await?;
-            Some(user).filter(|user| everybody.iter().all(|caller| caller.user_id != *user))
+            let callers = callers_of(auth, presented).await?;
+            Some(user).filter(|user| callers.iter().all(|caller| caller.user_id != *user))
         }
         None => None,
     };
@@ -189,7 +189,7 @@ async fn end_asked(
         None if asked.scope == Scope::This => Ok(end_each(auth, presented).await?),
         None => {
             let (mut ended, mut refusal) = (None, None);
-            for caller in everybody(auth, presented).await? {
+            for caller in callers_of(auth, presented).await? {
                 match auth.log_out(&caller, asked.scope).await {
                     Ok(count) => ended = Some(ended.unwrap_or(0) + count),
                     Err(error) => refusal = Some(refused(refusal, error)?),
@@ -238,7 +238,7 @@ fn refused(first: Option<Error>, error: Error) -> Result<Error, Error> {
 
 /// Returns the users of the valid tokens without duplicates, with the current session if a token
 /// identifies it.
-async fn everybody(auth: &Auth, presented: &Presented) -> Result<Vec<Caller>, Error> {
+async fn callers_of(auth: &Auth, presented: &Presented) -> Result<Vec<Caller>, Error> {
     let (mut found, mut refusal) = (Vec::<Caller>::new(), None);
     for token in &presented.refresh {
         match auth.caller_of_refresh(token).await {

@@ -124,7 +124,9 @@ fn refuse(refusal: Refusal, auth: &Auth) -> Response<Vec<u8>> {
             response
         }
         Refusal::Endpoint(call::Refusal::Other(status, body)) => json_response(status, &body, None),
-        Refusal::Endpoint(call::Refusal::Flow(error) | call::Refusal::Parting(error, _)) => {
+        Refusal::Endpoint(
+            call::Refusal::Flow(error) | call::Refusal::RemovingCookies(error, _),
+        ) => {
             // With its log line, and with Retry-After if the fault may be temporary.
             let mut response = error_response(&error, auth.settings());
             let code = match response.status() {

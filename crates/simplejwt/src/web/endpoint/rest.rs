@@ -36,7 +36,7 @@ where
             match answer(&auth, endpoint, options, (parts, rendering), read_body).await {
                 Ok(response) => response,
                 Err(Refusal::Flow(error)) => refuse(&error, &auth, rendering),
-                Err(Refusal::Parting(error, cookies)) => {
+                Err(Refusal::RemovingCookies(error, cookies)) => {
                     let mut response = refuse(&error, &auth, rendering);
                     response.headers_mut().extend(cookies);
                     response

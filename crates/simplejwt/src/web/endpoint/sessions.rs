@@ -74,14 +74,14 @@ pub(super) const SPEC: Spec = Spec {
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let token = call.access_token().await?;
     let caller = call.auth.caller(&token)?;
-    let user = whose(call, &caller).await?;
+    let user = owner_of(call, &caller).await?;
     let sessions = call.auth.sessions_of(&user).await?;
     let current = caller.session.as_deref();
     let list = sessions.iter().map(|session| session_json(session, current)).collect();
     Ok(call.json(&Json::List(list)))
 }
 
-async fn whose(call: &Call<'_>, caller: &Caller) -> Result<UserId, Error> {
+async fn owner_of(call: &Call<'_>, caller: &Caller) -> Result<UserId, Error> {
     let query = call.parts.uri.query().unwrap_or_default();
     let name = USER.name(call.options);
     let asked = form_pairs(query.as_bytes()).find(|(other, _)| other == name);
