@@ -177,7 +177,7 @@ fn tokens_are_inspected_and_blacklisted() {
     for part in ["\"alg\": \"HS256\"", "\"token_type\": \"refresh\"", "the token is valid"] {
         assert!(shown.contains(part), "{part} in {shown}");
     }
-    assert!(place.succeed(&["token", "inspect", "-"], &format!("{access}\n")).contains("is good"));
+    assert!(place.succeed(&["token", "inspect", "-"], &format!("{access}\n")).contains("is valid"));
     let first = place.succeed(&["token", "blacklist"], &refresh);
     let second = place.succeed(&["token", "blacklist"], &refresh);
     assert_eq!(

@@ -160,7 +160,7 @@ fn every_event_is_on_the_page_with_its_level_and_fields() {
 #[test]
 fn every_field_is_on_the_page() {
     let listed: BTreeSet<String> =
-        rows("| field | what |").iter().flat_map(|row| names(&row[0])).collect();
+        rows("| field | meaning |").iter().flat_map(|row| names(&row[0])).collect();
     let mut used: BTreeSet<String> = ["event", "request_id"].map(str::to_owned).into();
     used.extend(calls().iter().flat_map(|call| call.check().1));
     assert_eq!(used, listed);
