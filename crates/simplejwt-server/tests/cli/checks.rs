@@ -1,4 +1,4 @@
-//! `config check` and `/readyz` say what a login would come upon, and all of it.
+//! `config check` and `/readyz` report everything that would make a login fail.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
@@ -19,7 +19,7 @@ fn environment(url: &str) -> Vec<(&str, &str)> {
     ]
 }
 
-/// A database with tables and a user.
+/// Creates a database with tables and a user.
 fn prepared(kind: Kind, directory: &std::path::Path) -> Database {
     let database = Database::new(kind, directory);
     let environment = environment(&database.url);
@@ -34,7 +34,7 @@ fn prepared(kind: Kind, directory: &std::path::Path) -> Database {
     database
 }
 
-/// An account that may do what docs/operations.md says, and its URL.
+/// Creates an account with the rights in docs/operations.md, and returns its URL.
 fn restricted(database: &Database) -> (String, String) {
     let page = include_str!("../../../../docs/operations.md");
     let (_, page) = page.split_once("## Rights in the database").unwrap();
@@ -75,7 +75,7 @@ fn until(server: &Server, status: u16) -> Response {
     }
 }
 
-/// Each of these makes logins fail and is told by `/readyz`, while it lasts.
+/// Each of these makes logins fail and is reported by `/readyz` while it lasts.
 fn ready_as_long_as_logins_work(database: &Database, url: &str, troubles: &[(&str, &str)]) {
     let directory = tempfile::tempdir().unwrap();
     let environment = environment(url);
@@ -91,8 +91,8 @@ fn ready_as_long_as_logins_work(database: &Database, url: &str, troubles: &[(&st
         assert_eq!(server.post("/api/token/", LOGIN).status, 503, "{trouble}");
         let checked = run(&["config", "check"], &environment);
         assert_eq!(checked.status.code(), Some(4), "{trouble}: {}", stderr(&checked));
-        // However often it is asked, the log has a line for each trouble, and one more where what the
-        // database says of it changes.
+        // However often it is asked, the log has one line for each problem, and another one if the
+        // database's message changes.
         (0..20).for_each(|_| assert_eq!(server.get("/readyz").status, 503));
         database.rows(remedy);
         until(&server, 200);
@@ -166,7 +166,7 @@ fn sqlite_is_ready_as_long_as_logins_work() {
     assert!(stderr(&checked).contains("can't be written (database is locked)"), "{checked:?}");
     holder.execute_batch("ROLLBACK").unwrap();
     until(&server, 200);
-    // Asked a hundred times it has written at most once a second.
+    // A hundred requests cause at most one write per second.
     let commits = || -> i64 {
         holder
             .query_row("SELECT holder FROM simplejwt_lease WHERE name = 'ping'", (), |row| {
@@ -210,12 +210,12 @@ fn all_that_is_wrong_is_told_at_once() {
     ] {
         assert!(told.lines().any(|one| one.starts_with(line)), "{line}: {told}");
     }
-    // The server doesn't start, and says as much.
+    // The server doesn't start, with the same message.
     let served = run(&["serve"], &environment);
     assert_eq!(served.status.code(), Some(4));
     assert_eq!(stderr(&served).matches("error: ").count(), 4, "{}", stderr(&served));
 
-    // What is wrong in the configuration is put right first.
+    // Errors in the configuration come first.
     environment
         .push(("SIMPLE_JWT", r#"{"ALGORITHM":"RS256","JWK_URL":"http://127.0.0.1:9/keys"}"#));
     let checked = run(&["config", "check"], &environment);

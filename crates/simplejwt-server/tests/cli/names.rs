@@ -1,4 +1,4 @@
-//! Names that people have: users' names and passwords, completions and manual pages.
+//! Names that people have: users' names and passwords; also completions and manual pages.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, with their helpers")]
 
@@ -123,7 +123,7 @@ fn a_user_is_deleted_unless_something_refers_to_it() {
     assert!(code == 1 && said.contains("no user \"alice\""), "{said}");
 }
 
-/// Runs a program that has to be there.
+/// Runs a program that must be installed.
 fn checked(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
@@ -144,7 +144,7 @@ fn shells_are_told_of_every_command() {
     let bash = directory.path().join("bash");
     let bash = bash.to_str().unwrap();
     checked("bash", &["-n", bash]);
-    // What a user would see after a tabulator.
+    // The completions that a user would see after a tab.
     let asked = format!(
         "source {bash}; COMP_WORDS=(simplejwt user de); COMP_CWORD=2; _simplejwt simplejwt de user; \
          echo \"${{COMPREPLY[@]}}\""

@@ -1,4 +1,4 @@
-//! An empty database of each kind, and questions to it past the servers.
+//! An empty database of each kind, and queries that bypass the servers.
 
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-/// The databases that the tests run on: every one, unless `SIMPLEJWT_TEST_KINDS` names some, as
-/// `cargo xtask matrix` does.
+/// The databases that the tests run on: all, unless `SIMPLEJWT_TEST_KINDS` names some, as `cargo
+/// xtask matrix` does.
 pub(crate) const ALL: Kinds = Kinds;
 
 #[derive(Clone, Copy)]
@@ -43,7 +43,7 @@ pub(crate) enum Kind {
     Mysql,
 }
 
-/// Dropped at its end.
+/// A database, dropped at the end.
 pub(crate) struct Database {
     pub(crate) kind: Kind,
     pub(crate) url: String,
@@ -51,7 +51,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// SQLite's file is in `directory`; the others are on the servers for tests.
+    /// Creates a database: for SQLite a file in `directory`, otherwise on the test servers.
     pub(crate) fn new(kind: Kind, directory: &Path) -> Self {
         match kind {
             Kind::Sqlite => {
@@ -62,7 +62,7 @@ impl Database {
         }
     }
 
-    /// On this server.
+    /// Creates a database on this server.
     pub(crate) fn on(kind: Kind, server: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -73,19 +73,19 @@ impl Database {
         Self { kind, url: format!("{base}/{name}"), name }
     }
 
-    /// Runs a statement; each row of the answer with its columns as texts.
+    /// Runs a statement, and returns the rows with their columns as strings.
     pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         let target = if self.kind == Kind::Sqlite { &self.name } else { &self.url };
         rows(self.kind, target, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// A query with a number for an answer.
+    /// Runs a query that returns a number.
     pub(crate) fn number(&self, sql: &str) -> i64 {
         self.rows(sql)[0][0].parse().unwrap()
     }
 
-    /// Cuts every connection to the database, as an administrator or a failing network does; how
-    /// many there were.
+    /// Ends every connection to the database, like an administrator or a failing network, and
+    /// returns their number.
     pub(crate) fn cut_connections(&self) -> usize {
         match self.kind {
             Kind::Sqlite => 0,
@@ -104,7 +104,7 @@ impl Database {
                     self.name
                 );
                 let connections = self.rows(&sql);
-                // One may have gone by itself meanwhile.
+                // A connection may have ended by itself in the meantime.
                 let cut = connections.iter().filter(|row| {
                     rows(self.kind, &self.url, &format!("KILL CONNECTION {}", row[0])).is_ok()
                 });
@@ -119,11 +119,11 @@ impl Drop for Database {
         if self.kind != Kind::Sqlite {
             let (base, _) = self.url.rsplit_once('/').unwrap_or_default();
             if self.kind == Kind::Postgres {
-                // PostgreSQL 12 can't drop what somebody is connected to.
+                // PostgreSQL 12 can't drop a database with open connections.
                 self.cut_connections();
             }
             let sql = format!("DROP DATABASE IF EXISTS {}", self.name);
-            // A server that a test has killed can't; its data are thrown away with it.
+            // A server that a test has killed can't drop it; its data is removed with it.
             let _ = rows(self.kind, &format!("{base}/{}", admin_database(self.kind)), &sql);
         }
     }
@@ -137,7 +137,7 @@ const fn admin_database(kind: Kind) -> &'static str {
     }
 }
 
-/// The URL of the server for tests.
+/// Returns the URL of the test server.
 fn server(kind: Kind) -> String {
     let variable = match kind {
         Kind::Sqlite => panic!("a file has no server"),
@@ -211,7 +211,7 @@ async fn mysql(url: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
     let mut conn = mysql_async::Conn::new(mysql_async::Opts::from_url(url)?).await?;
     let found: Vec<mysql_async::Row> = conn.query(sql).await?;
     conn.disconnect().await?;
-    // The text protocol sends everything as text.
+    // The text protocol sends all values as text.
     let text = |value: Value| match value {
         Value::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         _ => String::new(),

@@ -7,7 +7,7 @@ use simplejwt::settings::{Audience, TokenClass};
 
 use super::*;
 
-/// Upstream takes None for no leeway.
+/// Upstream treats None as no leeway.
 #[test]
 fn no_leeway_may_be_null() {
     assert_eq!(dictionary(r#"{"LEEWAY": null}"#).unwrap().leeway, std::time::Duration::ZERO);
@@ -139,7 +139,7 @@ fn the_signing_key_is_django_s_secret_key_where_none_is_named() {
     assert_eq!(secret(named), Some("another".into()));
     let none = with([("SIMPLE_JWT", r#"{"SIGNING_KEY": null}"#)]).unwrap();
     assert_eq!(secret(none), None);
-    // A key pair can't be a Django secret: this instance verifies only.
+    // A key pair can't be a Django secret: this instance only verifies.
     let asymmetric = with([("SIMPLEJWT_ALGORITHM", "ES256")]).unwrap();
     assert_eq!(secret(asymmetric), None);
 }

@@ -108,7 +108,7 @@ fn all_problems_of_all_sources_are_told_at_once() {
         assert_eq!(told.lines().filter(|line| line.contains(part)).count(), 1, "{part}: {told}");
     }
     assert_eq!(told.lines().count(), 6, "{told}");
-    // What a setting that can't be read would have said is left open.
+    // A setting that can't be read has no further consequences.
     let told = with([
         ("SIMPLEJWT_BLACKLIST_AFTER_ROTATION", "on"),
         ("SIMPLEJWT_TOKEN_BLACKLIST", "perhaps"),

@@ -82,7 +82,7 @@ fn what_a_gateway_is_told() {
     let config = toml(text).unwrap();
     assert_eq!(config.gateway.authentication(), Authentication::Stateless);
     assert_eq!(config.gateway.headers().collect::<Vec<_>>(), [("x-auth-email", "email")]);
-    // The environment's take the place of the file's.
+    // The environment's clients replace those of the file.
     let environment =
         Environment::of([("SIMPLEJWT_GATEWAY_HEADERS", r#"{"X-Auth-Name": "name"}"#)]);
     let loaded = file(text, &environment).unwrap();
