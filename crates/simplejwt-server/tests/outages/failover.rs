@@ -19,6 +19,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::support::process::{PATIENCE, Response, head, run, run_with_input, stderr};
 
+fn host(url: &str) -> &str {
+    url.split_once('@').unwrap().1.split_once('/').unwrap().0
+}
+
 const LOGIN: &str = r#"{"username":"alice","password":"wonderland"}"#;
 
 fn environment(url: &str) -> Vec<(&str, &str)> {

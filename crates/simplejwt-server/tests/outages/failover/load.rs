@@ -6,8 +6,8 @@ use std::time::Instant;
 use base64::Engine as _;
 
 use super::{
-    LOGIN, Peer, assert_stateless_goes_on, assert_unavailable, await_readiness, environment, jti,
-    refresh,
+    LOGIN, Peer, assert_stateless_goes_on, assert_unavailable, await_readiness, environment, host,
+    jti, refresh,
 };
 use crate::instance::Instance;
 use crate::support::process::{PATIENCE, Server};

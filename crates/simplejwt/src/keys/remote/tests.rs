@@ -12,6 +12,11 @@ use crate::error::{Error as FlowError, TokenMessage};
 use crate::keys::{KeySet, SigningKey};
 use crate::{Access, Auth, ManualClock, Settings, TokenError, Tokens};
 
+fn with(mut jwk: Value, name: &str, value: impl Into<Value>) -> Value {
+    jwk[name] = value.into();
+    jwk
+}
+
 /// The reaction of a source to a fetch.
 #[derive(Clone, Debug, Default)]
 enum Does {

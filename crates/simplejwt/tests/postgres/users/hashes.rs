@@ -6,9 +6,8 @@ use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresUsers};
 use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::password::Hashers;
-use simplejwt::{RevocationFeed as _, SessionStore as _, TokenStore as _, UserStore as _};
+use simplejwt::{SessionStore as _, UserStore as _};
 
-use super::{django, hashers};
 use crate::support::hashes;
 use crate::support::postgres::{Database, execute};
 

@@ -85,3 +85,5 @@ async fn users_with_texts_for_ids_conform() {
 async fn users_in_memory_conform() {
     conformance::all(|| async { memory_people::Memory::default() }, spawn).await;
 }
+
+columns::columns_tests!(File(tempfile::tempdir().unwrap()));
