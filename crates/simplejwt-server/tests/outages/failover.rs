@@ -19,10 +19,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::support::process::{PATIENCE, Response, head, run, run_with_input, stderr};
 
-fn host(url: &str) -> &str {
-    url.split_once('@').unwrap().1.split_once('/').unwrap().0
-}
-
 const LOGIN: &str = r#"{"username":"alice","password":"wonderland"}"#;
 
 fn environment(url: &str) -> Vec<(&str, &str)> {
@@ -108,6 +104,10 @@ fn await_readiness(server: Peer, status: u16) -> Duration {
         assert!(begun.elapsed() < PATIENCE, "{answer:?}");
         std::thread::yield_now();
     }
+}
+
+fn host(url: &str) -> &str {
+    url.split_once('@').unwrap().1.split_once('/').unwrap().0
 }
 
 #[test]

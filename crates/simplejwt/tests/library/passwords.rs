@@ -9,8 +9,8 @@ mod upgrades;
 use proptest::prelude::*;
 use serde_json::Value;
 use simplejwt::users::password::{
-    Argon2Cost, EncodeError, Hasher, Hashers, HashersError, Parameters, PasswordSurvey, ScryptCost,
-    StoredKind, Verdict, is_usable, unusable_password,
+    Argon2Cost, EncodeError, HashKind, Hasher, Hashers, HashersError, Parameters, PasswordSurvey,
+    ScryptCost, StoredKind, Verdict, is_usable, unusable_password,
 };
 use simplejwt::users::revoke_claim;
 

@@ -8,7 +8,6 @@ use simplejwt::Timestamp;
 use simplejwt::mysql::migrate;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
 use simplejwt::sql::table::UserTable;
-use simplejwt::store::TokenStore as _;
 use simplejwt::store::session::{
     NewSession, NextToken, OpenSession, RefreshOutcome, RetainUntil, SessionRefresh,
     SessionStore as _,

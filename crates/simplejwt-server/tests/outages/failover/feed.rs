@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-
 use super::{
     LOGIN, Peer, assert_unavailable, await_readiness, environment, host, jti, prepare, refresh,
 };

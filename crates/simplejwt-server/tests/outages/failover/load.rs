@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use base64::Engine as _;
-
 use super::{
     LOGIN, Peer, assert_stateless_goes_on, assert_unavailable, await_readiness, environment, host,
     jti, refresh,

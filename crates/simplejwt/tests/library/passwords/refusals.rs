@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use proptest::prelude::*;
 use simplejwt::users::password::{
-    Argon2Cost, DEFAULT_MAX_REFUSAL_WORK, HashKind, Hasher, Hashers, Parameters, PasswordSurvey,
-    ScryptCost, Verdict, unusable_password,
+    DEFAULT_MAX_REFUSAL_WORK, HashKind, Hasher, Hashers, Parameters, PasswordSurvey, Verdict,
+    unusable_password,
 };
 
 use super::{a_hash_of_each, cheap, hashers, wrong};

@@ -6,9 +6,6 @@ use mysql_async::prelude::Queryable as _;
 use simplejwt::mysql::{MysqlStore, MysqlUsers, migrate};
 use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
-use simplejwt::store::TokenStore as _;
-use simplejwt::store::session::SessionStore as _;
-use simplejwt::users::UserStore as _;
 use simplejwt::users::conformance::{self, IdType};
 use simplejwt::users::password::HashingPool;
 

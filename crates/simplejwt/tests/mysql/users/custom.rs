@@ -5,7 +5,6 @@ use std::sync::Arc;
 use simplejwt::mysql::{MysqlStore, MysqlUsers, migrate};
 use simplejwt::sql::manage::UserOptions;
 use simplejwt::sql::table::{KeyKind, UserTable};
-use simplejwt::store::session::SessionStore as _;
 use simplejwt::store::{OutstandingToken, TokenStore as _};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
 use simplejwt::users::{Credentials, UserStore as _};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use simplejwt::SessionStore as _;
 use simplejwt::postgres::{PostgresStore, PostgresUsers, migrate};
 use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;

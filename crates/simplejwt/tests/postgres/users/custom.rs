@@ -5,7 +5,7 @@ use simplejwt::sql::manage::{ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::OutstandingToken;
 use simplejwt::users::password::{Hasher, Hashers};
-use simplejwt::{Credentials, SessionStore as _, TokenStore as _, UserStore as _};
+use simplejwt::{Credentials, TokenStore as _, UserStore as _};
 
 use super::{NOW, site, token};
 use crate::support::postgres::Database;

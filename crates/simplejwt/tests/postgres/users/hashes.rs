@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use simplejwt::UserStore as _;
 use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresUsers};
 use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::password::Hashers;
-use simplejwt::{SessionStore as _, UserStore as _};
 
 use crate::support::hashes;
 use crate::support::postgres::{Database, execute};

@@ -3,7 +3,6 @@
 
 mod random;
 
-use proptest::prelude::*;
 use simplejwt::service::{Caller, Scope};
 use simplejwt::settings::{RevocationMode, TokenClass};
 use simplejwt::store::OutstandingToken;
