@@ -1,10 +1,10 @@
 //! Cookies, and the pages of other origins.
 
-use super::servers::{Answer, BODY_LIMIT, request, send};
+use super::servers::{self, Answer, BODY_LIMIT, request, send};
 use simplejwt::settings::Transport;
 use simplejwt::{Access, Settings};
 
-use super::{Both, JSON};
+use super::{Both, JSON, STRICT};
 
 const ORIGIN: &str = "https://app.example.com";
 

@@ -3,9 +3,8 @@
 use super::servers::{BODY_LIMIT, request};
 use simplejwt::{Access, Refresh, Sliding};
 
-use super::Both;
+use super::{Both, STRICT};
 
-const STRICT: [&str; 4] = ["/token", "/user", "/required/token", "/api/protected/"];
 const OPTIONAL: [&str; 3] = ["/optional/token", "/optional/user", "/lenient/token"];
 
 #[test]

@@ -19,6 +19,8 @@ use simplejwt::{Auth, Settings, Tokens, Untyped};
 const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
+const STRICT: [&str; 4] = ["/token", "/user", "/required/token", "/api/protected/"];
+
 struct Both {
     axum: SocketAddr,
     actix: SocketAddr,

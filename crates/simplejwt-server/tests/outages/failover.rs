@@ -106,6 +106,10 @@ fn await_readiness(server: Peer, status: u16) -> Duration {
     }
 }
 
+fn host(url: &str) -> &str {
+    url.split_once('@').unwrap().1.split_once('/').unwrap().0
+}
+
 #[test]
 fn without_a_database_it_does_not_start() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

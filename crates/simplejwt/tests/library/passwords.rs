@@ -9,8 +9,8 @@ mod upgrades;
 use proptest::prelude::*;
 use serde_json::Value;
 use simplejwt::users::password::{
-    Argon2Cost, EncodeError, Hasher, Hashers, Parameters, PasswordSurvey, ScryptCost, StoredKind,
-    Verdict, is_usable, unusable_password,
+    Argon2Cost, EncodeError, HashKind, Hasher, Hashers, HashersError, Parameters, PasswordSurvey,
+    ScryptCost, StoredKind, Verdict, is_usable, unusable_password,
 };
 use simplejwt::users::revoke_claim;
 
@@ -142,6 +142,22 @@ fn new_hashes_verify_look_like_djangos_and_differ_each_time() {
             assert_eq!(hashers.verify(&format!("{password}."), &one), Verdict::Wrong, "{one}");
         }
     }
+}
+
+/// A hash of each of Django's hashers, with costs that differ in work.
+fn a_hash_of_each() -> Vec<(HashKind, String)> {
+    let usual = cheap();
+    let costs = Parameters {
+        pbkdf2_iterations: 700,
+        argon2: Argon2Cost { memory_cost: 256, ..usual.argon2 },
+        bcrypt_rounds: 5,
+        scrypt: ScryptCost { work_factor: 64, ..usual.scrypt },
+    };
+    let of = |hasher| {
+        let hashers = hashers(hasher, costs);
+        (hashers.new_hashes(), hashers.encode("secret").unwrap())
+    };
+    Hasher::ALL.into_iter().map(of).collect()
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod hashes;
 use std::time::Duration;
 
 use simplejwt::postgres::{PostgresStore, PostgresUsers, migrate};
-use simplejwt::sql::manage::{ManageError, NewUser, UserOptions};
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::{
     NewSession, NextToken, RefreshOutcome, RetainUntil, SessionRefresh,
@@ -20,13 +20,10 @@ use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
 use simplejwt::users::password_fingerprint;
-use simplejwt::{
-    Credentials, RevocationFeed as _, SessionStore as _, Timestamp, TokenStore as _, User,
-    UserStore as _,
-};
+use simplejwt::{Credentials, SessionStore as _, Timestamp, TokenStore as _, User, UserStore as _};
 
 use crate::support::postgres::{Database, execute};
-use crate::support::{columns, rights};
+use crate::support::rights;
 
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
@@ -325,5 +322,3 @@ async fn further_columns_are_read_as_drf_writes_them() {
     let text = open(of(&["span"])).await.unwrap_err().to_string();
     assert!(text.contains("has the type \"interval\""), "{text}");
 }
-
-columns::columns_tests!(Database::empty().await);

@@ -59,6 +59,14 @@ fn token(jti: &str, user: &str) -> OutstandingToken {
     }
 }
 
+/// A table and its indexes with their statements, to the letter.
+fn schema(connection: &Connection, table: &str) -> Vec<(String, String)> {
+    let sql = "SELECT name, coalesce(sql, '') FROM sqlite_schema WHERE tbl_name = ?1 ORDER BY name";
+    let mut statement = connection.prepare(sql).unwrap();
+    let rows = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
 /// Or whoever has one spent token could keep the disk busy.
 #[tokio::test]
 async fn a_replay_writes_nothing_to_the_disk() {

@@ -7,7 +7,7 @@ mod custom;
 mod hashes;
 
 use rusqlite::Connection;
-use simplejwt::sql::manage::{ManageError, NewUser, UserOptions};
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteUsers};
 use simplejwt::users::password::{
@@ -16,7 +16,7 @@ use simplejwt::users::password::{
 use simplejwt::{Credentials, Timestamp, UserStore as _};
 use tempfile::TempDir;
 
-use crate::support::{columns, rights};
+use crate::support::rights;
 
 const DJANGO: &str = include_str!("../fixtures/django_sqlite.sql");
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
@@ -252,5 +252,3 @@ async fn without_content_types_nobody_has_permissions() {
     assert!(site.users.permissions(&"1".into()).await.unwrap().is_empty());
     assert!(site.users.groups(&"1".into()).await.unwrap().is_empty());
 }
-
-columns::columns_tests!(File(tempfile::tempdir().unwrap()));

@@ -1,6 +1,6 @@
 //! Requests and their answers: limits, framing, CORS, cookies, and the log of requests.
 
-use std::io::{BufRead as _, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 
 use super::Site;
 use crate::support::process::{Response, head};

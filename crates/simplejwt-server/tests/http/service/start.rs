@@ -1,7 +1,6 @@
 //! Starting the server: from nothing, from the environment alone, and not at all.
 
 use std::fs;
-use std::io::BufRead as _;
 use std::net::TcpListener;
 
 use super::{SECRET, Site, WAIT, log_in};

@@ -1,6 +1,6 @@
 //! The bodies of requests: when they are read, their memory, and answers that nobody reads.
 
-use std::io::{BufRead as _, ErrorKind, Write as _};
+use std::io::{ErrorKind, Write as _};
 use std::net::Shutdown;
 
 use super::{one_answer, site};

@@ -1,7 +1,7 @@
 //! The ways to reach the server: HTTP/2, TLS, Unix sockets, and sockets passed on by systemd.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Command, Stdio};

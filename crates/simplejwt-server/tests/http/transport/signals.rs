@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{login, one_answer, site};
 use crate::support::databases::DatabaseKind;
-use crate::support::process::{Response, Server, head, run, stderr, stdout};
+use crate::support::process::{Response, Server, run, stderr};
 use crate::support::site::{PASSWORD, Site};
 
 #[test]

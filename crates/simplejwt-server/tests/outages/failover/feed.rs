@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-
-use super::{LOGIN, Peer, assert_unavailable, await_readiness, environment, jti, prepare, refresh};
+use super::{
+    LOGIN, Peer, assert_unavailable, await_readiness, environment, host, jti, prepare, refresh,
+};
 use crate::instance::Instance;
 use crate::support::process::{PATIENCE, Response, Server, run, stderr};
 
@@ -74,10 +74,6 @@ fn run_cli(args: &[&str], environment: &[(&str, &str)]) -> String {
     let output = run(args, environment);
     assert!(!output.status.success());
     stderr(&output)
-}
-
-fn host(url: &str) -> &str {
-    url.split_once('@').unwrap().1.split_once('/').unwrap().0
 }
 
 /// Runs the statements, each by itself; how many rows the last one has.

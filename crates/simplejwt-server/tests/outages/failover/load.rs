@@ -3,11 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use base64::Engine as _;
-
 use super::{
-    LOGIN, Peer, assert_stateless_goes_on, assert_unavailable, await_readiness, environment, jti,
-    refresh,
+    LOGIN, Peer, assert_stateless_goes_on, assert_unavailable, await_readiness, environment, host,
+    jti, refresh,
 };
 use crate::instance::Instance;
 use crate::support::process::{PATIENCE, Server};

@@ -12,6 +12,11 @@ use crate::error::{Error as FlowError, TokenMessage};
 use crate::keys::{KeySet, SigningKey};
 use crate::{Access, Auth, ManualClock, Settings, TokenError, Tokens};
 
+fn with(mut jwk: Value, name: &str, value: impl Into<Value>) -> Value {
+    jwk[name] = value.into();
+    jwk
+}
+
 /// What a source does when it is asked.
 #[derive(Clone, Debug, Default)]
 enum Does {

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use proptest::prelude::*;
 use simplejwt::users::password::{
-    Argon2Cost, DEFAULT_MAX_REFUSAL_WORK, HashKind, Hasher, Hashers, Parameters, PasswordSurvey,
-    ScryptCost, Verdict, unusable_password,
+    DEFAULT_MAX_REFUSAL_WORK, HashKind, Hasher, Hashers, Parameters, PasswordSurvey, Verdict,
+    unusable_password,
 };
 
-use super::{cheap, hashers, wrong};
+use super::{a_hash_of_each, cheap, hashers, wrong};
 
 #[test]
 fn no_login_without_a_usable_hash_and_each_costs_one_computation() {
@@ -55,22 +54,6 @@ fn no_login_without_a_usable_hash_and_each_costs_one_computation() {
 
 /// Work that differs by less was padded to the same: a step is one iteration of PBKDF2.
 const STEP: Duration = Duration::from_micros(1);
-
-/// A hash of each of Django's hashers, with costs that differ in work.
-fn a_hash_of_each() -> Vec<(HashKind, String)> {
-    let usual = cheap();
-    let costs = Parameters {
-        pbkdf2_iterations: 700,
-        argon2: Argon2Cost { memory_cost: 256, ..usual.argon2 },
-        bcrypt_rounds: 5,
-        scrypt: ScryptCost { work_factor: 64, ..usual.scrypt },
-    };
-    let of = |hasher| {
-        let hashers = hashers(hasher, costs);
-        (hashers.new_hashes(), hashers.encode("secret").unwrap())
-    };
-    Hasher::ALL.into_iter().map(of).collect()
-}
 
 fn survey(hashers: &Hashers, hashes: &[(HashKind, String)]) -> PasswordSurvey {
     PasswordSurvey::of(hashes.iter().map(|(_, hash)| hashers.kind_of(hash)), false)

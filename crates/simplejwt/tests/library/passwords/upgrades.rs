@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use proptest::prelude::*;
 use simplejwt::users::password::{
     Argon2Cost, Hasher, Hashers, Parameters, Rehash, ScryptCost, StoredKind,
 };

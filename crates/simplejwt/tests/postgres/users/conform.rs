@@ -7,9 +7,8 @@ use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::conformance::{self, IdType};
 use simplejwt::users::password::HashingPool;
-use simplejwt::{RevocationFeed as _, SessionStore as _, TokenStore as _, UserStore as _};
 
-use super::{NOW, django};
+use super::NOW;
 use crate::support::people::People;
 use crate::support::postgres::{Database, execute};
 use crate::support::{columns, spawn};
@@ -84,3 +83,5 @@ async fn users_with_uuids_conform() {
 async fn users_with_texts_for_ids_conform() {
     conforms(Database::empty().await, IdType::Text).await;
 }
+
+columns::columns_tests!(Database::empty().await);

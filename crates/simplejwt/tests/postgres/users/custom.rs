@@ -1,19 +1,15 @@
 //! Custom user models: keys of other types, and tables of other forms.
 
-use std::sync::Arc;
-
 use simplejwt::postgres::{PostgresStore, migrate};
-use simplejwt::sql::manage::{NewUser, UserOptions};
+use simplejwt::sql::manage::{ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::OutstandingToken;
 use simplejwt::users::password::{Hasher, Hashers};
-use simplejwt::{
-    Credentials, RevocationFeed as _, SessionStore as _, TokenStore as _, UserStore as _,
-};
+use simplejwt::{Credentials, TokenStore as _, UserStore as _};
 
-use super::{NOW, django, hashers, site};
-use crate::support::postgres::{Database, execute};
-use crate::support::{columns, spelling};
+use super::{NOW, site, token};
+use crate::support::postgres::Database;
+use crate::support::spelling;
 
 /// A table of users with a key of this type.
 fn keyed(key: &str) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use simplejwt::postgres::{PostgresStore, migrate};
-use simplejwt::sql::manage::{ManageError, NewUser, UserOptions};
+use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::{
     AccessClaims, EndReason, EndSessions, NewSession, RefreshOutcome, RetainUntil, SessionSelector,
@@ -12,7 +12,6 @@ use simplejwt::users::password::Hasher;
 use simplejwt::{RevocationFeed as _, SessionStore as _, TokenStore as _, UserStore as _};
 
 use super::{NOW, refresh, site, token};
-use crate::support::columns;
 use crate::support::postgres::{Database, execute};
 
 /// PostgreSQL's texts hold no NUL: whatever has one is simply not there.

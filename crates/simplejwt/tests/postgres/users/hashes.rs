@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use simplejwt::UserStore as _;
 use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresUsers};
 use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::password::Hashers;
-use simplejwt::{RevocationFeed as _, SessionStore as _, TokenStore as _, UserStore as _};
 
-use super::{django, hashers};
 use crate::support::hashes;
 use crate::support::postgres::{Database, execute};
 

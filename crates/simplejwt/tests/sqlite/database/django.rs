@@ -1,21 +1,12 @@
 //! Tables of Django's beside those that are made here.
 
-use rusqlite::Connection;
 use simplejwt::TokenStore as _;
 use simplejwt::sql::schema::SchemaError;
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::sqlite::{SqliteStore, migrate};
 use simplejwt::store::Rotation;
 
-use super::{DJANGO, NOW, OURS, TABLES, made_by, raw, token};
-
-/// A table and its indexes with their statements, to the letter.
-fn schema(connection: &Connection, table: &str) -> Vec<(String, String)> {
-    let sql = "SELECT name, coalesce(sql, '') FROM sqlite_schema WHERE tbl_name = ?1 ORDER BY name";
-    let mut statement = connection.prepare(sql).unwrap();
-    let rows = statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?)));
-    rows.unwrap().collect::<Result<_, _>>().unwrap()
-}
+use super::{DJANGO, NOW, OURS, TABLES, made_by, raw, schema, token};
 
 #[tokio::test]
 async fn what_is_made_here_is_what_django_makes() {

@@ -3,7 +3,6 @@
 
 mod random;
 
-use proptest::prelude::*;
 use simplejwt::service::{Caller, Scope};
 use simplejwt::settings::{Revocation, TokenClass};
 use simplejwt::store::OutstandingToken;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use simplejwt::UserStore as _;
 use simplejwt::sql::manage::UserOptions;
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, SqliteUsers, migrate};
@@ -85,3 +84,5 @@ async fn users_with_texts_for_ids_conform() {
 async fn users_in_memory_conform() {
     conformance::all(|| async { memory_people::Memory::default() }, spawn).await;
 }
+
+columns::columns_tests!(File(tempfile::tempdir().unwrap()));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use simplejwt::sql::manage::{NewUser, UserOptions};
+use simplejwt::sql::manage::{ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::users::password::{Hasher, Hashers};

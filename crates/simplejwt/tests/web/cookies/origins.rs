@@ -1,10 +1,8 @@
 //! Requests that pages of other origins make.
 
 use axum::http::{Method, StatusCode};
-use axum::routing::{get, post};
 use serde_json::json;
 use simplejwt::settings::Transport;
-use tower::ServiceExt as _;
 
 use super::{Browser, LOGIN, LOGOUT, ORIGIN, REFRESH, settings};
 

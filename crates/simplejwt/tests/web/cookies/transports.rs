@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 use cookie::Cookie;
 use serde_json::json;
 use simplejwt::settings::Transport;
-use tower::ServiceExt as _;
 
 use super::{Browser, REFRESH, settings};
 

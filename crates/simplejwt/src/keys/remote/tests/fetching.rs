@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::json;
 
 use super::super::*;
-use super::{Does, Shelf, auth, cant_tell, clock, ed25519, es256, jwk, refused, token_of};
+use super::{Does, Shelf, auth, cant_tell, clock, ed25519, es256, jwk, refused, token_of, with};
 use crate::error::Error as FlowError;
 use crate::keys::KeySet;
 

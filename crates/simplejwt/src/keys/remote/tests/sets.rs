@@ -4,13 +4,8 @@ use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::super::*;
-use super::{Does, Shelf, auth, clock, ed25519, es256, file, jwk, refused, rsa, token_of};
+use super::{Does, Shelf, auth, clock, ed25519, es256, file, jwk, refused, rsa, token_of, with};
 use crate::keys::{KeyError, SigningKey};
-
-fn with(mut jwk: Value, name: &str, value: impl Into<Value>) -> Value {
-    jwk[name] = value.into();
-    jwk
-}
 
 fn without(mut jwk: Value, name: &str) -> Value {
     jwk.as_object_mut().unwrap().remove(name);

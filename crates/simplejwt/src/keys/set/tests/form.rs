@@ -1,7 +1,5 @@
 //! The form of tokens: segments, base64url, headers and signatures, each with one spelling.
 
-use proptest::prelude::*;
-
 use super::super::*;
 use super::{
     PAYLOAD, SECRET, encode, hs256, pem, secret, signature_of, signed, signed_raw, with_signature,

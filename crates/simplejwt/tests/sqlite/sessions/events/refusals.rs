@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use simplejwt::settings::AtLimit;
-use simplejwt::{Credentials, Error, Hooks, Settings, User, UserStore as _};
+use simplejwt::{Credentials, Error, Hooks, Settings, User};
 
 use super::{Told, log_in, with};
 use crate::world::{credentials, worlds};
