@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{announce, command, root, shown, this_program};
+use crate::process::{announce, command, command_line, root, this_program};
 
 /// A running program, which is ended when this is dropped.
 pub(crate) struct Beside {
@@ -21,7 +21,7 @@ impl Beside {
     /// # Errors
     /// It can't be started, or its log can't be written.
     pub(crate) fn start(name: &str, mut program: Command) -> Result<Self> {
-        let shown = shown(&program);
+        let shown = command_line(&program);
         let folder = root().join(".cache/beside");
         fs::create_dir_all(&folder)?;
         let log = folder.join(format!("{name}.log"));

@@ -43,7 +43,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command
 }
 
 /// Formats the command as it would be typed.
-pub(crate) fn shown(command: &Command) -> String {
+pub(crate) fn command_line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str());
     let words = std::iter::once(name).chain(command.get_args());
@@ -55,7 +55,7 @@ pub(crate) fn shown(command: &Command) -> String {
 /// # Errors
 /// It couldn't be started, or didn't succeed.
 pub(crate) fn run(mut command: Command) -> Result<()> {
-    let shown = shown(&command);
+    let shown = command_line(&command);
     announce(&shown);
     let status = command.status().with_context(|| format!("can't start `{shown}`"))?;
     if !status.success() {
@@ -69,7 +69,7 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn output(mut command: Command) -> Result<String> {
-    let shown = shown(&command);
+    let shown = command_line(&command);
     let output = command
         .stderr(Stdio::inherit())
         .output()
@@ -86,7 +86,7 @@ pub(crate) fn output(mut command: Command) -> Result<String> {
 /// # Errors
 /// It couldn't be started, or its output couldn't be read.
 pub(crate) fn watch(mut command: Command, mut look: impl FnMut(&str)) -> Result<bool> {
-    let shown = shown(&command);
+    let shown = command_line(&command);
     announce(&shown);
     let mut child =
         command.stdout(Stdio::piped()).spawn().with_context(|| format!("can't start `{shown}`"))?;

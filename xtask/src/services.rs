@@ -54,8 +54,8 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     };
     let instance = || Instance::named(name.unwrap_or("main"));
     match words {
-        ["up"] => instance()?.up(&[Kind::Postgres, Kind::MariaDb]),
-        ["up", kind] => instance()?.up(&[Kind::of(kind)?]),
+        ["up"] => instance()?.up(&[ServerKind::Postgres, ServerKind::MariaDb]),
+        ["up", kind] => instance()?.up(&[ServerKind::of(kind)?]),
         ["down"] if name.is_some() => instance()?.down(),
         ["down"] => all()?.iter().try_for_each(Instance::down),
         ["env"] => {
@@ -64,7 +64,9 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
             }
             Ok(())
         }
-        [order @ ("stop" | "start" | "kill"), kind] => instance()?.order(order, Kind::of(kind)?),
+        [order @ ("stop" | "start" | "kill"), kind] => {
+            instance()?.order(order, ServerKind::of(kind)?)
+        }
         ["standby", order] => instance()?.standby(order),
         _ => bail!("{USAGE}"),
     }
@@ -72,12 +74,12 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
 
 /// A server of an instance.
 #[derive(Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum ServerKind {
     Postgres,
     MariaDb,
 }
 
-impl Kind {
+impl ServerKind {
     fn of(word: &str) -> Result<Self> {
         match word {
             "postgres" => Ok(Self::Postgres),
@@ -102,14 +104,14 @@ impl Up {
     /// As [`Instance::up`].
     pub(crate) fn anew(name: &str) -> Result<Self> {
         require()?;
-        Self::of(name, &[Kind::Postgres, Kind::MariaDb])
+        Self::of(name, &[ServerKind::Postgres, ServerKind::MariaDb])
     }
 
     /// As [`anew`](Self::anew), with some of the servers.
     ///
     /// # Errors
     /// As [`Instance::up`].
-    pub(crate) fn of(name: &str, kinds: &[Kind]) -> Result<Self> {
+    pub(crate) fn of(name: &str, kinds: &[ServerKind]) -> Result<Self> {
         require()?;
         let up = Self(Instance::named(name)?);
         up.0.down()?;
@@ -144,7 +146,7 @@ impl Instance {
     }
 
     /// Starts servers that aren't running. Existing servers that don't answer are created anew.
-    fn up(&self, kinds: &[Kind]) -> Result<()> {
+    fn up(&self, kinds: &[ServerKind]) -> Result<()> {
         require()?;
         fs::create_dir_all(&self.folder)
             .with_context(|| format!("can't make {}", self.folder.display()))?;
@@ -154,7 +156,7 @@ impl Instance {
         }
         for kind in kinds {
             match kind {
-                Kind::Postgres => {
+                ServerKind::Postgres => {
                     let server = Postgres::primary(&self.folder)?;
                     if server.answers() {
                         announce("PostgreSQL is running already");
@@ -164,7 +166,7 @@ impl Instance {
                     }
                     println!("PostgreSQL: {}", server.url()?);
                 }
-                Kind::MariaDb => {
+                ServerKind::MariaDb => {
                     let server = MariaDb::new(&self.folder)?;
                     if server.answers() {
                         announce("MariaDB is running already");
@@ -226,9 +228,9 @@ impl Instance {
         Ok(found)
     }
 
-    fn order(&self, order: &str, kind: Kind) -> Result<()> {
+    fn order(&self, order: &str, kind: ServerKind) -> Result<()> {
         match kind {
-            Kind::Postgres => {
+            ServerKind::Postgres => {
                 let server = Postgres::primary(&self.folder)?;
                 match order {
                     "start" => server.start(),
@@ -236,7 +238,7 @@ impl Instance {
                     _ => server.kill(),
                 }
             }
-            Kind::MariaDb => {
+            ServerKind::MariaDb => {
                 let server = MariaDb::new(&self.folder)?;
                 match order {
                     "start" => server.start(),

@@ -22,7 +22,7 @@ const SAME: i64 = 60;
 /// # Errors
 /// The database has a blacklist that the configuration would ignore without saying so; errors of
 /// the database.
-pub(crate) async fn look(loaded: &Loaded) -> Result<Vec<String>, Failure> {
+pub(crate) async fn check(loaded: &Loaded) -> Result<Vec<String>, Failure> {
     let config = &loaded.config;
     let database = Database::open(config).await?;
     if config.settings.token_blacklist {

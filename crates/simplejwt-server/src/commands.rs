@@ -88,7 +88,7 @@ fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> 
             return Ok(());
         }
         let app = app::build(config).await?;
-        for warning in beside_django::look(loaded).await? {
+        for warning in beside_django::check(loaded).await? {
             tracing::warn!(event = "warning", "{warning}");
         }
         app.start(config).await;

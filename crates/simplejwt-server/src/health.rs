@@ -17,7 +17,7 @@ use simplejwt::Auth;
 use crate::supervisor::{Need, Supervisor};
 
 pub(crate) use probe::{Probe, Probed};
-use told::Told;
+use told::ReadinessLog;
 
 /// `true` once the server is about to stop. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -40,12 +40,12 @@ pub(crate) struct Health {
     pub(crate) probe: Probe,
     pub(crate) tasks: Supervisor,
     pub(crate) stopping: Stopping,
-    told: Told,
+    told: ReadinessLog,
 }
 
 impl Health {
     pub(crate) fn new(auth: Auth, probe: Probe, tasks: Supervisor) -> Self {
-        Self { auth, probe, tasks, stopping: Stopping::default(), told: Told::default() }
+        Self { auth, probe, tasks, stopping: Stopping::default(), told: ReadinessLog::default() }
     }
 
     /// Returns the reason why the server isn't ready, for the client.

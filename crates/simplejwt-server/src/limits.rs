@@ -6,7 +6,7 @@ use simplejwt::web::SECURITY_HEADERS;
 
 /// The reason why a body was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum BodyRefusal {
     TooLarge,
     TooSlow,
     Broken,
@@ -14,7 +14,7 @@ pub(crate) enum Refused {
     NoMemory,
 }
 
-impl Refused {
+impl BodyRefusal {
     /// Returns the answer to send instead of the route's own answer about a body that it couldn't
     /// read. It keeps that answer's headers, which say what the route accepts and from where, and
     /// closes the connection, because the rest of the body is still on it.

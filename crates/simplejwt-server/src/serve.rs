@@ -37,7 +37,7 @@ use crate::request_log::RequestLog;
 use crate::tls::Tls;
 use crate::{client, supervisor, telemetry};
 use body::{BodyLimits, lazy};
-use connection::{Terms, close};
+use connection::{ConnectionSettings, close};
 use memory::BodyMemory;
 use phase::{Phase, Phases};
 pub(crate) use signals::{Signal, Signals};
@@ -59,18 +59,19 @@ pub(crate) async fn serve(
     for listener in &listeners {
         telemetry::listening(&listener.url(tls.is_some())?, &config.log);
     }
-    let terms = Terms { site, limits: Limits::new(server, config.log.requests), tls };
+    let settings =
+        ConnectionSettings { site, limits: Limits::new(server, config.log.requests), tls };
     let phases = Phases::new();
     let permits = Arc::new(Semaphore::new(server.max_connections));
 
     {
-        let mut accepting = pin!(accept(&listeners, &terms, &permits, &phases));
+        let mut accepting = pin!(accept(&listeners, &settings, &permits, &phases));
         let first = tokio::select! {
             () = &mut accepting => Signal::Interrupt,
             () = reload.follow() => Signal::Interrupt,
             signal = signals.next() => signal,
         };
-        terms.site.stopping.begin();
+        settings.site.stopping.begin();
         phases.enter(Phase::Draining);
         if first == Signal::Terminate && !server.drain_delay.is_zero() {
             let seconds = server.drain_delay.as_secs_f32();
@@ -87,7 +88,7 @@ pub(crate) async fn serve(
         }
     }
     for accepted in listeners.into_iter().flat_map(Listener::close) {
-        start(accepted, None, &terms, &phases);
+        start(accepted, None, &settings, &phases);
     }
 
     tracing::info!(event = "stopping", "stopping: finishing the requests in flight");
@@ -154,10 +155,15 @@ impl Limits {
 }
 
 /// Accepts connections for as long as it is polled.
-async fn accept(listeners: &[Listener], terms: &Terms, permits: &Arc<Semaphore>, phases: &Phases) {
+async fn accept(
+    listeners: &[Listener],
+    settings: &ConnectionSettings,
+    permits: &Arc<Semaphore>,
+    phases: &Phases,
+) {
     while let Ok(permit) = Arc::clone(permits).acquire_owned().await {
         match listening::accept(listeners).await {
-            Ok(accepted) => start(accepted, Some(permit), terms, phases),
+            Ok(accepted) => start(accepted, Some(permit), settings, phases),
             Err(error) => {
                 // Usually there are no file descriptors left; some will be free again in a moment.
                 tracing::warn!(event = "accept_failed", %error, "can't accept a connection");
@@ -170,13 +176,13 @@ async fn accept(listeners: &[Listener], terms: &Terms, permits: &Arc<Semaphore>,
 fn start(
     (stream, peer): Accepted,
     permit: Option<OwnedSemaphorePermit>,
-    terms: &Terms,
+    settings: &ConnectionSettings,
     phases: &Phases,
 ) {
-    let (terms, stage) = (terms.clone(), phases.stage());
+    let (settings, stage) = (settings.clone(), phases.stage());
     supervisor::spawn_short(async move {
         // A connection that breaks is the client's problem.
-        if let Err(error) = connection::serve(stream, peer, &terms, stage).await {
+        if let Err(error) = connection::serve(stream, peer, &settings, stage).await {
             tracing::debug!(
                 event = "connection_failed",
                 client_address = peer.map(|peer| peer.to_canonical().to_string()),
@@ -217,7 +223,7 @@ async fn answer(
 async fn routed(head: Parts, body: Incoming, site: &Site, limits: &Limits) -> Response<Body> {
     let origin = head.headers.get(ORIGIN).cloned();
     let asked: HeaderMap = origin.into_iter().map(|origin| (ORIGIN, origin)).collect();
-    let (body, fate) = lazy(body, &limits.body);
+    let (body, state) = lazy(body, &limits.body);
     let answering = site.router.clone().oneshot(Request::from_parts(head, body));
     let answered = match supervisor::caught(answering).await {
         Ok(Ok(response)) => response,
@@ -232,11 +238,11 @@ async fn routed(head: Parts, body: Incoming, site: &Site, limits: &Limits) -> Re
         ),
     };
     // Only the reader of the body knows why there is none.
-    let mut response = match fate.refused() {
+    let mut response = match state.refused() {
         Some(refused) => refused.in_place_of(answered),
         None => answered,
     };
-    if fate.is_unread(limits.body.size).await {
+    if state.is_unread(limits.body.size).await {
         close(&mut response);
     }
     response
@@ -299,12 +305,12 @@ mod tests {
             said
         };
         let site = Site { router, cors: None, stopping: Stopping::default() };
-        let terms = Terms { site, limits, tls: None };
+        let settings = ConnectionSettings { site, limits, tls: None };
         let (permits, phases) = (Arc::new(Semaphore::new(1)), Phases::new());
         let listeners = [Listener::Tcp { listener, is_own: true }];
         let said = tokio::select! {
             said = asking => said,
-            () = accept(&listeners, &terms, &permits, &phases) => String::new(),
+            () = accept(&listeners, &settings, &permits, &phases) => String::new(),
         };
         assert!(said.starts_with("HTTP/1.1 500 "), "{said}");
         assert!(said.contains("Internal server error."), "{said}");

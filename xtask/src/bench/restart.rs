@@ -16,7 +16,7 @@ use super::{POSTGRES, now};
 use crate::process::{announce, cargo, root, run as run_command};
 use crate::services::Up;
 use nodes::Nodes;
-use proxy::{Kind, Proxy};
+use proxy::{Proxy, ProxyKind};
 
 const USAGE: &str = "\
 usage: cargo xtask bench server restart [requests=NUMBER] [connections=NUMBER]
@@ -68,7 +68,7 @@ pub(super) fn run(words: &[&str]) -> Result<()> {
     };
     let folder = env::temp_dir().join(format!("simplejwt-restart-{}", std::process::id()));
     let mut lost = 0;
-    for kind in [Kind::Nginx, Kind::Caddy] {
+    for kind in [ProxyKind::Nginx, ProxyKind::Caddy] {
         lost += behind(kind, &options, &program, &url, &folder)?;
     }
     std::fs::remove_dir_all(&folder)?;
@@ -99,7 +99,7 @@ struct Counts {
 
 /// Returns the number of lost requests.
 fn behind(
-    kind: Kind,
+    kind: ProxyKind,
     options: &Options,
     program: &Path,
     url: &str,

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::Done;
 use super::suites::{Outcome, Suite, Suites, logs};
 use crate::process::{command, root};
-use crate::services::{Kind, Up};
+use crate::services::{ServerKind, Up};
 use crate::tally::Tally;
 
 const REQUIREMENTS: &str = "compat/requirements-django61.txt";
@@ -49,7 +49,7 @@ pub(super) fn on(suites: &Suites, place: &Path) -> Result<Done> {
         crate::process::run(enter(&[&[python][..], &pip].concat()))?;
         fs::write(&made, wanted)?;
     }
-    let databases = Up::of("matrix", &[Kind::Postgres, Kind::MariaDb])?;
+    let databases = Up::of("matrix", &[ServerKind::Postgres, ServerKind::MariaDb])?;
     let (mut tally, mut failed) = (Tally::default(), Vec::new());
     for test in TESTS {
         let file = format!("compat/tests/test_{test}.py");

@@ -23,7 +23,7 @@ pub(super) fn printed(done: &[Line<'_>]) -> String {
                 text.push_str(&format!("{} |", done.version));
                 for suite in Suite::ALL {
                     let outcome = done.columns.get(&suite);
-                    text.push_str(&format!(" {} |", outcome.map_or("".into(), shown)));
+                    text.push_str(&format!(" {} |", outcome.map_or("".into(), cell)));
                 }
             }
             Err(error) => {
@@ -36,7 +36,7 @@ pub(super) fn printed(done: &[Line<'_>]) -> String {
     text
 }
 
-fn shown(outcome: &Outcome) -> String {
+fn cell(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Passed(count) => format!("{count} passed"),
         Outcome::Failed(names) => format!("**failed**: {}", names.join(", ")),

@@ -63,7 +63,7 @@ impl fmt::Debug for JwkUrl {
 
 /// The reason why a fetch failed, and the host that failed it.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+enum FetchFailure {
     #[error("asking {host}")]
     Host {
         host: String,
@@ -104,7 +104,7 @@ impl KeySource for JwkUrl {
     async fn fetch(&self) -> Result<JwkSet, Cause> {
         let getting = get(self.url.clone(), &self.proxies);
         let body = tokio::time::timeout(WHOLE_TIMEOUT, getting).await;
-        Ok(JwkSet::from_json(&body.map_err(|_| Refused::Timeout)??)?)
+        Ok(JwkSet::from_json(&body.map_err(|_| FetchFailure::Timeout)??)?)
     }
 }
 
@@ -112,14 +112,14 @@ fn is_web(url: &Uri) -> bool {
     matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
 }
 
-fn parse(proxy: &proxy::Proxy) -> Result<Proxy, Refused> {
+fn parse(proxy: &proxy::Proxy) -> Result<Proxy, FetchFailure> {
     let is_http = ["http://", "https://"].iter().any(|scheme| proxy.url.starts_with(scheme));
     let parsed = Proxy::new(&proxy.url).ok().filter(|_| is_http);
-    parsed.ok_or(Refused::NotAProxy(proxy.variable))
+    parsed.ok_or(FetchFailure::NotAProxy(proxy.variable))
 }
 
 /// Fetches the content behind the URL. Each redirection uses its own proxy, or none.
-async fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, Refused> {
+async fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, FetchFailure> {
     for _ in 0..=MAX_REDIRECTS {
         let named = proxies.for_url(&url);
         let proxy = named.map(parse).transpose()?;
@@ -137,25 +137,25 @@ async fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, Refused> {
             }
         };
         let answer = outcome.map_err(|source| match (named, &proxy) {
-            (Some(named), Some(proxy)) => Refused::Proxy {
+            (Some(named), Some(proxy)) => FetchFailure::Proxy {
                 host: host.clone(),
                 proxy: format!("{}:{}", proxy.host(), proxy.port()),
                 variable: named.variable,
                 source,
             },
-            _ => Refused::Host { host: host.clone(), source },
+            _ => FetchFailure::Host { host: host.clone(), source },
         })?;
         if !answer.is_redirection {
             return Ok(answer.body);
         }
         let next = answer.location.and_then(|location| target(&url, &location));
-        let next = next.ok_or(Refused::Redirect { host })?;
+        let next = next.ok_or(FetchFailure::Redirect { host })?;
         if url.scheme_str() == Some("https") && next.scheme_str() == Some("http") {
-            return Err(Refused::Downgrade);
+            return Err(FetchFailure::Downgrade);
         }
         url = next;
     }
-    Err(Refused::TooManyRedirects)
+    Err(FetchFailure::TooManyRedirects)
 }
 
 /// Sends the request directly or through a tunnel.

@@ -59,7 +59,7 @@ async fn check(loaded: &Loaded) -> Result<String, Failure> {
     let is_sound = failures.len() == before;
     // Without the tables, their content can't be checked.
     if is_sound || !config.settings.token_blacklist {
-        match beside_django::look(loaded).await {
+        match beside_django::check(loaded).await {
             Ok(found) => warnings.extend(found),
             Err(failure) if is_sound => failures.push(failure),
             Err(failure @ Failure::Config(_)) => failures.push(failure),

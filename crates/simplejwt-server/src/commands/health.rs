@@ -118,7 +118,7 @@ where
             status => Err(Failure::Failed(format!(
                 "{place} isn't ready: {}: {}",
                 status.as_u16(),
-                shown(&text)
+                first_line(&text)
             ))),
         }
     });
@@ -133,7 +133,7 @@ where
 }
 
 /// Returns the first line of an answer, without control characters: any program may have sent it.
-fn shown(text: &str) -> String {
+fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default().trim();
     line.chars().filter(|character| !character.is_control()).take(300).collect()
 }

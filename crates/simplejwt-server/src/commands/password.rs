@@ -16,14 +16,14 @@ const LENGTH: usize = 20;
 const LONGEST: usize = 4096;
 
 /// A password, and whether it was generated and has to be shown.
-pub(super) struct Given {
+pub(super) struct NewPassword {
     pub(super) password: Zeroizing<String>,
     pub(super) generated: bool,
 }
 
-impl Given {
+impl NewPassword {
     /// Returns the message for the operator, with the password if it was generated.
-    pub(super) fn told(&self, done: &str) -> String {
+    pub(super) fn message(&self, done: &str) -> String {
         if self.generated {
             format!("{done}; the password, shown only once: {}\n", self.password.as_str())
         } else {
@@ -33,9 +33,9 @@ impl Given {
 }
 
 /// Reads, asks for, or generates a password.
-pub(super) fn take(from: &PasswordFrom) -> Result<Given, Failure> {
+pub(super) fn take(from: &PasswordFrom) -> Result<NewPassword, Failure> {
     if from.generate_password {
-        return Ok(Given { password: random_password(LENGTH), generated: true });
+        return Ok(NewPassword { password: random_password(LENGTH), generated: true });
     }
     let password = if from.password_stdin { read_stdin()? } else { ask()? };
     if password.is_empty() {
@@ -52,13 +52,13 @@ pub(super) fn take(from: &PasswordFrom) -> Result<Given, Failure> {
             "the password contains a null character: choose another".into(),
         ));
     }
-    Ok(Given { password, generated: false })
+    Ok(NewPassword { password, generated: false })
 }
 
 /// Checks that a password is strong enough for a user with these attributes.
 pub(super) fn check(
     from: &PasswordFrom,
-    given: &Given,
+    given: &NewPassword,
     known: &[(&str, &str)],
 ) -> Result<(), Failure> {
     let found = weaknesses(&given.password, known.iter().copied());

@@ -45,7 +45,7 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
                 // The name is compared as it would be at a login, which doesn't normalize.
                 false => " (as Django stores that name)".to_owned(),
             };
-            given.told(&format!("added {}{as_stored}", added.username))
+            given.message(&format!("added {}{as_stored}", added.username))
         }
         cli::User::SetPassword { name, password } => {
             let given = password::take(&password)?;
@@ -56,7 +56,7 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
                 password::check(&password, &given, &known)?;
                 users.set_password(&name, given.password.clone()).await
             })?;
-            given.told(&format!("set the password of {name}{}", told(ended)))
+            given.message(&format!("set the password of {name}{}", sessions_ended(ended)))
         }
         cli::User::Enable { name } => {
             block_on(users.enable(&name))?;
@@ -68,7 +68,7 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
                 RevocationMode::Stateless => "access tokens stay valid until they expire",
                 RevocationMode::Feed | RevocationMode::Strict => "access tokens are refused",
             };
-            format!("disabled {name}: no login, no refresh; {access}{}\n", told(ended))
+            format!("disabled {name}: no login, no refresh; {access}{}\n", sessions_ended(ended))
         }
         cli::User::Delete { name, yes } => {
             let asked = format!("Delete the user \"{}\" for good?", printable(&name));
@@ -77,7 +77,7 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
                 password::confirm(yes, &asked, "--yes")?;
                 users.delete(&name).await
             })?;
-            format!("deleted {}{}\n", printable(&name), told(ended))
+            format!("deleted {}{}\n", printable(&name), sessions_ended(ended))
         }
         cli::User::List => return block_on(list(&users)),
     };
@@ -213,7 +213,7 @@ impl Users {
     }
 }
 
-fn told(ended: Option<u64>) -> String {
+fn sessions_ended(ended: Option<u64>) -> String {
     ended.map(|ended| format!("; ended {ended} sessions")).unwrap_or_default()
 }
 

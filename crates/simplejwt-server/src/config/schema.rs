@@ -107,7 +107,7 @@ fn described(setting: Setting, schema: Value) -> Value {
     let schema = with(schema, "title", setting.label().into());
     let schema = with(schema, "description", description.into());
     let schema = with(schema, "x-environment", setting.env.into());
-    match (setting.default(), shown(setting)) {
+    match (setting.default(), default_or_example(setting)) {
         (Some(_), Some(value)) => with(schema, "default", value),
         (None, Some(value)) if !setting.secret || setting.form().has_members() => {
             with(schema, "examples", vec![value].into())
@@ -117,7 +117,7 @@ fn described(setting: Setting, schema: Value) -> Value {
 }
 
 /// Returns the default, or the example.
-fn shown(setting: Setting) -> Option<Value> {
+fn default_or_example(setting: Setting) -> Option<Value> {
     let text = setting.shown.text();
     let text = if setting.is_table() { text.to_owned() } else { format!("value = {text}") };
     let mut table = serde_json::to_value(text.parse::<toml::Table>().ok()?).ok()?;

@@ -10,9 +10,9 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// The last reason that was logged, and the time. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told(Arc<Mutex<Option<(String, Instant)>>>);
+pub(super) struct ReadinessLog(Arc<Mutex<Option<(String, Instant)>>>);
 
-impl Told {
+impl ReadinessLog {
     /// Returns `true` if this reason should be logged now.
     fn is_news(&self, cause: &str, now: Instant) -> bool {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_same_is_told_once_a_minute_and_something_else_at_once() {
-        let (told, start) = (Told::default(), Instant::now());
+        let (told, start) = (ReadinessLog::default(), Instant::now());
         let news = |cause: &str, secs| told.is_news(cause, start + Duration::from_secs(secs));
         assert!(news("locked", 0));
         assert!(!news("locked", 1));

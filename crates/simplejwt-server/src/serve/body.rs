@@ -14,7 +14,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 
 use super::memory::{BodyMemory, NoMemory, Share};
-use crate::limits::Refused;
+use crate::limits::BodyRefusal;
 
 /// The filler that stands for a body that is too long, piece by piece, for a reader that counts
 /// bytes.
@@ -30,11 +30,11 @@ pub(super) struct BodyLimits {
 
 /// The state of a request's body, for use after the request is answered.
 #[derive(Clone)]
-pub(super) struct Fate(Arc<Mutex<Inside>>);
+pub(super) struct BodyState(Arc<Mutex<Inside>>);
 
 struct Inside {
     incoming: Option<Incoming>,
-    refused: Option<Refused>,
+    refused: Option<BodyRefusal>,
     /// `true` if more of the body is still on the connection.
     is_cut: bool,
     share: Option<Share>,
@@ -43,15 +43,15 @@ struct Inside {
 /// A body that is read on the first poll.
 pub(super) struct LazyBody {
     reading: Option<Reading>,
-    fate: Fate,
+    state: BodyState,
     limit: usize,
     /// The number of bytes delivered in place of a body that is too long.
     filled: usize,
 }
 
-type Reading = Pin<Box<dyn Future<Output = Result<Bytes, Refused>> + Send>>;
+type Reading = Pin<Box<dyn Future<Output = Result<Bytes, BodyRefusal>> + Send>>;
 
-/// There is no body; [`Fate`] knows why.
+/// There is no body; [`BodyState`] knows why.
 #[derive(Debug)]
 pub(super) struct NoBody;
 
@@ -64,7 +64,7 @@ impl fmt::Display for NoBody {
 impl std::error::Error for NoBody {}
 
 /// Returns the body for the router, and its state.
-pub(super) fn lazy(incoming: Incoming, limits: &BodyLimits) -> (Body, Fate) {
+pub(super) fn lazy(incoming: Incoming, limits: &BodyLimits) -> (Body, BodyState) {
     let is_empty = incoming.is_end_stream();
     let inside = Inside {
         incoming: (!is_empty).then_some(incoming),
@@ -72,28 +72,28 @@ pub(super) fn lazy(incoming: Incoming, limits: &BodyLimits) -> (Body, Fate) {
         is_cut: false,
         share: None,
     };
-    let fate = Fate(Arc::new(Mutex::new(inside)));
+    let state = BodyState(Arc::new(Mutex::new(inside)));
     if is_empty {
-        return (Body::empty(), fate);
+        return (Body::empty(), state);
     }
-    let reading = read(fate.clone(), limits.clone());
+    let reading = read(state.clone(), limits.clone());
     let lazy = LazyBody {
         reading: Some(Box::pin(reading)),
-        fate: fate.clone(),
+        state: state.clone(),
         limit: limits.size,
         filled: 0,
     };
-    (Body::new(lazy), fate)
+    (Body::new(lazy), state)
 }
 
-impl Fate {
+impl BodyState {
     /// The lock can't be poisoned: nothing fails while it is held.
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the reason why the body was refused, if it was read.
-    pub(super) fn refused(&self) -> Option<Refused> {
+    pub(super) fn refused(&self) -> Option<BodyRefusal> {
         self.inside().refused
     }
 
@@ -132,18 +132,18 @@ async fn has_come(mut incoming: Incoming, limit: usize) -> bool {
 }
 
 /// Reads the whole body within its time limit.
-async fn read(fate: Fate, limits: BodyLimits) -> Result<Bytes, Refused> {
-    let Some(mut incoming) = fate.inside().incoming.take() else { return Ok(Bytes::new()) };
-    fate.inside().is_cut = true;
+async fn read(state: BodyState, limits: BodyLimits) -> Result<Bytes, BodyRefusal> {
+    let Some(mut incoming) = state.inside().incoming.take() else { return Ok(Bytes::new()) };
+    state.inside().is_cut = true;
     let mut share = limits.memory.share();
     let given_up = Arc::clone(&share.given_up);
     let collecting = collect(&mut incoming, limits.size, &share);
     let outcome = tokio::select! {
         outcome = collecting => outcome,
-        () = given_up.notified() => Err(Refused::NoMemory),
-        () = tokio::time::sleep(limits.time) => Err(Refused::TooSlow),
+        () = given_up.notified() => Err(BodyRefusal::NoMemory),
+        () = tokio::time::sleep(limits.time) => Err(BodyRefusal::TooSlow),
     };
-    let mut inside = fate.inside();
+    let mut inside = state.inside();
     match outcome {
         Ok(body) => {
             share.complete();
@@ -158,23 +158,27 @@ async fn read(fate: Fate, limits: BodyLimits) -> Result<Bytes, Refused> {
     }
 }
 
-async fn collect(incoming: &mut Incoming, limit: usize, share: &Share) -> Result<Bytes, Refused> {
+async fn collect(
+    incoming: &mut Incoming,
+    limit: usize,
+    share: &Share,
+) -> Result<Bytes, BodyRefusal> {
     let declared = incoming.size_hint();
     if declared.lower() > limit as u64 {
-        return Err(Refused::TooLarge);
+        return Err(BodyRefusal::TooLarge);
     }
     let most = declared.upper().and_then(|upper| usize::try_from(upper).ok()).unwrap_or(limit);
     let mut body = Vec::new();
     while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame.map_err(|_| Refused::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| BodyRefusal::Broken)?.into_data() else { continue };
         let length = body.len() + data.len();
         if length > limit {
-            return Err(Refused::TooLarge);
+            return Err(BodyRefusal::TooLarge);
         }
         if length > body.capacity() {
             // The buffer grows in steps, with at most a quarter too much.
             let wanted = length.saturating_add(length / 4).min(most.max(length));
-            share.grow(wanted - body.capacity()).map_err(|NoMemory| Refused::NoMemory)?;
+            share.grow(wanted - body.capacity()).map_err(|NoMemory| BodyRefusal::NoMemory)?;
             body.reserve_exact(wanted - body.len());
         }
         body.extend_from_slice(&data);
@@ -196,12 +200,12 @@ impl hyper::body::Body for LazyBody {
             this.reading = None;
             match outcome {
                 Ok(body) => return Poll::Ready(Some(Ok(Frame::data(body)))),
-                Err(Refused::TooLarge) => {}
+                Err(BodyRefusal::TooLarge) => {}
                 Err(_) => return Poll::Ready(Some(Err(NoBody))),
             }
         }
         // The reader finds the body too long, and reports it in its own way.
-        if this.fate.refused() == Some(Refused::TooLarge) && this.filled <= this.limit {
+        if this.state.refused() == Some(BodyRefusal::TooLarge) && this.filled <= this.limit {
             this.filled += FILLING.len();
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&FILLING)))));
         }

@@ -38,7 +38,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The settings shared by all connections.
 #[derive(Clone)]
-pub(super) struct Terms {
+pub(super) struct ConnectionSettings {
     pub(super) site: Site,
     pub(super) limits: Limits,
     pub(super) tls: Option<Tls>,
@@ -51,14 +51,14 @@ pub(super) struct Terms {
 pub(super) async fn serve(
     stream: Box<dyn Io>,
     peer: Option<IpAddr>,
-    terms: &Terms,
+    settings: &ConnectionSettings,
     stage: Stage,
 ) -> Result<(), Error> {
-    let stream = WriteTimeout::new(stream, terms.limits.write_time);
-    let time = terms.limits.header_time;
-    let Some(tls) = &terms.tls else {
-        let guard = Guard::new(stream, terms.limits.header);
-        return Box::pin(spoken(guard, peer, terms, stage)).await;
+    let stream = WriteTimeout::new(stream, settings.limits.write_time);
+    let time = settings.limits.header_time;
+    let Some(tls) = &settings.tls else {
+        let guard = Guard::new(stream, settings.limits.header);
+        return Box::pin(spoken(guard, peer, settings, stage)).await;
     };
     let accepting = tokio::time::timeout(time, tls.accept(stream));
     let accepted = tokio::select! {
@@ -66,11 +66,11 @@ pub(super) async fn serve(
         () = silence(&stage) => return Ok(()),
     };
     let (stream, is_http2) = accepted??;
-    let mut guard = Guard::new(stream, terms.limits.header);
+    let mut guard = Guard::new(stream, settings.limits.header);
     if is_http2 {
         guard.open();
     }
-    Box::pin(spoken(guard, peer, terms, stage)).await
+    Box::pin(spoken(guard, peer, settings, stage)).await
 }
 
 /// Completes when the server stops and the client has sent nothing for a while.
@@ -83,13 +83,13 @@ async fn silence(stage: &Stage) {
 async fn spoken<S>(
     mut guard: Guard<S>,
     peer: Option<IpAddr>,
-    terms: &Terms,
+    settings: &ConnectionSettings,
     stage: Stage,
 ) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let first = tokio::time::timeout(terms.limits.header_time, guard.version());
+    let first = tokio::time::timeout(settings.limits.header_time, guard.version());
     let version = tokio::select! {
         version = first => version,
         () = silence(&stage) => return Ok(()),
@@ -97,8 +97,8 @@ where
     match version {
         Ok(version) => match version? {
             // A connection only holds what its own version of HTTP needs.
-            Some(Version::Http1) => Box::pin(http1(guard, peer, terms, stage)).await,
-            Some(Version::Http2) => Box::pin(http2(guard, peer, terms, stage)).await,
+            Some(Version::Http1) => Box::pin(http1(guard, peer, settings, stage)).await,
+            Some(Version::Http2) => Box::pin(http2(guard, peer, settings, stage)).await,
             None => Ok(()),
         },
         Err(elapsed) => Err(elapsed.into()),
@@ -108,7 +108,7 @@ where
 async fn http1<S>(
     guard: Guard<S>,
     peer: Option<IpAddr>,
-    terms: &Terms,
+    settings: &ConnectionSettings,
     stage: Stage,
 ) -> Result<(), Error>
 where
@@ -117,18 +117,18 @@ where
     let seen = guard.seen();
     let ending = stage.clone();
     let service = service_fn({
-        let (terms, seen) = (terms.clone(), Arc::clone(&seen));
+        let (settings, seen) = (settings.clone(), Arc::clone(&seen));
         move |request: Request<Incoming>| {
             // Taken now, because later values belong to the next request.
             let refused = seen.begin();
-            answered(request, refused, peer, terms.clone(), stage.clone())
+            answered(request, refused, peer, settings.clone(), stage.clone())
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(terms.limits.header_time)
+        .header_read_timeout(settings.limits.header_time)
         // The guard is exact; this limit only has to be larger than a head.
-        .max_buf_size(terms.limits.header + 8192)
+        .max_buf_size(settings.limits.header + 8192)
         .serve_connection(TokioIo::new(guard), service);
     let mut connection = pin!(connection);
     tokio::select! {
@@ -148,7 +148,7 @@ async fn closing(stage: &Stage, seen: &Seen) {
 async fn http2<S>(
     guard: Guard<S>,
     peer: Option<IpAddr>,
-    terms: &Terms,
+    settings: &ConnectionSettings,
     stage: Stage,
 ) -> Result<(), Error>
 where
@@ -157,10 +157,10 @@ where
     let streams = Arc::new(Streams::default());
     let ending = stage.clone();
     let service = service_fn({
-        let (terms, streams) = (terms.clone(), Arc::clone(&streams));
+        let (settings, streams) = (settings.clone(), Arc::clone(&streams));
         move |request: Request<Incoming>| {
             let stream = streams.begin();
-            let answered = answered(request, None, peer, terms.clone(), stage.clone());
+            let answered = answered(request, None, peer, settings.clone(), stage.clone());
             async move {
                 let answered = answered.await;
                 drop(stream);
@@ -168,7 +168,7 @@ where
             }
         }
     });
-    let limits = &terms.limits;
+    let limits = &settings.limits;
     let list = u32::try_from(limits.header).unwrap_or(u32::MAX);
     let window = u32::try_from(limits.body.size).unwrap_or(u32::MAX).max(STREAM_WINDOW);
     let connection = http2::Builder::new(supervisor::ShortTasks)
@@ -271,14 +271,14 @@ fn answered(
     request: Request<Incoming>,
     refused: Option<super::head::Refused>,
     peer: Option<IpAddr>,
-    terms: Terms,
+    settings: ConnectionSettings,
     stage: Stage,
 ) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
     // On the heap, so that an idle connection takes little memory.
     Box::pin(async move {
         let is_http2 = request.version() == http::Version::HTTP_2;
         let mut response: Response<Body> =
-            answer(request, refused, peer, &terms.site, &terms.limits).await;
+            answer(request, refused, peer, &settings.site, &settings.limits).await;
         if is_http2 {
             // HTTP/2 has its own way of closing, not this header.
             response.headers_mut().remove(http::header::CONNECTION);

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
-use crate::support::databases::{Database, Kind};
+use crate::support::databases::{Database, DatabaseKind};
 use crate::support::process::{Response, Server, run, run_with_input, stderr};
 use simplejwt::{Clock as _, SystemClock};
 
@@ -20,7 +20,7 @@ fn environment(url: &str) -> Vec<(&str, &str)> {
 }
 
 /// Creates a database with tables and a user.
-fn prepared(kind: Kind, directory: &std::path::Path) -> Database {
+fn prepared(kind: DatabaseKind, directory: &std::path::Path) -> Database {
     let database = Database::new(kind, directory);
     let environment = environment(&database.url);
     let made = run(&["migrate"], &environment);
@@ -38,13 +38,16 @@ fn prepared(kind: Kind, directory: &std::path::Path) -> Database {
 fn restricted(database: &Database) -> (String, String) {
     let page = include_str!("../../../../docs/operations.md");
     let (_, page) = page.split_once("## Rights in the database").unwrap();
-    let heading = if database.kind == Kind::Postgres { "PostgreSQL:" } else { "MySQL and MariaDB" };
+    let heading =
+        if database.kind == DatabaseKind::Postgres { "PostgreSQL:" } else { "MySQL and MariaDB" };
     let (_, block) = page.split_once(heading).unwrap();
     let block = block.split("```sql\n").nth(1).unwrap().split("```").next().unwrap();
     let name = format!("served_{}", std::process::id());
     let (_, rest) = database.url.rsplit_once('@').unwrap();
     let (account, made) = match database.kind {
-        Kind::Postgres => (name.clone(), format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'")),
+        DatabaseKind::Postgres => {
+            (name.clone(), format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'"))
+        }
         _ => {
             let account = format!("'{name}'@'%'");
             (account.clone(), format!("CREATE USER {account} IDENTIFIED BY 'secret'"))
@@ -59,7 +62,7 @@ fn restricted(database: &Database) -> (String, String) {
             .replace("TO tokens", &format!("TO {account}"));
         database.rows(grant.trim_end_matches(';'));
     }
-    let scheme = if database.kind == Kind::Postgres { "postgres" } else { "mysql" };
+    let scheme = if database.kind == DatabaseKind::Postgres { "postgres" } else { "mysql" };
     (account, format!("{scheme}://{name}:secret@{rest}"))
 }
 
@@ -104,7 +107,7 @@ fn ready_as_long_as_logins_work(database: &Database, url: &str, troubles: &[(&st
 #[test]
 fn postgres_is_ready_as_long_as_logins_work() {
     let directory = tempfile::tempdir().unwrap();
-    let database = prepared(Kind::Postgres, directory.path());
+    let database = prepared(DatabaseKind::Postgres, directory.path());
     let (role, url) = restricted(&database);
     let both = |on: &str, off: &str| (on.replace('@', &role), off.replace('@', &role));
     let troubles = [
@@ -129,7 +132,7 @@ fn postgres_is_ready_as_long_as_logins_work() {
 #[test]
 fn mysql_is_ready_as_long_as_logins_work() {
     let directory = tempfile::tempdir().unwrap();
-    let database = prepared(Kind::Mysql, directory.path());
+    let database = prepared(DatabaseKind::Mysql, directory.path());
     let (account, url) = restricted(&database);
     let revoke = format!("REVOKE INSERT ON simplejwt_session FROM {account}");
     let grant = format!("GRANT INSERT ON simplejwt_session TO {account}");
@@ -148,7 +151,7 @@ fn mysql_is_ready_as_long_as_logins_work() {
 #[test]
 fn sqlite_is_ready_as_long_as_logins_work() {
     let directory = tempfile::tempdir().unwrap();
-    let database = prepared(Kind::Sqlite, directory.path());
+    let database = prepared(DatabaseKind::Sqlite, directory.path());
     let troubles = [(
         "ALTER TABLE simplejwt_session_token RENAME TO away",
         "ALTER TABLE away RENAME TO simplejwt_session_token",
@@ -187,7 +190,7 @@ fn sqlite_is_ready_as_long_as_logins_work() {
 #[test]
 fn all_that_is_wrong_is_told_at_once() {
     let directory = tempfile::tempdir().unwrap();
-    let database = prepared(Kind::Sqlite, directory.path());
+    let database = prepared(DatabaseKind::Sqlite, directory.path());
     for sql in [
         "DROP TABLE simplejwt_lease",
         "DROP INDEX simplejwt_session_user_id",

@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::process::{PATIENCE, Server};
 use crate::support::site::Site;
 use axum::body::Body;
@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinHandle;
 
 fn site(settings: &[(&str, &str)]) -> Site {
-    Site::new(Kind::Sqlite, 1, 0, settings)
+    Site::new(DatabaseKind::Sqlite, 1, 0, settings)
 }
 
 /// Opens a connection; the task ends with it.

@@ -12,12 +12,12 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::process::{Server, head, stderr, stdout};
 use crate::support::site::{PASSWORD, Site};
 
 fn site(settings: &[(&str, &str)]) -> Site {
-    Site::new(Kind::Sqlite, 1, 0, settings)
+    Site::new(DatabaseKind::Sqlite, 1, 0, settings)
 }
 
 /// Returns the answer to these bytes, up to the end of the connection.

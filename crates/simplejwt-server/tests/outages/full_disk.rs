@@ -6,7 +6,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::site::{Answer, Site, wait};
 
 /// The number of refused requests to wait for.
@@ -21,7 +21,7 @@ fn assert_unavailable(answer: &Answer) {
 
 #[test]
 fn a_full_disk_is_503_and_loses_nothing_and_passes() {
-    let site = Site::new(Kind::Sqlite, 1, 0, &[]);
+    let site = Site::new(DatabaseKind::Sqlite, 1, 0, &[]);
     let server = &site.servers[0];
     let pair = site.log_in();
     let (mut live, mut spent) = (pair.refresh, Vec::new());

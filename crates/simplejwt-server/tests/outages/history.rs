@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::faults::{Asked, Event, ends, faults};
-use crate::support::databases::{ALL, Kind};
+use crate::support::databases::{ALL, DatabaseKind};
 use crate::support::process;
 use crate::support::site::{Answer, PASSWORD, Site, post, wait};
 use serde_json::json;
@@ -207,7 +207,7 @@ fn killed_servers_lose_nothing_and_revive_nothing() {
 
 #[test]
 fn cut_connections_lose_nothing_and_revive_nothing() {
-    for &kind in ALL.iter().filter(|kind| **kind != Kind::Sqlite) {
+    for &kind in ALL.iter().filter(|kind| **kind != DatabaseKind::Sqlite) {
         let site = Site::new(kind, SERVERS, GRACE, &[]);
         run(site, |site, _| site.database.cut_connections());
     }
@@ -255,7 +255,7 @@ impl Drop for OwnServer {
     }
 }
 
-fn crashes(kind: Kind, program: &'static str, variable: &str) {
+fn crashes(kind: DatabaseKind, program: &'static str, variable: &str) {
     let server = OwnServer::up(program);
     let site = Site::on(kind, &server.url(variable), SERVERS, GRACE, &[]);
     run(site, |_, chance| {
@@ -267,10 +267,10 @@ fn crashes(kind: Kind, program: &'static str, variable: &str) {
 
 #[test]
 fn a_crashed_postgres_loses_nothing_and_revives_nothing() {
-    crashes(Kind::Postgres, "postgres", "SIMPLEJWT_TEST_POSTGRES_URL");
+    crashes(DatabaseKind::Postgres, "postgres", "SIMPLEJWT_TEST_POSTGRES_URL");
 }
 
 #[test]
 fn a_crashed_mariadb_loses_nothing_and_revives_nothing() {
-    crashes(Kind::Mysql, "mariadb", "SIMPLEJWT_TEST_MYSQL_URL");
+    crashes(DatabaseKind::Mysql, "mariadb", "SIMPLEJWT_TEST_MYSQL_URL");
 }

@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 
-use crate::support::databases::{Database, Kind};
+use crate::support::databases::{Database, DatabaseKind};
 use crate::support::process::{self, run, simplejwt, stderr};
 
 const KEY: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
@@ -88,7 +88,7 @@ fn elsewhere(url: &str, address: SocketAddr) -> (String, String) {
 
 #[test]
 fn it_waits_for_its_database_and_is_ready_when_that_is_there() {
-    for kind in [Kind::Postgres, Kind::Mysql] {
+    for kind in [DatabaseKind::Postgres, DatabaseKind::Mysql] {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::new(kind, directory.path());
         let address = free();
@@ -118,7 +118,7 @@ fn it_waits_for_its_database_and_is_ready_when_that_is_there() {
 #[test]
 fn it_gives_up_after_a_while_and_at_once_where_waiting_is_no_use() {
     let directory = tempfile::tempdir().unwrap();
-    for kind in [Kind::Postgres, Kind::Mysql] {
+    for kind in [DatabaseKind::Postgres, DatabaseKind::Mysql] {
         let database = Database::new(kind, directory.path());
         let (nobody, _) = elsewhere(&database.url, free());
         let (_, host) = database.url.rsplit_once('@').unwrap();
@@ -170,7 +170,7 @@ fn a_signal_ends_the_waiting_and_a_taken_address_is_told_at_once() {
 #[test]
 fn a_locked_file_is_waited_for() {
     let directory = tempfile::tempdir().unwrap();
-    let database = Database::new(Kind::Sqlite, directory.path());
+    let database = Database::new(DatabaseKind::Sqlite, directory.path());
     assert!(run(&["migrate"], &[KEY, ("DATABASE_URL", &database.url)]).status.success());
     let file = directory.path().join("db.sqlite3");
     let holder = rusqlite::Connection::open(&file).unwrap();

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::support::databases::{ALL, Kind};
+use crate::support::databases::{ALL, DatabaseKind};
 use crate::support::site::{Counts, Site, post, race, wait};
 use serde_json::json;
 use simplejwt::{Clock as _, SystemClock, Timestamp};
@@ -136,7 +136,7 @@ fn t5_a_replay_from_elsewhere_is_said_to_be_suspicious() {
 fn the_log_says_who_presented_what() {
     for (tolerance, said) in [("10", "refused, its session goes on"), ("0", "was ended")] {
         let settings = [("SIMPLEJWT_REUSE_TOLERANCE", tolerance), ("SIMPLEJWT_NUM_PROXIES", "1")];
-        let site = Site::new(Kind::Sqlite, 1, 0, &settings);
+        let site = Site::new(DatabaseKind::Sqlite, 1, 0, &settings);
         let from = |address: &str, token: &str| {
             let body = json!({"refresh": token});
             let headers = [("X-Forwarded-For", address)];

@@ -16,8 +16,9 @@ pub(crate) const ALL: Kinds = Kinds;
 pub(crate) struct Kinds;
 
 impl Kinds {
-    pub(crate) fn iter(self) -> std::slice::Iter<'static, Kind> {
-        const EVERY: &[Kind] = &[Kind::Sqlite, Kind::Postgres, Kind::Mysql];
+    pub(crate) fn iter(self) -> std::slice::Iter<'static, DatabaseKind> {
+        const EVERY: &[DatabaseKind] =
+            &[DatabaseKind::Sqlite, DatabaseKind::Postgres, DatabaseKind::Mysql];
         match std::env::var("SIMPLEJWT_TEST_KINDS").as_deref() {
             Ok("postgres") => EVERY[1..2].iter(),
             Ok("mysql") => EVERY[2..].iter(),
@@ -28,8 +29,8 @@ impl Kinds {
 }
 
 impl IntoIterator for Kinds {
-    type Item = &'static Kind;
-    type IntoIter = std::slice::Iter<'static, Kind>;
+    type Item = &'static DatabaseKind;
+    type IntoIter = std::slice::Iter<'static, DatabaseKind>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -37,7 +38,7 @@ impl IntoIterator for Kinds {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum DatabaseKind {
     Sqlite,
     Postgres,
     Mysql,
@@ -45,25 +46,25 @@ pub(crate) enum Kind {
 
 /// A database, dropped at the end.
 pub(crate) struct Database {
-    pub(crate) kind: Kind,
+    pub(crate) kind: DatabaseKind,
     pub(crate) url: String,
     name: String,
 }
 
 impl Database {
     /// Creates a database: for SQLite a file in `directory`, otherwise on the test servers.
-    pub(crate) fn new(kind: Kind, directory: &Path) -> Self {
+    pub(crate) fn new(kind: DatabaseKind, directory: &Path) -> Self {
         match kind {
-            Kind::Sqlite => {
+            DatabaseKind::Sqlite => {
                 let name = directory.join("db.sqlite3").to_str().unwrap().to_owned();
                 Self { kind, url: format!("sqlite://{name}"), name }
             }
-            Kind::Postgres | Kind::Mysql => Self::on(kind, &server(kind)),
+            DatabaseKind::Postgres | DatabaseKind::Mysql => Self::on(kind, &server(kind)),
         }
     }
 
     /// Creates a database on this server.
-    pub(crate) fn on(kind: Kind, server: &str) -> Self {
+    pub(crate) fn on(kind: DatabaseKind, server: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("served_{}_{number}", std::process::id());
@@ -75,7 +76,7 @@ impl Database {
 
     /// Runs a statement, and returns the rows with their columns as strings.
     pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<String>> {
-        let target = if self.kind == Kind::Sqlite { &self.name } else { &self.url };
+        let target = if self.kind == DatabaseKind::Sqlite { &self.name } else { &self.url };
         rows(self.kind, target, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
@@ -88,8 +89,8 @@ impl Database {
     /// returns their number.
     pub(crate) fn cut_connections(&self) -> usize {
         match self.kind {
-            Kind::Sqlite => 0,
-            Kind::Postgres => {
+            DatabaseKind::Sqlite => 0,
+            DatabaseKind::Postgres => {
                 let sql = format!(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                      WHERE datname = '{}' AND pid <> pg_backend_pid()",
@@ -97,7 +98,7 @@ impl Database {
                 );
                 self.rows(&sql).len()
             }
-            Kind::Mysql => {
+            DatabaseKind::Mysql => {
                 let sql = format!(
                     "SELECT id FROM information_schema.processlist \
                      WHERE db = '{}' AND id <> connection_id()",
@@ -116,9 +117,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if self.kind != Kind::Sqlite {
+        if self.kind != DatabaseKind::Sqlite {
             let (base, _) = self.url.rsplit_once('/').unwrap_or_default();
-            if self.kind == Kind::Postgres {
+            if self.kind == DatabaseKind::Postgres {
                 // PostgreSQL 12 can't drop a database with open connections.
                 self.cut_connections();
             }
@@ -129,20 +130,20 @@ impl Drop for Database {
     }
 }
 
-const fn admin_database(kind: Kind) -> &'static str {
+const fn admin_database(kind: DatabaseKind) -> &'static str {
     match kind {
-        Kind::Sqlite => "",
-        Kind::Postgres => "postgres",
-        Kind::Mysql => "information_schema",
+        DatabaseKind::Sqlite => "",
+        DatabaseKind::Postgres => "postgres",
+        DatabaseKind::Mysql => "information_schema",
     }
 }
 
 /// Returns the URL of the test server.
-fn server(kind: Kind) -> String {
+fn server(kind: DatabaseKind) -> String {
     let variable = match kind {
-        Kind::Sqlite => panic!("a file has no server"),
-        Kind::Postgres => "SIMPLEJWT_TEST_POSTGRES_URL",
-        Kind::Mysql => "SIMPLEJWT_TEST_MYSQL_URL",
+        DatabaseKind::Sqlite => panic!("a file has no server"),
+        DatabaseKind::Postgres => "SIMPLEJWT_TEST_POSTGRES_URL",
+        DatabaseKind::Mysql => "SIMPLEJWT_TEST_MYSQL_URL",
     };
     std::env::var(variable).unwrap_or_else(|_| {
         panic!(
@@ -154,11 +155,11 @@ fn server(kind: Kind) -> String {
 
 type Failure = Box<dyn std::error::Error>;
 
-fn rows(kind: Kind, target: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
+fn rows(kind: DatabaseKind, target: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
     match kind {
-        Kind::Sqlite => sqlite(target, sql),
-        Kind::Postgres => block_on(postgres(target, sql)),
-        Kind::Mysql => block_on(mysql(target, sql)),
+        DatabaseKind::Sqlite => sqlite(target, sql),
+        DatabaseKind::Postgres => block_on(postgres(target, sql)),
+        DatabaseKind::Mysql => block_on(mysql(target, sql)),
     }
 }
 

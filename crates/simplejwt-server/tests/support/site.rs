@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::databases::{Database, Kind};
+use super::databases::{Database, DatabaseKind};
 use super::process::{PATIENCE, Server, head, run, run_with_input, stderr};
 
 pub(crate) const PASSWORD: &str = "wonderland";
@@ -34,7 +34,12 @@ pub(crate) struct Site {
 impl Site {
     /// Creates a site with `rotation_grace` in seconds, and other settings as environment
     /// variables.
-    pub(crate) fn new(kind: Kind, servers: usize, grace: u32, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(
+        kind: DatabaseKind,
+        servers: usize,
+        grace: u32,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::new(kind, directory.path());
         Self::with(database, directory, servers, grace, settings)
@@ -42,7 +47,7 @@ impl Site {
 
     /// Creates a site on this database server.
     pub(crate) fn on(
-        kind: Kind,
+        kind: DatabaseKind,
         url: &str,
         servers: usize,
         grace: u32,

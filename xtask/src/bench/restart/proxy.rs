@@ -14,7 +14,7 @@ const NODES: [&str; 3] = ["127.0.0.1:8001", "127.0.0.1:8002", "127.0.0.1:8003"];
 const LISTENS: &str = "8080";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ProxyKind {
     Nginx,
     Caddy,
 }
@@ -33,7 +33,7 @@ pub(super) fn require() -> Result<()> {
     crate::programs::require()
 }
 
-impl Kind {
+impl ProxyKind {
     /// Returns the name and version, as printed by the program.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Proxy {
     ///
     /// # Errors
     /// The page has no such block, or the program refuses it.
-    pub(super) fn start(kind: Kind, nodes: &[u16], folder: &Path) -> Result<Self> {
+    pub(super) fn start(kind: ProxyKind, nodes: &[u16], folder: &Path) -> Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let page = fs::read_to_string(root().join("docs/several-nodes.md"))?;
         let mut block = block(&page, kind.language())?.to_owned();
@@ -75,7 +75,7 @@ impl Proxy {
         let place = folder.display();
         let file = folder.join(kind.language());
         let (text, mut program) = match kind {
-            Kind::Nginx => {
+            ProxyKind::Nginx => {
                 let around = format!(
                     "daemon off; pid {place}/nginx.pid; error_log {place}/nginx.log warn;\n\
                      events {{ worker_connections 1024; }}\nhttp {{ access_log off;\n\
@@ -87,7 +87,7 @@ impl Proxy {
                 program.arg("-c").arg(&file);
                 (around, program)
             }
-            Kind::Caddy => {
+            ProxyKind::Caddy => {
                 let mut program = Command::new("caddy");
                 program.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file);
                 program.env("HOME", folder);

@@ -7,13 +7,13 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::process::{Response, Server, run, stderr};
 use crate::support::site::{PASSWORD, Site};
 
 fn site(settings: &[(&str, &str)]) -> Site {
     let all = [&[("SIMPLEJWT_LOG_REQUESTS", "on"), ("SIMPLEJWT_NUM_PROXIES", "1")], settings];
-    Site::new(Kind::Sqlite, 1, 0, &all.concat())
+    Site::new(DatabaseKind::Sqlite, 1, 0, &all.concat())
 }
 
 fn id(answer: &Response) -> String {

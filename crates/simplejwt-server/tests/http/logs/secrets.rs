@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
-use crate::support::databases::{ALL, Database, Kind};
+use crate::support::databases::{ALL, Database, DatabaseKind};
 use crate::support::process::stderr;
 use crate::support::site::{PASSWORD, Site, post};
 
@@ -20,17 +20,17 @@ const LOUD: &str = "trace,tokio_postgres=trace,mysql_async=trace,rustls=trace,ur
                     deadpool.postgres=trace,ureq_proto=trace,simplejwt::service=trace";
 
 /// Returns the URL of the database server with an account whose password can be searched for.
-fn account(kind: Kind, directory: &std::path::Path) -> Option<String> {
+fn account(kind: DatabaseKind, directory: &std::path::Path) -> Option<String> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("logged_{}_{number}", std::process::id());
     let (create, admin) = match kind {
-        Kind::Sqlite => return None,
-        Kind::Postgres => {
+        DatabaseKind::Sqlite => return None,
+        DatabaseKind::Postgres => {
             let create = format!("CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{OF_DATABASE}'");
             (vec![format!("DROP ROLE IF EXISTS {name}"), create], "postgres")
         }
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             let user = format!("'{name}'@'%'");
             let create = format!("CREATE USER {user} IDENTIFIED BY '{OF_DATABASE}'");
             let grant = format!("GRANT ALL ON *.* TO {user}");
@@ -47,7 +47,7 @@ fn account(kind: Kind, directory: &std::path::Path) -> Option<String> {
     Some(format!("{scheme}://{name}:{OF_DATABASE}@{server}/{admin}"))
 }
 
-fn site(kind: Kind) -> Site {
+fn site(kind: DatabaseKind) -> Site {
     let directory = tempfile::tempdir().unwrap();
     let clients = json!([{"id": "gateway", "secret": OF_CLIENT}]).to_string();
     let settings = [
@@ -154,11 +154,11 @@ fn a_row_that_the_database_refuses_is_not_logged() {
         let server = &site.servers[0];
         // SQLite adds no column that existing rows couldn't have.
         site.database.rows(match kind {
-            Kind::Sqlite => {
+            DatabaseKind::Sqlite => {
                 "CREATE TRIGGER refused BEFORE INSERT ON token_blacklist_outstandingtoken \
                  BEGIN SELECT RAISE(ABORT, 'refused by a trigger'); END"
             }
-            Kind::Postgres | Kind::Mysql => {
+            DatabaseKind::Postgres | DatabaseKind::Mysql => {
                 "ALTER TABLE token_blacklist_outstandingtoken ADD COLUMN more varchar(9) NOT NULL"
             }
         });
@@ -176,7 +176,7 @@ fn a_row_that_the_database_refuses_is_not_logged() {
 /// The command line also reports the rejection without the row.
 #[test]
 fn a_user_that_the_database_refuses_is_not_shown() {
-    let site = site(Kind::Postgres);
+    let site = site(DatabaseKind::Postgres);
     site.database.rows("ALTER TABLE auth_user ADD COLUMN more varchar(9) NOT NULL DEFAULT 'x'");
     site.database.rows("ALTER TABLE auth_user ADD CHECK (username <> 'carol')");
     let args = ["user", "add", "carol", "--password-stdin"];

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{curl, site, told};
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::process::{run, stderr, stdout};
 use crate::support::site::{PASSWORD, Site};
 
@@ -148,7 +148,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 #[test]
 fn sockets_that_systemd_passes_on() {
-    let site = Site::new(Kind::Sqlite, 0, 0, &[]);
+    let site = Site::new(DatabaseKind::Sqlite, 0, 0, &[]);
     let path = site.directory().join("s.sock").display().to_string();
     let mut child = Command::new("python3")
         .args(["-c", ACTIVATE, "", &path, env!("CARGO_BIN_EXE_simplejwt"), "serve"])

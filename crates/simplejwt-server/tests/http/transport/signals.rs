@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use super::{login, one_answer, site};
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::process::{Response, Server, run, stderr};
 use crate::support::site::{PASSWORD, Site};
 
@@ -56,7 +56,7 @@ fn the_time_of_draining_comes_to_an_end_and_the_keyboard_doesnt_wait() {
 
 #[test]
 fn sighup_takes_what_can_be_taken_and_names_the_rest() {
-    let site = Site::new(Kind::Sqlite, 0, 0, &[]);
+    let site = Site::new(DatabaseKind::Sqlite, 0, 0, &[]);
     let file = site.directory().join("simplejwt.toml");
     fs::write(&file, "[log]\nlevel = \"warn\"\n").unwrap();
     let mut environment = site.environment();
@@ -148,7 +148,7 @@ fn sighup_takes_new_keys_whole_or_not_at_all() {
 
 #[test]
 fn sighup_takes_a_new_secret_and_leaves_a_new_algorithm_to_the_restart() {
-    let site = Site::new(Kind::Sqlite, 0, 0, &[]);
+    let site = Site::new(DatabaseKind::Sqlite, 0, 0, &[]);
     let place = site.directory();
     let (secret, clients) = (place.join("secret"), place.join("client"));
     let file = place.join("simplejwt.toml");
