@@ -1,7 +1,5 @@
 //! Custom user models: keys of other types, and tables of other forms.
 
-use std::sync::Arc;
-
 use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
@@ -9,7 +7,7 @@ use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::users::password::{Hasher, Hashers};
 use simplejwt::{Credentials, UserStore as _};
 
-use super::{DJANGO, NOW, hashers, site};
+use super::{DJANGO, NOW, site};
 use crate::support::spelling;
 
 const CUSTOM: &str = "CREATE TABLE \"odd \"\"name\" (uid char(32) NOT NULL PRIMARY KEY, \

@@ -7,7 +7,6 @@ use simplejwt::settings::{RevocationMode, TokenClass};
 use simplejwt::store::OutstandingToken;
 use simplejwt::{Access, Auth, Error, Refresh, Settings, Timestamp, TokenError};
 
-use super::sliding;
 use crate::world::{NOW, Pair, World, alice, credentials, jti, seconds};
 
 #[derive(Clone, Debug)]
