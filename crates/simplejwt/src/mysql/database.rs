@@ -202,8 +202,8 @@ impl Failure {
         match error {
             Error::Server(error) => match error.code {
                 // Deadlock (also over the next number of AUTO_INCREMENT), lock wait, a row that
-                // changed, and a foreign key whose row has only just come or gone (which MySQL
-                // calls 1216 and 1217 to an account that mayn't create the table).
+                // changed, and a foreign key whose row has only just come or gone (1216 and 1217 to
+                // an account of MySQL 8.0 that hasn't every right).
                 1213 | 1205 | 1020 | 1216 | 1217 | 1451 | 1452 | 1467 => Remedy::Repeat,
                 // Shutdown, killed, the server's limits of idleness; read-only.
                 1053

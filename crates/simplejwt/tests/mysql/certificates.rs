@@ -47,11 +47,14 @@ impl Server {
 
     async fn show(&self, conn: &mut Conn, made: &Certificates, name: &str) {
         made.give(name, &self.folder);
-        let sql = match is_mariadb(conn).await {
-            true => "FLUSH SSL",
-            false => "ALTER INSTANCE RELOAD TLS",
-        };
-        conn.query_drop(sql).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        if is_mariadb(conn).await {
+            conn.query_drop("FLUSH SSL").await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        } else if conn.query_drop("ALTER INSTANCE RELOAD TLS").await.is_err() {
+            // MySQL 9.7 reloads no certificate that it can't verify, and starts with it all the same.
+            self.instance.services(&["stop", "mariadb"]);
+            self.instance.services(&["start", "mariadb"]);
+            *conn = admin(self.instance.url()).await;
+        }
     }
 }
 
