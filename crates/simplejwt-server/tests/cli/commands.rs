@@ -9,7 +9,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::support::process::{run, run_with_input, simplejwt, stderr, stdout};
+use crate::support::process::{run, run_with_input, stderr, stdout};
 
 const SECRET: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
 /// Far too little work for anything but tests.

@@ -13,7 +13,7 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use crate::support::databases::Kind;
-use crate::support::process::{Server, head, stderr, stdout};
+use crate::support::process::{Server, stderr, stdout};
 use crate::support::site::{PASSWORD, Site};
 
 fn site(settings: &[(&str, &str)]) -> Site {

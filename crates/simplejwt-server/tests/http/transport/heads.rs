@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use super::{login, one_answer, site, told};
-use crate::support::process::{Response, head};
+use crate::support::process::Response;
 
 #[test]
 fn a_head_that_isnt_one_is_refused_and_ends_the_connection() {

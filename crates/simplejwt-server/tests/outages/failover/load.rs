@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{
     LOGIN, Peer, assert_stateless_goes_on, assert_unavailable, await_readiness, environment, host,
-    jti, refresh,
+    jti, prepare, refresh,
 };
 use crate::instance::Instance;
 use crate::support::process::{PATIENCE, Server};
