@@ -53,17 +53,22 @@ impl Both {
         let from_actix = send(self.actix, bytes, end);
         let sent = String::from_utf8_lossy(bytes);
         assert_ne!(from_axum.status, 0, "no answer to\n{sent}");
-        assert_eq!(self.shown(&from_actix), self.shown(&from_axum), "actix, axum to\n{sent}");
+        assert_eq!(
+            self.comparable(&from_actix),
+            self.comparable(&from_axum),
+            "actix, axum to\n{sent}"
+        );
         from_axum
     }
 
     /// An answer with tokens as their claims, and without what is drawn by lot.
-    fn shown(&self, answer: &Answer) -> Answer {
-        let body: Vec<String> = answer.body.split('"').map(|part| self.shown_part(part)).collect();
+    fn comparable(&self, answer: &Answer) -> Answer {
+        let body: Vec<String> =
+            answer.body.split('"').map(|part| self.comparable_part(part)).collect();
         Answer { body: body.join("\""), ..answer.clone() }
     }
 
-    fn shown_part(&self, part: &str) -> String {
+    fn comparable_part(&self, part: &str) -> String {
         let is_id = part.len() == 32 && part.bytes().all(|b| b.is_ascii_hexdigit());
         if is_id {
             return "an id".to_owned();
@@ -108,7 +113,7 @@ fn the_examples_of_the_page() {
         };
         let (from_axum, known_by_axum) = ask(both.axum, &mut of_axum);
         let (from_actix, known_by_actix) = ask(both.actix, &mut of_actix);
-        assert_eq!(both.shown(&from_actix), both.shown(&from_axum), "{}", asked.first);
+        assert_eq!(both.comparable(&from_actix), both.comparable(&from_axum), "{}", asked.first);
         assert_eq!(known_by_actix, known_by_axum, "{}", asked.first);
         as_documented += usize::from(known_by_actix);
     }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::support::process::{run, run_with_input, stderr, stdout};
 
 const SECRET: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
-/// Far too little work for anything but tests.
+/// Much too little work for anything but tests.
 const QUICK: (&str, &str) = ("SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS", "1000");
 
 struct Place {
@@ -43,7 +43,7 @@ impl Place {
         stdout(&output)
     }
 
-    /// The exit code and the message.
+    /// Returns the exit code and the message.
     fn fail(&self, args: &[&str], input: &str) -> (i32, String) {
         let output = run_with_input(args, &self.environment(), input);
         (output.status.code().unwrap(), stderr(&output))
@@ -100,7 +100,7 @@ fn a_wrong_command_line_is_2() {
         let output = run(args, &[SECRET]);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
     }
-    // A token that was given as an argument isn't repeated.
+    // A token given as an argument isn't repeated.
     let output = run(&["token", "inspect", "eyJhbGciOiJIUzI1NiJ9.e30.x"], &[SECRET]);
     assert!(!stderr(&output).contains("eyJ") && stderr(&output).contains("standard input"));
 }
@@ -174,15 +174,15 @@ fn tokens_are_inspected_and_blacklisted() {
     let access = tokens.encode(&tokens.issue::<simplejwt::Access>("1")).unwrap();
 
     let shown = place.succeed(&["token", "inspect"], &refresh);
-    for part in ["\"alg\": \"HS256\"", "\"token_type\": \"refresh\"", "the token is good"] {
+    for part in ["\"alg\": \"HS256\"", "\"token_type\": \"refresh\"", "the token is valid"] {
         assert!(shown.contains(part), "{part} in {shown}");
     }
-    assert!(place.succeed(&["token", "inspect", "-"], &format!("{access}\n")).contains("is good"));
+    assert!(place.succeed(&["token", "inspect", "-"], &format!("{access}\n")).contains("is valid"));
     let first = place.succeed(&["token", "blacklist"], &refresh);
     let second = place.succeed(&["token", "blacklist"], &refresh);
     assert_eq!(
         (first.as_str(), second.as_str()),
-        ("blacklisted\n", "it was blacklisted already\n")
+        ("blacklisted\n", "the token was already blacklisted\n")
     );
 
     let output = run_with_input(&["token", "inspect"], &place.environment(), &refresh);

@@ -20,7 +20,7 @@ use crate::support::process::{Response, Server, head, run_with_input, stderr};
 
 const SECRET: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
 const ANY_PORT: (&str, &str) = ("SIMPLEJWT_BIND", "127.0.0.1:0");
-/// Far too little work for anything but tests.
+/// Much too little work for anything but tests.
 const QUICK: (&str, &str) = ("SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS", "1000");
 
 const WAIT: (&str, &str) = ("SIMPLEJWT_DATABASE_BUSY_TIMEOUT", "10ms");
@@ -86,7 +86,7 @@ fn sigterm_finishes_the_request_in_flight_and_takes_no_more() {
     let json = [("Content-Type", "application/json")];
     slow.write_all(head("POST", "/api/token/", &json, body.len()).as_bytes()).unwrap();
     slow.write_all(&body.as_bytes()[..10]).unwrap();
-    // The server has read the head once another request, sent later, has been answered.
+    // The server has read the head when another request, sent later, has been answered.
     assert_eq!(server.get("/healthz").status, 200);
     let mut idle = server.connect();
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -147,7 +147,7 @@ fn a_purge_that_fails_is_named_until_it_works_again() {
     until(&|body| !body.contains("purge"));
 }
 
-/// Answers every connection with this JSON, and counts them.
+/// Serves this JSON on every connection, and counts the connections.
 fn json_server(json: String) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());

@@ -12,15 +12,15 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
 
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::process::{Server, stderr, stdout};
 use crate::support::site::{PASSWORD, Site};
 
 fn site(settings: &[(&str, &str)]) -> Site {
-    Site::new(Kind::Sqlite, 1, 0, settings)
+    Site::new(DatabaseKind::Sqlite, 1, 0, settings)
 }
 
-/// What is answered to these bytes, up to the end of the connection.
+/// Returns the answer to these bytes, up to the end of the connection.
 fn told(server: &Server, bytes: &[u8]) -> String {
     let mut stream = server.connect();
     stream.write_all(bytes).unwrap();
@@ -29,7 +29,7 @@ fn told(server: &Server, bytes: &[u8]) -> String {
     String::from_utf8(answers).unwrap()
 }
 
-/// A login as it is sent.
+/// Returns a login request.
 fn login(more: &str) -> String {
     let body = format!(r#"{{"username":"alice","password":"{PASSWORD}"}}"#);
     format!(
@@ -39,7 +39,7 @@ fn login(more: &str) -> String {
     )
 }
 
-/// Reads one answer with a Content-Length from a connection that stays.
+/// Reads one answer with a Content-Length from a connection that stays open.
 fn one_answer(stream: &mut TcpStream) -> String {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
@@ -53,7 +53,7 @@ fn one_answer(stream: &mut TcpStream) -> String {
     head + &String::from_utf8(body).unwrap()
 }
 
-/// curl with these words: what it printed.
+/// Runs curl with these arguments, and returns its output.
 fn curl(words: &[&str]) -> String {
     let output =
         Command::new("curl").args(["-sS", "--max-time", "50"]).args(words).output().unwrap();

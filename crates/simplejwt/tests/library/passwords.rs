@@ -264,7 +264,7 @@ fn a_list_of_class_paths_is_a_setting() {
     let refused = Hashers::default().with_parameters(none).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the PBKDF2 iterations of the password hashers are out of range"
+        "password hashers: the number of PBKDF2 iterations is out of range"
     );
 }
 

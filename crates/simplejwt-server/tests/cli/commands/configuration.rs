@@ -42,7 +42,7 @@ fn a_wrong_configuration_is_3() {
     }
 }
 
-/// DIFFERENCE: Django takes what follows three slashes for relative.
+/// DIFFERENCE: Django reads the path after three slashes as relative.
 #[test]
 fn a_file_that_django_would_take_for_another_is_3_and_none_is_made() {
     let directory = tempfile::tempdir().unwrap();
@@ -96,7 +96,7 @@ fn the_configuration_is_checked_printed_and_exemplified() {
     let place = Place::migrated();
     let fine = place.succeed(&["config", "check"], "");
     assert!(fine.contains("fine") && !fine.contains("warning"), "{fine}");
-    // Hardly meant, and no reason not to start.
+    // Probably a mistake, but no reason not to start.
     let jwt = "{\"ROTATE_REFRESH_TOKENS\": true, \"BLACKLIST_AFTER_ROTATION\": true, \
                \"ACCESS_TOKEN_LIFETIME\": 30}";
     let mut environment = place.environment();

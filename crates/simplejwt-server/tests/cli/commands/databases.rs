@@ -3,8 +3,7 @@
 use super::{Place, QUICK, SECRET};
 use crate::support::process::{run, stderr, stdout};
 
-/// Columns that users are found by: refused by the check that comes before a roll-out, and at the
-/// start.
+/// Columns that users are found by: checked by `config check`, and at the start.
 #[test]
 fn whoever_could_be_taken_for_another_keeps_it_from_starting() {
     let place = Place::migrated();
@@ -54,7 +53,7 @@ fn whoever_could_be_taken_for_another_keeps_it_from_starting() {
     assert!(said.contains("fine"), "{said}");
 }
 
-/// Where Django blacklists tokens, a server that doesn't look at them has to have been told so.
+/// If Django blacklists tokens, a server that ignores the blacklist must be told so.
 #[test]
 fn a_blacklist_that_nobody_mentions_is_refused() {
     let place = Place::migrated();
@@ -64,7 +63,7 @@ fn a_blacklist_that_nobody_mentions_is_refused() {
         let output = run(&["config", "check"], &environment);
         (output.status.code().unwrap(), stderr(&output))
     };
-    // Made by `migrate`, and nothing in it.
+    // Created by `migrate`, and empty.
     assert_eq!(check(None), (0, String::new()));
     let file = place.directory.path().join("db.sqlite3");
     let raw = rusqlite::Connection::open(file).unwrap();
@@ -85,7 +84,10 @@ fn a_blacklist_that_nobody_mentions_is_refused() {
         }
         let (code, warned) = check(Some("false"));
         assert_eq!((code, warned.lines().count()), (0, 1), "{warned}");
-        assert!(warned.contains("tokens that Django blacklisted are good here"), "{warned}");
+        assert!(
+            warned.contains("tokens that Django has blacklisted are accepted here"),
+            "{warned}"
+        );
         assert_eq!(check(Some("true")), (0, String::new()));
         let output = run(&["serve"], &[SECRET, QUICK, ("DATABASE_URL", place.url.as_str())]);
         assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
@@ -93,7 +95,7 @@ fn a_blacklist_that_nobody_mentions_is_refused() {
     }
 }
 
-/// What another table refers to is told by name, and deleted where that is asked for.
+/// Rows that another table refers to are named, and deleted on request.
 #[test]
 fn what_keeps_a_token_is_named() {
     let place = Place::migrated();

@@ -44,7 +44,7 @@ fn claims_are_those_of_the_configuration() {
                 assert_eq!(said["tenant"], serde_json::json!({"name": "acme", "plan": 3}));
             }
         }
-        // A claim that can't be had is nobody else's business.
+        // A claim that can't be read doesn't affect the others.
         raw.execute_batch("ALTER TABLE auth_group RENAME TO gone").unwrap();
         let body = r#"{"username":"alice","password":"wonderland"}"#;
         let refused = server.post("/api/token/", body);

@@ -29,12 +29,12 @@ fn limits_of_a_request() {
         ("SIMPLEJWT_BODY_TIMEOUT", "200ms"),
         ("SIMPLEJWT_HEADER_TIMEOUT", "300ms"),
     ]);
-    // Fits exactly: taken, and found to be no login.
+    // Fits exactly: accepted, but not a valid login.
     let body = format!(r#"{{"username":"{}"}}"#, "x".repeat(1000 - 15));
     assert_eq!(server.post("/api/token/", &body).status, 400);
     assert_eq!(server.post("/api/token/", &format!("{body} ")).status, 413);
     assert_eq!(server.post("/api/token/", &"x".repeat(3_000_000)).status, 413);
-    // A declared length isn't waited for.
+    // The server doesn't wait for a body of the declared length.
     let mut huge = server.connect();
     huge.write_all(head("POST", "/api/token/", &[], 1_000_000_000).as_bytes()).unwrap();
     assert_eq!(Response::read(huge).status, 413);
@@ -75,7 +75,7 @@ fn the_request_log_has_no_query_and_no_token() {
     assert!(line.contains("status=200") && !line.contains("not-to-be-logged"), "{line}");
 }
 
-/// Also what the router never sees: bodies that are too long, too slow or broken off.
+/// Also answers that the router never sees: for bodies that are too long, too slow or incomplete.
 #[test]
 fn pages_of_an_allowed_origin_may_read_every_answer() {
     const APP: &str = "https://app.example.com";
@@ -135,7 +135,7 @@ fn pages_of_an_allowed_origin_may_read_every_answer() {
     }
 }
 
-/// The page sees a login that went well, and is logged out.
+/// The page sees a successful login, but is logged out.
 #[test]
 fn cookies_that_browsers_drop_are_told_in_the_log_once() {
     let site = Site::new();
@@ -159,7 +159,7 @@ fn cookies_that_browsers_drop_are_told_in_the_log_once() {
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     };
-    // What browsers keep is nothing to tell.
+    // Cookies that browsers keep are not logged.
     login("localhost:8000", "http://localhost:8000");
     for _ in 0..3 {
         login("box.lan:8000", "http://box.lan:8000");
@@ -187,7 +187,7 @@ fn ambiguous_framing_ends_the_connection() {
         let mut stream = server.connect();
         let head = "POST /api/token/verify/ HTTP/1.1\r\nHost: localhost\r\n";
         stream.write_all(format!("{head}{framing}").as_bytes()).unwrap();
-        // Reads up to the end of the connection, which would not come without it.
+        // Reads to the end of the connection, which would not come otherwise.
         assert_eq!(Response::read(stream).status, 400, "{framing}");
     }
 }

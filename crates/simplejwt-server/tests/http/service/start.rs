@@ -1,4 +1,4 @@
-//! The start of the server: from nothing, from the environment alone, and not at all.
+//! Starting the server: from nothing, from the environment alone, and not at all.
 
 use std::fs;
 use std::net::TcpListener;
@@ -19,12 +19,12 @@ fn quickstart_takes_up_what_is_there_whole_or_half() {
 
     let second = run(&args, &[]);
     assert!(second.status.success(), "{}", stderr(&second));
-    assert!(!stdout(&second).contains("made "), "{}", stdout(&second));
+    assert!(!stdout(&second).contains("created "), "{}", stdout(&second));
     assert_eq!((fs::read(&key).unwrap(), fs::read(&config).unwrap()), before);
     let users = run(&["user", "list", "--config", config.to_str().unwrap()], &[]);
     assert_eq!(stdout(&users).matches("admin").count(), 1);
 
-    // As if it had been interrupted after the key, and after the database file was made.
+    // As if it had been interrupted after creating the key and the database file.
     fs::remove_file(&config).unwrap();
     fs::write(dir.join("db.sqlite3"), b"").unwrap();
     for left_over in ["db.sqlite3-wal", "db.sqlite3-shm"] {
@@ -33,7 +33,7 @@ fn quickstart_takes_up_what_is_there_whole_or_half() {
     let third = run(&args, &[]);
     assert!(third.status.success(), "{}", stderr(&third));
     assert_eq!(fs::read(&key).unwrap(), before.0, "the key stays");
-    assert!(stdout(&third).contains("shown this once"));
+    assert!(stdout(&third).contains("shown only once"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The bodies of requests: who reads them, their memory, and answers that nobody reads.
+//! The bodies of requests: when they are read, their memory, and answers that nobody reads.
 
 use std::io::{ErrorKind, Write as _};
 use std::net::Shutdown;
@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use super::{one_answer, site};
 use crate::support::process::{PATIENCE, Response, head};
 
-/// Whoever needs no body doesn't wait for one, and the client gets to see the answer.
+/// An endpoint that needs no body doesn't wait for one, and the client gets to see the answer.
 #[test]
 fn a_body_is_read_by_whoever_needs_it() {
     let site = site(&[("SIMPLEJWT_BODY_TIMEOUT", "50s")]);
@@ -17,17 +17,17 @@ fn a_body_is_read_by_whoever_needs_it() {
         ("GET", "/api/token/authenticate/", 401),
         ("PUT", "/api/token/", 405),
     ] {
-        // None of it comes.
+        // Nothing of the body arrives.
         let mut stream = server.connect();
         stream.write_all(head(method, path, &[], 5000).as_bytes()).unwrap();
         let answer = Response::read(stream);
         assert_eq!(answer.status, status, "{path}");
         assert!(answer.head.contains("connection: close"), "{answer:?}");
-        // All of it, and a lot.
+        // The whole body, and much more.
         let answer = server.request(method, path, &[], &"x".repeat(3_000_000));
         assert_eq!(answer.status, status, "{path}");
     }
-    // One that has come already is no reason to end the connection.
+    // A body that has already arrived is no reason to end the connection.
     let mut stream = server.connect();
     for _ in 0..2 {
         let request = "POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}";
@@ -37,7 +37,7 @@ fn a_body_is_read_by_whoever_needs_it() {
     }
 }
 
-/// What is declared costs nothing, and what has come costs a quarter more at most.
+/// A declared length costs nothing, and received data costs at most a quarter more.
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_of_unfinished_bodies_grows_with_what_has_come() {
@@ -51,7 +51,7 @@ fn memory_of_unfinished_bodies_grows_with_what_has_come() {
         stream.write_all(head("POST", "/api/token/", &json, DECLARED).as_bytes()).unwrap();
         stream
     };
-    // Whatever is made once.
+    // Memory that is allocated once.
     drop((0..CONNECTIONS).map(|_| connect()).collect::<Vec<_>>());
     server.get("/healthz");
     let before = server.settled_memory();
@@ -71,12 +71,12 @@ fn memory_of_unfinished_bodies_grows_with_what_has_come() {
         each[1],
         DECLARED / 2 + 1_000
     );
-    // A connection takes some 20 kB by itself, in a debug build.
+    // A connection itself takes about 20 kB in a debug build.
     assert!(heads.max(each[0]) < 40_000, "{heads} {each:?}");
     assert!(each[1] - heads < (DECLARED / 2 + 1_000) * 3 / 2, "{heads} {each:?}");
 }
 
-/// Whatever is wrong with a body, what the endpoint says of itself stays the same.
+/// Whatever is wrong with a body, the endpoint's own headers stay the same.
 #[test]
 fn a_body_that_isnt_taken_is_answered_with_the_endpoints_headers() {
     let site = site(&[
@@ -147,7 +147,7 @@ fn the_oldest_of_too_many_bodies_gives_way() {
         stream
     };
     let (first, second) = (begin(), begin());
-    // Two are all that there is room for.
+    // There is only room for two.
     let mut third = begin();
     let given_up = Response::read(first);
     assert_eq!(given_up.status, 503, "{given_up:?}");
@@ -161,7 +161,7 @@ fn the_oldest_of_too_many_bodies_gives_way() {
     third.write_all(&[b' '; 1000]).unwrap();
     assert_eq!(Response::read(third).status, 400);
     drop(second);
-    // Honest ones go on all the time.
+    // Honest requests continue all the time.
     let stuck: Vec<_> = (0..10).map(|_| begin()).collect();
     for _ in 0..10 {
         assert_eq!(site.log_in().access.split('.').count(), 3);

@@ -32,7 +32,7 @@ fn a_head_that_isnt_one_is_refused_and_ends_the_connection() {
         ("GET / HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n", 400),
         ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
         ("\x16\x03\x01 \r\n\r\n", 400),
-        // What hyper alone would refuse.
+        // Requests that hyper alone would refuse.
         ("GET http:// HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET http://[/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("GET a:b:c HTTP/1.1\r\nHost: a\r\n\r\n", 400),
@@ -40,7 +40,7 @@ fn a_head_that_isnt_one_is_refused_and_ends_the_connection() {
         (&format!("GET / HTTP/1.1\r\nHost: a\r\n{}: b\r\n\r\n", "x".repeat(65_536)), 431),
         (&format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(100)), 431),
     ] {
-        // Behind a good request, too, whose answer comes first.
+        // Also after a valid request, whose answer comes first.
         for before in ["", "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"] {
             let answers = told(server, format!("{before}{head}{smuggled}").as_bytes());
             let expected = if before.is_empty() { 1 } else { 2 };
@@ -76,7 +76,7 @@ fn the_limit_of_heads_is_exact_whatever_the_pieces() {
             stream.set_nodelay(true).unwrap();
             for piece in head.as_bytes().chunks(piece) {
                 stream.write_all(piece).unwrap();
-                // One piece is there before the next.
+                // One piece arrives before the next.
                 assert_eq!(server.get("/healthz").status, 200);
             }
             let answer = Response::read(stream);
@@ -105,7 +105,7 @@ fn what_a_client_writes_costs_the_proxies_part_of_forwarded_headers_nothing() {
     }
 }
 
-/// A request that comes in pieces when the server is told to stop isn't one that is idle.
+/// A request that is arriving in pieces when the server is told to stop isn't idle.
 #[test]
 fn half_a_head_is_waited_for() {
     let site = site(&[]);
@@ -126,7 +126,7 @@ fn half_a_head_is_waited_for() {
     server.expect_stderr("stopped");
 }
 
-/// The client is done with sending, and waits.
+/// The client has finished sending, and waits.
 #[test]
 fn a_refused_head_is_answered_though_the_client_has_closed_its_side() {
     let site = site(&[]);
@@ -144,7 +144,7 @@ fn a_silent_connection_ends() {
         stream.write_all(said.as_bytes()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(50))).unwrap();
         let mut rest = Vec::new();
-        // Reset or ended, and with HTTP/2 after its settings.
+        // Reset or ended; with HTTP/2 after its settings.
         let _ = stream.read_to_end(&mut rest);
         assert!(!rest.starts_with(b"HTTP/1.1 2"), "{said:?}");
     }

@@ -1,4 +1,4 @@
-//! The ways to reach the server: HTTP/2, TLS, Unix sockets, and those that systemd passes on.
+//! The ways to reach the server: HTTP/2, TLS, Unix sockets, and sockets passed on by systemd.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{curl, site, told};
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::process::{run, stderr, stdout};
 use crate::support::site::{PASSWORD, Site};
 
@@ -22,14 +22,14 @@ fn http_2_with_prior_knowledge() {
     let json = ["-H", "Content-Type: application/json", "-d", &body];
     let pair = with(&[&json[..], &[&url("/api/token/")]].concat());
     assert!(pair.contains("access") && pair.ends_with(" 2 200"), "{pair}");
-    // Too large a head.
+    // A head that is too large.
     let long = format!("X: {}", "x".repeat(9000));
     assert!(with(&["-H", &long, &url("/healthz")]).ends_with(" 2 431"));
     let upgrade = curl(&["--http2", "-w", " %{http_version}", &url("/healthz")]);
     assert_eq!(upgrade, "ok\n 1.1", "an upgrade is an offer that may be left");
 }
 
-/// A certificate for localhost and its key, signed by itself.
+/// Creates a self-signed certificate for localhost and its key.
 fn certificate(directory: &Path, name: &str) -> (String, String) {
     let path = |suffix: &str| directory.join(format!("{name}.{suffix}")).display().to_string();
     let (certificate, key) = (path("pem"), path("key"));
@@ -69,7 +69,7 @@ fn tls_with_either_http_and_a_certificate_that_changes() {
     asks.push(("SIMPLEJWT_BIND", &bind));
     let health = run(&["health"], &asks);
     assert_eq!(stdout(&health), "ready\n", "{}", stderr(&health));
-    // Whoever speaks no TLS is let go.
+    // A client that doesn't speak TLS is disconnected.
     let plain = told(server, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(!plain.contains("HTTP/1.1"), "{plain}");
 
@@ -103,7 +103,7 @@ fn a_unix_socket() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("s.sock");
     let name = path.display().to_string();
-    // What a server that died left behind.
+    // A socket left behind by a dead server.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let bind = format!("unix:{name}");
     let site = site(&[
@@ -130,7 +130,7 @@ fn a_unix_socket() {
     assert!(!path.exists());
 }
 
-/// What systemd does, in Python: it listens, and the server is started behind it.
+/// systemd's part, in Python: it listens, and then starts the server.
 const ACTIVATE: &str = "
 import os, socket, sys
 kept = []
@@ -148,7 +148,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 #[test]
 fn sockets_that_systemd_passes_on() {
-    let site = Site::new(Kind::Sqlite, 0, 0, &[]);
+    let site = Site::new(DatabaseKind::Sqlite, 0, 0, &[]);
     let path = site.directory().join("s.sock").display().to_string();
     let mut child = Command::new("python3")
         .args(["-c", ACTIVATE, "", &path, env!("CARGO_BIN_EXE_simplejwt"), "serve"])
@@ -159,7 +159,7 @@ fn sockets_that_systemd_passes_on() {
         .unwrap();
     let mut port = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
-    // It is listened on before there is a server.
+    // The socket listens before the server runs.
     assert_eq!(curl(&[&format!("http://127.0.0.1:{}/healthz", port.trim())]), "ok\n");
     assert_eq!(curl(&["--unix-socket", &path, "http://a/healthz"]), "ok\n");
     let id = child.id().to_string();

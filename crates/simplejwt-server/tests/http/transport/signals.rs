@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use super::{login, one_answer, site};
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::process::{Response, Server, run, stderr};
 use crate::support::site::{PASSWORD, Site};
 
@@ -20,7 +20,7 @@ fn sigterm_sends_clients_elsewhere_before_it_closes() {
     assert!(ready.starts_with("HTTP/1.1 200") && !ready.contains("connection"), "{ready}");
     server.signal("-TERM");
     server.expect_stderr("requests are taken for a while");
-    // New connections and kept ones are answered, once each.
+    // New and kept connections are answered, once each.
     let stopping = Response::read({
         let mut stream = server.connect();
         stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
@@ -32,7 +32,7 @@ fn sigterm_sends_clients_elsewhere_before_it_closes() {
     let answer = Response::read(kept);
     assert_eq!(answer.status, 200, "{answer:?}");
     assert!(answer.head.contains("connection: close"));
-    // Again: no more waiting.
+    // The second signal ends the wait.
     let address = server.address;
     server.signal("-TERM");
     server.expect_stderr("finishing the requests in flight");
@@ -56,7 +56,7 @@ fn the_time_of_draining_comes_to_an_end_and_the_keyboard_doesnt_wait() {
 
 #[test]
 fn sighup_takes_what_can_be_taken_and_names_the_rest() {
-    let site = Site::new(Kind::Sqlite, 0, 0, &[]);
+    let site = Site::new(DatabaseKind::Sqlite, 0, 0, &[]);
     let file = site.directory().join("simplejwt.toml");
     fs::write(&file, "[log]\nlevel = \"warn\"\n").unwrap();
     let mut environment = site.environment();
@@ -77,7 +77,7 @@ fn sighup_takes_what_can_be_taken_and_names_the_rest() {
     assert_eq!(server.get("/healthz").status, 200);
 }
 
-/// What `simplejwt key generate` makes, as the file that the server reads.
+/// Writes a key from `simplejwt key generate` to the file that the server reads.
 fn write_key(path: &Path, algorithm: &str) {
     let place = path.with_extension("made");
     let made = place.display().to_string();
@@ -114,7 +114,7 @@ fn sighup_takes_new_keys_whole_or_not_at_all() {
     let line = server.expect_stderr("configuration was read again");
     assert!(line.contains("changed=nothing"), "{line}");
 
-    // Half of a pair, and what is no key: nothing is taken, and it goes on.
+    // One half of a pair, and a file that isn't a key: nothing changes, and the server continues.
     write_key(Path::new(&signing), "ES256");
     server.signal("-HUP");
     let line = server.expect_stderr("stays as it was");
@@ -130,7 +130,7 @@ fn sighup_takes_new_keys_whole_or_not_at_all() {
     assert!(line.contains("there is no such file"), "{line}");
     assert!(is_good(&old.access) && is_good(&site.log_in().access));
 
-    // Both of the new pair.
+    // Both halves of the new pair.
     publish();
     server.signal("-HUP");
     let line = server.expect_stderr("configuration was read again");
@@ -140,7 +140,7 @@ fn sighup_takes_new_keys_whole_or_not_at_all() {
     assert!(is_good(&new.access) && !is_good(&old.access));
     site.refresh(0, &new.refresh).pair();
     assert_eq!(site.refresh(0, &old.refresh).status, 401);
-    // It is in effect already.
+    // It is already in effect.
     server.signal("-HUP");
     let line = server.expect_stderr("configuration was read again");
     assert!(line.contains("changed=nothing"), "{line}");
@@ -148,7 +148,7 @@ fn sighup_takes_new_keys_whole_or_not_at_all() {
 
 #[test]
 fn sighup_takes_a_new_secret_and_leaves_a_new_algorithm_to_the_restart() {
-    let site = Site::new(Kind::Sqlite, 0, 0, &[]);
+    let site = Site::new(DatabaseKind::Sqlite, 0, 0, &[]);
     let place = site.directory();
     let (secret, clients) = (place.join("secret"), place.join("client"));
     let file = place.join("simplejwt.toml");
@@ -180,14 +180,14 @@ fn sighup_takes_a_new_secret_and_leaves_a_new_algorithm_to_the_restart() {
     let new = log_in();
     assert!(is_good(&new) && !is_good(&old));
 
-    // One that is too short for the algorithm.
+    // A secret that is too short for the algorithm.
     fs::write(&secret, "short").unwrap();
     server.signal("-HUP");
     let line = server.expect_stderr("stays as it was");
     assert!(line.contains("SIGNING_KEY") && !line.contains("short-"), "{line}");
     assert!(is_good(&new) && is_good(&log_in()));
 
-    // The key of another algorithm waits with it; a client's secret does, too.
+    // The key of another algorithm waits with it, and so does a client's secret.
     write_key(&secret, "HS512");
     write_key(&clients, "HS256");
     configuration("[simple_jwt]\nalgorithm = \"HS512\"\n");

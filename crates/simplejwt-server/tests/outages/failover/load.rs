@@ -12,7 +12,7 @@ use crate::support::process::{PATIENCE, Server};
 
 const CHAINS: usize = 8;
 
-/// Clients that refresh from token to token, and what was told them with a 200.
+/// Clients that refresh from token to token, and what they were told with a 200.
 struct Load {
     server: Peer,
     going: AtomicBool,
@@ -20,7 +20,7 @@ struct Load {
     refused: AtomicUsize,
 }
 
-/// Ends the load with whoever fails.
+/// Ends the load if a client fails.
 struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -35,7 +35,7 @@ impl Load {
         Self { server, going: AtomicBool::new(true), acknowledged, refused }
     }
 
-    /// One client: the tokens of its chain, each acknowledged.
+    /// Runs one client, and returns the tokens of its chain, each acknowledged.
     fn chain(&self) -> Vec<String> {
         let _stop = Stop(&self.going);
         let mut tokens = vec![self.server.post("/api/token/", LOGIN).text("refresh")];
@@ -61,8 +61,8 @@ impl Load {
     }
 }
 
-/// Every step of every chain is in the database: the token spent, its successor the one that was
-/// acknowledged, and no other.
+/// Asserts that every step of every chain is in the database: the token spent, with exactly the
+/// acknowledged successor.
 fn assert_nothing_was_lost(url: &str, chains: &[Vec<String>]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -91,7 +91,7 @@ fn assert_nothing_was_lost(url: &str, chains: &[Vec<String>]) {
                 assert!(row.get::<_, bool>(2), "{} isn't spent", step[0]);
                 assert!(row.get::<_, bool>(3), "the session has ended");
             }
-            // Nothing but what was acknowledged, and the answer that nobody waited for.
+            // Only what was acknowledged, and the one answer that nobody waited for.
             assert!(rows.len() < ids.len() + 1, "{} of {}", rows.len(), ids.len());
         }
     });
@@ -107,7 +107,7 @@ fn away_for_a_while_and_a_standby_promoted_under_load() {
     {
         let process = Server::start(&["serve"], &alone, directory.path());
         let server = Peer(process.address);
-        // One that looks at no blacklist to verify a token.
+        // A server that verifies a token without the blacklist.
         let mut without = alone.clone();
         without.retain(|(name, _)| !["SIMPLE_JWT", "SIMPLEJWT_ROTATION_GRACE"].contains(name));
         let without = Server::start(&["serve"], &without, directory.path());
@@ -171,7 +171,7 @@ fn away_for_a_while_and_a_standby_promoted_under_load() {
         load.going.store(false, Ordering::Relaxed);
         stateless.join().unwrap();
         let chains = clients.into_iter().map(|client| client.join().unwrap()).collect::<Vec<_>>();
-        // Whether it is on the blacklist can't be told.
+        // It is unknown whether the token is blacklisted.
         assert_eq!(verify.status, 503);
         (chains, away)
     });
@@ -180,12 +180,12 @@ fn away_for_a_while_and_a_standby_promoted_under_load() {
     assert_nothing_was_lost(&standby, &chains);
     for chain in &chains {
         assert!(chain.len() > 10, "{} steps", chain.len());
-        // Each goes on from its last token.
+        // Each continues from its last token.
         let answer = refresh(server, chain.last().unwrap());
         assert_eq!(answer.status, 200, "{answer:?}");
     }
     assert!(process.stop().success());
-    // Where nothing is forgiven, a token that was spent before ends its session: the standby knows.
+    // Without tolerance, a token that was spent before ends its session: the standby knows.
     let nothing = [("SIMPLEJWT_ROTATION_GRACE", "0"), ("SIMPLEJWT_REUSE_TOLERANCE", "0")];
     let strict: Vec<_> = both.into_iter().chain(nothing).collect();
     let process = Server::start(&["serve"], &strict, directory.path());

@@ -17,7 +17,7 @@ fn with(mut jwk: Value, name: &str, value: impl Into<Value>) -> Value {
     jwk
 }
 
-/// What a source does when it is asked.
+/// The reaction of a source to a fetch.
 #[derive(Clone, Debug, Default)]
 enum Does {
     #[default]

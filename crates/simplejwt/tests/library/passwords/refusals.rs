@@ -7,7 +7,7 @@ use simplejwt::users::password::{
     unusable_password,
 };
 
-use super::{a_hash_of_each, cheap, hashers, wrong};
+use super::{a_hash_of_each, cheap, hashers};
 
 #[test]
 fn no_login_without_a_usable_hash_and_each_costs_one_computation() {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use simplejwt::event::{Actor, UserChange};
 use simplejwt::service::Scope;
-use simplejwt::settings::Revocation;
+use simplejwt::settings::RevocationMode;
 use simplejwt::store::session::{Client, EndReason, SessionSelector};
 use simplejwt::{
     Auth, Credentials, Error, EventRecord, KeySet, Refresh, Settings, Tokens, UserStore as _,
@@ -127,7 +127,7 @@ async fn a_refused_refresh_says_why() {
 async fn what_ends_a_session_says_which_and_why() {
     for world in worlds(|settings| {
         settings.sessions.max_per_user = Some(2);
-        settings.sessions.revocation = Revocation::Strict;
+        settings.sessions.revocation = RevocationMode::Strict;
         settings.sessions.session_claim = true;
     })
     .await

@@ -4,7 +4,7 @@
 mod random;
 
 use simplejwt::service::{Caller, Scope};
-use simplejwt::settings::{Revocation, TokenClass};
+use simplejwt::settings::{RevocationMode, TokenClass};
 use simplejwt::store::OutstandingToken;
 use simplejwt::{Error, Settings, TokenError};
 
@@ -174,7 +174,7 @@ async fn verify_knows_tokens_that_name_an_ended_session() {
 /// Without rotation the last access token outlives the refresh token that it came of.
 #[tokio::test]
 async fn an_access_token_keeps_its_session() {
-    for checking in [Revocation::Feed, Revocation::Strict] {
+    for checking in [RevocationMode::Feed, RevocationMode::Strict] {
         for world in worlds(|settings| {
             settings.rotate_refresh_tokens = false;
             settings.blacklist_after_rotation = false;
@@ -208,7 +208,7 @@ async fn an_access_token_keeps_its_session() {
 async fn a_feed_that_has_forgotten_asks_the_database() {
     for world in worlds(|settings| {
         settings.sessions.session_claim = true;
-        settings.sessions.revocation = Revocation::Feed;
+        settings.sessions.revocation = RevocationMode::Feed;
     })
     .await
     {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use simplejwt::sql::manage::UserOptions;
 use simplejwt::sql::table::UserTable;
-use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, SqliteUsers, migrate};
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteUsers};
 use simplejwt::users::conformance::{self, IdType};
 use simplejwt::users::password::HashingPool;
 use tempfile::TempDir;

@@ -1,14 +1,12 @@
 //! Custom user models: keys of other types, and tables of other forms.
 
-use std::sync::Arc;
-
 use simplejwt::sql::manage::{ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::users::password::{Hasher, Hashers};
 use simplejwt::{Credentials, UserStore as _};
 
-use super::{DJANGO, NOW, hashers, site};
+use super::{DJANGO, NOW, site};
 use crate::support::spelling;
 
 const CUSTOM: &str = "CREATE TABLE \"odd \"\"name\" (uid char(32) NOT NULL PRIMARY KEY, \

@@ -9,7 +9,7 @@ use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteUsers, migrate};
 use simplejwt::users::password::Hashers;
 use tempfile::TempDir;
 
-use super::{DJANGO, NOW, hashers};
+use super::{DJANGO, NOW};
 use crate::support::hashes;
 
 /// A file's users by other hashers, and the file itself.

@@ -20,7 +20,7 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
-/// Whether a token of `key` is taken with this set.
+/// `true` if a token of `key` is accepted with this set.
 async fn takes(key: &SigningKey, keys: &[Value]) -> bool {
     let (clock, shelf) = (clock(), Shelf::default());
     shelf.put(keys);

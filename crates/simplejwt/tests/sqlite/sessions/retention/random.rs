@@ -2,11 +2,10 @@
 
 use proptest::prelude::*;
 use simplejwt::service::{Caller, Scope};
-use simplejwt::settings::{Revocation, TokenClass};
+use simplejwt::settings::{RevocationMode, TokenClass};
 use simplejwt::store::OutstandingToken;
 use simplejwt::{Access, Auth, Error, Refresh, Settings, Timestamp, TokenError};
 
-use super::sliding;
 use crate::world::{Pair, World, alice, credentials, jti, seconds};
 
 #[derive(Clone, Debug)]
@@ -101,9 +100,9 @@ impl Nodes {
             })
         };
         Self {
-            stateless: with(Revocation::Stateless),
-            feed: with(Revocation::Feed),
-            strict: with(Revocation::Strict),
+            stateless: with(RevocationMode::Stateless),
+            feed: with(RevocationMode::Feed),
+            strict: with(RevocationMode::Strict),
         }
     }
 }
