@@ -1,4 +1,5 @@
-//! The feed of revocations, whose account is taken away, and a server that slept through a failover.
+//! The feed of revocations when its account is taken away, and a server that slept through a
+//! failover.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,8 @@ use super::{
 use crate::instance::Instance;
 use crate::support::process::{PATIENCE, Response, Server, run, stderr};
 
-/// The feed's database goes wrong in a way that the driver can't cope with, and comes right again:
-/// what is revoked is known anew, and nothing has to be restarted.
+/// The feed's database fails in a way that the driver can't handle, and then recovers: the
+/// revocations are read again, and nothing has to be restarted.
 #[test]
 fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
     use mysql_async::prelude::Queryable as _;
@@ -69,14 +70,14 @@ fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
     assert!(process.stop().success());
 }
 
-/// What a command that fails says.
+/// Returns the message of a command that fails.
 fn run_cli(args: &[&str], environment: &[(&str, &str)]) -> String {
     let output = run(args, environment);
     assert!(!output.status.success());
     stderr(&output)
 }
 
-/// Runs the statements, each by itself; how many rows the last one has.
+/// Runs the statements, each by itself, and returns the number of rows of the last one.
 fn rows(url: &str, statements: &[&str]) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -99,7 +100,7 @@ fn logout(server: Peer, pair: &Response) {
     }
 }
 
-/// What an access token is answered once the server can tell.
+/// Returns the status for an access token, once the server can tell.
 fn told_of(server: Peer, pair: &Response) -> u16 {
     let bearer = format!("Bearer {}", pair.text("access"));
     let begun = Instant::now();
@@ -114,8 +115,8 @@ fn told_of(server: Peer, pair: &Response) -> u16 {
     }
 }
 
-/// The standby hadn't heard of the newest logouts when it was promoted. A server that slept
-/// meanwhile has, and its number comes again for another logout; and the old primary is back.
+/// The standby hadn't received the newest logouts when it was promoted. A server that slept in the
+/// meantime has, and its number is used again for another logout; and the old primary is back.
 #[test]
 fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
     let mut instance = Instance::up("slept");
@@ -139,7 +140,7 @@ fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
     let pairs: Vec<Response> = (0..6).map(|_| other.post("/api/token/", LOGIN)).collect();
     logout(other, &pairs[0]);
 
-    // From now on the standby doesn't hear of anything.
+    // From now on, the standby receives nothing.
     let reload = "SELECT pg_reload_conf()";
     rows(&primary, &["ALTER SYSTEM SET synchronous_standby_names = ''", reload]);
     rows(&standby, &["ALTER SYSTEM SET primary_conninfo = ''", reload]);
@@ -165,8 +166,9 @@ fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
     sleeper.signal("-CONT");
     let awoken = Instant::now();
     for (at, pair) in pairs.iter().enumerate() {
-        // What was lost with the primary is good on the new one; whoever heard of it goes on.
-        // What it slept through it may miss for feed_max_age, 2 seconds.
+        // Tokens whose revocation was lost with the primary are valid on the new one; servers that
+        // had received it continue to refuse them. A server may miss what happened while it slept
+        // for feed_max_age, 2 seconds.
         let slept = at >= 3 && awoken.elapsed() < Duration::from_secs(2);
         while slept && told_of(asleep, pair) == 200 {
             assert!(awoken.elapsed() < Duration::from_secs(3), "session {at}");
@@ -176,7 +178,7 @@ fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
         assert!(lost || told_of(Peer(fresh.address), pair) == 401, "session {at}, fresh");
         assert!(lost || refresh(Peer(fresh.address), &pair.text("refresh")).status == 401);
     }
-    // The old primary is left alone by everybody.
+    // Every server ignores the old primary.
     for server in [asleep, other, Peer(fresh.address)] {
         let pair = server.post("/api/token/", LOGIN);
         assert_eq!(pair.status, 200, "{pair:?}");
