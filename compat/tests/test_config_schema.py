@@ -94,7 +94,7 @@ def test_every_line_of_the_example_is_valid_and_described(schema, validator):
 
 
 def test_no_name_is_in_the_schema_that_the_parser_refuses(schema, tmp_path):
-    """The other way round: the parser says of an unknown name that there is none."""
+    """The other way round: the parser reports a name that it doesn't know."""
     file = tmp_path / "simplejwt.toml"
     for table, described in schema["properties"].items():
         names = described.get("properties", {})
@@ -102,7 +102,7 @@ def test_no_name_is_in_the_schema_that_the_parser_refuses(schema, tmp_path):
             lines = [f"{name} = []\n" for name in names if name == spelling(name)]
             file.write_text(f"[{table}]\n" + "".join(lines))
             told = run("print", "--config", str(file)).stderr
-            assert not lines or "there is no" not in told and "unknown setting" not in told, told
+            assert not lines or "unknown" not in told, told
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.place)
@@ -121,7 +121,7 @@ def refused(table, names, value, folder):
         for name in names:
             label = f"[{table}]" if table == "claims" else name
             start = rf".*{re.escape(str(file))}: {re.escape(label)} "
-            if re.match(start, line, re.I) and "does nothing" not in line:
+            if re.match(start, line, re.I) and "has no effect" not in line:
                 found.add(name)
     return found
 

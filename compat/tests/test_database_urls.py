@@ -53,7 +53,7 @@ def test_both_programs_find_the_same_tables(package):
         database.run('CREATE SCHEMA "other"')
         # As they have it: a plus sign is a blank; a line feed at the end is none of the URL's.
         url = database.url.replace("postgres://", "postgis://") + "?options=-c+search_path%3Dother&connect_timeout=5"
-        assert "made auth_user" in ours(url + "\n", "migrate").stdout
+        assert "created auth_user" in ours(url + "\n", "migrate").stdout
         read = read_by(package, url)
         with psycopg.connect(
             host=read["HOST"], port=read["PORT"], user=read["USER"], password=read["PASSWORD"], dbname=read["NAME"],
@@ -74,7 +74,7 @@ def test_mysql_with_the_parameters_that_django_teams_have(package):
         command = "SET+sql_mode%3D%27STRICT_TRANS_TABLES%27"
         url = f"{database.url}?charset=utf8mb4&connect_timeout=5&read_timeout=5&init_command={command}"
         made = ours(url, "migrate")
-        assert "made auth_user" in made.stdout, made.stderr
+        assert "created auth_user" in made.stdout, made.stderr
         assert "read_timeout has no effect" in made.stderr
         read = read_by(package, url)
         with pymysql.connect(

@@ -93,7 +93,7 @@ def quickstart(place, parts):
     place.log.unlink()
     with place.serving(part):
         printed = place.log.read_text()
-        assert "made " not in printed
+        assert "created " not in printed
         walked_through(place.paste(pasted(printed), [("The password of admin: ", password)]))
     assert "1\tadmin\t" in place.run("simplejwt user list")
 
@@ -146,7 +146,7 @@ print(json.dumps(str(RefreshToken.for_user(user))))
 def start(place, parts):
     """From nothing, with a configuration of one's own."""
     with started(place, parts):
-        made = re.search(r"alice.*shown this once: (\S+)", place.log.read_text())
+        made = re.search(r"alice.*shown only once: (\S+)", place.log.read_text())
         log_in(place, "alice", made[1])
         assert "note: the configuration is ./simplejwt.toml" in place.log.read_text()
 
@@ -195,7 +195,7 @@ def old_tokens(place, parts):
 
 @home("docs/operations.md", "Changing the key")
 def changing_the_key(place, parts):
-    """With systemd's part done here: it can't be asked where it isn't the first process."""
+    """With systemd's part done here: it can't run where it isn't the first process."""
     configured(place)
     asked = place.folder / "asked"
     place.program("systemctl", f'echo "$@" >> {shlex.quote(str(asked))}')

@@ -1,10 +1,10 @@
-//! The libraries' public API as a list, one item a line, kept in `crates/*/api.txt`: what a change takes
-//! away or adds is seen in its diff.
+//! The libraries' public API as a list with one item per line, kept in `crates/*/api.txt`, so that
+//! the diff shows what a change adds or removes.
 //!
-//! It is read from rustdoc's JSON, which the stable toolchain writes if it is told that it may
-//! (`RUSTC_BOOTSTRAP`, for rustdoc alone: with it in cargo's environment everything would be compiled
-//! anew). Another toolchain may write another format; then this says so. Traits that types have by
-//! themselves (`Send`, `Sync`) aren't listed.
+//! The list is made from rustdoc's JSON, which the stable toolchain writes with `RUSTC_BOOTSTRAP`
+//! (set for rustdoc alone: in cargo's environment it would cause everything to be recompiled). If
+//! another toolchain writes another format, this program says so. Auto traits (`Send`, `Sync`)
+//! aren't listed.
 
 mod shown;
 mod walk;
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::process::{announce, cargo, command, output, root, run as run_command};
 
-/// What others depend on.
+/// The crates that others depend on.
 const LIBRARIES: [&str; 3] = ["simplejwt", "simplejwt-actix", "simplejwt-pbkdf2"];
 
 /// Checks the lists, writes them (`--write`), or compares with what is published (`semver`).
@@ -39,10 +39,10 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     }
 }
 
-/// Whether the lists are those of the source.
+/// Compares the lists with the source.
 ///
 /// # Errors
-/// Prints the lines that differ.
+/// The lists differ; the lines are printed.
 pub(crate) fn check() -> Result<()> {
     let mut stale = Vec::new();
     for library in LIBRARIES {
@@ -56,15 +56,15 @@ pub(crate) fn check() -> Result<()> {
     }
     if !stale.is_empty() {
         bail!(
-            "the public API of {} isn't the one of api.txt: if that is meant, run `cargo xtask api --write` \
-             and commit it",
+            "the public API of {} differs from api.txt: if that is intended, run `cargo xtask api \
+             --write` and commit it",
             stale.join(", ")
         );
     }
     Ok(())
 }
 
-/// cargo-semver-checks against the latest version on crates.io: a step of a release.
+/// Runs cargo-semver-checks against the latest version on crates.io, as a step of a release.
 fn semver() -> Result<()> {
     let folder = root().join(".cache/semver-checks");
     let tool = folder.join("bin/cargo-semver-checks");
@@ -84,7 +84,7 @@ fn file(library: &str) -> PathBuf {
     root().join("crates").join(library).join("api.txt")
 }
 
-/// What is only in one of two lists.
+/// Returns the lines that are in only one of two lists.
 fn changes(was: &str, is: &str) -> Vec<String> {
     let only = |one: &str, other: &str, sign: char| {
         let other: std::collections::BTreeSet<&str> = other.lines().collect();
@@ -110,7 +110,7 @@ fn list(library: &str) -> Result<String> {
             options.write(true).create(true).truncate(true).mode(0o755).open(&rustdoc)?;
         std::io::Write::write_all(&mut file, script.as_bytes())?;
     }
-    // A folder of its own for the pages, not for what they are made from.
+    // A separate directory for the pages only.
     let mut doc = cargo(&["doc", "--quiet", "--no-deps", "--all-features", "--package", library]);
     doc.env("RUSTDOC", &rustdoc);
     doc.env("RUSTDOCFLAGS", "-Z unstable-options --output-format json");

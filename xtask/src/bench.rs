@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: the library's benchmarks, each beside what it is compared with; and with
-//! `server`, those of the running server beside Django.
+//! `cargo xtask bench`: the library's benchmarks, each beside its comparison; with `server`, those
+//! of the running server beside Django.
 
 mod http;
 mod load;
@@ -17,7 +17,7 @@ use crate::services::Up;
 
 const POSTGRES: &str = "SIMPLEJWT_TEST_POSTGRES_URL";
 
-/// Runs them; `words` go to them.
+/// Runs the benchmarks with these arguments.
 ///
 /// # Errors
 /// A benchmark failed.
@@ -25,7 +25,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     match words {
         ["server", "restart", rest @ ..] => restart::run(rest),
         ["server", rest @ ..] => server(rest),
-        // For `server`: what has to be quick.
+        // For `server`: the parts that have to be fast.
         ["load", rest @ ..] => load::run(rest),
         ["logouts", rest @ ..] => logouts::run(rest),
         rest => {
@@ -36,7 +36,8 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     }
 }
 
-/// The server, built as it is shipped, on a PostgreSQL that is made for it unless there is one.
+/// Runs the server, built as for a release, on a PostgreSQL that is started for it if none is
+/// given.
 fn server(rest: &[&str]) -> Result<()> {
     let python = python::environment()?;
     run_command(cargo(&["build", "--profile", "dist", "-p", "simplejwt-server"]))?;

@@ -1,4 +1,4 @@
-//! Programs that run beside other steps: what they say is kept, and shown when they have ended.
+//! Programs that run beside other steps: their output is kept, and shown when they have ended.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -6,9 +6,9 @@ use std::process::{Child, Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{announce, command, root, shown, this_program};
+use crate::process::{announce, command, command_line, root, this_program};
 
-/// A program that has been started. It is ended when this is dropped.
+/// A running program, which is ended when this is dropped.
 pub(crate) struct Beside {
     shown: String,
     child: Option<Child>,
@@ -16,12 +16,12 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    /// Starts it; `name` is that of its log.
+    /// Starts a program; `name` is that of its log.
     ///
     /// # Errors
-    /// It can't be started, or its log not be written.
+    /// It can't be started, or its log can't be written.
     pub(crate) fn start(name: &str, mut program: Command) -> Result<Self> {
-        let shown = shown(&program);
+        let shown = command_line(&program);
         let folder = root().join(".cache/beside");
         fs::create_dir_all(&folder)?;
         let log = folder.join(format!("{name}.log"));
@@ -32,7 +32,8 @@ impl Beside {
         Ok(Self { shown, child: Some(child), log })
     }
 
-    /// Starts a command of this program, with what the other steps leave of the processors.
+    /// Starts a command of this program at low priority, so that it uses the processors that the
+    /// other steps leave free.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -42,7 +43,7 @@ impl Beside {
         Self::start(name, program)
     }
 
-    /// Waits for its end and shows what it said; that, and whether it succeeded.
+    /// Waits for the end and shows the output. Returns whether it succeeded, and the output.
     ///
     /// # Errors
     /// Its log can't be read.
@@ -60,21 +61,21 @@ impl Beside {
         Ok((succeeded, said))
     }
 
-    /// Waits for its end, which has to be a good one.
+    /// Waits for a successful end.
     ///
     /// # Errors
-    /// It failed; what it said is shown.
+    /// It failed; its output is shown.
     pub(crate) fn succeed(self) -> Result<()> {
         let shown = self.shown.clone();
         match self.end()? {
             (true, _) => Ok(()),
-            (false, _) => bail!("`{shown}` failed: what it said stands above"),
+            (false, _) => bail!("`{shown}` failed: its output is above"),
         }
     }
 }
 
 impl Drop for Beside {
-    /// Where another step has ended the run.
+    /// Another step has ended the run.
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             let _ = child.kill();

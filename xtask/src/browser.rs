@@ -1,17 +1,17 @@
-//! The browser that the tests of cookies look at pages with.
+//! The browser in which the tests of cookies open pages.
 
 use anyhow::{Result, bail};
 
 use crate::packages;
 use crate::process::{announce, quiet};
 
-/// Each program, and Debian's package that has it.
+/// The programs, and Debian's packages that contain them.
 const PROGRAMS: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
 
-/// Installs Chromium and its driver where they are missing.
+/// Installs Chromium and its driver if they are missing.
 ///
 /// # Errors
-/// They are missing and can't be installed from here.
+/// They are missing and can't be installed.
 pub(crate) fn ensure() -> Result<()> {
     let missing = || -> Vec<&str> {
         let missing = PROGRAMS.iter().filter(|(program, _)| !quiet(program, &["--version"]));
@@ -19,7 +19,7 @@ pub(crate) fn ensure() -> Result<()> {
     };
     let packages = missing();
     if packages.is_empty() {
-        announce("chromium and chromedriver are there");
+        announce("chromium and chromedriver are installed");
         return Ok(());
     }
     if packages::install("the tests need a browser", &packages)? && missing().is_empty() {

@@ -1,8 +1,8 @@
-//! `cargo xtask ci`: each rule of CONTRIBUTING.md as a step that fails when it is broken.
+//! `cargo xtask ci`: each rule of CONTRIBUTING.md as a step that fails if the rule is broken.
 //!
-//! Two rows of steps run beside the others, with what those leave of the processors: one that mostly waits
-//! for downloads ([`prepare`]), and one of many small compilations ([`aside`]), which fills the
-//! pauses of the tests.
+//! Two series of steps run beside the others at low priority: one that mostly waits for downloads
+//! ([`prepare`]), and one of many small compilations ([`aside`]), which fills the pauses of the
+//! tests.
 
 use anyhow::Result;
 
@@ -11,10 +11,10 @@ use crate::process::{announce, cargo, output, run as run_command};
 use crate::tools::{CARGO_DENY, CARGO_SHEAR, TYPOS};
 use crate::{api, generate, outside, package, python, references, sbom, test};
 
-/// Runs every step, the cheap ones first; the first that fails ends it.
+/// Runs every step, the cheap ones first, until one fails.
 ///
 /// # Errors
-/// What that step says.
+/// The error of that step.
 pub(crate) fn run() -> Result<()> {
     lock_file()?;
     run_command(cargo(&["fmt", "--all", "--check"]))?;
@@ -34,17 +34,17 @@ pub(crate) fn run() -> Result<()> {
     prepared.succeed()?;
     let aside = Beside::start_own("aside", &["ci", "aside"])?;
     let tested = test::run();
-    // A rule that is broken is told, whatever else is.
+    // A broken rule is reported, whatever else fails.
     let allowed = aside.succeed();
     tested.and(allowed)
 }
 
-/// What the tests need from elsewhere, and the rules that tools from elsewhere check.
+/// Fetches what the tests need, and checks the rules for which tools are fetched.
 ///
 /// # Errors
-/// It can't be had, or a rule is broken.
+/// It can't be fetched, or a rule is broken.
 pub(crate) fn prepare() -> Result<()> {
-    // Advisories are left out: they need a database from outside.
+    // Advisories are left out, because they need a database from the network.
     CARGO_DENY.run(&["check", "bans", "licenses", "sources"])?;
     CARGO_SHEAR.run(&["--deny-warnings", "--locked", "--offline"])?;
     TYPOS.run(&[])?;
@@ -53,7 +53,7 @@ pub(crate) fn prepare() -> Result<()> {
     python::django_4_2().map(drop)
 }
 
-/// What is compiled apart from the tests.
+/// Compiles what is separate from the tests.
 ///
 /// # Errors
 /// It doesn't compile.
@@ -66,7 +66,7 @@ pub(crate) fn aside() -> Result<()> {
     package::check()
 }
 
-/// `Cargo.lock` fits the manifests.
+/// Checks that `Cargo.lock` fits the manifests.
 fn lock_file() -> Result<()> {
     announce("Cargo.lock fits the manifests");
     output(cargo(&["metadata", "--locked", "--format-version", "1"])).map(drop)

@@ -1,11 +1,10 @@
-//! `cargo xtask failover`: clusters of databases that fail, with three servers and clients on
-//! them.
+//! `cargo xtask failover`: database clusters that fail, with three servers and clients on them.
 //!
-//! Chains of refreshes and logouts go on while a server of the cluster is killed, frozen, cut off
-//! or promoted. Counted is what must not be: ended tokens that are taken later than a second
-//! after the logout was acknowledged, and acknowledged rotations that are gone. Needs Debian's
-//! packages `galera-4` and `rsync` beside those of `cargo xtask services`; takes some minutes, and
-//! is no part of CI.
+//! Chains of refreshes and logouts continue while a server of the cluster is killed, frozen, cut
+//! off or promoted. Violations are counted: ended tokens that are accepted later than a second
+//! after the logout was acknowledged, and acknowledged rotations that are lost. It needs Debian's
+//! packages `galera-4` and `rsync` besides those of `cargo xtask services`, takes some minutes, and
+//! isn't part of CI.
 
 mod galera;
 mod http;
@@ -25,7 +24,7 @@ const USAGE: &str = "usage: cargo xtask failover [postgres|galera]";
 /// Runs the scenarios and prints a table of them.
 ///
 /// # Errors
-/// A cluster can't be had, or something happened that must not.
+/// A cluster can't be started, or there was a violation.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     let (with_postgres, with_galera) = match words {
         [] => (true, true),
@@ -58,9 +57,9 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         }
         announce("Galera: logins of one user at three nodes, three sessions allowed");
         let most = galera::most_sessions()?;
-        println!("most sessions that were live at once, of 10 rounds of 18 logins: {most}");
+        println!("the most sessions that were live at once, in 10 rounds of 18 logins: {most}");
         if most > 3 {
-            broken.push(format!("{most} sessions where three are allowed"));
+            broken.push(format!("{most} sessions, but only three are allowed"));
         }
     }
     println!("\n{}\n", versions.join(", "));
@@ -93,7 +92,7 @@ fn verdict(name: &str, outcome: &Outcome) -> Option<String> {
     (wrong || idle).then(|| format!("{name}: {outcome:?}"))
 }
 
-/// Lets the clients go on meanwhile.
+/// Lets the clients continue for this time.
 #[expect(clippy::disallowed_methods, reason = "processes fail by the real clock")]
 fn pass(time: Duration) {
     std::thread::sleep(time);

@@ -1,16 +1,16 @@
-//! `cargo xtask fuzz`: the targets of `crates/simplejwt/tests/fuzz`, for as long as one wants.
+//! `cargo xtask fuzz`: runs the targets of `crates/simplejwt/tests/fuzz` for any length of time.
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::process::{cargo, run as run_command};
 
-/// Each target's seconds, if none are named.
+/// The default number of seconds per target.
 const SECONDS: u64 = 60;
 
-/// Runs them, optimized: `[TARGET] [SECONDS]`.
+/// Runs the targets, optimised: `[TARGET] [SECONDS]`.
 ///
 /// # Errors
-/// An input fails; it is printed as the line of the corpus that keeps it.
+/// An input fails; it is printed as a line to add to the corpus.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     let (target, seconds) = asked(words)?;
     let mut tests = cargo(&["test", "--release", "-p", "simplejwt", "--all-features"]);
@@ -21,7 +21,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
 
 fn asked<'a>(words: &[&'a str]) -> Result<(&'a str, u64)> {
     let seconds =
-        |text: &str| text.parse().with_context(|| format!("{text} is no number of seconds"));
+        |text: &str| text.parse().with_context(|| format!("{text} is not a number of seconds"));
     match words {
         [] => Ok(("", SECONDS)),
         [one] => match one.parse() {

@@ -1,5 +1,5 @@
-//! `cargo xtask generate`: the files that are made from the code, so that they can't drift
-//! from it.
+//! `cargo xtask generate`: files that are generated from the code, so that they can't drift from
+//! it.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ struct Generated {
 /// Writes every generated file.
 ///
 /// # Errors
-/// The sources aren't of the form that is read, or a file can't be written.
+/// The sources don't have the expected form, or a file can't be written.
 pub(crate) fn write() -> Result<()> {
     for file in files()? {
         fs::write(root().join(file.path), file.text)
@@ -28,10 +28,10 @@ pub(crate) fn write() -> Result<()> {
     Ok(())
 }
 
-/// Compares every generated file with what would be written.
+/// Compares every generated file with its expected content.
 ///
 /// # Errors
-/// Names those that differ.
+/// The names of those that differ.
 pub(crate) fn check() -> Result<()> {
     announce("generated files are up to date");
     let mut stale = Vec::new();

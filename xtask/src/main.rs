@@ -1,4 +1,5 @@
-//! What CI runs, under the same names: `cargo xtask test | ci | generate | bench | services`.
+//! The commands that CI runs, with the same names: `cargo xtask test | ci | generate | bench |
+//! services`.
 
 mod api;
 mod bench;
@@ -29,28 +30,28 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
 commands:
-  test                 make what the tests need, then run all of them
-  ci                   every rule of CONTRIBUTING.md, then `test`
-  generate [--check]   docs/settings.md and the example configuration;
-                       --check only says whether they are up to date
-  api [--write]        whether the public API is that of crates/*/api.txt; --write
-                       makes it so. `api semver` compares it with the published one
+  test                 set up what the tests need, then run all of them
+  ci                   check every rule of CONTRIBUTING.md, then run `test`
+  generate [--check]   write docs/settings.md and the example configuration;
+                       --check only checks that they are up to date
+  api [--write]        compare the public API with crates/*/api.txt; --write updates
+                       the lists; `api semver` compares with the published version
   fuzz [TARGET] [SECONDS]
-                       what anybody may send, for as long; outside CI
-  package              each crate as it would be published
-  sbom [FILE]          what the server is made of, as CycloneDX
-  outside              the library's features and the pages' programs, seen from outside
-  outside sqlx         the library and sqlx in one program with SQLite; outside CI
-  bench [ARGS]         the benchmarks of the library
+                       run the fuzz targets for this time; outside CI
+  package              package each crate as it would be published
+  sbom [FILE]          write the server's bill of materials as CycloneDX
+  outside              compile the features and the READMEs' programs outside the workspace
+  outside sqlx         run the library and sqlx in one program with SQLite; outside CI
+  bench [ARGS]         run the benchmarks of the library
   bench server [refresh|feed|purge] [NAME=NUMBER...]
-                       those of the running server, beside Django
+                       run those of the server, beside Django
   bench server restart [NAME=NUMBER...]
-                       requests that are lost while nodes behind nginx and Caddy restart
+                       count lost requests while nodes behind nginx and Caddy restart
   failover [postgres|galera]
-                       clusters of databases that fail; prints a table
-  matrix [ROWS...]     the tests that a database decides, on every supported version
-                       of one; outside CI
-  services ...         throw-away database servers; says how by itself";
+                       make database clusters fail; prints a table
+  matrix [ROWS...]     run the tests that depend on the database on every supported
+                       version; outside CI
+  services ...         manage temporary database servers; prints its own usage";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => test::run(),
         ["ci"] => ci::run(),
-        // For `ci`: the rows of steps that run beside the others.
+        // For `ci`: the series of steps that run beside the others.
         ["ci", "prepare"] => ci::prepare(),
         ["ci", "aside"] => ci::aside(),
         ["api", rest @ ..] => api::run(rest),

@@ -1,8 +1,8 @@
-//! `cargo xtask matrix`: the tests that a database decides, on each version that is supported, and
-//! one table of what came of it.
+//! `cargo xtask matrix`: runs the tests that depend on the database on each supported version, and
+//! prints one table of the results.
 //!
-//! Outside CI: it brings whole systems into a cache, and takes as long as CI does. The tests are
-//! compiled once. What can't be had is a row that says so.
+//! It isn't part of CI, because it downloads whole systems into a cache and takes as long as CI.
+//! The tests are compiled once. If a version isn't available, its row says so.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +26,7 @@ use suites::{Outcome, Suite, Suites};
 /// Runs the rows whose names begin with one of the words, or all, and prints the table.
 ///
 /// # Errors
-/// A test failed, or what the command itself needs isn't there.
+/// A test failed, or the command's own requirements are missing.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     let chosen: Vec<Row> = rows::all()
         .into_iter()
@@ -34,7 +34,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         .collect();
     if chosen.is_empty() {
         let names: Vec<_> = rows::all().iter().map(|row| row.name).collect();
-        bail!("there is no row of such a name; there are {}", names.join(", "));
+        bail!("there is no row with that name; there are {}", names.join(", "));
     }
     let suites = Suites::compile()?;
     let mut done = Vec::new();
@@ -48,29 +48,29 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
             println!("{}: {error:#}", row.name);
         }
         done.push((row, found, seconds));
-        // What has come by now is worth having if the rest is interrupted.
+        // The rows so far are useful even if the rest is interrupted.
         println!("\n{}", table::printed(&done));
     }
     if done.iter().any(|(_, found, _)| table::is_failed(found)) {
-        bail!("not everything passed");
+        bail!("some rows failed");
     }
     Ok(())
 }
 
-/// What came of a row: by column, or why there is nothing.
+/// The result of a row, by column, or the reason why there is none.
 pub(crate) struct Done {
-    /// What the server calls itself.
+    /// The version that the server reports.
     version: String,
     columns: BTreeMap<Suite, Outcome>,
 }
 
-/// Why a row has nothing to show.
+/// The reason why a row has no results.
 #[derive(Debug)]
 struct Missing(anyhow::Error);
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not to be had: {:#}", self.0)
+        write!(f, "not available: {:#}", self.0)
     }
 }
 

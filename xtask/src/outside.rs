@@ -1,9 +1,9 @@
 //! The library as others see it: its features, as the table in its README describes them.
 //!
-//! For each row of the table a crate outside the workspace, with a few lines that use what the
-//! feature adds (`xtask/outside/FEATURE.rs`), is compiled; and what the feature brings in is what
-//! the row names. Then the pages' programs (`programs.rs`), and the library in one program with other
-//! users of SQLite (`beside.rs`).
+//! For each row of the table, a crate outside the workspace with a few lines that use the feature
+//! (`xtask/outside/FEATURE.rs`) is compiled, and the feature's dependencies are compared with the
+//! row. Then come the programs in the READMEs (`programs.rs`), and the library in one program with
+//! other users of SQLite (`beside.rs`).
 
 mod beside;
 mod programs;
@@ -19,7 +19,7 @@ use crate::process::{announce, cargo, output, root};
 /// The table's name for the library without features.
 const NONE: &str = "none";
 
-/// Whoever brings one of these in says so in the table.
+/// Dependencies that must be named in the table.
 const WEIGHTY: &[&str] = &[
     "axum",
     "hyper",
@@ -37,16 +37,16 @@ const WEIGHTY: &[&str] = &[
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     feature: String,
-    /// The names in the last column: crates, and features that come along.
+    /// The names in the last column: crates, and implied features.
     names: BTreeSet<String>,
 }
 
-/// Whether the manifest has the features of the table, and they bring in what it says.
+/// Checks that the manifest has the features of the table, with the dependencies in the table.
 ///
 /// # Errors
-/// Names the features that are in one place only, and the crates that are.
+/// The features that are in only one of them, and the crates that differ.
 pub(crate) fn table() -> Result<()> {
-    announce("the README's features are the library's, and bring in what it says");
+    announce("the features in README.md are the library's, with the right dependencies");
     let rows = rows()?;
     let described: BTreeSet<&str> = rows.iter().map(|row| row.feature.as_str()).collect();
     let manifest = fs::read_to_string(library().join("Cargo.toml"))?;
@@ -67,7 +67,8 @@ pub(crate) fn table() -> Result<()> {
                     row.feature
                 ),
                 (true, false) => bail!(
-                    "simplejwt with the feature {} has no {name}, which README.md says it has",
+                    "simplejwt with the feature {} doesn't depend on {name}, but README.md says \
+                     it does",
                     row.feature
                 ),
                 _ => {}
@@ -77,10 +78,10 @@ pub(crate) fn table() -> Result<()> {
     Ok(())
 }
 
-/// Compiles the crates outside.
+/// Compiles the crates outside the workspace.
 ///
 /// # Errors
-/// One doesn't compile without a warning, of the library too, or there is none for a feature.
+/// One doesn't compile without warnings, also of the library, or a feature has none.
 pub(crate) fn compile() -> Result<()> {
     let folder = Folder::new()?;
     for row in rows()? {
@@ -92,7 +93,7 @@ pub(crate) fn compile() -> Result<()> {
     beside::choose(&folder)
 }
 
-/// Compiles and runs the library in one program with sqlx, of each version that it gets along with.
+/// Compiles and runs the library in one program with each supported version of sqlx.
 ///
 /// # Errors
 /// One doesn't compile or run.
@@ -104,12 +105,12 @@ fn library() -> PathBuf {
     root().join("crates/simplejwt")
 }
 
-/// The workspace's own, so that nothing is compiled twice.
+/// Returns the workspace's target directory, so that nothing is compiled twice.
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// The crate, removed when it is dropped.
+/// The crate's directory, removed when this is dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -120,12 +121,12 @@ impl Folder {
         Ok(Self(path))
     }
 
-    /// Compiles the crate, which may say nothing.
+    /// Compiles the crate, which must not cause warnings.
     fn check(&self) -> Result<()> {
-        // Offline, since everything is that of the workspace's Cargo.lock.
+        // Offline, because all versions are in the workspace's Cargo.lock.
         let mut check = cargo(&["check", "--quiet", "--offline"]);
         check.current_dir(&self.0).env("CARGO_TARGET_DIR", target());
-        // RUSTFLAGS would compile every dependency anew.
+        // RUSTFLAGS would recompile every dependency.
         let output = check.output().context("can't start cargo")?;
         let said = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() || !said.is_empty() {
@@ -134,14 +135,14 @@ impl Folder {
         Ok(())
     }
 
-    /// Chooses versions of what the workspace's Cargo.lock doesn't have, and fetches them.
+    /// Chooses versions of crates that aren't in the workspace's Cargo.lock, and fetches them.
     fn resolve(&self) -> Result<()> {
         let mut metadata = cargo(&["metadata", "--quiet", "--format-version", "1"]);
         metadata.current_dir(&self.0);
         output(metadata).map(drop)
     }
 
-    /// Another crate, from the workspace's Cargo.lock on.
+    /// Writes another crate, beginning with the workspace's Cargo.lock.
     fn write(&self, manifest: &str, file: &str, source: &str) -> Result<()> {
         for old in ["src/lib.rs", "src/main.rs"] {
             let path = self.0.join(old);
@@ -158,7 +159,7 @@ impl Folder {
     fn write_feature(&self, feature: &str) -> Result<()> {
         let path = root().join(format!("xtask/outside/{feature}.rs"));
         let source = fs::read_to_string(&path).with_context(|| {
-            format!("README.md has the feature {feature}: {} is to use it", path.display())
+            format!("README.md has the feature {feature}: write {}, which uses it", path.display())
         })?;
         let workspace = fs::read_to_string(root().join("Cargo.toml"))?;
         let manifest = manifest(feature, &library(), &source, &workspace);
@@ -174,7 +175,7 @@ impl Drop for Folder {
     }
 }
 
-/// With the profiles of the workspace, so that what it has compiled serves here too.
+/// Returns a manifest with the profiles of the workspace, so that its compiled crates are reused.
 fn manifest(feature: &str, library: &Path, source: &str, workspace: &str) -> String {
     let features = if feature == NONE { String::new() } else { format!("{feature:?}") };
     let dependencies: String = source
@@ -192,14 +193,14 @@ fn manifest(feature: &str, library: &Path, source: &str, workspace: &str) -> Str
     )
 }
 
-/// The workspace's version of a crate: of some the lock file has two.
+/// Returns the workspace's version of a crate, of which the lock file may have two.
 fn version<'a>(workspace: &'a str, name: &str) -> &'a str {
     let line = |line: &'a str| line.strip_prefix(name)?.strip_prefix(" = ");
     let found = workspace.lines().find_map(line);
     found.and_then(|line| line.split('"').nth(1)).unwrap_or("*")
 }
 
-/// What a crate's manifest begins with.
+/// The beginning of a crate's manifest.
 const PACKAGE: &str = "[workspace]\n\n[package]\nname = \"outside\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
                        publish = false\n\n";
 
@@ -218,7 +219,7 @@ fn rows() -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The table below `## Features`: name, what it adds, what it depends on.
+/// Parses the table below `## Features`: name, additions, dependencies.
 fn table_of(page: &str) -> Vec<Row> {
     let section = page.split("\n## ").find(|section| section.starts_with("Features\n"));
     let lines = section.unwrap_or_default().lines().filter(|line| line.starts_with('|'));
@@ -233,7 +234,7 @@ fn table_of(page: &str) -> Vec<Row> {
         .collect()
 }
 
-/// The keys of `[features]`, without `default`.
+/// Returns the keys of `[features]`, without `default`.
 fn features(manifest: &str) -> impl Iterator<Item = &str> {
     let section = manifest.split("\n[").find_map(|section| section.strip_prefix("features]\n"));
     section
@@ -245,10 +246,10 @@ fn features(manifest: &str) -> impl Iterator<Item = &str> {
         .filter(|name| *name != "default")
 }
 
-/// The names of a row and of those that it names.
+/// Returns the names in a row and in the rows that it names.
 fn with_implied(row: &Row, rows: &[Row]) -> BTreeSet<String> {
     let mut all = row.names.clone();
-    // As many steps as there are rows reach every one of them.
+    // As many steps as there are rows reach every row.
     for _ in rows {
         let implied = rows.iter().filter(|row| all.contains(&row.feature));
         let more: Vec<String> = implied.flat_map(|row| row.names.clone()).collect();
@@ -257,7 +258,7 @@ fn with_implied(row: &Row, rows: &[Row]) -> BTreeSet<String> {
     all
 }
 
-/// What the library with this feature is linked with.
+/// Returns the crates that the library with this feature is linked with.
 fn tree(feature: &str) -> Result<BTreeSet<String>> {
     let mut arguments = vec!["tree", "--package", "simplejwt", "--no-default-features"];
     arguments.extend(["--edges", "normal", "--prefix", "none", "--format", "{p}"]);

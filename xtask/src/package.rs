@@ -1,7 +1,7 @@
 //! The crates as they would be published.
 //!
-//! Compiling them out of their packages takes as long as all of them take, so that it is a step of a
-//! release (`docs/releasing.md`) and not of CI. Here they are packed, and looked at.
+//! Compiling them from their packages takes as long as compiling everything, so that is a step of a
+//! release (`docs/releasing.md`), not of CI. Here they are packaged and checked.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::process::{announce, cargo, command, output, root, run};
 
-/// What each has to have.
+/// The files that each package must have.
 const FILES: [&str; 4] = ["Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
-/// Packs every crate that is published.
+/// Packages every crate that is published.
 ///
 /// # Errors
-/// One can't be packed, or lacks a file or a line that crates.io wants.
+/// One can't be packaged, or lacks a file or a line that crates.io requires.
 pub(crate) fn check() -> Result<()> {
     let folder = root().join("target/packages");
     let mut pack = cargo(&["package", "--workspace", "--no-verify", "--locked", "--offline"]);
-    // What isn't committed yet is packed too: the tests run on it.
+    // Uncommitted changes are packaged too: the tests run on them.
     pack.args([
         "--allow-dirty",
         "--exclude",
@@ -62,7 +62,7 @@ fn listed(file: &Path) -> Result<String> {
     output(list)
 }
 
-/// Those of [`FILES`] that aren't in a package's list.
+/// Returns those of [`FILES`] that aren't in a package's list.
 fn missing(list: &str, package: &str) -> Vec<&'static str> {
     let has = |file: &str| {
         list.lines().any(|line| line.strip_prefix(package) == Some(format!("/{file}").as_str()))

@@ -1,4 +1,4 @@
-//! Installing what is missing with apt-get, where that can be done without asking.
+//! Installs missing packages with apt-get if that is possible without asking.
 
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -8,15 +8,15 @@ use anyhow::{Context as _, Result};
 
 use crate::process::{announce, command, quiet, run};
 
-/// Asked by Debian's packages before they start a service; 101 forbids it.
+/// A script that Debian's packages run before they start a service; the exit code 101 forbids it.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// Whether this program runs as root.
+/// Returns `true` if this program runs as root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Installs the packages if this is root and there is apt-get; whether it did.
+/// Installs the packages if this is root and there is apt-get. Returns `true` if it did.
 ///
 /// # Errors
 /// apt-get failed.
@@ -26,7 +26,7 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> Result<bool> {
     }
     announce(&format!("{why}: installing {}", packages.join(", ")));
     run(command("apt-get", &["update"]))?;
-    // A database server that starts itself would take the port of one that somebody uses.
+    // A database server that starts by itself would take a port that somebody else uses.
     let policy = Policy::set(Path::new(POLICY))?;
     let mut install = command("apt-get", &["install", "--yes", "--no-install-recommends"]);
     install.args(packages).env("DEBIAN_FRONTEND", "noninteractive");
@@ -39,7 +39,7 @@ pub(crate) fn install(why: &str, packages: &[&str]) -> Result<bool> {
 struct Policy(Option<PathBuf>);
 
 impl Policy {
-    /// One that is there already stays as it is, now and afterwards.
+    /// Sets the policy. An existing one stays as it is.
     fn set(path: &Path) -> Result<Self> {
         if path.exists() {
             return Ok(Self(None));

@@ -1,4 +1,4 @@
-//! Starting other programs, in the workspace's root and with every step announced.
+//! Starts other programs in the workspace's root, and announces every step.
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
@@ -7,55 +7,55 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-/// The workspace's root.
+/// Returns the workspace's root.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_path_buf()
 }
 
-/// This program's file. Cargo may have replaced it meanwhile by one that was built with the whole
-/// workspace; Linux then calls the old one `xtask (deleted)`, and the new one is meant.
+/// Returns the path of this program. Cargo may have replaced it by one that was built with the
+/// whole workspace; Linux then calls the old one `xtask (deleted)`, and the new one is used.
 ///
 /// # Errors
-/// The operating system doesn't say.
+/// The operating system doesn't report the path.
 pub(crate) fn this_program() -> Result<PathBuf> {
     let path = std::env::current_exe().context("can't tell this program's file")?;
     let replaced = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
     Ok(replaced.map_or_else(|| path.clone(), PathBuf::from))
 }
 
-/// Says what is about to be done.
+/// Announces the next step.
 pub(crate) fn announce(what: &str) {
     println!("\n==> {what}");
 }
 
-/// The cargo that started this program.
+/// Returns a command for the cargo that started this program.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     command(cargo, arguments)
 }
 
-/// A program in the workspace's root, with nothing to read from.
+/// Returns a command for a program in the workspace's root, without input.
 pub(crate) fn command(program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
     command
 }
 
-/// The command as one would type it.
-pub(crate) fn shown(command: &Command) -> String {
+/// Formats the command as it would be typed.
+pub(crate) fn command_line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str());
     let words = std::iter::once(name).chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
-/// Runs it to its end.
+/// Runs a command to its end.
 ///
 /// # Errors
-/// It couldn't be started, or ended with anything but success.
+/// It couldn't be started, or didn't succeed.
 pub(crate) fn run(mut command: Command) -> Result<()> {
-    let shown = shown(&command);
+    let shown = command_line(&command);
     announce(&shown);
     let status = command.status().with_context(|| format!("can't start `{shown}`"))?;
     if !status.success() {
@@ -64,12 +64,12 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs it to its end and returns what it printed; its error output is shown.
+/// Runs a command to its end and returns its standard output; its standard error is shown.
 ///
 /// # Errors
 /// As [`run`].
 pub(crate) fn output(mut command: Command) -> Result<String> {
-    let shown = shown(&command);
+    let shown = command_line(&command);
     let output = command
         .stderr(Stdio::inherit())
         .output()
@@ -80,13 +80,13 @@ pub(crate) fn output(mut command: Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed no UTF-8"))
 }
 
-/// Runs it to its end, shows each line that it prints and hands it to `look`; whether it
-/// succeeded.
+/// Runs a command to its end, shows each line that it prints and passes it to `look`. Returns
+/// `true` if it succeeded.
 ///
 /// # Errors
-/// It couldn't be started or its output not be read.
+/// It couldn't be started, or its output couldn't be read.
 pub(crate) fn watch(mut command: Command, mut look: impl FnMut(&str)) -> Result<bool> {
-    let shown = shown(&command);
+    let shown = command_line(&command);
     announce(&shown);
     let mut child =
         command.stdout(Stdio::piped()).spawn().with_context(|| format!("can't start `{shown}`"))?;
@@ -101,20 +101,20 @@ pub(crate) fn watch(mut command: Command, mut look: impl FnMut(&str)) -> Result<
     Ok(child.wait()?.success())
 }
 
-/// Whether the program is there and succeeds; what it prints is dropped.
+/// Returns `true` if the program exists and succeeds; its output is dropped.
 pub(crate) fn quiet(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
     succeeds(command(program, arguments))
 }
 
-/// As [`quiet`], with a command that is made already.
+/// As [`quiet`], for a prepared command.
 pub(crate) fn succeeds(mut command: Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
-/// Asks every tenth of a second until there is an answer; `None` after `seconds`.
+/// Calls `ask` every tenth of a second until it returns something; `None` after `seconds`.
 ///
 /// # Errors
-/// Those of `ask`, at once.
+/// Errors of `ask`, at once.
 pub(crate) fn wait_for<T>(
     seconds: u32,
     mut ask: impl FnMut() -> Result<Option<T>>,

@@ -1,5 +1,5 @@
-//! The programs that the tests of the documents run: gateways in front of the server, and what the blocks
-//! of the documents call.
+//! The programs that the tests of the documents run: gateways in front of the server, and programs
+//! in the blocks of the documents.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::packages;
 
-/// Each program, and Debian's package that has it.
+/// The programs, and Debian's packages that contain them.
 const PROGRAMS: [(&str, &str); 8] = [
     ("bash", "bash"),
     ("caddy", "caddy"),
@@ -19,7 +19,7 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("systemd-analyze", "systemd"),
 ];
 
-/// Sees to it that they are there, installed if that can be done.
+/// Ensures that they are installed.
 ///
 /// # Errors
 /// One is missing and can't be installed.
@@ -28,19 +28,19 @@ pub(crate) fn require() -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
-    packages::install("the tests of the documents need programs that aren't there", &packages)?;
+    packages::install("the tests of the documents need programs that are missing", &packages)?;
     let packages = missing();
     if !packages.is_empty() {
         bail!(
-            "the tests of the documents need programs that aren't there: install them (on Debian and \
-             Ubuntu: sudo apt-get install {}) and run this again",
+            "the tests of the documents need programs that are missing: install them (on Debian \
+             and Ubuntu: sudo apt-get install {}) and run this again",
             packages.join(" ")
         );
     }
     Ok(())
 }
 
-/// The packages of those that aren't there.
+/// Returns the packages of the missing programs.
 fn missing() -> Vec<&'static str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();

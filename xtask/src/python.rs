@@ -1,5 +1,5 @@
 //! The Python environments of `compat/`: Django and the package that this project is compatible
-//! with, in the versions that `compat/requirements.txt` pins, and an older Django.
+//! with, in the versions pinned in `compat/requirements.txt`, and an older Django.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use crate::process::{announce, command, quiet, root, run};
 
 const OLDEST: (u32, u32) = (3, 10);
 
-/// Exits with 0 if Python is new enough and can make virtual environments.
+/// A script that exits with 0 if Python is new enough and can create virtual environments.
 const PROBE: &str =
     "import sys, venv, ensurepip; sys.exit(sys.version_info < tuple(map(int, sys.argv[1:])))";
 
-/// An environment: its folder, and the file that pins what is in it.
+/// An environment: its directory, and the file that pins its packages.
 struct Environment {
     folder: &'static str,
     requirements: &'static str,
 }
 
-/// What the tests run with.
+/// The environment of the tests.
 const CURRENT: Environment =
     Environment { folder: "compat/.venv", requirements: "compat/requirements.txt" };
-/// A Django whose password hashes cost less, to serve beside.
+/// An older Django with a lower cost of password hashes.
 const DJANGO_4_2: Environment = Environment {
     folder: "compat/.venv-django42",
     requirements: "compat/requirements-django42.txt",
@@ -33,7 +33,7 @@ const DJANGO_4_2: Environment = Environment {
 /// The programs of `xtask/tools.txt`.
 const TOOLS: Environment = Environment { folder: ".cache/tools", requirements: "xtask/tools.txt" };
 
-/// The folder of the programs that `xtask/tools.txt` names.
+/// Returns the directory of the programs that `xtask/tools.txt` names.
 ///
 /// # Errors
 /// As [`environment`].
@@ -42,7 +42,7 @@ pub(crate) fn tools() -> Result<PathBuf> {
     python.parent().map(Path::to_path_buf).context("a program lies in a folder")
 }
 
-/// The Python that has what `compat/requirements.txt` says.
+/// Returns the Python with the packages in `compat/requirements.txt`.
 ///
 /// # Errors
 /// There is no suitable Python and none can be installed, or the packages can't be fetched.
@@ -50,7 +50,7 @@ pub(crate) fn environment() -> Result<PathBuf> {
     CURRENT.make()
 }
 
-/// The Python that has Django 4.2.
+/// Returns the Python with Django 4.2.
 ///
 /// # Errors
 /// As [`environment`].
@@ -59,14 +59,14 @@ pub(crate) fn django_4_2() -> Result<PathBuf> {
 }
 
 impl Environment {
-    /// Its Python. Made if it isn't there, and made anew when the file changes.
+    /// Returns the environment's Python. It is created if it doesn't exist or the file has changed.
     fn make(&self) -> Result<PathBuf> {
         let Self { folder, requirements } = self;
         let python = root().join(folder).join("bin/python");
         let wanted_file = root().join(requirements);
         let wanted = fs::read(&wanted_file)
             .with_context(|| format!("can't read {}", wanted_file.display()))?;
-        // Written last, so an interrupted installation is not taken for a finished one.
+        // Written last, so that an interrupted installation isn't mistaken for a finished one.
         let installed_file = root().join(folder).join("installed-requirements.txt");
         if fs::read(&installed_file).is_ok_and(|installed| installed == wanted) && works(&python) {
             announce(&format!("{folder} has what {requirements} says"));
@@ -74,7 +74,7 @@ impl Environment {
         }
 
         let system_python = system_python()?;
-        announce(&format!("making {folder} with {}", system_python.display()));
+        announce(&format!("creating {folder} with {}", system_python.display()));
         run(command(&system_python, &["-m", "venv", "--clear", folder]))?;
         run(command(
             &python,

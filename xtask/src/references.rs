@@ -1,4 +1,4 @@
-//! What SECURITY.md names as keeping its promises is there.
+//! Checks that the tests and files named in SECURITY.md exist.
 
 use std::fs;
 use std::path::Path;
@@ -10,9 +10,9 @@ use crate::process::{announce, output, root};
 /// Looks up every test and file that SECURITY.md names.
 ///
 /// # Errors
-/// Names those that are not there.
+/// The names that don't exist.
 pub(crate) fn check() -> Result<()> {
-    announce("the tests and files that SECURITY.md names are there");
+    announce("the tests and files that SECURITY.md names exist");
     let page = fs::read_to_string(root().join("SECURITY.md")).context("can't read SECURITY.md")?;
     let list = output(crate::process::command(
         "git",
@@ -21,7 +21,7 @@ pub(crate) fn check() -> Result<()> {
     let files: Vec<&str> = list.lines().collect();
     let mut source = String::new();
     for file in files.iter().filter(|file| file.ends_with(".rs") || file.ends_with(".py")) {
-        // A file that git lists and that has been deleted is not there.
+        // A file that git lists but that has been deleted doesn't exist.
         source.push_str(&fs::read_to_string(root().join(file)).unwrap_or_default());
     }
     let missing: Vec<&str> = names(&page)
@@ -38,12 +38,12 @@ pub(crate) fn check() -> Result<()> {
         })
         .collect();
     if !missing.is_empty() {
-        bail!("SECURITY.md names what isn't there: {}", missing.join(", "));
+        bail!("SECURITY.md names tests or files that don't exist: {}", missing.join(", "));
     }
     Ok(())
 }
 
-/// The names in backquotes that are paths or, with three words or more, functions.
+/// Returns the names in backquotes that are paths or, with three words or more, functions.
 fn names(page: &str) -> Vec<&str> {
     let quoted = page
         .lines()
@@ -61,7 +61,7 @@ fn is_function(name: &str) -> bool {
     name.chars().all(word) && name.matches('_').count() >= 2
 }
 
-/// The page's paths are those of the library, unless they say otherwise.
+/// Returns the full path: those on the page are relative to the library, unless they say otherwise.
 fn full_path(name: &str) -> String {
     match name.split_once('/') {
         Some(("server", rest)) => format!("crates/simplejwt-server/{rest}"),

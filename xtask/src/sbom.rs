@@ -1,7 +1,7 @@
-//! What the server is made of, as a CycloneDX 1.6 document: the crates that are linked into it on this kind
-//! of machine, with their licences and the checksums of `Cargo.lock`.
+//! The server's bill of materials as a CycloneDX 1.6 document: the crates that are linked into it
+//! on this kind of machine, with their licences and the checksums from `Cargo.lock`.
 //!
-//! It is the same for the same `Cargo.lock`: no time and no serial number is in it.
+//! The same `Cargo.lock` gives the same document, because it contains no time and no serial number.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,21 +12,20 @@ use serde_json::{Value, json};
 use crate::process::{announce, cargo, command, output, root, run as run_command};
 use crate::python;
 
-/// What is shipped.
+/// The program that is shipped.
 const PROGRAM: &str = "simplejwt-server";
-/// Holds a file against CycloneDX's own schema.
-const VALIDATE: &str = "\
-import sys
+/// A script that validates a file against CycloneDX's own schema.
+const VALIDATE: &str = "import sys
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(open(sys.argv[1]).read())
-sys.exit(error and f'no CycloneDX 1.6: {error}')
+sys.exit(error and f'not CycloneDX 1.6: {error}')
 ";
 
-/// Writes it: to the file that is named, or to standard output.
+/// Writes the document to the named file, or to standard output.
 ///
 /// # Errors
-/// Cargo doesn't say what the server is made of, or the file can't be written.
+/// Cargo doesn't report the dependencies, or the file can't be written.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     let text = text()?;
     match words {
@@ -37,12 +36,12 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Whether what is written is CycloneDX.
+/// Checks that the document is valid CycloneDX.
 ///
 /// # Errors
 /// It isn't, or a crate has no licence or checksum.
 pub(crate) fn check() -> Result<()> {
-    announce("what the server is made of, as CycloneDX 1.6");
+    announce("the server's bill of materials, as CycloneDX 1.6");
     let folder = root().join(".cache");
     fs::create_dir_all(&folder)?;
     let file = folder.join("simplejwt.cdx.json");
@@ -64,7 +63,7 @@ fn text() -> Result<String> {
     Ok(format!("{}\n", serde_json::to_string_pretty(&document)?))
 }
 
-/// By name and version.
+/// Returns the checksums by name and version.
 fn checksums(lock: &str) -> BTreeMap<(String, String), String> {
     let mut found = BTreeMap::new();
     for package in lock.split("[[package]]").skip(1) {
@@ -148,7 +147,7 @@ fn component(package: &Value, checksums: &BTreeMap<(String, String), String>) ->
         "bom-ref": purl(package),
         "name": name,
         "version": version,
-        // Of old, `/` stood for OR.
+        // In old manifests, `/` stands for OR.
         "licenses": [{ "expression": licence.replace('/', " OR ") }],
         "purl": purl(package),
     });
@@ -160,7 +159,7 @@ fn component(package: &Value, checksums: &BTreeMap<(String, String), String>) ->
     Ok(component)
 }
 
-/// The package's name in other tools.
+/// Returns the package's URL (purl), its name in other tools.
 fn purl(package: &Value) -> String {
     let text = |name: &str| package[name].as_str().unwrap_or_default();
     format!("pkg:cargo/{}@{}", text("name"), text("version").replace('+', "%2B"))

@@ -1,4 +1,4 @@
-//! The server's binary, built as the tests are built, so that nothing is compiled twice.
+//! The server's binary, built like the tests, so that nothing is compiled twice.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::process::{cargo, output};
 
-/// What `cargo test --workspace --all-features` compiles.
+/// The same build as `cargo test --workspace --all-features`.
 const BUILD: &[&str] = &[
     "build",
     "--workspace",
@@ -18,7 +18,7 @@ const BUILD: &[&str] = &[
     "--message-format=json-render-diagnostics",
 ];
 
-/// Builds it and finds it.
+/// Builds the server and returns its path.
 ///
 /// # Errors
 /// Something doesn't compile.

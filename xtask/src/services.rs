@@ -1,8 +1,8 @@
-//! `cargo xtask services`: throw-away PostgreSQL and MariaDB servers for the tests.
+//! `cargo xtask services`: temporary PostgreSQL and MariaDB servers for the tests.
 //!
-//! They are Debian's packages with data, ports and sockets of their own; nothing of a server that
-//! the machine has already is touched. Each instance has a name: `main` is for whoever works here,
-//! `test` for `cargo xtask test`, and a test that kills its server makes one for itself.
+//! They use Debian's packages with their own data, ports and sockets, and touch nothing of a server
+//! that the machine already has. Each instance has a name: `main` is for developers, `test` for
+//! `cargo xtask test`, and a test that kills its server creates its own.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -26,11 +26,12 @@ use mariadb::MariaDb;
 use postgres::Postgres;
 use tls::Tls;
 
-/// Superuser, its password and its database.
+/// The superuser, its password and its database.
 const USER: &str = "simplejwt";
 const PASSWORD: &str = "simplejwt";
 
-/// A socket's path has at most 107 bytes on Linux, of which 48 are left to what is inside.
+/// The maximum length of a directory's path: on Linux, a socket's path has at most 107 bytes, of
+/// which 48 are reserved for names inside.
 const LONGEST_FOLDER: usize = 59;
 
 const USAGE: &str = "\
@@ -39,13 +40,13 @@ usage: cargo xtask services [--name NAME] <command>
   up [postgres|mariadb]             start both, or one of them
   down                              stop and remove them; without --name all instances
   env                               print the variables by which tests find them
-  stop|start|kill postgres|mariadb  in order; again; as a crash does
-  standby up|promote|down           of PostgreSQL, synchronous";
+  stop|start|kill postgres|mariadb  stop properly; start again; kill, as a crash does
+  standby up|promote|down           a synchronous standby of PostgreSQL";
 
-/// Runs the command that the words say.
+/// Runs the command in the arguments.
 ///
 /// # Errors
-/// A server can't be had, or the words mean nothing.
+/// A server can't be started, or the arguments are invalid.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     let (name, words) = match words {
         ["--name", name, rest @ ..] => (Some(*name), rest),
@@ -53,8 +54,8 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     };
     let instance = || Instance::named(name.unwrap_or("main"));
     match words {
-        ["up"] => instance()?.up(&[Kind::Postgres, Kind::MariaDb]),
-        ["up", kind] => instance()?.up(&[Kind::of(kind)?]),
+        ["up"] => instance()?.up(&[ServerKind::Postgres, ServerKind::MariaDb]),
+        ["up", kind] => instance()?.up(&[ServerKind::of(kind)?]),
         ["down"] if name.is_some() => instance()?.down(),
         ["down"] => all()?.iter().try_for_each(Instance::down),
         ["env"] => {
@@ -63,7 +64,9 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
             }
             Ok(())
         }
-        [order @ ("stop" | "start" | "kill"), kind] => instance()?.order(order, Kind::of(kind)?),
+        [order @ ("stop" | "start" | "kill"), kind] => {
+            instance()?.order(order, ServerKind::of(kind)?)
+        }
         ["standby", order] => instance()?.standby(order),
         _ => bail!("{USAGE}"),
     }
@@ -71,12 +74,12 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
 
 /// A server of an instance.
 #[derive(Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum ServerKind {
     Postgres,
     MariaDb,
 }
 
-impl Kind {
+impl ServerKind {
     fn of(word: &str) -> Result<Self> {
         match word {
             "postgres" => Ok(Self::Postgres),
@@ -86,29 +89,29 @@ impl Kind {
     }
 }
 
-/// A set of servers and its folder.
+/// A set of servers and its directory.
 pub(crate) struct Instance {
     folder: PathBuf,
 }
 
-/// An instance that is taken down when this is dropped.
+/// An instance that is removed when this is dropped.
 pub(crate) struct Up(Instance);
 
 impl Up {
-    /// Starts the instance anew; what a killed run left of it is removed first.
+    /// Starts a new instance; the remains of a killed run are removed first.
     ///
     /// # Errors
     /// As [`Instance::up`].
     pub(crate) fn anew(name: &str) -> Result<Self> {
         require()?;
-        Self::of(name, &[Kind::Postgres, Kind::MariaDb])
+        Self::of(name, &[ServerKind::Postgres, ServerKind::MariaDb])
     }
 
     /// As [`anew`](Self::anew), with some of the servers.
     ///
     /// # Errors
     /// As [`Instance::up`].
-    pub(crate) fn of(name: &str, kinds: &[Kind]) -> Result<Self> {
+    pub(crate) fn of(name: &str, kinds: &[ServerKind]) -> Result<Self> {
         require()?;
         let up = Self(Instance::named(name)?);
         up.0.down()?;
@@ -137,13 +140,13 @@ impl Instance {
     fn named(name: &str) -> Result<Self> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || name.len() > 16 || !name.chars().all(plain) {
-            bail!("a name of servers has 1 to 16 of a-z, 0-9 and -; {name:?} doesn't");
+            bail!("a name of servers consists of 1 to 16 of a-z, 0-9 and -; {name:?} doesn't");
         }
         Ok(Self { folder: base()?.join(name) })
     }
 
-    /// Starts what doesn't run. What is there but doesn't answer is made anew.
-    fn up(&self, kinds: &[Kind]) -> Result<()> {
+    /// Starts servers that aren't running. Existing servers that don't answer are created anew.
+    fn up(&self, kinds: &[ServerKind]) -> Result<()> {
         require()?;
         fs::create_dir_all(&self.folder)
             .with_context(|| format!("can't make {}", self.folder.display()))?;
@@ -153,7 +156,7 @@ impl Instance {
         }
         for kind in kinds {
             match kind {
-                Kind::Postgres => {
+                ServerKind::Postgres => {
                     let server = Postgres::primary(&self.folder)?;
                     if server.answers() {
                         announce("PostgreSQL is running already");
@@ -163,7 +166,7 @@ impl Instance {
                     }
                     println!("PostgreSQL: {}", server.url()?);
                 }
-                Kind::MariaDb => {
+                ServerKind::MariaDb => {
                     let server = MariaDb::new(&self.folder)?;
                     if server.answers() {
                         announce("MariaDB is running already");
@@ -178,7 +181,7 @@ impl Instance {
         Ok(())
     }
 
-    /// Ends the servers and removes all that there is of them.
+    /// Stops the servers and removes their data.
     fn down(&self) -> Result<()> {
         if !self.folder.exists() {
             return Ok(());
@@ -195,10 +198,10 @@ impl Instance {
             .with_context(|| format!("can't remove {}", self.folder.display()))
     }
 
-    /// By these variables tests find the servers that were made.
+    /// Returns the variables by which tests find the servers.
     ///
     /// # Errors
-    /// None were, or a file of theirs can't be read.
+    /// There are no servers, or one of their files can't be read.
     fn variables(&self) -> Result<Vec<(&'static str, String)>> {
         let shown = |path: PathBuf| path.display().to_string();
         let mut found = Vec::new();
@@ -220,14 +223,14 @@ impl Instance {
             bail!("no databases are up: run `cargo xtask services up` first");
         }
         found.push(("SIMPLEJWT_TEST_CA_FILE", shown(Tls::new(&self.folder).authority())));
-        // For tests that need servers of their own.
+        // For tests that need their own servers.
         found.push(("SIMPLEJWT_TEST_XTASK", shown(this_program()?)));
         Ok(found)
     }
 
-    fn order(&self, order: &str, kind: Kind) -> Result<()> {
+    fn order(&self, order: &str, kind: ServerKind) -> Result<()> {
         match kind {
-            Kind::Postgres => {
+            ServerKind::Postgres => {
                 let server = Postgres::primary(&self.folder)?;
                 match order {
                     "start" => server.start(),
@@ -235,7 +238,7 @@ impl Instance {
                     _ => server.kill(),
                 }
             }
-            Kind::MariaDb => {
+            ServerKind::MariaDb => {
                 let server = MariaDb::new(&self.folder)?;
                 match order {
                     "start" => server.start(),
@@ -266,7 +269,7 @@ impl Instance {
     }
 }
 
-/// The value as a shell takes it for one word.
+/// Quotes a value as one word for a shell.
 fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/:@._-".contains(c);
     if value.chars().all(plain) {
@@ -275,7 +278,7 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-/// The servers' programs, installed if that can be done.
+/// Ensures that the servers' programs are installed.
 fn require() -> Result<()> {
     let missing = || {
         let mut packages = Vec::new();
@@ -291,7 +294,7 @@ fn require() -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
     }
-    packages::install("the tests need databases that aren't there", &wanted)?;
+    packages::install("the tests need databases that are missing", &wanted)?;
     let wanted = missing();
     if !wanted.is_empty() {
         let wanted = wanted.join(" ");
@@ -303,8 +306,8 @@ fn require() -> Result<()> {
     Ok(())
 }
 
-/// Where instances are: in the project, unless the servers' accounts can't go there or the path is
-/// too long for a socket.
+/// Returns the directory of instances: in the project, unless the servers' accounts can't enter it
+/// or the path is too long for a socket.
 fn base() -> Result<PathBuf> {
     let inside = root().join(".cache/services");
     let mut hasher = DefaultHasher::new();
@@ -323,14 +326,14 @@ fn base() -> Result<PathBuf> {
     bail!("there is no folder that the accounts of the database servers can reach")
 }
 
-/// All instances that there are.
+/// Returns all existing instances.
 fn all() -> Result<Vec<Instance>> {
     let base = base()?;
     let entries = fs::read_dir(&base).with_context(|| format!("can't read {}", base.display()))?;
     entries.map(|entry| Ok(Instance { folder: entry?.path() })).collect()
 }
 
-/// An empty folder that belongs to the account alone; what was there is removed.
+/// Creates an empty directory that belongs to the account alone, and removes any earlier one.
 fn new_folder(path: &Path, account: &Account) -> Result<()> {
     if path.exists() {
         fs::remove_dir_all(path).with_context(|| format!("can't remove {}", path.display()))?;
@@ -339,8 +342,8 @@ fn new_folder(path: &Path, account: &Account) -> Result<()> {
     account.own(path)
 }
 
-/// A port that nobody listens on. Projects begin to look in different places, so that two that
-/// look at once don't find the same.
+/// Returns a port that nobody listens on. Projects begin to search at different ports, so that two
+/// that search at once don't find the same one.
 fn free_port(first: u16) -> Result<u16> {
     let mut hasher = DefaultHasher::new();
     root().hash(&mut hasher);

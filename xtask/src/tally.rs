@@ -1,17 +1,17 @@
-//! Adds up what the test runners say they ran.
+//! Adds up the results that the test runners print.
 
-/// How many tests there were and how they ended.
+/// The number of tests, by result.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
-    /// Ignored or skipped: counted as a defect.
+    /// Ignored or skipped tests, which count as a defect.
     pub(crate) skipped: u64,
 }
 
 impl Tally {
-    /// Counts `test result: ok. 12 passed; 0 failed; 0 ignored; …`, the closing line of each of
-    /// cargo's test binaries; other lines count nothing.
+    /// Counts `test result: ok. 12 passed; 0 failed; 0 ignored; …`, the last line of each of
+    /// cargo's test binaries. Other lines are ignored.
     pub(crate) fn cargo_line(&mut self, line: &str) {
         if let Some((_, counts)) =
             line.trim().strip_prefix("test result: ").and_then(|result| result.split_once(". "))
@@ -20,8 +20,8 @@ impl Tally {
         }
     }
 
-    /// Counts `=== 12 passed, 1 skipped in 3.21s ===`, the closing line of pytest, which has no
-    /// `=` when it is told to be quiet; other lines count nothing.
+    /// Counts `=== 12 passed, 1 skipped in 3.21s ===`, the last line of pytest, which has no `=` in
+    /// quiet mode. Other lines are ignored.
     pub(crate) fn pytest_line(&mut self, line: &str) {
         let line = line.trim().trim_matches('=').trim();
         if let Some((counts, time)) = line.rsplit_once(" in ")

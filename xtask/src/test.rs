@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that can fail, and nothing left out.
+//! `cargo xtask test`: runs every test.
 
 use anyhow::{Result, bail};
 
@@ -10,28 +10,29 @@ use crate::server;
 use crate::services::Up;
 use crate::tally::Tally;
 
-/// The features under which the library is tested: all of them, and none. That each compiles
-/// without the others is a step of `cargo xtask ci`.
+/// The features with which the library is tested: all of them, and none. `cargo xtask ci` checks
+/// that each compiles without the others.
 const CARGO_RUNS: &[&[&str]] = &[
     &["test", "--no-fail-fast", "--workspace", "--all-features"],
     &["test", "--no-fail-fast", "-p", "simplejwt", "--no-default-features"],
 ];
 
-/// Two files at a time: each waits for its servers more than it computes. A file's tests share what they
-/// started. Not beside cargo's tests, whose servers would take a port that was just found free.
+/// Two files at a time, because each waits for its servers more than it computes. The tests in a
+/// file share what they started. They don't run beside cargo's tests, whose servers could take a
+/// port that was just found free.
 const PYTEST: &[&str] =
     &["-m", "pytest", "--color=no", "--numprocesses=2", "--dist=loadfile", "compat"];
 
-/// Runs every test, then prints how many there were.
+/// Runs every test, then prints their number.
 ///
 /// # Errors
-/// A test failed or was skipped, a runner failed, or what the tests need can't be made.
+/// A test failed or was skipped, a runner failed, or the requirements can't be set up.
 pub(crate) fn run() -> Result<()> {
     let python = python::environment()?;
     let django_4_2 = python::django_4_2()?;
     browser::ensure()?;
     programs::require()?;
-    // Before anything runs, so that nothing is compiled while something else waits for an answer.
+    // Before anything runs, so that nothing is compiled while a test waits for an answer.
     let server = server::binary();
     let databases = Up::anew("test")?;
     let variables = databases.variables()?;
@@ -65,7 +66,7 @@ pub(crate) fn run() -> Result<()> {
     if tally.skipped > 0 {
         println!("{} tests were skipped, which counts as failing", tally.skipped);
     }
-    // A runner that broke without naming a test is a failure too.
+    // A runner that fails without naming a test is a failure too.
     let failed = (tally.failed + tally.skipped).max(broken.len() as u64);
     println!("\n{} passed, {failed} failed", tally.passed);
     if failed > 0 {

@@ -1,5 +1,5 @@
-//! The programs that check this project (`xtask/tools.txt`), in `.cache/tools`: installed from wheels, and
-//! compiled where there is none for this machine.
+//! The programs that check this project (`xtask/tools.txt`), in `.cache/tools`: installed from
+//! wheels, or compiled if there is no wheel for this machine.
 
 use std::path::PathBuf;
 
@@ -8,25 +8,25 @@ use anyhow::{Context as _, Result};
 use crate::process::{announce, cargo, command, root, run};
 use crate::python;
 
-/// Where they are compiled.
+/// The directory in which they are compiled.
 const COMPILED: &str = ".cache/tools-compiled";
 
-/// A program, and the crate that has it.
+/// A program, and the crate that contains it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tool {
     program: &'static str,
     package: &'static str,
 }
 
-/// Licences, banned crates and second versions (`deny.toml`).
+/// Checks licences, banned crates and duplicate versions (`deny.toml`).
 pub(crate) const CARGO_DENY: Tool = Tool { program: "cargo-deny", package: "cargo-deny" };
-/// Dependencies that nothing uses.
+/// Finds unused dependencies.
 pub(crate) const CARGO_SHEAR: Tool = Tool { program: "cargo-shear", package: "cargo-shear" };
-/// Spelling (`typos.toml`).
+/// Checks the spelling (`typos.toml`).
 pub(crate) const TYPOS: Tool = Tool { program: "typos", package: "typos-cli" };
 
 impl Tool {
-    /// The program's file, installed if it isn't there yet.
+    /// Returns the path of the program, which is installed if necessary.
     ///
     /// # Errors
     /// It can be neither installed nor compiled.
@@ -51,22 +51,22 @@ impl Tool {
         Ok(path)
     }
 
-    /// The one that `xtask/tools.txt` names.
+    /// Returns the version that `xtask/tools.txt` names.
     fn version(self) -> Result<&'static str> {
         version_in(include_str!("../tools.txt"), self.program)
             .with_context(|| format!("xtask/tools.txt names no version of {}", self.program))
     }
 
-    /// Runs it.
+    /// Runs the program.
     ///
     /// # Errors
-    /// It isn't there, or finds something.
+    /// It can't be installed, or finds something.
     pub(crate) fn run(self, arguments: &[&str]) -> Result<()> {
         run(command(self.path()?, arguments))
     }
 }
 
-/// The version of the package whose name is, or ends in, the program's.
+/// Returns the version of the package whose name is, or ends in, the program's.
 fn version_in<'a>(list: &'a str, program: &str) -> Option<&'a str> {
     list.lines().find_map(|line| {
         let (name, version) = line.split_once("==")?;

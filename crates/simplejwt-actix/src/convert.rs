@@ -1,5 +1,5 @@
-//! Between the two versions of the crate `http`: actix-web has 0.2, the library 1. The one file
-//! that names both.
+//! Conversion between two versions of the crate `http`: actix-web uses 0.2, the library 1. The only
+//! file that names both.
 
 use actix_web::http::header::{
     HeaderMap as ActixHeaders, HeaderName as ActixName, HeaderValue as ActixValue,
@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use simplejwt::web::client::ClientAddress;
 
-/// A request without its body. Whoever it came from is what the application put into the
+/// Returns a request without its body. The client is the one that the application put into the
 /// request's extensions as [`ClientAddress`], or else the other end of the connection.
 pub(crate) fn parts(request: &HttpRequest) -> Parts {
     let (mut parts, ()) = Request::new(()).into_parts();
@@ -26,16 +26,16 @@ pub(crate) fn parts(request: &HttpRequest) -> Parts {
 }
 
 pub(crate) fn method(method: &ActixMethod) -> Method {
-    // Both versions take the same methods: RFC 9110's tokens.
+    // Both versions accept the same methods: RFC 9110's tokens.
     Method::from_bytes(method.as_str().as_bytes()).unwrap_or_default()
 }
 
-/// Also of the same syntax in both.
+/// The syntax is the same in both.
 pub(crate) fn uri(uri: &ActixUri) -> Uri {
     uri.to_string().parse().unwrap_or_default()
 }
 
-/// A request's headers, those that were sent more than once in their order.
+/// Returns a request's headers, keeping the order of repeated ones.
 fn headers(request: &HttpRequest) -> HeaderMap {
     let sent = request.headers();
     let mut headers = HeaderMap::with_capacity(sent.len());
@@ -48,7 +48,7 @@ fn headers(request: &HttpRequest) -> HeaderMap {
     headers
 }
 
-/// An answer of the library as one of actix-web's.
+/// Converts one of the library's answers to actix-web's type.
 pub(crate) fn response(response: http::Response<Vec<u8>>) -> HttpResponse {
     let (parts, body) = response.into_parts();
     let mut builder = HttpResponse::build(status(parts.status));
@@ -58,7 +58,7 @@ pub(crate) fn response(response: http::Response<Vec<u8>>) -> HttpResponse {
     builder.body(body)
 }
 
-/// Adds headers to an answer of actix-web's.
+/// Adds headers to an actix-web answer.
 pub(crate) fn append(headers: &HeaderMap, answer: &mut ActixHeaders) {
     for (name, value) in headers {
         let name = ActixName::from_bytes(name.as_str().as_bytes());
@@ -69,7 +69,7 @@ pub(crate) fn append(headers: &HeaderMap, answer: &mut ActixHeaders) {
 }
 
 pub(crate) fn status(status: http::StatusCode) -> ActixStatus {
-    // Both versions take 100 to 999.
+    // Both versions accept 100 to 999.
     ActixStatus::from_u16(status.as_u16()).unwrap_or(ActixStatus::INTERNAL_SERVER_ERROR)
 }
 

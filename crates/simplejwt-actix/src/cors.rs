@@ -1,4 +1,4 @@
-//! Single-page applications that are served from another origin (the Fetch standard's CORS).
+//! CORS (the Fetch standard), for single-page applications that are served from another origin.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -15,9 +15,9 @@ use simplejwt::web::cors::AllowedOriginsLayer;
 
 use crate::convert;
 
-/// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers and send
-/// credentials, refusals too. The token endpoints have it already; this is for an application's
-/// own routes, and for what no route takes.
+/// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers, refusals included,
+/// and send credentials. The token endpoints already have this middleware; add it for an
+/// application's own routes, and for requests that match no route.
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -34,19 +34,19 @@ use crate::convert;
 pub struct AllowedOrigins(Arc<AllowedOriginsLayer>);
 
 impl AllowedOrigins {
-    /// For the origins that these settings allow.
+    /// Creates a middleware for the origins that these settings allow.
     pub fn new(settings: &Settings) -> Self {
         Self(Arc::new(AllowedOriginsLayer::new(settings)))
     }
 
-    /// The same, if any are allowed.
+    /// As [`new`](Self::new); `None` if no origins are allowed.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
         (!settings.allowed_origins.is_empty()).then(|| Self::new(settings))
     }
 
-    /// The same, unless a middleware further out sees to the answer to this request.
-    pub(crate) fn unless_seen_to(cors: Option<&Self>, request: &HttpRequest) -> Option<Self> {
-        cors.filter(|_| !request.extensions().contains::<SeenTo>()).cloned()
+    /// Returns the middleware, unless an outer one handles the answer to this request.
+    pub(crate) fn unless_handled(cors: Option<&Self>, request: &HttpRequest) -> Option<Self> {
+        cors.filter(|_| !request.extensions().contains::<Handled>()).cloned()
     }
 
     pub(crate) fn preflight(&self, request: &Parts) -> Option<Response<Vec<u8>>> {
@@ -58,8 +58,8 @@ impl AllowedOrigins {
     }
 }
 
-/// That a middleware further out sees to the answer.
-struct SeenTo;
+/// Marks an answer as handled by an outer middleware.
+struct Handled;
 
 impl<S, B> Transform<S, ServiceRequest> for AllowedOrigins
 where
@@ -77,7 +77,7 @@ where
     }
 }
 
-/// The service that [`AllowedOrigins`] makes.
+/// The service that [`AllowedOrigins`] creates.
 #[derive(Debug)]
 pub struct AllowedOriginsService<S> {
     inner: Rc<S>,
@@ -103,7 +103,7 @@ where
                 let answer = convert::response(answer);
                 return Ok(request.into_response(answer).map_into_right_body());
             }
-            let is_seen_to = request.extensions_mut().insert(SeenTo).is_some();
+            let is_seen_to = request.extensions_mut().insert(Handled).is_some();
             let mut answer = inner.call(request).await?;
             if !is_seen_to {
                 let mut headers = HeaderMap::new();

@@ -13,7 +13,7 @@ use crate::convert;
 use crate::cors::AllowedOrigins;
 use crate::extract::auth_of;
 
-/// Puts the token endpoints into an `App` or a scope, and `auth` where the extractors find it.
+/// Adds the token endpoints to an `App` or a scope, and `auth` to its data for the extractors.
 ///
 /// ```
 /// use actix_web::App;
@@ -61,7 +61,7 @@ fn shaped(auth: Auth, options: &RouterOptions) -> Auth {
     }
 }
 
-/// One endpoint for every method, to be routed anywhere.
+/// Returns the route of a single endpoint for every method, to be mounted anywhere.
 ///
 /// ```
 /// use actix_web::App;
@@ -85,7 +85,7 @@ pub fn route(auth: Auth, endpoint: Endpoint, options: &RouterOptions) -> Route {
         let (auth, options, cors) = (auth.clone(), Arc::clone(&options), cors.clone());
         async move {
             let parts = convert::parts(&request);
-            let cors = AllowedOrigins::unless_seen_to(cors.as_ref(), &request);
+            let cors = AllowedOrigins::unless_handled(cors.as_ref(), &request);
             if let Some(cors) = &cors
                 && let Some(answer) = cors.preflight(&parts)
             {
@@ -109,8 +109,8 @@ async fn read(body: Payload, limit: usize) -> Result<Vec<u8>, ReadError> {
     }
 }
 
-/// Answers what no route takes: 404 in JSON. For `App::default_service`. In the shape of the errors
-/// of the application's `Auth`, where it has one in its data.
+/// Handles requests that match no route: 404 in JSON, in the error shape of the `Auth` in the
+/// application's data, if there is one. For `App::default_service`.
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -127,7 +127,7 @@ pub async fn not_found(request: HttpRequest) -> HttpResponse {
 fn redirect_to_slash(request: HttpRequest, cors: Option<&AllowedOrigins>) -> HttpResponse {
     let parts = convert::parts(&request);
     let mut answer = request::redirect_to_slash(&parts.uri);
-    if let Some(cors) = AllowedOrigins::unless_seen_to(cors, &request) {
+    if let Some(cors) = AllowedOrigins::unless_handled(cors, &request) {
         if let Some(answer) = cors.preflight(&parts) {
             return convert::response(answer);
         }

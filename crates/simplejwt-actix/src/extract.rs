@@ -1,4 +1,4 @@
-//! Extractors: what a handler takes is what its requests must have.
+//! Extractors: a handler's arguments state the requirements on its requests.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -12,29 +12,30 @@ use simplejwt::{Access, Auth, Error, Token, User};
 use crate::convert;
 use crate::rejection::Rejection;
 
-/// The access token of the request, verified. Without a good one the handler isn't run.
+/// The verified access token of the request. Without a valid one the handler isn't called.
 ///
-/// The token alone decides, as with upstream's `JWTStatelessUserAuthentication`. `Option` of it
-/// takes a bad token for none, as actix-web's `Option` does with every error; use
-/// [`OptionalToken`] to refuse bad ones.
+/// Only the token is checked, as in upstream's `JWTStatelessUserAuthentication`. An `Option` of it
+/// treats an invalid token as none, as actix-web's `Option` does with every error; use
+/// [`OptionalToken`] to refuse invalid ones.
 #[derive(Clone, Debug)]
 pub struct AccessToken(pub Token<Access>);
 
-/// The user's row, loaded for the request's token: upstream's `request.user`. Without a good token,
-/// or if the user is gone or inactive, the handler isn't run.
+/// The user of the request's token, loaded from the user store: upstream's `request.user`. Without
+/// a valid token, or if the user is inactive or doesn't exist, the handler isn't called.
 ///
-/// `Option` of it takes all of that for nobody, an unreachable database too; use [`OptionalUser`]
-/// to refuse it.
+/// An `Option` of it treats all of that as no user, even an unreachable database; use
+/// [`OptionalUser`] to refuse such requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurrentUser(pub User);
 
-/// The access token of the request; `None` only if no credentials were sent, or in a cookie that
-/// has expired. A bad one is refused.
+/// The access token of the request; `None` only if no credentials were sent, or a cookie with an
+/// expired token. An invalid one is refused.
 #[derive(Clone, Debug)]
 pub struct OptionalToken(pub Option<Token<Access>>);
 
-/// The user's row; `None` only if no credentials were sent, or in a cookie that has expired. A bad token is refused, and one whose
-/// user is gone or inactive.
+/// The user of the request's token; `None` only if no credentials were sent, or a cookie with an
+/// expired token. An invalid token is refused, and so is one whose user is inactive or doesn't
+/// exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionalUser(pub Option<User>);
 
@@ -54,7 +55,7 @@ impl Deref for CurrentUser {
     }
 }
 
-/// What an extractor answers with.
+/// The future of an extractor.
 type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>>>>;
 
 impl FromRequest for AccessToken {
@@ -108,14 +109,16 @@ fn extract<T: 'static>(
     })
 }
 
-/// As `app_data(auth)` or as `app_data(web::Data::new(auth))`, the nearest scope's.
+/// Returns the `Auth` set with `app_data(auth)` or `app_data(web::Data::new(auth))`, in the nearest
+/// scope.
 pub(crate) fn auth_of(request: &HttpRequest) -> Option<Auth> {
     let plain = || request.app_data::<Auth>();
     let shared = || request.app_data::<web::Data<Auth>>().map(|auth| auth.get_ref());
     plain().or_else(shared).cloned()
 }
 
-/// As [`RequireAuth`](crate::RequireAuth) or another extractor left it, or else verified now.
+/// Returns the token that [`RequireAuth`](crate::RequireAuth) or another extractor has verified, or
+/// else verifies it now.
 pub(crate) async fn token_of(request: &HttpRequest, auth: &Auth) -> Result<Token<Access>, Error> {
     let known = request.extensions().get::<Token<Access>>().cloned();
     if let Some(token) = known {

@@ -1,4 +1,4 @@
-//! A middleware that lets requests through only with a good token.
+//! A middleware that lets only requests with a valid token through.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -16,11 +16,11 @@ use simplejwt::{Auth, Error};
 use crate::convert;
 use crate::extract::token_of;
 
-/// Refuses requests without a good token, with upstream's answer; the handlers behind it find the
-/// token of the others with [`AccessToken`](crate::AccessToken), verified once.
+/// Refuses requests without a valid token, with upstream's answer. The handlers behind it get the
+/// token with [`AccessToken`](crate::AccessToken), without verifying it again.
 ///
-/// The token alone decides: no user's row is loaded. The refusal is an answer and no error, so that
-/// middleware further out (CORS, logs) sees it as any other answer.
+/// Only the token is checked: no user's row is loaded. A refusal is an answer rather than an error,
+/// so outer middleware (CORS, logs) sees it like any other answer.
 ///
 /// ```
 /// use actix_web::{App, web};
@@ -50,21 +50,20 @@ pub struct RequireAuth {
 }
 
 impl RequireAuth {
-    /// Demands a token.
+    /// Creates a middleware that requires a token.
     pub fn new(auth: Auth) -> Self {
         Self { auth, optional: false, permissions: Vec::new() }
     }
 
-    /// Lets requests through that send no credentials. A bad token is refused all the same.
+    /// Lets requests without credentials through. An invalid token is still refused.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
 
-    /// Lets through only what this permission allows, and those before it: a refusal is 401
-    /// without credentials, 403 with them. The permission decides, too, whether credentials are
-    /// needed.
+    /// Requires a permission, in addition to those set before: a refusal is 401 without
+    /// credentials, 403 with them. The permissions also decide whether credentials are needed.
     #[must_use]
     pub fn permission(mut self, permission: impl Permission) -> Self {
         self.permissions.push(Arc::new(permission));
@@ -97,7 +96,7 @@ where
     }
 }
 
-/// The service that [`RequireAuth`] makes.
+/// The service that [`RequireAuth`] creates.
 #[derive(Debug)]
 pub struct RequireAuthService<S> {
     inner: Rc<S>,

@@ -1,4 +1,4 @@
-//! How a request is refused.
+//! The answer to a request that an extractor refuses.
 
 use std::fmt;
 
@@ -10,10 +10,11 @@ use simplejwt::{Auth, Error, Settings};
 
 use crate::convert;
 
-/// The refusal of an extractor: upstream's status, body and `WWW-Authenticate`.
+/// The answer to a request that an extractor refuses: upstream's status, body and
+/// `WWW-Authenticate`.
 #[derive(Debug)]
 pub struct Rejection {
-    /// Why.
+    /// The reason.
     pub error: Error,
     response: Box<http::Response<Vec<u8>>>,
 }
@@ -23,7 +24,7 @@ impl Rejection {
         Self { response: Box::new(refuse(&error, auth)), error }
     }
 
-    /// Nobody told the extractor what to ask.
+    /// There is no `Auth` in the application's data.
     pub(crate) fn not_configured() -> Self {
         let error = Error::Hook(
             "no `Auth` in the application's data: add `.app_data(auth)`, or `configure`".into(),

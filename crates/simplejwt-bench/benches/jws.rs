@@ -1,6 +1,7 @@
-//! Encode and decode per algorithm beside the `jsonwebtoken` crate, printed as ratios.
+//! Encoding and decoding for each algorithm, compared with the `jsonwebtoken` crate and printed as
+//! ratios.
 //!
-//! Run with `cargo xtask bench`. Both sides run in turn, in one process, on the same key and the
+//! Run with `cargo xtask bench`. Both sides run in turn, in one process, with the same key and the
 //! same claims; each figure is the median of many short rounds.
 
 #![allow(missing_docs, reason = "a benchmark")]
@@ -17,7 +18,7 @@ const SECRET: &[u8] = b"django-insecure-0123456789abcdefghijklmnopqrstuvwxyz-012
 const ROUNDS: usize = 61;
 const ROUND: Duration = Duration::from_millis(8);
 
-/// What an application that uses `jsonwebtoken` would write.
+/// The claims as an application that uses `jsonwebtoken` would write them.
 #[derive(Debug, Serialize, Deserialize)]
 struct AccessClaims {
     token_type: String,
@@ -32,7 +33,7 @@ fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// Nanoseconds a call of each, as the medians of rounds that take turns.
+/// Returns the nanoseconds per call of each side, as medians of rounds that take turns.
 fn in_turn(sides: &mut [&mut dyn FnMut()]) -> Vec<f64> {
     let calls: Vec<u32> = sides
         .iter_mut()
@@ -65,7 +66,7 @@ fn in_turn(sides: &mut [&mut dyn FnMut()]) -> Vec<f64> {
         .collect()
 }
 
-/// A key pair as both sides take it.
+/// A key pair in the forms that both sides accept.
 struct Keys {
     algorithm: Algorithm,
     private: &'static str,
@@ -136,8 +137,7 @@ fn all_keys() -> Vec<Keys> {
     ]
 }
 
-/// HMAC, base64url and JSON parsing of this token, and nothing else: no token can be verified
-/// for less.
+/// Only HMAC, base64url and JSON parsing of this token: the minimum cost of verifying a token.
 fn floor(token: &str) -> impl FnMut() + '_ {
     #[derive(Deserialize)]
     #[expect(dead_code, reason = "only parsed")]

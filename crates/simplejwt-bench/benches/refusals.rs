@@ -1,8 +1,8 @@
-//! How long a refused login computes, by what is stored for the name: before anything is known of
+//! The processor time of a refused login, by the stored hash of the user: without any knowledge of
 //! the table, and with a sample of it.
 //!
-//! Run with `cargo xtask bench`, or `cargo bench -p simplejwt-bench --bench refusals`. The
-//! kinds take turns; each figure is the median of several rounds on one thread.
+//! Run with `cargo xtask bench`, or `cargo bench -p simplejwt-bench --bench refusals`. The kinds
+//! take turns; each figure is the median of several rounds on one thread.
 
 #![allow(missing_docs, reason = "a benchmark")]
 
@@ -19,12 +19,12 @@ fn timed(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// A hash that no password is known for, of this hasher and cost.
+/// Returns a hash by this hasher with this cost, for which no password is known.
 fn stored(hasher: Hasher, parameters: Parameters) -> Result<String, Box<dyn std::error::Error>> {
     Ok(Hashers::new([hasher])?.with_parameters(parameters)?.encode("the right one")?)
 }
 
-/// The median time of a wrong password for each.
+/// Returns the median time of a wrong password for each hash.
 fn refusals(hashers: &Hashers, hashes: &[(String, Option<String>)]) -> Vec<Duration> {
     let mut times = vec![Vec::new(); hashes.len()];
     for _ in 0..ROUNDS {
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let hash = stored(hasher, parameters)?;
         hashes.push((Hashers::new(accepted)?.kind_of(&hash).to_string(), Some(hash)));
     }
-    // Every refusal is of the hash alone, as long as it may take no more than that.
+    // With the minimum limit, a refusal depends on the hash alone.
     let mut alone = Vec::new();
     for (_, hash) in &hashes {
         let kind = [("".to_owned(), hash.clone())];

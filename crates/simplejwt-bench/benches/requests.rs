@@ -1,5 +1,5 @@
-//! What a request of the greatest length costs without an account: processor time, and bytes held
-//! beside the body, at the endpoint where each form costs most.
+//! The cost of the largest possible request without an account: processor time, and memory held
+//! besides the body, at the endpoint where each form costs most.
 //!
 //! Run with `cargo xtask bench`, or `cargo bench -p simplejwt-bench --bench requests`.
 
@@ -30,7 +30,7 @@ fn timed(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// The median time, and the most bytes held, of what is made anew for each round.
+/// Returns the median time and the peak memory of the work, on input made anew for each round.
 fn measured<T>(mut make: impl FnMut() -> T, mut work: impl FnMut(T)) -> (Duration, usize) {
     let (mut times, mut held) = (Vec::with_capacity(ROUNDS), 0);
     for _ in 0..ROUNDS {

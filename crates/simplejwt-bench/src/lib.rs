@@ -1,2 +1,3 @@
-//! The benchmarks of `cargo xtask bench`, all in one place: those of the library in `benches/`, those of the
-//! running server beside Django in `server/`, in Python, with `xtask/src/bench` to make the load.
+//! The benchmarks of `cargo xtask bench`, all in one place: those of the library are in `benches/`,
+//! those of the running server beside Django in `server/`, in Python; `xtask/src/bench` generates
+//! the load.

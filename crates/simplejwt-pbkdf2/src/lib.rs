@@ -6,8 +6,8 @@ use sha2::Sha256;
 
 /// PBKDF2 with HMAC-SHA256: Django's `pbkdf2_sha256`.
 ///
-/// Fills `output` with the derived key, of any length in bytes; Django's has 32. No iterations count
-/// as one.
+/// Fills `output` with the derived key, of any length in bytes; Django's has 32. Zero iterations
+/// count as one.
 ///
 /// ```
 /// let mut key = [0; 32];

@@ -1,4 +1,4 @@
-//! The configuration made into something that answers requests.
+//! Builds the running application from the configuration.
 
 mod forward;
 mod jwks;
@@ -6,7 +6,7 @@ mod proxy;
 
 use std::sync::Arc;
 
-use simplejwt::settings::Revocation;
+use simplejwt::settings::RevocationMode;
 use simplejwt::sql::manage::ManageUsers;
 use simplejwt::users::password::HashingPool;
 use simplejwt::web::axum::{PlainPathsLayer, RouterOptions, not_found, router_with};
@@ -25,7 +25,7 @@ use crate::purge::Purge;
 use crate::serve::Site;
 use crate::supervisor::{self, Need, Supervisor};
 
-/// What is served.
+/// The application that answers requests.
 pub(crate) struct App {
     pub(crate) site: Site,
     auth: Auth,
@@ -35,15 +35,14 @@ pub(crate) struct App {
     probed: Probed,
     probe: Probe,
     tasks: Supervisor,
-    /// What isn't as it should be in the database, and keeps no request from being answered or will
-    /// pass.
+    /// Warnings about the database: they keep no request from being answered, or are temporary.
     database_warnings: Vec<String>,
 }
 
-/// Everything that can be found wrong is found here, before anything listens.
+/// Builds the application. It finds every error that it can, before anything listens.
 ///
 /// # Errors
-/// What is wrong with configuration, keys or database, and what to do about it.
+/// The errors in configuration, keys or database, each with what to do about it.
 pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let tokens = tokens(config)?;
     let database = Database::open(config).await?;
@@ -89,15 +88,16 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
 }
 
 impl App {
-    /// What signs and verifies.
+    /// Returns the tokens, which sign and verify.
     pub(crate) fn tokens(&self) -> &Tokens {
         self.auth.tokens()
     }
 
-    /// What is allowed but may surprise: in the settings and of the stored password hashes.
+    /// Returns warnings about the settings and the stored password hashes: things that are allowed
+    /// but may surprise.
     ///
     /// # Errors
-    /// The database's.
+    /// Errors of the database.
     pub(crate) async fn warnings(&self, config: &Config) -> Result<Vec<String>, Failure> {
         let mut warnings = config.settings.warnings();
         warnings.extend(self.hash_warnings(config).await?);
@@ -107,19 +107,19 @@ impl App {
     async fn hash_warnings(&self, config: &Config) -> Result<Vec<String>, Failure> {
         let survey = self.users.survey_passwords().await;
         let survey = survey.map_err(|error| database::failed(&error))?;
-        // Without it, what computations take on common hardware goes.
+        // Without the calibration, durations of common hardware are used.
         if let Err(error) = self.passwords.calibrate(survey.clone()).await {
             let error = chain(&error);
             tracing::warn!(
                 event = "hash_cost_unknown",
                 error,
-                "what a password hash takes can't be measured"
+                "the cost of a password hash can't be measured"
             );
         }
         Ok(hashes::warnings(&config.password, self.passwords.hashers(), &survey))
     }
 
-    /// What goes on beside the requests, for as long as the process lives.
+    /// Starts the tasks that run beside the requests for as long as the process lives.
     pub(crate) async fn start(&self, config: &Config) {
         for warning in config.settings.warnings().iter().chain(&self.database_warnings) {
             tracing::warn!(event = "warning", "{warning}");
@@ -128,7 +128,7 @@ impl App {
         if config.settings.jwk_url.is_some() {
             jwks::keep_fresh(&self.auth, &self.tasks).await;
         }
-        // The first refused login, too, takes as much work as the costliest hash in the table.
+        // Even the first refused login takes as much work as the costliest hash in the table.
         match self.hash_warnings(config).await {
             Ok(warnings) => {
                 for warning in warnings {
@@ -143,8 +143,8 @@ impl App {
                 );
             }
         }
-        if config.settings.sessions.revocation == Revocation::Feed {
-            // A process that has just started knows what was revoked before it answers.
+        if config.settings.sessions.revocation == RevocationMode::Feed {
+            // A process that has just started knows the revocations before it answers.
             match supervisor::caught(self.auth.poll_revocations()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
@@ -164,13 +164,13 @@ impl App {
                 let auth = auth.clone();
                 async move {
                     auth.follow_revocations(tokio::time::sleep).await;
-                    Err("the feed of revocations came to an end".into())
+                    Err("the feed of revocations ended".into())
                 }
             });
         }
         if let (Some(store), Some(interval)) = (&self.store, config.database.purge_interval) {
             let (store, config) = (Arc::clone(store), config.clone());
-            // The same when it is started again: the lease is still its own.
+            // The holder stays the same after a restart of the task, so the lease is still its own.
             let holder = format!("{}-{}", std::process::id(), SystemClock.now().as_micros());
             self.tasks.start("purge", Need::Helpful, move || {
                 let batch = config.database.purge_batch;
@@ -180,16 +180,17 @@ impl App {
         }
     }
 
-    /// Does what a login does in the database, once.
+    /// Probes the database once, with the reads and writes of a login.
     ///
     /// # Errors
-    /// The database's.
+    /// Errors of the database.
     pub(crate) async fn probe(&self) -> Result<(), Failure> {
         self.probed.once().await.map_err(|error| database::failed(&error))
     }
 }
 
-/// Fetches the keys behind `JWK_URL` once, and says what came: nothing without that setting.
+/// Fetches the keys behind `JWK_URL` once and returns a report of them, which is empty without that
+/// setting.
 ///
 /// # Errors
 /// There is no key to verify with.
@@ -218,15 +219,15 @@ fn options(config: &Config) -> RouterOptions {
     }
 }
 
-/// The tokens, with the configured keys.
+/// Returns the tokens, with the configured keys.
 pub(crate) fn tokens(config: &Config) -> Result<Tokens, Failure> {
     let keys = key_set(config)?;
     Tokens::with(config.settings.clone(), keys, Arc::new(SystemClock))
         .map_err(|error| Failure::config(error.to_string()))
 }
 
-/// The same for a command that looks at one token: keys behind `JWK_URL` are fetched, since without
-/// them nothing can be said of it.
+/// Returns the tokens for a command that inspects one token: keys behind `JWK_URL` are fetched
+/// first, because without them no token can be verified.
 pub(crate) async fn tokens_with_keys(config: &Config) -> Result<Tokens, Failure> {
     let tokens = tokens(config)?;
     if let Some(remote) = tokens.keys().remote() {
@@ -235,7 +236,7 @@ pub(crate) async fn tokens_with_keys(config: &Config) -> Result<Tokens, Failure>
     Ok(tokens)
 }
 
-/// The configured keys.
+/// Returns the configured keys.
 pub(crate) fn key_set(config: &Config) -> Result<KeySet, Failure> {
     let settings = &config.settings;
     let keys = match &settings.jwk_url {

@@ -1,4 +1,4 @@
-//! What a database says of the Django beside this server, looked at before anything is served.
+//! Checks the database against the Django that runs beside this server, before anything is served.
 
 use simplejwt::store::OutstandingToken;
 use simplejwt::store::retention::Retention;
@@ -7,20 +7,22 @@ use crate::config::Loaded;
 use crate::database::{Database, failed};
 use crate::failure::Failure;
 
-/// Registered tokens that are looked at; the newest.
+/// The number of registered tokens that are examined, the newest first.
 const SAMPLE: u32 = 200;
-/// Zones are a multiple of this from UTC, and no farther than [`FARTHEST`]; in seconds.
+/// The step between time zones, in seconds. Each is a multiple of it from UTC, and at most
+/// [`FARTHEST`].
 const STEP: i64 = 15 * 60;
 const FARTHEST: i64 = 14 * 60 * 60;
-/// How far `created_at` may be from `iat` for both to be the same moment, in seconds.
+/// The maximum distance between `created_at` and `iat` of the same token, in seconds.
 const SAME: i64 = 60;
 
-/// Whether what was configured fits to what Django keeps in the database; what whoever runs the
-/// server should know.
+/// Compares the configuration with what Django keeps in the database, and returns warnings for the
+/// operator.
 ///
 /// # Errors
-/// A blacklist that would be ignored without anybody having said so; the database's.
-pub(crate) async fn look(loaded: &Loaded) -> Result<Vec<String>, Failure> {
+/// The database has a blacklist that the configuration would ignore without saying so; errors of
+/// the database.
+pub(crate) async fn check(loaded: &Loaded) -> Result<Vec<String>, Failure> {
     let config = &loaded.config;
     let database = Database::open(config).await?;
     if config.settings.token_blacklist {
@@ -35,27 +37,27 @@ pub(crate) async fn look(loaded: &Loaded) -> Result<Vec<String>, Failure> {
     if !loaded.given.contains_key("simple_jwt.token_blacklist") {
         return Err(Failure::config(
             "the database has the tables of Django's token_blacklist, but the setting \
-             token_blacklist says nothing of them, so that tokens which Django blacklisted would \
-             be good here: write token_blacklist = true in [simple_jwt] or set \
-             SIMPLEJWT_TOKEN_BLACKLIST=true, and run `simplejwt migrate`; or write false, if that \
-             is meant",
+             token_blacklist isn't set, so tokens that Django has blacklisted would be accepted \
+             here: write token_blacklist = true in [simple_jwt] or set \
+             SIMPLEJWT_TOKEN_BLACKLIST=true, and run `simplejwt migrate`; or write false, if you \
+             mean it",
         ));
     }
     Ok(vec![
         "token_blacklist is false although the database has the tables of Django's \
-         token_blacklist: tokens that Django blacklisted are good here"
+         token_blacklist: tokens that Django has blacklisted are accepted here"
             .to_owned(),
     ])
 }
 
-/// By how many seconds the columns of the newest shifted token are off, as Django shifts them
-/// without `USE_TZ`.
+/// Returns the number of seconds by which the columns of the newest shifted token are off. Without
+/// `USE_TZ`, Django shifts them by the offset of its time zone.
 fn shift(newest: &[OutstandingToken], retention: &Retention) -> Option<i64> {
     newest.iter().find_map(|token| {
         let times = retention.times_of(&token.token)?;
         let shift = token.expires_at.as_secs().checked_sub(times.exp?)?;
         let is_zone = shift != 0 && shift % STEP == 0 && shift.abs() <= FARTHEST;
-        // Django shifts both columns. Where only one is off, an application has set `exp` anew.
+        // Django shifts both columns. If only one is off, an application has changed `exp`.
         let is_alone = times.iat.is_some_and(|iat| {
             token.created_at.as_secs().checked_sub(iat).is_some_and(|apart| apart.abs() <= SAME)
         });
@@ -67,15 +69,15 @@ fn shifted(shift: i64) -> String {
     let (sign, minutes) = (if shift > 0 { '-' } else { '+' }, shift.abs() / 60);
     let zone = format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60);
     let consequence = if shift > 0 {
-        "Django's own flushexpiredtokens deletes what is registered here that much too early, and \
-         with it the blacklisting"
+        "Django's own flushexpiredtokens deletes tokens registered here that much too early, and \
+         their blacklisting with them"
     } else {
-        "other programs that read those columns take tokens for expired too early"
+        "other programs that read those columns consider tokens expired too early"
     };
     format!(
-        "Django runs with USE_TZ = False in the zone {zone}: its registered tokens have times in \
-         the database that are off by that much. The purge here goes by the tokens themselves; \
-         {consequence}. Set USE_TZ = True in Django's settings"
+        "Django runs with USE_TZ = False in the time zone {zone}: in the database, the times of \
+         its registered tokens are off by that much. The purge here uses the times in the tokens \
+         themselves; {consequence}. Set USE_TZ = True in Django's settings"
     )
 }
 
@@ -87,7 +89,7 @@ mod tests {
 
     const HOUR: i64 = 3600;
 
-    /// A registered token whose columns are off by so many seconds.
+    /// A registered token whose columns are off by these numbers of seconds.
     fn registered(created_off: i64, expires_off: i64) -> OutstandingToken {
         let settings = Settings {
             signing_key: Some("a secret of at least thirty-two bytes".into()),
@@ -116,10 +118,10 @@ mod tests {
             // Nepal.
             (-20_700, -20_700, Some(-20_700)),
             (-14 * HOUR, -14 * HOUR, Some(-14 * HOUR)),
-            // No zone is there.
+            // No time zone has this offset.
             (-15 * HOUR, -15 * HOUR, None),
             (-100, -100, None),
-            // An application gave the token another `exp`.
+            // An application gave the token a different `exp`.
             (0, HOUR, None),
             (2, -HOUR, None),
         ] {

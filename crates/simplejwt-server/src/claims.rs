@@ -12,7 +12,7 @@ use crate::config::{self, ClaimSource, OnRefresh};
 use crate::database::failed;
 use crate::failure::Failure;
 
-/// Adds the configured claims at login and, if they are to be computed anew, at refresh.
+/// Adds the configured claims at login, and also at refresh if they are to be recomputed.
 pub(crate) struct ConfiguredClaims {
     claims: config::Claims,
     users: Arc<dyn ManageUsers>,
@@ -25,10 +25,11 @@ impl fmt::Debug for ConfiguredClaims {
 }
 
 impl ConfiguredClaims {
-    /// With the tables that are needed looked for, so that no login finds one missing.
+    /// Creates the hooks, after checking that the tables they need exist, so that no login finds
+    /// one missing.
     ///
     /// # Errors
-    /// Says which table isn't there.
+    /// The name of the table that is missing.
     pub(crate) async fn new(
         claims: &config::Claims,
         users: Arc<dyn ManageUsers>,

@@ -18,18 +18,18 @@ Exit codes:
 
 const EXAMPLES: &str = "\
 Examples:
-  simplejwt quickstart                        everything from nothing, on 127.0.0.1:8000
-  simplejwt serve --config simplejwt.toml     serve as a file says
+  simplejwt quickstart                        set up everything and serve on 127.0.0.1:8000
+  simplejwt serve --config simplejwt.toml     serve with this configuration
   DATABASE_URL=sqlite:////srv/db.sqlite3 SECRET_KEY=… simplejwt serve
                                               serve on Django's database, without a file";
 
-/// Access and refresh tokens for Django's users, as djangorestframework-simplejwt has them.
+/// A server for access and refresh tokens, compatible with djangorestframework-simplejwt.
 #[derive(Debug, Parser)]
 #[command(name = "simplejwt", version, after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 #[command(arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// The configuration file (see `simplejwt config example`). Where none is named and the
-    /// environment names no database, ./simplejwt.toml or ./simplejwt-data/simplejwt.toml is read.
+    /// The configuration file (see `simplejwt config example`). Without it, and if the environment
+    /// names no database, ./simplejwt.toml or ./simplejwt-data/simplejwt.toml is read.
     #[arg(long, short, global = true, value_name = "FILE", env = config::CONFIG_FILE)]
     pub(crate) config: Option<PathBuf>,
 
@@ -39,26 +39,27 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make a directory with configuration, key, database and a first user, and serve.
+    /// Create a directory with a configuration, a key, a database and a first user, and serve.
     Quickstart(Quickstart),
     /// Serve the token endpoints.
     #[command(after_help = "Examples:
   simplejwt serve --config /etc/simplejwt.toml
   SIMPLEJWT_BIND=0.0.0.0:8000 simplejwt serve --config /etc/simplejwt.toml
 
-SIGTERM sends proxies elsewhere for drain_delay (/readyz is 503, answers close their
-connections), then stops accepting, finishes the requests in flight, and exits with 0. SIGINT
-doesn't wait for drain_delay. SIGHUP reads the certificate and the configuration again.")]
+On SIGTERM the server sends proxies elsewhere for drain_delay (/readyz answers 503, and each
+answer closes its connection), then stops accepting connections, finishes the requests in
+flight, and exits with 0. SIGINT skips drain_delay. SIGHUP reads the certificate and the
+configuration again.")]
     Serve,
-    /// Ask the server that runs by this configuration whether it is ready.
+    /// Check whether the server with this configuration is ready.
     #[command(after_help = "Examples:
   simplejwt health --config /etc/simplejwt.toml
   SIMPLEJWT_BIND=0.0.0.0:8000 simplejwt health
 
-Asks /readyz at the address of `bind` on this machine. Exits with 0 and prints what it says, or with 1
-and what is in the way.")]
+Asks /readyz at the address in `bind` on this machine. Prints the answer and exits with 0, or
+prints what is wrong and exits with 1.")]
     Health,
-    /// Make the tables that are missing. Django's own are used as they are.
+    /// Create the tables that are missing. Django's own tables are used as they are.
     #[command(after_help = "Examples:
   simplejwt migrate --config simplejwt.toml
   simplejwt migrate --check && echo nothing to do
@@ -67,8 +68,8 @@ and what is in the way.")]
         /// Change nothing; exit with 1 if a table is missing.
         #[arg(long, conflicts_with = "for_django")]
         check: bool,
-        /// Also tell Django of the tables that were made here, so that its own `manage.py migrate`
-        /// goes on from there. May be repeated.
+        /// Also record the tables created here as migrated, for Django, so that its own
+        /// `manage.py migrate` continues from there. Can be repeated.
         #[arg(long)]
         for_django: bool,
     },
@@ -78,16 +79,16 @@ and what is in the way.")]
     /// List and end sessions.
     #[command(subcommand, arg_required_else_help = true)]
     Session(Session),
-    /// Look at tokens, blacklist them, delete expired ones.
+    /// Inspect and blacklist tokens, and delete expired ones.
     #[command(subcommand, arg_required_else_help = true)]
     Token(Token),
-    /// Make keys, and show the public half.
+    /// Generate keys, and print public keys.
     #[command(subcommand, arg_required_else_help = true)]
     Key(Key),
-    /// Check and show the configuration.
+    /// Check and print the configuration.
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
-    /// Print what completes this program's commands in a shell.
+    /// Print a completion script for a shell.
     #[command(after_help = "Examples:
   simplejwt completions bash > /usr/share/bash-completion/completions/simplejwt
   simplejwt completions zsh > /usr/local/share/zsh/site-functions/_simplejwt
@@ -101,7 +102,7 @@ and what is in the way.")]
     #[command(after_help = "Example:
   simplejwt man /usr/local/share/man/man1 && man simplejwt-user-add")]
     Man {
-        /// The directory, made if it isn't there.
+        /// The directory; it is created if it doesn't exist.
         #[arg(value_name = "DIR")]
         dir: PathBuf,
     },
@@ -112,42 +113,42 @@ and what is in the way.")]
   simplejwt quickstart
   simplejwt quickstart --dir /srv/tokens --bind 127.0.0.1:8080
 
-Run again, it takes up what is there: nothing is overwritten. Of the environment, only the
-variables of [server] and [log] count; the directory has its own keys and database.")]
+Running it again uses what is there: nothing is overwritten. Of the environment variables, only
+those of [server] and [log] have an effect; the directory has its own keys and database.")]
 pub(crate) struct Quickstart {
-    /// The directory, made if it isn't there.
+    /// The directory; it is created if it doesn't exist.
     #[arg(long, value_name = "DIR", default_value = "simplejwt-data")]
     pub(crate) dir: PathBuf,
-    /// The address to listen on, in place of the configured one.
+    /// The address to listen on, instead of the configured one.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) bind: Option<String>,
-    /// Make everything, and don't serve.
+    /// Create everything, but don't serve.
     #[arg(long)]
     pub(crate) no_serve: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum User {
-    /// Add a user. Without an option, the password is asked for twice on the terminal.
+    /// Add a user. Without an option, the command asks for the password on the terminal.
     #[command(after_help = "Examples:
   simplejwt user add alice
   simplejwt user add alice --generate-password
   printf %s \"$PASSWORD\" | simplejwt user add alice --password-stdin
 
-A password is never an argument: other users of the machine could read it. It has to pass Django's
-four default validators: eight characters or more, not digits alone, not one that many people have,
-and not much like the user's name or address.")]
+A password is never an argument, because other users of the machine could read it. It must pass
+Django's four default validators: at least eight characters, not only digits, not a common
+password, and not too similar to the user's name or e-mail address.")]
     Add {
-        /// The name to log in with.
+        /// The name that the user logs in with.
         #[arg(value_name = "NAME")]
         name: String,
         /// The e-mail address.
         #[arg(long, default_value = "")]
         email: String,
-        /// May use Django's admin.
+        /// Let the user use Django's admin.
         #[arg(long)]
         staff: bool,
-        /// Has every permission.
+        /// Give the user every permission.
         #[arg(long)]
         superuser: bool,
         #[command(flatten)]
@@ -158,21 +159,21 @@ and not much like the user's name or address.")]
   simplejwt user set-password alice
   printf %s \"$PASSWORD\" | simplejwt user set-password alice --password-stdin")]
     SetPassword {
-        /// The name to log in with.
+        /// The name that the user logs in with.
         #[arg(value_name = "NAME")]
         name: String,
         #[command(flatten)]
         password: PasswordFrom,
     },
-    /// Delete a user, after ending the user's sessions. Registered tokens stay, without their user, as
-    /// in Django. Rows of other tables that refer to the user are named, and keep it.
+    /// Delete a user, after ending the user's sessions. Registered tokens stay, without a user, as in
+    /// Django. If rows of other tables refer to the user, they are named and nothing is deleted.
     #[command(after_help = "Examples:
   simplejwt user delete alice --yes
   simplejwt user disable alice      # keeps the row, and everything that refers to it
 
-Without --yes it is asked for on the terminal.")]
+Without --yes, the command asks for confirmation on the terminal.")]
     Delete {
-        /// The name to log in with.
+        /// The name that the user logs in with.
         #[arg(value_name = "NAME")]
         name: String,
         /// Don't ask.
@@ -182,14 +183,14 @@ Without --yes it is asked for on the terminal.")]
     /// Let a user log in again.
     #[command(after_help = "Example:\n  simplejwt user enable alice")]
     Enable {
-        /// The name to log in with.
+        /// The name that the user logs in with.
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Keep a user from logging in and refreshing.
+    /// Stop a user from logging in and refreshing.
     #[command(after_help = "Example:\n  simplejwt user disable alice")]
     Disable {
-        /// The name to log in with.
+        /// The name that the user logs in with.
         #[arg(value_name = "NAME")]
         name: String,
     },
@@ -198,26 +199,26 @@ Without --yes it is asked for on the terminal.")]
     List,
 }
 
-/// Where a password comes from.
+/// The source of a password.
 #[derive(Debug, Args)]
 pub(crate) struct PasswordFrom {
-    /// Read the password from standard input, to its end; one line break at the end is left out.
+    /// Read the password from standard input, without one line break at the end.
     #[arg(long, conflicts_with = "generate_password")]
     pub(crate) password_stdin: bool,
-    /// Make a random password and print it.
+    /// Generate a random password and print it.
     #[arg(long)]
     pub(crate) generate_password: bool,
-    /// Take any password, be it short, common, digits alone or much like the name.
+    /// Accept any password: short, common, only digits, or similar to the name.
     #[arg(long)]
     pub(crate) no_validate: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Session {
-    /// List a user's sessions, the one refreshed last first.
+    /// List a user's sessions, the most recently refreshed first.
     #[command(after_help = "Example:\n  simplejwt session list alice")]
     List {
-        /// The name to log in with; of a user who was deleted, the id.
+        /// The name to log in with, or the id of a user who was deleted.
         #[arg(value_name = "NAME")]
         name: String,
     },
@@ -231,7 +232,7 @@ pub(crate) enum Session {
     /// End all sessions of a user.
     #[command(after_help = "Example:\n  simplejwt session end-all alice")]
     EndAll {
-        /// The name to log in with; of a user who was deleted, the id.
+        /// The name to log in with, or the id of a user who was deleted.
         #[arg(value_name = "NAME")]
         name: String,
     },
@@ -239,7 +240,7 @@ pub(crate) enum Session {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
-    /// Show a token's claims and whether it is good. Exits with 1 if it isn't.
+    /// Print a token's claims and whether it is valid. Exits with 1 if it isn't.
     #[command(after_help = "Example:
   simplejwt token inspect < token.txt")]
     Inspect(TokenFrom),
@@ -251,33 +252,33 @@ pub(crate) enum Token {
     #[command(after_help = "Example:
   simplejwt token flush-expired --config simplejwt.toml")]
     FlushExpired {
-        /// How many to delete in one transaction.
+        /// The number of tokens deleted in one transaction.
         #[arg(long, value_name = "COUNT", default_value_t = 1000)]
         #[arg(value_parser = clap::value_parser!(u32).range(1..))]
         batch: u32,
     },
 }
 
-/// Where a token comes from.
+/// The source of a token.
 #[derive(Debug, Args)]
 pub(crate) struct TokenFrom {
-    /// `-`, the default: the token is read from standard input. It is no argument, because other
-    /// users of the machine could read it.
+    /// `-`, the default, reads the token from standard input. A token can't be an argument, because
+    /// other users of the machine could read it.
     #[arg(value_name = "-", default_value = "-", hide_default_value = true)]
     pub(crate) from: String,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
-    /// Make a signing key: random text for HS*, a private key as PEM for the others.
+    /// Generate a signing key: random text for HS*, a private key in PEM for the others.
     #[command(after_help = "Examples:
   simplejwt key generate --out signing.key
   simplejwt key generate --algorithm ES256 --out signing.pem")]
     Generate {
-        /// The algorithm that the key is for.
+        /// The algorithm of the key.
         #[arg(long, value_name = "ALGORITHM", default_value = "HS256")]
         algorithm: simplejwt::Algorithm,
-        /// The file to make, readable for you only. One that is there stays as it is.
+        /// The file to create, readable only for you. An existing file is not changed.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
@@ -287,7 +288,7 @@ pub(crate) enum Key {
   SIMPLEJWT_ALGORITHM=ES256 SIMPLEJWT_SIGNING_KEY_FILE=signing.pem \\
       simplejwt key public --format pem > verifying.pem")]
     Public {
-        /// How.
+        /// The output format.
         #[arg(long, value_enum, default_value_t = PublicFormat::Jwks)]
         format: PublicFormat,
     },
@@ -303,20 +304,20 @@ pub(crate) enum PublicFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Check everything: values, keys, and whether the database can be used.
+    /// Check everything: values, keys and the database.
     #[command(after_help = "Example:\n  simplejwt config check --config simplejwt.toml")]
     Check,
-    /// Print what is in effect and where each value came from, without secrets.
+    /// Print the values in effect and the source of each, without secrets.
     #[command(after_help = "Example:\n  SIMPLEJWT_DEMO=on simplejwt config print")]
     Print,
     /// Print a configuration file with every setting, its default and its documentation.
     #[command(after_help = "Example:\n  simplejwt config example > simplejwt.toml")]
     Example,
-    /// Print a JSON Schema of the configuration file, by which editors complete and check it.
+    /// Print a JSON Schema of the configuration file, for completion and checks in editors.
     #[command(after_help = "Example:
   simplejwt config schema > simplejwt.schema.json
 
-Named in the first line of simplejwt.toml, taplo and editors go by it:
+Taplo and editors use the schema if the first line of simplejwt.toml names it:
   #:schema ./simplejwt.schema.json")]
     Schema,
 }

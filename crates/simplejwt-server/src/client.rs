@@ -1,4 +1,5 @@
-//! Whose request it is: the connection's other end, or what trusted proxies say.
+//! The client of a request: the other end of the connection, or the address that trusted proxies
+//! report.
 
 mod forwarded;
 
@@ -8,16 +9,16 @@ use http::HeaderMap;
 
 use crate::config::ProxyHeader;
 
-/// How many proxies are believed, and what.
+/// The number of trusted proxies, and the header they use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proxies {
     pub(crate) count: usize,
     pub(crate) header: ProxyHeader,
 }
 
-/// The client's address. With proxies in front, each of which adds its client to the end of their
-/// header, it is that many from the end: what comes before, the client may have made up. `None`:
-/// over a Unix socket, with nothing that says it.
+/// Returns the client's address. Each proxy appends its client to the header, so with `count`
+/// proxies it is the entry at that position from the end; the client may have made up whatever
+/// comes before. Returns `None` over a Unix socket if no header names the client.
 pub(crate) fn address(
     headers: &HeaderMap,
     peer: Option<IpAddr>,
@@ -33,8 +34,8 @@ pub(crate) fn address(
     told.and_then(|text| parse(&text)).or(peer)
 }
 
-/// The entry that is `count` from the end, or the first if there are fewer. Bytes that aren't text
-/// spoil the entry that they are in, and no other.
+/// Returns the entry at `count` from the end, or the first if there are fewer. Bytes that aren't
+/// text spoil only the entry that contains them.
 fn x_forwarded_for(headers: &HeaderMap, count: usize) -> Option<String> {
     let fields: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
     let from_end = fields.iter().rev().flat_map(|field| field.as_bytes().rsplit(|b| *b == b','));
@@ -42,7 +43,7 @@ fn x_forwarded_for(headers: &HeaderMap, count: usize) -> Option<String> {
     std::str::from_utf8(entry.trim_ascii()).ok().map(str::to_owned)
 }
 
-/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`.
+/// Parses `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`.
 fn parse(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().ok();
@@ -66,7 +67,7 @@ mod tests {
         for value in values {
             headers.append(name, HeaderValue::from_bytes(value).unwrap());
         }
-        // Whatever the other one says counts for nothing.
+        // The other header is ignored.
         headers.append(other, HeaderValue::from_static("for=6.6.6.6"));
         headers.append(other, HeaderValue::from_static("6.6.6.6"));
         address(&headers, peer, Proxies { count, header }).unwrap().to_string()
@@ -94,7 +95,7 @@ mod tests {
         assert_eq!(seen(&[""], 1), "198.51.100.1");
     }
 
-    /// What a client sends in front is its own affair.
+    /// A client's own part of the header may be anything.
     #[test]
     fn a_clients_part_that_is_no_text_costs_the_proxies_part_nothing() {
         for field in [&b"\xff, 192.0.2.1"[..], b"\xe9\x80, a\xc3, 192.0.2.1", b"\t\xff,192.0.2.1 "]

@@ -1,4 +1,4 @@
-//! The commands, one a file.
+//! The commands, one per file.
 
 mod config;
 mod flows;
@@ -27,15 +27,15 @@ use crate::serve::Signals;
 use crate::tls::Tls;
 use crate::{app, beside_django, database, listening, serve, telemetry, waiting};
 
-/// Does what the command line says.
+/// Runs the command of the command line.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let file = cli.config.as_deref();
     match cli.command {
         Command::Quickstart(options) => {
             if file.is_some() {
                 return Err(Failure::Usage(
-                    "quickstart has the configuration of its directory: use --dir, or `simplejwt \
-                     serve --config FILE`"
+                    "quickstart uses the configuration in its own directory: use --dir, or \
+                     `simplejwt serve --config FILE`"
                         .into(),
                 ));
             }
@@ -57,12 +57,12 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The configuration, its warnings told. Where no file is named, one that lies nearby is taken.
+/// Loads the configuration and prints its warnings. If no file is named, one found nearby is used.
 fn load(named: Option<&Path>) -> Result<Loaded, Failure> {
     load_from(file_of(named)?.as_deref())
 }
 
-/// The file that is named, or one that lies nearby.
+/// Returns the named file, or one found nearby.
 fn file_of(named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
     match named {
         Some(path) => Ok(Some(path.to_owned())),
@@ -88,7 +88,7 @@ fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> 
             return Ok(());
         }
         let app = app::build(config).await?;
-        for warning in beside_django::look(loaded).await? {
+        for warning in beside_django::check(loaded).await? {
             tracing::warn!(event = "warning", "{warning}");
         }
         app.start(config).await;
@@ -99,7 +99,8 @@ fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the configuration is enough to serve by: all that is missing at once.
+/// Checks that the configuration is complete enough to serve, and reports everything that is
+/// missing at once.
 fn servable(config: &Config) -> Result<(), Failure> {
     let mut problems = match app::tokens(config) {
         Ok(_) => Vec::new(),
@@ -112,7 +113,7 @@ fn servable(config: &Config) -> Result<(), Failure> {
     if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems).into()) }
 }
 
-/// Runs a command's future. Threads that still hash or write don't hold up the end.
+/// Runs a command's future. Threads that are still hashing or writing don't delay the exit.
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,9 +1,9 @@
 //! The configuration: defaults, then the file, then the environment.
 //!
-//! A table of the file is a section: a file here with the struct that its values are kept in, its
-//! settings ([`item`]) and what contradicts itself in it. [`list`] puts the sections together; the
-//! file, the environment, `config print`, `config example` and `config schema` go by that list. So a
-//! new setting is a field and an item in its section's file, and no more.
+//! Each table of the file is a section: a module here with the struct that holds its values, its
+//! settings ([`item`]) and its checks for contradictions. [`list`] puts the sections together. The
+//! file, the environment, `config print`, `config example` and `config schema` all use that list,
+//! so a new setting is just a field and an item in its section's file.
 
 mod bind;
 mod claims;
@@ -57,37 +57,37 @@ pub(crate) use tls::Tls;
 
 use list::Setting;
 
-/// A configuration with where it came from.
+/// A configuration and the origin of its values.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) config: Config,
-    /// What was set, by the item's path (`server.bind`), and where.
+    /// The values that were set, by the setting's path (`server.bind`), and their origins.
     pub(crate) given: BTreeMap<String, Given>,
-    /// What is allowed but shouldn't be.
+    /// Warnings about values that are allowed but unwise.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Why a configuration can't be used: one sentence per problem, each with what to do.
+/// The problems of a configuration that can't be used: one sentence each, with what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub(crate) struct ConfigError(pub(crate) Vec<String>);
 
-/// What one source says, by item.
+/// The values from one source, by setting.
 type Layer = Vec<(Setting, Given)>;
 
-/// What is found while sources are read.
+/// Warnings and problems found while the sources are read.
 #[derive(Default)]
 struct Found {
     warnings: Vec<String>,
     problems: Vec<String>,
-    /// Whether a source couldn't be read at all, so that nobody knows what it would have said.
+    /// `true` if a source couldn't be read at all, so that its values are unknown.
     unread: bool,
 }
 
 /// Reads the file, if there is one, and the environment.
 ///
 /// # Errors
-/// Every problem of all of them.
+/// All problems of all sources.
 pub(crate) fn load(path: Option<&Path>, environment: &Environment) -> Result<Loaded, ConfigError> {
     let mut found = Found::default();
     let mut layers = Vec::new();
@@ -110,7 +110,7 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
         }
         given.insert(item.path(), source);
     }
-    // A URL that a path of another source took the place of says nothing any more.
+    // A URL that a path from another source has replaced is no longer checked.
     let url = given.get("database.url").and_then(|given| given.value.as_str());
     let url = url.filter(|url| {
         config.database.url.is_some() && database_url::database_url(url).ok() == config.database.url
@@ -131,7 +131,7 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
     contradictions.extend(claims::problems(&config.claims, &config.users, &config.settings));
     contradictions.extend(tls::problems(&config.tls));
     contradictions.extend(server::problems(&config.server));
-    // A contradiction to what couldn't be read may be none.
+    // A contradiction with a source that couldn't be read may not be one.
     contradictions.retain(|text| !unread && !wrong.iter().any(|label| text.contains(label)));
     problems.extend(contradictions);
     if !problems.is_empty() {
@@ -143,7 +143,7 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
     Ok(Loaded { config, given, warnings })
 }
 
-/// What `allow_weak_key` lets pass.
+/// Returns the weakness of the key that `allow_weak_key` permits.
 fn weak_key(settings: &Settings) -> Option<String> {
     if !settings.allow_weak_key {
         return None;

@@ -1,11 +1,12 @@
-//! What it means for a command that a database can't be connected to.
+//! Failures to connect to a database, as failures of a command.
 
 use simplejwt::sqlite::OpenError;
 use simplejwt::{mysql, postgres};
 
 use crate::failure::{Failure, chain};
 
-/// A URL or a file that it names is the configuration's; the rest is the database's, and may pass.
+/// A wrong URL or file is a fault of the configuration; everything else is the database's, and may
+/// be temporary.
 pub(crate) fn postgres(error: &postgres::ConnectError) -> Failure {
     use postgres::ConnectError::{Certificates, Identity, Url};
 
@@ -16,7 +17,7 @@ pub(crate) fn postgres(error: &postgres::ConnectError) -> Failure {
     }
 }
 
-/// The same of MySQL and MariaDB.
+/// The same for MySQL and MariaDB.
 pub(crate) fn mysql(error: &mysql::ConnectError) -> Failure {
     use mysql::ConnectError::Url;
 
@@ -27,7 +28,7 @@ pub(crate) fn mysql(error: &mysql::ConnectError) -> Failure {
     }
 }
 
-/// The same of a file, with what is to be said of it.
+/// The same for a file, with the sentence for the user.
 pub(crate) fn sqlite(error: &OpenError, said: String) -> Failure {
     match error {
         OpenError::Locked { .. } => Failure::Unreachable(said),

@@ -1,4 +1,4 @@
-//! The configured database, whichever it is, with its errors as those of a command.
+//! The configured database of any kind, with its errors as failures of a command.
 
 use std::sync::Arc;
 
@@ -19,18 +19,18 @@ use crate::config::{Config, DatabaseUrl};
 use crate::connecting;
 use crate::failure::{Failure, chain};
 
-/// Something that is wrong in the database, and what to do.
+/// A problem in the database, and what to do about it.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) text: String,
     pub(crate) severity: Severity,
 }
-/// What is said where no database is named.
+/// The message if no database is named.
 pub(crate) const UNNAMED: &str = "no database is named: set DATABASE_URL=sqlite:////absolute/path/db.sqlite3, \
      postgres://user:password@host/database or mysql://user:password@host/database, or \
      DATABASE_URL_FILE, or url or path in [database] of a file that --config names";
 
-/// The database and the table of users that is expected in it.
+/// The database, and the table of users that is expected in it.
 #[derive(Debug)]
 pub(crate) struct Database {
     backend: Backend,
@@ -46,12 +46,12 @@ enum Backend {
 }
 
 impl Database {
-    /// Opens the configured database; a file has to be there.
+    /// Opens the configured database. A file must exist.
     pub(crate) async fn open(config: &Config) -> Result<Self, Failure> {
         Self::with(config, false).await
     }
 
-    /// Opens the configured database; a file is made where there is none.
+    /// Opens the configured database. A file is created if it doesn't exist.
     pub(crate) async fn create(config: &Config) -> Result<Self, Failure> {
         Self::with(config, true).await
     }
@@ -98,7 +98,7 @@ impl Database {
         Ok(Self { backend, table: user_table(config), wants_sessions })
     }
 
-    /// Everything that is wrong in the database.
+    /// Returns everything that is wrong in the database.
     pub(crate) async fn check(&self, config: &Config) -> Result<Vec<Problem>, Failure> {
         let mut uses = Uses::of(&config.settings);
         uses.rehash = config.password.rehash != Some(Rehash::Never);
@@ -118,10 +118,10 @@ impl Database {
         Ok(problems.iter().map(told).collect())
     }
 
-    /// Refuses a database in which every login would fail; what else is wrong in it.
+    /// Refuses a database in which every login would fail, and returns its other problems.
     ///
     /// # Errors
-    /// All that makes requests fail until somebody has changed something.
+    /// The problems that make requests fail until somebody changes something.
     pub(crate) async fn refuse_errors(&self, config: &Config) -> Result<Vec<String>, Failure> {
         let problems = self.check(config).await?;
         let (errors, others): (Vec<_>, Vec<_>) =
@@ -133,7 +133,7 @@ impl Database {
         }
     }
 
-    /// What `migrate` would make.
+    /// Returns the names of what `migrate` would create.
     pub(crate) async fn missing(&self) -> Result<Vec<String>, Failure> {
         let steps = match &self.backend {
             Backend::Sqlite(database) => sqlite::migrate::plan(database, &self.table),
@@ -143,7 +143,7 @@ impl Database {
         Ok(names(steps.map_err(|error| schema(&error))?))
     }
 
-    /// Makes what is missing, and says what that was.
+    /// Creates what is missing, and returns the names.
     pub(crate) async fn migrate(&self) -> Result<Vec<String>, Failure> {
         let now = SystemClock.now();
         let steps = match &self.backend {
@@ -156,7 +156,8 @@ impl Database {
         Ok(names(steps.map_err(|error| schema(&error))?))
     }
 
-    /// Tells Django's `migrate` what was made here; what it hadn't known.
+    /// Records what was created here as migrated, for Django's `migrate`. Returns what wasn't
+    /// recorded yet.
     pub(crate) async fn tell_django(&self, config: &Config) -> Result<Vec<String>, Failure> {
         let (now, users) = (SystemClock.now(), &self.table);
         let blacklist = config.settings.token_blacklist;
@@ -174,8 +175,8 @@ impl Database {
         told.map_err(|error| schema(&error))
     }
 
-    /// Whether it has the tables of Django's `token_blacklist`, made by Django or with tokens in
-    /// them.
+    /// Returns `true` if it has the tables of Django's `token_blacklist`, created by Django or with
+    /// tokens in them.
     pub(crate) async fn blacklist_in_use(&self) -> Result<bool, Failure> {
         let in_use = match &self.backend {
             Backend::Sqlite(database) => SqliteStore::blacklist_in_use(database),
@@ -185,7 +186,7 @@ impl Database {
         in_use.map_err(|error| failed(&error))
     }
 
-    /// The tokens in it, and the sessions if they are on.
+    /// Returns the store of tokens, and of sessions if they are enabled.
     pub(crate) async fn store(&self) -> Result<Arc<dyn SessionStore>, Failure> {
         self.try_store().await.map_err(|error| schema(&error))
     }
@@ -216,7 +217,7 @@ impl Database {
         })
     }
 
-    /// The users in it.
+    /// Returns the users.
     pub(crate) async fn users(
         &self,
         config: &Config,
@@ -226,7 +227,7 @@ impl Database {
         opened.map_err(|error| schema(&error))
     }
 
-    /// The users with those of these columns that their table has, in their fields.
+    /// Returns the users, with those of these columns that their table has as fields.
     pub(crate) async fn users_with(
         &self,
         config: &Config,
@@ -278,7 +279,7 @@ fn names(steps: Vec<simplejwt::sql::schema::Step>) -> Vec<String> {
     steps.into_iter().map(|step| step.table.to_owned()).collect()
 }
 
-/// The threads that hash passwords as configured.
+/// Starts the threads that hash passwords, as configured.
 pub(crate) fn hashing_pool(config: &Config) -> Result<HashingPool, Failure> {
     let password = &config.password;
     let hashers = Hashers::new(password.hashers.iter().copied())
@@ -293,7 +294,7 @@ pub(crate) fn hashing_pool(config: &Config) -> Result<HashingPool, Failure> {
 
 fn unopened(error: &OpenError) -> String {
     match error {
-        // Says everything; SQLite's words for it would only repeat that.
+        // The message says everything; SQLite's own would only repeat it.
         OpenError::Locked { .. } => {
             error.to_string().replace("the busy timeout", "busy_timeout in [database]")
         }
@@ -320,17 +321,17 @@ fn user_table(config: &Config) -> UserTable {
     }
 }
 
-/// Tables that aren't as they have to be.
+/// Turns wrong tables into the failure of a command.
 pub(crate) fn schema(error: &SchemaError) -> Failure {
     Failure::Database(with_command(&chain(error)))
 }
 
-/// What a store said, as a failure of a command.
+/// Turns the error of a store into the failure of a command.
 pub(crate) fn failed(error: &StoreError) -> Failure {
     Failure::Database(chain(error))
 }
 
-/// The library's word for making the tables, as the command of this program.
+/// Replaces the library's name for creating the tables by this program's command.
 fn with_command(text: &str) -> String {
     text.replace("`migrate`", "`simplejwt migrate`")
         .replace("write key_type = ", "write in [users] key_type = ")

@@ -1,4 +1,4 @@
-//! How a command can fail: a sentence for the person who typed it, and an exit code for scripts.
+//! Failures of a command: a sentence for the person who typed it, and an exit code for scripts.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ pub(crate) use simplejwt::logging::with_causes as chain;
 
 use crate::config::ConfigError;
 
-/// One sentence (or one a line) that says what is wrong and what to do.
+/// A failure: sentences, one per line, that say what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("{0}")]
@@ -17,18 +17,18 @@ pub(crate) enum Failure {
     Config(#[from] ConfigError),
     #[error("{0}")]
     Database(String),
-    /// A database that can't be used now, and perhaps in a moment.
+    /// A database that can't be used now, but may be usable soon.
     #[error("{0}")]
     Unreachable(String),
     #[error("{0}")]
     Listen(String),
-    /// What was found at once.
+    /// Several failures found together.
     #[error("{}", lines(.0))]
     Several(Vec<Failure>),
 }
 
 impl Failure {
-    /// As documented in `simplejwt --help`.
+    /// Returns the exit code, as documented in `simplejwt --help`.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code())
     }
@@ -40,12 +40,12 @@ impl Failure {
             Self::Config(_) => 3,
             Self::Database(_) | Self::Unreachable(_) => 4,
             Self::Listen(_) => 5,
-            // The configuration is put right first.
+            // The configuration has to be corrected first.
             Self::Several(failures) => failures.iter().map(Self::code).min().unwrap_or(1),
         }
     }
 
-    /// All of them; `Ok` where there are none.
+    /// Combines failures; `Ok` if there are none.
     pub(crate) fn all(failures: Vec<Self>) -> Result<(), Self> {
         match failures.is_empty() {
             true => Ok(()),
@@ -53,7 +53,7 @@ impl Failure {
         }
     }
 
-    /// A panic, which is a mistake of this program.
+    /// The failure for a panic, which is a bug in this program.
     pub(crate) fn panicked() -> Self {
         Self::Failed(format!(
             "simplejwt failed unexpectedly at {}: please report it",
@@ -61,7 +61,7 @@ impl Failure {
         ))
     }
 
-    /// A wrong configuration that isn't found before it is used.
+    /// A problem in the configuration that is only found when it is used.
     pub(crate) fn config(problem: impl Into<String>) -> Self {
         Self::Config(ConfigError(vec![problem.into()]))
     }

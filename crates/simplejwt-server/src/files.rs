@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, and that nobody else can read.
+//! Private files that appear completely or not at all.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -8,7 +8,7 @@ use simplejwt::users::password::random_password;
 
 use crate::failure::Failure;
 
-/// Makes a directory that only its owner can enter, unless there is one.
+/// Creates a directory that only its owner can enter, unless it exists.
 pub(crate) fn private_directory(path: &Path) -> Result<(), Failure> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -20,17 +20,18 @@ pub(crate) fn private_directory(path: &Path) -> Result<(), Failure> {
     builder.create(path).map_err(|error| cannot("make the directory", path, &error))
 }
 
-/// Makes a file that only its owner can read. `false`: there is one already, and it stays.
+/// Creates a file that only its owner can read. Returns `false` if it already exists, and leaves
+/// that file unchanged.
 ///
-/// It appears under its name with its whole content or not at all, whatever happens meanwhile,
-/// and of two processes that make it at the same time one does.
+/// The file appears under its name with its whole content or not at all, whatever happens in
+/// between, and if two processes create it at the same time, exactly one succeeds.
 pub(crate) fn create_private(path: &Path, content: &[u8]) -> Result<bool, Failure> {
     if path.try_exists().map_err(|error| cannot("look at", path, &error))? {
         return Ok(false);
     }
     let temporary = beside(path);
     let outcome = write_new(&temporary, content).and_then(|()| publish(&temporary, path));
-    // A left-over is harmless, and nothing can be done about it here.
+    // A leftover file is harmless, and nothing can be done about it here.
     let _ = fs::remove_file(&temporary);
     outcome.map_err(|error| cannot("make", path, &error))
 }
@@ -48,7 +49,7 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A link, unlike a renaming, doesn't replace what is there.
+/// A link, unlike a rename, doesn't replace an existing file.
 fn publish(temporary: &Path, path: &Path) -> io::Result<bool> {
     match fs::hard_link(temporary, path) {
         Ok(()) => {}
@@ -74,7 +75,7 @@ fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::PermissionDenied => "permission denied: choose a directory that the user \
                                             who runs simplejwt can write to"
             .to_owned(),
-        io::ErrorKind::NotFound => "the directory isn't there: make it first".to_owned(),
+        io::ErrorKind::NotFound => "the directory doesn't exist: create it first".to_owned(),
         _ => error.to_string(),
     };
     Failure::Failed(format!("can't {verb} {}: {reason}", path.display()))

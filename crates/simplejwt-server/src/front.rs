@@ -1,5 +1,5 @@
-//! `/` for people: what this is, where the endpoints are, and whether it works. Programs, which don't
-//! ask for HTML, are answered as on every path that no route takes.
+//! The page `/` for people: what this server is, its endpoints, and whether it is ready. Programs,
+//! which don't ask for HTML, get the same answer as for any unknown path.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use simplejwt::web::axum::not_found;
 use crate::config::Config;
 use crate::health::Health;
 
-/// Neither scripts nor anything from elsewhere, and no frame around it.
+/// The content security policy: no scripts, nothing from elsewhere, and no frame around the page.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
@@ -23,7 +23,7 @@ const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;mar
                      padding:0 1rem;color-scheme:light dark}td{padding:.1rem 1rem .1rem 0;\
                      vertical-align:top}code{font-size:.95em}";
 
-/// The route, unless an endpoint stands there.
+/// Returns the route, unless an endpoint has this path.
 pub(crate) fn router(health: Health, config: &Config) -> Router {
     if config.server.prefix.trim_matches('/').is_empty() {
         return Router::new();
@@ -45,7 +45,8 @@ pub(crate) fn router(health: Health, config: &Config) -> Router {
     )
 }
 
-/// Whether HTML is among what is wanted: browsers name it, and programs that take anything don't.
+/// Returns `true` if HTML is explicitly accepted: browsers name it, and programs that accept
+/// anything don't.
 fn takes_html(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).any(|value| {
         value.split(',').any(|range| {
@@ -89,7 +90,7 @@ fn page(places: &str, trouble: Option<&str>) -> Response {
     (headers, text).into_response()
 }
 
-/// The rows of the table: what there is under these settings.
+/// Returns the rows of the table: the endpoints that exist under these settings.
 fn places(config: &Config) -> String {
     let (prefix, settings) = (&config.server.prefix, &config.settings);
     let with_sessions = settings.has_sessions();
@@ -97,19 +98,19 @@ fn places(config: &Config) -> String {
     let rows = [
         (true, "POST", "", "log in: an access token and a refresh token"),
         (true, "POST", "refresh/", "a new access token for a refresh token"),
-        (true, "POST", "verify/", "whether a token is good"),
-        (settings.token_blacklist, "POST", "blacklist/", "a refresh token is good no longer"),
-        (with_sessions, "POST", "logout/", "end a session, or all"),
-        (with_sessions, "GET", "sessions/", "one's own sessions"),
-        (true, "GET", "authenticate/", "for gateways: who sends this request"),
-        (with_clients, "POST", "introspect/", "for OAuth's clients: what a token is worth"),
-        (with_clients, "POST", "revoke/", "for OAuth's clients: a token is good no longer"),
+        (true, "POST", "verify/", "check whether a token is valid"),
+        (settings.token_blacklist, "POST", "blacklist/", "blacklist a refresh token"),
+        (with_sessions, "POST", "logout/", "end one session, or all of a user's"),
+        (with_sessions, "GET", "sessions/", "list and end your own sessions"),
+        (true, "GET", "authenticate/", "for gateways: the user who sends a request"),
+        (with_clients, "POST", "introspect/", "for OAuth clients: describe a token"),
+        (with_clients, "POST", "revoke/", "for OAuth clients: revoke a token"),
     ];
     let here = rows.iter().filter(|(is_here, ..)| *is_here);
     let mut table: String =
         here.map(|(_, method, path, what)| row(method, &format!("{prefix}{path}"), what)).collect();
     if config.server.demo {
-        table.push_str(&row("GET", "/api/protected/", "to try a token on"));
+        table.push_str(&row("GET", "/api/protected/", "for trying out a token"));
     }
     table
 }

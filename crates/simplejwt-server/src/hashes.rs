@@ -1,5 +1,5 @@
-//! The stored password hashes beside those that this server writes: what `config check` and the
-//! start say of them.
+//! Compares the stored password hashes with those that this server writes, for the warnings of
+//! `config check` and of the start.
 
 use simplejwt::users::password::{
     Cost, HashKind, Hasher, Hashers, Parameters, PasswordSurvey, Rehash, StoredKind,
@@ -7,7 +7,7 @@ use simplejwt::users::password::{
 
 use crate::config::Password;
 
-/// What is allowed but may surprise, one sentence each.
+/// Returns warnings, one sentence each.
 pub(crate) fn warnings(
     password: &Password,
     hashers: &Hashers,
@@ -20,16 +20,16 @@ pub(crate) fn warnings(
     let new = hashers.time_of(hashers.new_hashes());
     if password.max_refusal_work < new {
         warnings.push(format!(
-            "max_refusal_work in [password] is less than the {} ms that one new hash takes, which \
-             every refused login takes anyway",
+            "max_refusal_work in [password] is less than the {} ms of one new hash, the least \
+             that a refused login takes",
             new.as_millis()
         ));
     }
     warnings
 }
 
-/// Most hashes are of another kind than those that this server writes, in a table that isn't its
-/// own: the number of that Django, as a variable to set.
+/// Warns if most hashes, in a table that isn't this server's own, are of another kind than those
+/// that it writes, and names the variables that set Django's.
 fn other_cost(password: &Password, hashers: &Hashers, survey: &PasswordSurvey) -> Option<String> {
     let (kind, count) = survey.accepted().next()?;
     let new = hashers.new_hashes();
@@ -43,15 +43,15 @@ fn other_cost(password: &Password, hashers: &Hashers, survey: &PasswordSurvey) -
     };
     let consequence = match hashers.rehash() {
         Some(Rehash::Always) => {
-            "each login here rewrites them, and a Django of their cost rewrites them back, which \
-             ends the user's sessions"
+            "each login here rewrites them, and a Django with their cost rewrites them back, \
+             which ends the user's sessions"
         }
         Some(Rehash::Stronger) => {
-            "a login here rewrites those that are weaker, and a Django of their cost rewrites them \
-             back, which ends the user's sessions"
+            "a login here rewrites those that are weaker, and a Django with their cost rewrites \
+             them back, which ends the user's sessions"
         }
         Some(Rehash::Never) | None => {
-            "with rehash = \"always\" each login here would rewrite them, and a Django of their \
+            "with rehash = \"always\" each login here would rewrite them, and a Django with their \
              cost rewrites passwords that are set here"
         }
     };
@@ -69,7 +69,7 @@ fn number(cost: Cost) -> String {
     }
 }
 
-/// What makes this server write hashes of this kind.
+/// Returns the settings that make this server write hashes of this kind.
 fn settings(password: &Password, kind: HashKind) -> Vec<String> {
     let mut settings = Vec::new();
     let hasher = kind.hasher();
@@ -80,7 +80,7 @@ fn settings(password: &Password, kind: HashKind) -> Vec<String> {
             std::iter::once(&hasher).chain(others).map(|hasher| format!("\"{hasher}\"")).collect();
         settings.push(format!("PASSWORD_HASHERS='[{}]'", names.join(",")));
     }
-    // The costs of another algorithm than the first can't have been set.
+    // The costs of an algorithm other than the first can't have been set.
     let now = if is_first { password.parameters } else { Parameters::default() };
     let mut number = |variable: &str, now: u32, wanted: u32| {
         if now != wanted {
@@ -115,19 +115,20 @@ fn nobody_can_log_in(survey: &PasswordSurvey) -> impl Iterator<Item = String> {
                 false => "those users need another password",
             };
             Some(format!(
-                "{count} of {all} stored hashes are of an algorithm that isn't accepted ({kind}), so \
-                 that nobody can log in with them: {remedy}"
+                "{count} of {all} stored hashes use an algorithm that isn't accepted ({kind}), so \
+                 nobody can log in with them: {remedy}"
             ))
         }
         StoredKind::Malformed(hasher) => Some(format!(
-            "{count} of {all} stored hashes name {hasher} and are malformed, or ask for too much \
-             work, so that nobody can log in with them: those users need another password"
+            "{count} of {all} stored hashes name {hasher} and are malformed or cost too much \
+             work, so nobody can log in with them: those users need another password"
         )),
         _ => None,
     })
 }
 
-/// A refused login for a hash that takes longer than a refusal may can be told apart.
+/// Warns about a hash that takes longer than a refused login may: its users can be told from
+/// unknown names.
 fn stands_out(password: &Password, hashers: &Hashers, survey: &PasswordSurvey) -> Option<String> {
     let time = |(kind, _): &(HashKind, usize)| hashers.time_of(*kind);
     let costliest = survey.accepted().max_by_key(time)?;
@@ -135,8 +136,8 @@ fn stands_out(password: &Password, hashers: &Hashers, survey: &PasswordSurvey) -
     let (_, refusal) = hashers.refusal_work();
     (takes > refusal && takes > password.max_refusal_work).then(|| {
         format!(
-            "there are hashes of {}, which take {} ms: refused logins are padded to \
-             max_refusal_work ({} ms) only, so that those users' can be told apart",
+            "there are hashes of {}, which take {} ms: refused logins are only padded to \
+             max_refusal_work ({} ms), so those users can be told from unknown names",
             costliest.0,
             takes.as_millis(),
             refusal.as_millis()

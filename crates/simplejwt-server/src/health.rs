@@ -1,5 +1,5 @@
 //! `/healthz`: the process answers. `/readyz`: the database does what a login needs, there are keys
-//! to verify with, the feed of revocations comes in, and the tasks that this needs are running.
+//! to verify with, the feed of revocations is up to date, and the tasks behind this are running.
 
 mod probe;
 mod told;
@@ -17,9 +17,9 @@ use simplejwt::Auth;
 use crate::supervisor::{Need, Supervisor};
 
 pub(crate) use probe::{Probe, Probed};
-use told::Told;
+use told::ReadinessLog;
 
-/// Whether the server is about to stop. Clones share it.
+/// `true` once the server is about to stop. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stopping(Arc<AtomicBool>);
 
@@ -33,27 +33,27 @@ impl Stopping {
     }
 }
 
-/// What has to work for requests to be answered.
+/// The parts that must work for requests to be answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
     pub(crate) auth: Auth,
     pub(crate) probe: Probe,
     pub(crate) tasks: Supervisor,
     pub(crate) stopping: Stopping,
-    told: Told,
+    told: ReadinessLog,
 }
 
 impl Health {
     pub(crate) fn new(auth: Auth, probe: Probe, tasks: Supervisor) -> Self {
-        Self { auth, probe, tasks, stopping: Stopping::default(), told: Told::default() }
+        Self { auth, probe, tasks, stopping: Stopping::default(), told: ReadinessLog::default() }
     }
 
-    /// What is in the way, for whoever asks.
+    /// Returns the reason why the server isn't ready, for the client.
     pub(crate) async fn state(&self) -> Option<Cow<'static, str>> {
         self.trouble().await.map(|(sentence, _)| sentence)
     }
 
-    /// What is in the way: for whoever asks, and for the log.
+    /// Returns the reason why the server isn't ready: for the client, and for the log.
     async fn trouble(&self) -> Option<(Cow<'static, str>, String)> {
         if let Err(trouble) = self.probe.ask().await {
             return Some((trouble.sentence.into(), trouble.cause));
@@ -75,7 +75,7 @@ impl Health {
 
 type Answer = (StatusCode, [(HeaderName, &'static str); 1], Cow<'static, str>);
 
-/// The two routes.
+/// Returns the two routes.
 pub(crate) fn router(health: Health) -> Router {
     Router::new()
         .route("/healthz", get(|| async { answer(StatusCode::OK, "ok\n") }))
@@ -83,7 +83,7 @@ pub(crate) fn router(health: Health) -> Router {
 }
 
 async fn ready(health: Health) -> Answer {
-    // Nothing is wrong: whoever asks is to send its requests elsewhere.
+    // Nothing is wrong, but the client should send its requests elsewhere.
     if health.stopping.has_begun() {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }

@@ -1,23 +1,23 @@
-//! What a client is told whose request isn't taken.
+//! Answers to clients whose request was refused because of a limit.
 
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use simplejwt::web::SECURITY_HEADERS;
 
-/// Why a body wasn't taken.
+/// The reason why a body was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum BodyRefusal {
     TooLarge,
     TooSlow,
     Broken,
-    /// The bodies of all clients take as much memory as they may.
+    /// The bodies of all clients together take the maximum memory.
     NoMemory,
 }
 
-impl Refused {
-    /// What the client is told in place of what the route made of a body that it couldn't read; with
-    /// that answer's headers, which say what the route takes and from where. The connection ends,
-    /// because the rest of the body is on it.
+impl BodyRefusal {
+    /// Returns the answer to send instead of the route's own answer about a body that it couldn't
+    /// read. It keeps that answer's headers, which say what the route accepts and from where, and
+    /// closes the connection, because the rest of the body is still on it.
     pub(crate) fn in_place_of(self, answered: Response<Body>) -> Response<Body> {
         let (status, detail) = match self {
             Self::TooSlow => {
@@ -27,7 +27,7 @@ impl Refused {
                 StatusCode::SERVICE_UNAVAILABLE,
                 r#"{"detail":"Too many requests at once. Try again.","code":"busy"}"#,
             ),
-            // The route knows as much, and says it in its own way.
+            // The route reports this itself, in its own way.
             Self::TooLarge | Self::Broken => return answered,
         };
         let mut response = json(status, detail);
@@ -44,7 +44,7 @@ impl Refused {
     }
 }
 
-/// A JSON answer that no route gave.
+/// Returns a JSON answer that doesn't come from a route.
 pub(crate) fn json(status: StatusCode, body: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;

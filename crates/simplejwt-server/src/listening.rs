@@ -1,5 +1,5 @@
-//! What is listened on: taken at once, so that an address that can't be had is told before anything
-//! else is done, and listened on when there is something to answer with.
+//! The listening sockets. They are bound at once, so that an unusable address is reported before
+//! anything else is done, and start listening when requests can be answered.
 
 #[cfg(unix)]
 mod inherited;
@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use crate::config::{Server, UNIX};
 use crate::failure::Failure;
 
-/// Connections that wait to be accepted.
+/// The number of connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
 /// Any connection.
@@ -27,7 +27,7 @@ pub(crate) type Accepted = (Box<dyn Io>, Option<IpAddr>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Io for S {}
 
-/// A place that is this process's, and that refuses connections until it is listened on.
+/// An address that is bound by this process, and refuses connections until it listens.
 #[derive(Debug)]
 pub(crate) enum Place {
     Tcp {
@@ -36,27 +36,27 @@ pub(crate) enum Place {
     },
     #[cfg(unix)]
     Unix(unix::Place),
-    /// Somebody else listens already, and passes it on.
+    /// Sockets that another process listens on and passed to this one.
     #[cfg(unix)]
     Inherited(Vec<Listener>),
 }
 
-/// What connections are accepted from.
+/// A source of connections.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp {
         listener: TcpListener,
-        /// Whether it ends with this process.
+        /// `true` if the socket ends with this process.
         is_own: bool,
     },
     #[cfg(unix)]
     Unix(unix::Listener),
 }
 
-/// Takes the configured address, or what systemd passes on.
+/// Binds the configured address, or takes the sockets passed by systemd.
 ///
 /// # Errors
-/// What is in the way, and what to do about it.
+/// The address can't be used: why, and what to do about it.
 pub(crate) async fn take(server: &Server) -> Result<Place, Failure> {
     #[cfg(unix)]
     if let Some(listeners) = inherited::take()? {
@@ -67,7 +67,7 @@ pub(crate) async fn take(server: &Server) -> Result<Place, Failure> {
         #[cfg(unix)]
         return unix::take(path.as_ref(), server.socket_mode).map(Place::Unix);
         #[cfg(not(unix))]
-        return Err(Failure::Listen(format!("there is no Unix socket {path} on this system")));
+        return Err(Failure::Listen(format!("{path}: this system has no Unix sockets")));
     }
     let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in lookup_host(bind).await.map_err(|error| explain(bind, &error))? {
@@ -89,10 +89,10 @@ fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 impl Place {
-    /// Listens.
+    /// Starts listening.
     ///
     /// # Errors
-    /// Another process was quicker.
+    /// Another process listens on the address already.
     pub(crate) fn listen(self) -> Result<Vec<Listener>, Failure> {
         match self {
             Self::Tcp { socket, bind } => {
@@ -122,13 +122,13 @@ impl Listener {
         }
     }
 
-    /// Ends it. The connections that wait in it would be reset: they are accepted, unless somebody
-    /// else goes on with it.
+    /// Stops listening. Connections that wait to be accepted would be reset, so they are accepted
+    /// and returned, unless another process continues to listen.
     pub(crate) fn close(self) -> Vec<Accepted> {
         let mut last = Vec::new();
         match self {
             Self::Tcp { listener, is_own: true } => {
-                // What came since the runtime looked is there, too.
+                // Connections that came since the runtime last looked are accepted too.
                 let Ok(listener) = listener.into_std() else { return last };
                 while let Ok((stream, peer)) = listener.accept() {
                     let stream =
@@ -147,7 +147,7 @@ impl Listener {
         last
     }
 
-    /// Where clients find it: `http://127.0.0.1:8000`, or `unix:/run/simplejwt.sock`.
+    /// Returns the URL for clients: `http://127.0.0.1:8000`, or `unix:/run/simplejwt.sock`.
     ///
     /// # Errors
     /// The socket is unusable.
@@ -162,7 +162,7 @@ impl Listener {
         }
     }
 
-    /// The address of one that has one.
+    /// Returns the address, or `None` for a Unix socket.
     ///
     /// # Errors
     /// The socket is unusable.
@@ -175,10 +175,10 @@ impl Listener {
     }
 }
 
-/// The next connection to any of them, and the address of its other end, if that has one.
+/// Returns the next connection to any of them, with the address of its other end if there is one.
 ///
 /// # Errors
-/// The operating system's, mostly of the moment.
+/// Errors of the operating system, most of them temporary.
 pub(crate) async fn accept(listeners: &[Listener]) -> io::Result<Accepted> {
     std::future::poll_fn(|context| {
         let mut polled = listeners.iter().map(|listener| listener.poll_accept(context));
@@ -188,7 +188,7 @@ pub(crate) async fn accept(listeners: &[Listener]) -> io::Result<Accepted> {
 }
 
 fn accepted(stream: TcpStream, peer: SocketAddr) -> Accepted {
-    // Answers are small: nothing is gained by waiting for more to send.
+    // Answers are small, so waiting for more data to send gains nothing.
     let _ = stream.set_nodelay(true);
     (Box::new(stream), Some(peer.ip().to_canonical()))
 }

@@ -1,4 +1,4 @@
-//! `simplejwt`: the token service as one binary. See `simplejwt --help`.
+//! `simplejwt`: the token service in one binary. See `simplejwt --help`.
 
 mod app;
 mod beside_django;

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write as _};
 
 use crate::failure::Failure;
 
-/// Writes `text` as it is. A reader that has gone away (`| head`) is no failure.
+/// Writes `text` as it is. A reader that has closed the pipe (`| head`) is not a failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

@@ -1,4 +1,4 @@
-//! Deletes what has expired: a few rows at a time, by one process of all that share a database.
+//! Deletes expired rows: a few at a time, by one of all processes that share a database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,46 +9,48 @@ use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock, Timestamp};
 
 use crate::config::Config;
 
-/// A transaction that took longer than this is followed by a smaller one. A fifth of what one may
-/// take: the next may be slower by that much for reasons that have nothing to do with its size.
+/// The target duration of a transaction: one that took longer is followed by a smaller one. It is a
+/// fifth of the permitted duration, because the next transaction may be slower for reasons
+/// unrelated to its size.
 const TARGET: Duration = Duration::from_millis(10);
-/// The share of time that is left to others: so many times what the last transaction took.
+/// The pause after a transaction, as a multiple of its duration: it leaves the database to others.
 const PAUSES: u32 = 4;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
-/// Fewer make no transaction shorter where the commit alone takes longer than `TARGET`.
+/// The smallest batch. A smaller one would not shorten a transaction whose commit alone takes
+/// longer than `TARGET`.
 const SMALLEST_BATCH: u32 = 100;
-/// How long the lease is taken for; renewed long before that.
+/// The duration of the lease, which is renewed long before its end.
 const LEASE: Duration = Duration::from_secs(60);
 const NAME: &str = "purge";
 
-/// What was deleted.
+/// The result of a purge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Purged {
     pub(crate) tokens: u64,
-    /// Rows of sessions and revocations.
+    /// The number of deleted rows of sessions and revocations.
     pub(crate) sessions: u64,
-    /// What keeps other tokens from being deleted.
+    /// The references that keep other tokens from being deleted.
     pub(crate) referenced: Vec<Referenced>,
-    /// The longest transaction.
+    /// The duration of the longest transaction.
     pub(crate) longest: Duration,
 }
 
-/// Deletes what has expired.
+/// Deletes expired rows.
 #[derive(Debug)]
 pub(crate) struct Purge {
     pub(crate) store: Arc<dyn SessionStore>,
-    /// Rows that are deleted by one transaction at most.
+    /// The maximum number of rows deleted in one transaction.
     pub(crate) batch: u32,
     pub(crate) with_sessions: bool,
     /// The name under which this process holds the lease.
     pub(crate) holder: String,
     pub(crate) retention: Retention,
-    /// Whether other tables' rows that refer to tokens go with them.
+    /// `true` if rows of other tables that refer to tokens are deleted with them.
     pub(crate) cascade: bool,
 }
 
 impl Purge {
-    /// As configured.
+    /// Creates a purge, as configured.
     pub(crate) fn new(
         store: Arc<dyn SessionStore>,
         config: &Config,
@@ -65,7 +67,8 @@ impl Purge {
         }
     }
 
-    /// Every `interval`, until it fails: then the supervisor says so and starts it again.
+    /// Purges at every `interval`, until it fails; then the supervisor logs the error and restarts
+    /// it.
     pub(crate) async fn every(self, interval: Duration) -> StoreError {
         let mut told = Vec::new();
         loop {
@@ -80,7 +83,7 @@ impl Purge {
                             "expired rows deleted"
                         );
                     }
-                    // Once for each, and not every hour.
+                    // Logged once for each reference, and not every hour.
                     for kept in &purged.referenced {
                         let key = (kept.table.clone(), kept.constraint.clone());
                         if !told.contains(&key) {
@@ -97,14 +100,14 @@ impl Purge {
         }
     }
 
-    /// Everything that has expired by now; `None` where another process is at it.
+    /// Deletes everything that has expired by now. Returns `None` if another process is doing it.
     ///
     /// # Errors
-    /// The store's. What was deleted is deleted.
+    /// Errors of the store. Rows deleted before the error stay deleted.
     pub(crate) async fn once(&self) -> Result<Option<Purged>, StoreError> {
         let purged = self.leased().await;
         if self.with_sessions && !matches!(purged, Ok(None)) {
-            // Nobody has to wait for the lease of work that is done.
+            // The work is done, so others shouldn't have to wait for the lease to expire.
             let now = SystemClock.now();
             let _ = self.store.lease(NAME, &self.holder, now, now).await;
         }
@@ -119,7 +122,7 @@ impl Purge {
         let mut tokens_left = true;
         let mut purged = Purged::default();
         let mut renew_at = begun;
-        // How quick the database is isn't known yet.
+        // The speed of the database isn't known yet.
         let mut batch = SMALLEST_BATCH.min(self.batch);
         loop {
             let started = SystemClock.now();
@@ -170,7 +173,7 @@ impl Purged {
     }
 }
 
-/// What keeps tokens, and what to do about it.
+/// Returns a message about the references that keep tokens, and what to do about them.
 pub(crate) fn kept_by(kept: &Referenced) -> String {
     let Referenced { constraint, table, tokens } = kept;
     let rows = if *tokens == 1 {

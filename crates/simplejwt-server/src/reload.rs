@@ -1,6 +1,6 @@
-//! What is read again while the server runs: the certificate when its files change, and at SIGHUP
-//! the certificate and the configuration, of which the level of the log and the keys can be changed
-//! under way.
+//! Reloads files while the server runs: the certificate when its files change, and on SIGHUP the
+//! certificate and the configuration, of which the log level and the keys can change without a
+//! restart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,18 +14,18 @@ use crate::failure::Failure;
 use crate::tls::{Certificate, Tls};
 use crate::{app, telemetry};
 
-/// How often the certificate's files are looked at.
+/// The interval at which the certificate's files are checked.
 const LOOK: Duration = Duration::from_secs(10);
-/// What can be changed under way.
+/// The setting that can change while the server runs.
 const LEVEL: &str = "log.level";
 const KEYS: [&str; 3] = ["simple_jwt.signing_key", "simple_jwt.verifying_key", "django.secret_key"];
-/// What keys are read by. Once one of these is another, keys wait for the restart with it.
+/// The settings that keys depend on. If one of them has changed, keys wait for the restart too.
 const OF_KEYS: [&str; 3] =
     ["simple_jwt.algorithm", "simple_jwt.allow_weak_key", "simple_jwt.jwk_url"];
-/// Whose secrets may stand in files that it names.
+/// The setting whose secrets may be in files that it names.
 const CLIENTS: &str = "oauth.clients";
 
-/// What was read at the start.
+/// The state that was read at the start.
 #[derive(Debug)]
 pub(crate) struct Reload<'a> {
     file: Option<&'a Path>,
@@ -35,19 +35,19 @@ pub(crate) struct Reload<'a> {
     tokens: Tokens,
 }
 
-/// What was set, as far as it is in effect.
+/// The values that were set and are in effect.
 type InEffect = BTreeMap<String, Given>;
 
-/// The names of what differs from what is in effect.
+/// The names of the settings whose new values differ from those in effect.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Changes {
     taken: Vec<String>,
-    /// What only a restart takes.
+    /// The settings that need a restart.
     left: Vec<String>,
 }
 
 impl<'a> Reload<'a> {
-    /// Of what was loaded from this file and environment.
+    /// Creates the state from what was loaded from this file and environment.
     pub(crate) fn new(
         file: Option<&'a Path>,
         environment: Environment,
@@ -59,7 +59,7 @@ impl<'a> Reload<'a> {
         Self { file, environment, loaded, certificate, tokens }
     }
 
-    /// Goes on for as long as it is polled.
+    /// Watches for changes for as long as it is polled.
     pub(crate) async fn follow(&self) {
         let mut in_effect = self.loaded.given.clone();
         let mut told = None;
@@ -68,7 +68,7 @@ impl<'a> Reload<'a> {
         {
             Ok(hangup) => hangup,
             Err(error) => {
-                tracing::warn!(event = "signal_failed", %error, "SIGHUP can't be waited for");
+                tracing::warn!(event = "signal_failed", %error, "can't listen for SIGHUP");
                 return std::future::pending().await;
             }
         };
@@ -90,13 +90,13 @@ impl<'a> Reload<'a> {
         }
     }
 
-    /// A certificate that can't be used is told once, and at each SIGHUP.
+    /// Reads the certificate again. One that can't be used is reported once, and on each SIGHUP.
     fn read_certificate(&self, asked: bool, told: &mut Option<String>) {
         let Some(certificate) = &self.certificate else { return };
         match certificate.reload() {
             Ok(true) => tracing::info!(
                 event = "certificate_reread",
-                "the certificate was read again, and is shown from now on"
+                "the certificate was read again and is now in use"
             ),
             Ok(false) if asked => {
                 tracing::info!(event = "certificate_same", "the certificate is as it was")
@@ -107,7 +107,7 @@ impl<'a> Reload<'a> {
                     tracing::error!(
                         event = "certificate_kept",
                         error = problem,
-                        "the certificate stays as it was"
+                        "the new certificate can't be used: the server's stays as it was"
                     );
                 }
                 *told = Some(problem);
@@ -117,7 +117,7 @@ impl<'a> Reload<'a> {
         *told = None;
     }
 
-    /// All of it, or nothing.
+    /// Applies the whole configuration, or nothing.
     fn read_configuration(&self, in_effect: &mut InEffect) {
         let read = load(self.file, &self.environment)
             .and_then(|new| keys_of(&new).map(|keys| (new, keys)));
@@ -128,7 +128,7 @@ impl<'a> Reload<'a> {
                     tracing::error!(
                         event = "configuration_kept",
                         error = problem.to_string(),
-                        "the configuration stays as it was"
+                        "the new configuration can't be used: the server's stays as it was"
                     );
                 }
                 return;
@@ -141,7 +141,7 @@ impl<'a> Reload<'a> {
             changes.left.push(CLIENTS.to_owned());
         }
         if changes.taken.iter().any(|name| KEYS.contains(&&**name)) {
-            // Those that are fetched stay.
+            // Keys fetched from a URL stay as they are.
             self.tokens.replace_keys(match self.tokens.keys().remote() {
                 Some(remote) => KeySet::with_remote(keys.signing().cloned(), remote.clone()),
                 None => keys,
@@ -166,7 +166,7 @@ impl<'a> Reload<'a> {
     }
 }
 
-/// The keys that a configuration names.
+/// Returns the keys that a configuration names.
 fn keys_of(loaded: &Loaded) -> Result<KeySet, ConfigError> {
     app::key_set(&loaded.config).map_err(|failure| match failure {
         Failure::Config(problems) => problems,
@@ -178,7 +178,7 @@ fn listed(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
-/// The names of the settings, never what they say: it may be a secret.
+/// Returns the names of the changed settings, but never their values, which may be secret.
 fn changes(old: &InEffect, new: &BTreeMap<String, Given>) -> Changes {
     let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
     let value = |of: &BTreeMap<String, Given>, name: &str| of.get(name).map(|g| g.value.clone());

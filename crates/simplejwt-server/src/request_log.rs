@@ -1,4 +1,4 @@
-//! A request in the log: its name, and the line that it may have.
+//! A request in the log: its id and its line.
 
 use std::net::IpAddr;
 
@@ -11,16 +11,16 @@ use simplejwt::web::request_id::RequestId;
 use simplejwt::{Clock as _, SystemClock, Timestamp};
 use tracing::Span;
 
-/// From a request's head to its answer.
+/// The log of a request, from its head to its answer.
 pub(crate) struct RequestLog {
     id: RequestId,
-    /// Around everything that is done for the request: each line in it has the request's id and
-    /// the client's address.
+    /// The span around everything done for the request: each line within it has the request's id
+    /// and the client's address.
     pub(crate) span: Span,
     line: Option<Asked>,
 }
 
-/// What the line says of the request.
+/// The request's part of the line.
 struct Asked {
     method: Option<Method>,
     path: Option<String>,
@@ -29,8 +29,9 @@ struct Asked {
 }
 
 impl RequestLog {
-    /// For the request with this head, which may be one that was refused and isn't known; `client` is
-    /// unknown over a Unix socket without a proxy. `has_line` as the setting `requests` says.
+    /// Begins the log of the request with this head, which may have been refused and is then
+    /// unknown. `client` is unknown over a Unix socket without a proxy. `has_line` is the setting
+    /// `requests`.
     pub(crate) fn begin(
         head: &Parts,
         is_known: bool,
@@ -38,7 +39,7 @@ impl RequestLog {
         has_line: bool,
     ) -> Self {
         let id = RequestId::of(&head.headers);
-        // An error's level, so that a level that leaves lines out leaves out nothing of others.
+        // The span has the level of errors, so that it is never filtered out.
         let span = tracing::error_span!(
             "request",
             request_id = id.as_str(),
@@ -56,7 +57,7 @@ impl RequestLog {
         Self { id, span, line }
     }
 
-    /// Names the answer, and logs it.
+    /// Adds the request's id to the answer, and logs the answer.
     pub(crate) fn answered(self, response: &mut Response<Body>) {
         if let Some(id) = self.id.header_value() {
             response.headers_mut().insert(RequestId::HEADER, id);

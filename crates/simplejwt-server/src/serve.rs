@@ -1,4 +1,4 @@
-//! Accepts connections, and ends when it is told to.
+//! Accepts connections, and stops on a signal.
 
 mod body;
 mod connection;
@@ -37,12 +37,12 @@ use crate::request_log::RequestLog;
 use crate::tls::Tls;
 use crate::{client, supervisor, telemetry};
 use body::{BodyLimits, lazy};
-use connection::{Terms, close};
+use connection::{ConnectionSettings, close};
 use memory::BodyMemory;
 use phase::{Phase, Phases};
 pub(crate) use signals::{Signal, Signals};
 
-/// Serves until a signal comes, then finishes the requests in flight.
+/// Serves until a signal arrives, then finishes the requests in flight.
 ///
 /// # Errors
 /// Only at the start.
@@ -59,25 +59,26 @@ pub(crate) async fn serve(
     for listener in &listeners {
         telemetry::listening(&listener.url(tls.is_some())?, &config.log);
     }
-    let terms = Terms { site, limits: Limits::new(server, config.log.requests), tls };
+    let settings =
+        ConnectionSettings { site, limits: Limits::new(server, config.log.requests), tls };
     let phases = Phases::new();
     let permits = Arc::new(Semaphore::new(server.max_connections));
 
     {
-        let mut accepting = pin!(accept(&listeners, &terms, &permits, &phases));
+        let mut accepting = pin!(accept(&listeners, &settings, &permits, &phases));
         let first = tokio::select! {
             () = &mut accepting => Signal::Interrupt,
             () = reload.follow() => Signal::Interrupt,
             signal = signals.next() => signal,
         };
-        terms.site.stopping.begin();
+        settings.site.stopping.begin();
         phases.enter(Phase::Draining);
         if first == Signal::Terminate && !server.drain_delay.is_zero() {
             let seconds = server.drain_delay.as_secs_f32();
             tracing::info!(
                 event = "draining",
                 seconds,
-                "stopping: requests are taken for a while yet"
+                "stopping: new requests are taken for a while"
             );
             tokio::select! {
                 () = &mut accepting => {}
@@ -87,7 +88,7 @@ pub(crate) async fn serve(
         }
     }
     for accepted in listeners.into_iter().flat_map(Listener::close) {
-        start(accepted, None, &terms, &phases);
+        start(accepted, None, &settings, &phases);
     }
 
     tracing::info!(event = "stopping", "stopping: finishing the requests in flight");
@@ -95,7 +96,8 @@ pub(crate) async fn serve(
     tokio::select! {
         () = phases.all_ended() => tracing::info!(event = "stopped", "stopped"),
         () = tokio::time::sleep(server.shutdown_timeout) => {
-            tracing::warn!(event = "stopped", "stopped, with requests that took longer than shutdown_timeout");
+            tracing::warn!(event = "stopped", "stopped; some requests took longer than \
+                shutdown_timeout");
         }
         _ = signals.next() => {
             tracing::warn!(event = "stopped", "stopped at once, because the signal came again");
@@ -104,18 +106,18 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// What answers.
+/// The parts that answer requests.
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) router: Router,
-    /// For what doesn't come from the router.
+    /// The headers for answers that don't come from the router.
     pub(crate) cors: Option<Arc<AllowedOriginsLayer>>,
-    /// What `/readyz` is told.
+    /// The state that `/readyz` reports.
     pub(crate) stopping: Stopping,
 }
 
 impl Site {
-    /// An answer that pages of allowed origins may read, too.
+    /// Returns an answer that pages of allowed origins may read too.
     fn permitted(&self, asked: &HeaderMap, mut answer: Response<Body>) -> Response<Body> {
         if let Some(cors) = &self.cors {
             cors.permit(asked, answer.headers_mut());
@@ -152,13 +154,18 @@ impl Limits {
     }
 }
 
-/// Takes connections for as long as it is polled.
-async fn accept(listeners: &[Listener], terms: &Terms, permits: &Arc<Semaphore>, phases: &Phases) {
+/// Accepts connections for as long as it is polled.
+async fn accept(
+    listeners: &[Listener],
+    settings: &ConnectionSettings,
+    permits: &Arc<Semaphore>,
+    phases: &Phases,
+) {
     while let Ok(permit) = Arc::clone(permits).acquire_owned().await {
         match listening::accept(listeners).await {
-            Ok(accepted) => start(accepted, Some(permit), terms, phases),
+            Ok(accepted) => start(accepted, Some(permit), settings, phases),
             Err(error) => {
-                // Out of file descriptors, mostly: some are free again in a moment.
+                // Usually there are no file descriptors left; some will be free again in a moment.
                 tracing::warn!(event = "accept_failed", %error, "can't accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -169,13 +176,13 @@ async fn accept(listeners: &[Listener], terms: &Terms, permits: &Arc<Semaphore>,
 fn start(
     (stream, peer): Accepted,
     permit: Option<OwnedSemaphorePermit>,
-    terms: &Terms,
+    settings: &ConnectionSettings,
     phases: &Phases,
 ) {
-    let (terms, stage) = (terms.clone(), phases.stage());
+    let (settings, stage) = (settings.clone(), phases.stage());
     supervisor::spawn_short(async move {
-        // A connection that breaks is the client's affair.
-        if let Err(error) = connection::serve(stream, peer, &terms, stage).await {
+        // A connection that breaks is the client's problem.
+        if let Err(error) = connection::serve(stream, peer, &settings, stage).await {
             tracing::debug!(
                 event = "connection_failed",
                 client_address = peer.map(|peer| peer.to_canonical().to_string()),
@@ -212,16 +219,16 @@ async fn answer(
     response
 }
 
-/// What the router makes of it, unless its body can't be had.
+/// Returns the router's answer, unless the body can't be read.
 async fn routed(head: Parts, body: Incoming, site: &Site, limits: &Limits) -> Response<Body> {
     let origin = head.headers.get(ORIGIN).cloned();
     let asked: HeaderMap = origin.into_iter().map(|origin| (ORIGIN, origin)).collect();
-    let (body, fate) = lazy(body, &limits.body);
+    let (body, state) = lazy(body, &limits.body);
     let answering = site.router.clone().oneshot(Request::from_parts(head, body));
     let answered = match supervisor::caught(answering).await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},
-        // Logged where it was; the connection goes on.
+        // The panic was logged where it happened; the connection stays open.
         Err(supervisor::Panicked) => site.permitted(
             &asked,
             json(
@@ -230,23 +237,24 @@ async fn routed(head: Parts, body: Incoming, site: &Site, limits: &Limits) -> Re
             ),
         ),
     };
-    // Why there is no body only knows who read it.
-    let mut response = match fate.refused() {
+    // Only the reader of the body knows why there is none.
+    let mut response = match state.refused() {
         Some(refused) => refused.in_place_of(answered),
         None => answered,
     };
-    if fate.is_unread(limits.body.size).await {
+    if state.is_unread(limits.body.size).await {
         close(&mut response);
     }
     response
 }
 
-/// A connection is an open file, and many systems start a process with 1024 of them.
+/// Raises the limit of open files. Every connection is an open file, and many systems start a
+/// process with a limit of 1024.
 fn raise_file_limit(max_connections: usize) {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, getrlimit, setrlimit};
-        /// For the database, the log, and the runtime.
+        /// The number of files for the database, the log and the runtime.
         const OTHERS: u64 = 256;
         let wanted = max_connections as u64 + OTHERS;
         let mut limit = getrlimit(Resource::Nofile);
@@ -258,7 +266,7 @@ fn raise_file_limit(max_connections: usize) {
             }
             if current < wanted {
                 let message = format!(
-                    "at most {current} files can be open, too few for max_connections = \
+                    "at most {current} files can be open, which is too few for max_connections = \
                      {max_connections}: raise it with `ulimit -n` or LimitNOFILE="
                 );
                 tracing::warn!(event = "file_limit", "{message}");
@@ -297,12 +305,12 @@ mod tests {
             said
         };
         let site = Site { router, cors: None, stopping: Stopping::default() };
-        let terms = Terms { site, limits, tls: None };
+        let settings = ConnectionSettings { site, limits, tls: None };
         let (permits, phases) = (Arc::new(Semaphore::new(1)), Phases::new());
         let listeners = [Listener::Tcp { listener, is_own: true }];
         let said = tokio::select! {
             said = asking => said,
-            () = accept(&listeners, &terms, &permits, &phases) => String::new(),
+            () = accept(&listeners, &settings, &permits, &phases) => String::new(),
         };
         assert!(said.starts_with("HTTP/1.1 500 "), "{said}");
         assert!(said.contains("Internal server error."), "{said}");

@@ -1,9 +1,9 @@
-//! Tasks that go on for as long as the process lives, and what becomes of one that ends.
+//! Tasks that run for as long as the process lives, and are restarted when they end.
 //!
-//! None of them ends unseen: a panic, an error or an end that nobody asked for is logged, counted
-//! and told by `/readyz`, and the task is started again, after a while that grows as long as it
-//! doesn't help. This is the one place that starts a task, so that one that nobody watches stands
-//! out; `tests/library/architecture.rs` of the library holds that.
+//! None of them ends unnoticed: a panic, an error or an unexpected end is logged, counted and
+//! reported by `/readyz`, and the task is restarted after a delay that grows with each failure.
+//! This is the only place that starts tasks, so a task without a supervisor stands out; the
+//! library's `tests/library/architecture.rs` checks that.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -19,26 +19,26 @@ use tokio::time::sleep;
 
 use crate::failure::chain;
 
-/// A task has no good end: what stops it says why.
+/// The end of a task. Tasks don't end by themselves, so it is always an error.
 pub(crate) type Ended = Result<Infallible, Box<dyn Error + Send + Sync>>;
 
-/// What a task is to those who send requests.
+/// The importance of a task for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Without it requests aren't answered as they should be: `/readyz` is 503.
+    /// Without it, requests aren't answered as they should be: `/readyz` is 503.
     Essential,
-    /// They are, for the time being: `/readyz` only names it.
+    /// Without it, requests are still answered for the time being: `/readyz` only names it.
     Helpful,
 }
 
-/// When a task is started again, and when it counts as running.
+/// The timing of restarts, and the times after which a task counts as running.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     first: Duration,
     longest: Duration,
-    /// How long it has to run to be said to run.
+    /// The time after which a task counts as running.
     settled: Duration,
-    /// How long it has to run for its failures to be forgiven.
+    /// The time after which its failures are forgotten.
     healthy: Duration,
 }
 
@@ -58,7 +58,7 @@ struct Task {
     name: &'static str,
     need: Need,
     failures: AtomicU64,
-    /// Whether it has ended, and isn't known to run again.
+    /// `true` after it has ended, until it is known to run again.
     is_down: Mutex<bool>,
 }
 
@@ -67,7 +67,7 @@ struct Task {
 pub(crate) struct Trouble {
     pub(crate) name: &'static str,
     pub(crate) need: Need,
-    /// How often it has ended since the process started.
+    /// The number of times that it has ended since the process started.
     pub(crate) failures: u64,
 }
 
@@ -75,12 +75,12 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, failures, .. } = self;
         let times = if *failures == 1 { "once".to_owned() } else { format!("{failures} times") };
-        write!(f, "the task \"{name}\" has failed {times} and is started again")
+        write!(f, "the task \"{name}\" has failed {times} and is being restarted")
     }
 }
 
 impl Supervisor {
-    /// Starts a task. `run` is called anew each time it has ended.
+    /// Starts a task. `run` is called again each time it has ended.
     pub(crate) fn start<Run>(
         &self,
         name: &'static str,
@@ -129,7 +129,7 @@ impl Supervisor {
         });
     }
 
-    /// The tasks that aren't running at the moment.
+    /// Returns the tasks that aren't running at the moment.
     pub(crate) fn troubles(&self) -> Vec<Trouble> {
         self.tasks()
             .iter()
@@ -142,7 +142,7 @@ impl Supervisor {
             .collect()
     }
 
-    /// Nothing in between fails.
+    /// The lock can't be poisoned: nothing fails while it is held.
     fn tasks(&self) -> MutexGuard<'_, Vec<Arc<Task>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -154,7 +154,7 @@ impl Task {
     }
 }
 
-/// Runs the task to its end, which it tells: `None` for a panic.
+/// Runs the task to its end, and returns the error: `None` for a panic.
 async fn run_once<Run>(
     pace: Pace,
     task: &Task,
@@ -164,7 +164,7 @@ async fn run_once<Run>(
 where
     Run: Future<Output = Ended>,
 {
-    // Making the future may panic as well as it.
+    // Creating the future may panic, as well as polling it.
     let mut running = pin!(caught(async { run().await }));
     let ended = tokio::select! {
         ended = &mut running => ended,
@@ -186,16 +186,16 @@ where
     }
 }
 
-/// A task that ends with what it is for: a connection. A panic of it is logged, and nobody else's
-/// affair.
+/// Starts a task that ends when its work is done, such as a connection. A panic in it is logged and
+/// affects nothing else.
 pub(crate) fn spawn_short(task: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(async move {
-        // The log has the panic already.
+        // The panic has already been logged.
         let _ = caught(task).await;
     });
 }
 
-/// Starts such tasks for hyper: the requests of a connection of HTTP/2.
+/// Starts such tasks for hyper: the requests of an HTTP/2 connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShortTasks;
 
@@ -223,7 +223,7 @@ mod tests {
         healthy: Duration::from_millis(20),
     };
 
-    /// Waits for something that comes by itself.
+    /// Waits for a condition that becomes true by itself.
     async fn until(done: impl Fn() -> bool) {
         let waiting = async {
             while !done() {
@@ -303,6 +303,6 @@ mod tests {
         }
         assert_eq!(runs.load(Ordering::SeqCst), 1);
         let told = supervisor.troubles()[0].to_string();
-        assert_eq!(told, "the task \"keys\" has failed once and is started again");
+        assert_eq!(told, "the task \"keys\" has failed once and is being restarted");
     }
 }

@@ -1,4 +1,4 @@
-//! Logging, to standard error: docs/logs.md.
+//! The log, on standard error: see docs/logs.md.
 
 mod escape;
 mod fields;
@@ -18,37 +18,36 @@ use crate::config::{Log, LogFormat};
 pub(crate) use filter::LOUDEST_DEPENDENCY;
 use layer::LogLayer;
 
-/// What changes the level of a process that runs.
+/// The handle that changes the log level of the running process.
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
-/// Starts logging as configured. The first caller decides.
+/// Starts logging as configured. Only the first call has an effect.
 pub(crate) fn start(log: &Log) {
     let (filter, handle) = reload::Layer::new(filter::targets(&log.level));
-    // An error means that logging has been started already.
+    // An error means that logging has already been started.
     if Registry::default().with(filter).with(LogLayer::new(log.format, write)).try_init().is_ok() {
         let _ = LEVEL.set(handle);
     }
 }
 
-/// Logs from now on as this level says, which is one that the configuration takes. Nothing happens
-/// where logging hasn't been started.
+/// Changes the log level to one that the configuration accepts. Without logging, it does nothing.
 pub(crate) fn set_level(level: &str) {
     if let Some(handle) = LEVEL.get() {
-        // It is gone together with the process.
+        // The subscriber lives as long as the process.
         let _ = handle.reload(filter::targets(level));
     }
 }
 
-/// One line, by one call. Nobody can be told where standard error is closed.
+/// Writes one line in one call. If standard error is closed, there is nobody to report that to.
 fn write(line: &str) {
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// Where the last panic was.
+/// The location of the last panic.
 static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
 
-/// Logs panics in place of printing them. A message that was put together may hold anything (a
-/// driver shows the row that it can't read), so only one that is a fixed text is logged.
+/// Logs panics instead of printing them. A formatted message may contain anything (a database
+/// driver shows the row that it can't read), so only fixed texts are logged.
 pub(crate) fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
@@ -59,13 +58,14 @@ pub(crate) fn log_panics() {
     }));
 }
 
-/// File and line.
+/// Returns the file and line of the last panic.
 pub(crate) fn last_panic() -> String {
     let last = LAST_PANIC.lock().unwrap_or_else(PoisonError::into_inner);
     last.clone().unwrap_or_else(|| "an unknown place".into())
 }
 
-/// The line that whoever started the server waits for. As text it is there at every log level.
+/// Writes the line that the server's starter waits for. In text format it appears at every log
+/// level.
 pub(crate) fn listening(url: &str, log: &Log) {
     match log.format {
         LogFormat::Text => eprintln!("listening on {url}"),
@@ -76,15 +76,15 @@ pub(crate) fn listening(url: &str, log: &Log) {
     }
 }
 
-/// A line for whoever types commands, with what can't be seen in it escaped: names of users and
-/// files, and what a database says, may hold anything.
+/// Returns a line for the terminal, with invisible characters escaped: names of users and files,
+/// and messages of a database, may contain anything.
 pub(crate) fn seen(line: &str) -> String {
     let mut seen = String::with_capacity(line.len());
     escape::sentence(&mut seen, line);
     seen
 }
 
-/// What is allowed but shouldn't be.
+/// Prints warnings.
 pub(crate) fn warn(warnings: &[String]) {
     for warning in warnings {
         eprintln!("warning: {}", seen(warning));

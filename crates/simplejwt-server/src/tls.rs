@@ -1,5 +1,5 @@
 //! TLS to clients: the certificate, which may change while the server runs, and the handshake,
-//! which agrees upon HTTP/1.1 or HTTP/2 (ALPN, RFC 7301).
+//! which negotiates HTTP/1.1 or HTTP/2 (ALPN, RFC 7301).
 
 use std::fmt;
 use std::fs;
@@ -24,14 +24,14 @@ use crate::failure::{Failure, chain};
 const HTTP_2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
 
-/// What handshakes are made with. Clones share the certificate.
+/// The configuration of handshakes. Clones share the certificate.
 #[derive(Clone)]
 pub(crate) struct Tls {
     acceptor: TlsAcceptor,
     pub(crate) certificate: Arc<Certificate>,
 }
 
-/// The certificate that is shown, and where it comes from.
+/// The certificate in use, and the files it comes from.
 pub(crate) struct Certificate {
     certificate: PathBuf,
     key: PathBuf,
@@ -41,7 +41,7 @@ pub(crate) struct Certificate {
 
 struct Shown {
     certified: Arc<CertifiedKey>,
-    /// What the files held.
+    /// The content of the files.
     read: Files,
 }
 
@@ -51,7 +51,7 @@ struct Files {
     key: zeroize::Zeroizing<Vec<u8>>,
 }
 
-/// Shows no key.
+/// Leaves out the key.
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { certificate, key, .. } = self;
@@ -63,7 +63,7 @@ impl fmt::Debug for Certificate {
 }
 
 impl Tls {
-    /// As configured; `None`: plain HTTP.
+    /// Creates the configuration; returns `None` for plain HTTP.
     ///
     /// # Errors
     /// The certificate or its key can't be used.
@@ -78,7 +78,8 @@ impl Tls {
         let (certificate, key) = (certificate.clone(), key.clone());
         let certificate =
             Arc::new(Certificate { certificate, key, provider: provider.clone(), shown });
-        let failed = |error: rustls::Error| Failure::Failed(format!("TLS can't be had: {error}"));
+        let failed =
+            |error: rustls::Error| Failure::Failed(format!("TLS can't be set up: {error}"));
         let mut server = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .map_err(failed)?
@@ -88,10 +89,10 @@ impl Tls {
         Ok(Some(Self { acceptor: TlsAcceptor::from(Arc::new(server)), certificate }))
     }
 
-    /// The handshake; and whether HTTP/2 was agreed upon.
+    /// Performs the handshake. Returns `true` with it if HTTP/2 was negotiated.
     ///
     /// # Errors
-    /// The client's, or that it speaks no TLS.
+    /// Errors of the client, which may not speak TLS at all.
     pub(crate) async fn accept<S>(&self, stream: S) -> io::Result<(TlsStream<S>, bool)>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -103,11 +104,11 @@ impl Tls {
 }
 
 impl Certificate {
-    /// Reads the files again; whether they hold anything else than before. What can't be used
-    /// changes nothing.
+    /// Reads the files again. Returns `true` if their content has changed. Files that can't be used
+    /// change nothing.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// The problem with the files.
     pub(crate) fn reload(&self) -> Result<bool, String> {
         let read = Files::read(&self.certificate, &self.key)?;
         if self.shown.read().unwrap_or_else(PoisonError::into_inner).read == read {
@@ -155,7 +156,10 @@ impl Files {
             ));
         }
         let private = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| {
-            format!("[tls] key: {} holds no private key without a passphrase in PEM", key.display())
+            format!(
+                "[tls] key: {} holds no private key in PEM that is not encrypted",
+                key.display()
+            )
         })?;
         CertifiedKey::from_der(chain_of, private, provider).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => format!(

@@ -1,4 +1,4 @@
-//! Waiting for the database at the start: whoever starts both at once need not say in which order.
+//! Waits for the database at startup, so that both can be started at once, in any order.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,15 +10,16 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::failure::Failure;
 
-/// How often it is tried.
+/// The interval between attempts.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How often it is told.
+/// The interval between messages.
 const TELL: Duration = Duration::from_secs(10);
 
-/// Waits until the database takes connections; `false`: `stop` came first.
+/// Waits until the database accepts connections. Returns `false` if `stop` completed first.
 ///
 /// # Errors
-/// What is in the way, at once if it can't pass, and otherwise after `wait` in `[database]`.
+/// The database can't be used: at once if that can't change, and otherwise after `wait` in
+/// `[database]`.
 pub(crate) async fn for_database<S: Future>(
     config: &Config,
     mut stop: Pin<&mut S>,
@@ -34,7 +35,7 @@ pub(crate) async fn for_database<S: Future>(
         let problem = match opened {
             Ok(_) => {
                 if told.is_some() {
-                    tracing::info!(event = "database_found", "the database is there");
+                    tracing::info!(event = "database_found", "the database is available");
                 }
                 return Ok(true);
             }

@@ -1,12 +1,12 @@
-//! A page that logs in, calls, refreshes and logs out without ever seeing a token: the browser has
-//! them in cookies that no script can read, and pages of other origins can't use them.
+//! A page that logs in, calls the API, refreshes and logs out without ever seeing a token: the
+//! browser keeps them in cookies, which scripts can't read and pages of other origins can't use.
 //!
 //! ```sh
 //! cargo run --example cookies --features axum,passwords
 //! ```
 //!
 //! Open <http://localhost:8000/> and log in as alice with the password wonderland. The first
-//! argument is another address to listen on.
+//! argument is an alternative address to listen on.
 
 use std::error::Error;
 use std::time::Duration;

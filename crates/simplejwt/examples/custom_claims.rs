@@ -1,4 +1,4 @@
-//! Claims of one's own, and a say in who may log in: what Django does with a serializer's
+//! Custom claims, and a rule for who may log in: the equivalent of a Django serializer's
 //! `get_token`, `USER_AUTHENTICATION_RULE` and `ON_LOGIN_SUCCESS`.
 //!
 //! ```sh
@@ -16,7 +16,7 @@ use simplejwt::{
     Access, Auth, Claims, Credentials, Error, HookError, Hooks, Settings, Token, Tokens, User,
 };
 
-/// Who works where: a table in a real program.
+/// The users' departments; in a real program, a table.
 #[derive(Debug)]
 struct Departments(BTreeMap<&'static str, &'static str>);
 
@@ -29,12 +29,12 @@ impl Departments {
 
 #[async_trait]
 impl Hooks for Departments {
-    /// Only people of a department log in.
+    /// Only members of a department may log in.
     fn may_authenticate(&self, _: &Settings, user: &User) -> bool {
         user.is_active && self.0.contains_key(user.username.as_str())
     }
 
-    /// At login.
+    /// Called at login.
     async fn extra_claims(
         &self,
         _: TokenClass,
@@ -44,8 +44,8 @@ impl Hooks for Departments {
         self.set(user, claims)
     }
 
-    /// At each refresh, so that who moves doesn't have to log in again. Without this, claims stay
-    /// as they were at login, as in Django.
+    /// Called at each refresh, so that a user who changes departments doesn't have to log in again.
+    /// Without this method, claims stay as they were at login, as in Django.
     async fn refreshed_claims(
         &self,
         _: TokenClass,

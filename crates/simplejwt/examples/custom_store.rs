@@ -1,5 +1,5 @@
-//! Issued and blacklisted tokens in a store of one's own, held to the suite that every store here
-//! passes. This one is a map behind a lock: put your database in its place.
+//! Issued and blacklisted tokens in a custom store, tested with the suite that every store here
+//! passes. This one is a map behind a lock: replace it with your database.
 //!
 //! ```sh
 //! cargo run --example custom_store --features testing
@@ -15,7 +15,7 @@ use simplejwt::store::{
 };
 use simplejwt::{Auth, Settings, StoreError, Timestamp, TokenStore, Tokens, UserId};
 
-/// Every registered token by its id, and whether it is blacklisted.
+/// All registered tokens by id, each with `true` if it is blacklisted.
 #[derive(Debug, Default)]
 struct MapStore(Mutex<BTreeMap<String, (OutstandingToken, bool)>>);
 
@@ -28,7 +28,7 @@ impl MapStore {
     }
 }
 
-/// Whether it wasn't blacklisted before.
+/// Returns `true` if it wasn't blacklisted before.
 fn blacklist(rows: &mut Rows<'_>, token: &OutstandingToken) -> bool {
     let (_, blacklisted) = rows.entry(token.jti.clone()).or_insert_with(|| (token.clone(), false));
     !std::mem::replace(blacklisted, true)
@@ -90,14 +90,14 @@ impl TokenStore for MapStore {
             .map(|(token, _)| token.jti.clone())
             .take(flush.batch as usize + 1)
             .collect();
-        // One more than is looked at: there is more to do.
+        // One more than the batch means that there is more to do.
         let more = candidates.len() > flush.batch as usize;
         candidates.truncate(flush.batch as usize);
         let mut flushed =
             Flushed { next: more.then(|| Position("more".into())), ..Flushed::default() };
         for jti in candidates {
             let Some((token, _)) = rows.get_mut(&jti) else { continue };
-            // What the token says of itself, put right where the time beside it is too early.
+            // The token's own expiry, if the stored one is too early.
             token.expires_at = flush.retention.last_exp_of(&token.token, token.expires_at);
             if token.expires_at <= due {
                 rows.remove(&jti);
@@ -121,7 +121,7 @@ impl TokenStore for MapStore {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // In a project of yours this is a test.
+    // In your project, this is a test.
     let spawn = |task| drop(tokio::spawn(task));
     conformance::all(|| async { MapStore::default() }, spawn).await;
     println!("the store keeps the contract");

@@ -1,5 +1,5 @@
-//! Users in a table of one's own, through a connection that the application has anyway: here
-//! `members` in SQLite, with e-mail addresses to log in by and argon2id hashes.
+//! Users in a custom table, over a connection that the application already has: here `members` in
+//! SQLite, with e-mail addresses as login names and argon2id hashes.
 //!
 //! ```sh
 //! cargo run --example custom_user_store --features axum,sqlite
@@ -32,7 +32,7 @@ struct Members {
 }
 
 impl Members {
-    /// The member whose `column` has this value.
+    /// Returns the member whose `column` has this value.
     async fn by(
         &self,
         column: &'static str,
@@ -61,8 +61,8 @@ impl UserStore for Members {
     async fn authenticate(&self, sent: &Credentials) -> Result<Option<User>, StoreError> {
         let failed = |error| StoreError::unavailable("authenticate", error);
         let member = self.by("email", sent.username.clone()).await.map_err(failed)?;
-        // Without a member it computes a hash all the same, and as long for one who isn't let in
-        // whatever the password is, so that nobody learns who there is.
+        // Computes a hash even without a member, and for just as long for one who is refused
+        // whatever the password, so that response times don't reveal who exists.
         let (password, pool) = (sent.password.clone(), &self.pool);
         let checked = match &member {
             Some(member) if member.is_active => {
@@ -78,7 +78,7 @@ impl UserStore for Members {
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let found = self.by("id", id.as_str().to_owned()).await;
         let found = found.map_err(|error| StoreError::unavailable("find", error))?;
-        // To SQLite `01` is the number as well, and one user would have several ids.
+        // SQLite treats `01` as the same number, which would give a user several ids.
         Ok(found.filter(|member| member.id == *id))
     }
 }
@@ -110,7 +110,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(axum::serve(listener, app).await?)
 }
 
-/// The store keeps the contract, in some thirty lines; with `features = ["testing"]` among the
+/// Tests the store against the contract, in some thirty lines; needs `features = ["testing"]` in
 /// `[dev-dependencies]`.
 #[cfg(all(test, feature = "testing"))]
 mod tests {
@@ -118,13 +118,13 @@ mod tests {
 
     use super::*;
 
-    /// The table, as the suite gets at it.
+    /// The table, for the suite.
     struct Table(Arc<Mutex<Connection>>);
 
     #[async_trait]
     impl Fixture for Table {
         fn abilities(&self) -> Abilities {
-            // The column's collation takes ALICE@EXAMPLE.COM for the same.
+            // The column's collation considers ALICE@EXAMPLE.COM equal.
             Abilities {
                 login_names: LoginNames::ByColumn,
                 domain: "@example.com",

@@ -1,6 +1,6 @@
-//! Behind a gateway, programs in any language need no token code: the gateway asks here who sent a
-//! request (nginx's `auth_request`, forward-auth of Traefik and Caddy, Envoy's `ext_authz`), and
-//! passes on the answer's `X-Auth-User` and `X-Auth-Department`.
+//! Behind a gateway, programs in any language need no token code: the gateway asks this program who
+//! sent a request (nginx's `auth_request`, forward-auth of Traefik and Caddy, Envoy's `ext_authz`),
+//! and passes on the answer's `X-Auth-User` and `X-Auth-Department`.
 //!
 //! ```sh
 //! cargo run --example gateway --features axum,passwords
@@ -8,8 +8,8 @@
 //! curl -i -H "Authorization: Bearer …" http://127.0.0.1:8000/api/token/authenticate/
 //! ```
 //!
-//! `docs/gateways.md` has what to write into the gateway's configuration. It has to drop headers of
-//! these names that clients send.
+//! `docs/gateways.md` has the gateways' configuration. It must remove headers of these names that
+//! clients send.
 
 use std::error::Error as StdError;
 

@@ -1,4 +1,4 @@
-//! `RequireAuthLayer` around a service of plain hyper: no framework, no feature but `tower`.
+//! `RequireAuthLayer` around a plain hyper service: no framework, and only the feature `tower`.
 //!
 //! ```sh
 //! cargo run -p simplejwt --no-default-features --features tower --example hyper_server
@@ -24,7 +24,7 @@ use tower::ServiceBuilder;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let tokens = Tokens::new(Settings {
-        // A server that only checks tokens shares this with Django, or has its public key.
+        // A server that only checks tokens shares this secret with Django, or has its public key.
         signing_key: Some("a secret of at least thirty-two bytes".into()),
         ..Settings::default()
     })?;
@@ -50,7 +50,7 @@ pub async fn serve(listener: TcpListener, auth: Auth) -> Result<(), Box<dyn Erro
     }
 }
 
-/// Runs only for requests with a good access token, which the layer leaves in the extensions.
+/// Runs only for requests with a valid access token, which the layer puts into the extensions.
 async fn hello(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let claims = request.extensions().get::<Token<Access>>().map(|token| token.claims().to_json());
     Ok(Response::new(claims.unwrap_or_default().into()))

@@ -1,11 +1,12 @@
-//! The tutorial's application: users in a database, tokens for them, and a route that needs one.
+//! The tutorial's application: users in a database, tokens for them, and a route that needs a
+//! token.
 //!
 //! ```sh
 //! cargo run --example quickstart --features axum,sqlite
 //! ```
 //!
-//! It makes `quickstart.sqlite3` with the user alice, prints a password for her and listens on
-//! `127.0.0.1:8000` (or the address that is its first argument). Then:
+//! It creates `quickstart.sqlite3` with the user alice, prints a password for her, and listens on
+//! `127.0.0.1:8000` (or on the address in its first argument). Then:
 //!
 //! ```sh
 //! curl -d username=alice -d password=… http://127.0.0.1:8000/api/token/
@@ -44,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let settings = Settings {
-        // A real one is secret: 32 random bytes, from a file or the environment.
+        // A real key is secret: 32 random bytes, from a file or the environment.
         signing_key: Some("the key of an example, which everybody knows".into()),
         rotate_refresh_tokens: true,
         blacklist_after_rotation: true,

@@ -1,12 +1,12 @@
-//! An API that checks tokens and issues none: it has the public key alone, and asks no database.
+//! An API that checks tokens but doesn't issue any: it has only the public key, and no database.
 //!
 //! ```sh
 //! VERIFYING_KEY="$(cat public.pem)" cargo run --example resource_server --features axum
 //! curl -H "Authorization: Bearer …" http://127.0.0.1:8000/reports
 //! ```
 //!
-//! Whoever issues the tokens has the private key: Django with `ALGORITHM = "ES256"`, or `simplejwt
-//! key generate --algorithm ES256`. The first argument is the address to listen on.
+//! The issuer has the private key: Django with `ALGORITHM = "ES256"`, or `simplejwt key generate
+//! --algorithm ES256`. The first argument is the address to listen on.
 
 use std::error::Error;
 

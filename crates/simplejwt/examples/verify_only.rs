@@ -1,4 +1,4 @@
-//! Checks a token that Django or the server has issued, and shows its claims: no web framework, no
+//! Checks a token that Django or the server has issued, and prints its claims: no web framework, no
 //! database, no runtime.
 //!
 //! ```sh

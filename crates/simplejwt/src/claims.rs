@@ -1,7 +1,7 @@
 //! A token's claims: an ordered JSON object (RFC 7519 section 4) that is carried over exactly.
 //!
-//! Numbers, strings and nested values keep the text they came with, and members keep their
-//! order, so a claim that nobody here understands reaches the next token unchanged.
+//! Numbers, strings and nested values keep their original text and members keep their order, so a
+//! claim unknown to this library reaches the next token unchanged.
 
 mod check;
 mod read;
@@ -31,7 +31,7 @@ use write::{push_member, push_string};
 /// ```
 #[derive(Clone, Default)]
 pub struct Claims {
-    /// What the spans point into: the payload as it came, and what was set since.
+    /// The text that the spans point into: the original payload, followed by the values set since.
     text: String,
     members: Vec<Member>,
 }
@@ -51,49 +51,49 @@ struct Span {
 }
 
 impl Claims {
-    /// The claims in order: name, and value as JSON text.
+    /// Returns an iterator over the claims in order: the name, and the value as JSON text.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.members.iter().map(|member| (self.slice(member.name), self.slice(member.value)))
     }
 
-    /// How many claims there are.
+    /// Returns the number of claims.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether there are none.
+    /// `true` if there are no claims.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// Whether the claim is there, be it null.
+    /// `true` if the claim is present, even if it is null.
     pub fn contains(&self, name: &str) -> bool {
         self.raw(name).is_some()
     }
 
-    /// The claim's value as JSON text.
+    /// Returns the claim's value as JSON text.
     pub fn raw(&self, name: &str) -> Option<&str> {
         let at = self.position(name)?;
         self.members.get(at).map(|member| self.slice(member.value))
     }
 
-    /// The claim's value, read as a `T`; `None` if the claim is missing.
+    /// Reads the claim's value as a `T`; `None` if the claim is missing.
     ///
     /// # Errors
-    /// If the claim is there and isn't a `T`.
+    /// The claim is present and isn't a `T`.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, serde_json::Error> {
         self.raw(name).map(serde_json::from_str).transpose()
     }
 
-    /// The claim's value, if it is a string.
+    /// Returns the claim's value, if it is a string.
     pub fn str(&self, name: &str) -> Option<Cow<'_, str>> {
         string(self.raw(name)?)
     }
 
-    /// Sets a claim: in its place if it is there, at the end if not.
+    /// Sets a claim: in its place if it is present, otherwise at the end.
     ///
     /// # Errors
-    /// If the value can't be written as JSON (a map whose keys aren't strings).
+    /// The value can't be written as JSON (a map whose keys aren't strings).
     pub fn set(&mut self, name: &str, value: impl Serialize) -> Result<(), serde_json::Error> {
         let json = serde_json::to_string(&value)?;
         self.set_raw(name, &json);
@@ -111,7 +111,7 @@ impl Claims {
         self.set_raw(name, &value.to_string());
     }
 
-    /// `json` has to be JSON.
+    /// Sets a claim; `json` must be valid JSON.
     pub(crate) fn set_raw(&mut self, name: &str, json: &str) {
         let value = append(&mut self.text, json);
         self.put(name, value);
@@ -127,18 +127,19 @@ impl Claims {
         }
     }
 
-    /// Removes a claim; whether it was there.
+    /// Removes a claim. Returns `true` if it was present.
     pub fn remove(&mut self, name: &str) -> bool {
         self.position(name).map(|at| self.members.remove(at)).is_some()
     }
 
-    /// The claims as compact JSON, non-ASCII characters as `\uXXXX`: the form upstream signs.
+    /// Returns the claims as compact JSON with non-ASCII characters as `\uXXXX`: the form that
+    /// upstream signs.
     pub fn to_json(&self) -> String {
         self.to_json_with(&[])
     }
 
-    /// As [`to_json`](Self::to_json), with these values (JSON) in place of the claims' own, or at
-    /// the end.
+    /// As [`to_json`](Self::to_json), with these values (JSON) in place of the claims' own, or
+    /// appended.
     pub(crate) fn to_json_with(&self, replaced: &[(&str, &str)]) -> String {
         let mut json = String::with_capacity(self.text.len() + 64);
         json.push('{');
@@ -155,8 +156,8 @@ impl Claims {
         json
     }
 
-    /// The value of a claim that identifies the token: a text, or an integer in its canonical text
-    /// form.
+    /// Returns the value of a claim that identifies the token: a string, or an integer in canonical
+    /// text form.
     pub(crate) fn id(&self, claim: &str) -> Option<String> {
         let value = self.raw(claim)?;
         match string(value) {
@@ -165,8 +166,8 @@ impl Claims {
         }
     }
 
-    /// The value of the user claim. A number is taken in its canonical text form, as releases
-    /// before 5.5.1 wrote it.
+    /// Returns the value of the user claim. A number is accepted in canonical text form, as
+    /// upstream wrote it before 5.5.1.
     pub(crate) fn user_id(&self, claim: &str) -> UserClaim {
         let Some(value) = self.raw(claim) else {
             return UserClaim::Missing;
@@ -218,13 +219,13 @@ impl Serialize for Claims {
     }
 }
 
-/// Whether this JSON is a number without fraction and exponent.
+/// `true` if this JSON is a number without fraction and exponent.
 fn is_integer(value: &str) -> bool {
     let digits = value.strip_prefix('-').unwrap_or(value);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The string that this JSON is, if it is one.
+/// Returns the value of a JSON string; `None` for any other JSON.
 pub(crate) fn string(value: &str) -> Option<Cow<'_, str>> {
     let inner = value.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
@@ -233,7 +234,7 @@ pub(crate) fn string(value: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(inner))
 }
 
-/// What a token says about its user.
+/// The user claim of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum UserClaim {
     Missing,
@@ -243,7 +244,7 @@ pub(crate) enum UserClaim {
 }
 
 fn span(start: usize, end: usize) -> Span {
-    // Tokens are limited to kilobytes, and what hooks add has to fit into a token.
+    // Tokens are limited to kilobytes, and the claims added by hooks must fit into a token.
     let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     Span { start: narrow(start), end: narrow(end) }
 }

@@ -1,6 +1,6 @@
-//! The one place that reads the time.
+//! The only place that reads the time.
 //!
-//! Everything else is handed a [`Clock`], so tests advance time instead of waiting for it.
+//! Everything else is given a [`Clock`], so tests advance time instead of waiting.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -24,22 +24,23 @@ const MICROS_PER_SECOND: i64 = 1_000_000;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment `seconds` after the Unix epoch; saturates at the ends of the range.
+    /// Creates the timestamp `seconds` after the Unix epoch; saturates at the ends of the range.
     pub const fn from_secs(seconds: i64) -> Self {
         Self(seconds.saturating_mul(MICROS_PER_SECOND))
     }
 
-    /// The moment `micros` microseconds after the Unix epoch.
+    /// Creates the timestamp `micros` microseconds after the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// Whole seconds since the Unix epoch, rounded down: the NumericDate of `exp` and `iat`.
+    /// Returns the whole seconds since the Unix epoch, rounded down: the NumericDate of `exp` and
+    /// `iat`.
     pub const fn as_secs(self) -> i64 {
         self.0.div_euclid(MICROS_PER_SECOND)
     }
 
-    /// Microseconds since the Unix epoch.
+    /// Returns the microseconds since the Unix epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
     }
@@ -69,9 +70,9 @@ fn micros(duration: Duration) -> i64 {
         .unwrap_or(i64::MAX)
 }
 
-/// Tells the time. Implemented by [`SystemClock`] and, for tests, [`ManualClock`].
+/// A source of the current time. Implemented by [`SystemClock`] and, for tests, [`ManualClock`].
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// The current moment.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -89,7 +90,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved: for tests.
+/// A clock for tests, which stands still until it is moved.
 ///
 /// ```
 /// use simplejwt::{Clock, ManualClock, Timestamp};
@@ -103,7 +104,7 @@ impl Clock for SystemClock {
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that stands at `start`.
+    /// Creates a clock that stands at `start`.
     pub fn at(start: Timestamp) -> Self {
         Self(AtomicI64::new(start.0))
     }
@@ -113,7 +114,7 @@ impl ManualClock {
         self.0.fetch_add(micros(by), Ordering::SeqCst);
     }
 
-    /// Puts the clock to `to`, back in time too.
+    /// Sets the clock to `to`, which may be in its past.
     pub fn set(&self, to: Timestamp) {
         self.0.store(to.0, Ordering::SeqCst);
     }

@@ -1,11 +1,11 @@
-//! What can go wrong, by whose fault it is.
+//! Errors of the library, sorted by whose fault they are.
 //!
-//! [`TokenError`] is the caller's: a token that isn't good. [`Error`] is everything a flow can
-//! answer with. How each looks on the wire is decided in one place, `web.rs`.
+//! [`TokenError`] is the caller's: the token was refused. [`Error`] covers every way a flow can
+//! fail. How each one looks on the wire is decided in one place, `web.rs`.
 
 use std::error::Error as StdError;
 
-/// Why a token was refused. `Display` is the sentence that upstream sends.
+/// The reason a token was refused. `Display` is the sentence that upstream sends.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -16,7 +16,7 @@ pub enum TokenError {
     /// `exp` has passed (RFC 7519 section 4.1.4).
     #[error("Token is expired")]
     Expired,
-    /// A claim that has to be there isn't: `exp`, or the sliding token's refresh expiry.
+    /// A required claim is missing: `exp`, or a sliding token's refresh expiry.
     #[error("Token has no '{0}' claim")]
     MissingClaim(String),
     /// The claim that `JTI_CLAIM` names is missing.
@@ -25,7 +25,7 @@ pub enum TokenError {
     /// The claim that `TOKEN_TYPE_CLAIM` names is missing.
     #[error("Token has no type")]
     MissingType,
-    /// The token is of another kind than the one asked for.
+    /// The token is of a different kind from the one required.
     #[error("Token has wrong type")]
     WrongType,
     /// The time in the named claim has passed: a sliding token past its refresh expiry.
@@ -36,58 +36,60 @@ pub enum TokenError {
     Blacklisted,
 }
 
-/// Why one of `AUTH_TOKEN_CLASSES` refused a token: one entry of the `messages` that a
-/// protected route answers with.
+/// The reason one of `AUTH_TOKEN_CLASSES` refused a token: one entry of `messages` in a protected
+/// route's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenMessage {
     /// The name of upstream's class: `AccessToken`.
     pub token_class: &'static str,
-    /// The kind of token, as in the claim: `access`.
+    /// The kind of token, as in its type claim: `access`.
     pub token_type: &'static str,
-    /// Why it was refused.
+    /// The reason it was refused.
     pub error: TokenError,
 }
 
-/// Every way in which a flow of [`Auth`](crate::Auth) can end other than well.
+/// Every way a flow of [`Auth`](crate::Auth) can fail.
 ///
 /// `Display` is for logs and never holds a secret. Clients get [`Error::code`] and a fixed
 /// sentence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A token endpoint was given a token that isn't good.
+    /// A token endpoint was given an invalid token.
     #[error("{0}")]
     Token(#[from] TokenError),
-    /// `verify` was given a good token whose id is blacklisted: upstream answers this one as a
+    /// `verify` was given a valid token whose id is blacklisted. Upstream answers this as a
     /// validation error (400).
     #[error("verified token is blacklisted")]
     VerifiedBlacklisted,
-    /// Login refused, whatever the reason.
+    /// The login was refused, for whatever reason.
     #[error("no active account found with the given credentials")]
     NoActiveAccount,
-    /// Refresh refused: the token's user is inactive or gone.
+    /// The refresh was refused: the token's user is inactive or doesn't exist.
     #[error("no active account found for the given token")]
     NoActiveAccountForToken,
     /// A protected route was called without credentials.
     #[error("no credentials were sent")]
     NotAuthenticated,
-    /// The authorization header hasn't the form `Bearer <token>`.
+    /// The authorization header isn't of the form `Bearer <token>`.
     #[error("malformed authorization header")]
     BadAuthorizationHeader,
-    /// A header field that may stand once only stands twice (RFC 9110 section 5.3): its name.
-    #[error("the header field {0} is there more than once")]
+    /// A header field that may occur only once was sent twice (RFC 9110 section 5.3). Holds its
+    /// name.
+    #[error("the header field {0} was sent more than once")]
     RepeatedHeader(String),
-    /// A protected route was given a token that none of `AUTH_TOKEN_CLASSES` takes.
+    /// A protected route was given a token that none of `AUTH_TOKEN_CLASSES` accepts.
     #[error("token not valid for any token type: {}", messages(.0))]
     TokenNotValid(Vec<TokenMessage>),
-    /// The access token came by cookie and has expired. Browsers send a cookie by themselves: what
-    /// can do without credentials does so.
-    #[error("the access token of the cookie has expired")]
+    /// The access token in the cookie has expired. Since browsers send cookies by themselves,
+    /// endpoints that work without credentials ignore it.
+    #[error("the access token in the cookie has expired")]
     CookieExpired(Vec<TokenMessage>),
-    /// The request has good cookies of two users, one of which another host may have set.
-    #[error("the request has the cookies of two users")]
+    /// The request carries valid cookies of two different users. Another host may have set one of
+    /// them.
+    #[error("the request carries cookies of two different users")]
     AmbiguousCookies,
-    /// The token has no claim that names its user.
+    /// The token has no claim that identifies its user.
     #[error("token has no user claim")]
     NoUserClaim,
     /// The token's user doesn't exist.
@@ -96,73 +98,73 @@ pub enum Error {
     /// The token's user is inactive.
     #[error("user is inactive")]
     UserInactive,
-    /// The user's password is another than when the token was issued (`CHECK_REVOKE_TOKEN`).
+    /// The user's password has changed since the token was issued (`CHECK_REVOKE_TOKEN`).
     #[error("the user's password has been changed")]
     PasswordChanged,
-    /// A blacklist was asked for and `token_blacklist` is off.
+    /// The call needs a blacklist, but `token_blacklist` is off.
     #[error("the token blacklist is not enabled")]
     BlacklistDisabled,
-    /// Sessions were asked for and there are none.
+    /// The call needs sessions, but they are disabled.
     #[error("sessions are not enabled")]
     SessionsDisabled,
-    /// The user has as many sessions as may be (`max_per_user`).
+    /// The user already has the maximum number of sessions (`max_per_user`).
     #[error("too many sessions")]
     TooManySessions,
-    /// The token doesn't say which session it belongs to.
-    #[error("the token names no session")]
+    /// The token doesn't identify its session.
+    #[error("the token doesn't identify its session")]
     SessionUnknown,
-    /// There is no such session, or it is somebody else's.
+    /// The session doesn't exist or belongs to another user.
     #[error("no such session")]
     NoSuchSession,
-    /// There is no such user, nor any session of a user who was deleted.
+    /// The user doesn't exist, and there are no sessions left over from a deleted user of that id.
     #[error("no such user")]
     NoSuchUser,
-    /// What was asked for is for staff.
+    /// The operation is reserved for staff.
     #[error("permission denied")]
     PermissionDenied,
-    /// An unsafe request that counts by its cookies came from a page of another origin.
+    /// An unsafe request authenticated by cookies came from a page of another origin.
     #[error("request from another origin")]
     CrossOrigin,
-    /// The feed of revocations is lost, so that a revoked token can't be told from a good one.
-    #[error("the feed of revocations is lost")]
+    /// The revocation feed is out of date, so a revoked token can't be told from a valid one.
+    #[error("the revocation feed is out of date")]
     FeedLost,
-    /// The keys behind `JWK_URL` were never there, or the token names one that couldn't be looked
-    /// for, so that a good token can't be told from a bad one.
-    #[error("the keys that verify tokens can't be had")]
+    /// The keys at `JWK_URL` were never fetched, or the token names one that couldn't be looked up,
+    /// so a valid token can't be told from an invalid one.
+    #[error("the keys that verify tokens are unavailable")]
     KeysUnavailable,
-    /// A login was asked for and there is no user store.
+    /// A login was attempted, but there is no user store.
     #[error("no user store is configured")]
     NoUserStore,
-    /// There is no signing key: this instance only verifies.
+    /// There is no signing key: this instance can only verify tokens.
     #[error("no signing key is configured")]
     CannotSign,
-    /// The signing operation itself failed.
+    /// The signing operation failed.
     #[error("signing failed")]
     Signing(#[source] Box<dyn StdError + Send + Sync>),
-    /// A token is too long for a cookie: browsers drop one of more than 4096 bytes without a word
-    /// (RFC 6265 section 6.1). It has too many claims, or too long ones.
-    #[error("a token doesn't fit into a cookie: it has more than {0} bytes")]
+    /// A token is too long for a cookie: browsers silently drop cookies of more than 4096 bytes
+    /// (RFC 6265 section 6.1). It has too many claims, or claims that are too long.
+    #[error("a token is too long for a cookie: it is longer than {0} bytes")]
     CookieTooLong(usize),
-    /// A token would be longer than any that this library takes
-    /// ([`MAX_TOKEN_BYTES`](crate::jws::MAX_TOKEN_BYTES)): it has too many claims, or too long
-    /// ones. None is issued, and no session is opened for it.
+    /// The token would be longer than this library accepts
+    /// ([`MAX_TOKEN_BYTES`](crate::jws::MAX_TOKEN_BYTES)): it has too many claims, or claims that
+    /// are too long. It isn't issued, and no session is opened for it.
     #[error(
         "no token for the user {user:?}: it would have {bytes} bytes, and one of more than {most} is \
          taken nowhere; the largest claim is {claim:?} with {claim_bytes} bytes"
     )]
     TokenTooLong {
-        /// The value of its user claim; empty where it has none.
+        /// The value of its user claim; empty if it has none.
         user: String,
-        /// How long it would be.
+        /// Its length, in bytes.
         bytes: usize,
-        /// How long it may be.
+        /// The maximum length, in bytes.
         most: usize,
         /// The name of its largest claim.
         claim: String,
-        /// How long the JSON of that claim's value is.
+        /// The length of that claim's value as JSON, in bytes.
         claim_bytes: usize,
     },
-    /// The database couldn't do what was asked; nothing was changed.
+    /// The database couldn't do what was asked of it; nothing was changed.
     #[error(transparent)]
     Store(StoreError),
     /// A hook failed.
@@ -176,7 +178,7 @@ fn messages(messages: &[TokenMessage]) -> String {
 }
 
 impl Error {
-    /// A stable code: upstream's where upstream has one.
+    /// Returns a stable code: upstream's where upstream has one.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Token(_)
@@ -212,8 +214,8 @@ impl Error {
         }
     }
 
-    /// Whether the fault is on this side: answered with a 5xx, and worth a log line with its
-    /// sources.
+    /// `true` if the fault lies on the server's side: answered with a 5xx and worth a log line with
+    /// its sources.
     pub fn is_internal(&self) -> bool {
         matches!(
             self,
@@ -229,22 +231,22 @@ impl Error {
     }
 }
 
-/// What sort of failure a [`StoreError`] is.
+/// The category of a [`StoreError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// Can't be reached, locked, read-only, full: may work again by itself. HTTP 503.
+    /// The store is unreachable, locked, read-only or full, and may recover by itself. HTTP 503.
     Unavailable,
-    /// Too much is waiting already (the hashing pool's or the writer's queue). HTTP 503.
+    /// Too many requests are waiting (in the hashing pool's or the writer's queue). HTTP 503.
     Busy,
-    /// Answered with something that can't be understood: a table or column of another shape.
+    /// The answer can't be interpreted: a table or column isn't of the expected shape.
     Incompatible,
-    /// A text that was sent is too long for its column, or has a character that the database's
-    /// character set lacks. Nothing that is stored can be equal to it.
+    /// A text in the request is too long for its column, or has a character that the database's
+    /// character set lacks. No stored value can be equal to it.
     Unstorable,
 }
 
-/// A store couldn't do what it was asked to. Nothing was changed.
+/// A store failed to perform an operation. Nothing was changed.
 ///
 /// Names the operation and keeps its cause; holds no token and no password.
 #[derive(Debug, thiserror::Error)]
@@ -257,7 +259,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// `operation` names the verb, as in `"rotate"`.
+    /// Creates an error; `operation` is the name of the verb, as in `"rotate"`.
     pub fn new(
         operation: &'static str,
         kind: StoreErrorKind,
@@ -266,7 +268,7 @@ impl StoreError {
         Self { operation, kind, source: Some(source.into()) }
     }
 
-    /// The store can't be reached or can't write.
+    /// Creates an error for a store that can't be reached or can't be written to.
     pub fn unavailable(
         operation: &'static str,
         source: impl Into<Box<dyn StdError + Send + Sync>>,
@@ -274,19 +276,19 @@ impl StoreError {
         Self::new(operation, StoreErrorKind::Unavailable, source)
     }
 
-    /// What sort of failure this is.
+    /// Returns the category of this failure.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }
 
-    /// The verb that failed.
+    /// Returns the name of the operation that failed.
     pub fn operation(&self) -> &'static str {
         self.operation
     }
 
-    /// Whether it failed because of this text, which no column of the database could hold.
+    /// `true` if it failed because of this text, which no column of the database can hold.
     ///
-    /// Every character set has ASCII, so that a text of ASCII alone can only be too long.
+    /// ASCII is part of every character set, so a text of ASCII alone can only be too long.
     #[cfg(feature = "sql")]
     pub(crate) fn is_of(&self, text: &str) -> bool {
         self.kind == StoreErrorKind::Unstorable
@@ -294,18 +296,18 @@ impl StoreError {
     }
 }
 
-/// The longest id, in characters, that the tables have room for (`varchar(255)`).
+/// The length of the longest id that the tables can hold, in characters (`varchar(255)`).
 pub(crate) const MAX_STORED: usize = 255;
 
-/// Whether a text can be an id in the tables: it isn't empty, has at most 255 characters and no
-/// NUL, which PostgreSQL's texts can't hold.
+/// `true` if a text can be an id in the tables: it isn't empty, has at most 255 characters, and no
+/// NUL, which PostgreSQL can't store in a text.
 pub(crate) fn can_be_id(text: &str) -> bool {
     let fits = text.len() <= MAX_STORED || text.chars().nth(MAX_STORED).is_none();
     !text.is_empty() && fits && !text.contains('\0')
 }
 
-/// What a database can't store of a token is the token's fault: nothing that was issued here or by
-/// a Django on the same database can have it.
+/// If the database can't store part of a token, the token is at fault: no token issued here, or by
+/// a Django on the same database, contains such a value.
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error.kind() {

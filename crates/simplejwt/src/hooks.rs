@@ -1,4 +1,5 @@
-//! What upstream does with import strings: an application's own rules, as one trait.
+//! An application's own rules as one trait: the equivalent of upstream's settings that hold import
+//! strings.
 
 mod error;
 mod shared;
@@ -10,20 +11,22 @@ use crate::settings::{Settings, TokenClass};
 use crate::users::{Credentials, User};
 pub use error::HookError;
 
-/// The places where an application has a say. Every method's default is Django's behaviour.
+/// The points at which an application can add its own rules. Every method's default is Django's
+/// behaviour.
 ///
 /// # Claims
 /// [`extra_claims`](Self::extra_claims) and [`refreshed_claims`](Self::refreshed_claims) can set
-/// and remove any claim but those that a token is known or checked by
+/// and remove any claim except those that identify or validate a token
 /// ([`Settings::reserved_claims`]: type, id, user, times, session …). A hook that changes one of
-/// these fails, with the claim's name in the log: the lifetimes are settings, and who the user is
-/// is the user store's to say. (Upstream lets `get_token` overwrite them.)
+/// these fails, and the log names the claim: lifetimes come from the settings, and the user comes
+/// from the user store. (Upstream lets `get_token` overwrite them.)
 ///
 /// # Errors
-/// A hook's error is the answer to the request, and any error becomes one by `?`
-/// ([`HookError`]): one of your own is a 500 without details, and a log line with the cause;
+/// A hook's error becomes the answer to the request, and `?` converts any error ([`HookError`]): an
+/// error of your own is a 500 without details and a log line with the cause;
 /// [`Error::NoActiveAccount`](crate::Error::NoActiveAccount) or
-/// [`Error::PermissionDenied`](crate::Error::PermissionDenied) refuse as they do anywhere else.
+/// [`Error::PermissionDenied`](crate::Error::PermissionDenied) refuse the request as they do
+/// anywhere else.
 ///
 /// ```
 /// use simplejwt::settings::TokenClass;
@@ -49,25 +52,25 @@ pub use error::HookError;
 /// }
 /// ```
 ///
-/// `Arc<T>` and `Box<T>` of hooks are hooks.
+/// `Arc<T>` and `Box<T>` implement `Hooks` if `T` does.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no `Hooks`",
+    message = "`{Self}` does not implement `Hooks`",
     label = "`Hooks` isn't implemented for `{Self}`",
-    note = "write `#[simplejwt::async_trait] impl Hooks for …` with the methods that differ from Django's behaviour: none has to be there"
+    note = "write `#[simplejwt::async_trait] impl Hooks for …` with the methods that differ from Django's behaviour: all of them are optional"
 )]
 #[async_trait]
 pub trait Hooks: Send + Sync + 'static {
-    /// Whether this user may have tokens: asked at login and at every refresh. Upstream:
+    /// Returns `true` if this user may have tokens. Called at login and at every refresh. Upstream:
     /// `USER_AUTHENTICATION_RULE`.
     fn may_authenticate(&self, settings: &Settings, user: &User) -> bool {
         !settings.check_user_is_active || user.is_active
     }
 
-    /// Adds claims to a token that a login issues, which is the refresh or the sliding token; the
-    /// access token copies them. Upstream: a serializer's `get_token`.
+    /// Adds claims to the token that a login issues: the refresh or sliding token. The access token
+    /// copies them. Upstream: a serializer's `get_token`.
     ///
     /// # Errors
-    /// An error is the login's answer; nothing has been written then.
+    /// An error becomes the login's answer; nothing has been written by then.
     async fn extra_claims(
         &self,
         _kind: TokenClass,
@@ -77,17 +80,17 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Changes the claims that a refresh carries over: called with those of the refresh token, of
-    /// which then both the access token and, with rotation, the successor are made; or with those
-    /// of the sliding token that is renewed. The default leaves them as they were at login, as
-    /// upstream does. To compute them anew, do the same here as in
-    /// [`extra_claims`](Self::extra_claims).
+    /// Changes the claims that a refresh carries over. Called with the claims of the refresh token,
+    /// from which the access token and, with rotation, the successor are made; or with those of the
+    /// sliding token that is renewed. The default leaves them as they were at login, as upstream
+    /// does. To compute them anew, do the same here as in [`extra_claims`](Self::extra_claims).
     ///
-    /// A refresh that is repeated within `rotation_grace` is answered with the same pair again as
-    /// long as this sets the same claims for it: go by the user, not by the time or by chance.
+    /// A refresh that is repeated within `rotation_grace` is answered with the same pair only if
+    /// this method sets the same claims again: derive them from the user, not from the time or from
+    /// randomness.
     ///
     /// # Errors
-    /// An error is the refresh's answer; the token isn't spent then.
+    /// An error becomes the refresh's answer; the token isn't spent.
     async fn refreshed_claims(
         &self,
         _kind: TokenClass,
@@ -97,12 +100,13 @@ pub trait Hooks: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Told of every successful login, when everything is written and before its answer is sent.
+    /// Called after every successful login, when everything has been written and before the answer
+    /// is sent.
     async fn on_login_success(&self, _user: &User) {}
 
-    /// Told of every refused login: wrong credentials, a user who may not have tokens
-    /// ([`may_authenticate`](Self::may_authenticate)), or one session too many. Not of one that
-    /// failed by this side's fault, or that was refused by a hook's error.
+    /// Called after every refused login: wrong credentials, a user who may not have tokens
+    /// ([`may_authenticate`](Self::may_authenticate)), or too many sessions. Not called if the
+    /// login failed because of a fault on the server's side, or was refused by a hook's error.
     async fn on_login_failed(&self, _credentials: &Credentials) {}
 }
 

@@ -1,7 +1,7 @@
-//! JSON Web Keys (RFC 7517) and sets of them, in and out.
+//! JSON Web Keys (RFC 7517) and sets of them, read and written.
 //!
-//! Reading takes what has one meaning (`read.rs`), and a set leaves out alone what has none
-//! (`set.rs`). Whether a key is good for anything is asked when it becomes a
+//! Anything with a single meaning is read (`read.rs`), and a set leaves out only the keys that have
+//! none (`set.rs`). A key's usability is checked when it becomes a
 //! [`VerifyingKey`](crate::VerifyingKey).
 
 mod read;
@@ -15,12 +15,12 @@ use zeroize::Zeroizing;
 
 use crate::jws::{self, Algorithm, Curve, PublicKey};
 use read::Members;
-pub(crate) use read::shown;
+pub(crate) use read::truncated;
 pub use set::{JwkSet, MAX_KEYS, UnreadableJwk};
 
-/// One key. Private members (`d`, `p`, …) are ignored on reading and never written.
+/// A single key. Private members (`d`, `p`, …) are ignored on reading and never written.
 ///
-/// `Debug` shows the type and the key id only: an `oct` key is a secret.
+/// `Debug` shows only the type and the key id, since an `oct` key is a secret.
 #[derive(Clone)]
 pub struct Jwk {
     material: Material,
@@ -28,7 +28,7 @@ pub struct Jwk {
     alg: Option<String>,
     usage: Option<String>,
     key_ops: Option<Vec<String>>,
-    /// Whether its private half was there, too.
+    /// `true` if the private half was present as well.
     is_private: bool,
 }
 
@@ -38,68 +38,68 @@ pub(crate) enum Material {
     Secret(Zeroizing<Vec<u8>>),
 }
 
-/// Why a JWK, or a set, can't be used.
+/// The reason a JWK or a set can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwkError {
-    /// No JSON object, or one with a doubled member.
-    #[error("it is not a JSON object, or has a member twice")]
+    /// Not a JSON object, or one with a duplicate member.
+    #[error("it is not a JSON object, or has a duplicate member")]
     Json,
-    /// No JWK set.
+    /// Not a JWK set.
     #[error("it is not a JWK set: a JSON object with a list \"keys\" (RFC 7517 section 5)")]
     NotASet,
-    /// A set where one key is needed.
-    #[error("it is a set of keys, and one key is needed: give a member of its \"keys\"")]
+    /// A set where a single key is required.
+    #[error("it is a set of keys, but a single key is needed: give a member of its \"keys\"")]
     IsASet,
-    /// A `kty` or `crv` that no algorithm here takes.
+    /// A `kty` or `crv` that no supported algorithm uses.
     #[error(
         "its type or curve is not supported: use RSA, EC (P-256, P-384, P-521, secp256k1), \
              OKP (Ed25519) or oct"
     )]
     Unsupported,
-    /// A member that its type needs is missing.
+    /// A required member is missing.
     #[error("its member {0:?} is missing")]
     Missing(&'static str),
-    /// A member is of another JSON type than RFC 7517 gives it.
+    /// A member's JSON type isn't the one in RFC 7517.
     #[error("its member {0:?} is of the wrong type")]
     Type(&'static str),
     /// A number that isn't base64url, or is too long or too short.
     #[error("its member {0:?} is not base64url of the right length")]
     Malformed(&'static str),
-    /// `use` isn't `sig`, or `key_ops` doesn't hold `verify` (RFC 7517 sections 4.2, 4.3).
+    /// `use` isn't `sig`, or `key_ops` doesn't contain `verify` (RFC 7517 sections 4.2, 4.3).
     #[error("it is not meant for verifying signatures (use, key_ops)")]
     Use,
-    /// `alg` is another algorithm than the configured one.
-    #[error("it is meant for another algorithm than {0}")]
+    /// `alg` isn't the configured algorithm.
+    #[error("it is meant for an algorithm other than {0}")]
     Algorithm(Algorithm),
-    /// A secret in a set that holds public keys.
-    #[error("it is a secret among public keys, which everybody can read")]
+    /// A secret in a set of public keys.
+    #[error("it is a secret in a set of public keys, which anyone can read")]
     MixedSet,
     /// A key in a set with its private half, with which every reader of the set can sign.
-    #[error("its private half stands in the set, so that every reader of the set can sign")]
+    #[error("the set includes its private half, so every reader of the set can sign")]
     Private,
-    /// The same key under the same `kid` once more.
-    #[error("the same key stands before it")]
+    /// A repetition of a key under the same `kid`.
+    #[error("the set already has the same key")]
     Repeated,
-    /// As many keys as are tried have its `kid`.
-    #[error("too many keys of the set have its key id")]
+    /// The set already has the maximum number of keys with this `kid`.
+    #[error("too many keys in the set have the same key id")]
     TooManyOfKeyId,
-    /// The set has more keys than [`MAX_KEYS`].
-    #[error("the set has more than {MAX_KEYS} keys: this one and those behind it are not read")]
+    /// The set has more than [`MAX_KEYS`] keys.
+    #[error("the set has more than {MAX_KEYS} keys: this one and those after it are not read")]
     TooMany,
-    /// A key without `kid` in a set whose keys are chosen by it.
-    #[error("it has no key id (kid), by which tokens choose their key")]
+    /// A key without `kid` in a set whose keys are chosen by `kid`.
+    #[error("it has no key id (kid), by which tokens select their key")]
     NoKeyId,
-    /// No key of the set fits the algorithm.
+    /// None of the keys in the set fits the algorithm.
     #[error("the set has no usable key for {0}")]
     NoKeyFor(Algorithm),
 }
 
 impl Jwk {
-    /// Reads one key.
+    /// Reads a key.
     ///
     /// # Errors
-    /// [`JwkError`]
+    /// [`JwkError`] if it isn't a supported JWK.
     pub fn from_json(json: &[u8]) -> Result<Self, JwkError> {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let text = std::str::from_utf8(json).map_err(|_| JwkError::Json)?;
@@ -112,7 +112,7 @@ impl Jwk {
         }
     }
 
-    /// A public key that is to be published.
+    /// Creates a public key for publication.
     pub(crate) fn new_public(algorithm: Algorithm, key: PublicKey, kid: Option<&str>) -> Self {
         Self {
             material: Material::Public(key),
@@ -124,24 +124,24 @@ impl Jwk {
         }
     }
 
-    /// The key id.
+    /// Returns the key id.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
-    /// The `alg`, as it stands there.
+    /// Returns the `alg` as written.
     pub fn alg(&self) -> Option<&str> {
         self.alg.as_deref()
     }
 
-    /// Whether it is an HMAC secret (`kty` is `oct`).
+    /// `true` if it is an HMAC secret (`kty` is `oct`).
     pub fn is_symmetric(&self) -> bool {
         matches!(self.material, Material::Secret(_))
     }
 
-    /// The RFC 7638 thumbprint: SHA-256 in base64url. A good key id.
+    /// Returns the RFC 7638 thumbprint: SHA-256 in base64url, which makes a good key id.
     ///
-    /// That of a short secret gives the secret away to whoever guesses it.
+    /// The thumbprint of a short secret reveals it to anyone who can guess it.
     pub fn thumbprint(&self) -> String {
         // Each line has its members in lexicographic order (RFC 7638 section 3.2).
         let json = Zeroizing::new(match &self.material {
@@ -160,7 +160,7 @@ impl Jwk {
         encode(&jws::sha256(json.as_bytes()))
     }
 
-    /// The numbers, if the key says that it is for verifying with `algorithm`.
+    /// Returns the numbers, if the key may be used to verify with `algorithm`.
     pub(crate) fn check_use(&self, algorithm: Algorithm) -> Result<&Material, JwkError> {
         if self.usage.as_deref().is_some_and(|usage| usage != "sig") {
             return Err(JwkError::Use);
@@ -168,7 +168,7 @@ impl Jwk {
         if self.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
             return Err(JwkError::Use);
         }
-        // RFC 9864 gives EdDSA on Ed25519 the name Ed25519.
+        // RFC 9864 calls EdDSA on Ed25519 `Ed25519`.
         match self.alg.as_deref() {
             None => Ok(&self.material),
             Some(alg) if alg == algorithm.name() => Ok(&self.material),
@@ -235,7 +235,7 @@ impl Serialize for Jwk {
     }
 }
 
-/// The members as they are written, those that are there.
+/// The members in the order in which they are written; absent ones are skipped.
 #[derive(Default, Serialize)]
 struct Written<'j> {
     kty: &'static str,
@@ -265,7 +265,7 @@ fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
-/// `x` and `y` of an uncompressed point.
+/// Returns `x` and `y` of an uncompressed point.
 fn coordinates(curve: Curve, point: &[u8]) -> (String, String) {
     let mut halves = point.get(1..).unwrap_or_default().chunks(curve.field_len()).map(encode);
     (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())

@@ -1,9 +1,8 @@
-//! JWS in its compact form (RFC 7515 section 7.1): what a token is taken apart into, and with
-//! which rules.
+//! JWS in compact form (RFC 7515 section 7.1): parsing, signing and verifying.
 //!
-//! Strict where leniency has been somebody's hole: exactly three segments, base64url without
-//! padding, white space or a second spelling, one algorithm per key. Signing and verifying start
-//! at [`KeySet`](crate::KeySet).
+//! Strict where leniency has led to vulnerabilities elsewhere: exactly three segments, base64url
+//! without padding, white space or alternative spellings, and one algorithm per key. Signing and
+//! verifying start at [`KeySet`](crate::KeySet).
 
 mod algorithm;
 mod crypto;
@@ -21,11 +20,11 @@ pub(crate) use nesting::{MAX_DEPTH, depth};
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use crypto::MAX_SIGNATURE_LEN;
 
-/// The longest token that is looked at, in bytes: 16 KiB. No HTTP server takes longer header
-/// lines, and upstream's tokens have about 300 bytes.
+/// The maximum length of a token, in bytes: 16 KiB. HTTP servers don't accept longer header lines,
+/// and upstream's tokens have about 300 bytes.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// Why a token is no JWS of the configured keys: for logs.
+/// The reason a token isn't a JWS of the configured keys, for logs.
 ///
 /// Clients learn only that the token is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,39 +33,39 @@ pub enum JwsError {
     /// Longer than [`MAX_TOKEN_BYTES`].
     #[error("the token is too long")]
     TooLong,
-    /// Not three segments, or one that isn't base64url as RFC 7515 section 2 has it: no padding,
-    /// and unused bits zero.
+    /// Not three segments, or a segment that isn't base64url as RFC 7515 section 2 requires:
+    /// without padding, and with its unused bits zero.
     #[error("the token is not three base64url segments")]
     Malformed,
-    /// The header isn't a JSON object with unique names, a string `alg` and, if any, a string
+    /// The header isn't a JSON object with unique names, a string `alg` and, if present, a string
     /// `kid`.
     #[error("the token's header is malformed")]
     Header,
-    /// The header has `crit`, and no extension is implemented (RFC 7515 section 4.1.11).
+    /// The header has `crit`, but no extension is implemented (RFC 7515 section 4.1.11).
     #[error("the token's header has critical extensions")]
     Critical,
     /// The header has `"b64": false` (RFC 7797).
     #[error("the token's payload is not base64url encoded")]
     UnencodedPayload,
-    /// The header's `alg` is not that of a configured key.
-    #[error("the token's algorithm is not that of a configured key")]
+    /// The header's `alg` isn't the algorithm of any configured key.
+    #[error("the token's algorithm is not that of any configured key")]
     Algorithm,
-    /// The header has no `kid`, by which alone the keys can be chosen.
+    /// The header has no `kid`, and the keys can be chosen only by it.
     #[error("the token names no key")]
     NoKeyId,
-    /// No configured key has the header's `kid`, and each has one.
+    /// No configured key has the header's `kid`, and all of them have one.
     #[error("the token's key id is unknown")]
     UnknownKey,
-    /// The signature is not the key's.
+    /// The signature isn't the key's.
     #[error("the token's signature is not valid")]
     Signature,
 }
 
-/// A compact JWS, taken apart but not verified.
+/// A compact JWS, parsed but not verified.
 pub(crate) struct Compact<'t> {
-    /// Still base64url.
+    /// Still in base64url.
     pub(crate) header: &'t str,
-    /// What the signature is over: header and payload with their dot.
+    /// The signed part: header and payload with the dot between them.
     signed: &'t str,
     payload: &'t str,
     signature: &'t str,
@@ -78,7 +77,7 @@ impl<'t> Compact<'t> {
             return Err(JwsError::TooLong);
         }
         let malformed = JwsError::Malformed;
-        // A third dot ends up in the payload, where it is a character outside the alphabet.
+        // A third dot ends up in the payload, where it isn't part of the alphabet.
         let is_dot = |byte: &u8| *byte == b'.';
         let last = token.as_bytes().iter().rposition(is_dot).ok_or(malformed)?;
         let (signed, signature) = token.split_at_checked(last).ok_or(malformed)?;
@@ -98,7 +97,7 @@ impl<'t> Compact<'t> {
         Header::parse(&json)
     }
 
-    /// Whether the signature is that of `key`.
+    /// `true` if the signature is that of `key`.
     pub(crate) fn is_signed_by(&self, key: &Verifier) -> bool {
         let length = key.signature_len();
         if self.signature.len() != URL_SAFE_NO_PAD.encoded_length(length) {
@@ -124,10 +123,10 @@ impl<'t> Compact<'t> {
     }
 }
 
-/// Enough for every HMAC, ES256, ES384 and EdDSA.
+/// Long enough for every HMAC, ES256, ES384 and EdDSA.
 const SHORT: usize = 96;
 
-/// A compact JWS of `payload`. `header` is encoded already.
+/// Signs `payload` as a compact JWS. `header` is already encoded.
 pub(crate) fn sign(key: &Signer, header: &str, payload: &[u8]) -> Result<String, SigningFailed> {
     const LONGEST_USUAL_SIGNATURE: usize = 342;
     let length = header.len() + URL_SAFE_NO_PAD.encoded_length(payload.len()) + 2;
@@ -144,7 +143,7 @@ pub(crate) fn sign(key: &Signer, header: &str, payload: &[u8]) -> Result<String,
     )
 }
 
-/// The header segment of tokens of a key: `{"alg":…,"typ":"JWT"}`, with `kid` if it has one.
+/// Returns the header segment of a key's tokens: `{"alg":…,"typ":"JWT"}`, with `kid` if it has one.
 pub(crate) fn encode_header(algorithm: Algorithm, kid: Option<&str>) -> String {
     match kid {
         None => algorithm.encoded_header().to_owned(),

@@ -1,8 +1,7 @@
-//! Keys: what signs tokens and what verifies them.
+//! Keys that sign and verify tokens.
 //!
-//! A key carries exactly one [`Algorithm`], so a token's header has nothing to choose (RFC 8725
-//! section 3.1). Everything that can be wrong with a key is found when it is loaded, as a
-//! [`KeyError`] that says what to do.
+//! A key has exactly one [`Algorithm`], so a token's header has nothing to choose (RFC 8725 section
+//! 3.1). Any fault of a key is found when it is loaded, as a [`KeyError`] that says what to do.
 
 mod check;
 pub(crate) mod der;
@@ -35,7 +34,7 @@ use load::{Wanted, find_key};
 
 /// A key that signs: an HMAC secret or a private key. Upstream: `SIGNING_KEY`.
 ///
-/// Cheap to clone. `Debug` shows the algorithm and the key id only.
+/// Cheap to clone. `Debug` shows only the algorithm and the key id.
 #[derive(Clone)]
 pub struct SigningKey {
     signer: Arc<Signer>,
@@ -44,7 +43,7 @@ pub struct SigningKey {
 
 /// A key that verifies: an HMAC secret or a public key. Upstream: `VERIFYING_KEY`.
 ///
-/// Cheap to clone. `Debug` shows the algorithm and the key id only.
+/// Cheap to clone. `Debug` shows only the algorithm and the key id.
 #[derive(Clone)]
 pub struct VerifyingKey {
     algorithm: Algorithm,
@@ -57,11 +56,11 @@ pub struct VerifyingKey {
 }
 
 impl SigningKey {
-    /// From a setting: a secret for HMAC, PEM for the other algorithms. `allow_weak` lets an HMAC
-    /// secret be shorter than its hash, or a placeholder.
+    /// Reads a key from a setting: a secret for HMAC, PEM for the other algorithms. `allow_weak`
+    /// allows an HMAC secret that is shorter than its hash, or a placeholder.
     ///
     /// # Errors
-    /// [`KeyError`]
+    /// [`KeyError`] for text that isn't a usable key.
     pub fn parse(algorithm: Algorithm, text: &[u8], allow_weak: bool) -> Result<Self, KeyError> {
         if algorithm.is_symmetric() {
             Self::new_secret(algorithm, text, allow_weak)
@@ -70,19 +69,20 @@ impl SigningKey {
         }
     }
 
-    /// From an HMAC secret of at least as many bytes as the hash has: 32, 48 or 64 (RFC 7518
-    /// section 3.2).
+    /// Creates a key from an HMAC secret with at least as many bytes as the hash: 32, 48 or 64 (RFC
+    /// 7518 section 3.2).
     ///
     /// # Errors
-    /// [`KeyError`] for secrets that are empty, short, a placeholder, or in truth a key pair's.
+    /// [`KeyError`] for secrets that are empty, short, a placeholder, or really a key of a pair.
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         Self::new_secret(algorithm, secret, false)
     }
 
-    /// From an HMAC secret that may be short or a placeholder, so that old tokens stay valid.
+    /// Creates a key from an HMAC secret that may be short or a placeholder, so that old tokens
+    /// stay valid.
     ///
     /// # Errors
-    /// [`KeyError`] for secrets that are empty, or in truth a key pair's.
+    /// [`KeyError`] for secrets that are empty, or really a key of a pair.
     pub fn from_secret_allow_weak(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         Self::new_secret(algorithm, secret, true)
     }
@@ -93,12 +93,12 @@ impl SigningKey {
         Ok(Self { signer: Arc::new(signer), verifying })
     }
 
-    /// From a private key in PEM: `RSA PRIVATE KEY` (PKCS#1), `EC PRIVATE KEY` (SEC 1, also behind
-    /// `EC PARAMETERS`) or `PRIVATE KEY` (PKCS#8). Text around the blocks doesn't matter,
-    /// whatever its bytes. Of several private keys the first counts that fits the algorithm.
+    /// Reads a private key from PEM: `RSA PRIVATE KEY` (PKCS#1), `EC PRIVATE KEY` (SEC 1, also
+    /// after `EC PARAMETERS`) or `PRIVATE KEY` (PKCS#8). Text around the blocks is ignored,
+    /// whatever its bytes. Of several private keys, the first one that fits the algorithm is used.
     ///
     /// # Errors
-    /// [`KeyError`]
+    /// [`KeyError`] for text without a usable private key.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
         needs_pair(algorithm)?;
         match find_key(pem, Wanted::Private, algorithm)? {
@@ -118,7 +118,7 @@ impl SigningKey {
             PrivateKey::Ed25519 { .. } => (KeyKind::Ed25519, "the Ed25519 private key"),
         };
         check_type(algorithm, kind)?;
-        // The plain reasons come first: the library below says only yes or no.
+        // The specific checks come first: the cryptographic library only says yes or no.
         let rsa = match key {
             PrivateKey::Rsa { der } => {
                 let public = der::rsa_public_half(der).ok_or(KeyError::Malformed(what))?;
@@ -140,24 +140,25 @@ impl SigningKey {
         Ok(Self { signer: Arc::new(signer), verifying })
     }
 
-    /// With a key id, which the headers of its tokens name from now on (RFC 7515 section 4.1.4).
+    /// Sets the key id, which the headers of its tokens carry from then on (RFC 7515 section
+    /// 4.1.4).
     #[must_use]
     pub fn with_kid(mut self, kid: &str) -> Self {
         self.verifying = self.verifying.with_kid(kid);
         self
     }
 
-    /// The one algorithm that this key signs with.
+    /// Returns the algorithm that this key signs with.
     pub fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm
     }
 
-    /// The key id.
+    /// Returns the key id.
     pub fn kid(&self) -> Option<&str> {
         self.verifying.kid()
     }
 
-    /// What verifies this key's signatures.
+    /// Returns the key that verifies this key's signatures.
     pub fn verifying_key(&self) -> VerifyingKey {
         self.verifying.clone()
     }
@@ -168,11 +169,12 @@ impl SigningKey {
 }
 
 impl VerifyingKey {
-    /// From a setting: a secret for HMAC; PEM, an OpenSSH public key line or a JWK for the other
-    /// algorithms. `allow_weak` lets an HMAC secret be shorter than its hash, or a placeholder.
+    /// Reads a key from a setting: a secret for HMAC; PEM, an OpenSSH public key line or a JWK for
+    /// the other algorithms. `allow_weak` allows an HMAC secret that is shorter than its hash, or a
+    /// placeholder.
     ///
     /// # Errors
-    /// [`KeyError`]
+    /// [`KeyError`] for text that isn't a usable key.
     pub fn parse(algorithm: Algorithm, text: &[u8], allow_weak: bool) -> Result<Self, KeyError> {
         if algorithm.is_symmetric() {
             Self::new_secret(algorithm, text, allow_weak)
@@ -183,18 +185,18 @@ impl VerifyingKey {
         }
     }
 
-    /// From an HMAC secret, as [`SigningKey::from_secret`].
+    /// Creates a key from an HMAC secret, as [`SigningKey::from_secret`].
     ///
     /// # Errors
-    /// [`KeyError`]
+    /// [`KeyError`], as there.
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         Self::new_secret(algorithm, secret, false)
     }
 
-    /// From an HMAC secret, as [`SigningKey::from_secret_allow_weak`].
+    /// Creates a key from an HMAC secret, as [`SigningKey::from_secret_allow_weak`].
     ///
     /// # Errors
-    /// [`KeyError`]
+    /// [`KeyError`], as there.
     pub fn from_secret_allow_weak(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         Self::new_secret(algorithm, secret, true)
     }
@@ -205,12 +207,12 @@ impl VerifyingKey {
         Ok(Self::new(algorithm, verifier, None))
     }
 
-    /// From PEM, `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE`, or an OpenSSH public key line.
-    /// Of several blocks the first public key or certificate counts; from a private key alone, its
-    /// public half is taken, as upstream does.
+    /// Reads a public key from PEM (`PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE`) or from an
+    /// OpenSSH public key line. Of several blocks, the first public key or certificate is used; if
+    /// there is only a private key, its public half is used, as upstream does.
     ///
     /// # Errors
-    /// [`KeyError`]
+    /// [`KeyError`] for text without a usable key.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, KeyError> {
         needs_pair(algorithm)?;
         let line = std::str::from_utf8(unknown::trimmed(pem)).unwrap_or_default();
@@ -228,11 +230,11 @@ impl VerifyingKey {
         }
     }
 
-    /// From a JSON Web Key (RFC 7517), whose `use`, `key_ops`, `alg`, `kty` and `crv` have to
-    /// fit. Its `kid` is the key's.
+    /// Creates a key from a JSON Web Key (RFC 7517), whose `use`, `key_ops`, `alg`, `kty` and `crv`
+    /// must fit. Its `kid` becomes the key id.
     ///
     /// # Errors
-    /// [`KeyError`]
+    /// [`KeyError`] if it doesn't fit or isn't usable.
     pub fn from_jwk(algorithm: Algorithm, jwk: &Jwk) -> Result<Self, KeyError> {
         let key = match jwk.check_use(algorithm)? {
             Material::Public(key) => Self::new_public(algorithm, key.clone())?,
@@ -247,8 +249,8 @@ impl VerifyingKey {
         })
     }
 
-    /// As a JSON Web Key with `use`, `alg` and the key id; `None` for a secret, which isn't to be
-    /// published.
+    /// Returns the key as a JSON Web Key with `use`, `alg` and the key id; `None` for a secret,
+    /// which must not be published.
     pub fn to_jwk(&self) -> Option<Jwk> {
         let public = self.public.as_deref()?.clone();
         Some(Jwk::new_public(self.algorithm, public, self.kid()))
@@ -275,7 +277,7 @@ impl VerifyingKey {
         }
     }
 
-    /// With a key id: tokens that name another one are not this key's.
+    /// Sets the key id: a token that names another one isn't this key's.
     #[must_use]
     pub fn with_kid(mut self, kid: &str) -> Self {
         self.kid = Some(kid.into());
@@ -283,12 +285,12 @@ impl VerifyingKey {
         self
     }
 
-    /// The one algorithm that this key verifies.
+    /// Returns the algorithm that this key verifies.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The key id.
+    /// Returns the key id.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }

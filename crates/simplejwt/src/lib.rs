@@ -2,7 +2,7 @@
 #![cfg_attr(all(feature = "axum", feature = "postgres"), doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(all(feature = "axum", feature = "postgres")),
-    doc = "Tokens as djangorestframework-simplejwt has them."
+    doc = "Tokens compatible with djangorestframework-simplejwt."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -35,9 +35,10 @@ pub mod token;
 pub mod users;
 pub mod web;
 
-/// What `impl`s of [`UserStore`], [`TokenStore`], [`SessionStore`], [`Hooks`],
-/// [`KeySource`](keys::KeySource) and [`Permission`](web::permission) are marked with: the
-/// [`async_trait`](https://docs.rs/async-trait) crate's macro, in the version these traits are made with.
+/// The attribute macro for `impl`s of [`UserStore`], [`TokenStore`], [`SessionStore`], [`Hooks`],
+/// [`KeySource`](keys::KeySource) and [`Permission`](web::permission): the
+/// [`async_trait`](https://docs.rs/async-trait) crate's, re-exported in the version these traits
+/// are built with.
 pub use async_trait::async_trait;
 pub use claims::Claims;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};

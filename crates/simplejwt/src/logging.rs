@@ -1,14 +1,14 @@
-//! What becomes of a value in the log, be it this library's or an application's: see
+//! The treatment of values in the log, for this library's lines and an application's own: see
 //! [docs/logs.md](https://github.com/simplejwt/simplejwt/blob/main/docs/logs.md).
 
 use std::borrow::Cow;
 use std::error::Error;
 
-/// The longest value in a log line, in characters. What is longer is cut.
+/// The maximum length of a value in a log line, in characters. Longer values are cut.
 pub const MAX_VALUE: usize = 150;
 
-/// The value with at most [`MAX_VALUE`] characters, and `…` where it was cut: somebody who may
-/// send anything can't fill the log with one line.
+/// Cuts a value after [`MAX_VALUE`] characters, marking the cut with `…`, so that nobody can fill
+/// the log with a single request.
 ///
 /// ```
 /// use simplejwt::logging::cut;
@@ -20,7 +20,7 @@ pub fn cut(value: &str) -> Cow<'_, str> {
     cut_at(value, MAX_VALUE)
 }
 
-/// The same with another number of characters: for sentences, which are longer than names.
+/// Cuts a value after the given number of characters: for sentences, which are longer than names.
 ///
 /// ```
 /// assert_eq!(simplejwt::logging::cut_at("ghijk", 3), "ghi…");
@@ -32,13 +32,13 @@ pub fn cut_at(value: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// What the base64url of a JSON object's first two characters begins with, and so each token.
+/// The first characters of every token: the base64url of the start of a JSON object.
 const START: &str = "eyJ";
-/// Shorter ones are no tokens.
+/// The length of the shortest token; anything shorter isn't one.
 const SHORTEST: usize = 40;
 
-/// The text with `eyJ…` in place of each token, or part of one: somebody may have put it where it doesn't
-/// belong, into a path, the login field or a user agent.
+/// Replaces each token, or part of one, with `eyJ…`: clients may have put it in the wrong place,
+/// such as a path, the login field or a user agent.
 ///
 /// ```
 /// use simplejwt::logging::without_tokens;
@@ -65,7 +65,7 @@ pub fn without_tokens(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// An error and what caused it, on one line.
+/// Formats an error and its causes on one line.
 ///
 /// ```
 /// use simplejwt::StoreError;
@@ -79,7 +79,7 @@ pub fn with_causes(error: &dyn Error) -> String {
     let mut source = error.source();
     while let Some(cause) = source {
         let told = cause.to_string();
-        // Transparent wrappers repeat what they wrap.
+        // Transparent wrappers repeat the text of their source.
         if !text.ends_with(&told) {
             text.push_str(": ");
             text.push_str(&told);

@@ -1,20 +1,21 @@
-//! Panics of code that isn't ours, caught where they would take more along than their own work.
+//! Panics of foreign code, caught where they would affect more than their own work.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// What was running has panicked. The panic's own message isn't kept: it may hold values.
+/// The code that was running has panicked. The panic's own message isn't kept, since it may contain
+/// values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it failed unexpectedly (a panic)")]
 pub struct Panicked;
 
-/// The future's output, or that it panicked. What it shares with others has to bear that: locks
-/// are taken over where they are poisoned, and connections are thrown away.
+/// Returns the future's output, or the fact that it panicked. Anything it shares with others must
+/// tolerate that: poisoned locks are taken over, and connections are discarded.
 ///
 /// # Errors
-/// [`Panicked`], where it did. The panic's hook has run by then, and told where.
+/// [`Panicked`] if it panicked. The panic hook has run by then and reported the place.
 ///
 /// ```
 /// use simplejwt::panics::{Panicked, caught};
@@ -31,7 +32,7 @@ pub async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            // It isn't polled again.
+            // The future isn't polled again.
             Err(_) => Poll::Ready(Err(Panicked)),
         }
     })

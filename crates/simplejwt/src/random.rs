@@ -1,16 +1,16 @@
-//! The one source of randomness: the operating system's.
+//! The only source of randomness: the operating system's generator.
 
 /// Fills `buffer` with random bytes of cryptographic quality.
 ///
-/// The operating system's generator doesn't fail on the supported platforms once the machine is
-/// up; should it fail all the same, there is no safe way on, so this panics.
+/// On the supported platforms the generator doesn't fail once the machine is up. If it did, there
+/// would be no safe way to continue, so this panics.
 #[expect(clippy::disallowed_methods, reason = "the one source of randomness")]
 pub(crate) fn fill(buffer: &mut [u8]) {
     #[expect(clippy::expect_used, reason = "no safe way on without randomness")]
     getrandom::fill(buffer).expect("the operating system gives random bytes");
 }
 
-/// A random UUIDv4 as 32 lower-case hex digits: what upstream writes into `jti`.
+/// Returns a random UUIDv4 as 32 lower-case hex digits, as upstream writes it into `jti`.
 pub(crate) fn uuid4_hex() -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut bytes = [0_u8; 16];
@@ -25,8 +25,8 @@ pub(crate) fn uuid4_hex() -> String {
     hex
 }
 
-/// `length` characters out of `[A-Za-z0-9]`, each as likely as any other: the salts of Django's
-/// password hashes. 22 of them carry 131 bits.
+/// Returns `length` characters of `[A-Za-z0-9]`, all equally likely: the salts of Django's password
+/// hashes. 22 of them have 131 bits of entropy.
 #[cfg(feature = "passwords")]
 pub(crate) fn alphanumeric(length: usize) -> String {
     const LETTERS: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -68,7 +68,7 @@ mod tests {
         let sample = alphanumeric(62_000);
         for letter in ('a'..='z').chain('A'..='Z').chain('0'..='9') {
             let count = sample.chars().filter(|other| *other == letter).count();
-            // 1000 expected, standard deviation 31.4: six of them on either side.
+            // 1000 expected, with a standard deviation of 31.4: six of them on either side.
             assert!((810..=1190).contains(&count), "{letter}: {count}");
         }
     }

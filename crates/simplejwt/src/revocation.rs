@@ -1,8 +1,8 @@
-//! What this process has heard of revoked access tokens.
+//! The revoked access tokens that this process has received.
 //!
-//! [`Revoked`] is kept up to date by [`Auth::poll_revocations`](crate::Auth::poll_revocations)
-//! and asked with each request: a look into three maps, and no database. It holds exactly what
-//! is revoked and still of consequence; what it can't hold, it says.
+//! [`Revoked`] is kept up to date by [`Auth::poll_revocations`](crate::Auth::poll_revocations) and
+//! consulted on each request: lookups in three maps, without a database. It holds exactly the
+//! revocations that still matter, and reports when there are too many to hold.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,31 +11,30 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::feed::{Mark, Revocation, RevocationFeed, Revocations, Subject};
+use crate::store::feed::{Mark, Revocation, RevocationFeed, RevocationSubject, Revocations};
 
-/// Read at a time.
+/// The number of revocations read at a time.
 const PAGE: u32 = 5_000;
-/// How often what has expired is thrown out.
+/// The interval at which expired entries are removed.
 const SWEEP: Duration = Duration::from_secs(30);
-/// How long after an overflow all of it is read again.
+/// The time after an overflow until everything is read again.
 const RETRY: Duration = Duration::from_secs(60);
-/// After so long out of touch all of it is read again, whatever the database looks like: what
-/// stood at the number that was heard last may have been purged in any history.
+/// The time without contact after which everything is read again, whatever the database's state:
+/// the entry at the last sequence number may have been purged in any history.
 const OUT_OF_TOUCH: Duration = Duration::from_secs(3600);
 
-/// Whether an access token is revoked, as far as is known.
+/// The revocation status of an access token, as far as this process knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// It is.
+pub(crate) enum RevocationStatus {
+    /// The token is revoked.
     Revoked,
-    /// It isn't.
-    Good,
-    /// There are more revocations than are kept.
-    TooMany,
+    /// The token isn't revoked.
+    NotRevoked,
+    /// There are more revocations than are kept in memory.
+    Unknown,
 }
 
-/// Access tokens that are revoked, kept in memory. Clones of an
-/// [`Auth`](crate::Auth) share it.
+/// Revoked access tokens, kept in memory. Clones of an [`Auth`](crate::Auth) share them.
 pub(crate) struct Revoked {
     max_entries: usize,
     state: RwLock<State>,
@@ -43,36 +42,37 @@ pub(crate) struct Revoked {
 
 #[derive(Default)]
 struct State {
-    /// Each with when it can be forgotten.
+    /// Sessions, each with the time at which it can be forgotten.
     sessions: HashMap<Box<str>, Timestamp>,
     tokens: HashMap<Box<str>, Timestamp>,
-    /// When it was revoked, and when that can be forgotten.
+    /// Users, each with the time of the revocation and the time at which it can be forgotten.
     users: HashMap<Box<str>, (Timestamp, Timestamp)>,
     heard: Heard,
-    /// When the database was last asked, successfully and to the end.
+    /// The time of the last successful and complete query to the database.
     current_at: Option<Timestamp>,
     swept_at: Option<Timestamp>,
-    /// Since when there have been too many.
+    /// The time of the overflow, if there are too many.
     overflowed_at: Option<Timestamp>,
 }
 
-/// How far a history was heard, and by what it is known again.
+/// The position in a history up to which it has been read, with marks that identify the history.
 #[derive(Default)]
 struct Heard {
     sequence: i64,
-    /// What stood at that number.
+    /// The entry at that sequence number.
     mark: Option<Mark>,
     timeline: Option<String>,
 }
 
 impl Heard {
-    /// Why a page that was asked from here is none of the history that was heard.
+    /// Returns the reason why a page requested from this position doesn't continue this history, if
+    /// so.
     fn differs(&self, found: &Revocations) -> Option<&'static str> {
         if found.sequence < self.sequence {
-            return Some("its numbers went back");
+            return Some("its sequence numbers went back");
         }
         if self.sequence > 0 && found.before != self.mark {
-            return Some("something else stands at the number that was heard last");
+            return Some("its entry at the last sequence number is a different one");
         }
         match (&self.timeline, &found.timeline) {
             (Some(heard), Some(now)) if heard != now => Some("the server is on another timeline"),
@@ -90,13 +90,13 @@ impl State {
         let Revocation { subject, revoked_at, expires_at } = revocation;
         let longer = |known: &mut Timestamp| *known = (*known).max(expires_at);
         match subject {
-            Subject::Session(id) => {
+            RevocationSubject::Session(id) => {
                 self.sessions.entry(id.into()).and_modify(longer).or_insert(expires_at);
             }
-            Subject::Token(jti) => {
+            RevocationSubject::Token(jti) => {
                 self.tokens.entry(jti.into()).and_modify(longer).or_insert(expires_at);
             }
-            Subject::User(id) => {
+            RevocationSubject::User(id) => {
                 let entry =
                     self.users.entry(id.as_str().into()).or_insert((revoked_at, expires_at));
                 *entry = (entry.0.max(revoked_at), entry.1.max(expires_at));
@@ -111,7 +111,7 @@ impl State {
         self.heard = Heard::default();
     }
 
-    /// `due` is what counts no longer at this time.
+    /// Removes expired entries: those that stopped counting by `due`.
     fn sweep(&mut self, now: Timestamp, due: Timestamp) {
         if self.swept_at.is_some_and(|swept_at| swept_at + SWEEP > now) {
             return;
@@ -128,7 +128,7 @@ impl Revoked {
         Self { max_entries: max_entries as usize, state: RwLock::default() }
     }
 
-    /// No update leaves half of itself behind.
+    /// An update can't fail half-way.
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -137,26 +137,26 @@ impl Revoked {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When the database was last asked, successfully.
+    /// Returns the time of the last successful query to the database.
     pub(crate) fn current_at(&self) -> Option<Timestamp> {
         self.read().current_at
     }
 
-    /// How many revocations are kept.
+    /// Returns the number of revocations kept.
     pub(crate) fn len(&self) -> usize {
         self.read().len()
     }
 
-    pub(crate) fn knows(
+    pub(crate) fn status(
         &self,
         session: Option<&str>,
         jti: Option<&str>,
         user_id: Option<&str>,
         issued_at: Option<Timestamp>,
-    ) -> Known {
+    ) -> RevocationStatus {
         let state = self.read();
         if state.overflowed_at.is_some() {
-            return Known::TooMany;
+            return RevocationStatus::Unknown;
         }
         let by_session = session.is_some_and(|id| state.sessions.contains_key(id));
         let by_id = jti.is_some_and(|jti| state.tokens.contains_key(jti));
@@ -166,14 +166,18 @@ impl Revoked {
                     issued_at.is_none_or(|issued_at| issued_at <= *revoked_at)
                 })
         };
-        if by_session || by_id || by_user() { Known::Revoked } else { Known::Good }
+        if by_session || by_id || by_user() {
+            RevocationStatus::Revoked
+        } else {
+            RevocationStatus::NotRevoked
+        }
     }
 
-    /// Reads what is new, but for what is [`due`](crate::store::retention::Retention::due). One
-    /// at a time is enough.
+    /// Reads new revocations, except those that are already
+    /// [`due`](crate::store::retention::Retention::due). One caller at a time is enough.
     ///
-    /// Where the database's history isn't the one that was heard, all of it is read, and nothing
-    /// that was heard is forgotten. Until that is done it isn't known what is revoked.
+    /// If the database's history isn't the one read so far, all of it is read, and no known
+    /// revocation is forgotten. Until that is done, the status of tokens is unknown.
     pub(crate) async fn poll(
         &self,
         store: &dyn RevocationFeed,
@@ -200,13 +204,13 @@ impl Revoked {
                 state.heard = Heard::default();
                 state.current_at = None;
                 if is_read_anew {
-                    let cause = "databases with different histories answer in turn";
+                    let cause = "databases with different histories are answering in turn";
                     return Err(StoreError::unavailable("revocations", cause));
                 }
                 tracing::warn!(
                     event = "feed_restarted",
                     reason,
-                    "the feed of revocations is another one: reading all of it"
+                    "the revocation feed has a different history: reading all of it"
                 );
                 (after, is_read_anew) = (0, true);
                 continue;
@@ -223,7 +227,7 @@ impl Revoked {
                     limit = self.max_entries,
                     "more revocations than feed_max_entries: the database is asked instead"
                 );
-                // What comes next is no use without what was before it.
+                // The next page is useless without this one.
                 let heard = std::mem::take(&mut state.heard);
                 state.clear();
                 state.heard = heard;
@@ -253,7 +257,7 @@ mod tests {
         Timestamp::from_secs(seconds)
     }
 
-    async fn revoke(store: &MemoryStore, subject: Subject, seconds: i64) {
+    async fn revoke(store: &MemoryStore, subject: RevocationSubject, seconds: i64) {
         let revocation =
             Revocation { subject, revoked_at: at(seconds), expires_at: at(seconds + 100) };
         store.revoke(&revocation).await.unwrap();
@@ -262,22 +266,26 @@ mod tests {
     #[tokio::test]
     async fn what_was_heard_is_known_until_it_is_of_no_consequence() {
         let (store, revoked) = (MemoryStore::default(), Revoked::new(10));
-        let good = |session, jti, user, issued| revoked.knows(session, jti, user, issued);
-        revoke(&store, Subject::Session("s".into()), 0).await;
+        let good = |session, jti, user, issued| revoked.status(session, jti, user, issued);
+        revoke(&store, RevocationSubject::Session("s".into()), 0).await;
         assert_eq!(revoked.current_at(), None);
-        assert_eq!(good(Some("s"), None, None, None), Known::Good, "not heard of yet");
+        assert_eq!(
+            good(Some("s"), None, None, None),
+            RevocationStatus::NotRevoked,
+            "not heard of yet"
+        );
         revoked.poll(&store, at(1), at(1)).await.unwrap();
         assert_eq!(revoked.current_at(), Some(at(1)));
-        assert_eq!(good(Some("s"), None, None, None), Known::Revoked);
-        assert_eq!(good(Some("t"), None, None, None), Known::Good);
-        revoke(&store, Subject::Token("j".into()), 2).await;
-        revoke(&store, Subject::User("1".into()), 2).await;
+        assert_eq!(good(Some("s"), None, None, None), RevocationStatus::Revoked);
+        assert_eq!(good(Some("t"), None, None, None), RevocationStatus::NotRevoked);
+        revoke(&store, RevocationSubject::Token("j".into()), 2).await;
+        revoke(&store, RevocationSubject::User("1".into()), 2).await;
         revoked.poll(&store, at(2), at(2)).await.unwrap();
-        assert_eq!(good(Some("t"), Some("j"), None, None), Known::Revoked);
-        assert_eq!(good(None, None, Some("1"), Some(at(2))), Known::Revoked);
-        assert_eq!(good(None, None, Some("1"), Some(at(3))), Known::Good);
-        assert_eq!(good(None, None, Some("1"), None), Known::Revoked);
-        assert_eq!(good(Some("t"), None, Some("1"), Some(at(2))), Known::Good);
+        assert_eq!(good(Some("t"), Some("j"), None, None), RevocationStatus::Revoked);
+        assert_eq!(good(None, None, Some("1"), Some(at(2))), RevocationStatus::Revoked);
+        assert_eq!(good(None, None, Some("1"), Some(at(3))), RevocationStatus::NotRevoked);
+        assert_eq!(good(None, None, Some("1"), None), RevocationStatus::Revoked);
+        assert_eq!(good(Some("t"), None, Some("1"), Some(at(2))), RevocationStatus::NotRevoked);
         assert_eq!(revoked.len(), 3);
         revoked.poll(&store, at(102), at(102)).await.unwrap();
         assert_eq!(revoked.len(), 0);
@@ -287,25 +295,25 @@ mod tests {
     async fn too_many_are_said_to_be_too_many_until_they_fit_again() {
         let (store, revoked) = (MemoryStore::default(), Revoked::new(3));
         for number in 0..4 {
-            revoke(&store, Subject::Session(number.to_string()), number).await;
+            revoke(&store, RevocationSubject::Session(number.to_string()), number).await;
         }
         revoked.poll(&store, at(5), at(5)).await.unwrap();
-        assert_eq!(revoked.knows(Some("0"), None, None, None), Known::TooMany);
-        assert_eq!(revoked.knows(Some("x"), None, None, None), Known::TooMany);
+        assert_eq!(revoked.status(Some("0"), None, None, None), RevocationStatus::Unknown);
+        assert_eq!(revoked.status(Some("x"), None, None, None), RevocationStatus::Unknown);
         assert_eq!(revoked.len(), 0);
         revoked.poll(&store, at(64), at(64)).await.unwrap();
-        assert_eq!(revoked.knows(Some("3"), None, None, None), Known::TooMany);
-        // The first has expired.
+        assert_eq!(revoked.status(Some("3"), None, None, None), RevocationStatus::Unknown);
+        // The first entry has expired.
         revoked.poll(&store, at(124), at(124)).await.unwrap();
         revoked.poll(&store, at(100), at(100)).await.unwrap();
-        assert_eq!(revoked.knows(Some("x"), None, None, None), Known::Good);
+        assert_eq!(revoked.status(Some("x"), None, None, None), RevocationStatus::NotRevoked);
     }
 
-    /// A store with these sessions revoked, one after the other.
+    /// Creates a store in which these sessions were revoked, one after another.
     async fn history(names: &[&str]) -> MemoryStore {
         let store = MemoryStore::default();
         for name in names {
-            revoke(&store, Subject::Session((*name).into()), 0).await;
+            revoke(&store, RevocationSubject::Session((*name).into()), 0).await;
         }
         store
     }
@@ -318,14 +326,14 @@ mod tests {
             let promoted = history(other).await;
             revoked.poll(&promoted, at(1), at(1)).await.unwrap();
             for name in ["a", "b"].iter().chain(other) {
-                let known = revoked.knows(Some(name), None, None, None);
-                assert_eq!(known, Known::Revoked, "{name} of {other:?}");
+                let known = revoked.status(Some(name), None, None, None);
+                assert_eq!(known, RevocationStatus::Revoked, "{name} of {other:?}");
             }
             assert_eq!(revoked.current_at(), Some(at(1)));
-            // Known from then on.
-            revoke(&promoted, Subject::Session("z".into()), 2).await;
+            // In the same history from then on.
+            revoke(&promoted, RevocationSubject::Session("z".into()), 2).await;
             revoked.poll(&promoted, at(2), at(2)).await.unwrap();
-            assert_eq!(revoked.knows(Some("z"), None, None, None), Known::Revoked);
+            assert_eq!(revoked.status(Some("z"), None, None, None), RevocationStatus::Revoked);
         }
     }
 
@@ -341,10 +349,10 @@ mod tests {
         assert_eq!(revoked.read().heard.sequence, 1);
         let promoted = history(&["c"]).await;
         revoked.poll(&promoted, at(0), at(0)).await.unwrap();
-        assert_eq!(revoked.knows(Some("c"), None, None, None), Known::Revoked);
+        assert_eq!(revoked.status(Some("c"), None, None, None), RevocationStatus::Revoked);
     }
 
-    /// Both have purged what stood at the number that was heard.
+    /// Both have purged the entry at the last sequence number.
     #[tokio::test]
     async fn after_long_out_of_touch_all_of_it_is_read() {
         let revoked = Revoked::new(10);
@@ -353,27 +361,31 @@ mod tests {
         revoked.poll(&old, at(200), at(200)).await.unwrap();
         let promoted = MemoryStore::default();
         for (name, expires_at) in [("long", 90_000), ("short", 100)] {
-            let subject = Subject::Session(name.into());
+            let subject = RevocationSubject::Session(name.into());
             let expires_at = at(expires_at);
             promoted.revoke(&Revocation { subject, revoked_at: at(0), expires_at }).await.unwrap();
         }
         let later = 200 + 3600;
         promoted.flush_sessions(at(later), 10).await.unwrap();
         revoked.poll(&promoted, at(later), at(later)).await.unwrap();
-        assert_eq!(revoked.knows(Some("long"), None, None, None), Known::Revoked);
+        assert_eq!(revoked.status(Some("long"), None, None, None), RevocationStatus::Revoked);
     }
 
     #[tokio::test]
     async fn a_database_that_went_back_is_read_anew() {
         let (store, revoked) = (MemoryStore::default(), Revoked::new(10));
         for name in ["a", "b"] {
-            revoke(&store, Subject::Session(name.into()), 0).await;
+            revoke(&store, RevocationSubject::Session(name.into()), 0).await;
         }
         revoked.poll(&store, at(0), at(0)).await.unwrap();
         let restored = MemoryStore::default();
-        revoke(&restored, Subject::Session("c".into()), 0).await;
+        revoke(&restored, RevocationSubject::Session("c".into()), 0).await;
         revoked.poll(&restored, at(1), at(1)).await.unwrap();
-        assert_eq!(revoked.knows(Some("c"), None, None, None), Known::Revoked);
-        assert_eq!(revoked.knows(Some("a"), None, None, None), Known::Revoked, "better known");
+        assert_eq!(revoked.status(Some("c"), None, None, None), RevocationStatus::Revoked);
+        assert_eq!(
+            revoked.status(Some("a"), None, None, None),
+            RevocationStatus::Revoked,
+            "better known"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The `SIMPLE_JWT` settings: one field per upstream key, upstream's defaults, and the checks
-//! that make a setting either work or refuse to start.
+//! The `SIMPLE_JWT` settings: one field for each upstream key, upstream's defaults, and the checks
+//! that make a setting either work or be refused at startup.
 //!
 //! Settings that hold dotted paths upstream are hooks here: see [`NOT_APPLICABLE`].
 
@@ -17,7 +17,9 @@ use std::time::Duration;
 
 #[cfg(feature = "web")]
 pub(crate) use origins::is_allowed;
-pub use sessions::{AtLimit, FeedLost, Revocation, SESSION_CLAIM, SessionSettings, TokenAtRest};
+pub use sessions::{
+    AtLimit, FeedLost, RevocationMode, SESSION_CLAIM, SessionSettings, TokenAtRest,
+};
 pub use transport::{CookieSettings, SameSite, Transport};
 #[cfg(feature = "web")]
 pub(crate) use transport::{has_prefix, is_cookie_path};
@@ -25,7 +27,7 @@ pub use values::{Audience, Secret, TokenClass};
 
 use crate::keys::Algorithm;
 
-/// Upstream keys that have no field here: each with the reason and what serves instead.
+/// Upstream keys that have no field here, each with the reason and the replacement.
 pub const NOT_APPLICABLE: &[(&str, &str)] = &[
     ("JSON_ENCODER", "a Python class; claims are any `serde::Serialize` value"),
     ("TOKEN_USER_CLASS", "a Python class; `Token<Access>` is the stateless user"),
@@ -52,7 +54,7 @@ pub const NOT_APPLICABLE: &[(&str, &str)] = &[
     ("ON_LOGIN_FAILED", "a Python function of the next release; `Hooks::on_login_failed`"),
 ];
 
-/// The settings, named as upstream's keys in lower case.
+/// The settings. Fields are named as upstream's keys, in lower case.
 ///
 /// ```
 /// use simplejwt::Settings;
@@ -65,10 +67,11 @@ pub const NOT_APPLICABLE: &[(&str, &str)] = &[
 /// assert!(settings.validate().is_ok());
 /// ```
 ///
-/// Serde reads them from JSON, TOML or anything else, as a `SIMPLE_JWT` dictionary: names in upper
-/// or lower case, values as in the server's `[simple_jwt]` ([`value`]); a setting that is unknown,
-/// there twice or of another type is an error that says what to write. What isn't there has its
-/// default. `sessions` and `cookies` are tables within it, of the names that those of the server have.
+/// Serde reads them from JSON, TOML or any other format, as a `SIMPLE_JWT` dictionary: names in
+/// upper or lower case, values as in the server's `[simple_jwt]` ([`value`]). A setting that is
+/// unknown, of the wrong type or given twice is an error that says what to write. A setting that is
+/// absent has its default. `sessions` and `cookies` are tables within the dictionary, with the
+/// names used in the server's sections.
 ///
 /// ```
 /// use std::time::Duration;
@@ -81,111 +84,113 @@ pub const NOT_APPLICABLE: &[(&str, &str)] = &[
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// How long an access token is good for. Default: 5 minutes.
+    /// The lifetime of an access token. Default: 5 minutes.
     #[doc(alias = "ACCESS_TOKEN_LIFETIME")]
     pub access_token_lifetime: Duration,
-    /// How long a refresh token is good for. Default: 1 day.
+    /// The lifetime of a refresh token. Default: 1 day.
     #[doc(alias = "REFRESH_TOKEN_LIFETIME")]
     pub refresh_token_lifetime: Duration,
-    /// Whether a refresh answers with a new refresh token too. Default: off.
+    /// Makes a refresh return a new refresh token as well. Default: off.
     #[doc(alias = "ROTATE_REFRESH_TOKENS")]
     pub rotate_refresh_tokens: bool,
-    /// Whether rotation blacklists the old refresh token, and whether `verify` looks at the
-    /// blacklist. Needs [`token_blacklist`](Self::token_blacklist). Default: off.
+    /// Makes a rotation blacklist the old refresh token, and `verify` check the blacklist. Needs
+    /// [`token_blacklist`](Self::token_blacklist). Default: off.
     #[doc(alias = "BLACKLIST_AFTER_ROTATION")]
     pub blacklist_after_rotation: bool,
-    /// Whether a login writes the user's `last_login`. Default: off.
+    /// Makes a login update the user's `last_login`. Default: off.
     #[doc(alias = "UPDATE_LAST_LOGIN")]
     pub update_last_login: bool,
     /// The signature algorithm (RFC 7518 section 3.1). Default: HS256.
     #[doc(alias = "ALGORITHM")]
     pub algorithm: Algorithm,
-    /// The HMAC secret, or the private key as PEM. With an asymmetric algorithm and none here,
-    /// this instance only verifies. Default: none, in the server Django's `SECRET_KEY`.
+    /// The HMAC secret, or the private key as PEM. With an asymmetric algorithm and no signing key,
+    /// this instance only verifies. Default: none; in the server, Django's `SECRET_KEY`.
     #[doc(alias = "SIGNING_KEY")]
     pub signing_key: Option<Secret>,
-    /// The public key as PEM, OpenSSH line or certificate; not used by HS*. Default: none.
+    /// The public key as PEM, OpenSSH line or certificate. Not used by HS*. Default: none.
     #[doc(alias = "VERIFYING_KEY")]
     pub verifying_key: Option<String>,
-    /// The `aud` claim written, and demanded (RFC 7519 section 4.1.3). Default: none.
+    /// The `aud` claim that is written and required (RFC 7519 section 4.1.3). Default: none.
     #[doc(alias = "AUDIENCE")]
     pub audience: Option<Audience>,
-    /// The `iss` claim written, and demanded (RFC 7519 section 4.1.1). Default: none.
+    /// The `iss` claim that is written and required (RFC 7519 section 4.1.1). Default: none.
     #[doc(alias = "ISSUER")]
     pub issuer: Option<String>,
-    /// Where the verifying keys are fetched from, as a JWK set (RFC 7517). Not used by HS*.
+    /// The URL of a JWK set (RFC 7517) from which the verifying keys are fetched. Not used by HS*.
     /// Default: none.
     #[doc(alias = "JWK_URL")]
     pub jwk_url: Option<String>,
-    /// How far clocks may be apart when `exp`, `nbf` and `iat` are checked. Default: 0.
+    /// The clock skew allowed when `exp`, `nbf` and `iat` are checked. Default: 0.
     #[doc(alias = "LEEWAY")]
     pub leeway: Duration,
-    /// The authentication schemes taken; the first is the one in `WWW-Authenticate`.
-    /// Default: `Bearer`.
+    /// The accepted authentication schemes; the first one is sent in `WWW-Authenticate`. Default:
+    /// `Bearer`.
     #[doc(alias = "AUTH_HEADER_TYPES")]
     pub auth_header_types: Vec<String>,
     /// The request header that holds the token, spelt as in Django's `request.META`.
     /// Default: `HTTP_AUTHORIZATION`.
     #[doc(alias = "AUTH_HEADER_NAME")]
     pub auth_header_name: String,
-    /// The user's field that identifies it in tokens. Default: `id`.
+    /// The field of the user that identifies it in tokens. Default: `id`.
     #[doc(alias = "USER_ID_FIELD")]
     pub user_id_field: String,
-    /// The claim that holds it. Default: `user_id`.
+    /// The claim that holds the value of that field. Default: `user_id`.
     #[doc(alias = "USER_ID_CLAIM")]
     pub user_id_claim: String,
-    /// The kinds of token that a protected route takes, in the order they are tried.
+    /// The kinds of token that a protected route accepts, in the order in which they are tried.
     /// Default: access tokens.
     #[doc(alias = "AUTH_TOKEN_CLASSES")]
     pub auth_token_classes: Vec<TokenClass>,
-    /// The claim that holds the kind of token. `None` neither writes nor checks it.
+    /// The claim that holds the kind of token. With `None` it is neither written nor checked.
     /// Default: `token_type`.
     #[doc(alias = "TOKEN_TYPE_CLAIM")]
     pub token_type_claim: Option<String>,
-    /// The claim that holds the token's id. `None` neither writes nor checks it. Default: `jti`.
+    /// The claim that holds the token's id. With `None` it is neither written nor checked. Default:
+    /// `jti`.
     #[doc(alias = "JTI_CLAIM")]
     pub jti_claim: Option<String>,
-    /// The claim that says until when a sliding token can be refreshed. Default: `refresh_exp`.
+    /// The claim that holds the time until which a sliding token can be refreshed. Default:
+    /// `refresh_exp`.
     #[doc(alias = "SLIDING_TOKEN_REFRESH_EXP_CLAIM")]
     pub sliding_token_refresh_exp_claim: String,
-    /// How long a sliding token is good for. Default: 5 minutes.
+    /// The lifetime of a sliding token. Default: 5 minutes.
     #[doc(alias = "SLIDING_TOKEN_LIFETIME")]
     pub sliding_token_lifetime: Duration,
-    /// How long a sliding token can be refreshed. Default: 1 day.
+    /// The time within which a sliding token can be refreshed. Default: 1 day.
     #[doc(alias = "SLIDING_TOKEN_REFRESH_LIFETIME")]
     pub sliding_token_refresh_lifetime: Duration,
-    /// Whether tokens carry a fingerprint of the password hash and are refused once it has
+    /// Puts a fingerprint of the password hash into tokens, which are refused once the hash has
     /// changed. Default: off.
     #[doc(alias = "CHECK_REVOKE_TOKEN")]
     pub check_revoke_token: bool,
     /// The claim that holds that fingerprint. Default: `hash_password`.
     #[doc(alias = "REVOKE_TOKEN_CLAIM")]
     pub revoke_token_claim: String,
-    /// Whether inactive users are refused. Default: on.
+    /// Refuses inactive users. Default: on.
     #[doc(alias = "CHECK_USER_IS_ACTIVE")]
     pub check_user_is_active: bool,
 
-    /// Whether refresh and sliding tokens are registered and can be blacklisted: what
-    /// `rest_framework_simplejwt.token_blacklist` in `INSTALLED_APPS` decides upstream.
-    /// Default: off.
+    /// Registers refresh and sliding tokens, so that they can be blacklisted: the equivalent of
+    /// `rest_framework_simplejwt.token_blacklist` in `INSTALLED_APPS`. Default: off.
     pub token_blacklist: bool,
-    /// Takes an HMAC secret shorter than its hash (RFC 7518 section 3.2). Default: off.
+    /// Allows an HMAC secret shorter than its hash (RFC 7518 section 3.2). Default: off.
     pub allow_weak_key: bool,
-    /// Sessions, reuse detection and revocation; in the server's configuration a table of their
-    /// own. Default: as [`SessionSettings`] says.
+    /// Sessions, reuse detection and revocation; a section of its own in the server's
+    /// configuration. Default: see [`SessionSettings`].
     pub sessions: SessionSettings,
-    /// How tokens travel: in headers and bodies, or in cookies. Default: headers and bodies.
+    /// The way tokens travel: in headers and bodies, or in cookies. Default: headers and bodies.
     pub transport: Transport,
-    /// The cookies, where the transport has them; in the server's configuration a table of their
-    /// own. Default: as [`CookieSettings`] says.
+    /// The cookies, if the transport uses them; a section of its own in the server's configuration.
+    /// Default: see [`CookieSettings`].
     pub cookies: CookieSettings,
     /// The origins of single-page applications that are served from elsewhere, each as browsers
-    /// write it: `https://app.example.com`. Those of apps and extensions have a scheme of their own:
-    /// `capacitor://localhost`, `tauri://localhost`, `chrome-extension://ID`. `https://*.example.com`
-    /// is every sub-domain at any depth, and not the domain itself: only where all of them are one's
-    /// own. They may read answers and send credentials (CORS), and with cookies their unsafe requests
-    /// count as one's own; django-cors-headers' `CORS_ALLOWED_ORIGINS` and Django's
-    /// `CSRF_TRUSTED_ORIGINS`. Default: none.
+    /// write it: `https://app.example.com`. Apps and extensions have schemes of their own:
+    /// `capacitor://localhost`, `tauri://localhost`, `chrome-extension://ID`.
+    /// `https://*.example.com` matches every sub-domain at any depth, but not the domain itself:
+    /// use it only if you control all of them. These origins may read answers and send credentials
+    /// (CORS), and with cookies their unsafe requests are treated as same-origin: the equivalent of
+    /// django-cors-headers' `CORS_ALLOWED_ORIGINS` and Django's `CSRF_TRUSTED_ORIGINS`. Default:
+    /// none.
     pub allowed_origins: Vec<String>,
 }
 
@@ -230,15 +235,15 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The name of the request header that [`auth_header_name`](Self::auth_header_name) means:
-    /// `HTTP_X_ACCESS_TOKEN` is `x-access-token`. `None` if it isn't one.
+    /// Returns the name of the request header that [`auth_header_name`](Self::auth_header_name)
+    /// stands for: `x-access-token` for `HTTP_X_ACCESS_TOKEN`. `None` if it doesn't name a header.
     pub fn auth_header(&self) -> Option<http::HeaderName> {
         let name = self.auth_header_name.strip_prefix("HTTP_")?;
         name.to_ascii_lowercase().replace('_', "-").parse().ok()
     }
 
-    /// The claims that a token is known or checked by, with these settings: `exp`, `iat`, `jti`,
-    /// `aud` and `iss` where there are any, and those that the settings name. No
+    /// Returns the claims that identify or validate a token with these settings: `exp`, `iat`,
+    /// `jti`, `aud` and `iss` if they are used, and those that the settings name. No
     /// [hook](crate::Hooks) can change them.
     ///
     /// ```
@@ -260,7 +265,7 @@ impl Settings {
     }
 }
 
-/// Settings that contradict each other or can't be what was meant.
+/// Settings that contradict each other, or that can't have been intended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingsError {
     problems: Vec<String>,
@@ -271,7 +276,7 @@ impl SettingsError {
         Self { problems: vec![problem] }
     }
 
-    /// `Ok` where there are no problems.
+    /// Returns `Ok` if there are no problems.
     pub(crate) fn of(problems: Vec<&str>) -> Result<(), Self> {
         if problems.is_empty() {
             return Ok(());
@@ -279,7 +284,7 @@ impl SettingsError {
         Err(Self { problems: problems.into_iter().map(str::to_owned).collect() })
     }
 
-    /// One sentence per problem: what is wrong, and what to do.
+    /// Returns one sentence for each problem: what is wrong, and what to do about it.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }

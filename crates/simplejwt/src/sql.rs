@@ -26,6 +26,8 @@ pub(crate) mod references;
 pub(crate) mod rights;
 pub(crate) mod sample;
 pub mod schema;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) mod servers;
 pub mod table;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod tls;

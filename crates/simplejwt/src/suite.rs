@@ -1,14 +1,14 @@
-//! What the conformance suites share: tasks that race, and the suites' way to fail.
+//! Shared parts of the conformance suites: racing tasks, and the way the suites fail.
 
 use std::future::Future;
 use std::pin::Pin;
 
 use futures_channel::oneshot;
 
-/// A task for the runtime to run beside the others.
+/// A task that the runtime runs beside the others.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Starts every task before it waits for the first.
+/// Starts all tasks before waiting for the first.
 pub(crate) async fn together<T: Send + 'static>(
     spawn: &impl Fn(Task),
     tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
@@ -18,7 +18,7 @@ pub(crate) async fn together<T: Send + 'static>(
         .map(|task| {
             let (answer, answered) = oneshot::channel();
             spawn(Box::pin(async move {
-                // Nobody waits once the suite has failed.
+                // Nobody receives it once the suite has failed.
                 let _ = answer.send(task.await);
             }));
             answered
@@ -36,7 +36,7 @@ pub(crate) fn broken(rule: &str) -> ! {
     panic!("{rule}");
 }
 
-/// The value of a call that has to succeed.
+/// Returns the value of a call that must succeed.
 pub(crate) fn good<T>(outcome: Result<T, crate::error::StoreError>) -> T {
     match outcome {
         Ok(value) => value,

@@ -1,4 +1,4 @@
-//! Tokens: minted here or fully verified, never anything else.
+//! Tokens: either minted here or fully verified.
 
 mod kind;
 mod length;
@@ -19,7 +19,7 @@ pub use kind::{Access, Refresh, Sliding, TokenType, Untyped};
 
 /// The claims of a token of kind `T` that was minted here or fully verified.
 ///
-/// There is no public constructor and no `Deserialize`: holding a `Token<Access>` is the proof.
+/// There is no public constructor and no `Deserialize`: holding a `Token<Access>` is proof of that.
 pub struct Token<T> {
     claims: Claims,
     kind: PhantomData<fn() -> T>,
@@ -30,12 +30,13 @@ impl<T> Token<T> {
         Self { claims, kind: PhantomData }
     }
 
-    /// Every claim.
+    /// Returns all claims.
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// The same claims as another kind, where the flows have made sure that it counts as one.
+    /// Returns the same claims as a token of another kind. Callers have made sure that it counts as
+    /// one.
     pub(crate) fn into_kind<U>(self) -> Token<U> {
         Token::new(self.claims)
     }
@@ -53,8 +54,8 @@ impl<T: TokenType> fmt::Debug for Token<T> {
     }
 }
 
-/// Issues, encodes and decodes tokens: pure and synchronous, with no store and no network. The
-/// whole of what a resource server needs.
+/// Issues, encodes and decodes tokens. Pure and synchronous, with no store and no network: all that
+/// a resource server needs.
 ///
 /// ```
 /// use simplejwt::{Access, Settings, Tokens};
@@ -80,24 +81,24 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// `aud` and `iss` as JSON, ready to be written.
     overrides: Vec<(&'static str, String)>,
-    /// When it was last said that a token is long, in seconds.
-    told_of_length: AtomicI64,
+    /// The time of the last log line about a long token, in seconds.
+    length_warned_at: AtomicI64,
 }
 
 impl Tokens {
-    /// Tokens with the keys that the settings describe, on the system's clock.
+    /// Creates tokens with the keys that the settings describe and the system's clock.
     ///
     /// # Errors
-    /// Every contradiction in the settings, with what to do about it.
+    /// All contradictions in the settings, each with what to do about it.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let keys = settings.key_set()?;
         Self::with(settings, keys, Arc::new(SystemClock))
     }
 
-    /// Tokens with these keys (whatever the settings say of keys) and this clock.
+    /// Creates tokens with these keys, whatever the settings say about keys, and this clock.
     ///
     /// # Errors
-    /// Every contradiction in the settings, with what to do about it.
+    /// All contradictions in the settings, each with what to do about it.
     pub fn with(
         settings: Settings,
         keys: KeySet,
@@ -118,27 +119,27 @@ impl Tokens {
         for name in ["aud", "iss"] {
             overrides.extend(written.raw(name).map(|json| (name, json.to_owned())));
         }
-        let told_of_length = AtomicI64::new(i64::MIN);
+        let length_warned_at = AtomicI64::new(i64::MIN);
         let keys = RwLock::new(Arc::new(keys));
-        Ok(Self { inner: Arc::new(Inner { settings, keys, clock, overrides, told_of_length }) })
+        Ok(Self { inner: Arc::new(Inner { settings, keys, clock, overrides, length_warned_at }) })
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
     }
 
-    /// The keys that are in use now.
+    /// Returns the keys currently in use.
     pub fn keys(&self) -> Arc<KeySet> {
         Arc::clone(&self.inner.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Uses other keys from now on, here and in every clone. Each signature is made and each token
-    /// verified with the old set or with the new one, never with some of both. The settings keep what
-    /// they say of keys.
+    /// Replaces the keys, here and in every clone. Each signature is made, and each token verified,
+    /// with either the old set or the new one, never with a mixture. The settings still describe
+    /// the former keys.
     ///
-    /// Tokens of a key that the new set doesn't verify are invalid at once:
-    /// [`KeySet::also_verify`] keeps them good.
+    /// Tokens signed by a key that the new set doesn't verify become invalid at once;
+    /// [`KeySet::also_verify`] keeps them valid.
     ///
     /// ```
     /// use simplejwt::{Access, Algorithm, KeySet, Settings, SigningKey, Tokens};
@@ -163,17 +164,17 @@ impl Tokens {
         *self.inner.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// The current moment, by the clock the tokens are checked against.
+    /// Returns the current time of the clock that tokens are checked against.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
-    /// A new token for a user, with upstream's claims in upstream's order.
+    /// Creates a new token for a user, with upstream's claims in upstream's order.
     pub fn issue<T: TokenType>(&self, user: impl Into<UserId>) -> Token<T> {
         self.issue_with(user, |_| ())
     }
 
-    /// A new token for a user, with what `extra` puts into it.
+    /// Creates a new token for a user, with the claims that `extra` adds.
     pub fn issue_with<T: TokenType>(
         &self,
         user: impl Into<UserId>,
@@ -185,7 +186,7 @@ impl Tokens {
         Token::new(claims)
     }
 
-    /// The claims that every new token has: type, `exp`, `iat`, id, and a sliding token's refresh
+    /// Returns the claims of every new token: type, `exp`, `iat`, id, and a sliding token's refresh
     /// expiry.
     pub(crate) fn fresh<T: TokenType>(&self, now: Timestamp) -> Claims {
         self.fresh_as::<T>(now, None)
@@ -218,13 +219,13 @@ impl Tokens {
         Token::new(claims)
     }
 
-    /// The access token that a refresh token gives: new type, `exp`, `iat` and id, and every
-    /// other claim of the refresh token in its order.
+    /// Derives an access token from a refresh token: new type, `exp`, `iat` and id, followed by the
+    /// other claims of the refresh token in their order.
     pub fn access_from(&self, refresh: &Token<Refresh>) -> Token<Access> {
         self.access_from_at(refresh, self.now(), None)
     }
 
-    /// The same at a certain time and, where one is given, with this id.
+    /// As [`access_from`](Self::access_from), at the given time and with the given id, if any.
     pub(crate) fn access_from_at(
         &self,
         refresh: &Token<Refresh>,
@@ -246,8 +247,8 @@ impl Tokens {
         Token::new(claims)
     }
 
-    /// The successor of a refresh token: the same claims in the same order, with a new id, `exp`
-    /// and `iat`; with this id, where one is given.
+    /// Creates the successor of a refresh token: the same claims in the same order with a new `exp`
+    /// and `iat`, and with the given id or a new one.
     pub(crate) fn rotated(
         &self,
         refresh: &Token<Refresh>,
@@ -267,7 +268,7 @@ impl Tokens {
         Token::new(claims)
     }
 
-    /// The same token, expiring at `end` at the latest.
+    /// Returns the token with its `exp` limited to `end`.
     pub(crate) fn until<T>(&self, mut token: Token<T>, end: Timestamp) -> Token<T> {
         if self.expires_at(&token).is_some_and(|expires_at| expires_at > end) {
             token.claims.set_int("exp", end.as_secs());
@@ -275,13 +276,13 @@ impl Tokens {
         token
     }
 
-    /// The same token with a session's id in it.
+    /// Returns the token with a session's id.
     pub(crate) fn in_session<T>(&self, mut token: Token<T>, id: &str) -> Token<T> {
         token.claims.set_str(crate::settings::SESSION_CLAIM, id);
         token
     }
 
-    /// A sliding token with its `exp` and `iat` renewed; id and refresh expiry stay.
+    /// Renews the `exp` and `iat` of a sliding token; its id and refresh expiry stay.
     pub(crate) fn slid(&self, token: &Token<Sliding>, now: Timestamp) -> Token<Sliding> {
         let mut claims = token.claims.clone();
         claims.set_int("exp", (now + self.inner.settings.sliding_token_lifetime).as_secs());
@@ -289,12 +290,12 @@ impl Tokens {
         Token::new(claims)
     }
 
-    /// The signed token in compact form (RFC 7515 section 7.1), with `aud` and `iss` as the
-    /// settings have them.
+    /// Signs a token and returns its compact form (RFC 7515 section 7.1), with `aud` and `iss` as
+    /// the settings require.
     ///
     /// # Errors
     /// [`Error::CannotSign`] without a signing key; [`Error::Signing`] if the signature can't be
-    /// made; [`Error::TokenTooLong`] for one that would be longer than any that is taken
+    /// made; [`Error::TokenTooLong`] if it would be longer than this library accepts
     /// ([`MAX_TOKEN_BYTES`]).
     pub fn encode<T: TokenType>(&self, token: &Token<T>) -> Result<String, Error> {
         let keys = self.keys();
@@ -309,7 +310,7 @@ impl Tokens {
         if encoded.len() > MAX_TOKEN_BYTES {
             return Err(self.too_long(token, encoded.len()));
         }
-        self.tell_of_length(token, encoded.len());
+        self.warn_if_long(token, encoded.len());
         Ok(encoded)
     }
 
@@ -323,8 +324,8 @@ impl Tokens {
         self.accept(claims)
     }
 
-    /// The first half of [`decode`](Self::decode): what PyJWT checks. Whether the token is
-    /// blacklisted is asked between the halves, as upstream does.
+    /// The first half of [`decode`](Self::decode): PyJWT's checks. Between the halves the blacklist
+    /// is asked, as upstream does.
     pub(crate) fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
         let payload = self.keys().verify_compact(token).map_err(|_| TokenError::Invalid)?;
         let claims = Claims::parse(payload)?;
@@ -334,10 +335,10 @@ impl Tokens {
         Ok(claims)
     }
 
-    /// The second half of [`decode`](Self::decode): what upstream's `Token.verify` checks.
+    /// The second half of [`decode`](Self::decode): the checks of upstream's `Token.verify`.
     pub(crate) fn accept<T: TokenType>(&self, claims: Claims) -> Result<Token<T>, TokenError> {
         let settings = &self.inner.settings;
-        // Whether it has passed was seen when the token was decoded.
+        // Its value was checked when the token was decoded.
         if !claims.contains("exp") {
             return Err(TokenError::MissingClaim("exp".to_owned()));
         }
@@ -357,8 +358,8 @@ impl Tokens {
         Ok(Token::new(claims))
     }
 
-    /// The value of the token's user claim, in canonical text form; `None` if it is missing or
-    /// neither a string nor an integer.
+    /// Returns the value of the token's user claim in canonical text form; `None` if it is missing,
+    /// or neither a string nor an integer.
     pub fn user_id<T>(&self, token: &Token<T>) -> Option<UserId> {
         match self.user_claim(token) {
             UserClaim::Id(id) => Some(id),
@@ -370,8 +371,8 @@ impl Tokens {
         token.claims.user_id(&self.inner.settings.user_id_claim)
     }
 
-    /// The token's id: the value of `JTI_CLAIM`, if it is a string, or an integer in another claim
-    /// than `jti`.
+    /// Returns the token's id: the value of `JTI_CLAIM`, if it is a string, or an integer in a
+    /// claim other than `jti`.
     pub fn jti<T>(&self, token: &Token<T>) -> Option<String> {
         self.jti_of(&token.claims)
     }
@@ -380,7 +381,7 @@ impl Tokens {
         claims.id(self.inner.settings.jti_claim.as_deref()?)
     }
 
-    /// When the token expires, in whole seconds.
+    /// Returns the time at which the token expires, in whole seconds.
     pub fn expires_at<T>(&self, token: &Token<T>) -> Option<Timestamp> {
         token.claims.numeric_date("exp").ok().flatten().map(Timestamp::from_secs)
     }

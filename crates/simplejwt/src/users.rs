@@ -1,7 +1,7 @@
-//! Users: the two questions that the flows ask, and the types they are asked with.
+//! Users: the contract of a user store, and its types.
 //!
-//! [`UserStore`] is the contract. An application answers it from its own tables; on Django's
-//! `auth_user`, or a table that the settings name, the SQL user stores answer it.
+//! [`UserStore`] is the contract. An application implements it over its own tables; the SQL user
+//! stores implement it over Django's `auth_user` or the table that the settings name.
 
 #[cfg(all(feature = "passwords", any(test, feature = "testing")))]
 pub mod conformance;
@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 
-/// The value of the user's `USER_ID_FIELD`, in the canonical text form that goes into
-/// `USER_ID_CLAIM`: `"1"`, a hyphenated lower-case UUID, or the text itself.
+/// The value of the user's `USER_ID_FIELD`, in the canonical text form used in `USER_ID_CLAIM`:
+/// `"1"`, a hyphenated lower-case UUID, or the text itself.
 #[derive(
     Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
@@ -31,7 +31,7 @@ use crate::error::{StoreError, StoreErrorKind};
 pub struct UserId(String);
 
 impl UserId {
-    /// The id as it stands in the claim.
+    /// Returns the id as written in the claim.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -49,35 +49,35 @@ impl fmt::Display for UserId {
     }
 }
 
-/// A user's row, as far as tokens are concerned.
+/// A user, as far as tokens are concerned.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct User {
     /// The value of `USER_ID_FIELD`.
     pub id: UserId,
-    /// The value of the login field: `username`, or what the settings name.
+    /// The value of the login field: `username`, or the field that the settings name.
     pub username: String,
-    /// Inactive users can't log in, refresh or authenticate unless the settings allow it.
+    /// Inactive users can't log in, refresh or authenticate, unless the settings allow it.
     pub is_active: bool,
-    /// May use Django's admin.
+    /// `true` if the user may use Django's admin.
     pub is_staff: bool,
-    /// Has every permission.
+    /// `true` if the user has every permission.
     pub is_superuser: bool,
-    /// The stored password hash, for `CHECK_REVOKE_TOKEN`; empty where the store has none.
-    /// Secret: `Debug` leaves it out.
+    /// The stored password hash, for `CHECK_REVOKE_TOKEN`; empty if the store has none. Secret:
+    /// `Debug` omits it.
     pub password: String,
-    /// The stored hash before this login rewrote it for the same password; `None` from anything
-    /// but a login that did. Secret, too.
+    /// The stored hash before this login rewrote it for the same password; `None` unless a login
+    /// did. Secret, too.
     pub rehashed_from: Option<String>,
-    /// Further columns of the row by their names, where the store was asked for them
-    /// (`UserTable::columns`). Text, whole numbers, booleans and null are what they are in JSON,
-    /// decimals and UUIDs are strings, and a date or time is a string in ISO 8601: as DRF's
-    /// fields write them. `Debug` leaves them out.
+    /// Further columns of the row by name, if the store was configured to read them
+    /// (`UserTable::columns`). Text, whole numbers, booleans and null are the same in JSON;
+    /// decimals and UUIDs are strings, and a date or time is a string in ISO 8601, as DRF's fields
+    /// write them. `Debug` omits them.
     pub fields: BTreeMap<String, serde_json::Value>,
 }
 
 impl User {
-    /// An active user without special rights and without a stored password hash.
+    /// Creates an active user without special rights and without a stored password hash.
     pub fn new(id: impl Into<UserId>, username: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -104,17 +104,17 @@ impl fmt::Debug for User {
     }
 }
 
-/// What a client sends to log in. `Debug` leaves the password out.
+/// The credentials that a client sends to log in. `Debug` omits the password.
 #[derive(Clone)]
 pub struct Credentials {
     /// The value of the login field.
     pub username: String,
-    /// Exactly as sent: not trimmed, folded or cut.
+    /// The password exactly as sent: not trimmed, folded or cut.
     pub password: Zeroizing<String>,
 }
 
 impl Credentials {
-    /// Credentials of the given login name and password.
+    /// Creates credentials from a login name and a password.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self { username: username.into(), password: Zeroizing::new(password.into()) }
     }
@@ -126,25 +126,23 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Who is it, and may they: as Django's authentication backends are asked.
+/// Authenticates and finds users, as Django's authentication backends do.
 ///
 /// # Contract
-/// - [`authenticate`](Self::authenticate) answers `None` for an unknown user, a wrong password,
-///   an unusable one and (unless it is told to allow them, as Django's
-///   `AllowAllUsersModelBackend` is) an inactive user: all after equal work.
-/// - [`find`](Self::find) answers for inactive users too; the flows decide. An id that the key's
-///   type can't hold (`"abc"` for an integer key) is `None`, not an error.
+/// - [`authenticate`](Self::authenticate) returns `None` for an unknown user, a wrong password, an
+///   unusable password, and an inactive user (unless the store is told to allow them, as Django's
+///   `AllowAllUsersModelBackend` does). All of these take equal work.
+/// - [`find`](Self::find) returns inactive users too; the flows decide. An id that the key's type
+///   can't hold (`"abc"` for an integer key) is `None`, not an error.
 /// - An error means that the question couldn't be answered, never that the answer is no.
+/// - An id has a single spelling. A whole number or a text finds only the user with exactly that
+///   id, whatever the database's collation considers equal. A UUID may be spelled differently; the
+///   user that is found has it as in the claim.
+/// - If several rows match, that is an error: none of them is picked.
 ///
-/// - An id has one spelling. A whole number or a text finds the user whose id it is and nobody
-///   else, whatever the database's collation takes for equal; a UUID may be written otherwise, and
-///   the user who is found has it as it is in the claim.
-/// - Where several rows have the value that a user is found by, that is an error: nobody is the
-///   first of them.
+/// `users::conformance` (feature `testing`) tests a store against this contract.
 ///
-/// `users::conformance` (feature `testing`) holds a store to it.
-///
-/// `Arc<T>` and `Box<T>` of a store are stores, `Arc<dyn UserStore>` too.
+/// `Arc<T>` and `Box<T>` implement `UserStore` if `T` does, `Arc<dyn UserStore>` included.
 ///
 /// ```
 /// use simplejwt::{Credentials, StoreError, User, UserId, UserStore};
@@ -163,69 +161,68 @@ impl fmt::Debug for Credentials {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no store of users",
+    message = "`{Self}` is not a user store",
     label = "`UserStore` isn't implemented for `{Self}`",
     note = "write `#[simplejwt::async_trait] impl UserStore for …` with `authenticate` and `find`, and run `simplejwt::users::conformance` on it (feature `testing`)",
-    note = "the stores of this crate are in `simplejwt::users`, each behind a feature: `sqlite`, `postgres`, `mysql`, and `passwords` for the one in memory"
+    note = "this crate's user stores are `simplejwt::sqlite::SqliteUsers`, `simplejwt::postgres::PostgresUsers`, `simplejwt::mysql::MysqlUsers` and `simplejwt::users::memory::MemoryUsers`, behind the features `sqlite`, `postgres`, `mysql` and `passwords`"
 )]
 #[async_trait]
 pub trait UserStore: Send + Sync + 'static {
-    /// The user whose credentials these are. May make the stored hash anew, now that the password
-    /// is at hand.
+    /// Returns the user with these credentials. May rewrite the stored hash, since the password is
+    /// available.
     async fn authenticate(&self, credentials: &Credentials) -> Result<Option<User>, StoreError>;
 
-    /// The user with this `USER_ID_FIELD`.
+    /// Returns the user with this `USER_ID_FIELD`.
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError>;
 
-    /// What the stored password hashes are, by a sample of the rows that is bounded however big the
-    /// table is. The stores of this crate look again by themselves every few minutes when somebody
-    /// logs in; called before the first login, refused logins take equal work from the first on.
+    /// Surveys the stored password hashes by a sample of the rows, whose size doesn't depend on the
+    /// table's. The stores of this crate repeat this every few minutes when somebody logs in.
+    /// Called before the first login, it makes refused logins take equal work from the start.
     ///
-    /// Nothing is known unless a store says so.
+    /// The default returns an empty survey.
     #[cfg(feature = "passwords")]
     async fn survey_passwords(&self) -> Result<password::PasswordSurvey, StoreError> {
         Ok(password::PasswordSurvey::default())
     }
 
-    /// Notes that the user has logged in: asked only with
+    /// Records that the user has logged in. Called only with
     /// [`Settings::update_last_login`](crate::Settings::update_last_login), upstream's
     /// `UPDATE_LAST_LOGIN`.
     ///
     /// # Errors
-    /// Unless a store implements it, always: the setting would have no effect otherwise.
+    /// The default always fails, since the setting would have no effect otherwise.
     async fn update_last_login(&self, _id: &UserId, _at: Timestamp) -> Result<(), StoreError> {
         Err(StoreError::new(
             "update_last_login",
             StoreErrorKind::Incompatible,
-            "UPDATE_LAST_LOGIN is on, and this store of users doesn't implement \
+            "UPDATE_LAST_LOGIN is on, but this user store doesn't implement \
              UserStore::update_last_login: implement it, or switch the setting off",
         ))
     }
 
-    /// The names of the user's groups, sorted, whether the user is active or not. Unless a store
-    /// has groups, nobody is in any.
+    /// Returns the names of the user's groups, sorted, whether or not the user is active. By
+    /// default users have no groups.
     ///
-    /// On Django's tables: `user.groups`. Where the user model has none (no
-    /// `PermissionsMixin`), asking is an error
-    /// ([`Incompatible`](crate::error::StoreErrorKind::Incompatible)).
+    /// On Django's tables: `user.groups`. If the user model has none (no `PermissionsMixin`), this
+    /// is an error ([`Incompatible`](crate::error::StoreErrorKind::Incompatible)).
     async fn groups(&self, _user: &UserId) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
 
-    /// The user's permissions as `app_label.codename`: the user's own and those of the groups;
-    /// every one there is for a superuser, and none for an inactive user. Unless a store has
-    /// permissions, nobody has any.
+    /// Returns the user's permissions as `app_label.codename`: the user's own and those of the
+    /// groups; all existing ones for a superuser, and none for an inactive user. By default users
+    /// have no permissions.
     ///
-    /// On Django's tables: `user.get_all_permissions()`. Where the user model has none, asking
-    /// is an error. Where only the table of content types is missing, as in a database that
-    /// Django hasn't seen yet, there are no permissions.
+    /// On Django's tables: `user.get_all_permissions()`. If the user model has none, this is an
+    /// error. If only the table of content types is missing, as in a database that Django hasn't
+    /// used yet, there are no permissions.
     async fn permissions(&self, _user: &UserId) -> Result<BTreeSet<String>, StoreError> {
         Ok(BTreeSet::new())
     }
 }
 
-/// What ties a session to the password it was opened with: a digest of the stored hash, which
-/// changes with it. 32 hexadecimal digits.
+/// Returns the digest of the stored hash that ties a session to the password it was opened with. 32
+/// hexadecimal digits.
 ///
 /// ```
 /// use simplejwt::users::password_fingerprint;
@@ -248,8 +245,8 @@ fn hex<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
     })
 }
 
-/// The fingerprint of a stored password hash that `CHECK_REVOKE_TOKEN` puts into tokens: its MD5
-/// as upper-case hex, as upstream has it.
+/// Returns the fingerprint of a stored password hash that `CHECK_REVOKE_TOKEN` puts into tokens:
+/// its MD5 as upper-case hex, as upstream does.
 ///
 /// ```
 /// use simplejwt::users::revoke_claim;

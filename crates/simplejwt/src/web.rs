@@ -1,8 +1,8 @@
-//! HTTP without a framework: bodies in and out, headers, and the one place that gives errors
-//! their status.
+//! HTTP without a framework: reading bodies, headers, and the one place that maps errors to
+//! statuses.
 //!
-//! What goes over the wire is upstream's to the byte, with the differences that
-//! docs/django-compatibility.md lists.
+//! The wire format is upstream's to the byte, with the differences listed in
+//! docs/django-compatibility.md.
 
 #[cfg(feature = "web")]
 mod accept;
@@ -61,8 +61,9 @@ pub use error_shape::{ErrorCode, ErrorShape, Refusal};
 pub use object::Json;
 use object::{object, texts};
 
-/// The headers that Django's middleware (`SecurityMiddleware`, `XFrameOptionsMiddleware`) puts on every
-/// answer, for answers that an application makes itself. Those of this library have them.
+/// The headers that Django's middleware (`SecurityMiddleware`, `XFrameOptionsMiddleware`) adds to
+/// every answer, for answers made by the application itself. This library's own answers have them
+/// already.
 pub const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -73,7 +74,7 @@ pub const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     ),
 ];
 
-/// The status that an error is answered with.
+/// Returns the status that an error is answered with.
 pub fn status(error: &Error) -> StatusCode {
     match error {
         Error::VerifiedBlacklisted => StatusCode::BAD_REQUEST,
@@ -108,8 +109,8 @@ pub fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// The JSON that an error is answered with: upstream's sentence, and its code where upstream
-/// sends one.
+/// Returns the JSON body that an error is answered with: upstream's sentence, and its code if
+/// upstream sends one.
 pub fn body(error: &Error) -> Json {
     let detail = |text: &'static str| object([("detail", text.into())]);
     let with_code =
@@ -128,11 +129,11 @@ pub fn body(error: &Error) -> Json {
             with_code("Authorization header must contain two space-delimited values")
         }
         Error::RepeatedHeader(name) => object([
-            ("detail", format!("The header field \"{name}\" is there more than once.").into()),
+            ("detail", format!("The header field \"{name}\" was sent more than once.").into()),
             ("code", error.code().into()),
         ]),
         Error::AmbiguousCookies => {
-            with_code("The request has the cookies of two users: log in again.")
+            with_code("The request carries cookies of two users: log in again.")
         }
         Error::TokenNotValid(messages) | Error::CookieExpired(messages) => {
             let messages = messages.iter().map(|message| {
@@ -155,17 +156,17 @@ pub fn body(error: &Error) -> Json {
         Error::BlacklistDisabled => with_code("The token blacklist is not enabled."),
         Error::SessionsDisabled => with_code("Sessions are not enabled."),
         Error::TooManySessions => with_code("Too many sessions."),
-        Error::SessionUnknown => {
-            with_code("The token names no session: send its refresh token in \"refresh\".")
-        }
+        Error::SessionUnknown => with_code(
+            "The token doesn't identify its session: send the refresh token in \"refresh\".",
+        ),
         Error::NoSuchSession => detail("Not found."),
         Error::NoSuchUser => with_code("User not found"),
         Error::PermissionDenied => detail("You do not have permission to perform this action."),
         Error::CrossOrigin => with_code("CSRF Failed: the request came from another origin."),
         Error::NoUserStore => with_code("Logging in is not enabled."),
-        Error::CannotSign => with_code("This server verifies tokens and issues none."),
+        Error::CannotSign => with_code("This server verifies tokens, but doesn't issue any."),
         Error::Store(_) | Error::FeedLost | Error::KeysUnavailable => {
-            with_code("The service is unavailable for the moment.")
+            with_code("The service is temporarily unavailable.")
         }
         Error::Signing(_) | Error::Hook(_) | Error::CookieTooLong(_) => {
             with_code("Internal server error.")
@@ -174,8 +175,8 @@ pub fn body(error: &Error) -> Json {
     }
 }
 
-/// The same, with a code also where upstream has none and cookies are read: upstream reads none,
-/// and a page has to tell a cookie that isn't there from one that has expired.
+/// As [`body`], but with a code even where upstream has none if cookies are read: upstream doesn't
+/// read cookies, but a page must be able to distinguish a missing cookie from an expired one.
 pub(crate) fn body_under(error: &Error, settings: &Settings) -> Json {
     match (error, body(error)) {
         (Error::NotAuthenticated, Json::Object(mut members))
@@ -188,13 +189,14 @@ pub(crate) fn body_under(error: &Error, settings: &Settings) -> Json {
     }
 }
 
-/// An error as a complete answer in the application's [shape](ErrorShape), logged where the fault is
-/// on this side: what adapters refuse requests with.
+/// Returns the complete answer for an error in the application's [shape](ErrorShape), and logs it
+/// if the fault is on the server's side. Adapters refuse requests with it.
 pub fn refuse(error: &Error, auth: &Auth) -> Response<Vec<u8>> {
     error_shape::apply(auth, error_response(error, auth.settings()))
 }
 
-/// An error as a complete answer in upstream's shape, logged where the fault is on this side.
+/// Returns the complete answer for an error in upstream's shape, and logs it if the fault is on the
+/// server's side.
 pub fn error_response(error: &Error, settings: &Settings) -> Response<Vec<u8>> {
     if error.is_internal() {
         log_internal(error);
@@ -211,14 +213,14 @@ pub fn error_response(error: &Error, settings: &Settings) -> Response<Vec<u8>> {
     response
 }
 
-/// The challenge of a 401 (RFC 9110 section 11.6.1), as upstream words it.
+/// Returns the challenge of a 401 (RFC 9110 section 11.6.1) in upstream's wording.
 pub fn challenge(settings: &Settings) -> HeaderValue {
     let scheme = settings.auth_header_types.first().map_or("Bearer", String::as_str);
     HeaderValue::from_str(&format!("{scheme} realm=\"api\""))
         .unwrap_or(HeaderValue::from_static("Bearer realm=\"api\""))
 }
 
-/// JSON as Django REST framework renders it: compact, or with `indent` spaces.
+/// Renders JSON as Django REST framework does: compact, or indented by `indent` spaces.
 pub(crate) fn json_response(
     status: StatusCode,
     body: &impl serde::Serialize,
@@ -234,14 +236,14 @@ pub(crate) fn json_response(
             body.serialize(&mut serializer).map(|()| String::from_utf8(out).unwrap_or_default())
         }
     };
-    // Bodies are made of strings, which can always be written.
+    // Bodies consist of strings, which can always be written.
     let json =
         json.unwrap_or_default().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
     let mut response = Response::new(json.into_bytes());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // RFC 6749 section 5.1; harmless where the answer holds no token.
+    // RFC 6749 section 5.1; harmless if the answer contains no token.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.extend(SECURITY_HEADERS);
     response
@@ -288,7 +290,7 @@ mod tests {
                 StoreError::unavailable("rotate", "secret path /var/db").into(),
                 503,
                 concat!(
-                    r#"{"detail":"The service is unavailable for the moment.","#,
+                    r#"{"detail":"The service is temporarily unavailable.","#,
                     r#""code":"unavailable"}"#,
                 ),
             ),

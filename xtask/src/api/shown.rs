@@ -1,8 +1,8 @@
-//! Types, bounds and signatures of rustdoc's JSON as one writes them.
+//! Formats types, bounds and signatures from rustdoc's JSON as Rust source.
 
 use serde_json::Value;
 
-/// Before what isn't read here.
+/// Marks parts that can't be read.
 pub(super) const UNKNOWN: char = '‽';
 
 fn joined(values: &Value, between: &str, one: impl Fn(&Value) -> String) -> String {
@@ -14,7 +14,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The one key of an enum's value, and what is under it.
+/// Returns the single key of an enum's value, and its content.
 pub(super) fn variant(value: &Value) -> (&str, &Value) {
     match value {
         Value::Object(map) => {
@@ -24,7 +24,7 @@ pub(super) fn variant(value: &Value) -> (&str, &Value) {
     }
 }
 
-/// A type.
+/// Formats a type.
 pub(super) fn of_type(value: &Value) -> String {
     let (kind, of) = variant(value);
     match kind {
@@ -63,7 +63,7 @@ fn mutable(of: &Value, otherwise: &'static str) -> &'static str {
     if of["is_mutable"] == true { "mut " } else { otherwise }
 }
 
-/// A path with its arguments.
+/// Formats a path with its arguments.
 pub(super) fn path(of: &Value) -> String {
     format!("{}{}", text(&of["path"]), arguments(&of["args"]))
 }
@@ -99,7 +99,7 @@ fn arguments(value: &Value) -> String {
     }
 }
 
-/// `A + 'b`
+/// Formats bounds, such as `A + 'b`.
 pub(super) fn bounds(values: &Value) -> String {
     joined(values, " + ", |bound| match variant(bound) {
         ("trait_bound", of) => {
@@ -115,7 +115,7 @@ fn output(value: &Value) -> String {
     if value.is_null() { String::new() } else { format!(" -> {}", of_type(value)) }
 }
 
-/// `(a: A) -> B`
+/// Formats a signature, such as `(a: A) -> B`.
 pub(super) fn signature(sig: &Value) -> String {
     let input = |input: &Value| {
         let (name, of) = (text(&input[0]), of_type(&input[1]));
@@ -130,12 +130,12 @@ pub(super) fn signature(sig: &Value) -> String {
     format!("({}){}", joined(&sig["inputs"], ", ", input), output(&sig["output"]))
 }
 
-/// `<T: A>` and ` where U: B`.
+/// Formats generics, such as `<T: A>` and ` where U: B`.
 pub(super) fn generics(value: &Value) -> (String, String) {
     let parameter = |of: &Value| {
         let name = text(&of["name"]);
         match variant(&of["kind"]) {
-            // `impl Trait` in the place of an argument, which the argument's type says.
+            // `impl Trait` in argument position, which is in the argument's type.
             ("type", kind) if kind["is_synthetic"] == true => String::new(),
             ("type", kind) if kind["bounds"].as_array().is_some_and(|all| !all.is_empty()) => {
                 format!("{name}: {}", bounds(&kind["bounds"]))
@@ -166,7 +166,7 @@ pub(super) fn generics(value: &Value) -> (String, String) {
     )
 }
 
-/// A function's words before its name.
+/// Returns the keywords before a function's name.
 pub(super) fn header(of: &Value) -> String {
     let words = [("is_const", "const "), ("is_async", "async "), ("is_unsafe", "unsafe ")];
     words.iter().filter(|(key, _)| of[*key] == true).map(|(_, word)| *word).collect()

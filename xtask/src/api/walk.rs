@@ -1,4 +1,4 @@
-//! From the crate's root to every item that others can name.
+//! Walks from the crate's root to every item that others can name.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use super::shown::{UNKNOWN, bounds, generics, header, of_type, path, signature, variant};
 
-/// The lines, sorted.
+/// Returns the lines, sorted.
 ///
 /// # Errors
-/// The format isn't the one that this reads.
+/// The format isn't the expected one.
 pub(super) fn lines(document: &Value) -> Result<BTreeSet<String>> {
     let index = document.get("index").context("rustdoc's JSON has no index")?;
     let root = key(&document["root"]).context("rustdoc's JSON has no root")?;
     let mut walk = Walk { index, seen: BTreeSet::new(), uses: Vec::new(), lines: BTreeSet::new() };
     let name = index[&root]["name"].as_str().context("the root has no name")?;
     walk.item(&root, name)?;
-    // What is shown at another place already is named there; what isn't is shown here.
+    // An item that is listed at another path is named there; any other is listed here.
     while let Some((at, id, source)) = walk.uses.pop() {
         if walk.seen.contains(&id) || index.get(&id).is_none() {
             walk.lines.insert(format!("use {at} = {source}"));
@@ -26,7 +26,7 @@ pub(super) fn lines(document: &Value) -> Result<BTreeSet<String>> {
         }
     }
     if let Some(unknown) = walk.lines.iter().find(|line| line.contains(UNKNOWN)) {
-        bail!("rustdoc's JSON has what isn't read here: {unknown}");
+        bail!("rustdoc's JSON has something that can't be read: {unknown}");
     }
     Ok(walk.lines)
 }
@@ -34,7 +34,7 @@ pub(super) fn lines(document: &Value) -> Result<BTreeSet<String>> {
 struct Walk<'a> {
     index: &'a Value,
     seen: BTreeSet<String>,
-    /// Where, what, and how it is called there.
+    /// Re-exports: the module, the item, and its name there.
     uses: Vec<(String, String, String)>,
     lines: BTreeSet<String>,
 }
@@ -48,7 +48,7 @@ fn ids(list: &Value) -> Vec<String> {
 }
 
 impl Walk<'_> {
-    /// An item that is called `at`.
+    /// Lists an item with the path `at`.
     fn item(&mut self, id: &str, at: &str) -> Result<()> {
         let Some(item) = self.index.get(id) else { return Ok(()) };
         let (kind, of) = variant(&item["inner"]);
@@ -139,13 +139,14 @@ impl Walk<'_> {
             }
             "macro" | "proc_macro" => line(format!("macro {at}")),
             other => {
-                bail!("rustdoc's JSON has an item of the kind {other}, which isn't read here: {at}")
+                bail!("rustdoc's JSON has an item of the kind {other}, which can't be read: {at}")
             }
         }
         Ok(())
     }
 
-    /// Those that others can name; those of traits and variants have no word for it.
+    /// Returns those that others can name; items of traits and variants have no visibility of their
+    /// own.
     fn children(&mut self, ids: &[String], at: &str) -> Result<()> {
         for id in ids {
             let Some(item) = self.index.get(id) else { continue };
@@ -183,7 +184,7 @@ impl Walk<'_> {
     }
 }
 
-/// What stands before the last name.
+/// Returns the part before the last name.
 fn parent(at: &str) -> &str {
     at.rsplit_once("::").map_or(at, |(before, _)| before)
 }

@@ -1,5 +1,5 @@
-//! As much of an HTTP client as a load generator needs: one connection, kept alive where the
-//! server keeps it, and answers with a Content-Length.
+//! A minimal HTTP client for a load generator: one connection, kept alive if the server keeps it,
+//! and answers with a Content-Length.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A connection, made when it is needed.
+/// A connection, opened when it is needed.
 pub(super) struct Connection {
     address: String,
     stream: Option<TcpStream>,
@@ -23,10 +23,10 @@ impl Connection {
         Self { address, stream: None, request: Vec::new(), answer: Vec::new() }
     }
 
-    /// Posts a JSON body; the status and the body of the answer.
+    /// Posts a JSON body and returns the status and the body of the answer.
     ///
     /// # Errors
-    /// There is no connection, or no answer that makes sense.
+    /// There is no connection, or no valid answer.
     pub(super) fn post(&mut self, path: &str, json: &str) -> Result<(u16, &str)> {
         self.request.clear();
         write!(
@@ -39,7 +39,7 @@ impl Connection {
         self.send()
     }
 
-    /// Asks with an access token.
+    /// Sends a request with an access token.
     ///
     /// # Errors
     /// As [`post`](Self::post).
@@ -69,7 +69,7 @@ impl Connection {
                 }
             }
             match stream.read(&mut chunk) {
-                Ok(0) => bail!("the server closed the connection before it had answered"),
+                Ok(0) => bail!("the server closed the connection before it answered"),
                 Ok(read) => self.answer.extend_from_slice(chunk.get(..read).unwrap_or_default()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error).context("can't read an answer"),
@@ -79,7 +79,7 @@ impl Connection {
             self.stream = Some(stream);
         }
         let body = self.answer.get(body_length..).unwrap_or_default();
-        Ok((head.status, std::str::from_utf8(body).context("an answer that is no UTF-8")?))
+        Ok((head.status, std::str::from_utf8(body).context("an answer that isn't UTF-8")?))
     }
 }
 
@@ -104,7 +104,7 @@ struct Head {
 
 impl Head {
     fn parse(head: &[u8]) -> Result<Self> {
-        let head = std::str::from_utf8(head).context("a head that is no UTF-8")?;
+        let head = std::str::from_utf8(head).context("a head that isn't UTF-8")?;
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
         let mut parsed =
@@ -115,7 +115,7 @@ impl Head {
             if name.eq_ignore_ascii_case("content-length") {
                 parsed.length = value.parse().context("no Content-Length")?;
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
-                bail!("the answer has a Transfer-Encoding, and not a Content-Length");
+                bail!("the answer has a Transfer-Encoding, but no Content-Length");
             } else if name.eq_ignore_ascii_case("connection") {
                 parsed.keeps_alive = !value.eq_ignore_ascii_case("close");
             }
@@ -124,7 +124,7 @@ impl Head {
     }
 }
 
-/// The text of a member of a JSON object that has no escapes in it, as tokens haven't.
+/// Returns a string member of a JSON object that contains no escapes, as tokens don't.
 pub(super) fn text_of<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = json.split_once(&format!("\"{name}\""))?;
     let rest = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;

@@ -1,4 +1,4 @@
-//! Load for a server: connections that refresh, each with a chain of tokens of its own.
+//! Load for a server: connections that refresh, each with its own chain of tokens.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ time with the token that was answered before, and writes the last tokens back. R
 second of all of them together; latency then counts from when a request was due. Without it each
 asks again as soon as it is answered.";
 
-/// One line of JSON on standard output says how it went.
+/// Prints the results as one line of JSON.
 pub(super) fn run(words: &[&str]) -> Result<()> {
     let (address, path, file, seconds, rate) = match words {
         [address, path, file, seconds] => (address, path, file, seconds, None),
@@ -41,7 +41,7 @@ pub(super) fn run(words: &[&str]) -> Result<()> {
     let mut chains = Vec::new();
     for (number, token) in (0..count).zip(tokens) {
         let mut chain = Chain::new(Connection::to(address), path, token);
-        // Spread over the interval, so that they don't all come at once.
+        // Spread over the interval, so that they don't all arrive at once.
         let first = started + interval.map_or(Duration::ZERO, |i| i * number / count);
         chains.push(thread::spawn(move || {
             chain.run(first, until, interval);
@@ -74,7 +74,7 @@ pub(super) fn run(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Of sorted values.
+/// Returns a quantile of sorted values.
 pub(super) fn quantile(sorted: &[u64], share: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
@@ -90,7 +90,7 @@ struct Chain {
     connection: Connection,
     path: String,
     token: String,
-    /// Latencies of the refreshes that worked.
+    /// The latencies of successful refreshes.
     micros: Vec<u64>,
     failures: usize,
     failure: Option<String>,

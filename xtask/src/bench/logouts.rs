@@ -1,4 +1,5 @@
-//! How long after a logout on one node the others take that session's access token.
+//! Measures how long after a logout on one node the others still accept that session's access
+//! token.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -19,7 +20,7 @@ Each line of the file SESSIONS is a refresh and an access token. For each: logs 
 nodes in turn, and asks all others for PROTECTED with the access token, again and again until they
 answer with 401.";
 
-/// Between an answer and the next question.
+/// The pause between an answer and the next request.
 const PAUSE: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -28,7 +29,7 @@ struct Question {
     answered: Sender<Result<Instant>>,
 }
 
-/// One line of JSON on standard output says how long it took.
+/// Prints the times as one line of JSON.
 pub(super) fn run(words: &[&str]) -> Result<()> {
     let [protected, file, nodes @ ..] = words else { bail!("{USAGE}") };
     if nodes.len() < 2 {
@@ -92,12 +93,12 @@ pub(super) fn run(words: &[&str]) -> Result<()> {
 
 fn poll(mut connection: Connection, path: &str, questions: &Receiver<Question>) {
     for Question { token, answered } in questions {
-        // Whoever asked may have given up.
+        // The poller may have given up.
         let _ = answered.send(refused(&mut connection, path, &token));
     }
 }
 
-/// When the first refusal came.
+/// Waits for the first refusal and returns its time.
 fn refused(connection: &mut Connection, path: &str, token: &str) -> Result<Instant> {
     let until = now() + PATIENCE;
     loop {

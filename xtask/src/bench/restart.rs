@@ -1,5 +1,5 @@
-//! Requests through a proxy while the nodes behind it are restarted one after the other: how many
-//! are lost.
+//! Sends requests through a proxy while the nodes behind it are restarted one after the other, and
+//! counts the lost ones.
 
 mod nodes;
 mod proxy;
@@ -16,7 +16,7 @@ use super::{POSTGRES, now};
 use crate::process::{announce, cargo, root, run as run_command};
 use crate::services::Up;
 use nodes::Nodes;
-use proxy::{Kind, Proxy};
+use proxy::{Proxy, ProxyKind};
 
 const USAGE: &str = "\
 usage: cargo xtask bench server restart [requests=NUMBER] [connections=NUMBER]
@@ -49,10 +49,10 @@ impl Options {
     }
 }
 
-/// Runs it, and fails if a request was lost.
+/// Runs the benchmark, and fails if a request was lost.
 ///
 /// # Errors
-/// A program can't be had, or a request was lost.
+/// A program isn't available, or a request was lost.
 pub(super) fn run(words: &[&str]) -> Result<()> {
     let options = Options::parse(words)?;
     proxy::require()?;
@@ -68,7 +68,7 @@ pub(super) fn run(words: &[&str]) -> Result<()> {
     };
     let folder = env::temp_dir().join(format!("simplejwt-restart-{}", std::process::id()));
     let mut lost = 0;
-    for kind in [Kind::Nginx, Kind::Caddy] {
+    for kind in [ProxyKind::Nginx, ProxyKind::Caddy] {
         lost += behind(kind, &options, &program, &url, &folder)?;
     }
     std::fs::remove_dir_all(&folder)?;
@@ -78,7 +78,7 @@ pub(super) fn run(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The one that `SIMPLEJWT_BIN` names, or else one that is built for release.
+/// Returns the program that `SIMPLEJWT_BIN` names, or builds one for release.
 fn program() -> Result<PathBuf> {
     if let Some(program) = env::var_os("SIMPLEJWT_BIN") {
         return Ok(program.into());
@@ -88,7 +88,7 @@ fn program() -> Result<PathBuf> {
     Ok(target.join("dist/simplejwt"))
 }
 
-/// What all connections count together.
+/// The counts of all connections together.
 #[derive(Default)]
 struct Counts {
     sent: AtomicUsize,
@@ -97,9 +97,9 @@ struct Counts {
     told: AtomicBool,
 }
 
-/// How many requests were lost.
+/// Returns the number of lost requests.
 fn behind(
-    kind: Kind,
+    kind: ProxyKind,
     options: &Options,
     program: &Path,
     url: &str,
@@ -120,7 +120,7 @@ fn behind(
         }
         let mut restarts = 0;
         while counts.ended.load(Ordering::SeqCst) < options.connections {
-            // The others are told that it is over, too.
+            // The other threads must stop too.
             if let Err(error) = nodes.restart(restarts % 3) {
                 counts.sent.store(options.requests, Ordering::SeqCst);
                 return Err(error);
@@ -141,7 +141,7 @@ fn behind(
     Ok(lost)
 }
 
-/// Refreshes and asks in turn until all have sent enough together.
+/// Refreshes and sends requests in turn until all connections together have sent enough.
 fn client(address: &str, requests: usize, counts: &Counts) {
     let mut connection = Connection::to(address);
     let mut pair: Option<(String, String)> = None;

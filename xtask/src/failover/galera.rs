@@ -18,7 +18,7 @@ use crate::process::{output, succeeds, wait_for};
 const PROVIDER: &str = "/usr/lib/galera/libgalera_smm.so";
 const ACCOUNT: &str = "simplejwt:simplejwt";
 
-/// What happens to the first server's node.
+/// The failure of the first server's node.
 #[derive(Clone, Copy)]
 enum Event {
     Killed,
@@ -34,7 +34,7 @@ pub(super) struct Scenario {
     event: Event,
 }
 
-/// All of them.
+/// All scenarios.
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "Galera: a node killed, and started again", event: Event::Killed },
     Scenario { name: "Galera: a node frozen for 20 s", event: Event::Frozen },
@@ -52,16 +52,16 @@ struct Node {
     process: Option<Child>,
 }
 
-/// Ended when this is dropped.
+/// A cluster, which is stopped when this is dropped.
 struct Cluster {
     folder: PathBuf,
     nodes: Vec<Node>,
 }
 
-/// The versions of the programs.
+/// Returns the versions of the programs.
 ///
 /// # Errors
-/// They aren't there.
+/// They aren't installed.
 pub(super) fn version() -> Result<String> {
     if !PathBuf::from(PROVIDER).exists() {
         bail!("there is no Galera: apt-get install galera-4 rsync mariadb-server");
@@ -137,7 +137,7 @@ wsrep_sst_receive_address = 127.0.0.1:234{number}4
         let init = "CREATE USER IF NOT EXISTS 'simplejwt'@'%' IDENTIFIED BY 'simplejwt';\n\
              GRANT ALL PRIVILEGES ON *.* TO 'simplejwt'@'%' WITH GRANT OPTION;\n\
              CREATE DATABASE IF NOT EXISTS simplejwt;\n";
-        // The others get the first one's data.
+        // The others copy the first one's data.
         fs::write(self.folder.join("init.sql"), if self.number == 1 { init } else { "" })?;
         let data = format!("--datadir={}", self.folder.join("data").display());
         let install = ["--no-defaults", "--user=mysql", "--skip-test-db", &data];
@@ -180,7 +180,7 @@ wsrep_sst_receive_address = 127.0.0.1:234{number}4
         Ok(())
     }
 
-    /// Holds what the statements lock for so long.
+    /// Holds the locks of these statements for this time.
     fn hold(&self, statements: &str, seconds: u32, free: &str) -> Result<()> {
         let sql = format!("{statements}; SELECT SLEEP({seconds}); {free}");
         if !succeeds(self.client(&sql)) {
@@ -207,7 +207,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// For each server a URL that begins with another node.
+    /// Returns a URL for each server, each beginning with another node.
     fn urls(&self) -> Vec<String> {
         let hosts: Vec<String> = self.nodes.iter().map(Node::host).collect();
         (0..hosts.len())
@@ -238,10 +238,10 @@ impl Drop for Cluster {
     }
 }
 
-/// Runs a scenario on a cluster of its own.
+/// Runs a scenario on its own cluster.
 ///
 /// # Errors
-/// It can't be had.
+/// The cluster can't be started.
 pub(super) fn run(scenario: &Scenario) -> Result<Outcome> {
     let mut cluster = Cluster::up()?;
     let folder = std::env::temp_dir().join("simplejwt-failover");
@@ -290,16 +290,17 @@ fn happen(event: Event, node: &mut Node, load: &Load<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Of logins of one user at three nodes at once, three sessions allowed: how many were live.
+/// Returns the highest number of live sessions after concurrent logins of one user at three nodes,
+/// with three sessions allowed.
 ///
 /// # Errors
-/// The cluster can't be had.
+/// The cluster can't be started.
 pub(super) fn most_sessions() -> Result<usize> {
     let cluster = Cluster::up()?;
     let folder = std::env::temp_dir().join("simplejwt-failover");
     let urls = cluster.urls();
     prepare(urls.first().context("no node")?, &folder)?;
-    // Each server has its own node.
+    // Each server uses another node.
     let own: Vec<String> = cluster
         .nodes
         .iter()

@@ -1,4 +1,4 @@
-//! Just enough of an HTTP client.
+//! A minimal HTTP client.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-/// Longer than a server may take.
+/// The time limit for a request, longer than a server may take.
 const PATIENCE: Duration = Duration::from_secs(12);
 
 /// An answer.
@@ -16,13 +16,13 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// A text of the JSON body.
+    /// Returns a string member of the JSON body.
     pub(super) fn text(&self, name: &str) -> String {
         self.body.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
     }
 }
 
-/// Sends a request by a connection of its own.
+/// Sends a request over its own connection.
 ///
 /// # Errors
 /// There is no answer.
@@ -50,14 +50,14 @@ pub(super) fn request(
     Ok(Answer { status, body: serde_json::from_str(body).unwrap_or_default() })
 }
 
-/// The `jti` of a token.
+/// Returns the `jti` of a token.
 pub(super) fn jti(token: &str) -> Option<String> {
     let claims: serde_json::Value =
         serde_json::from_slice(&unbase64(token.split('.').nth(1)?)?).ok()?;
     Some(claims.get("jti")?.as_str()?.to_owned())
 }
 
-/// base64url without padding.
+/// Decodes base64url without padding.
 fn unbase64(text: &str) -> Option<Vec<u8>> {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);

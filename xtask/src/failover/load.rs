@@ -1,4 +1,5 @@
-//! Clients that refresh from token to token, and others that log out and look whether that lasts.
+//! Clients that refresh from token to token, and others that log out and check that the logout
+//! lasts.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -15,22 +16,23 @@ use super::site::Site;
 const CHAINS: usize = 6;
 const LEAVERS: usize = 3;
 const LOGIN: &str = r#"{"username":"alice","password":"wonderland"}"#;
-/// Within it everybody has to hear of a logout.
+/// The time within which every server must know of a logout.
 const HEARD: Duration = Duration::from_secs(1);
 
-/// What a scenario came to.
+/// The result of a scenario.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) rotations: usize,
-    /// Acknowledged, and not in the database.
+    /// The number of rotations that were acknowledged but aren't in the database.
     pub(super) lost: usize,
-    /// Clients that did nothing wrong and were told to log in.
+    /// The number of clients that did nothing wrong and were told to log in.
     pub(super) mistakes: usize,
     pub(super) logouts: usize,
-    /// Ended tokens that were taken later than a second after the logout was acknowledged.
+    /// The number of ended tokens that were accepted later than a second after the logout was
+    /// acknowledged.
     pub(super) taken: usize,
     pub(super) looks: usize,
-    /// The longest time in which nobody's rotation was acknowledged.
+    /// The longest time in which no rotation was acknowledged.
     pub(super) outage: Duration,
 }
 
@@ -44,7 +46,7 @@ struct Ended {
 #[derive(Clone, Copy)]
 struct Forgiven {
     from: Instant,
-    /// Not over yet, where there is none.
+    /// The end of the time; `None` while it lasts.
     to: Option<Instant>,
 }
 
@@ -62,7 +64,7 @@ struct Shared {
     taken: AtomicUsize,
     looks: AtomicUsize,
     ended: Mutex<Vec<Ended>>,
-    /// Logouts that were acknowledged in this time are lost with a primary, as is documented.
+    /// The time in which acknowledged logouts may be lost with a primary, as documented.
     forgiven: Mutex<Option<Forgiven>>,
 }
 
@@ -82,17 +84,17 @@ fn now() -> Instant {
 }
 
 impl Load<'_> {
-    /// Another server to ask.
+    /// Adds another server to ask.
     pub(super) fn also_ask(&self, server: SocketAddr) {
         locked(&self.shared.servers).push(server);
     }
 
-    /// What is acknowledged from now on may be lost, since nothing promises it.
+    /// From now on, acknowledged logouts may be lost, because the database makes no promise.
     pub(super) fn forgive(&self) {
         *locked(&self.shared.forgiven) = Some(Forgiven { from: now(), to: None });
     }
 
-    /// From now on it may not.
+    /// From now on, they may not.
     pub(super) fn forgive_no_more(&self) {
         if let Some(forgiven) = locked(&self.shared.forgiven).as_mut() {
             forgiven.to = Some(now());
@@ -100,11 +102,11 @@ impl Load<'_> {
     }
 }
 
-/// Runs the clients beside `events`; what they saw, but for what is lost. `stored` tells the ids
-/// of all tokens in sessions that the database has at the end.
+/// Runs the clients beside `events` and returns what they observed. `stored` returns the ids of all
+/// tokens in sessions that the database has at the end.
 ///
 /// # Errors
-/// Those of `events` and `stored`.
+/// Errors of `events` and `stored`.
 pub(super) fn beside(
     site: &Site,
     promises: bool,
@@ -167,13 +169,13 @@ impl Shared {
         self.going.load(Ordering::Relaxed)
     }
 
-    /// One of the servers, by turns.
+    /// Returns one of the servers in turn.
     fn server(&self, turn: usize) -> Option<SocketAddr> {
         let servers = locked(&self.servers);
         servers.get(turn % servers.len().max(1)).copied()
     }
 
-    /// Asks one server after the other until one says more than that it can't tell.
+    /// Asks one server after the other until one gives a definite answer.
     fn insist(&self, turn: &mut usize, path: &str, body: &str) -> Option<(u16, String, String)> {
         loop {
             let server = self.server(*turn)?;
@@ -188,7 +190,7 @@ impl Shared {
         }
     }
 
-    /// The refresh tokens of one client that were acknowledged.
+    /// Returns the acknowledged refresh tokens of one client.
     fn chain(&self, number: usize) -> Vec<String> {
         let (mut turn, mut tokens) = (number, Vec::new());
         while self.is_going() {
@@ -229,7 +231,7 @@ impl Shared {
         }
     }
 
-    /// Presents tokens that were ended, the newest more often than the others.
+    /// Presents ended tokens, the newest more often than the others.
     fn look(&self) {
         let mut turn = 0;
         while self.is_going() {
@@ -253,7 +255,7 @@ impl Shared {
 
     fn note(&self, taken: bool, at: Instant, kind: &str, server: usize) {
         self.looks.fetch_add(1, Ordering::Relaxed);
-        // It may have become known meanwhile that nothing promised it.
+        // In the meantime, it may have become known that the database makes no promise.
         let forgiven = locked(&self.forgiven).is_some_and(|forgiven| forgiven.has(at));
         if taken && !forgiven {
             let late = at.elapsed();

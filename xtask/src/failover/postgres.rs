@@ -13,17 +13,18 @@ use super::pass;
 use super::site::{Site, prepare};
 use crate::process::{output, this_program};
 
-/// What happens to the cluster.
+/// The failure of the cluster.
 #[derive(Clone, Copy)]
 enum Event {
-    /// The primary is killed, the standby promoted, the old primary started again beside it.
+    /// The primary is killed, the standby is promoted, and the old primary is started again beside
+    /// it.
     Killed,
-    /// The primary is frozen, the standby promoted, the old primary goes on beside it.
+    /// The primary is frozen, the standby is promoted, and the old primary continues beside it.
     Frozen,
-    /// The standby is gone for a while: no COMMIT ends.
+    /// The standby is away for a while, so no COMMIT finishes.
     Alone,
-    /// The standby loses touch, the primary goes on, is killed, and is started again beside the
-    /// standby that was promoted. One server of ours sleeps meanwhile.
+    /// The standby loses its connection; the primary continues, is killed, and is started again
+    /// beside the promoted standby. One of the servers sleeps in the meantime.
     Behind,
 }
 
@@ -33,7 +34,7 @@ pub(super) struct Scenario {
     event: Event,
 }
 
-/// All of them.
+/// All scenarios.
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "PostgreSQL, synchronous: primary killed, standby promoted, old primary back",
@@ -56,11 +57,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 const NAME: &str = "failover-run";
 
-/// The servers of `cargo xtask services`, under a name of their own.
+/// The servers of `cargo xtask services`, under their own name.
 struct Cluster {
     primary: String,
     standby: String,
-    /// Where their folders are.
+    /// The directory that contains the servers' directories.
     folder: PathBuf,
 }
 
@@ -70,10 +71,10 @@ fn services(words: &[&str]) -> Result<String> {
     output(command)
 }
 
-/// The version of the programs.
+/// Returns the version of the programs.
 ///
 /// # Errors
-/// There are none.
+/// They aren't installed.
 pub(super) fn version() -> Result<String> {
     services(&["up", "postgres"])?;
     let cluster = Cluster::find(false)?;
@@ -119,7 +120,7 @@ impl Cluster {
         let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children"))?;
         for pid in std::iter::once(first.as_str()).chain(children.split_whitespace()) {
             if let Some(pid) = rustix::process::Pid::from_raw(pid.parse()?) {
-                // One that has just ended is no failure.
+                // A process that has just ended is not a failure.
                 let _ = rustix::process::kill_process(pid, signal);
             }
         }
@@ -132,10 +133,10 @@ impl Cluster {
     }
 }
 
-/// Runs a scenario on servers of its own.
+/// Runs a scenario on its own servers.
 ///
 /// # Errors
-/// They can't be had.
+/// They can't be started.
 pub(super) fn run(scenario: &Scenario) -> Result<Outcome> {
     services(&["down"])?;
     let outcome = on_new_servers(scenario);
@@ -159,7 +160,7 @@ fn on_new_servers(scenario: &Scenario) -> Result<Outcome> {
     let url = format!("{account}@{hosts}/{database}?target_session_attrs=read-write");
     let mut site = Site::start(&[url.clone(), url.clone(), url.clone()], &[], &folder)?;
     let promises = !matches!(scenario.event, Event::Behind);
-    // One that starts when the old primary is back.
+    // A server that starts when the old primary is back.
     let mut fresh = None;
     let stored = || {
         let url = if matches!(scenario.event, Event::Alone) {

@@ -1,4 +1,4 @@
-//! Three servers of ours on one cluster.
+//! Three simplejwt servers on one cluster.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -11,23 +11,23 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process::root;
 
-/// Servers; killed when this is dropped.
+/// The servers, which are killed when this is dropped.
 pub(super) struct Site {
     children: Vec<Child>,
     pub(super) addresses: Vec<SocketAddr>,
 }
 
-/// Makes the tables and a user.
+/// Creates the tables and a user.
 ///
 /// # Errors
-/// It can't.
+/// One of these fails.
 pub(super) fn prepare(url: &str, folder: &Path) -> Result<()> {
     for words in ["migrate", "user add alice --password-stdin --no-validate"] {
         let mut command = server(url, &[], folder)?;
         command.args(words.split(' ')).stdin(Stdio::piped());
         let mut child = command.spawn()?;
         if let Some(mut input) = child.stdin.take() {
-            // One that reads nothing has closed it.
+            // A program that reads nothing has closed its input.
             let _ = std::io::Write::write_all(&mut input, b"wonderland\n");
         }
         if !child.wait()?.success() {
@@ -49,7 +49,7 @@ fn server(url: &str, more: &[(&str, &str)], folder: &Path) -> Result<Command> {
         ("SIMPLEJWT_TOKEN_BLACKLIST", "true"),
         ("SIMPLEJWT_ROTATION_GRACE", "10s"),
         ("SIMPLEJWT_SESSION_CLAIM", "true"),
-        // What hasn't been heard of by then can't be told.
+        // Later than this, the outcome can't be known.
         ("SIMPLEJWT_FEED_MAX_AGE", "1s"),
         ("SIMPLE_JWT", r#"{"ROTATE_REFRESH_TOKENS":true,"BLACKLIST_AFTER_ROTATION":true}"#),
         ("DATABASE_URL", url),
@@ -59,7 +59,7 @@ fn server(url: &str, more: &[(&str, &str)], folder: &Path) -> Result<Command> {
 }
 
 impl Site {
-    /// One server for each URL, the second of them under `strict`, the others under `feed`.
+    /// Starts a server for each URL, the second with `strict`, the others with `feed`.
     ///
     /// # Errors
     /// One doesn't start.
@@ -71,7 +71,7 @@ impl Site {
         Ok(site)
     }
 
-    /// One more.
+    /// Starts another server.
     ///
     /// # Errors
     /// It doesn't start.
@@ -90,7 +90,7 @@ impl Site {
             }
         };
         self.addresses.push(address);
-        // Read on, or the server would wait for somebody to.
+        // Its output must be read, or the server would block.
         std::thread::spawn(move || {
             let mut log = log;
             for line in lines.map_while(Result::ok) {

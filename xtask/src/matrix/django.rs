@@ -1,4 +1,4 @@
-//! A newer Python with a newer Django beside our server.
+//! A newer Python with a newer Django beside the server.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,15 +9,15 @@ use anyhow::{Context as _, Result};
 use super::Done;
 use super::suites::{Outcome, Suite, Suites, logs};
 use crate::process::{command, root};
-use crate::services::{Kind, Up};
+use crate::services::{ServerKind, Up};
 use crate::tally::Tally;
 
 const REQUIREMENTS: &str = "compat/requirements-django61.txt";
-/// What doesn't depend on more than Django, Python and a database.
+/// The tests that only need Django, Python and a database.
 const TESTS: &[&str] =
     &["takeover", "schema", "together", "hashers", "sessions", "users", "columns"];
-/// Shows what the tests need at its own place in the other system: the project, this machine's
-/// names and authorities; and goes there.
+/// Mounts what the tests need at the same paths in the other system (the project, this machine's
+/// host names and certificate authorities), and enters it.
 const ENTER: &str = "\
     set -e; root=$1; project=$2; venv=$3; shift 3; \
     for place in \"$project\" \"$venv\" /dev /tmp /etc/ssl/certs; do \
@@ -26,10 +26,10 @@ const ENTER: &str = "\
     mount -t proc proc \"$root/proc\"; \
     exec chroot \"$root\" sh -c 'cd \"$0\" && exec \"$@\"' \"$project\" \"$@\"";
 
-/// The tests of `compat/` that need nothing else.
+/// Runs those tests of `compat/` that need nothing else.
 ///
 /// # Errors
-/// The packages can't be had.
+/// The packages can't be fetched.
 pub(super) fn on(suites: &Suites, place: &Path) -> Result<Done> {
     let venv = place.with_file_name("django-6.1");
     fs::create_dir_all(&venv)?;
@@ -49,7 +49,7 @@ pub(super) fn on(suites: &Suites, place: &Path) -> Result<Done> {
         crate::process::run(enter(&[&[python][..], &pip].concat()))?;
         fs::write(&made, wanted)?;
     }
-    let databases = Up::of("matrix", &[Kind::Postgres, Kind::MariaDb])?;
+    let databases = Up::of("matrix", &[ServerKind::Postgres, ServerKind::MariaDb])?;
     let (mut tally, mut failed) = (Tally::default(), Vec::new());
     for test in TESTS {
         let file = format!("compat/tests/test_{test}.py");

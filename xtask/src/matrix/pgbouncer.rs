@@ -1,4 +1,4 @@
-//! PgBouncer in transaction mode, before this machine's PostgreSQL.
+//! PgBouncer in transaction mode in front of this machine's PostgreSQL.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,17 +12,17 @@ use super::suites::{FLOWS, Job, Outcome, RACES, Running, Suite, Suites, job, log
 use crate::packages;
 use crate::process::{command, output, quiet, wait_for};
 
-/// From this version on it keeps prepared statements.
+/// The first version that keeps prepared statements.
 const KEEPS_STATEMENTS: (u32, u32) = (1, 21);
-/// It refuses root.
+/// The account to run as, because it refuses root.
 const NOBODY: &str = "--userspec=65534:65534";
-/// A warning about a message for which there is no client.
+/// The warning about a message that belongs to no client.
 const NOT_LINKED: &str = "packet 'A' from server when not linked";
 
-/// The tests through it.
+/// Runs the tests through PgBouncer.
 ///
 /// # Errors
-/// It, or PostgreSQL, doesn't start.
+/// PgBouncer or PostgreSQL doesn't start.
 pub(super) fn on(row: &Row, suites: &Suites, place: Option<&Path>) -> Result<Done> {
     let postgres = Running::up("postgres", None, "")?;
     let url = postgres.variable("SIMPLEJWT_TEST_POSTGRES_URL")?.to_owned();
@@ -49,7 +49,7 @@ pub(super) fn on(row: &Row, suites: &Suites, place: Option<&Path>) -> Result<Don
     Ok(Done { version, columns: columns.into() })
 }
 
-/// Without prepared statements there is a sentence before the first login.
+/// Checks that without prepared statements there is an error message before the first login.
 fn is_refused(simplejwt: &Path, url: &str, through: &str) -> Result<Outcome> {
     let config = |command_line: &[&str], url: &str| {
         let mut config = command(simplejwt, command_line);
@@ -133,14 +133,14 @@ impl Bouncer {
         numbers(&self.version)
     }
 
-    /// The same database through it.
+    /// Returns the URL of the same database through PgBouncer.
     fn url(&self, url: &str) -> Result<String> {
         let (head, rest) = url.rsplit_once('@').context("the URL has a user")?;
         let (_, database) = rest.split_once('/').context("the URL has a database")?;
         Ok(format!("{head}@127.0.0.1:{}/{database}", self.port))
     }
 
-    /// Whether nothing was sent to clients that weren't there, as after LISTEN.
+    /// Checks that nothing was sent to clients that don't exist, as happens after LISTEN.
     fn is_quiet(&self) -> Result<Outcome> {
         let log = self.log()?;
         let told = log.lines().filter(|line| line.contains(NOT_LINKED)).count();

@@ -1,28 +1,28 @@
-//! The versions that are supported, and where each is to be had.
+//! The supported versions, and where each is available.
 
 use super::cache::Source;
 
 /// A line of the table.
 pub(crate) struct Row {
-    /// By which it is asked for.
+    /// The name by which it is requested.
     pub(crate) name: &'static str,
-    /// As the table has it, before the version that the server itself tells.
+    /// The heading in the table, before the version that the server reports.
     pub(crate) heading: &'static str,
     pub(crate) server: Server,
 }
 
-/// What runs, and from where; `None` is this machine's own.
+/// The server and its source; `None` is this machine's own.
 pub(crate) enum Server {
     Postgres(Option<Source>),
-    /// With lines of the server's configuration.
+    /// With further lines for the server's configuration.
     Mysql(Option<Source>, &'static str),
-    /// In transaction mode, before this machine's PostgreSQL.
+    /// In transaction mode, in front of this machine's PostgreSQL.
     PgBouncer(Option<Source>),
-    /// A newer Python and Django beside ours, on this machine's databases.
+    /// A newer Python and Django beside the server, on this machine's databases.
     Django(Source),
 }
 
-/// What administrators set that the tests' servers have otherwise.
+/// Settings that administrators use and the tests' servers don't.
 const STRICT_MYSQL: &str = "sql_require_primary_key = ON; lower_case_table_names = 1; \
     sql_mode = ANSI,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES; \
     explicit_defaults_for_timestamp = OFF; sql_generate_invisible_primary_key = ON";

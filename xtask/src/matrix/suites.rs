@@ -1,4 +1,4 @@
-//! The tests that a database decides: compiled once, and run on one server after the other.
+//! The tests that depend on the database: compiled once, and run on one server after the other.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,13 +18,13 @@ use crate::tally::Tally;
 pub(crate) enum Suite {
     /// The library's tests of its stores and users: conformance, migrations, columns, failures.
     Library,
-    /// What comes of spent tokens, by HTTP.
+    /// The outcomes of spent tokens, over HTTP.
     Flows,
     /// Two processes and many clients at once.
     Races,
-    /// Servers and databases that are killed and started again under load.
+    /// Servers and databases that are killed and restarted under load.
     Restarts,
-    /// A database that is away for a while.
+    /// A database that is unavailable for a while.
     Outages,
     /// Certificates.
     Tls,
@@ -46,13 +46,13 @@ impl Suite {
     }
 }
 
-/// What came of a suite.
+/// The outcome of a suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Passed(u64),
     /// The tests that failed.
     Failed(Vec<String>),
-    /// Why there is nothing to run.
+    /// The reason why there is nothing to run.
     Without(String),
 }
 
@@ -68,10 +68,10 @@ pub(super) const fn job(program: &'static str, arguments: &'static [&'static str
 
 const LIBRARY: &[&str] = &["mysql", "postgres"];
 const SERVER: &[&str] = &["sessions", "outages"];
-/// What of `postgres` doesn't ask how it is connected to.
+/// The tests of `postgres` that don't depend on how it is connected to.
 const POSTGRES_LIBRARY: &[&str] =
     &["stores::", "batches::", "failures::", "migrations::", "users::"];
-/// The same without what counts by what only newer ones count.
+/// The same, without the tests that need the counters of newer versions.
 const POSTGRES_UNCOUNTED: &[&str] = &[
     "stores::",
     "batches::",
@@ -83,12 +83,12 @@ const POSTGRES_UNCOUNTED: &[&str] = &[
     "--skip",
     "a_deadlock_is_tried_again",
 ];
-/// The rest; one of them needs a MySQL beside it, and none of this one.
+/// The other tests; one of them needs a MySQL too, not this PostgreSQL.
 const POSTGRES_TLS: &[&str] =
     &["servers::", "certificates::", "refusals::", "--skip", "whoever_is_no_postgresql"];
 pub(super) const FLOWS: Job = job("sessions", &["traps::", "sizes::"]);
 pub(super) const RACES: Job = job("sessions", &["races::"]);
-/// What MySQL has nothing of: the plugins ed25519 and pam, the type uuid, `userstat`.
+/// The tests of features that MySQL lacks: the plugins ed25519 and pam, the type uuid, `userstat`.
 const MARIADBS: &[&str] = &[
     "--skip",
     "tls",
@@ -101,7 +101,7 @@ const MARIADBS: &[&str] = &[
     "--skip",
     "a_session_is_found_without",
 ];
-/// Longer than any of them takes.
+/// The time limit in seconds, longer than any of them takes.
 const LIMIT: &str = "600";
 
 /// The compiled test programs.
@@ -110,13 +110,13 @@ pub(crate) struct Suites {
 }
 
 impl Suites {
-    /// Compiles them.
+    /// Compiles the test programs.
     ///
     /// # Errors
     /// They don't compile.
     pub(crate) fn compile() -> Result<Self> {
         let mut build = cargo(&["test", "--no-run", "--message-format=json-render-diagnostics"]);
-        // With the features that `cargo xtask test` compiles them with, so that nothing is compiled twice.
+        // With the same features as in `cargo xtask test`, so that nothing is compiled twice.
         build.args(["--workspace", "--all-features"]);
         for test in LIBRARY.iter().chain(SERVER) {
             build.args(["--test", test]);
@@ -137,7 +137,7 @@ impl Suites {
         Ok(Self { programs })
     }
 
-    /// The tests on a PostgreSQL.
+    /// Runs the tests on a PostgreSQL.
     ///
     /// # Errors
     /// It doesn't start.
@@ -145,7 +145,7 @@ impl Suites {
         let server = Running::up("postgres", place, "")?;
         let version = server.version()?;
         let major = version.split('.').next().and_then(|major| major.parse().ok());
-        // Only from this version on can what the server has counted be read at once.
+        // Only since this version can the server's counters be read at once.
         let counts = major.is_none_or(|major: u32| major >= 15);
         let library = if counts { POSTGRES_LIBRARY } else { POSTGRES_UNCOUNTED };
         let kinds = [("SIMPLEJWT_TEST_KINDS", "postgres")];
@@ -168,7 +168,7 @@ impl Suites {
         Ok(Done { version, columns: columns.into() })
     }
 
-    /// The tests on a MySQL or MariaDB.
+    /// Runs the tests on a MySQL or MariaDB.
     ///
     /// # Errors
     /// It doesn't start.
@@ -190,7 +190,7 @@ impl Suites {
         Ok(Done { version, columns: columns.into() })
     }
 
-    /// The server that the tests were compiled with.
+    /// Returns the server that was compiled with the tests.
     pub(super) fn server(&self) -> Result<&Path> {
         self.programs.get("simplejwt").map(PathBuf::as_path).context("there is no simplejwt")
     }
@@ -216,7 +216,7 @@ impl Suites {
             tests.envs(variables.iter().copied());
             let done = tests.output().with_context(|| format!("can't start {program}"))?;
             let text = String::from_utf8_lossy(&done.stdout).into_owned();
-            // A program has its part in several columns.
+            // A program can have tests in several columns.
             let part = arguments.first().map_or("all", |first| first.trim_matches([':', '-']));
             let log = logs()?.join(format!("{}-{program}-{part}", row.name));
             fs::write(&log, [done.stdout.as_slice(), &done.stderr].concat())?;
@@ -242,24 +242,24 @@ impl Suites {
     }
 }
 
-/// Where what the tests print is kept.
+/// Returns the directory for the output of the tests.
 pub(super) fn logs() -> Result<PathBuf> {
     let folder = root().join(".cache/matrix-logs");
     fs::create_dir_all(&folder)?;
     Ok(folder)
 }
 
-/// A throw-away server of a row.
+/// A temporary server of a row.
 pub(super) struct Running {
     variables: BTreeMap<String, String>,
     place: Vec<(&'static str, String)>,
 }
 
-/// What the servers of this command are called.
+/// The name of the servers of this command.
 const NAME: &str = "matrix";
 
 impl Running {
-    /// Starts one, from this folder.
+    /// Starts a server with the programs in this directory.
     pub(super) fn up(kind: &str, place: Option<&Path>, options: &str) -> Result<Self> {
         let variable = if kind == "postgres" { POSTGRES } else { MYSQL };
         let folder = place.map_or_else(String::new, |place| place.display().to_string());
@@ -286,17 +286,17 @@ impl Running {
         output(services)
     }
 
-    /// Tells a program of the server.
+    /// Passes the server's variables to a program.
     pub(super) fn give(&self, to: &mut Command) {
         to.envs(&self.variables).envs(self.place.iter().map(|(name, value)| (*name, value)));
     }
 
-    /// What `services env` prints.
+    /// Returns a variable that `services env` prints.
     pub(super) fn variable(&self, name: &str) -> Result<&str> {
         self.variables.get(name).map(String::as_str).with_context(|| format!("no {name}"))
     }
 
-    /// What it calls itself in its log.
+    /// Returns the version that the server writes to its log.
     pub(super) fn version(&self) -> Result<String> {
         let socket = ["SIMPLEJWT_TEST_MYSQL_SOCKET", "SIMPLEJWT_TEST_POSTGRES_SOCKET"]
             .iter()

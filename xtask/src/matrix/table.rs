@@ -1,4 +1,4 @@
-//! The table that `docs/databases.md` holds.
+//! The table in `docs/databases.md`.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use super::{Done, Missing};
 
 type Line<'a> = (&'a Row, Result<Done>, u64);
 
-/// What is printed of the rows, in Markdown.
+/// Formats the rows in Markdown.
 pub(super) fn printed(done: &[Line<'_>]) -> String {
     let mut text = "| |".to_owned();
     for suite in Suite::ALL {
@@ -23,7 +23,7 @@ pub(super) fn printed(done: &[Line<'_>]) -> String {
                 text.push_str(&format!("{} |", done.version));
                 for suite in Suite::ALL {
                     let outcome = done.columns.get(&suite);
-                    text.push_str(&format!(" {} |", outcome.map_or("".into(), shown)));
+                    text.push_str(&format!(" {} |", outcome.map_or("".into(), cell)));
                 }
             }
             Err(error) => {
@@ -36,7 +36,7 @@ pub(super) fn printed(done: &[Line<'_>]) -> String {
     text
 }
 
-fn shown(outcome: &Outcome) -> String {
+fn cell(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Passed(count) => format!("{count} passed"),
         Outcome::Failed(names) => format!("**failed**: {}", names.join(", ")),
@@ -44,7 +44,7 @@ fn shown(outcome: &Outcome) -> String {
     }
 }
 
-/// Whether the command fails by this row. What can't be had is no failure of ours.
+/// Returns `true` if the row makes the command fail. A version that isn't available doesn't.
 pub(super) fn is_failed(found: &Result<Done>) -> bool {
     match found {
         Ok(done) => done.columns.values().any(|outcome| matches!(outcome, Outcome::Failed(_))),
@@ -73,7 +73,7 @@ mod tests {
             (&rows[3], Err(anyhow!("it ended\nat its start")), 0),
         ];
         let text = printed(&lines);
-        for part in ["3 passed", "**failed**: a::b, c", "not to be had: no npm", "ended at its"] {
+        for part in ["3 passed", "**failed**: a::b, c", "not available: no npm", "ended at its"] {
             assert!(text.contains(part), "{text}");
         }
         let columns: Vec<_> = text.lines().map(|line| line.matches('|').count()).collect();

@@ -1,5 +1,5 @@
-//! The library in one program with other users of SQLite. `links = "sqlite3"` allows one of
-//! libsqlite3-sys, so Cargo has to find a rusqlite that all of them can live with.
+//! The library in one program with other users of SQLite. `links = "sqlite3"` allows only one
+//! libsqlite3-sys, so Cargo has to find a rusqlite that suits all of them.
 
 use std::fs;
 
@@ -11,14 +11,14 @@ use crate::process::{announce, cargo, root, run as run_command};
 /// Versions of sqlx, with the rusqlite that Cargo chooses beside each.
 const SQLX: [(&str, &str); 2] = [("0.8.6", "0.32."), ("0.9.0", "0.39.")];
 
-/// The oldest rusqlite that the library says it takes.
+/// The oldest rusqlite that the library declares.
 const OLDEST: &str = "0.32.1";
 
-/// What Cargo chooses beside sqlx, with its SQLite and with another of its databases; and the
-/// library compiles with the oldest.
+/// Checks Cargo's choice beside sqlx, with its SQLite and with another of its databases, and that
+/// the library compiles with the oldest rusqlite.
 ///
 /// # Errors
-/// Cargo finds no versions that go together, or others.
+/// Cargo finds no compatible versions, or chooses others.
 pub(super) fn choose(folder: &Folder) -> Result<()> {
     for (sqlx, rusqlite) in SQLX {
         for database in ["sqlite", "postgres"] {
@@ -42,7 +42,7 @@ pub(super) fn choose(folder: &Folder) -> Result<()> {
     folder.check().with_context(|| format!("with rusqlite {OLDEST}"))
 }
 
-/// A program of both that works on one file, built and run.
+/// Builds and runs a program that uses both on one file.
 ///
 /// # Errors
 /// It doesn't compile or run.
@@ -78,7 +78,7 @@ fn manifest(dependencies: &str) -> Result<String> {
     ))
 }
 
-/// The versions of rusqlite in a lock file.
+/// Returns the versions of rusqlite in a lock file.
 fn chosen(lock: &str) -> Vec<String> {
     let versions = lock.split("name = \"rusqlite\"\nversion = \"").skip(1);
     versions.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()

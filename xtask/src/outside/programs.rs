@@ -1,4 +1,4 @@
-//! The programs of the libraries' pages, as they are printed: the lines for `Cargo.toml` and the
+//! The programs in the READMEs of the libraries, as printed: the lines for `Cargo.toml` and the
 //! `main.rs` below them.
 
 use std::fs;
@@ -9,23 +9,23 @@ use anyhow::{Context as _, Result, bail};
 use super::{Folder, PACKAGE, profiles};
 use crate::process::{announce, root};
 
-/// The pages, and how many programs there are at least.
+/// The pages, and the minimum number of programs in each.
 const PAGES: [(&str, usize); 3] =
     [("README.md", 1), ("crates/simplejwt/README.md", 4), ("crates/simplejwt-actix/README.md", 1)];
 
-/// Lines for `Cargo.toml`, and the program that goes with them.
+/// Lines for `Cargo.toml`, and the program that belongs to them.
 #[derive(Debug, PartialEq, Eq)]
 struct Program {
     section: String,
     manifest: String,
-    /// None if the section leaves it to another page.
+    /// The program; `None` if it is on another page.
     source: Option<String>,
 }
 
-/// Compiles each of them by itself.
+/// Compiles each program by itself.
 ///
 /// # Errors
-/// One doesn't compile without a warning, or a page lacks its programs.
+/// One doesn't compile without warnings, or a page lacks its programs.
 pub(super) fn compile(folder: &Folder) -> Result<()> {
     let workspace = fs::read_to_string(root().join("Cargo.toml"))?;
     let mut all = Vec::new();
@@ -57,8 +57,8 @@ pub(super) fn compile(folder: &Folder) -> Result<()> {
     Ok(())
 }
 
-/// The crates of this workspace in place of those of the registry, and its profiles, so that what
-/// it has compiled serves here too. Profiles that are printed have to be among them.
+/// Returns a manifest with the crates of this workspace in place of the published ones, and with
+/// its profiles, so that its compiled crates are reused. Printed profiles must be among them.
 fn manifest(printed: &str, root: &Path, workspace: &str) -> Result<String> {
     let (dependencies, printed_profiles) = match printed.find("[profile.") {
         Some(at) => printed.split_at(at),
@@ -79,8 +79,8 @@ fn manifest(printed: &str, root: &Path, workspace: &str) -> Result<String> {
     Ok(format!("{PACKAGE}{dependencies}\n[patch.crates-io]\n{patches}\n{}", profiles(workspace)))
 }
 
-/// Each fenced block of TOML that begins with `[dependencies]`, with the block of Rust below it in
-/// the same section.
+/// Returns each fenced block of TOML that begins with `[dependencies]`, with the block of Rust
+/// below it in the same section.
 fn programs_of(page: &str) -> Vec<Program> {
     let mut programs: Vec<Program> = Vec::new();
     let mut section = "";

@@ -1,4 +1,4 @@
-//! The account that a database server runs as: they all refuse root.
+//! The account that a database server runs as, because they all refuse root.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -9,15 +9,15 @@ use anyhow::{Context as _, Result, bail};
 use crate::packages::is_root;
 use crate::process::{command, output, succeeds};
 
-/// Who runs a server and owns its files.
+/// The account that runs a server and owns its files.
 #[derive(Clone)]
 pub(super) struct Account {
-    /// User and group; `None` is whoever runs this.
+    /// The user and group ids; `None` for the current user.
     ids: Option<(u32, u32)>,
 }
 
 impl Account {
-    /// For root the first of these accounts that exists, otherwise whoever runs this.
+    /// For root, returns the first of these accounts that exists; otherwise the current user.
     pub(super) fn find(names: &[&str]) -> Result<Self> {
         if !is_root() {
             return Ok(Self { ids: None });
@@ -27,11 +27,11 @@ impl Account {
                 return Ok(Self { ids: Some((id("-u", name)?, id("-g", name)?)) });
             }
         }
-        bail!("a database server can't run as root, and there is none of the accounts {names:?}")
+        bail!("a database server can't run as root, and none of the accounts {names:?} exists")
     }
 
-    /// The first of these accounts in another system's list of users; for whoever isn't root,
-    /// whoever runs this.
+    /// Returns the first of these accounts in another system's list of users; the current user if
+    /// that isn't root.
     pub(super) fn of(passwd: &Path, names: &[&str]) -> Result<Self> {
         if !is_root() {
             return Ok(Self { ids: None });
@@ -49,13 +49,13 @@ impl Account {
         }
     }
 
-    /// As `chroot` takes it: numbers, which mean the same in every system.
+    /// Returns the account in `chroot`'s form: numbers, which mean the same in every system.
     pub(super) fn name(&self) -> String {
         let (user, group) = self.ids.unwrap_or_default();
         format!("{user}:{group}")
     }
 
-    /// A command that runs as this account, in a folder that it can enter.
+    /// Returns a command that runs as this account, in a directory that it can enter.
     pub(super) fn command(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
         let mut command = command(program.as_ref(), arguments);
         command.current_dir("/");
@@ -65,14 +65,14 @@ impl Account {
         command
     }
 
-    /// Makes the file or folder this account's.
+    /// Makes this account the owner of a file or directory.
     pub(super) fn own(&self, path: &Path) -> Result<()> {
         let Some((user, group)) = self.ids else { return Ok(()) };
         std::os::unix::fs::chown(path, Some(user), Some(group))
             .with_context(|| format!("can't give {} to its account", path.display()))
     }
 
-    /// Whether it can enter the folder.
+    /// Returns `true` if it can enter the directory.
     pub(super) fn reaches(&self, folder: &Path) -> bool {
         let mut test = self.command("test", &["-x"]);
         test.arg(folder);

@@ -1,4 +1,4 @@
-//! What PostgreSQL and MariaDB have in common as processes.
+//! The common parts of PostgreSQL and MariaDB as processes.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -10,24 +10,24 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process::{announce, wait_for};
 
-/// Longer than any start takes, recovery after a crash included.
+/// The time limit for a start in seconds, longer than any takes, including recovery after a crash.
 const START_SECONDS: u32 = 60;
 const END_SECONDS: u32 = 60;
 
-/// A server's process: started by one run of this program, found again by another.
+/// A server's process, started by one run of this program and found again by another.
 pub(super) struct Daemon {
-    /// For messages.
+    /// The name for messages.
     pub(super) name: &'static str,
-    /// Its first line is the process id.
+    /// A file whose first line is the process id.
     pub(super) pid_file: PathBuf,
-    /// What it prints.
+    /// The file with its output.
     pub(super) log: PathBuf,
-    /// A path in its command line that no other process has there.
+    /// A path in its command line that no other process has.
     pub(super) mark: PathBuf,
 }
 
 impl Daemon {
-    /// The running process. A file left behind by one that was killed is not taken for it.
+    /// Returns the running process. A file left behind by a killed process isn't mistaken for it.
     pub(super) fn running(&self) -> Option<Pid> {
         let text = fs::read_to_string(&self.pid_file).ok()?;
         let pid: i32 = text.lines().next()?.trim().parse().ok()?;
@@ -36,7 +36,7 @@ impl Daemon {
         Pid::from_raw(pid)
     }
 
-    /// Starts it in the background and waits until `ready`.
+    /// Starts it in the background and waits until `ready` returns `true`.
     ///
     /// # Errors
     /// It ended, or isn't ready in time; with the end of its log.
@@ -47,7 +47,7 @@ impl Daemon {
             .open(&self.log)
             .with_context(|| format!("can't write {}", self.log.display()))?;
         announce(&format!("starting {}", self.name));
-        // In a group of its own, so that Ctrl-C at this program is not meant for it.
+        // In its own process group, so that Ctrl-C in this program doesn't affect it.
         let mut process = command
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -71,7 +71,7 @@ impl Daemon {
     /// Sends the signal to the process, if there is one, and waits for its end.
     ///
     /// # Errors
-    /// It may not be signalled, or doesn't end in time.
+    /// It can't be signalled, or doesn't end in time.
     pub(super) fn end(&self, signal: Signal) -> Result<()> {
         let Some(pid) = self.running() else { return Ok(()) };
         kill_process(pid, signal).with_context(|| format!("can't signal {}", self.name))?;
@@ -83,7 +83,7 @@ impl Daemon {
     }
 }
 
-/// The last lines of the log.
+/// Returns the last lines of the log.
 fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

@@ -1,4 +1,4 @@
-//! A throw-away MariaDB, or a MySQL in its place where that is asked for.
+//! A temporary MariaDB, or a MySQL instead if configured.
 
 use std::fs;
 use std::io::Read as _;
@@ -16,7 +16,7 @@ use super::tls::Tls;
 use super::{PASSWORD, USER, free_port, new_folder, read_port, write_port};
 use crate::process::{output, succeeds};
 
-/// One server and its folder: `data`, `socket`, `log`, `port`, `my.cnf`.
+/// One server and its directory: `data`, `socket`, `log`, `port`, `my.cnf`.
 pub(super) struct MariaDb {
     programs: Programs,
     is_mysql: bool,
@@ -24,7 +24,7 @@ pub(super) struct MariaDb {
 }
 
 impl MariaDb {
-    /// The server in `mariadb` of an instance's folder.
+    /// Returns the server in the directory `mariadb` of an instance.
     pub(super) fn new(instance: &Path) -> Result<Self> {
         let (programs, is_mysql) = chosen()?;
         Ok(Self { programs, is_mysql, folder: instance.join("mariadb") })
@@ -34,7 +34,7 @@ impl MariaDb {
         self.folder.join("data")
     }
 
-    /// The Unix socket.
+    /// Returns the Unix socket.
     pub(super) fn socket(&self) -> PathBuf {
         self.folder.join("socket")
     }
@@ -56,7 +56,7 @@ impl MariaDb {
         Ok(format!("mysql://{USER}:{PASSWORD}@127.0.0.1:{}/{USER}", self.port()?))
     }
 
-    /// Whether it runs and answers.
+    /// Returns `true` if it runs and answers.
     pub(super) fn answers(&self) -> bool {
         let Ok(port) = self.port() else { return false };
         if self.is_mysql {
@@ -71,7 +71,7 @@ impl MariaDb {
         self.daemon().running().is_some() && succeeds(ask)
     }
 
-    /// Makes its folder and data, and starts it.
+    /// Creates its directory and data, and starts it.
     pub(super) fn make(&self, tls: &Tls) -> Result<()> {
         new_folder(&self.folder, &self.programs.account)?;
         new_folder(&self.folder.join("tmp"), &self.programs.account)?;
@@ -95,7 +95,7 @@ impl MariaDb {
             ),
         };
         install.arg(format!("--datadir={}", self.data().display()));
-        // What is decided when the data are made.
+        // Settings that are fixed when the data is created.
         install.args(
             options()
                 .filter(|line| line.starts_with("lower"))
@@ -105,9 +105,9 @@ impl MariaDb {
         self.start()
     }
 
-    /// As durable as in production; character set and collation as in Debian's package. A server
-    /// that starts deletes what is left in its folder for temporary tables: one in common would
-    /// be another's, too.
+    /// Returns the configuration. It is as durable as in production, with the character set and
+    /// collation of Debian's package. A server deletes leftovers in its directory for temporary
+    /// tables when it starts, so the directory must not be shared.
     fn config(&self, port: u16) -> String {
         let folder = self.folder.display();
         let own = match self.is_mysql {
@@ -138,7 +138,7 @@ ssl-ca = {folder}/ca.pem
         )
     }
 
-    /// Starts it on data that is there.
+    /// Starts it on existing data.
     pub(super) fn start(&self) -> Result<()> {
         let program = if self.is_mysql { "mysqld" } else { "mariadbd" };
         let file = format!("--defaults-file={}", self.folder.join("my.cnf").display());
@@ -146,20 +146,20 @@ ssl-ca = {folder}/ca.pem
         self.daemon().start(server, || self.answers())
     }
 
-    /// Ends it in order.
+    /// Stops it properly.
     pub(super) fn stop(&self) -> Result<()> {
         self.daemon().end(Signal::TERM)
     }
 
-    /// Ends it as a crash does.
+    /// Kills it, as a crash does.
     pub(super) fn kill(&self) -> Result<()> {
         self.daemon().end(Signal::KILL)
     }
 }
 
-/// Run at every start, before the first connection.
+/// Returns the statements that run at every start, before the first connection.
 fn init() -> String {
-    // Without a host in the name `localhost` by the socket is meant too.
+    // Without a host, the name also covers `localhost` through the socket.
     format!(
         "CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';
 GRANT ALL PRIVILEGES ON *.* TO '{USER}'@'%' WITH GRANT OPTION;
@@ -168,25 +168,25 @@ CREATE DATABASE IF NOT EXISTS {USER};
     )
 }
 
-/// The lines that are asked for.
+/// Returns the additional lines from the environment.
 fn options() -> impl Iterator<Item = String> {
     let text = std::env::var(MYSQL_OPTIONS).unwrap_or_default();
     let lines: Vec<String> = text.split(';').map(|line| line.trim().to_owned()).collect();
     lines.into_iter().filter(|line| !line.is_empty())
 }
 
-/// Whether a server says its version to whoever connects.
+/// Returns `true` if a server sends its version to a new connection.
 fn greets(port: u16) -> bool {
     const SECOND: Duration = Duration::from_secs(1);
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
-    // Four bytes of the packet, and the protocol's number.
+    // Four bytes of the packet header, and the protocol's number.
     let mut head = [0; 5];
     stream.set_read_timeout(Some(SECOND)).is_ok()
         && stream.read_exact(&mut head).is_ok()
         && head[4] == 10
 }
 
-/// Those that are asked for, or this machine's; and whether it is MySQL.
+/// Returns the configured programs, or this machine's, and `true` if they are MySQL's.
 fn chosen() -> Result<(Programs, bool)> {
     const ACCOUNTS: &[&str] = &["mysql", "nobody"];
     let Some(root) = programs::named(MYSQL) else {
@@ -205,7 +205,7 @@ fn chosen() -> Result<(Programs, bool)> {
     Ok((programs, true))
 }
 
-/// Debian puts it where only root's `PATH` leads.
+/// Returns the program, which Debian puts where only root's `PATH` leads.
 pub(super) fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)

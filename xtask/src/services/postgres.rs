@@ -1,4 +1,4 @@
-//! A throw-away PostgreSQL, and a standby that streams from it.
+//! A temporary PostgreSQL, and a standby that streams from it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::tls::Tls;
 use super::{PASSWORD, USER, free_port, new_folder, read_port, write_port};
 use crate::process::{command, output, succeeds};
 
-/// As durable as in production, and able to have a standby.
+/// The configuration: as durable as in production, and able to have a standby.
 const CONFIG: &str = "
 listen_addresses = '127.0.0.1'
 max_connections = 400
@@ -35,7 +35,7 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 ";
 
-/// Where Debian puts the programs of each version.
+/// The directory of Debian's programs for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 const STANDBY: &str = "standby";
 /// Waits until the standby streams; fails after half a minute.
@@ -43,7 +43,7 @@ const STREAMS: &str = "DO $$ BEGIN FOR i IN 1..300 LOOP PERFORM pg_stat_clear_sn
     IF EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming') THEN RETURN; END IF; \
     PERFORM pg_sleep(0.1); END LOOP; RAISE 'the standby does not stream'; END $$";
 
-/// One server and its folder: `data`, `run` (the Unix socket), `log`, `port`.
+/// One server and its directory: `data`, `run` (the Unix socket), `log`, `port`.
 pub(super) struct Postgres {
     name: &'static str,
     programs: Programs,
@@ -51,12 +51,12 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// The server in `postgres` of an instance's folder.
+    /// Returns the server in the directory `postgres` of an instance.
     pub(super) fn primary(instance: &Path) -> Result<Self> {
         Self::new("PostgreSQL", &instance.join("postgres"))
     }
 
-    /// Its standby, beside it.
+    /// Returns its standby, in a directory beside it.
     pub(super) fn standby(instance: &Path) -> Result<Self> {
         Self::new("the standby of PostgreSQL", &instance.join(STANDBY))
     }
@@ -69,7 +69,7 @@ impl Postgres {
         self.folder.join("data")
     }
 
-    /// The folder of the Unix socket.
+    /// Returns the directory of the Unix socket.
     pub(super) fn socket(&self) -> PathBuf {
         self.folder.join("run")
     }
@@ -91,12 +91,12 @@ impl Postgres {
         Ok(format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/{USER}", self.port()?))
     }
 
-    /// Whether it runs and answers.
+    /// Returns `true` if it runs and answers.
     pub(super) fn answers(&self) -> bool {
         self.daemon().running().is_some() && self.psql("template1", "SELECT 1").is_ok_and(succeeds)
     }
 
-    /// Makes its folder and data, and starts it.
+    /// Creates its directory and data, and starts it.
     pub(super) fn make(&self, tls: &Tls) -> Result<()> {
         new_folder(&self.folder, &self.programs.account)?;
         new_folder(&self.socket(), &self.programs.account)?;
@@ -119,7 +119,7 @@ impl Postgres {
         self.sql("template1", &format!("CREATE DATABASE {USER}"))
     }
 
-    /// Starts it on data that is there.
+    /// Starts it on existing data.
     pub(super) fn start(&self) -> Result<()> {
         let mut postgres = self.program("postgres", &["-D"]);
         postgres.arg(self.data()).args(["-p", &self.port()?.to_string(), "-k"]);
@@ -127,19 +127,18 @@ impl Postgres {
         self.daemon().start(postgres, || self.answers())
     }
 
-    /// Ends it in order.
+    /// Stops it properly.
     pub(super) fn stop(&self) -> Result<()> {
         self.daemon().end(Signal::INT)
     }
 
-    /// Ends it as a crash does: nothing is flushed but what was committed, and the next start
-    /// recovers.
+    /// Kills it, as a crash does: only committed data is flushed, and the next start recovers.
     pub(super) fn kill(&self) -> Result<()> {
         self.daemon().end(Signal::QUIT)
     }
 
-    /// Makes the standby: a copy of the primary that follows it. From then on the primary
-    /// acknowledges a commit when the standby has it too.
+    /// Creates the standby: a copy of the primary that follows it. From then on, the primary
+    /// acknowledges a commit only when the standby has it too.
     pub(super) fn follow(&self, primary: &Self) -> Result<()> {
         new_folder(&self.folder, &self.programs.account)?;
         new_folder(&self.socket(), &self.programs.account)?;
@@ -154,7 +153,7 @@ impl Postgres {
         );
         copy.arg("--dbname").arg(&connection);
         output(copy)?;
-        // What a newer pg_basebackup writes here is more than an older server understands.
+        // A newer pg_basebackup writes settings here that an older server doesn't understand.
         let settings = self.data().join("postgresql.auto.conf");
         let mut text = fs::read_to_string(&settings)?;
         text.push_str(&format!("primary_conninfo = '{connection}'\n"));
@@ -165,7 +164,7 @@ impl Postgres {
         primary.synchronous(STANDBY)
     }
 
-    /// Makes the standby a primary, and returns when it takes writes.
+    /// Promotes the standby, and returns when it accepts writes.
     pub(super) fn promote(&self) -> Result<()> {
         let mut promote = self.program("pg_ctl", &["promote", "--wait", "--pgdata"]);
         promote.arg(self.data());
@@ -173,7 +172,7 @@ impl Postgres {
         self.synchronous("")
     }
 
-    /// Ends the standby, and the primary's waiting for it.
+    /// Removes the standby, so that the primary no longer waits for it.
     pub(super) fn forget(&self, primary: &Self) -> Result<()> {
         if primary.answers() {
             primary.synchronous("")?;
@@ -206,12 +205,12 @@ impl Postgres {
     }
 
     fn program(&self, name: &str, arguments: &[&str]) -> Command {
-        // Any version's client does; not every folder of programs has one.
+        // The client of any version works; not every directory of programs has one.
         let mut command = match (name, programs()) {
             ("psql", Some(here)) => self.programs.account.command(here.join(name), arguments),
             _ => self.programs.command(name, arguments, &self.folder),
         };
-        // Somebody's own variables are about somebody's own server.
+        // The user's own variables refer to another server.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PG") {
                 command.env_remove(name);
@@ -222,7 +221,7 @@ impl Postgres {
     }
 }
 
-/// Those that are asked for, or this machine's.
+/// Returns the configured programs, or this machine's.
 fn chosen() -> Result<Programs> {
     const ACCOUNTS: &[&str] = &["postgres", "nobody"];
     let Some(folder) = programs::named(POSTGRES) else {
@@ -238,7 +237,8 @@ fn chosen() -> Result<Programs> {
     Programs::of(&folder, programs::inside(&folder, &bin)?, ACCOUNTS)
 }
 
-/// The folder with the programs: Debian's newest version, or where `pg_config` says.
+/// Returns the directory with the programs: Debian's newest version, or the one that `pg_config`
+/// names.
 pub(super) fn programs() -> Option<PathBuf> {
     programs::newest(Path::new(DEBIAN)).or_else(|| {
         let bin = output_of_pg_config().ok()?;

@@ -1,4 +1,4 @@
-//! A certificate for the servers, signed by an authority that exists for nothing else.
+//! A certificate for the servers, issued by an authority that exists only for that.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use super::account::Account;
 use crate::packages;
 use crate::process::{command, quiet, succeeds};
 
-/// The certificate is for the name `localhost` and no address, so that a test can connect to
-/// `localhost`, which fits, and to `127.0.0.1`, which doesn't.
+/// The configuration of openssl. The certificate is for the name `localhost` and no address, so
+/// that a test can connect to `localhost`, which matches, and to `127.0.0.1`, which doesn't.
 const CONFIG: &str = "\
 [req]
 distinguished_name = name
@@ -28,7 +28,7 @@ extendedKeyUsage = serverAuth
 subjectAltName = DNS:localhost
 ";
 
-/// The authority's certificate and what the servers are given.
+/// The authority's certificate and the servers' files.
 pub(super) struct Tls {
     folder: PathBuf,
 }
@@ -38,12 +38,12 @@ impl Tls {
         Self { folder: folder.join("tls") }
     }
 
-    /// What a client trusts.
+    /// Returns the certificate that clients trust.
     pub(super) fn authority(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
-    /// Makes everything anew.
+    /// Creates all files anew.
     ///
     /// # Errors
     /// There is no `openssl`, or it failed.
@@ -85,7 +85,8 @@ impl Tls {
         Ok(())
     }
 
-    /// Puts `server.pem`, `server.key` and `ca.pem` into the folder, readable by the account alone.
+    /// Copies `server.pem`, `server.key` and `ca.pem` to the directory, readable only by the
+    /// account.
     ///
     /// # Errors
     /// A file can't be written.

@@ -1,5 +1,5 @@
-//! A plain http URL by way of a proxy: the whole URL is asked for (RFC 9112 section 3.2.2), as
-//! curl, Python and Go do. Many proxies open tunnels for https alone.
+//! Fetches a plain http URL through a proxy: the request names the whole URL (RFC 9112 section
+//! 3.2.2), as with curl, Python and Go. Many proxies open tunnels only for https.
 
 use std::error::Error;
 use std::pin::pin;
@@ -19,10 +19,10 @@ use ureq::Proxy;
 
 use super::jwks::{Answer, LARGEST};
 
-/// What the proxy answers.
+/// Returns the proxy's answer.
 ///
 /// # Errors
-/// It can't be reached, or its answer is no HTTP, too large, or 400 and above.
+/// It can't be reached, or its answer isn't HTTP, is too large, or has a status of 400 or above.
 pub(super) async fn get(proxy: &Proxy, url: &Uri) -> Result<Answer, Box<dyn Error + Send + Sync>> {
     let stream = TcpStream::connect((proxy.host().trim_matches(['[', ']']), proxy.port())).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;

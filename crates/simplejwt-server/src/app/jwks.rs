@@ -19,26 +19,28 @@ use super::proxy::{self, Proxies};
 use crate::failure::{Failure, chain};
 use crate::supervisor::{Need, Supervisor};
 
-/// How often the keys are looked at, so that requests rarely wait for them. They are fetched anew
-/// when the library finds them old, and soon after a failure.
+/// The interval at which the age of the keys is checked, so that requests rarely wait for them.
+/// They are fetched when the library finds them old, and soon after a failure.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// For connecting, sending and reading one answer.
+/// The time limit for connecting, sending and reading one answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// For all of it, redirections included.
+/// The time limit for the whole fetch, redirections included.
 const WHOLE_TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_REDIRECTS: usize = 3;
-/// A set of a hundred RSA keys has about 50 KiB.
+/// The maximum size of a JWK set, in bytes. A set of a hundred RSA keys has about 50 KiB.
 pub(super) const LARGEST: u64 = 1024 * 1024;
 
-/// Where a JWK set is fetched from.
+/// The URL from which a JWK set is fetched.
 pub(super) struct JwkUrl {
     url: Uri,
     proxies: Proxies,
 }
 
 impl JwkUrl {
+    /// Creates the source.
+    ///
     /// # Errors
-    /// The URL is none that can be fetched, or the proxy's isn't.
+    /// The URL, or the proxy's, can't be fetched from.
     pub(super) fn new(url: &str) -> Result<Self, Failure> {
         let url =
             url.parse().ok().filter(is_web).ok_or_else(|| {
@@ -52,16 +54,16 @@ impl JwkUrl {
     }
 }
 
-/// Without the URL, which may hold a password.
+/// Leaves out the URL, which may contain a password.
 impl fmt::Debug for JwkUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwkUrl").finish_non_exhaustive()
     }
 }
 
-/// What was in the way, and whose answer it was.
+/// The reason why a fetch failed, and the host that failed it.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+enum FetchFailure {
     #[error("asking {host}")]
     Host {
         host: String,
@@ -78,11 +80,11 @@ enum Refused {
     },
     #[error("{0} is not the URL of a proxy: write http://host:port")]
     NotAProxy(&'static str),
-    #[error("{host} redirects to what can't be followed")]
+    #[error("{host} redirects to an address that can't be followed")]
     Redirect { host: String },
-    #[error("it is redirected from https to http, which anybody could answer")]
+    #[error("the request was redirected from https to http, where anybody could answer it")]
     Downgrade,
-    #[error("it is redirected more than {MAX_REDIRECTS} times")]
+    #[error("the request was redirected more than {MAX_REDIRECTS} times")]
     TooManyRedirects,
     #[error("no answer within {} seconds", WHOLE_TIMEOUT.as_secs())]
     Timeout,
@@ -90,7 +92,7 @@ enum Refused {
 
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// What came back, and wasn't an error.
+/// An answer that isn't an error.
 pub(super) struct Answer {
     pub(super) is_redirection: bool,
     pub(super) location: Option<String>,
@@ -102,7 +104,7 @@ impl KeySource for JwkUrl {
     async fn fetch(&self) -> Result<JwkSet, Cause> {
         let getting = get(self.url.clone(), &self.proxies);
         let body = tokio::time::timeout(WHOLE_TIMEOUT, getting).await;
-        Ok(JwkSet::from_json(&body.map_err(|_| Refused::Timeout)??)?)
+        Ok(JwkSet::from_json(&body.map_err(|_| FetchFailure::Timeout)??)?)
     }
 }
 
@@ -110,14 +112,14 @@ fn is_web(url: &Uri) -> bool {
     matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
 }
 
-fn parse(proxy: &proxy::Proxy) -> Result<Proxy, Refused> {
+fn parse(proxy: &proxy::Proxy) -> Result<Proxy, FetchFailure> {
     let is_http = ["http://", "https://"].iter().any(|scheme| proxy.url.starts_with(scheme));
     let parsed = Proxy::new(&proxy.url).ok().filter(|_| is_http);
-    parsed.ok_or(Refused::NotAProxy(proxy.variable))
+    parsed.ok_or(FetchFailure::NotAProxy(proxy.variable))
 }
 
-/// What stands behind the URL. Each redirection has a proxy of its own, or none.
-async fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, Refused> {
+/// Fetches the content behind the URL. Each redirection uses its own proxy, or none.
+async fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, FetchFailure> {
     for _ in 0..=MAX_REDIRECTS {
         let named = proxies.for_url(&url);
         let proxy = named.map(parse).transpose()?;
@@ -135,28 +137,28 @@ async fn get(mut url: Uri, proxies: &Proxies) -> Result<Vec<u8>, Refused> {
             }
         };
         let answer = outcome.map_err(|source| match (named, &proxy) {
-            (Some(named), Some(proxy)) => Refused::Proxy {
+            (Some(named), Some(proxy)) => FetchFailure::Proxy {
                 host: host.clone(),
                 proxy: format!("{}:{}", proxy.host(), proxy.port()),
                 variable: named.variable,
                 source,
             },
-            _ => Refused::Host { host: host.clone(), source },
+            _ => FetchFailure::Host { host: host.clone(), source },
         })?;
         if !answer.is_redirection {
             return Ok(answer.body);
         }
         let next = answer.location.and_then(|location| target(&url, &location));
-        let next = next.ok_or(Refused::Redirect { host })?;
+        let next = next.ok_or(FetchFailure::Redirect { host })?;
         if url.scheme_str() == Some("https") && next.scheme_str() == Some("http") {
-            return Err(Refused::Downgrade);
+            return Err(FetchFailure::Downgrade);
         }
         url = next;
     }
-    Err(Refused::TooManyRedirects)
+    Err(FetchFailure::TooManyRedirects)
 }
 
-/// Asks directly, or through a tunnel.
+/// Sends the request directly or through a tunnel.
 fn ask(url: Uri, proxy: Option<Proxy>) -> Result<Answer, Cause> {
     let mut response = agent(proxy).get(url).header("Accept", "application/json").call()?;
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
@@ -167,7 +169,8 @@ fn ask(url: Uri, proxy: Option<Proxy>) -> Result<Answer, Cause> {
     })
 }
 
-/// Made for each request: the authorities that the system trusts may have changed.
+/// Builds an agent for each request, because the authorities that the system trusts may have
+/// changed.
 fn agent(proxy: Option<Proxy>) -> Agent {
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
@@ -184,7 +187,7 @@ fn agent(proxy: Option<Proxy>) -> Agent {
         .into()
 }
 
-/// Host and port, without path and password.
+/// Returns the host and port, without path and password.
 fn place(url: &Uri) -> String {
     let port = match (url.port_u16(), url.scheme_str()) {
         (Some(port), _) => port,
@@ -194,12 +197,12 @@ fn place(url: &Uri) -> String {
     format!("{}:{port}", url.host().unwrap_or_default())
 }
 
-/// Where a redirection leads (RFC 9110 section 10.2.2).
+/// Returns the target of a redirection (RFC 9110 section 10.2.2).
 fn target(from: &Uri, location: &str) -> Option<Uri> {
     if let Some(url) = location.parse().ok().filter(is_web) {
         return Some(url);
     }
-    // Another scheme than those of the web.
+    // A scheme other than those of the web.
     let start = location.split(['/', '?']).next().unwrap_or_default();
     if start.contains(':') {
         return None;
@@ -218,8 +221,8 @@ fn target(from: &Uri, location: &str) -> Option<Uri> {
     text.parse().ok().filter(is_web)
 }
 
-/// Fetches the keys now, before anything is served, and whenever they are old. A source that fails
-/// leaves them as they are; while there are none, no token is judged.
+/// Fetches the keys now, before anything is served, and again whenever they are old. If a fetch
+/// fails, the keys stay as they are; as long as there are none, no token is judged.
 pub(super) async fn keep_fresh(auth: &Auth, tasks: &Supervisor) {
     auth.refresh_keys().await;
     let auth = auth.clone();
@@ -234,7 +237,8 @@ pub(super) async fn keep_fresh(auth: &Auth, tasks: &Supervisor) {
     });
 }
 
-/// A line for each key behind `JWK_URL` that isn't used, and one that says how many are.
+/// Returns a line for each key behind `JWK_URL` that isn't used, and one with the number of those
+/// that are.
 pub(super) fn report(fetched: &Fetched) -> String {
     let mut text = String::new();
     for jwk in &fetched.unused {
@@ -251,7 +255,7 @@ pub(super) fn report(fetched: &Fetched) -> String {
     text
 }
 
-/// A fetch that brought nothing, as the failure of a command.
+/// Turns a failed fetch into the failure of a command.
 pub(super) fn failed(error: &FetchError) -> Failure {
     Failure::Failed(format!("JWK_URL: {}", chain(error)))
 }

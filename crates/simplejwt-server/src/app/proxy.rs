@@ -1,15 +1,15 @@
-//! Which proxy is asked for a URL: what curl, Python and Go have in common.
+//! Chooses the proxy for a URL by the rules that curl, Python and Go have in common.
 //!
-//! `http_proxy` for http, `https_proxy` for https, `all_proxy` where there is neither; in capital
-//! letters, too, where small ones aren't there. `HTTP_PROXY` doesn't count beside
-//! `REQUEST_METHOD`: a web server that runs programs by CGI sets it from a request's header.
-//! `no_proxy` names hosts that are asked directly.
+//! `http_proxy` is for http, `https_proxy` for https, and `all_proxy` for both if they are not set.
+//! Names in capital letters are read if those in small letters are not set. `HTTP_PROXY` is ignored
+//! if `REQUEST_METHOD` is set: a web server that runs programs by CGI sets it from a request's
+//! header. `no_proxy` names hosts that are asked directly.
 
 use std::net::IpAddr;
 
 use http::Uri;
 
-/// The proxies that the environment names.
+/// The proxies named in the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Proxies {
     http: Option<Proxy>,
@@ -20,9 +20,9 @@ pub(super) struct Proxies {
 /// One proxy.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Proxy {
-    /// The variable that names it.
+    /// The environment variable that names the proxy.
     pub(super) variable: &'static str,
-    /// May hold a password.
+    /// The proxy's URL, which may contain a password.
     pub(super) url: String,
 }
 
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Proxy {
     }
 }
 
-/// Hosts that are asked directly: one entry of `no_proxy`.
+/// An entry of `no_proxy`: hosts that are asked directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Direct {
     All,
@@ -41,7 +41,7 @@ enum Direct {
         prefix: u32,
         port: Option<u16>,
     },
-    /// A name and all below it, in small letters.
+    /// A name and all names below it, in small letters.
     Domain {
         name: String,
         port: Option<u16>,
@@ -49,7 +49,7 @@ enum Direct {
 }
 
 impl Proxies {
-    /// Of this process' environment.
+    /// Reads the environment of this process.
     pub(super) fn of_process() -> Self {
         Self::of(|name| std::env::var(name).ok())
     }
@@ -57,7 +57,7 @@ impl Proxies {
     fn of(variable: impl Fn(&'static str) -> Option<String>) -> Self {
         let first = |names: &[&'static str]| {
             let found = names.iter().find_map(|name| Some((*name, variable(name)?)));
-            // An empty one says that there is none.
+            // An empty variable means that there is no proxy.
             found.map(|(variable, url)| Proxy { variable, url: with_scheme(url.trim()) })
         };
         let by_cgi = variable("REQUEST_METHOD").is_some();
@@ -78,7 +78,7 @@ impl Proxies {
         }
     }
 
-    /// The one for this URL; `None` to ask its host directly.
+    /// Returns the proxy for this URL, or `None` if its host is asked directly.
     pub(super) fn for_url(&self, url: &Uri) -> Option<&Proxy> {
         let https = url.scheme_str() == Some("https");
         let proxy = if https { &self.https } else { &self.http }.as_ref()?;
@@ -88,7 +88,7 @@ impl Proxies {
     }
 }
 
-/// `proxy:3128` is an http proxy.
+/// Adds the scheme: `proxy:3128` is an http proxy.
 fn with_scheme(url: &str) -> String {
     if url.is_empty() || url.contains("://") { url.to_owned() } else { format!("http://{url}") }
 }
@@ -135,8 +135,8 @@ impl Direct {
     }
 }
 
-/// `192.0.2.1`, `192.0.2.0/24`, `2001:db8::1`, `[2001:db8::1]`, `2001:db8::/32`, with the length
-/// of the prefix.
+/// Parses an address or a network, such as `192.0.2.1`, `192.0.2.0/24`, `2001:db8::1`,
+/// `[2001:db8::1]` or `2001:db8::/32`, into the address and the length of the prefix.
 fn network(text: &str) -> Option<(IpAddr, u32)> {
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix.parse().ok()?)),
@@ -167,7 +167,7 @@ fn is_within(host: IpAddr, address: IpAddr, prefix: u32) -> bool {
 mod tests {
     use super::*;
 
-    /// The variable that is gone by for this URL, or `-`.
+    /// The variable that decides for this URL, or `-`.
     fn asked(environment: &[(&'static str, &str)], url: &str) -> &'static str {
         let proxies = Proxies::of(|name| {
             let found = environment.iter().find(|(other, _)| *other == name);

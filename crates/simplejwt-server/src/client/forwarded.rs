@@ -1,10 +1,10 @@
-//! `Forwarded` (RFC 7239), read from its end: what the trusted proxies wrote is there, and a quote
-//! that a client opened and never closed swallows none of it.
+//! Parses `Forwarded` (RFC 7239) from its end, where the trusted proxies wrote, so that a quote
+//! that a client opened and never closed swallows none of their entries.
 
 use http::HeaderMap;
 
-/// What the element that is `count` from the end, or the first if there are fewer, says of whom it
-/// was asked for: an address, with or without a port, or a name.
+/// Returns the `for` value of the element at `count` from the end, or of the first if there are
+/// fewer: an address, with or without a port, or a name.
 pub(super) fn client(headers: &HeaderMap, count: usize) -> Option<String> {
     let fields: Vec<_> = headers.get_all("forwarded").iter().collect();
     let from_end = fields.iter().rev().flat_map(|field| split_from_end(field.as_bytes(), b','));
@@ -15,12 +15,12 @@ pub(super) fn client(headers: &HeaderMap, count: usize) -> Option<String> {
     });
     match (named.next(), named.next()) {
         (Some(value), None) => unquoted(value),
-        // Not said, or said twice.
+        // The parameter is missing, or present twice.
         _ => None,
     }
 }
 
-/// The parts between separators that aren't quoted, the last one first.
+/// Splits at separators that aren't quoted, and returns the parts from last to first.
 fn split_from_end(text: &[u8], separator: u8) -> Vec<&[u8]> {
     let mut parts = Vec::new();
     let (mut end, mut quoted) = (text.len(), false);
@@ -36,13 +36,13 @@ fn split_from_end(text: &[u8], separator: u8) -> Vec<&[u8]> {
     parts
 }
 
-/// Whether a quote is one of the text within quotes, by an odd number of backslashes before it.
+/// Returns `true` if a quote is escaped, by an odd number of backslashes before it.
 fn is_escaped(text: &[u8], at: usize, quoted: bool) -> bool {
     let before = text.get(..at).unwrap_or_default();
     quoted && before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
-/// A token, or what stands in quotes.
+/// Returns a token, or the content of a quoted string.
 fn unquoted(value: &[u8]) -> Option<String> {
     let value = std::str::from_utf8(value).ok()?;
     let Some(inside) = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) else {

@@ -26,7 +26,7 @@ pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Looks at everything, tells what is allowed but may surprise, and what came from `JWK_URL`.
+/// Checks everything, prints the warnings, and returns the report of the keys from `JWK_URL`.
 ///
 /// # Errors
 /// Everything that is wrong.
@@ -57,9 +57,9 @@ async fn check(loaded: &Loaded) -> Result<String, Failure> {
         Err(failure) => failures.push(failure),
     }
     let is_sound = failures.len() == before;
-    // Without the tables it can't be told what they hold.
+    // Without the tables, their content can't be checked.
     if is_sound || !config.settings.token_blacklist {
-        match beside_django::look(loaded).await {
+        match beside_django::check(loaded).await {
             Ok(found) => warnings.extend(found),
             Err(failure) if is_sound => failures.push(failure),
             Err(failure @ Failure::Config(_)) => failures.push(failure),

@@ -1,4 +1,4 @@
-//! The flows as commands use them: the same as the server's, for what an operator does.
+//! The flows as commands use them: the same as the server's, with an operator as the actor.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::database::{self, Database};
 use crate::failure::{Failure, chain};
 
-/// With these users, on this database. No key is needed: what these commands do, they do without a token.
+/// Returns flows with these users on this database. They need no keys, because these commands use
+/// no tokens.
 pub(super) async fn without_keys(
     config: &Config,
     database: &Database,
@@ -25,7 +26,7 @@ pub(super) async fn without_keys(
     })
 }
 
-/// With these tokens and the blacklist of this database.
+/// Returns flows with these tokens and the blacklist of this database.
 pub(super) async fn with_blacklist(tokens: Tokens, database: &Database) -> Result<Auth, Failure> {
     Ok(by_operator(tokens).with_shared_sessions(database.store().await?))
 }
@@ -34,14 +35,14 @@ fn by_operator(tokens: Tokens) -> Auth {
     Auth::new(tokens).acting_as(Actor::Operator { account: account() })
 }
 
-/// The account of the operating system, as the environment has it: that of whoever called sudo, where it
-/// was called.
+/// Returns the operating system account from the environment: the one that called sudo, if sudo was
+/// used.
 fn account() -> Option<String> {
     let named = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     named("SUDO_USER").or_else(|| named("USER")).or_else(|| named("LOGNAME"))
 }
 
-/// Why a command has failed whose flow was refused.
+/// Turns the error of a flow into the failure of a command.
 pub(super) fn failed(error: &Error) -> Failure {
     match error {
         Error::Store(error) => database::failed(error),

@@ -1,5 +1,5 @@
-//! `simplejwt health`: asks the server that runs by this configuration whether it is ready, for
-//! Docker's HEALTHCHECK and for scripts.
+//! `simplejwt health`: asks the server with this configuration whether it is ready, for Docker's
+//! HEALTHCHECK and for scripts.
 
 mod tls;
 
@@ -23,15 +23,15 @@ use crate::config::{Config, Loaded};
 use crate::failure::{Failure, chain};
 use crate::output;
 
-/// What the server needs beside the time that its database is given.
+/// The time that the server gets beyond the database's time limit.
 const MARGIN: Duration = Duration::from_secs(2);
-/// What is in the way is a few lines.
+/// The maximum size of an answer, in bytes. Answers are a few lines.
 const LONGEST: usize = 64 * 1024;
 
-/// Prints what the server says.
+/// Prints the server's answer.
 ///
 /// # Errors
-/// It isn't ready, or doesn't answer: what it says, or why it couldn't be asked.
+/// The server isn't ready or doesn't answer: its answer, or the reason why it can't be reached.
 pub(super) fn run(loaded: &Loaded) -> Result<ExitCode, Failure> {
     let config = &loaded.config;
     let limit = config.database.operation_timeout + MARGIN;
@@ -55,17 +55,18 @@ async fn ask(config: &Config) -> Result<String, Failure> {
     if let Some(path) = bind.strip_prefix(UNIX) {
         return match tokio::net::UnixStream::connect(path).await {
             Ok(stream) => talk(config, bind, "localhost", stream).await,
-            Err(error) => Err(Failure::Failed(format!("nobody answers at {bind}: {error}"))),
+            Err(error) => Err(Failure::Failed(format!("can't connect to {bind}: {error}"))),
         };
     }
     let addresses = lookup_host(bind)
         .await
-        .map_err(|error| Failure::Failed(format!("{bind} can't be asked: {error}")))?;
+        .map_err(|error| Failure::Failed(format!("can't look up {bind}: {error}")))?;
     let mut failure = Failure::Failed(format!("{bind} has no address"));
     for address in addresses.map(reachable) {
         if address.port() == 0 {
             return Err(Failure::Failed(format!(
-                "the server listens on {bind}, a port that only it knows: name one in bind"
+                "bind is {bind}, so the server has chosen its port itself: write a fixed port in \
+                bind"
             )));
         }
         match TcpStream::connect(address).await {
@@ -74,14 +75,14 @@ async fn ask(config: &Config) -> Result<String, Failure> {
                 return talk(config, &place, &place, stream).await;
             }
             Err(error) => {
-                failure = Failure::Failed(format!("nobody answers at {address}: {error}"));
+                failure = Failure::Failed(format!("can't connect to {address}: {error}"));
             }
         }
     }
     Err(failure)
 }
 
-/// Asks on a connection to `place`, with TLS where the server has a certificate.
+/// Sends the request over a connection to `place`, with TLS if the server has a certificate.
 async fn talk<S>(config: &Config, place: &str, host: &str, stream: S) -> Result<String, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -92,7 +93,7 @@ where
     }
 }
 
-/// Asks on a connection to `place`, with this Host.
+/// Sends the request over a connection to `place`, with this `Host`.
 async fn ready<S>(place: &str, host: &str, stream: S) -> Result<String, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -109,7 +110,7 @@ where
     let mut asking = pin!(async {
         let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
         let body = Limited::new(body, LONGEST).collect().await.map_err(|error| {
-            Failure::Failed(format!("{place} doesn't answer to the end: {error}"))
+            Failure::Failed(format!("{place} didn't finish its answer: {error}"))
         })?;
         let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
         match head.status {
@@ -117,11 +118,11 @@ where
             status => Err(Failure::Failed(format!(
                 "{place} isn't ready: {}: {}",
                 status.as_u16(),
-                shown(&text)
+                first_line(&text)
             ))),
         }
     });
-    // The connection is driven by whoever waits for the answer.
+    // Waiting for the answer also drives the connection.
     tokio::select! {
         answer = &mut asking => answer,
         ended = connection => {
@@ -131,8 +132,8 @@ where
     }
 }
 
-/// One line of another program's answer, which may be any program's.
-fn shown(text: &str) -> String {
+/// Returns the first line of an answer, without control characters: any program may have sent it.
+fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default().trim();
     line.chars().filter(|character| !character.is_control()).take(300).collect()
 }
@@ -143,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said of a server that answers with this.
+    /// The result for a server that sends this answer.
     async fn told(answer: &'static str) -> Result<String, Failure> {
         let (ours, mut theirs) = tokio::io::duplex(1024);
         let serving = async move {
@@ -180,7 +181,7 @@ mod tests {
         let mut config = Config::default();
         config.server.bind = bind.clone();
         let failure = ask(&config).await.unwrap_err().to_string();
-        assert!(failure.starts_with(&format!("nobody answers at {bind}: ")), "{failure}");
+        assert!(failure.starts_with(&format!("can't connect to {bind}: ")), "{failure}");
         let listener = tokio::net::UnixListener::bind(&path).unwrap();
         let serving = async {
             let (mut stream, _) = listener.accept().await.unwrap();

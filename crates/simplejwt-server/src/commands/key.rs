@@ -23,12 +23,12 @@ pub(crate) fn run(config: Option<&Path>, command: Key) -> Result<ExitCode, Failu
                 Some(path) => {
                     if !files::create_private(&path, key.as_bytes())? {
                         return Err(Failure::Failed(format!(
-                            "{} is there already and stays as it is: remove it, or name another \
+                            "{} already exists and was not changed: remove it, or choose another \
                              file",
                             path.display()
                         )));
                     }
-                    output::print(&format!("made {}\n", path.display()))?;
+                    output::print(&format!("created {}\n", path.display()))?;
                 }
             }
         }
@@ -47,8 +47,8 @@ pub(crate) fn run(config: Option<&Path>, command: Key) -> Result<ExitCode, Failu
             };
             if keys.algorithm().is_symmetric() {
                 return Err(Failure::Failed(format!(
-                    "{} has no public key: whoever verifies needs the secret, or choose an RS, \
-                     PS, ES or EdDSA algorithm",
+                    "{} has no public key: programs that verify tokens need the secret itself, or \
+                     choose an RS, PS, ES or EdDSA algorithm",
                     keys.algorithm()
                 )));
             }
@@ -58,8 +58,8 @@ pub(crate) fn run(config: Option<&Path>, command: Key) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-/// The configured keys. A signing key whose public half isn't configured yet is enough here: this
-/// command is where that one comes from.
+/// Returns the configured keys. The public half of a signing key needn't be configured yet, because
+/// this command prints it.
 fn public_keys(config: &Config) -> Result<KeySet, Failure> {
     let settings = &config.settings;
     match &settings.signing_key {

@@ -26,16 +26,17 @@ pub(crate) fn run(loaded: &Loaded, check: bool, for_django: bool) -> Result<Exit
         Err(Failure::Failed(format!("missing: {}: run `simplejwt migrate`", missing.join(", "))))
     })?;
     if !done.is_empty() {
-        output::print(&format!("made {}\n", done.join(", ")))?;
+        output::print(&format!("created {}\n", done.join(", ")))?;
     }
     match told {
         Some(told) if told.is_empty() => {
             output::print(
-                "Django knows of everything already: `manage.py migrate` does the rest\n",
+                "Django's tables are already recorded as migrated: `manage.py migrate` does the \
+                rest\n",
             )?;
         }
         Some(told) => output::print(&format!(
-            "told Django that {} is done: run `manage.py migrate`, which does the rest\n",
+            "recorded {} as migrated, for Django: run `manage.py migrate`, which does the rest\n",
             told.join(", ")
         ))?,
         None if done.is_empty() => output::print("nothing to do\n")?,

@@ -1,4 +1,5 @@
-//! Where `user add` and `user set-password` get a password from. Never from an argument.
+//! The password for `user add` and `user set-password`: from standard input, the terminal or a
+//! generator, but never from an argument.
 
 use std::io::{IsTerminal as _, Read as _};
 
@@ -8,50 +9,56 @@ use zeroize::Zeroizing;
 use crate::cli::PasswordFrom;
 use crate::failure::Failure;
 
-/// 119 bits.
+/// The length of a generated password: 119 bits.
 const LENGTH: usize = 20;
-/// Django's forms take no longer ones, and nobody types more.
+/// The maximum length of a password, in bytes. Django's forms accept no more, and nobody types
+/// more.
 const LONGEST: usize = 4096;
 
-/// A password, and whether it was made here and has to be shown.
-pub(super) struct Given {
+/// A password, and whether it was generated and has to be shown.
+pub(super) struct NewPassword {
     pub(super) password: Zeroizing<String>,
     pub(super) generated: bool,
 }
 
-impl Given {
-    /// What was done, with the password if nobody knows it yet.
-    pub(super) fn told(&self, done: &str) -> String {
+impl NewPassword {
+    /// Returns the message for the operator, with the password if it was generated.
+    pub(super) fn message(&self, done: &str) -> String {
         if self.generated {
-            format!("{done}; the password, shown this once: {}\n", self.password.as_str())
+            format!("{done}; the password, shown only once: {}\n", self.password.as_str())
         } else {
             format!("{done}\n")
         }
     }
 }
 
-/// Reads, asks for, or makes a password.
-pub(super) fn take(from: &PasswordFrom) -> Result<Given, Failure> {
+/// Reads, asks for, or generates a password.
+pub(super) fn take(from: &PasswordFrom) -> Result<NewPassword, Failure> {
     if from.generate_password {
-        return Ok(Given { password: random_password(LENGTH), generated: true });
+        return Ok(NewPassword { password: random_password(LENGTH), generated: true });
     }
     let password = if from.password_stdin { read_stdin()? } else { ask()? };
     if password.is_empty() {
         return Err(Failure::Failed("the password is empty: give one".into()));
     }
     if password.len() > LONGEST {
-        return Err(Failure::Failed(format!("the password is longer than {LONGEST} bytes")));
+        return Err(Failure::Failed(format!(
+            "the password is longer than {LONGEST} bytes: choose a \
+            shorter one"
+        )));
     }
     if password.contains('\0') {
-        return Err(Failure::Failed("the password holds a null character".into()));
+        return Err(Failure::Failed(
+            "the password contains a null character: choose another".into(),
+        ));
     }
-    Ok(Given { password, generated: false })
+    Ok(NewPassword { password, generated: false })
 }
 
-/// Whether a password is strong enough for the user of whom this is known.
+/// Checks that a password is strong enough for a user with these attributes.
 pub(super) fn check(
     from: &PasswordFrom,
-    given: &Given,
+    given: &NewPassword,
     known: &[(&str, &str)],
 ) -> Result<(), Failure> {
     let found = weaknesses(&given.password, known.iter().copied());
@@ -60,18 +67,18 @@ pub(super) fn check(
     }
     let reasons: Vec<String> = found.iter().map(ToString::to_string).collect();
     Err(Failure::Failed(format!(
-        "the password is too weak: {}. Choose another, or take it all the same with --no-validate",
+        "the password is too weak: {}. Choose another, or accept it with --no-validate",
         reasons.join("; ")
     )))
 }
 
-/// Asks on the terminal, unless `yes` has been said by an option.
+/// Asks for confirmation on the terminal, unless the option `yes` was given.
 pub(super) fn confirm(yes: bool, question: &str, option: &str) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::Usage(format!("there is no terminal to ask on: say {option}")));
+        return Err(Failure::Usage(format!("there is no terminal to ask on: use {option}")));
     }
     eprint!("{question} [y/N] ");
     let mut answer = String::new();
@@ -80,7 +87,7 @@ pub(super) fn confirm(yes: bool, question: &str, option: &str) -> Result<(), Fai
         .map_err(|error| Failure::Failed(format!("can't read the answer: {error}")))?;
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(Failure::Failed("nothing was done".into())),
+        _ => Err(Failure::Failed("nothing was changed".into())),
     }
 }
 

@@ -1,5 +1,5 @@
-//! `simplejwt quickstart`: from nothing to a running service. Each step leaves alone what is
-//! there, so one that was interrupted is taken up where it ended.
+//! `simplejwt quickstart`: sets up a running service from nothing. Each step keeps what exists, so
+//! an interrupted run can simply be repeated.
 
 mod walkthrough;
 
@@ -25,17 +25,18 @@ use crate::{app, files, listening, output, serve, telemetry};
 const CONFIG: &str = "simplejwt.toml";
 const KEY: &str = "signing.key";
 const FIRST_USER: &str = "admin";
-/// 119 bits.
+/// The length of the first user's password: 119 bits.
 const PASSWORD_LENGTH: usize = 20;
 
-/// What the configuration file holds at first.
-const CONTENT: &str = r#"# Made by `simplejwt quickstart`. `simplejwt config example` shows everything that can stand here.
+/// The initial content of the configuration file.
+const CONTENT: &str = r#"# Written by `simplejwt quickstart`. `simplejwt config example` shows every setting.
 
 [server]
-# Where to listen. 127.0.0.1 is this machine only; 0.0.0.0 is everybody who can reach it. Tokens
-# and passwords travel in the clear: put a TLS-terminating proxy in front before you open it.
+# The address to listen on. 127.0.0.1 is for this machine only, 0.0.0.0 for everybody who can reach
+# it. Tokens and passwords travel unencrypted: first put a proxy that terminates TLS in front.
 bind = "127.0.0.1:8000"
-# /api/protected/ and /api/protected-stateless/, to try tokens on. Switch it off in production.
+# Serves /api/protected/ and /api/protected-stateless/, for trying out tokens. Turn it off in
+# production.
 demo = true
 
 [database]
@@ -43,32 +44,34 @@ demo = true
 path = "db.sqlite3"
 
 [simple_jwt]
-# A program that checks tokens by itself doesn't hear that a session has ended: minutes.
+# Programs that check tokens themselves don't learn that a session has ended, so keep this short.
 access_token_lifetime = "15m"
-# How long somebody may stay away without having to log in again.
+# The time that users can stay away without having to log in again.
 refresh_token_lifetime = "7d"
-# Each refresh gives a new refresh token, and ends the old one: a stolen one works once at most.
+# Each refresh issues a new refresh token and blacklists the old one, so a stolen one works at most
+# once.
 rotate_refresh_tokens = true
 blacklist_after_rotation = true
-# Tokens are registered in the database and can be blacklisted: logging out works.
+# Tokens are registered in the database and can be blacklisted, which logging out needs.
 token_blacklist = true
-# Whoever has this file can make tokens for anybody.
+# Anybody who has this file can issue tokens for any user.
 signing_key_file = "signing.key"
 
 [sessions]
-# Tokens say which session they belong to, so that ending it ends them all.
+# Tokens carry the id of their session, so ending the session ends all of them.
 session_claim = true
-# An answer that got lost, or twenty tabs that refresh at once, get the newest tokens again.
+# For these seconds, a client whose answer got lost, or tabs that refresh at the same time, get the
+# newest tokens again.
 rotation_grace = 10
-# However often it is refreshed, after this somebody has to log in again.
+# After this time the user has to log in again, however often the session was refreshed.
 lifetime = "90d"
 # An access token of an ended session is refused within a second.
 revocation = "feed"
-# Whoever reads the database finds no token that works.
+# Somebody who reads the database finds no usable token.
 token_at_rest = "redacted"
 
 [password]
-# A login makes a stored hash anew that took less work than new ones take, and never a stronger one.
+# A login replaces a stored hash that is weaker than new ones, and never a stronger one.
 rehash = "stronger"
 "#;
 
@@ -76,10 +79,10 @@ pub(crate) fn run(options: &Quickstart) -> Result<ExitCode, Failure> {
     let dir = &options.dir;
     files::private_directory(dir)?;
     if files::create_private(&dir.join(KEY), key()?.as_bytes())? {
-        output::print(&format!("made {}, a random signing key\n", dir.join(KEY).display()))?;
+        output::print(&format!("created {}, a random signing key\n", dir.join(KEY).display()))?;
     }
     if files::create_private(&dir.join(CONFIG), CONTENT.as_bytes())? {
-        output::print(&format!("made {}\n", dir.join(CONFIG).display()))?;
+        output::print(&format!("created {}\n", dir.join(CONFIG).display()))?;
     }
 
     let environment = Environment::of_process().serving_only();
@@ -108,9 +111,9 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
     let database = Database::create(config).await?;
     let made = database.migrate().await?;
     if let Some(path) = is_new {
-        output::print(&format!("made {}, the database\n", path.display()))?;
+        output::print(&format!("created {}, the database\n", path.display()))?;
     } else if !made.is_empty() {
-        output::print(&format!("made the tables {}\n", made.join(", ")))?;
+        output::print(&format!("created the tables {}\n", made.join(", ")))?;
     }
     let password = first_user(config, &database).await?;
     if options.no_serve {
@@ -119,7 +122,7 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
             quoted(&dir.join(CONFIG)),
         ));
     }
-    // The port may be known only once it is taken.
+    // With port 0, the port is only known once it is bound.
     let mut signals = Signals::new()?;
     let tls = Tls::new(&config.tls)?;
     let place = listening::take(&config.server).await?;
@@ -139,8 +142,7 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
     serve::serve(listeners, app.site, tls, config, reload, &mut signals).await
 }
 
-/// Adds the first user if there is none at all, and gives the password that nobody will see
-/// again.
+/// Adds the first user if there are no users, and returns its password, which is shown only once.
 async fn first_user(
     config: &crate::config::Config,
     database: &Database,
@@ -158,7 +160,7 @@ async fn first_user(
     };
     users.add(admin, password.clone()).await?;
     output::print(&format!(
-        "made the user {FIRST_USER} with the password {} (shown this once)\n",
+        "created the user {FIRST_USER} with the password {} (shown only once)\n",
         password.as_str()
     ))?;
     Ok(Some(password))

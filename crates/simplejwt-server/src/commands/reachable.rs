@@ -1,8 +1,8 @@
-//! Where a client finds a server that listens on an address.
+//! The address at which a client reaches a server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// An address that a client can connect to: of "any address", this machine's own.
+/// Returns an address that a client can connect to: for an unspecified address, this machine's own.
 pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

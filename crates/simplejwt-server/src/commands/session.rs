@@ -51,13 +51,13 @@ impl Sessions {
         if let Some(user) = user {
             return Ok(user.id);
         }
-        // Who was deleted has no name any more, but perhaps sessions.
+        // A deleted user has no name any more, but may still have sessions.
         let id = UserId::from(name);
         let sessions = self.auth.sessions_of(&id).await.map_err(|error| flows::failed(&error))?;
         match sessions.is_empty() {
             false => Ok(id),
             true => Err(Failure::Failed(format!(
-                "there is no user \"{name}\", nor any session of a deleted user with this id"
+                "there is no user \"{name}\", and no session of a deleted user with this id"
             ))),
         }
     }
@@ -88,7 +88,7 @@ impl Sessions {
     async fn end(&self, id: String) -> Result<(), Failure> {
         let which = SessionSelector::One { id: id.clone(), user_id: None };
         match self.ended(which).await? {
-            0 => Err(Failure::Failed(format!("there is no session \"{id}\" that hasn't ended"))),
+            0 => Err(Failure::Failed(format!("there is no active session \"{id}\""))),
             _ => output::print("ended the session\n"),
         }
     }
@@ -99,11 +99,11 @@ impl Sessions {
         output::print(&format!("ended {ended} sessions of {name}\n"))
     }
 
-    /// Ends sessions; how many.
+    /// Ends sessions and returns their number.
     async fn ended(&self, which: SessionSelector) -> Result<u64, Failure> {
         match self.auth.end_sessions(which, EndReason::Staff).await {
             Ok(ended) => Ok(ended),
-            // They have ended since they were looked for.
+            // They ended after they were looked up.
             Err(Error::NoSuchUser) => Ok(0),
             Err(error) => Err(flows::failed(&error)),
         }

@@ -1,5 +1,5 @@
-//! `simplejwt completions` and `simplejwt man`: what shells and `man` want to know, out of the command
-//! line itself.
+//! `simplejwt completions` and `simplejwt man`: completion scripts and manual pages, generated from
+//! the command line's definition.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::output;
 
 const NAME: &str = "simplejwt";
 
-/// Prints a shell's completions.
+/// Prints a shell's completion script.
 pub(super) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
@@ -22,13 +22,16 @@ pub(super) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes a page for each command.
+/// Writes a manual page for each command.
 pub(super) fn manual(dir: &Path) -> Result<ExitCode, Failure> {
     let failed = |error: std::io::Error| {
         Failure::Failed(format!("can't write manual pages into {}: {error}", dir.display()))
     };
     fs::create_dir_all(dir).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), dir).map_err(failed)?;
-    output::print(&format!("wrote the pages into {}: man -l {0}/{NAME}.1\n", dir.display()))?;
+    output::print(&format!(
+        "wrote the manual pages to {}: read them with man -l {0}/{NAME}.1\n",
+        dir.display()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

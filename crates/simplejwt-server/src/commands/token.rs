@@ -27,12 +27,12 @@ pub(crate) fn run(loaded: &Loaded, command: Token) -> Result<ExitCode, Failure> 
     }
 }
 
-/// The token on standard input.
+/// Reads the token from standard input.
 fn read(from: &TokenFrom) -> Result<String, Failure> {
     if from.from != "-" {
         return Err(Failure::Usage(
-            "a token is no argument, because other users of this machine could read it: give it \
-             on standard input, as in `simplejwt token inspect < token.txt`"
+            "a token can't be an argument, because other users of this machine could read it: \
+             pass it on standard input, as in `simplejwt token inspect < token.txt`"
                 .into(),
         ));
     }
@@ -71,9 +71,9 @@ fn inspect(config: &Config, token: &str) -> Result<ExitCode, Failure> {
     }
     let verdict = block_on(verdict(config, &tokens, token))?;
     match &verdict {
-        Ok(()) => text.push_str("the token is good\n"),
+        Ok(()) => text.push_str("the token is valid\n"),
         Err(error) => {
-            let _ = writeln!(text, "the token is not good: {error}");
+            let _ = writeln!(text, "the token is not valid: {error}");
         }
     }
     output::print(&text)?;
@@ -104,17 +104,17 @@ fn json_of(segment: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(segment).ok()?).ok()
 }
 
-/// Refresh and sliding tokens: access tokens aren't looked up, so blacklisting one would be a
-/// promise that isn't kept.
+/// Blacklists a refresh or sliding token. Access tokens are refused: nobody looks them up in the
+/// blacklist.
 fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
     if !config.settings.token_blacklist {
         return Err(Failure::config(
-            "token_blacklist is off, so a blacklisted token would be taken all the same: set \
+            "token_blacklist is off, so a blacklisted token would still be accepted: set \
              token_blacklist = true in [simple_jwt], and run `simplejwt migrate`",
         ));
     }
     let tokens = block_on(app::tokens_with_keys(config))?;
-    let refused = |error: TokenError| Failure::Failed(format!("the token is not good: {error}"));
+    let refused = |error: TokenError| Failure::Failed(format!("the token is not valid: {error}"));
     let verified = tokens.decode::<Untyped>(token).map_err(refused)?;
     if let Some(claim) = &config.settings.token_type_claim {
         match verified.claims().str(claim).as_deref() {
@@ -122,7 +122,7 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
             _ => {
                 return Err(Failure::Failed(
                     "only refresh and sliding tokens are looked up in the blacklist: an access \
-                     token is good until it expires"
+                     token is valid until it expires"
                         .into(),
                 ));
             }
@@ -139,7 +139,7 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
     })?;
     output::print(match outcome {
         Blacklisting::Blacklisted => "blacklisted\n",
-        Blacklisting::AlreadyBlacklisted => "it was blacklisted already\n",
+        Blacklisting::AlreadyBlacklisted => "the token was already blacklisted\n",
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -154,12 +154,12 @@ fn flush_expired(config: &Config, batch: u32) -> Result<ExitCode, Failure> {
             .map_err(|error| crate::database::failed(&error))
     })?;
     let Some(purged) = purged else {
-        output::print("another process is deleting expired tokens already\n")?;
+        output::print("another process is already deleting expired tokens\n")?;
         return Ok(ExitCode::SUCCESS);
     };
     let mut text = format!("deleted {} expired tokens", purged.tokens);
     if purged.sessions > 0 {
-        text.push_str(&format!(" and {} rows of sessions", purged.sessions));
+        text.push_str(&format!(" and {} session rows", purged.sessions));
     }
     text.push('\n');
     output::print(&text)?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use simplejwt::event::UserChange;
-use simplejwt::settings::Revocation;
+use simplejwt::settings::RevocationMode;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
 use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Auth, Clock as _, Error, SystemClock, User, UserId};
@@ -18,9 +18,9 @@ use crate::database::{self, Database};
 use crate::failure::{Failure, chain};
 use crate::output;
 
-/// What Django compares passwords with, beside the name to log in with.
+/// The attributes that Django compares passwords with, besides the login name.
 const ATTRIBUTES: [&str; 3] = ["first_name", "last_name", "email"];
-/// Users read at a time.
+/// The number of users read at a time.
 const PAGE: u32 = 500;
 
 pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failure> {
@@ -42,10 +42,10 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
             let added = block_on(users.add(user, given.password.clone()))?;
             let as_stored = match added.username == name {
                 true => String::new(),
-                // As it is written at a login, which doesn't normalize.
+                // The name is compared as it would be at a login, which doesn't normalize.
                 false => " (as Django stores that name)".to_owned(),
             };
-            given.told(&format!("added {}{as_stored}", added.username))
+            given.message(&format!("added {}{as_stored}", added.username))
         }
         cli::User::SetPassword { name, password } => {
             let given = password::take(&password)?;
@@ -56,7 +56,7 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
                 password::check(&password, &given, &known)?;
                 users.set_password(&name, given.password.clone()).await
             })?;
-            given.told(&format!("set the password of {name}{}", told(ended)))
+            given.message(&format!("set the password of {name}{}", sessions_ended(ended)))
         }
         cli::User::Enable { name } => {
             block_on(users.enable(&name))?;
@@ -65,10 +65,10 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
         cli::User::Disable { name } => {
             let ended = block_on(users.disable(&name))?;
             let access = match loaded.config.settings.sessions.revocation {
-                Revocation::Stateless => "access tokens live until they expire",
-                Revocation::Feed | Revocation::Strict => "access tokens are refused",
+                RevocationMode::Stateless => "access tokens stay valid until they expire",
+                RevocationMode::Feed | RevocationMode::Strict => "access tokens are refused",
             };
-            format!("disabled {name}: no login, no refresh; {access}{}\n", told(ended))
+            format!("disabled {name}: no login, no refresh; {access}{}\n", sessions_ended(ended))
         }
         cli::User::Delete { name, yes } => {
             let asked = format!("Delete the user \"{}\" for good?", printable(&name));
@@ -77,7 +77,7 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
                 password::confirm(yes, &asked, "--yes")?;
                 users.delete(&name).await
             })?;
-            format!("deleted {}{}\n", printable(&name), told(ended))
+            format!("deleted {}{}\n", printable(&name), sessions_ended(ended))
         }
         cli::User::List => return block_on(list(&users)),
     };
@@ -85,11 +85,11 @@ pub(crate) fn run(loaded: &Loaded, command: cli::User) -> Result<ExitCode, Failu
     Ok(ExitCode::SUCCESS)
 }
 
-/// The users, with passwords in the clear on this side.
+/// The users, on whose side of the interface passwords are plain text.
 pub(crate) struct Users {
     users: Arc<dyn ManageUsers>,
     pool: simplejwt::users::password::HashingPool,
-    /// What has to happen then: the user's sessions end, and whoever listens is told.
+    /// Ends the user's sessions and reports the event after a change.
     auth: Auth,
 }
 
@@ -106,8 +106,8 @@ impl Users {
         Ok(user.map(|user| user.id))
     }
 
-    /// Tells what has changed of the user of this name, and ends the sessions that have to end with it;
-    /// how many, where there are any to end.
+    /// Reports a change of the user with this name and ends the sessions that must end with it.
+    /// Returns their number, or `None` without sessions.
     async fn changed(&self, name: &str, change: UserChange) -> Result<Option<u64>, Failure> {
         match self.id(name).await? {
             Some(id) => found(self.auth.user_changed(&id, change).await),
@@ -115,12 +115,12 @@ impl Users {
         }
     }
 
-    /// Whether there is any user.
+    /// Returns `true` if there is any user.
     pub(crate) async fn any(&self) -> Result<bool, Failure> {
         Ok(!self.page(None, 1).await?.is_empty())
     }
 
-    /// Adds a user with this password; as whom it is stored.
+    /// Adds a user with this password, and returns the name as it is stored.
     pub(crate) async fn add(
         &self,
         user: NewUser,
@@ -133,7 +133,7 @@ impl Users {
         Ok(added)
     }
 
-    /// What is known of the user of this name, and a password mustn't be like.
+    /// Returns the attributes of the user with this name, which the password must not resemble.
     async fn attributes(&self, name: &str) -> Result<Vec<(&'static str, String)>, Failure> {
         let user = self.users.by_username(name).await.map_err(|error| database::failed(&error))?;
         let Some(user) = user else {
@@ -148,7 +148,7 @@ impl Users {
         Ok(known)
     }
 
-    /// Whether nothing keeps the user of this name from being deleted.
+    /// Checks that nothing prevents the deletion of the user with this name.
     async fn deletable(&self, name: &str) -> Result<(), Failure> {
         let references = self.users.references(name).await.map_err(|error| manage(&error))?;
         match references.is_empty() {
@@ -157,8 +157,8 @@ impl Users {
         }
     }
 
-    /// Deletes the user of this name, who can't log in from the moment on at which the sessions are
-    /// ended; how many were.
+    /// Deletes the user with this name, and returns the number of sessions ended. The user can't
+    /// log in any more from the moment the sessions are ended.
     async fn delete(&self, name: &str) -> Result<Option<u64>, Failure> {
         let id = self.id(name).await?;
         let ended = match (self.users.set_active(name, false).await, &id) {
@@ -177,7 +177,7 @@ impl Users {
         Ok(ended)
     }
 
-    /// Stores another password; how many sessions were ended with it.
+    /// Stores a new password, and returns the number of sessions ended.
     async fn set_password(
         &self,
         name: &str,
@@ -196,7 +196,7 @@ impl Users {
         self.changed(name, UserChange::Enabled).await
     }
 
-    /// Keeps the user of this name from logging in; how many sessions were ended with it.
+    /// Stops the user with this name from logging in, and returns the number of sessions ended.
     async fn disable(&self, name: &str) -> Result<Option<u64>, Failure> {
         self.users.set_active(name, false).await.map_err(|error| manage(&error))?;
         self.changed(name, UserChange::Disabled).await
@@ -213,11 +213,11 @@ impl Users {
     }
 }
 
-fn told(ended: Option<u64>) -> String {
+fn sessions_ended(ended: Option<u64>) -> String {
     ended.map(|ended| format!("; ended {ended} sessions")).unwrap_or_default()
 }
 
-/// What a flow says of sessions; of a user who is gone meanwhile there are none.
+/// Returns the number of ended sessions. A user who has been deleted in the meantime has none.
 fn found(ended: Result<Option<u64>, Error>) -> Result<Option<u64>, Failure> {
     match ended {
         Ok(ended) => Ok(ended),
@@ -233,7 +233,7 @@ fn manage(error: &ManageError) -> Failure {
     }
 }
 
-/// Prints the users page by page: there may be millions.
+/// Prints the users page by page, because there may be millions.
 async fn list(users: &Users) -> Result<ExitCode, Failure> {
     output::print("id\tname\tstate\n")?;
     let mut after: Option<String> = None;
@@ -249,7 +249,7 @@ async fn list(users: &Users) -> Result<ExitCode, Failure> {
     }
 }
 
-/// A name may hold what a terminal would obey.
+/// Escapes a name, which may contain control sequences for the terminal.
 fn printable(name: &str) -> String {
     name.chars()
         .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
@@ -276,7 +276,7 @@ mod tests {
     use super::*;
     use crate::config::DatabaseUrl;
 
-    /// The commands go through the flows, which tell.
+    /// The commands use the flows, which report events.
     #[test]
     fn what_commands_do_is_told_as_the_operators() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Where to listen.
+//! The address to listen on.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use simplejwt::settings::value::shown;
 
-/// What the path of a Unix socket is behind.
+/// The prefix of a Unix socket's path.
 pub(crate) const UNIX: &str = "unix:";
-/// What fits into the address of a Unix socket, without the byte at its end.
+/// The maximum length of a Unix socket's path, in bytes, without the terminating zero.
 const LONGEST_PATH: usize = 107;
 
-/// Host and port as they are listened on, or [`UNIX`] and a path. The error is the end of a sentence.
+/// Parses a host and port, or [`UNIX`] and a path. The error is the end of a sentence.
 pub(crate) fn bind(value: &Value) -> Result<String, String> {
     let text = match value {
         Value::String(text) => text.trim(),
@@ -48,7 +48,7 @@ pub(crate) fn bind(value: &Value) -> Result<String, String> {
     }
     match host {
         "" => Err(needs_a_host(port, value)),
-        "*" => Err(format!("is {}, and * is no address: {}", shown(value), how(port))),
+        "*" => Err(format!("is {}, and * is not an address: {}", shown(value), how(port))),
         // As to Django's runserver.
         "0" => Ok(format!("0.0.0.0:{port}")),
         host if is_address(host) || is_name(host) => Ok(format!("{host}:{port}")),
@@ -58,12 +58,12 @@ pub(crate) fn bind(value: &Value) -> Result<String, String> {
 }
 
 fn unix(path: &str) -> Option<String> {
-    // A folder isn't a socket.
+    // A directory isn't a socket.
     let named = path.len() <= LONGEST_PATH && !path.ends_with('/');
     (path.starts_with('/') && named && !path.contains('\0')).then(|| format!("{UNIX}{path}"))
 }
 
-/// A port alone means this machine to some programs and everybody to others.
+/// Refuses a port alone, which means this machine to some programs and everybody to others.
 fn needs_a_host(port: &str, value: &Value) -> String {
     let port = if port.parse::<u16>().is_ok() { port } else { "8000" };
     format!("is {}, without an address: {}", shown(value), how(port))

@@ -1,4 +1,4 @@
-//! `[claims]`: what goes into tokens beyond what the flows put there.
+//! `[claims]`: claims that tokens carry in addition to those of the flows.
 
 use serde_json::{Map, Value};
 use simplejwt::Settings;
@@ -11,14 +11,14 @@ use super::item::{Idle, Section, other, whole_table, word};
 use super::toml_text::{toml_key, toml_of};
 use super::users::Users;
 
-/// The claims that are added at login, in the order of their names.
+/// The claims added at login, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Claims {
     pub(crate) added: Vec<(String, Source)>,
     pub(crate) on_refresh: OnRefresh,
 }
 
-/// What a claim's value is.
+/// The source of a claim's value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Source {
     /// A column of the user's row.
@@ -27,21 +27,21 @@ pub(crate) enum Source {
     Groups,
     /// The user's permissions.
     Permissions,
-    /// The same for everybody.
+    /// The same value for every user.
     Constant(Value),
 }
 
-/// What a refresh does with the claims.
+/// The source of the claims on a refresh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OnRefresh {
-    /// They stay as they were at login.
+    /// They keep their values from the login.
     #[default]
     Copy,
     /// They are read again.
     Recompute,
 }
 
-/// One claim's value.
+/// The form of one claim's value.
 const SOURCE: Form = Form::OneOf(&[
     Form::Text,
     Form::Table(&[Member::required("column", "A column of the users' table.", Form::Text)]),
@@ -50,7 +50,7 @@ const SOURCE: Form = Form::OneOf(&[
     Form::Table(&[Member::required("value", "The same for everybody.", Form::Anything)]),
 ]);
 
-/// In `[users]`, since `[claims]` has no names of ours.
+/// This setting is in `[users]`, because the names in `[claims]` belong to the user.
 pub(super) static ON_REFRESH: Section<Claims> = Section {
     table: "users",
     about: "",
@@ -58,8 +58,8 @@ pub(super) static ON_REFRESH: Section<Claims> = Section {
         "claims_on_refresh",
         "SIMPLEJWT_CLAIMS_ON_REFRESH",
         Def("\"copy\""),
-        "What a refresh does with the claims of [claims]: \"copy\" takes them over as they were at \
-         login, as upstream does, \"recompute\" reads them again.",
+        "The source of the claims in [claims] on a refresh: \"copy\" keeps them as they were at \
+         login, as upstream does; \"recompute\" reads them again.",
         &[
             ("copy", |s| s.on_refresh = OnRefresh::Copy),
             ("recompute", |s| s.on_refresh = OnRefresh::Recompute),
@@ -74,7 +74,7 @@ pub(super) static ON_REFRESH: Section<Claims> = Section {
 
 pub(super) static SECTION: Section<Claims> = Section {
     table: "claims",
-    about: "What goes into tokens beside the user's id; claims_on_refresh is in [users].",
+    about: "Claims that tokens carry beside the user's id; see also claims_on_refresh in [users].",
     items: &[whole_table(
         lines,
         other(
@@ -86,11 +86,11 @@ pub(super) static SECTION: Section<Claims> = Section {
                  permissions = { permissions = true }\n\
                  tenant = { value = \"acme\" }",
             ),
-            "Each name is a claim's, its value a column of the users' table, or a table that says \
-             what else: { groups = true } for the names of the user's groups, { permissions = true \
-             } for what user.get_all_permissions() has in Django, { value = … } for a constant. \
-             Everybody who gets a token can read its claims. In the environment, in place of the \
-             whole table: a JSON object of the same form, or claim=column,claim=column.",
+            "Each name is the name of a claim. Its value is a column of the users' table, or one \
+             of these tables: { groups = true } for the names of the user's groups, { permissions \
+             = true } for Django's user.get_all_permissions(), { value = … } for a constant. \
+             Anybody who gets a token can read its claims. In the environment, for the whole \
+             table: a JSON object of the same form, or claim=column,claim=column.",
             Form::Map { names: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", values: &SOURCE },
             |s, v| {
                 s.added = added(v)?;
@@ -101,7 +101,7 @@ pub(super) static SECTION: Section<Claims> = Section {
     idle: &[],
 };
 
-/// The claims that a value of the configuration describes.
+/// Parses the claims that a value of the configuration describes.
 pub(crate) fn added(value: &Value) -> Result<Vec<(String, Source)>, String> {
     let described = match value {
         Value::String(text) if text.trim_start().starts_with('{') => {
@@ -164,7 +164,7 @@ fn source(value: &Value) -> Result<Source, String> {
 }
 
 impl Claims {
-    /// The columns that have to be read.
+    /// Returns the columns that have to be read.
     pub(crate) fn columns(&self) -> Vec<String> {
         let column = |(_, source): &(String, Source)| match source {
             Source::Column(column) => Some(column.clone()),
@@ -177,7 +177,7 @@ impl Claims {
     }
 }
 
-/// What is wrong with the claims, given all other settings.
+/// Returns the problems of the claims, given all other settings.
 pub(super) fn problems(claims: &Claims, users: &Users, settings: &Settings) -> Vec<String> {
     let reserved = settings.reserved_claims();
     let users = UserTable { password: users.password.clone(), ..UserTable::default() };
@@ -185,23 +185,21 @@ pub(super) fn problems(claims: &Claims, users: &Users, settings: &Settings) -> V
         let registered = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
         if *name == settings.user_id_claim {
             Some(format!(
-                "{name} is USER_ID_CLAIM, by which the user is found: what it holds is \
-                 USER_ID_FIELD"
+                "{name} is USER_ID_CLAIM, which identifies the user by USER_ID_FIELD: choose \
+                 another name"
             ))
         } else if registered.contains(&name.as_str()) {
-            Some(format!(
-                "{name} has a meaning of its own in every JWT (RFC 7519): take another name"
-            ))
+            Some(format!("{name} has its own meaning in every JWT (RFC 7519): choose another name"))
         } else if reserved.contains(&name.as_str())
             || *name == settings.revoke_token_claim
             || name == simplejwt::settings::SESSION_CLAIM
         {
-            Some(format!("{name} is a claim that the tokens need themselves: take another name"))
+            Some(format!("{name} is a claim that tokens need themselves: choose another name"))
         } else {
             match source {
                 Source::Column(column) if users.is_secret(column) => Some(format!(
-                    "{name} would be the column {column}, which by its name holds a secret: \
-                     everybody who gets a token can read its claims"
+                    "{name} would hold the column {column}, which by its name holds a secret: \
+                     anybody who gets a token can read its claims"
                 )),
                 _ => None,
             }
@@ -210,7 +208,7 @@ pub(super) fn problems(claims: &Claims, users: &Users, settings: &Settings) -> V
     claims.added.iter().filter_map(problem).map(|problem| format!("[claims]: {problem}")).collect()
 }
 
-/// The claims as lines of TOML.
+/// Returns the claims as lines of TOML.
 fn lines(value: &Value) -> Vec<String> {
     let line = |(name, source): (String, Source)| {
         let name = toml_key(&name);
@@ -218,7 +216,7 @@ fn lines(value: &Value) -> Vec<String> {
             Source::Column(column) => toml_of(&Value::String(column)),
             Source::Groups => "{ groups = true }".to_owned(),
             Source::Permissions => "{ permissions = true }".to_owned(),
-            // TOML has no null, and nothing that stands for it in the middle of a constant.
+            // TOML has no null, and nothing can stand for it inside a constant.
             Source::Constant(Value::Null) => "{ value = \"\" }".to_owned(),
             Source::Constant(constant) => {
                 format!("{{ value = {} }}", toml_of(&constant))
@@ -226,7 +224,7 @@ fn lines(value: &Value) -> Vec<String> {
         };
         format!("{name} = {value}")
     };
-    // What isn't understood was refused when it was read.
+    // Values that aren't understood were refused when they were read.
     added(value).unwrap_or_default().into_iter().map(line).collect()
 }
 

@@ -1,4 +1,4 @@
-//! How tokens travel: `[cookies]`, and who may ask from another origin (in `[server]`).
+//! The transport of tokens (`[cookies]`), and the allowed origins (in `[server]`).
 
 use std::net::IpAddr;
 
@@ -20,11 +20,12 @@ pub(super) static ORIGINS: Section<Settings> = Section {
         "allowed_origins",
         "SIMPLEJWT_ALLOWED_ORIGINS",
         Def("[]"),
-        "Origins of single-page applications that are served from elsewhere, as in \
-         [\"https://app.example.com\"]: they may read answers and send credentials (CORS), and \
-         with cookies their requests are not taken for forged. Apps and extensions have schemes of \
-         their own: \"capacitor://localhost\", \"tauri://localhost\", \"chrome-extension://ID\". \
-         \"https://*.example.com\" is every sub-domain, at any depth, and not the domain itself.",
+        "Origins of single-page applications served from elsewhere, such as \
+         [\"https://app.example.com\"]. They may read answers and send credentials (CORS), and \
+         their requests with cookies are not taken for forged. Apps and extensions have their own \
+         schemes: \"capacitor://localhost\", \"tauri://localhost\", \"chrome-extension://ID\". \
+         \"https://*.example.com\" stands for every subdomain, at any depth, but not for the \
+         domain itself.",
         Form::Texts,
         |s, v| {
             if is_null(v) {
@@ -48,9 +49,9 @@ pub(super) static SECTION: Section<Settings> = Section {
             "transport",
             "SIMPLEJWT_TRANSPORT",
             Def("\"header\""),
-            "How tokens travel: \"header\" as upstream, the access token in the authorization \
-             header and issued tokens in bodies; \"cookie\" in cookies that no script can read, \
-             and in no body; \"both\" by either.",
+            "The transport of tokens: \"header\" as upstream (the access token in the \
+             Authorization header, issued tokens in bodies); \"cookie\" in cookies that no script \
+             can read, and never in bodies; \"both\" in either.",
             &[
                 ("header", |s| s.transport = Transport::Header),
                 ("cookie", |s| s.transport = Transport::Cookie),
@@ -70,7 +71,8 @@ pub(super) static SECTION: Section<Settings> = Section {
             "SIMPLEJWT_COOKIE_REFRESH_NAME",
             Example("\"__Secure-refresh\""),
             "The name of the refresh token's cookie. Default: \"refresh\" with the prefix that \
-             fits: __Host- with refresh_path = \"/\", which no other host can set.",
+             fits; with refresh_path = \"/\" that is __Host-, so that no other host can set the \
+             cookie.",
             Form::Text,
             |s, v| text(v).map(|name| s.cookies.refresh_name = Some(name)),
         ),
@@ -78,15 +80,15 @@ pub(super) static SECTION: Section<Settings> = Section {
             "secure",
             "SIMPLEJWT_COOKIE_SECURE",
             Def("true"),
-            "Whether browsers send them over HTTPS alone; they take localhost for that.",
+            "Browsers send the cookies only over HTTPS; they treat localhost like HTTPS.",
             |s| &mut s.cookies.secure,
         ),
         word(
             "same_site",
             "SIMPLEJWT_COOKIE_SAME_SITE",
             Def("\"lax\""),
-            "Which pages they are sent from: \"strict\" those of this site, \"lax\" also when a \
-             link leads here, \"none\" all; the latter for allowed_origins on another site.",
+            "The pages whose requests carry the cookies: \"strict\" those of this site, \"lax\" \
+             also those that link here, \"none\" all, which allowed_origins on another site need.",
             &[
                 ("strict", |s| s.cookies.same_site = SameSite::Strict),
                 ("lax", |s| s.cookies.same_site = SameSite::Lax),
@@ -97,7 +99,7 @@ pub(super) static SECTION: Section<Settings> = Section {
             "domain",
             "SIMPLEJWT_COOKIE_DOMAIN",
             Example("\"example.com\""),
-            "The domain whose hosts they are sent to. Default: this host alone.",
+            "The domain whose hosts get the cookies. Default: only this host.",
             Form::Text,
             |s, v| text(v).map(|domain| s.cookies.domain = Some(domain)),
         ),
@@ -105,8 +107,8 @@ pub(super) static SECTION: Section<Settings> = Section {
             "refresh_path",
             "SIMPLEJWT_COOKIE_REFRESH_PATH",
             Example("\"/api/token/\""),
-            "The path that the refresh token's cookie is sent to, as the browser sees it: where a \
-             proxy changes paths. Default: the prefix of the token endpoints.",
+            "The path that the refresh token's cookie is sent to, as the browser sees it; for \
+             proxies that change paths. Default: the prefix of the token endpoints.",
             Form::Text,
             |s, v| text(v).map(|path| s.cookies.refresh_path = Some(path)),
         ),
@@ -114,7 +116,7 @@ pub(super) static SECTION: Section<Settings> = Section {
     idle: &[],
 };
 
-/// What of the cookies browsers won't keep, as far as the configuration tells.
+/// Returns warnings about cookies that browsers won't keep, as far as the configuration shows.
 pub(super) fn warnings(settings: &Settings, server: &Server) -> Vec<String> {
     let bind = server.bind.as_str();
     let cookies = &settings.cookies;
@@ -127,10 +129,10 @@ pub(super) fn warnings(settings: &Settings, server: &Server) -> Vec<String> {
     let is_local = bound.map_or(address == "localhost", |address| address.is_loopback());
     if cookies.secure && !is_local && server.num_proxies == 0 {
         warnings.push(format!(
-            "the cookies are Secure and {bind} is reached over plain HTTP unless a proxy is in \
-             front: browsers keep them from https:// and from localhost alone. Put a proxy with a \
-             certificate in front and set num_proxies in [server], or for development set secure = \
-             false in [cookies]"
+            "the cookies are Secure, but {bind} is reached over plain HTTP unless a proxy is in \
+             front: browsers keep such cookies only from https:// and from localhost. Put a proxy \
+             with a certificate in front and set num_proxies in [server], or for development set \
+             secure = false in [cookies]"
         ));
     }
     if cookies.same_site == SameSite::None {
@@ -177,15 +179,16 @@ pub(super) fn warnings(settings: &Settings, server: &Server) -> Vec<String> {
     if sites.any(|other| Some(other) != first) {
         let same_site = spelt(cookies.same_site);
         warnings.push(format!(
-            "allowed_origins are of several sites, and with same_site = \"{same_site}\" in \
-             [cookies] browsers keep and send cookies for pages of this server's own site alone: \
+            "allowed_origins names several sites, but with same_site = \"{same_site}\" in \
+             [cookies] browsers keep and send cookies only for pages of this server's own site: \
              set same_site = \"none\", which needs HTTPS"
         ));
     }
     warnings
 }
 
-/// Whether the origin `null` is in a list, which the list would refuse as a word for no value.
+/// Returns `true` if a list contains the origin `null`, which the list would otherwise refuse as a
+/// null value.
 fn is_null(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(|item| item == "null"),
@@ -202,7 +205,7 @@ fn spelt(same_site: SameSite) -> &'static str {
     }
 }
 
-/// Whether pages are served from there, and not by an app or extension out of itself.
+/// Returns `true` if pages are served from this origin, and not by an app or an extension itself.
 fn is_web(origin: &Uri) -> bool {
     matches!(origin.scheme_str(), Some("http" | "https"))
 }
@@ -217,7 +220,8 @@ fn is_this_machine(host: &str) -> bool {
         || unbracketed(host).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// What the site of a host ends with: hosts that differ in it are of different sites.
+/// Returns the longest suffix that a host's site can have: hosts that differ in it are of different
+/// sites.
 fn site_at_most(host: &str) -> &str {
     if unbracketed(host).parse::<IpAddr>().is_ok() {
         return host;

@@ -1,4 +1,4 @@
-//! `[database]`: where users and tokens are kept.
+//! `[database]`: the database of users and tokens.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,28 +12,28 @@ use super::item::{
     FileHolds, Idle, Range, Section, in_file, number, other, positive_time, switch, time, url,
 };
 
-/// Where users and tokens are kept.
+/// The database of users and tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Database {
-    /// Which; the path of a file is absolute, or relative to the working directory.
+    /// The database's URL. The path of a file is absolute, or relative to the working directory.
     pub(crate) url: Option<DatabaseUrl>,
-    /// How long to wait for another program's lock on an SQLite file.
+    /// The time to wait for another program's lock on an SQLite file.
     pub(crate) busy_timeout: Duration,
-    /// How long to wait for a database that isn't there yet, at the start.
+    /// The time to wait at startup for a database that isn't available yet.
     pub(crate) wait: Duration,
-    /// Connections to a server that are open at a time.
+    /// The maximum number of open connections to a server.
     pub(crate) max_connections: usize,
-    /// How long to wait for a server to take a connection.
+    /// The time to wait for a server to accept a connection.
     pub(crate) connect_timeout: Duration,
-    /// How long to wait for a connection that is free.
+    /// The time to wait for a free connection.
     pub(crate) wait_timeout: Duration,
-    /// How long to wait for a server's answer.
+    /// The time to wait for a server's answer.
     pub(crate) operation_timeout: Duration,
-    /// How often expired rows are deleted; none: never.
+    /// The interval at which expired rows are deleted; `None` for never.
     pub(crate) purge_interval: Option<Duration>,
-    /// How many rows at a time.
+    /// The number of rows deleted at a time.
     pub(crate) purge_batch: u32,
-    /// Whether other tables' rows that refer to them are deleted, too.
+    /// `true` if rows of other tables that refer to them are deleted too.
     pub(crate) purge_cascade: bool,
 }
 
@@ -58,7 +58,7 @@ pub(super) const TABLE: &str = "database";
 
 pub(super) static SECTION: Section<Database> = Section {
     table: TABLE,
-    about: "Where users and tokens are kept.",
+    about: "The database of users and tokens.",
     items: &[
         in_file(
             FileHolds::Text,
@@ -69,15 +69,15 @@ pub(super) static SECTION: Section<Database> = Section {
                     "url",
                     "DATABASE_URL",
                     Example("\"sqlite:////var/lib/simplejwt/db.sqlite3\""),
-                    "The database, as Django's URL packages have it: sqlite://// and a path, \
-                     postgres://user:password@host/database, or \
+                    "The URL of the database, as in Django's URL packages: sqlite://// and a \
+                     path, postgres://user:password@host/database, or \
                      mysql://user:password@host/database. Several hosts are separated by commas \
-                     (with ?target_session_attrs=read-write PostgreSQL's that takes writes is \
-                     used); ?sslmode=verify-full&sslrootcert=FILE (MySQL: \
-                     ?ssl-mode=verify_identity&ssl-ca=FILE) demands TLS; ?host=/run/postgresql \
-                     (MySQL: ?socket=FILE) connects by a socket. A relative FILE is looked for \
-                     beside this file, of an environment variable in the working directory. \
-                     docs/database-urls.md has all schemes and parameters.",
+                     (with ?target_session_attrs=read-write, the PostgreSQL server that accepts \
+                     writes is used). ?sslmode=verify-full&sslrootcert=FILE (MySQL: \
+                     ?ssl-mode=verify_identity&ssl-ca=FILE) requires TLS. ?host=/run/postgresql \
+                     (MySQL: ?socket=FILE) connects through a socket. A relative FILE is looked \
+                     for in this file's directory; if the URL is in an environment variable, in \
+                     the working directory. docs/database-urls.md lists all schemes and parameters.",
                     Form::Matching("^\\s*[A-Za-z][A-Za-z0-9+._-]*:"),
                     |s, v| {
                         s.url = Some(database_url(&text(v)?)?);
@@ -90,7 +90,7 @@ pub(super) static SECTION: Section<Database> = Section {
             "path",
             "SIMPLEJWT_DATABASE_PATH",
             Example("\"db.sqlite3\""),
-            "The SQLite file as a path, relative to this file's directory, in place of `url`.",
+            "The SQLite file, in place of `url`; a path relative to this file's directory.",
             Form::FilePath,
             |s, v| {
                 s.url = Some(DatabaseUrl::Sqlite(PathBuf::from(text(v)?)));
@@ -101,22 +101,22 @@ pub(super) static SECTION: Section<Database> = Section {
             "busy_timeout",
             "SIMPLEJWT_DATABASE_BUSY_TIMEOUT",
             Def("\"5s\""),
-            "How long to wait while another program has the SQLite file locked.",
+            "The time to wait while another program has the SQLite file locked.",
             |s| &mut s.busy_timeout,
         ),
         time(
             "wait",
             "SIMPLEJWT_DATABASE_WAIT",
             Def("\"60s\""),
-            "How long `serve` waits at its start for a database that isn't there yet: that is \
-             down, starting, full, locked, or whose name isn't known. 0: not at all.",
+            "The time that `serve` waits when it starts for a database that can't be used yet: \
+             one that is down, starting, full or locked, or whose host name isn't known. 0: none.",
             |s| &mut s.wait,
         ),
         number(
             "max_connections",
             "SIMPLEJWT_DATABASE_MAX_CONNECTIONS",
             Def("16"),
-            "Connections to a PostgreSQL or MySQL server that are open at a time.",
+            "The maximum number of open connections to a PostgreSQL or MySQL server.",
             Range::between(1, 10_000),
             |s, v| count(v).map(|n| s.max_connections = n),
         ),
@@ -124,30 +124,30 @@ pub(super) static SECTION: Section<Database> = Section {
             "connect_timeout",
             "SIMPLEJWT_DATABASE_CONNECT_TIMEOUT",
             Def("\"5s\""),
-            "How long to wait for a server to take a connection.",
+            "The time to wait for a server to accept a connection.",
             |s| &mut s.connect_timeout,
         ),
         positive_time(
             "wait_timeout",
             "SIMPLEJWT_DATABASE_WAIT_TIMEOUT",
             Def("\"5s\""),
-            "How long a request waits for a free connection to a server, before it is answered \
-             with 503.",
+            "The time that a request waits for a free connection to a server before it is \
+             answered with 503.",
             |s| &mut s.wait_timeout,
         ),
         positive_time(
             "operation_timeout",
             "SIMPLEJWT_DATABASE_OPERATION_TIMEOUT",
             Def("\"5s\""),
-            "How long a request waits for a server's answer, before it is answered with 503.",
+            "The time that a request waits for a server's answer before it is answered with 503.",
             |s| &mut s.operation_timeout,
         ),
         other(
             "purge_interval",
             "SIMPLEJWT_PURGE_INTERVAL",
             Def("\"1h\""),
-            "How often expired tokens and sessions are deleted, by one process of all; \"0\": \
-             never, or only by `simplejwt token flush-expired`.",
+            "The interval at which one of all processes deletes expired tokens and sessions. \
+             \"0\": never, except by `simplejwt token flush-expired`.",
             Form::DURATION,
             |s, v| {
                 let time = duration(v)?;
@@ -159,7 +159,7 @@ pub(super) static SECTION: Section<Database> = Section {
             "purge_batch",
             "SIMPLEJWT_PURGE_BATCH",
             Def("500"),
-            "How many rows are deleted by one transaction, with a pause after each.",
+            "The number of rows deleted in one transaction; a pause follows each.",
             Range::between(1, 100_000),
             |s, v| count(v).map(|n| s.purge_batch = n),
         ),
@@ -167,10 +167,10 @@ pub(super) static SECTION: Section<Database> = Section {
             "purge_cascade",
             "SIMPLEJWT_PURGE_CASCADE",
             Def("false"),
-            "Whether rows of other tables that refer to an expired token by a foreign key are \
-             deleted with it, as Django's flushexpiredtokens does for on_delete=CASCADE; without \
-             it such a token stays. The database doesn't know of on_delete: not for tables whose \
-             rows are to outlive the token. Users are never deleted.",
+            "Also deletes rows of other tables that refer to an expired token by a foreign key, \
+             as Django's flushexpiredtokens does for on_delete=CASCADE. Without it, such a token \
+             stays. The database doesn't know on_delete, so don't use this if such rows have to \
+             outlive the token. Users are never deleted.",
             |s| &mut s.purge_cascade,
         ),
     ],
@@ -194,10 +194,10 @@ pub(super) static SECTION: Section<Database> = Section {
     ],
 };
 
-/// The settings that say where the database is: one of them is enough.
+/// The settings that name the database, of which one is enough.
 pub(super) const PLACES: [&str; 2] = ["url", "path"];
 
-/// A URL as it is meant in a file of that directory.
+/// Returns a URL as it is meant in a file in that directory.
 fn beside(directory: &Path, url: &str) -> Result<String, String> {
     match database_url::ambiguous_beside(directory, url) {
         Some(problem) => Err(problem),

@@ -1,4 +1,4 @@
-//! Which database a `DATABASE_URL` means. Every wrong one gets a sentence of its own.
+//! The database that a `DATABASE_URL` names. Every invalid URL gets its own message.
 
 mod files;
 
@@ -11,19 +11,19 @@ use simplejwt::{mysql, postgres};
 
 pub(super) use files::relative_to;
 
-/// Where users and tokens are.
+/// The location of users and tokens.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum DatabaseUrl {
-    /// In a file.
+    /// A SQLite file.
     Sqlite(PathBuf),
-    /// In a PostgreSQL server; the whole URL, with its password.
+    /// A PostgreSQL server: the whole URL, with its password.
     Postgres(String),
-    /// In a MySQL or MariaDB server; the whole URL, with its password.
+    /// A MySQL or MariaDB server: the whole URL, with its password.
     Mysql(String),
 }
 
 impl DatabaseUrl {
-    /// The SQLite file.
+    /// Returns the path of a SQLite file.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(path) => Some(path),
@@ -32,7 +32,7 @@ impl DatabaseUrl {
     }
 }
 
-/// Leaves out what may be a password.
+/// Leaves out whatever may be a password.
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -47,10 +47,10 @@ impl fmt::Debug for DatabaseUrl {
 const SECRETS: [&str; 5] =
     ["password", "passwd", "sslpassword", "scram_client_key", "init_command"];
 
-/// A URL without the password that may be in it.
+/// Returns a URL without any password.
 pub(crate) fn redacted(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    // A password may hold a slash; whatever is before the last @ goes.
+    // A password may contain a slash, so everything before the last @ goes.
     let rest = match rest.rsplit_once('@') {
         Some((user, hosts)) => {
             let name = user.split(':').next().unwrap_or_default();
@@ -77,20 +77,20 @@ fn same(name: &str, other: &str) -> bool {
     name.replace('-', "_").eq_ignore_ascii_case(other)
 }
 
-/// What a scheme names.
+/// The meaning of a scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
     Sqlite,
     Postgres,
     Mysql,
-    /// Another database, by its name.
+    /// Another database, with its name.
     Other(&'static str),
 }
 
 use Scheme::{Mysql, Other, Postgres, Sqlite};
 
-/// Schemes of Django's URL packages and of other programs. One with a driver (`mysql+pymysql`) is the
-/// one before the plus sign.
+/// Schemes of Django's URL packages and of other programs. One with a driver (`mysql+pymysql`)
+/// stands for the part before the plus sign.
 pub(super) const SCHEMES: &[(&str, Scheme)] = &[
     ("sqlite", Sqlite),
     ("sqlite3", Sqlite),
@@ -132,14 +132,16 @@ const HOW: &str = "write sqlite:////absolute/path/db.sqlite3, \
                    postgres://user:password@host/database or \
                    mysql://user:password@host/database";
 
-/// The database behind a `DATABASE_URL`. White space at the ends isn't part of it.
+/// Parses a `DATABASE_URL`. White space around it is ignored.
 pub(super) fn database_url(url: &str) -> Result<DatabaseUrl, String> {
     let url = trimmed(url);
     if url.starts_with(['"', '\'']) {
         return Err("begins with a quotation mark: remove the quotation marks".into());
     }
     if url.chars().any(char::is_control) {
-        return Err("holds a line break or another control character: write it on one line".into());
+        return Err(
+            "contains a line break or another control character: write it on one line".into()
+        );
     }
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(format!("is not a database URL: {HOW}"));
@@ -184,7 +186,7 @@ fn kind(scheme: &str) -> Result<Scheme, String> {
     match of(scheme).or_else(|| of(base)) {
         Some((_, kind)) => Ok(*kind),
         None if scheme.eq_ignore_ascii_case("jdbc") => {
-            Err("begins with jdbc:, which is Java's: write what follows it".into())
+            Err("begins with jdbc:, as URLs for Java do: write only what follows it".into())
         }
         None if scheme.eq_ignore_ascii_case("file") => {
             Err("begins with file:: write sqlite:/// and the absolute path".into())
@@ -203,7 +205,7 @@ fn server(plain: &str, scheme: &str, rest: &str) -> Result<String, String> {
     }
 }
 
-/// What of a good URL has no effect, told as sentences.
+/// Returns a warning for each part of a valid URL that has no effect.
 pub(super) fn warnings(url: &str) -> Vec<String> {
     match database_url(url) {
         Ok(DatabaseUrl::Postgres(url)) => postgres::url_warnings(&url).unwrap_or_default(),
@@ -215,13 +217,14 @@ pub(super) fn warnings(url: &str) -> Vec<String> {
     }
 }
 
-/// How long an SQLite URL says to wait for a lock.
+/// Returns the time that a SQLite URL sets for waiting for a lock.
 pub(super) fn busy_timeout(url: &str) -> Option<Duration> {
     let Ok(DatabaseUrl::Sqlite(_)) = database_url(url) else { return None };
     SqliteUrl::parse(trimmed(url)).ok()?.busy_timeout
 }
 
-/// Whether Django would find another file in `directory`: the end of a sentence that names both.
+/// Returns the end of a sentence that names both files if Django would use a different one in
+/// `directory`.
 pub(super) fn ambiguous_beside(directory: &Path, url: &str) -> Option<String> {
     let url = trimmed(url);
     let (scheme, _) = url.split_once(':')?;

@@ -1,4 +1,4 @@
-//! Reads upstream's dictionary: its names in either case, and what of it is Python and nothing else.
+//! Reads upstream's dictionary: names in either case, and settings that are Python objects.
 
 use serde_json::{Map, Value};
 use simplejwt::settings::NOT_APPLICABLE;
@@ -10,7 +10,7 @@ use super::simple_jwt::TABLE;
 use super::suggest::did_you_mean;
 use super::{Given, Layer};
 
-/// Names that upstream had once and refuses now.
+/// Names that upstream once had and now refuses.
 const REMOVED: [(&str, &str); 4] = [
     ("AUTH_HEADER_TYPE", "AUTH_HEADER_TYPES"),
     ("AUTH_TOKEN_CLASS", "AUTH_TOKEN_CLASSES"),
@@ -18,7 +18,8 @@ const REMOVED: [(&str, &str); 4] = [
     ("TOKEN_BACKEND_CLASS", "ALGORITHM"),
 ];
 
-/// Settings that hold the dotted path of a Python object, with the one value that is done here.
+/// Settings that hold the dotted path of a Python object, with the only value that is supported
+/// here.
 pub(super) const DONE_ANYWAY: [(&str, Option<&str>); 11] = [
     ("JSON_ENCODER", None),
     ("ON_LOGIN_SUCCESS", Some("rest_framework_simplejwt.serializers.default_on_login_success")),
@@ -51,7 +52,7 @@ pub(super) const DONE_ANYWAY: [(&str, Option<&str>); 11] = [
     ),
 ];
 
-/// Sorts out a dictionary: the names we have as settings, with problems for the others.
+/// Sorts a dictionary into the settings that exist here and problems for the others.
 pub(super) fn read(
     dictionary: &Map<String, Value>,
     origin: &str,
@@ -64,7 +65,7 @@ pub(super) fn read(
         {
             if layer.iter().any(|(other, _): &(Setting, Given)| other.name == item.name) {
                 problems.push(format!(
-                    "{origin}: {upper} is there twice, in upper and lower case: remove one"
+                    "{origin}: {upper} is set twice, in upper and in lower case: remove one"
                 ));
             }
             layer.push((item, Given { value: value.clone(), origin: origin.to_owned() }));
@@ -75,16 +76,16 @@ pub(super) fn read(
     layer
 }
 
-/// Whether upstream has a setting of this name, in capitals.
+/// Returns `true` if upstream has a setting with this name in capitals.
 pub(super) fn is_name(upper: &str) -> bool {
     list::of_table(TABLE).any(|item| item.upstream && item.name.eq_ignore_ascii_case(upper))
 }
 
-/// A name that is no setting here: fine if it asks for what is done anyway.
+/// Accepts a name that isn't a setting here if its value is the built-in behaviour.
 fn without_item(name: &str, upper: &str, value: &Value) -> Result<(), String> {
     if let Some((_, successor)) = REMOVED.iter().find(|(removed, _)| *removed == upper) {
         let hint = match *successor {
-            "ALGORITHM" => "tokens are made and checked as ALGORITHM says".to_owned(),
+            "ALGORITHM" => "ALGORITHM decides how tokens are signed and verified".to_owned(),
             "SIGNING_KEY" => "write SIGNING_KEY, or leave it to Django's SECRET_KEY (the \
                               environment variable, or secret_key in [django])"
                 .to_owned(),
@@ -103,7 +104,7 @@ fn without_item(name: &str, upper: &str, value: &Value) -> Result<(), String> {
         }
         let only = done.map_or_else(|| "null".to_owned(), |path| format!("{path:?}"));
         return Err(format!(
-            "{upper} is {}, and only {only} can be served: {}",
+            "{upper} is {}, but only {only} is supported: {}",
             shown(value),
             instead_of_python(upper),
         ));
@@ -111,42 +112,43 @@ fn without_item(name: &str, upper: &str, value: &Value) -> Result<(), String> {
     let known = list::of_table(TABLE)
         .map(|item| item.name)
         .chain(DONE_ANYWAY.iter().map(|(dotted, _)| *dotted));
-    // Suggestions are spelt the way the unknown name is.
+    // Suggestions are spelt in the same case as the unknown name.
     let hint = did_you_mean(name, known);
     let hint = if name == upper { upper_name(&hint) } else { hint };
     let hint = elsewhere(name, value, &hint).unwrap_or(hint);
     Err(format!("unknown setting {name} in SIMPLE_JWT{hint}"))
 }
 
-/// What does here what Python code would do.
+/// Returns what replaces the Python code of a setting.
 fn instead_of_python(upper: &str) -> String {
     let library = NOT_APPLICABLE
         .iter()
         .find(|(setting, _)| *setting == upper)
         .map_or("Python code can't run here", |(_, instead)| *instead);
-    // What most of them are for has a setting.
+    // Most of them have settings that serve the same purpose.
     let configured = match upper {
         "TOKEN_OBTAIN_SERIALIZER"
         | "SLIDING_TOKEN_OBTAIN_SERIALIZER"
         | "TOKEN_REFRESH_SERIALIZER"
         | "SLIDING_TOKEN_REFRESH_SERIALIZER" => {
-            "the claims that a get_token() adds are lines of [claims] (or SIMPLEJWT_CLAIMS), as in \
-             email = \"email\"; whatever else it does, without the server: "
+            "write the claims that get_token() adds in [claims] (or SIMPLEJWT_CLAIMS), such as \
+             email = \"email\"; for anything else, use the library instead of the server: "
         }
         "USER_AUTHENTICATION_RULE" => {
-            "whether inactive users may log in is CHECK_USER_IS_ACTIVE, and allow_inactive_login in \
-             [users]; another rule, without the server: "
+            "CHECK_USER_IS_ACTIVE, and allow_inactive_login in [users], decide whether inactive \
+             users may log in; for another rule, use the library instead of the server: "
         }
         "ON_LOGIN_SUCCESS" => {
-            "whether a login writes last_login is UPDATE_LAST_LOGIN, and logins are in the log; \
-             whatever else it does, without the server: "
+            "UPDATE_LAST_LOGIN decides whether a login writes last_login, and logins are in the \
+             log; for anything else, use the library instead of the server: "
         }
         "ON_LOGIN_FAILED" => {
-            "refused logins are in the log; whatever else it does, without the server: "
+            "refused logins are in the log; for anything else, use the library instead of the \
+            server: "
         }
         _ => "",
     };
-    format!("{configured}{library} (in a program of your own that uses the simplejwt library)")
+    format!("{configured}{library} (in your own program that uses the simplejwt library)")
 }
 
 fn upper_name(hint: &str) -> String {

@@ -1,4 +1,4 @@
-//! `[django]`: what else of Django's settings counts.
+//! `[django]`: other settings of Django's.
 
 use simplejwt::settings::Secret;
 
@@ -8,14 +8,14 @@ use super::item::{FileHolds, Section, other, secret};
 
 pub(super) static SECTION: Section<Option<Secret>> = Section {
     table: "django",
-    about: "What else of Django's settings counts.",
+    about: "Other settings of Django's.",
     items: &[secret(
         FileHolds::Text,
         other(
             "secret_key",
             "SECRET_KEY",
             Example("\"…\""),
-            "Django's SECRET_KEY: what signs where [simple_jwt] names no signing_key and the \
+            "Django's SECRET_KEY: the signing key if [simple_jwt] names no signing_key and the \
              algorithm is an HMAC.",
             Form::Verbatim,
             |s, v| {

@@ -1,4 +1,4 @@
-//! What to say of a name that isn't where it was looked for.
+//! Hints for a name that isn't where it was looked for.
 
 use serde_json::Value;
 
@@ -6,9 +6,9 @@ use super::foreign;
 use super::list::{self, Setting};
 use super::suggest::nearest;
 
-/// What to say of a name that belongs in another table, that another program has, or that is nearly
-/// the name of one that belongs elsewhere. A name that is nearly one of its own table has `hint`
-/// already.
+/// Returns the hint for a name that belongs in another table, that another program uses, or that is
+/// similar to a name in another table. `hint` is the suggestion from its own table, if there is
+/// one.
 pub(super) fn elsewhere(name: &str, value: &Value, hint: &str) -> Option<String> {
     let unknown = name;
     let name = name.to_ascii_lowercase();
@@ -17,7 +17,7 @@ pub(super) fn elsewhere(name: &str, value: &Value, hint: &str) -> Option<String>
     if let Some(item) = list::all().find(named) {
         return Some(format!("; it belongs in [{}], or in {}", item.table(), item.env));
     }
-    // The name of its variable.
+    // The name of the setting's environment variable.
     if let Some(item) = list::all().find(|item| item.env.eq_ignore_ascii_case(&name)) {
         let (label, table) = (item.name, item.table());
         return Some(match item.is_table() {

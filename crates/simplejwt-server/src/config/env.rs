@@ -1,4 +1,4 @@
-//! The environment.
+//! The environment as a source of the configuration.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,20 +12,20 @@ use super::suggest::nearest;
 use super::value_file::from_file;
 use super::{Found, Given, Layer, dictionary, foreign};
 
-/// Upstream's dictionary as JSON.
+/// The variable with upstream's dictionary as JSON.
 const DICTIONARY: &str = "SIMPLE_JWT";
 const PREFIX: &str = "SIMPLEJWT_";
-/// Names with our prefix that are read elsewhere.
+/// A variable with our prefix that is read elsewhere.
 pub(crate) const CONFIG_FILE: &str = "SIMPLEJWT_CONFIG";
 
-/// A copy of the environment. `Debug` shows names only.
+/// A copy of the environment. `Debug` shows only the names.
 #[derive(Clone, Default)]
 pub(crate) struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
-    /// That of the process.
+    /// Copies the environment of the process.
     pub(crate) fn of_process() -> Self {
-        // A name that isn't UTF-8 is none of ours.
+        // A name that isn't UTF-8 isn't one of ours.
         Self(
             std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
@@ -38,8 +38,8 @@ impl Environment {
         Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 
-    /// Only what says how to serve, not what keys and data to use: for `quickstart`, whose
-    /// directory has its own.
+    /// Keeps only the variables about serving, not those about keys and data: for `quickstart`,
+    /// whose directory has its own.
     pub(crate) fn serving_only(&self) -> Self {
         let mut kept = self.clone();
         kept.0.retain(|name, _| {
@@ -51,7 +51,7 @@ impl Environment {
         kept
     }
 
-    /// Whether a variable says which database is meant.
+    /// Returns `true` if a variable names a database.
     pub(crate) fn names_database(&self) -> bool {
         list::all().filter(|item| item.names_database()).any(|item| {
             self.0.contains_key(item.env) || self.0.contains_key(&format!("{}_FILE", item.env))
@@ -76,7 +76,7 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// The dictionary, then the single variables, which count for more.
+/// Reads the dictionary, then the single variables, which take precedence.
 pub(super) fn read(environment: &Environment, found: &mut Found) -> Vec<Layer> {
     let dictionary = match environment.text(DICTIONARY) {
         Ok(Some(text)) if !text.trim().is_empty() => dictionary(text, found),
@@ -121,7 +121,7 @@ fn dictionary(text: &str, found: &mut Found) -> Layer {
             return dictionary::read(&dictionary, &origin, &mut found.problems);
         }
         Ok(_) => format!("{origin} is not a JSON object: write {{\"ALGORITHM\": …}}"),
-        // serde_json's message names the place, never the content.
+        // serde_json's message names the position, never the content.
         Err(error) if is_python(text) => format!(
             "{origin} is not JSON but Python: write double quotes, true, false, null and lifetimes \
              in seconds, or let Django write it: python manage.py shell -c \"import json; from \
@@ -137,7 +137,7 @@ fn dictionary(text: &str, found: &mut Found) -> Layer {
     Layer::new()
 }
 
-/// Whether a dictionary was printed by Python.
+/// Returns `true` if a dictionary was printed by Python.
 fn is_python(text: &str) -> bool {
     let quoted = |text: &str| text.trim_start_matches(['{', ' ', '\n']).starts_with('\'');
     let words = ["True", "False", "None", "timedelta("];
@@ -167,8 +167,9 @@ fn variable(
     }
 }
 
-/// Our prefix on a name that means nothing may be a slip, or somebody else's: Kubernetes makes such
-/// names for a service called `simplejwt`, and scripts for their own use. So it is a warning.
+/// Warns about unknown names with our prefix. They may be typing errors, but may also belong to
+/// somebody else: Kubernetes sets such variables for a service called `simplejwt`, and scripts have
+/// their own.
 fn unknown(environment: &Environment, warnings: &mut Vec<String>) {
     let from_file = list::all().filter(|item| item.file.is_some());
     let mut known: Vec<String> = list::all().map(|item| item.env.to_owned()).collect();
@@ -181,7 +182,7 @@ fn unknown(environment: &Environment, warnings: &mut Vec<String>) {
         if known.contains(name) || of_kubernetes {
             continue;
         }
-        // The setting with its table in the name: SIMPLEJWT_SESSIONS_LIFETIME
+        // The name of a setting with its table: SIMPLEJWT_SESSIONS_LIFETIME
         let by_path = list::all().find(|item| {
             let path = item.path().replace('.', "_");
             name.strip_prefix(PREFIX).is_some_and(|name| name.eq_ignore_ascii_case(&path))
@@ -200,7 +201,7 @@ fn unknown(environment: &Environment, warnings: &mut Vec<String>) {
             ));
             continue;
         }
-        // The prefix that all have in common makes none of them nearer.
+        // The common prefix doesn't count towards similarity.
         let bare = |name: &'_ str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
         let names: Vec<String> = known.iter().map(|name| bare(name)).collect();
         let hint = nearest(&bare(name), names.iter().map(String::as_str))

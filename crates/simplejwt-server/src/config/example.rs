@@ -1,5 +1,5 @@
-//! The configuration as text: all that there is (`config example`), and what is in effect
-//! (`config print`).
+//! The configuration as text: all settings (`config example`), or the values in effect (`config
+//! print`).
 
 use std::fmt::Write as _;
 
@@ -11,24 +11,24 @@ use super::list::{self, Setting};
 use super::toml_text::toml_of;
 
 const HEAD: &str = "\
-# Configuration of simplejwt. Every line that is commented out shows the default, or an example
-# where there is no default. Unknown names are refused.
+# Configuration of simplejwt. A line that is commented out shows the default, or an example if
+# there is no default. Unknown names are refused.
 #
-# Each value can come from the environment instead, by the variable named above it, which counts
-# for more than this file. Secrets can be kept in files of their own: `url_file`, `signing_key_file`,
-# `verifying_key_file`, `secret_key_file`, `clients_file` (here relative to this file's directory)
-# and the same names as variables with _FILE at the end (DATABASE_URL_FILE, SECRET_KEY_FILE); the
-# value or its file, never both.
+# Each value can also be set in the environment, by the variable named above it, which takes
+# precedence over this file. Secrets can be kept in separate files: `url_file`, `signing_key_file`,
+# `verifying_key_file`, `secret_key_file` and `clients_file` (relative to this file's directory),
+# or variables that end in _FILE (DATABASE_URL_FILE, SECRET_KEY_FILE). Set the value or its file,
+# not both.
 #
 # The environment variable SIMPLE_JWT takes Django's whole SIMPLE_JWT dictionary as JSON, with
-# lifetimes in seconds and null for None. It counts for more than this file, and a single variable
-# such as SIMPLEJWT_ALGORITHM for more than it.
+# lifetimes in seconds and null for None. It takes precedence over this file, and single variables
+# such as SIMPLEJWT_ALGORITHM take precedence over it.
 #
 # Durations are seconds (300), \"5m\", \"1h30m\", \"1d\", or ISO 8601 (\"PT5M\", \"P1D\").
-# Switches are true or false; in the environment also 1/0, yes/no, on/off.
+# Booleans are true or false; in the environment also 1/0, yes/no, on/off.
 ";
 
-/// Every setting with its documentation, commented out.
+/// Returns every setting with its documentation, commented out.
 pub(crate) fn example() -> String {
     let mut text = HEAD.to_owned();
     for (table, about) in list::tables() {
@@ -77,7 +77,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// What is in effect, and where each value came from. Secrets are left out.
+/// Returns the values in effect and their origins, without secrets.
 pub(crate) fn effective(loaded: &Loaded) -> String {
     let mut text = String::new();
     for (table, _) in list::tables() {

@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path, found: &mut Found) -> Layer {
             return unread(format!("can't read the configuration {}: {error}", path.display()));
         }
     };
-    // A mark of the byte order, as Windows' editor writes it.
+    // A byte order mark, as Windows' editor writes it.
     let text = text.trim_start_matches('\u{feff}');
     let tables: toml::Table = match text.parse() {
         Ok(tables) => tables,
@@ -50,10 +50,13 @@ fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
     for (name, value) in tables {
         if !list::tables().any(|(table, _)| table == name) {
             let hint = did_you_mean(&name, list::tables().map(|(table, _)| table));
-            let what = if value.is_table() { format!("[{name}]") } else { name.clone() };
+            let what = match value.is_table() {
+                true => format!("section [{name}]"),
+                false => format!("setting {name}"),
+            };
             let given = json_value(value).unwrap_or_default();
             let hint = elsewhere(&name, &given, &hint).unwrap_or(hint);
-            problems.push(format!("{origin}: there is no {what}{hint}"));
+            problems.push(format!("{origin}: unknown {what}{hint}"));
             continue;
         }
         let toml::Value::Table(values) = value else {
@@ -96,8 +99,8 @@ fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
     layer
 }
 
-/// What a value means in a file of that directory: the names of files in it become whole paths, and
-/// those that hold secrets are looked at.
+/// Resolves a value from a file in that directory: file names become whole paths, and the
+/// permissions of files with secrets are checked.
 fn beside(
     item: Setting,
     value: &mut Value,
@@ -117,7 +120,7 @@ fn beside(
     Ok(())
 }
 
-/// A table other than `[simple_jwt]`.
+/// Reads a table other than `[simple_jwt]`.
 fn plain(
     table: &str,
     values: Map<String, Value>,
@@ -125,7 +128,7 @@ fn plain(
     problems: &mut Vec<String>,
 ) -> Layer {
     if let Some(item) = list::of_table(table).find(|item| item.is_table()) {
-        // Nothing in it says nothing, as in the example.
+        // An empty table sets nothing, as in the example.
         if values.is_empty() {
             return Layer::new();
         }
@@ -142,7 +145,7 @@ fn plain(
                     true => format!(": write {lower}, in lower case"),
                     false => elsewhere(&name, &value, &hint).unwrap_or(hint),
                 };
-                problems.push(format!("{origin}: there is no {name} in [{table}]{hint}"));
+                problems.push(format!("{origin}: unknown setting {name} in [{table}]{hint}"));
             }
         }
     }
@@ -180,7 +183,8 @@ fn key_of(values: &Map<String, Value>, name: &str) -> Option<String> {
     values.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()
 }
 
-/// TOML as JSON. Dates and numbers that aren't finite have no counterpart there, and no use here.
+/// Converts TOML to JSON. Dates and numbers that aren't finite have no counterpart in JSON, and no
+/// setting uses them.
 fn json_of(table: toml::Table) -> Result<Map<String, Value>, String> {
     table
         .into_iter()

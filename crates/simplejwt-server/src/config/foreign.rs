@@ -1,12 +1,13 @@
-//! Names that people have from Django and from the packages around djangorestframework-simplejwt:
-//! what to write in their place.
+//! Names that people know from Django and from packages around djangorestframework-simplejwt, and
+//! what to write instead.
 
 use serde_json::Value;
 use simplejwt::settings::value::shown;
 
 use super::dictionary;
 
-/// What to write in place of a name that isn't one of ours, as the end of a sentence that names it.
+/// Returns what to write instead of a name that isn't one of ours, as the end of a sentence that
+/// names it.
 pub(super) fn instead(name: &str, value: &Value) -> Option<String> {
     let upper = name.to_ascii_uppercase();
     let fixed = NAMES.iter().find(|(names, _)| names.contains(&upper.as_str()));
@@ -26,15 +27,15 @@ pub(super) fn instead(name: &str, value: &Value) -> Option<String> {
              are set up in [cookies]: {text}"
         ));
     }
-    // `JWT_ALGORITHM`, as in djangorestframework-jwt.
+    // The prefix as in `JWT_ALGORITHM` of djangorestframework-jwt.
     let known = upper.strip_prefix("JWT_").filter(|rest| dictionary::is_name(rest))?;
     Some(format!("write {known}"))
 }
 
-/// Variables of Django's origins that are set for another program, with ours unset.
+/// The advice for Django's variables of origins that are set for another program while ours is not.
 pub(super) const ORIGINS: &str = "list them in allowed_origins in [server], or in \
                                   SIMPLEJWT_ALLOWED_ORIGINS, which is CORS and CSRF";
-/// Where those may stand.
+/// The variables that this advice is for.
 pub(super) const OF_ORIGINS: [&str; 2] = ["CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS"];
 
 const NAMES: &[(&[&str], &str)] = &[
@@ -78,18 +79,18 @@ const NAMES: &[(&[&str], &str)] = &[
             "BLACKLIST_TOKEN_CHECKS",
             "INSTALLED_APPS",
         ],
-        "what rest_framework_simplejwt.token_blacklist in INSTALLED_APPS decides is token_blacklist \
-         = true in [simple_jwt], or SIMPLEJWT_TOKEN_BLACKLIST",
+        "in place of rest_framework_simplejwt.token_blacklist in INSTALLED_APPS, write \
+         token_blacklist = true in [simple_jwt], or SIMPLEJWT_TOKEN_BLACKLIST",
     ),
     (
         &["CORS_ALLOWED_ORIGIN_REGEXES", "CORS_ORIGIN_REGEX_WHITELIST"],
-        "origins are no patterns here: write each into allowed_origins in [server], or \
+        "origins can't be patterns here: list each in allowed_origins in [server], or \
          \"https://*.example.com\" for all sub-domains",
     ),
     (
         &["CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL"],
-        "with credentials no page may be allowed unnamed: write each origin into allowed_origins in \
-         [server], or into SIMPLEJWT_ALLOWED_ORIGINS",
+        "pages that send credentials must be named: list each origin in allowed_origins in \
+         [server], or in SIMPLEJWT_ALLOWED_ORIGINS",
     ),
     (
         &[
@@ -101,11 +102,12 @@ const NAMES: &[(&[&str], &str)] = &[
             "CORS_URLS_REGEX",
             "CORS_ALLOW_PRIVATE_NETWORK",
         ],
-        "pages of allowed_origins may send credentials and every header and method: leave it out",
+        "pages of allowed_origins may use credentials and any header and method: leave it out",
     ),
     (
         &["ALLOWED_HOSTS"],
-        "no request is refused for its Host here: leave it out, and let the proxy in front do it",
+        "requests are never refused for their Host here: leave it out, and let the proxy in front \
+        do it",
     ),
     (
         &["AUTH_PASSWORD_VALIDATORS"],
@@ -121,24 +123,28 @@ const NAMES: &[(&[&str], &str)] = &[
         &["DATABASES"],
         "write url in [database], or DATABASE_URL: postgres://user:password@host/name",
     ),
-    (&["DEBUG"], "for more in the log write level = \"debug\" in [log], or SIMPLEJWT_LOG_LEVEL"),
+    (
+        &["DEBUG"],
+        "for a more detailed log, write level = \"debug\" in [log], or \
+        SIMPLEJWT_LOG_LEVEL",
+    ),
     (
         &["USE_JWT", "REST_USE_JWT", "JWT_TOKEN_LOCATION"],
-        "tokens in cookies are transport = \"cookie\" in [cookies], or SIMPLEJWT_TRANSPORT",
+        "for tokens in cookies, write transport = \"cookie\" in [cookies], or SIMPLEJWT_TRANSPORT",
     ),
     (
         &["JWT_AUTH_RETURN_EXPIRATION", "JWT_SERIALIZER", "JWT_TOKEN_CLAIMS_SERIALIZER"],
-        "answers are those of djangorestframework-simplejwt: leave it out. What goes into tokens \
-         beside the user's id is [claims]",
+        "answers are those of djangorestframework-simplejwt: leave it out. Claims beside the \
+         user's id are set in [claims]",
     ),
     (
         &["REST_AUTH", "DJOSER", "REST_FRAMEWORK", "SIMPLE_JWT", "ACCOUNT_EMAIL_VERIFICATION"],
-        "here is one dictionary of Django's, the content of SIMPLE_JWT, in [simple_jwt] or in the \
+        "only the content of Django's SIMPLE_JWT can be set here, in [simple_jwt] or in the \
          environment variable SIMPLE_JWT",
     ),
 ];
 
-/// `accounts.User` is kept in `accounts_user`, unless its Meta says otherwise.
+/// `accounts.User` is stored in `accounts_user`, unless its Meta says otherwise.
 fn user_model(value: &Value) -> String {
     let table = value
         .as_str()
@@ -160,15 +166,15 @@ fn is_plain(word: &str) -> bool {
         && word.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// What a recipe's or package's name for something about the tokens' cookies is here:
-/// `AUTH_COOKIE_SAMESITE`, `REFRESH_TOKEN_COOKIE_NAME`, `JWT_AUTH_HTTPONLY`.
+/// Returns the counterpart of a name that recipes or packages use for the tokens' cookies, such as
+/// `AUTH_COOKIE_SAMESITE`, `REFRESH_TOKEN_COOKIE_NAME` or `JWT_AUTH_HTTPONLY`.
 fn cookie(upper: &str, value: &Value) -> Option<String> {
     let bare = upper.replace('_', "");
     if !bare.contains("COOKIE") && !bare.starts_with("JWTAUTH") {
         return None;
     }
     if bare.starts_with("SESSIONCOOKIE") || bare.starts_with("CSRFCOOKIE") {
-        return Some("Django's own cookies aren't here, leave it out".into());
+        return Some("Django's own cookies aren't used here, leave it out".into());
     }
     let holds = |part: &str| bare.contains(part);
     let ends = |parts: &[&str]| parts.iter().any(|part| bare.ends_with(part));
@@ -197,8 +203,8 @@ fn cookie(upper: &str, value: &Value) -> Option<String> {
         ("domain", "DOMAIN")
     } else if ends(&["PATH"]) && !is_refresh {
         return Some(
-            "the access token's has the path /, the refresh token's is refresh_path, or \
-             SIMPLEJWT_COOKIE_REFRESH_PATH"
+            "the path of the access token's cookie is /, that of the refresh token's is \
+             refresh_path, or SIMPLEJWT_COOKIE_REFRESH_PATH"
                 .into(),
         );
     } else if ends(&["PATH"]) {
@@ -209,8 +215,8 @@ fn cookie(upper: &str, value: &Value) -> Option<String> {
         ("access_name", "ACCESS_NAME")
     };
     let given = match (setting, value) {
-        // Python's None says what is so anyway, except where it is one of the values.
-        (_, Value::Null) => return Some("what is None is left out".into()),
+        // Python's None stands for the default, except where it is one of the values.
+        (_, Value::Null) => return Some("leave out a setting that is None".into()),
         ("same_site", Value::String(text)) => Value::String(text.to_lowercase()),
         _ => value.clone(),
     };
@@ -231,7 +237,7 @@ mod tests {
 
     use crate::config::{Environment, load};
 
-    /// Settings that were found in public projects beside upstream's own, and what is to be said.
+    /// Settings found in public projects besides upstream's own, and the expected hints.
     #[test]
     fn what_recipes_and_packages_have_in_the_dictionary_is_told_where_it_goes() {
         for (name, value, told) in [
@@ -252,7 +258,7 @@ mod tests {
             ("AUTH_COOKIE_SAME_SITE", json!("None"), "same_site = \"none\""),
             ("JWT_AUTH_SAMESITE", json!("Strict"), "SIMPLEJWT_COOKIE_SAME_SITE"),
             ("AUTH_COOKIE_DOMAIN", json!("example.com"), "domain = \"example.com\""),
-            ("AUTH_COOKIE_DOMAIN", json!(null), "None is left out"),
+            ("AUTH_COOKIE_DOMAIN", json!(null), "setting that is None"),
             ("AUTH_COOKIE_PATH", json!("/"), "refresh_path"),
             ("AUTH_COOKIE_REFRESH_PATH", json!("/api/"), "refresh_path = \"/api/\""),
             ("AUTH_COOKIE_MAX_AGE", json!(3600), "as long as its token"),
@@ -272,7 +278,7 @@ mod tests {
                 "allowed_origins in [server]",
             ),
             ("CSRF_TRUSTED_ORIGINS", json!([]), "SIMPLEJWT_ALLOWED_ORIGINS"),
-            ("CORS_ALLOW_ALL_ORIGINS", json!(true), "write each origin into"),
+            ("CORS_ALLOW_ALL_ORIGINS", json!(true), "list each origin in"),
             ("AUTH_USER_MODEL", json!("accounts.User"), "SIMPLEJWT_USERS_TABLE=accounts_user"),
             ("AUTH_USER_MODEL", json!("a;b"), "table = \"accounts_user\""),
             ("PASSWORD_HASHERS", json!([]), "hashers in [password], or PASSWORD_HASHERS in the"),
@@ -287,7 +293,7 @@ mod tests {
                 problem.contains(told) && problem.contains(name) && !problem.contains("hunter2"),
                 "{dictionary}: {problem}"
             );
-            // As a variable with our prefix it is a warning, as every unknown one is.
+            // As a variable with our prefix, an unknown name is a warning.
             let of_ours = load(None, &Environment::of([(file.as_str(), "x")]));
             let warnings = of_ours.map(|loaded| loaded.warnings).unwrap_or_default();
             let unknown = warnings.iter().find(|warning| warning.contains(&file));
@@ -298,7 +304,7 @@ mod tests {
         }
     }
 
-    /// Each name by itself: one that is lost is answered as an unknown one.
+    /// Each name is tested by itself: one that is lost would be reported as unknown.
     #[test]
     fn each_name_is_told_what_to_write() {
         for (names, told) in [
@@ -320,8 +326,8 @@ mod tests {
                 "BLACKLIST_ENABLED TOKEN_BLACKLIST_ENABLED BLACKLIST_TOKEN_CHECKS INSTALLED_APPS",
                 "SIMPLEJWT_TOKEN_BLACKLIST",
             ),
-            ("CORS_ALLOWED_ORIGIN_REGEXES CORS_ORIGIN_REGEX_WHITELIST", "no patterns here"),
-            ("CORS_ALLOW_ALL_ORIGINS CORS_ORIGIN_ALLOW_ALL", "no page may be allowed unnamed"),
+            ("CORS_ALLOWED_ORIGIN_REGEXES CORS_ORIGIN_REGEX_WHITELIST", "can't be patterns here"),
+            ("CORS_ALLOW_ALL_ORIGINS CORS_ORIGIN_ALLOW_ALL", "must be named"),
             (
                 "CORS_ALLOWED_ORIGINS CORS_ORIGIN_WHITELIST CSRF_TRUSTED_ORIGINS",
                 "list them in allowed_origins in [server]",
@@ -329,9 +335,9 @@ mod tests {
             (
                 "CORS_ALLOW_CREDENTIALS CORS_ALLOW_HEADERS CORS_ALLOW_METHODS CORS_EXPOSE_HEADERS \
                  CORS_PREFLIGHT_MAX_AGE CORS_URLS_REGEX CORS_ALLOW_PRIVATE_NETWORK",
-                "may send credentials and every header",
+                "may use credentials and any header",
             ),
-            ("ALLOWED_HOSTS", "refused for its Host"),
+            ("ALLOWED_HOSTS", "refused for their Host"),
             ("AUTH_PASSWORD_VALIDATORS", "--no-validate"),
             ("AUTHENTICATION_BACKENDS LOGIN_FIELD", "SIMPLEJWT_USERS_USERNAME_FIELD"),
             ("AUTH_USER_MODEL", "SIMPLEJWT_USERS_TABLE"),
@@ -340,11 +346,11 @@ mod tests {
             ("USE_JWT REST_USE_JWT JWT_TOKEN_LOCATION", "SIMPLEJWT_TRANSPORT"),
             (
                 "JWT_AUTH_RETURN_EXPIRATION JWT_SERIALIZER JWT_TOKEN_CLAIMS_SERIALIZER",
-                "is [claims]",
+                "set in [claims]",
             ),
             (
                 "REST_AUTH DJOSER REST_FRAMEWORK SIMPLE_JWT ACCOUNT_EMAIL_VERIFICATION",
-                "the content of SIMPLE_JWT",
+                "the content of Django's SIMPLE_JWT",
             ),
         ] {
             for name in names.split(' ') {

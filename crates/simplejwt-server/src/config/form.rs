@@ -1,7 +1,7 @@
-//! What a value may look like, as far as its form goes: what a list, a table or a text in it is.
+//! The form of a value: the parts of a list, a table or a string.
 //!
-//! From this come the schema, which of its texts are files, and which are secrets. Whether a text of
-//! the right form means something is for its section to say.
+//! The schema comes from it, and also the knowledge which of its strings are files and which are
+//! secrets. Whether a value of the right form is meaningful is for its section to decide.
 
 use serde_json::Value;
 use simplejwt::settings::value::is_no_value;
@@ -9,49 +9,49 @@ use simplejwt::settings::value::is_no_value;
 /// The form of a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
-    /// `true`, `false`, or a word for them.
+    /// `true`, `false`, or a word for one of them.
     Switch,
-    /// Seconds, or a text with units.
+    /// Seconds, or a string with units.
     Duration { zero: bool, most: Option<u64> },
-    /// A whole number, or its digits as a text.
+    /// A whole number, or its digits as a string.
     Count { least: u64, most: u64, unit: Unit },
     /// One of the setting's words, in either case.
     Words,
-    /// One of these, as they are written.
+    /// One of these strings, exactly as written.
     Constants(&'static [&'static str]),
-    /// A text that isn't empty, and no word for nothing.
+    /// A string that isn't empty, and isn't another language's word for nothing.
     Text,
     /// The same, or the empty text.
     OptionalText,
-    /// Any text at all.
+    /// Any string at all.
     Verbatim,
-    /// A text of a regular expression (ECMA 262), which says nothing of white space at the ends.
+    /// A string that matches a regular expression (ECMA 262); white space around it is ignored.
     Matching(&'static str),
-    /// The path of a file, relative to the file in which it stands.
+    /// The path of a file, relative to the file that contains it.
     FilePath,
     /// The same, or the empty text.
     Path,
     /// The path of a file that holds a secret.
     SecretPath,
-    /// A list of texts, or one text that holds them.
+    /// A list of strings, or one string that contains them.
     Texts,
-    /// `true` and nothing else.
+    /// Only `true`.
     True,
-    /// Whatever there is.
+    /// Any value.
     Anything,
     /// One of these forms.
     OneOf(&'static [Form]),
     /// A list of them.
     List(&'static Form),
-    /// A table of names that are known.
+    /// A table with these names.
     Table(&'static [Member]),
-    /// A table of names that are the user's, as this pattern has them.
+    /// A table whose names are the user's, and match this pattern.
     Map { names: &'static str, values: &'static Form },
-    /// That, or a text with the same in JSON.
+    /// That form, or a string with the same value in JSON.
     OrJson(&'static Form),
 }
 
-/// In which unit a number is.
+/// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     None,
@@ -69,18 +69,18 @@ impl Unit {
     }
 }
 
-/// A name of a table within a value.
+/// A member of a table within a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
     pub(crate) form: Form,
     pub(crate) rule: Rule,
-    /// Whether the value is a secret.
+    /// `true` if the value is a secret.
     pub(crate) secret: bool,
 }
 
-/// Whether a member has to be there.
+/// Whether a member is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     Required,
@@ -89,17 +89,17 @@ pub(crate) enum Rule {
 }
 
 impl Member {
-    /// One that has to be there.
+    /// A member that is required.
     pub(super) const fn required(name: &'static str, doc: &'static str, form: Form) -> Self {
         Self { name, doc, form, rule: Rule::Required, secret: false }
     }
 
-    /// One of several, of which exactly one has to be there.
+    /// One of several members, of which exactly one is required.
     pub(super) const fn one_of(name: &'static str, doc: &'static str, form: Form) -> Self {
         Self { name, doc, form, rule: Rule::OneOf, secret: false }
     }
 
-    /// Whose value is a secret.
+    /// Marks the member's value as a secret.
     pub(super) const fn secret(mut self) -> Self {
         self.secret = true;
         self
@@ -112,7 +112,8 @@ impl Form {
     /// Any duration but zero.
     pub(super) const POSITIVE: Self = Self::Duration { zero: false, most: None };
 
-    /// Each text in a value that names a file, and whether that holds a secret.
+    /// Calls `each` for every string in a value that names a file, with `true` if the file holds a
+    /// secret.
     pub(super) fn files(&self, value: &mut Value, each: &mut dyn FnMut(&mut String, bool)) {
         match (self, value) {
             (Self::FilePath | Self::Path, Value::String(path)) if names_a_file(path) => {
@@ -137,7 +138,7 @@ impl Form {
         }
     }
 
-    /// Whether it is of parts, of which some may be no secret.
+    /// Returns `true` if a value has members, of which some may not be secrets.
     pub(super) fn has_members(&self) -> bool {
         match self {
             Self::OrJson(form) | Self::List(form) => form.has_members(),
@@ -146,7 +147,7 @@ impl Form {
         }
     }
 
-    /// Whether a secret stands in a value of a setting that is one, or has one in it.
+    /// Returns `true` if a secret setting's value contains a secret.
     pub(super) fn holds_secret(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::OrJson(form), value) => form.holds_secret(value),
@@ -162,7 +163,7 @@ impl Form {
     }
 }
 
-/// Not what is refused, or means none: made a whole path, it would be neither.
+/// Values that are refused, or stand for nothing, must not be turned into whole paths.
 fn names_a_file(path: &str) -> bool {
     !path.is_empty() && !is_no_value(path)
 }

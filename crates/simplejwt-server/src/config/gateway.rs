@@ -1,4 +1,4 @@
-//! `[gateway]`: what `authenticate/` tells a gateway.
+//! `[gateway]`: the endpoint `authenticate/`.
 
 use serde_json::Value;
 use simplejwt::settings::value::shown;
@@ -8,19 +8,19 @@ use super::form::Form;
 use super::item::Shown::Default as Def;
 use super::item::{Section, other, word};
 
-/// Names of headers, and what isn't empty.
+/// Header names, and values that aren't empty.
 const HEADERS: Form = Form::Map { names: "^[A-Za-z0-9-]+$", values: &Form::Matching(".") };
 
 pub(super) static SECTION: Section<GatewayOptions> = Section {
     table: "gateway",
-    about: "What authenticate/ tells a gateway: nginx, Traefik, Caddy, Envoy.",
+    about: "The endpoint authenticate/, for gateways: nginx, Traefik, Caddy, Envoy.",
     items: &[
         word(
             "authentication",
             "SIMPLEJWT_GATEWAY_AUTHENTICATION",
             Def("\"user\""),
-            "What authenticate/ goes by: \"user\" looks at the user's row with each request, so \
-             that inactive users are refused, \"stateless\" goes by the token alone.",
+            "The authentication of authenticate/: \"user\" loads the user's row on each request, \
+             so inactive users are refused; \"stateless\" uses only the token.",
             &[
                 ("user", |s| by(s, Authentication::User)),
                 ("stateless", |s| by(s, Authentication::Stateless)),
@@ -30,12 +30,12 @@ pub(super) static SECTION: Section<GatewayOptions> = Section {
             "headers",
             "SIMPLEJWT_GATEWAY_HEADERS",
             Def("{}"),
-            "Claims in headers of authenticate/'s answer beside X-Auth-User, as in { \
-             \"X-Auth-Email\" = \"email\" }; percent-encoded where they aren't ASCII. As an \
+            "Claims that authenticate/ returns in headers, beside X-Auth-User, as in { \
+             \"X-Auth-Email\" = \"email\" }; percent-encoded if they aren't ASCII. As an \
              environment variable: a JSON object.",
             Form::OrJson(&HEADERS),
             |s, v| {
-                // Those of another source are replaced, not added to.
+                // The headers of another source are replaced, not added to.
                 let authentication = s.authentication();
                 let mut options = GatewayOptions::default().with_authentication(authentication);
                 for (header, claim) in pairs(v)? {
@@ -55,7 +55,7 @@ fn by(options: &mut GatewayOptions, authentication: Authentication) {
     *options = std::mem::take(options).with_authentication(authentication);
 }
 
-/// Header and claim: a table, or a JSON object as text.
+/// Reads pairs of header and claim from a table, or from a JSON object in a string.
 fn pairs(value: &Value) -> Result<Vec<(String, String)>, String> {
     match value {
         Value::Object(members) => members

@@ -1,8 +1,9 @@
-//! `PASSWORD_HASHERS`: Django's own, those that it once had, and what stands in for a subclass.
+//! `PASSWORD_HASHERS`: Django's own hashers, those that it has removed, and replacements for
+//! subclasses.
 
 use simplejwt::users::password::Hasher;
 
-/// Classes that Django removed, and in which version.
+/// Classes that Django removed, with the version.
 const REMOVED: [(&str, &str); 4] = [
     ("SHA1PasswordHasher", "5.1"),
     ("UnsaltedSHA1PasswordHasher", "5.1"),
@@ -10,7 +11,7 @@ const REMOVED: [(&str, &str); 4] = [
     ("CryptPasswordHasher", "5.0"),
 ];
 
-/// The hashers of a list; all that is wrong with it at once.
+/// Parses a list of hashers, and reports all problems at once.
 pub(super) fn hashers(paths: &[String]) -> Result<Vec<Hasher>, String> {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
@@ -26,8 +27,8 @@ fn unknown(path: &str) -> String {
     let class = path.rsplit('.').next().unwrap_or_default();
     if let Some((_, version)) = REMOVED.iter().find(|(name, _)| *name == class) {
         return format!(
-            "names {path:?}, which Django {version} removed: take it out. Its hashes are refused, as \
-             they are there"
+            "names {path:?}, which Django {version} removed: remove it. Its hashes are refused, \
+             as in Django"
         );
     }
     let near = Hasher::ALL.iter().find(|hasher| {
@@ -35,10 +36,10 @@ fn unknown(path: &str) -> String {
         class.to_lowercase().contains(family)
     });
     match near {
-        // Django's documents have such subclasses for another cost.
+        // Django's documentation describes such subclasses for another cost.
         Some(hasher) if path.contains('.') && class != own_class(*hasher) => format!(
-            "names {path:?}, which is not one of Django's own hashers: if it changes the cost alone, \
-             write {:?} in its place and set {}",
+            "names {path:?}, which is not one of Django's own hashers: if it only changes the \
+             cost, write {:?} instead and set {}",
             hasher.class_path(),
             costs(*hasher)
         ),
@@ -87,11 +88,11 @@ mod tests {
     #[test]
     fn what_django_had_and_what_teams_derive_is_told_what_to_write() {
         for (path, told) in [
-            ("django.contrib.auth.hashers.SHA1PasswordHasher", "Django 5.1 removed: take it out"),
+            ("django.contrib.auth.hashers.SHA1PasswordHasher", "Django 5.1 removed: remove it"),
             ("django.contrib.auth.hashers.UnsaltedMD5PasswordHasher", "Django 5.1 removed"),
             ("django.contrib.auth.hashers.CryptPasswordHasher", "Django 5.0 removed"),
             ("project.hashers.MyPBKDF2PasswordHasher", "SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS"),
-            ("project.hashers.MyPBKDF2", "hashers.PBKDF2PasswordHasher\" in its place"),
+            ("project.hashers.MyPBKDF2", "hashers.PBKDF2PasswordHasher\" instead"),
             ("core.Argon2Strong", "SIMPLEJWT_PASSWORD_ARGON2_TIME_COST"),
             ("core.FastBCryptSHA256", "SIMPLEJWT_PASSWORD_BCRYPT_ROUNDS"),
             ("core.scrypt.Scrypt17", "SIMPLEJWT_PASSWORD_SCRYPT_WORK_FACTOR"),

@@ -1,7 +1,7 @@
-//! A setting: what it is called, what it says, and how its value gets into its section.
+//! A setting: its name, its documentation, and the way in which its value gets into its section.
 //!
-//! Knows no section. A section has a [`Section`] of [`Item`]s over a struct of its own, and `list.rs`
-//! says where that struct stands in the whole configuration.
+//! This module knows no sections. A section has a [`Section`] of [`Item`]s over its own struct, and
+//! `list.rs` says where that struct is in the whole configuration.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,31 +11,32 @@ use simplejwt::settings::value::{boolean, count, duration, list, optional_text, 
 
 use super::form::{Form, Unit};
 
-/// What there is to know of a setting but how it is put.
+/// The description of a setting, apart from how it is set.
 #[derive(Debug)]
 pub(crate) struct Spec {
-    /// Its name in its table; empty if it is the whole table.
+    /// Its name in its table; empty if the setting is the whole table.
     pub(crate) name: &'static str,
     /// Its environment variable.
     pub(crate) env: &'static str,
     pub(crate) shown: Shown,
     pub(crate) doc: &'static str,
-    /// Secrets aren't printed, and can be named by file.
+    /// `true` for secrets, which aren't printed and can be read from a file.
     pub(crate) secret: bool,
-    /// What a file holds that `<name>_file` or `<ENV>_FILE` names, if they can name one.
+    /// The content of the file that `<name>_file` or `<ENV>_FILE` names, if the setting can be read
+    /// from one.
     pub(crate) file: Option<FileHolds>,
-    /// Whether upstream has it, by this name in capitals.
+    /// `true` if upstream has the setting, by this name in capitals.
     pub(crate) upstream: bool,
-    /// Of a setting that is a whole table: the lines of a value.
+    /// For a setting that is a whole table: returns the lines of a value.
     pub(crate) lines: Option<fn(&Value) -> Vec<String>>,
-    /// What becomes of a text that stands in a file of that directory, where that isn't what its
-    /// form says already.
+    /// Resolves a string from a file in that directory, if its form alone doesn't say how.
     pub(crate) beside: Option<Beside>,
-    /// How a text is printed that holds a secret in places.
+    /// Returns the printable form of a string that contains secrets in places.
     pub(crate) redact: Option<fn(&str) -> String>,
 }
 
-/// A text as it is meant in a file of that directory; the error is the end of a sentence.
+/// Resolves a string as it is meant in a file in that directory. The error is the end of a
+/// sentence.
 pub(crate) type Beside = fn(&Path, &str) -> Result<String, String>;
 
 /// A value as TOML: the default, or an example where there is no default.
@@ -53,15 +54,15 @@ impl Shown {
     }
 }
 
-/// What a file with a value is read as.
+/// The way in which a file with a value is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileHolds {
     Text,
-    /// Of which only the PEM blocks have to be text.
+    /// A key, of which only the PEM blocks have to be text.
     Key,
 }
 
-/// A setting of a section that is kept in an `S`.
+/// A setting of a section that is stored in an `S`.
 #[derive(Debug)]
 pub(super) struct Item<S: 'static> {
     pub(super) spec: Spec,
@@ -72,14 +73,15 @@ pub(super) struct Item<S: 'static> {
 #[derive(Debug)]
 pub(super) struct Section<S: 'static> {
     pub(super) table: &'static str,
-    /// What the table is about; empty for a part of one that another section has begun.
+    /// The table's description; empty for a part of a table that another section has begun.
     pub(super) about: &'static str,
     pub(super) items: &'static [Item<S>],
-    /// Settings that do nothing beside others of this section.
+    /// Settings that have no effect beside others of this section.
     pub(super) idle: &'static [Idle<S>],
 }
 
-/// Settings that are good by themselves, when they do nothing, and what to do about it.
+/// Settings that are valid by themselves, the condition under which they have no effect, and what
+/// to do about it.
 #[derive(Debug)]
 pub(super) struct Idle<S: 'static> {
     pub(super) names: &'static [&'static str],
@@ -87,7 +89,7 @@ pub(super) struct Idle<S: 'static> {
     pub(super) why: &'static str,
 }
 
-/// How a value gets into a section. What a value may look like follows from it.
+/// The way in which a value gets into a section. The form of the value follows from it.
 #[derive(Debug)]
 enum Set<S: 'static> {
     Switch(fn(&mut S) -> &mut bool),
@@ -103,10 +105,10 @@ enum Set<S: 'static> {
     Other(Form, fn(&mut S, &Value) -> Result<(), String>),
 }
 
-/// The words that a value may be, each with what it does.
+/// The words that a value may be, each with its effect.
 type Words<S> = &'static [(&'static str, fn(&mut S))];
 
-/// How large a number may be.
+/// The range of a number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
     least: u64,
@@ -175,7 +177,7 @@ impl<S> Item<S> {
         Ok(())
     }
 
-    /// What a value may look like.
+    /// Returns the form of a value.
     pub(super) fn form(&self) -> Form {
         match &self.set {
             Set::Switch(_) => Form::Switch,
@@ -192,7 +194,7 @@ impl<S> Item<S> {
         }
     }
 
-    /// The words that a value may be, if it is one of a few.
+    /// Returns the words that a value may be, if it is one of a few.
     pub(super) fn words(&self) -> Vec<&'static str> {
         match &self.set {
             Set::Word(words) => words.iter().map(|(name, _)| *name).collect(),
@@ -201,31 +203,31 @@ impl<S> Item<S> {
     }
 }
 
-/// A secret, which can be named by file.
+/// Makes a setting a secret, which can be read from a file.
 pub(super) const fn secret<S>(holds: FileHolds, mut item: Item<S>) -> Item<S> {
     item.spec.secret = true;
     in_file(holds, item)
 }
 
-/// A setting whose value can be in a file of its own.
+/// Makes a setting's value readable from a separate file.
 pub(super) const fn in_file<S>(holds: FileHolds, mut item: Item<S>) -> Item<S> {
     item.spec.file = Some(holds);
     item
 }
 
-/// A setting of upstream's, which messages spell in capitals.
+/// Marks a setting of upstream's, which messages spell in capitals.
 pub(super) const fn upstream<S>(mut item: Item<S>) -> Item<S> {
     item.spec.upstream = true;
     item
 }
 
-/// A setting that is the whole table, whose names are the user's.
+/// Makes a setting the whole table, whose names are the user's.
 pub(super) const fn whole_table<S>(lines: fn(&Value) -> Vec<String>, mut item: Item<S>) -> Item<S> {
     item.spec.lines = Some(lines);
     item
 }
 
-/// A URL: a text that may hold a secret in places, and names files.
+/// A URL: a string that may contain secrets and name files.
 pub(super) const fn url<S>(
     beside: Beside,
     redact: fn(&str) -> String,
@@ -258,7 +260,7 @@ const fn item<S>(
     Item { spec, set }
 }
 
-/// True or false.
+/// A Boolean.
 pub(super) const fn switch<S>(
     name: &'static str,
     env: &'static str,
@@ -269,7 +271,7 @@ pub(super) const fn switch<S>(
     item(name, env, shown, doc, Set::Switch(field))
 }
 
-/// A time, which may be zero.
+/// A duration, which may be zero.
 pub(super) const fn time<S>(
     name: &'static str,
     env: &'static str,
@@ -280,7 +282,7 @@ pub(super) const fn time<S>(
     item(name, env, shown, doc, Set::Duration(field))
 }
 
-/// A time that isn't zero.
+/// A duration that isn't zero.
 pub(super) const fn positive_time<S>(
     name: &'static str,
     env: &'static str,
@@ -303,7 +305,7 @@ pub(super) const fn number<S>(
     item(name, env, shown, doc, Set::Count(range, put))
 }
 
-/// One of a few words, each with what it does.
+/// One of a few words, each with its effect.
 pub(super) const fn word<S>(
     name: &'static str,
     env: &'static str,
@@ -314,7 +316,7 @@ pub(super) const fn word<S>(
     item(name, env, shown, doc, Set::Word(words))
 }
 
-/// A text that isn't empty.
+/// A string that isn't empty.
 pub(super) const fn string<S>(
     name: &'static str,
     env: &'static str,
@@ -325,7 +327,7 @@ pub(super) const fn string<S>(
     item(name, env, shown, doc, Set::Text(field))
 }
 
-/// A text; the empty one is none.
+/// A string; an empty one stands for none.
 pub(super) const fn optional_string<S>(
     name: &'static str,
     env: &'static str,
@@ -336,7 +338,7 @@ pub(super) const fn optional_string<S>(
     item(name, env, shown, doc, Set::OptionalText(field))
 }
 
-/// A list of texts.
+/// A list of strings.
 pub(super) const fn strings<S>(
     name: &'static str,
     env: &'static str,
@@ -347,7 +349,7 @@ pub(super) const fn strings<S>(
     item(name, env, shown, doc, Set::Texts(field))
 }
 
-/// What the others don't have: the form says what it may look like, the function reads it.
+/// Any other setting: `form` describes the value, and the function reads it.
 pub(super) const fn other<S>(
     name: &'static str,
     env: &'static str,
@@ -359,7 +361,7 @@ pub(super) const fn other<S>(
     item(name, env, shown, doc, Set::Other(form, put))
 }
 
-/// A duration that isn't zero.
+/// Reads a duration that isn't zero.
 pub(super) fn positive(value: &Value) -> Result<Duration, String> {
     match duration(value)? {
         Duration::ZERO => Err("is zero: write a duration such as \"30s\"".into()),

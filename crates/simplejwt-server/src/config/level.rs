@@ -1,13 +1,13 @@
-//! What is logged: levels in the words of Rust and of Python, for everything or by module.
+//! Log levels, in Rust's and Python's names, for everything or by module.
 
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::telemetry::LOUDEST_DEPENDENCY;
 
-/// The levels, from few lines to many.
+/// The levels, from the fewest lines to the most.
 pub(super) const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Python's words that Rust hasn't.
+/// Python's names that Rust doesn't have.
 const PYTHONS: [(&str, &str); 3] = [("warning", "warn"), ("critical", "error"), ("fatal", "error")];
 
 /// The parts of this program that log.
@@ -74,10 +74,10 @@ const MODULES: &[&str] = &[
     "web",
 ];
 
-/// The target of the lines that `requests` switches on.
+/// The target of the lines that `requests` turns on.
 const REQUESTS: &str = "simplejwt::request";
 
-/// A level, or several by module, as the logger takes them. The error is the end of a sentence.
+/// Parses a level, or several by module, for the logger. The error is the end of a sentence.
 pub(super) fn level(text: &str) -> Result<String, String> {
     let directives = text
         .split(',')
@@ -104,7 +104,7 @@ fn directive(text: &str) -> Result<String, String> {
     let (target, level) = (target.trim(), level.trim());
     if !is_target(target) {
         return Err(format!(
-            "has {target:?}, of which nothing is logged: write simplejwt, a module of it such as \
+            "has {target:?}, a module that logs nothing: write simplejwt, a module of it such as \
              simplejwt::service, or one of {}",
             TARGETS.iter().skip(1).copied().collect::<Vec<_>>().join(", ")
         ));
@@ -131,7 +131,7 @@ fn is_target(text: &str) -> bool {
     }
 }
 
-/// Whether a level asks for more of a dependency than is ever logged of one.
+/// Returns `true` if a level asks for more from a dependency than is ever logged.
 pub(super) fn asks_too_much(level: &str) -> bool {
     level.split(',').filter_map(|directive| directive.split_once('=')).any(|(target, level)| {
         let is_theirs = !matches!(target.split("::").next(), Some("simplejwt"));
@@ -139,7 +139,7 @@ pub(super) fn asks_too_much(level: &str) -> bool {
     })
 }
 
-/// Whether a level lets the lines of requests through.
+/// Returns `true` if a level lets the lines of requests through.
 pub(super) fn shows_requests(level: &str) -> bool {
     let of = |directive: &str| match directive.split_once('=') {
         None => Some((0, directive.to_owned())),
@@ -183,13 +183,13 @@ mod tests {
             ("simplejwt", "simplejwt=debug"),
             ("info,simplejwt=verbose", "\"verbose\" for simplejwt"),
             ("simplejwt=", "not a level"),
-            ("simple_jwt=debug", "nothing is logged"),
-            ("simplejwt::reqest=info", "nothing is logged"),
-            ("simplejwt::axum=info", "nothing is logged"),
-            ("simplejwt-server=info", "nothing is logged"),
-            ("django.request=info", "nothing is logged"),
-            ("simplejwt[span]=info", "nothing is logged"),
-            ("{a=1}", "nothing is logged"),
+            ("simple_jwt=debug", "logs nothing"),
+            ("simplejwt::reqest=info", "logs nothing"),
+            ("simplejwt::axum=info", "logs nothing"),
+            ("simplejwt-server=info", "logs nothing"),
+            ("django.request=info", "logs nothing"),
+            ("simplejwt[span]=info", "logs nothing"),
+            ("{a=1}", "logs nothing"),
         ] {
             let problem = level(text).expect_err(text);
             assert!(problem.contains(told), "{text}: {problem}");

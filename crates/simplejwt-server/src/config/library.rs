@@ -1,4 +1,4 @@
-//! The library reads a `SIMPLE_JWT` dictionary as this program does.
+//! Tests that the library reads a `SIMPLE_JWT` dictionary as this program does.
 
 use serde_json::{Value, json};
 use simplejwt::settings::NOT_APPLICABLE;
@@ -6,7 +6,7 @@ use simplejwt::settings::NOT_APPLICABLE;
 use super::list::Setting;
 use super::*;
 
-/// Of every type and spelling, for every setting.
+/// Values of every type and spelling, for every setting.
 fn values() -> Vec<Value> {
     let pem = "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n";
     vec![
@@ -91,8 +91,8 @@ fn in_tables(item: &Setting) -> bool {
     matches!(item.table(), "sessions" | "cookies") || item.path() == "server.allowed_origins"
 }
 
-/// In the library they are tables within the dictionary; null there is a default, and what is
-/// too short is found by `Settings::validate`.
+/// In the library they are tables within the dictionary. There, null is a default, and values that
+/// are too short are found by `Settings::validate`.
 #[test]
 fn the_tables_take_the_same_values() {
     let mut taken = 0;

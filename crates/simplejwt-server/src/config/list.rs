@@ -1,6 +1,6 @@
 //! The list of all sections, and the whole configuration that they make up.
 //!
-//! This knows the sections; none of them knows it.
+//! This module knows the sections, and none of them knows it.
 
 use std::fmt;
 use std::ops::Deref;
@@ -21,7 +21,7 @@ use super::tls::{self, Tls};
 use super::users::{self, Users};
 use super::{cookies, django, gateway, oauth, sessions, simple_jwt};
 
-/// Everything that `simplejwt` can be told.
+/// The whole configuration of `simplejwt`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Config {
     pub(crate) server: Server,
@@ -32,11 +32,11 @@ pub(crate) struct Config {
     pub(crate) claims: Claims,
     pub(crate) password: Password,
     pub(crate) settings: Settings,
-    /// Django's `SECRET_KEY`: what signs with an HMAC where no signing key is named.
+    /// Django's `SECRET_KEY`: the signing key of an HMAC algorithm if no signing key is named.
     pub(crate) secret_key: Option<Secret>,
-    /// What `authenticate/` looks at, and tells.
+    /// The options of `authenticate/`.
     pub(crate) gateway: GatewayOptions,
-    /// Who may use `revoke/` and `introspect/`.
+    /// The clients that may use `revoke/` and `introspect/`.
     pub(crate) oauth_clients: OAuthClients,
 }
 
@@ -46,8 +46,8 @@ macro_rules! place {
     };
 }
 
-/// Every section with its place, in the order in which they are documented. Sections of one table
-/// stand one after the other.
+/// Every section with its place, in the order of the documentation. Sections of one table follow
+/// each other.
 static PLACES: &[&dyn Part] = &[
     place!(server::SECTION, server),
     place!(cookies::ORIGINS, settings),
@@ -66,14 +66,14 @@ static PLACES: &[&dyn Part] = &[
     place!(password::SECTION, password),
 ];
 
-/// A section, and where in the configuration it is kept.
+/// A section, and the place in the configuration where it is stored.
 struct Place<S: 'static> {
     section: &'static Section<S>,
     of: fn(&Config) -> &S,
     of_mut: fn(&mut Config) -> &mut S,
 }
 
-/// A section, whatever it is kept in.
+/// A section, whatever struct it is stored in.
 trait Part: Sync {
     fn table(&self) -> &'static str;
     fn about(&self) -> &'static str;
@@ -82,7 +82,7 @@ trait Part: Sync {
     fn form(&self, at: usize) -> Form;
     fn words(&self, at: usize) -> Vec<&'static str>;
     fn set(&self, at: usize, config: &mut Config, value: &Value) -> Result<(), String>;
-    /// The settings of this section that do nothing, and why.
+    /// Returns the settings of this section that have no effect, and why.
     fn idle(&self, config: &Config) -> Vec<(&'static str, &'static str)>;
 }
 
@@ -148,12 +148,12 @@ impl fmt::Debug for Setting {
 }
 
 impl Setting {
-    /// Its table in the file.
+    /// Returns its table in the file.
     pub(crate) fn table(self) -> &'static str {
         self.part.table()
     }
 
-    /// `server.bind`
+    /// Returns its path, such as `server.bind`.
     pub(crate) fn path(self) -> String {
         if self.is_table() {
             return self.table().to_owned();
@@ -161,12 +161,13 @@ impl Setting {
         format!("{}.{}", self.table(), self.name)
     }
 
-    /// Whether this is a whole table, whose names are the user's: it has no name of its own.
+    /// Returns `true` if this is a whole table, whose names are the user's: it has no name of its
+    /// own.
     pub(crate) fn is_table(self) -> bool {
         self.lines.is_some()
     }
 
-    /// The name as messages have it: upstream's settings in upstream's spelling.
+    /// Returns the name as messages have it: upstream's settings in upstream's spelling.
     pub(crate) fn label(self) -> String {
         if self.upstream {
             self.name.to_ascii_uppercase()
@@ -177,12 +178,12 @@ impl Setting {
         }
     }
 
-    /// Whether this says where the database is: one of these is enough.
+    /// Returns `true` if this names the database. One such setting is enough.
     pub(crate) fn names_database(self) -> bool {
         self.table() == database::TABLE && database::PLACES.contains(&self.name)
     }
 
-    /// The default as TOML, if there is one.
+    /// Returns the default as TOML, if there is one.
     pub(crate) fn default(self) -> Option<&'static str> {
         match self.shown {
             Shown::Default(text) => Some(text),
@@ -190,12 +191,12 @@ impl Setting {
         }
     }
 
-    /// What a value may look like.
+    /// Returns the form of a value.
     pub(crate) fn form(self) -> Form {
         self.part.form(self.at)
     }
 
-    /// The words that a value may be, if it is one of a few.
+    /// Returns the words that a value may be, if it is one of a few.
     pub(crate) fn words(self) -> Vec<&'static str> {
         self.part.words(self.at)
     }
@@ -206,7 +207,7 @@ impl Setting {
     }
 }
 
-/// Every setting.
+/// Returns every setting.
 pub(crate) fn all() -> impl Iterator<Item = Setting> + Clone {
     PLACES.iter().flat_map(|part| {
         let part = *part;
@@ -214,23 +215,23 @@ pub(crate) fn all() -> impl Iterator<Item = Setting> + Clone {
     })
 }
 
-/// The settings of one table.
+/// Returns the settings of one table.
 pub(crate) fn of_table(table: &str) -> impl Iterator<Item = Setting> + Clone {
     all().filter(move |setting| setting.table() == table)
 }
 
-/// The setting with this path.
+/// Returns the setting with this path.
 pub(crate) fn by_path(path: &str) -> Option<Setting> {
     all().find(|setting| setting.path() == path)
 }
 
-/// The tables of the file, with what each is about.
+/// Returns the tables of the file, with their descriptions.
 pub(crate) fn tables() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
     let begun = PLACES.iter().filter(|part| !part.about().is_empty());
     begun.map(|part| (part.table(), part.about()))
 }
 
-/// Settings that do nothing beside others of their section, and why.
+/// Returns the settings that have no effect beside others of their section, and why.
 pub(super) fn idle(config: &Config) -> Vec<(Setting, &'static str)> {
     let of = |part: &&'static dyn Part| {
         let part = *part;

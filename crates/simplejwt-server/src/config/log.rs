@@ -1,4 +1,4 @@
-//! `[log]`: what goes to standard error.
+//! `[log]`: the log on standard error.
 
 use simplejwt::settings::value::text;
 
@@ -7,7 +7,7 @@ use super::item::Shown::Default as Def;
 use super::item::{Idle, Section, other, switch, word};
 use super::level::{self, level};
 
-/// What goes to standard error.
+/// The log on standard error.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Log {
     pub(crate) format: LogFormat,
@@ -29,22 +29,22 @@ impl Default for Log {
 
 pub(super) static SECTION: Section<Log> = Section {
     table: "log",
-    about: "What goes to standard error.",
+    about: "The log, on standard error.",
     items: &[
         word(
             "format",
             "SIMPLEJWT_LOG_FORMAT",
             Def("\"text\""),
-            "\"text\", or \"json\" with one object a line.",
+            "\"text\", or \"json\" with one object per line.",
             &[("text", |s| s.format = LogFormat::Text), ("json", |s| s.format = LogFormat::Json)],
         ),
         other(
             "level",
             "SIMPLEJWT_LOG_LEVEL",
             Def("\"info\""),
-            "error, warn, info, debug or trace; also by module, as in \"warn,simplejwt=debug\". \
-             Python's words are taken: warning is warn, critical is error. off: nothing at all. \
-             Libraries say nothing below warn.",
+            "error, warn, info, debug or trace, also by module, as in \"warn,simplejwt=debug\". \
+             Python's names are accepted: warning is warn, critical is error. off logs nothing. \
+             Libraries log nothing below warn.",
             Form::OneOf(&[Form::Constants(&level::LEVELS), Form::Text]),
             |s, v| {
                 s.level = level(&text(v)?)?;
@@ -55,7 +55,7 @@ pub(super) static SECTION: Section<Log> = Section {
             "requests",
             "SIMPLEJWT_LOG_REQUESTS",
             Def("false"),
-            "One line for each request: method, path, status, time, bytes and user agent; no \
+            "Logs one line per request: method, path, status, time, bytes and user agent; no \
              query, body or token.",
             |s| &mut s.requests,
         ),
@@ -63,6 +63,6 @@ pub(super) static SECTION: Section<Log> = Section {
     idle: &[Idle {
         names: &["requests"],
         when: |s| s.requests && !level::shows_requests(&s.level),
-        why: "level leaves out what requests are logged at: add simplejwt::request=info to it",
+        why: "level leaves out the lines for requests: add simplejwt::request=info to it",
     }],
 };

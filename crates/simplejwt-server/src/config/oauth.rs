@@ -27,18 +27,18 @@ const CLIENT: [Member; 4] = [
 
 pub(super) static SECTION: Section<OAuthClients> = Section {
     table: "oauth",
-    about: "Who may use revoke/ (RFC 7009) and introspect/ (RFC 7662).",
+    about: "The OAuth clients of revoke/ (RFC 7009) and introspect/ (RFC 7662).",
     items: &[secret(
         FileHolds::Text,
         other(
             "clients",
             "SIMPLEJWT_OAUTH_CLIENTS",
             Example("[{ id = \"billing\", secret_file = \"billing-secret\" }]"),
-            "Clients that may use revoke/ (RFC 7009) and introspect/ (RFC 7662); without any, \
-             these aren't there. Each, also as a table [[oauth.clients]], has an id and either its \
-             secret (32 characters or more), the file that holds it, or in secret_sha256 its \
-             SHA-256 in hex. As an environment variable, and in a file of its own: the same list \
-             in JSON.",
+            "Clients that may use revoke/ (RFC 7009) and introspect/ (RFC 7662). Without clients, \
+             these endpoints don't exist. Each client, which can also be a table \
+             [[oauth.clients]], has an id and one of secret (32 characters or more), secret_file \
+             (the file that holds it) and secret_sha256 (its SHA-256 in hex). In an environment \
+             variable or a separate file: the same list in JSON.",
             Form::OrJson(&Form::List(&Form::Table(&CLIENT))),
             |s, v| {
                 *s = OAuthClients::new(clients(v)?).map_err(|e| format!("are wrong: {e}"))?;
@@ -52,7 +52,7 @@ pub(super) static SECTION: Section<OAuthClients> = Section {
 fn clients(value: &Value) -> Result<Vec<OAuthClient>, String> {
     match value {
         Value::Array(tables) => tables.iter().map(client).collect(),
-        // What is wrong with it isn't told from its text, which is secret.
+        // The message doesn't quote the text, which is secret.
         Value::String(text) => match serde_json::from_str(text) {
             Ok(Value::Array(tables)) => clients(&Value::Array(tables)),
             _ => Err(format!("is not {FORM}, in JSON")),
@@ -67,7 +67,7 @@ fn client(value: &Value) -> Result<OAuthClient, String> {
     for name in table.keys() {
         if !names.clone().any(|known| known == name) {
             let hint = did_you_mean(name, names);
-            return Err(format!("has a client with {name}, which means nothing{hint}"));
+            return Err(format!("has a client with the unknown name {name}{hint}"));
         }
     }
     let id = table.get("id").ok_or_else(|| format!("is not {FORM}"))?;

@@ -1,4 +1,4 @@
-//! `[password]`: how passwords are hashed.
+//! `[password]`: password hashing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use super::hashers::hashers;
 use super::item::Shown::{Default as Def, Example};
 use super::item::{Range, Section, number, other, word};
 
-/// How passwords are hashed.
+/// Password hashing.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Password {
     pub(crate) hashers: Vec<Hasher>,
     pub(crate) parameters: Parameters,
-    /// Which stored hashes a login makes anew; none: that hangs on who made the table.
+    /// The stored hashes that a login replaces; `None` if that depends on who created the table.
     pub(crate) rehash: Option<Rehash>,
-    /// How long a refused login computes at most.
+    /// The maximum processor time of a refused login.
     pub(crate) max_refusal_work: Duration,
     pub(crate) pool: PoolOptions,
 }
@@ -40,14 +40,14 @@ impl Default for Password {
 
 pub(super) static SECTION: Section<Password> = Section {
     table: "password",
-    about: "How passwords are hashed.",
+    about: "Password hashing.",
     items: &[
         other(
             "hashers",
             "PASSWORD_HASHERS",
             Def("[\"pbkdf2_sha256\", \"pbkdf2_sha1\", \"argon2\", \"bcrypt_sha256\", \"scrypt\"]"),
-            "Django's PASSWORD_HASHERS, as names or class paths: the first makes new hashes, all \
-             are accepted. As an environment variable: a JSON list.",
+            "Django's PASSWORD_HASHERS, as names or class paths: the first makes new hashes, and \
+             all are accepted. As an environment variable: a JSON list.",
             Form::Texts,
             |s, v| {
                 s.hashers = hashers(&list(v)?)?;
@@ -61,11 +61,11 @@ pub(super) static SECTION: Section<Password> = Section {
             "rehash",
             "SIMPLEJWT_PASSWORD_REHASH",
             Example("\"never\""),
-            "Which stored hashes a login makes anew: \"never\"; \"stronger\", those that took less \
-             work than new ones; \"always\", as Django does, those of another algorithm or cost, \
-             be it more or less. Default: \"always\" where `hashers` or a cost is set here; if \
-             neither is, \"stronger\" in a table that nobody but `simplejwt migrate` made, and \
-             \"never\" in every other: whoever owns the table decides what a hash costs.",
+            "The stored hashes that a login replaces: \"never\" none; \"stronger\" those that are \
+             weaker than new ones; \"always\", as Django does, those with another algorithm or \
+             cost, even a higher one. Default: \"always\" if `hashers` or a cost is set here; \
+             otherwise \"stronger\" in a table that `simplejwt migrate` alone has created, and \
+             \"never\" in any other, because the owner of the table decides what a hash costs.",
             &[
                 ("never", |s| s.rehash = Some(Rehash::Never)),
                 ("stronger", |s| s.rehash = Some(Rehash::Stronger)),
@@ -76,9 +76,9 @@ pub(super) static SECTION: Section<Password> = Section {
             "max_refusal_work",
             "SIMPLEJWT_PASSWORD_MAX_REFUSAL_WORK",
             Def("\"1s\""),
-            "How long a refused login computes at most, as the time of one processor: so that \
-             names can't be told from strangers by the time, each refusal takes as much work as \
-             the costliest hash in the table. Never less than one new hash. At most 60 seconds.",
+            "The maximum processor time that a refused login takes. Each refusal takes as much \
+             work as the costliest hash in the table, so that its time doesn't tell existing names \
+             from unknown ones. Never less than one new hash, and at most 60 seconds.",
             Form::Duration { zero: true, most: Some(60) },
             |s, v| {
                 let time = duration(v)?;
@@ -93,7 +93,7 @@ pub(super) static SECTION: Section<Password> = Section {
             "pbkdf2_iterations",
             "SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS",
             Def("1000000"),
-            "Iterations of new pbkdf2 hashes; Django 5.2 has 1,000,000.",
+            "Iterations of new pbkdf2 hashes; Django 5.2 uses 1,000,000.",
             Range::ANY,
             |s, v| count(v).map(|n| s.parameters.pbkdf2_iterations = n),
         ),
@@ -157,7 +157,7 @@ pub(super) static SECTION: Section<Password> = Section {
             "threads",
             "SIMPLEJWT_PASSWORD_THREADS",
             Example("2"),
-            "Passwords hashed at the same time. Default: as many as there are processors.",
+            "The number of passwords hashed at the same time. Default: the number of processors.",
             Range::between(1, 1024),
             |s, v| count(v).map(|n| s.pool.threads = n),
         ),
@@ -165,7 +165,8 @@ pub(super) static SECTION: Section<Password> = Section {
             "queue",
             "SIMPLEJWT_PASSWORD_QUEUE",
             Def("256"),
-            "Logins that may wait for a hashing thread; one more is answered with 503.",
+            "The number of logins that may wait for a hashing thread. Further ones are answered \
+             with 503.",
             Range::ANY,
             |s, v| count(v).map(|n| s.pool.waiting = n),
         ),
@@ -173,7 +174,7 @@ pub(super) static SECTION: Section<Password> = Section {
     idle: &[],
 };
 
-/// The costs, and the hashers whose new hashes they are of.
+/// The costs, and the hashers whose new hashes they apply to.
 const COSTS: [(&str, &[Hasher]); 8] = [
     ("pbkdf2_iterations", &[Hasher::Pbkdf2Sha256, Hasher::Pbkdf2Sha1]),
     ("argon2_time_cost", &[Hasher::Argon2]),
@@ -185,8 +186,8 @@ const COSTS: [(&str, &[Hasher]); 8] = [
     ("scrypt_parallelism", &[Hasher::Scrypt]),
 ];
 
-/// Whoever says what a hash costs has it so for the stored ones, too, as in Django. What is wrong is
-/// returned: costs out of range, and those that do nothing.
+/// Applies the costs: whoever sets what a hash costs sets it for stored hashes too, as in Django.
+/// Returns the problems: costs out of range, and those that have no effect.
 pub(super) fn settle(password: &mut Password, given: &BTreeMap<String, Given>) -> Vec<String> {
     let source = |name: &str| given.get(&format!("password.{name}"));
     let mut problems = Vec::new();
@@ -196,7 +197,7 @@ pub(super) fn settle(password: &mut Password, given: &BTreeMap<String, Given>) -
         costs_are_set = true;
         if let Some(first) = password.hashers.first().filter(|first| !hashers.contains(first)) {
             problems.push(format!(
-                "{}: {name} does nothing, since new hashes are {first}, the first of `hashers` \
+                "{}: {name} has no effect, because new hashes are {first}, the first of `hashers` \
                  (PASSWORD_HASHERS): remove it, or name {} first",
                 given.origin,
                 hashers.iter().map(|hasher| hasher.name()).collect::<Vec<_>>().join(" or "),
@@ -251,7 +252,11 @@ mod tests {
         };
         refused(
             &[("SIMPLEJWT_PASSWORD_ARGON2_TIME_COST", "3")],
-            &["argon2_time_cost does nothing", "new hashes are pbkdf2_sha256", "name argon2 first"],
+            &[
+                "argon2_time_cost has no effect",
+                "new hashes are pbkdf2_sha256",
+                "name argon2 first",
+            ],
         );
         let bcrypt = ("PASSWORD_HASHERS", r#"["bcrypt", "pbkdf2_sha256"]"#);
         refused(&[bcrypt, ITERATIONS], &["name pbkdf2_sha256 or pbkdf2_sha1 first"]);

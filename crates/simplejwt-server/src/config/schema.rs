@@ -1,7 +1,7 @@
-//! The configuration file as a JSON Schema (2020-12), by which editors complete and check it.
+//! The configuration file as a JSON Schema (2020-12), for completion and checks in editors.
 //!
-//! It is made from the list of settings. What it refuses the parser refuses, too; the parser alone
-//! knows what of the right form means nothing, and what contradicts another setting.
+//! It is generated from the list of settings. The parser refuses whatever the schema refuses; only
+//! the parser knows which values of the right form are meaningless or contradict another setting.
 
 use serde_json::{Map, Value, json};
 use simplejwt::settings::value::NO_VALUES;
@@ -11,12 +11,12 @@ use super::form::{Form, Member, Rule, Unit};
 use super::list::{self, Setting};
 use super::simple_jwt;
 
-/// The schema as text.
+/// Returns the schema as text.
 pub(crate) fn text() -> String {
     format!("{:#}\n", schema())
 }
 
-/// The schema of the whole file.
+/// Returns the schema of the whole file.
 fn schema() -> Value {
     let tables: Map<String, Value> = list::tables()
         .map(|(table, about)| (table.to_owned(), table_schema(table, about)))
@@ -70,11 +70,12 @@ fn table_schema(table: &str, about: &str) -> Value {
     }
     if table == simple_jwt::TABLE {
         for (name, done) in DONE_ANYWAY {
-            // TOML has no null, which is all that JSON_ENCODER may be.
+            // TOML has no null, the only possible value of JSON_ENCODER.
             let Some(done) = done else { continue };
             let schema = json!({
                 "title": name,
-                "description": "A Python object: this one is what is done anyway.",
+                "description": "A Python object; only the one that this server implements is \
+                    accepted.",
                 "const": done,
             });
             properties.insert(name.to_owned(), schema.clone());
@@ -100,13 +101,13 @@ fn table_schema(table: &str, about: &str) -> Value {
     schema
 }
 
-/// A schema with what a reader wants to know of a setting.
+/// Adds the setting's description to a schema.
 fn described(setting: Setting, schema: Value) -> Value {
     let description = format!("{} Environment: {}", setting.doc, setting.env);
     let schema = with(schema, "title", setting.label().into());
     let schema = with(schema, "description", description.into());
     let schema = with(schema, "x-environment", setting.env.into());
-    match (setting.default(), shown(setting)) {
+    match (setting.default(), default_or_example(setting)) {
         (Some(_), Some(value)) => with(schema, "default", value),
         (None, Some(value)) if !setting.secret || setting.form().has_members() => {
             with(schema, "examples", vec![value].into())
@@ -115,8 +116,8 @@ fn described(setting: Setting, schema: Value) -> Value {
     }
 }
 
-/// The default, or the example.
-fn shown(setting: Setting) -> Option<Value> {
+/// Returns the default, or the example.
+fn default_or_example(setting: Setting) -> Option<Value> {
     let text = setting.shown.text();
     let text = if setting.is_table() { text.to_owned() } else { format!("value = {text}") };
     let mut table = serde_json::to_value(text.parse::<toml::Table>().ok()?).ok()?;
@@ -127,7 +128,8 @@ fn file_schema(setting: Setting) -> Value {
     json!({
         "title": format!("{}_FILE", setting.label()),
         "description": format!(
-            "The file that holds {}, relative to this file's directory. Environment: {}_FILE",
+            "The file that holds {}; a path relative to this file's directory. Environment: \
+             {}_FILE",
             setting.name, setting.env
         ),
         "x-environment": format!("{}_FILE", setting.env),
@@ -155,7 +157,7 @@ fn of_form(form: &Form) -> Value {
             most.map_or(schema.clone(), |most| with(schema, "maximum", most.into()))
         }
         Form::Count { least, most, unit } => count(*least, *most, *unit),
-        // The words are the setting's.
+        // The words come from the setting.
         Form::Words => json!({ "type": "string" }),
         Form::Constants(words) => json!({ "enum": words }),
         Form::Text | Form::FilePath => defined("text"),
@@ -209,7 +211,7 @@ fn count(least: u64, most: u64, unit: Unit) -> Value {
     }
 }
 
-/// What the library's `duration` takes, by its form.
+/// The strings and numbers that the library's `duration` takes.
 fn duration(least: &str) -> Value {
     let units = "ns|nanos?|nsecs?|nanoseconds?|us|\u{b5}s|\u{3bc}s|micros?|usecs?|microseconds?|\
                  ms|millis?|msecs?|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|\
@@ -248,13 +250,13 @@ fn duration(least: &str) -> Value {
     ])
 }
 
-/// A text, but no other language's word for nothing.
+/// A string, but not another language's word for nothing.
 fn no_word_for_nothing() -> Value {
     let pattern = format!("^\\s*({})\\s*$", NO_VALUES.join("|"));
     json!({ "type": "string", "not": { "pattern": pattern } })
 }
 
-/// One of these words in upper and lower case, with white space at the ends.
+/// One of these words in upper or lower case, with white space around it.
 fn any_case(words: &[&str]) -> Value {
     let letter = |c: char| match (c.to_ascii_lowercase(), c.to_ascii_uppercase()) {
         (lower, upper) if lower != upper => format!("[{upper}{lower}]"),
@@ -321,7 +323,7 @@ mod tests {
         assert!(found > 130, "{found}");
     }
 
-    /// Every table at any depth, but for those whose names are the user's.
+    /// This holds for tables at any depth, except those whose names are the user's.
     #[test]
     fn unknown_names_are_refused() {
         fn look(schema: &Value, closed: &mut usize) {

@@ -1,4 +1,4 @@
-//! `[server]`: how requests are answered.
+//! `[server]`: the HTTP server.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use super::form::{Form, Unit};
 use super::item::Shown::Default as Def;
 use super::item::{Range, Section, number, other, positive_time, switch, time, word};
 
-/// How requests are answered.
+/// The settings of the HTTP server.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Server {
     pub(crate) bind: String,
     pub(crate) prefix: String,
     pub(crate) append_slash: bool,
     pub(crate) demo: bool,
-    /// How a protected route finds out who calls.
+    /// The authentication of the protected routes.
     pub(crate) authentication: Authentication,
     pub(crate) body_limit: usize,
     pub(crate) header_limit: usize,
@@ -26,24 +26,24 @@ pub(crate) struct Server {
     pub(crate) body_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) max_connections: usize,
-    /// Proxies in front that add to X-Forwarded-For and can be trusted.
+    /// The number of trusted proxies in front that add to X-Forwarded-For.
     pub(crate) num_proxies: usize,
     pub(crate) proxy_header: ProxyHeader,
-    /// Of a Unix socket.
+    /// The file mode of a Unix socket.
     pub(crate) socket_mode: u32,
-    /// How long a client may take nothing.
+    /// The time that a client may go without reading anything.
     pub(crate) write_timeout: Duration,
-    /// How long requests are still taken after the signal to stop.
+    /// The time for which requests are still accepted after the signal to stop.
     pub(crate) drain_delay: Duration,
-    /// All bodies' together.
+    /// The memory for all bodies together, in bytes.
     pub(crate) max_body_memory: usize,
 }
 
-/// Where proxies write whom they ask for.
+/// The header in which proxies write their client's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProxyHeader {
     XForwardedFor,
-    /// RFC 7239.
+    /// `Forwarded` (RFC 7239).
     Forwarded,
 }
 
@@ -71,20 +71,20 @@ impl Default for Server {
     }
 }
 
-/// An address with its port, or a Unix socket.
+/// The pattern of an address with its port, or of a Unix socket.
 const BIND: &str = "^\\s*(unix:.*/.*|.*:\\+?[0-9]+)\\s*$";
 
 pub(super) static SECTION: Section<Server> = Section {
     table: "server",
-    about: "How requests are answered.",
+    about: "The HTTP server.",
     items: &[
         other(
             "bind",
             "SIMPLEJWT_BIND",
             Def("\"127.0.0.1:8000\""),
-            "Address and port to listen on, or \"unix:/run/simplejwt.sock\" for a Unix socket. \
-             Port 0 takes a free one, which the log names. Sockets that systemd passes on count \
-             for more.",
+            "The address and port to listen on, or \"unix:/run/simplejwt.sock\" for a Unix \
+             socket. Port 0 takes a free port, which the log shows. Sockets passed on by systemd \
+             take precedence.",
             Form::Matching(BIND),
             |s, v| {
                 s.bind = bind(v)?;
@@ -95,7 +95,7 @@ pub(super) static SECTION: Section<Server> = Section {
             "prefix",
             "SIMPLEJWT_PREFIX",
             Def("\"/api/token/\""),
-            "The path under which the token endpoints are.",
+            "The path prefix of the token endpoints.",
             Form::Matching("^[A-Za-z0-9._~/-]+$"),
             |s, v| {
                 let given = text(v)?;
@@ -114,22 +114,23 @@ pub(super) static SECTION: Section<Server> = Section {
             "append_slash",
             "SIMPLEJWT_APPEND_SLASH",
             Def("true"),
-            "Django's APPEND_SLASH: a path without its last slash is redirected to the one with it.",
+            "Django's APPEND_SLASH: redirects a path without its last slash to the path with it.",
             |s| &mut s.append_slash,
         ),
         switch(
             "demo",
             "SIMPLEJWT_DEMO",
             Def("false"),
-            "Whether /api/protected/ and /api/protected-stateless/ are there to try tokens on.",
+            "Serves /api/protected/ and /api/protected-stateless/, for trying out tokens.",
             |s| &mut s.demo,
         ),
         word(
             "authentication",
             "SIMPLEJWT_AUTHENTICATION",
             Def("\"user\""),
-            "How /api/protected/ finds its user: \"user\" loads the row (JWTAuthentication), \
-             \"stateless\" goes by the token alone (JWTStatelessUserAuthentication).",
+            "The authentication of /api/protected/: \"user\" loads the user's row \
+             (JWTAuthentication), \"stateless\" uses only the token \
+             (JWTStatelessUserAuthentication).",
             &[
                 ("user", |s| s.authentication = Authentication::User),
                 ("stateless", |s| s.authentication = Authentication::Stateless),
@@ -139,7 +140,8 @@ pub(super) static SECTION: Section<Server> = Section {
             "body_limit",
             "SIMPLEJWT_BODY_LIMIT",
             Def("65536"),
-            "The largest request body, in bytes, at least 512; a larger one is answered with 413.",
+            "The maximum size of a request body, in bytes (at least 512). A larger one is \
+             answered with 413.",
             Range::from(512).of(Unit::Bytes),
             |s, v| count(v).map(|n| s.body_limit = n),
         ),
@@ -147,7 +149,8 @@ pub(super) static SECTION: Section<Server> = Section {
             "header_limit",
             "SIMPLEJWT_HEADER_LIMIT",
             Def("32768"),
-            "The largest request head, in bytes, at least 8192; a larger one is answered with 431.",
+            "The maximum size of a request head, in bytes (at least 8192). A larger one is \
+             answered with 431.",
             Range::from(8192).of(Unit::Bytes),
             |s, v| count(v).map(|n| s.header_limit = n),
         ),
@@ -155,28 +158,31 @@ pub(super) static SECTION: Section<Server> = Section {
             "header_timeout",
             "SIMPLEJWT_HEADER_TIMEOUT",
             Def("\"30s\""),
-            "How long a client may take for a request's head; an idle connection is closed then.",
+            "The time that a client has to send a request's head. An idle connection is also \
+             closed after it.",
             |s| &mut s.header_timeout,
         ),
         positive_time(
             "body_timeout",
             "SIMPLEJWT_BODY_TIMEOUT",
             Def("\"30s\""),
-            "How long a client may take for a request's body; a slower one is answered with 408.",
+            "The time that a client has to send a request's body. A slower one is answered with \
+             408.",
             |s| &mut s.body_timeout,
         ),
         time(
             "shutdown_timeout",
             "SIMPLEJWT_SHUTDOWN_TIMEOUT",
             Def("\"30s\""),
-            "How long requests in flight may take to finish after SIGTERM or SIGINT and drain_delay.",
+            "The time that requests in flight have to finish after SIGTERM (and drain_delay) or \
+             SIGINT.",
             |s| &mut s.shutdown_timeout,
         ),
         number(
             "max_connections",
             "SIMPLEJWT_MAX_CONNECTIONS",
             Def("16384"),
-            "Connections open at one time; more of them wait to be accepted.",
+            "The maximum number of open connections. Further ones wait to be accepted.",
             Range::between(1, 1_000_000),
             |s, v| count(v).map(|n| s.max_connections = n),
         ),
@@ -184,8 +190,9 @@ pub(super) static SECTION: Section<Server> = Section {
             "num_proxies",
             "SIMPLEJWT_NUM_PROXIES",
             Def("0"),
-            "Proxies in front of this server that add their client to proxy_header, as Django REST \
-             framework's NUM_PROXIES. 0: the address of the connection is the client's.",
+            "The number of proxies in front of this server that add their client's address to \
+             proxy_header, as Django REST framework's NUM_PROXIES. 0: the client is the other end \
+             of the connection.",
             Range::ANY,
             |s, v| count(v).map(|n| s.num_proxies = n),
         ),
@@ -193,7 +200,8 @@ pub(super) static SECTION: Section<Server> = Section {
             "socket_mode",
             "SIMPLEJWT_SOCKET_MODE",
             Def("\"660\""),
-            "Who may connect to a Unix socket that bind names: the file's mode, in octal digits.",
+            "The file mode of the Unix socket in bind, in octal digits: it decides who can \
+             connect.",
             Form::Matching("^\\s*(0o)?\\+?[0-7]+\\s*$"),
             |s, v| mode(v).map(|mode| s.socket_mode = mode),
         ),
@@ -201,23 +209,23 @@ pub(super) static SECTION: Section<Server> = Section {
             "write_timeout",
             "SIMPLEJWT_WRITE_TIMEOUT",
             Def("\"30s\""),
-            "How long a client may take nothing of an answer; its connection is closed then.",
+            "The time that a client may read nothing of an answer before its connection is closed.",
             |s| &mut s.write_timeout,
         ),
         time(
             "drain_delay",
             "SIMPLEJWT_DRAIN_DELAY",
             Def("\"5s\""),
-            "How long requests are still taken after SIGTERM or SIGINT, while /readyz is 503 and \
-             each answer closes its connection, so that proxies turn elsewhere. 0: not at all.",
+            "The time for which requests are still accepted after SIGTERM, while /readyz answers \
+             503 and each answer closes its connection, so that proxies turn elsewhere. 0: none.",
             |s| &mut s.drain_delay,
         ),
         number(
             "max_body_memory",
             "SIMPLEJWT_MAX_BODY_MEMORY",
             Def("67108864"),
-            "The memory that request bodies may take, all of them together, in bytes. Where there \
-             is no more, the one that has been coming for longest is answered with 503.",
+            "The maximum memory for all request bodies together, in bytes. When it is used up, \
+             the request whose body has been arriving the longest is answered with 503.",
             Range::ANY.of(Unit::Bytes),
             |s, v| count(v).map(|n| s.max_body_memory = n),
         ),
@@ -225,8 +233,8 @@ pub(super) static SECTION: Section<Server> = Section {
             "proxy_header",
             "SIMPLEJWT_PROXY_HEADER",
             Def("\"X-Forwarded-For\""),
-            "Where the proxies that num_proxies counts write their clients: \"X-Forwarded-For\", \
-             or \"Forwarded\" (RFC 7239). The other one is ignored.",
+            "The header in which the proxies counted by num_proxies write their client's address: \
+             \"X-Forwarded-For\", or \"Forwarded\" (RFC 7239). The other one is ignored.",
             &[
                 ("X-Forwarded-For", |s| s.proxy_header = ProxyHeader::XForwardedFor),
                 ("Forwarded", |s| s.proxy_header = ProxyHeader::Forwarded),
@@ -236,18 +244,18 @@ pub(super) static SECTION: Section<Server> = Section {
     idle: &[],
 };
 
-/// `"660"`, `"0660"`, `"0o660"`. A number may have been written in octal or not: nobody can tell.
+/// Parses `"660"`, `"0660"` or `"0o660"`. A number is refused, because it may be octal or decimal.
 fn mode(value: &Value) -> Result<u32, String> {
     let text = value.as_str().unwrap_or_default().trim();
     let digits = text.strip_prefix("0o").unwrap_or(text);
     match u32::from_str_radix(digits, 8) {
-        // Whoever may connect has to be able to write.
+        // A client needs write permission to connect.
         Ok(mode) if mode <= 0o777 && mode & 0o222 != 0 => Ok(mode),
         _ => Err(format!("is {}, not a file's mode in quotes: write \"660\"", shown(value))),
     }
 }
 
-/// What contradicts itself.
+/// Returns the contradiction between settings, if there is one.
 pub(super) fn problems(server: &Server) -> Option<String> {
     let (limit, memory) = (server.body_limit, server.max_body_memory);
     (memory < limit).then(|| {

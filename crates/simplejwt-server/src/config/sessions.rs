@@ -1,7 +1,7 @@
 //! `[sessions]`: sessions, reuse detection and revocation.
 
 use simplejwt::settings::value::count;
-use simplejwt::settings::{AtLimit, FeedLost, Revocation, SessionSettings, TokenAtRest};
+use simplejwt::settings::{AtLimit, FeedLost, RevocationMode, SessionSettings, TokenAtRest};
 
 use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
@@ -11,47 +11,49 @@ use super::item::{
 
 pub(super) static SECTION: Section<SessionSettings> = Section {
     table: "sessions",
-    about: "Sessions, reuse detection and revocation: all of it needs token_blacklist.",
+    about: "Sessions, reuse detection and revocation; all of them need token_blacklist.",
     items: &[
         switch(
             "enabled",
             "SIMPLEJWT_SESSIONS",
             Def("true"),
-            "Whether a login opens a session: a spent refresh token that comes again ends it, \
-             users see and end their sessions. Off: a spent token is refused and nothing else, as \
-             upstream.",
+            "A login opens a session: a spent refresh token that is presented again ends it, and \
+             users can list and end their sessions. Without it, a spent token is only refused, as \
+             upstream does.",
             |s| &mut s.enabled,
         ),
         switch(
             "session_claim",
             "SIMPLEJWT_SESSION_CLAIM",
             Def("false"),
-            "Whether tokens carry the claim \"sid\", the session's id. Off: tokens are upstream's.",
+            "Tokens carry the claim \"sid\", the session's id. Without it, tokens are the same as \
+             upstream's.",
             |s| &mut s.session_claim,
         ),
         time(
             "rotation_grace",
             "SIMPLEJWT_ROTATION_GRACE",
             Def("\"0\""),
-            "How long a spent refresh token is answered with the newest pair of its session: for \
-             answers that got lost, and tabs that refresh at once. At most 5 minutes. 0: never.",
+            "The time for which a spent refresh token is answered with the newest tokens of its \
+             session, for clients whose answer got lost and tabs that refresh at the same time. At \
+             most 5 minutes. 0: none.",
             |s| &mut s.rotation_grace,
         ),
         time(
             "reuse_tolerance",
             "SIMPLEJWT_REUSE_TOLERANCE",
             Def("\"10s\""),
-            "How long a spent refresh token that comes again is refused and nothing else, as \
-             upstream has it: for clients that refresh several times at once. Later it is taken \
-             for theft and ends the session. At most 5 minutes. 0: the first such token is taken \
-             for theft.",
+            "The time for which a spent refresh token that is presented again is only refused, as \
+             upstream does, for clients that refresh several times at once. After it, such a token \
+             counts as stolen and ends its session. At most 5 minutes. 0: the first such token \
+             counts as stolen.",
             |s| &mut s.reuse_tolerance,
         ),
         other(
             "lifetime",
             "SIMPLEJWT_SESSION_LIFETIME",
             Example("\"30d\""),
-            "How long a session lasts, however often it is refreshed. Default: without end.",
+            "The maximum lifetime of a session, however often it is refreshed. Default: unlimited.",
             Form::POSITIVE,
             |s, v| positive(v).map(|time| s.lifetime = Some(time)),
         ),
@@ -59,7 +61,8 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "idle_lifetime",
             "SIMPLEJWT_SESSION_IDLE_LIFETIME",
             Example("\"7d\""),
-            "How long a session may go without a refresh. Default: while its refresh token is good.",
+            "The maximum time between two refreshes of a session. Default: the lifetime of its \
+             refresh token.",
             Form::POSITIVE,
             |s, v| positive(v).map(|time| s.idle_lifetime = Some(time)),
         ),
@@ -67,7 +70,7 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "max_per_user",
             "SIMPLEJWT_MAX_SESSIONS_PER_USER",
             Example("5"),
-            "How many sessions a user may have at once. Default: any number.",
+            "The maximum number of sessions per user. Default: unlimited.",
             Range::ANY,
             |s, v| count(v).map(|n| s.max_per_user = Some(n)),
         ),
@@ -75,8 +78,8 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "at_limit",
             "SIMPLEJWT_SESSIONS_AT_LIMIT",
             Def("\"evict_oldest\""),
-            "What a login beyond that does: \"evict_oldest\" ends the oldest session, \"refuse\" \
-             is answered with 403.",
+            "The effect of a login beyond max_per_user: \"evict_oldest\" ends the oldest session, \
+             \"refuse\" answers with 403.",
             &[
                 ("evict_oldest", |s| s.at_limit = AtLimit::EvictOldest),
                 ("refuse", |s| s.at_limit = AtLimit::Refuse),
@@ -86,21 +89,22 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "revocation",
             "SIMPLEJWT_REVOCATION",
             Def("\"stateless\""),
-            "Access tokens of ended sessions: \"stateless\" lets them be until they expire, \
-             \"feed\" refuses them within a second without asking the database, \"strict\" asks it \
-             with each request. The latter two need session_claim.",
+            "The treatment of access tokens of ended sessions: \"stateless\" accepts them until \
+             they expire, \"feed\" refuses them within a second without asking the database, \
+             \"strict\" asks the database on each request. The latter two need session_claim.",
             &[
-                ("stateless", |s| s.revocation = Revocation::Stateless),
-                ("feed", |s| s.revocation = Revocation::Feed),
-                ("strict", |s| s.revocation = Revocation::Strict),
+                ("stateless", |s| s.revocation = RevocationMode::Stateless),
+                ("feed", |s| s.revocation = RevocationMode::Feed),
+                ("strict", |s| s.revocation = RevocationMode::Strict),
             ],
         ),
         word(
             "feed_lost",
             "SIMPLEJWT_FEED_LOST",
             Def("\"refuse\""),
-            "While this process can't hear of revocations: \"refuse\" answers requests with 503, \
-             \"accept\" goes by what was heard last. /readyz says so either way.",
+            "The behaviour while this process can't receive revocations: \"refuse\" answers \
+             requests with 503, \"accept\" uses those received so far. /readyz reports it either \
+             way.",
             &[
                 ("refuse", |s| s.feed_lost = FeedLost::Refuse),
                 ("accept", |s| s.feed_lost = FeedLost::Accept),
@@ -110,14 +114,14 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "feed_max_age",
             "SIMPLEJWT_FEED_MAX_AGE",
             Def("\"2s\""),
-            "How old the news may be before the feed counts as lost.",
+            "The time without an update after which the feed counts as lost.",
             |s| &mut s.feed_max_age,
         ),
         number(
             "feed_max_entries",
             "SIMPLEJWT_FEED_MAX_ENTRIES",
             Def("1000000"),
-            "How many revocations are kept in memory, at about 100 bytes each; beyond them the \
+            "The number of revocations kept in memory, at about 100 bytes each. Beyond it, the \
              database is asked.",
             Range::ANY,
             |s, v| count(v).map(|n| s.feed_max_entries = n),
@@ -126,8 +130,9 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "token_at_rest",
             "SIMPLEJWT_TOKEN_AT_REST",
             Def("\"full\""),
-            "What the table of registered tokens holds: \"full\" the token, as upstream, \
-             \"redacted\" the token without its signature, which is worthless to a thief.",
+            "The form in which tokens are registered in the database: \"full\" stores the token, \
+             as upstream does; \"redacted\" stores it without its signature, so that it is useless \
+             to a thief.",
             &[
                 ("full", |s| s.token_at_rest = TokenAtRest::Full),
                 ("redacted", |s| s.token_at_rest = TokenAtRest::Redacted),
@@ -142,7 +147,7 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
         },
         Idle {
             names: &["feed_lost", "feed_max_age", "feed_max_entries"],
-            when: |s| s.revocation != Revocation::Feed,
+            when: |s| s.revocation != RevocationMode::Feed,
             why: "there is no feed: write revocation = \"feed\"",
         },
     ],

@@ -23,58 +23,58 @@ const ALGORITHMS: [&str; 14] = [
 
 pub(super) static SECTION: Section<Settings> = Section {
     table: TABLE,
-    about: "Django's SIMPLE_JWT: upstream's names in either case, and two of our own.",
+    about: "Django's SIMPLE_JWT: upstream's names in upper or lower case, and two more.",
     items: &[
         upstream(time(
             "access_token_lifetime",
             "SIMPLEJWT_ACCESS_TOKEN_LIFETIME",
             Def("\"5m\""),
-            "How long an access token is good for. Recommended: \"15m\" or less.",
+            "The lifetime of an access token. Recommended: \"15m\" or less.",
             |s| &mut s.access_token_lifetime,
         )),
         upstream(time(
             "refresh_token_lifetime",
             "SIMPLEJWT_REFRESH_TOKEN_LIFETIME",
             Def("\"1d\""),
-            "How long a refresh token is good for. Recommended: \"7d\", with rotation.",
+            "The lifetime of a refresh token. Recommended: \"7d\", with rotation.",
             |s| &mut s.refresh_token_lifetime,
         )),
         upstream(switch(
             "rotate_refresh_tokens",
             "SIMPLEJWT_ROTATE_REFRESH_TOKENS",
             Def("false"),
-            "Whether a refresh answers with a new refresh token too. Recommended: true.",
+            "A refresh also issues a new refresh token. Recommended: true.",
             |s| &mut s.rotate_refresh_tokens,
         )),
         upstream(switch(
             "blacklist_after_rotation",
             "SIMPLEJWT_BLACKLIST_AFTER_ROTATION",
             Def("false"),
-            "Whether rotation blacklists the old refresh token; needs token_blacklist. \
-             Recommended: true.",
+            "Rotation blacklists the old refresh token; needs token_blacklist. Recommended: true.",
             |s| &mut s.blacklist_after_rotation,
         )),
         switch(
             "token_blacklist",
             "SIMPLEJWT_TOKEN_BLACKLIST",
             Def("false"),
-            "What rest_framework_simplejwt.token_blacklist in INSTALLED_APPS decides: refresh and \
-             sliding tokens are registered and can be blacklisted. Recommended: true.",
+            "Registers refresh and sliding tokens in the database, so that they can be \
+             blacklisted, as rest_framework_simplejwt.token_blacklist in INSTALLED_APPS does. \
+             Recommended: true.",
             |s| &mut s.token_blacklist,
         ),
         upstream(switch(
             "update_last_login",
             "SIMPLEJWT_UPDATE_LAST_LOGIN",
             Def("false"),
-            "Whether a login writes the user's last_login.",
+            "A login updates the user's last_login.",
             |s| &mut s.update_last_login,
         )),
         upstream(other(
             "algorithm",
             "SIMPLEJWT_ALGORITHM",
             Def("\"HS256\""),
-            "HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, \
-             ES256K or EdDSA.",
+            "The signing algorithm: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, \
+             PS512, ES256, ES384, ES512, ES256K or EdDSA.",
             Form::Constants(&ALGORITHMS),
             |s, v| {
                 s.algorithm = parsed(
@@ -91,14 +91,14 @@ pub(super) static SECTION: Section<Settings> = Section {
                 "signing_key",
                 "SIMPLEJWT_SIGNING_KEY",
                 Example("\"…\""),
-                "The HMAC secret, or the private key as PEM. Default: Django's secret_key for HS*; \
-                 none for the others, which then only verify.",
+                "The HMAC secret, or the private key in PEM. Default: Django's secret_key for \
+                 HS*; none for the others, which then can only verify.",
                 Form::Verbatim,
                 |s, v| {
                     s.signing_key = match v {
                         Value::Null => None,
                         Value::String(key) => Some(key.as_str().into()),
-                        // Not shown: it may be the key all the same.
+                        // The value isn't shown: it may be the key.
                         _ => return Err("is not a string".into()),
                     };
                     Ok(())
@@ -111,8 +111,8 @@ pub(super) static SECTION: Section<Settings> = Section {
                 "verifying_key",
                 "SIMPLEJWT_VERIFYING_KEY",
                 Example("\"-----BEGIN PUBLIC KEY-----…\""),
-                "The public key as PEM, certificate or OpenSSH line, which all but HS* need. \
-                 `simplejwt key public --format pem` prints the one of a signing key.",
+                "The public key as PEM, certificate or OpenSSH line; all algorithms but HS* need \
+                 it. `simplejwt key public --format pem` prints the public key of a signing key.",
                 |s| &mut s.verifying_key,
             ),
         )),
@@ -120,7 +120,8 @@ pub(super) static SECTION: Section<Settings> = Section {
             "audience",
             "SIMPLEJWT_AUDIENCE",
             Example("\"https://api.example.com\""),
-            "The aud claim that is written and demanded: a text, or a list of which any one is enough.",
+            "The aud claim that is written and required: a string, or a list of which any one is \
+             enough.",
             Form::Texts,
             |s, v| {
                 let is_list = v.is_array() || v.as_str().is_some_and(|t| t.starts_with('['));
@@ -136,21 +137,21 @@ pub(super) static SECTION: Section<Settings> = Section {
             "issuer",
             "SIMPLEJWT_ISSUER",
             Example("\"https://example.com\""),
-            "The iss claim that is written and demanded.",
+            "The iss claim that is written and required.",
             |s| &mut s.issuer,
         )),
         upstream(optional_string(
             "jwk_url",
             "SIMPLEJWT_JWK_URL",
             Example("\"https://example.com/.well-known/jwks.json\""),
-            "Where the verifying keys are fetched from, as a JWK set; not for HS*.",
+            "The URL of a JWK set with the verifying keys; not for HS*.",
             |s| &mut s.jwk_url,
         )),
         upstream(other(
             "leeway",
             "SIMPLEJWT_LEEWAY",
             Def("0"),
-            "How far clocks may be apart when exp, nbf and iat are checked.",
+            "The difference between clocks that is tolerated when exp, nbf and iat are checked.",
             Form::DURATION, // Upstream takes None for none.
             |s, v| {
                 let leeway = if v.is_null() { Ok(Duration::ZERO) } else { duration(v) };
@@ -161,7 +162,7 @@ pub(super) static SECTION: Section<Settings> = Section {
             "auth_header_types",
             "SIMPLEJWT_AUTH_HEADER_TYPES",
             Def("[\"Bearer\"]"),
-            "The authentication schemes taken; the first is the one in WWW-Authenticate.",
+            "The accepted authentication schemes; WWW-Authenticate names the first.",
             |s| &mut s.auth_header_types,
         )),
         upstream(string(
@@ -175,21 +176,21 @@ pub(super) static SECTION: Section<Settings> = Section {
             "user_id_field",
             "SIMPLEJWT_USER_ID_FIELD",
             Def("\"id\""),
-            "The user's field that identifies it in tokens.",
+            "The user's field that identifies the user in tokens.",
             |s| &mut s.user_id_field,
         )),
         upstream(string(
             "user_id_claim",
             "SIMPLEJWT_USER_ID_CLAIM",
             Def("\"user_id\""),
-            "The claim that holds it.",
+            "The claim that holds the value of USER_ID_FIELD.",
             |s| &mut s.user_id_claim,
         )),
         upstream(other(
             "auth_token_classes",
             "SIMPLEJWT_AUTH_TOKEN_CLASSES",
             Def("[\"AccessToken\"]"),
-            "The kinds of token that a protected route takes: AccessToken, RefreshToken, \
+            "The token types that protected routes accept: AccessToken, RefreshToken, \
              SlidingToken, UntypedToken, or their dotted paths.",
             Form::Texts,
             |s, v| {
@@ -202,65 +203,66 @@ pub(super) static SECTION: Section<Settings> = Section {
             "token_type_claim",
             "SIMPLEJWT_TOKEN_TYPE_CLAIM",
             Def("\"token_type\""),
-            "The claim that holds the kind of token; \"\" (upstream's None) neither writes nor \
-             checks it.",
+            "The claim that holds the token type. \"\" (upstream's None): it is neither written \
+             nor checked.",
             |s| &mut s.token_type_claim,
         )),
         upstream(optional_string(
             "jti_claim",
             "SIMPLEJWT_JTI_CLAIM",
             Def("\"jti\""),
-            "The claim that holds the token's id; \"\" (upstream's None) neither writes nor checks it.",
+            "The claim that holds the token's id. \"\" (upstream's None): it is neither written \
+             nor checked.",
             |s| &mut s.jti_claim,
         )),
         upstream(string(
             "sliding_token_refresh_exp_claim",
             "SIMPLEJWT_SLIDING_TOKEN_REFRESH_EXP_CLAIM",
             Def("\"refresh_exp\""),
-            "The claim that says until when a sliding token can be refreshed.",
+            "The claim that holds the time until which a sliding token can be refreshed.",
             |s| &mut s.sliding_token_refresh_exp_claim,
         )),
         upstream(time(
             "sliding_token_lifetime",
             "SIMPLEJWT_SLIDING_TOKEN_LIFETIME",
             Def("\"5m\""),
-            "How long a sliding token is good for.",
+            "The lifetime of a sliding token.",
             |s| &mut s.sliding_token_lifetime,
         )),
         upstream(time(
             "sliding_token_refresh_lifetime",
             "SIMPLEJWT_SLIDING_TOKEN_REFRESH_LIFETIME",
             Def("\"1d\""),
-            "How long a sliding token can be refreshed.",
+            "The time for which a sliding token can be refreshed.",
             |s| &mut s.sliding_token_refresh_lifetime,
         )),
         upstream(switch(
             "check_revoke_token",
             "SIMPLEJWT_CHECK_REVOKE_TOKEN",
             Def("false"),
-            "Whether a changed password ends the tokens that were issued before.",
+            "A changed password ends the tokens that were issued before.",
             |s| &mut s.check_revoke_token,
         )),
         upstream(string(
             "revoke_token_claim",
             "SIMPLEJWT_REVOKE_TOKEN_CLAIM",
             Def("\"hash_password\""),
-            "The claim that CHECK_REVOKE_TOKEN goes by.",
+            "The claim that CHECK_REVOKE_TOKEN uses.",
             |s| &mut s.revoke_token_claim,
         )),
         upstream(switch(
             "check_user_is_active",
             "SIMPLEJWT_CHECK_USER_IS_ACTIVE",
             Def("true"),
-            "Whether inactive users are refused.",
+            "Refuses inactive users.",
             |s| &mut s.check_user_is_active,
         )),
         switch(
             "allow_weak_key",
             "SIMPLEJWT_ALLOW_WEAK_KEY",
             Def("false"),
-            "Takes an HMAC secret shorter than its hash, or a placeholder. For old tokens and for \
-             developing only.",
+            "Accepts an HMAC secret that is a placeholder, or shorter than its hash. Only for old \
+             tokens and for development.",
             |s| &mut s.allow_weak_key,
         ),
     ],

@@ -1,12 +1,12 @@
-//! "Did you mean …?"
+//! Suggestions for misspelt names: "did you mean …?"
 
-/// The known name that is nearest to `unknown`, if any is near enough to be what was meant.
-/// Upper and lower case count as the same.
+/// Returns the known name most similar to `unknown`, if one is similar enough to be meant. Upper
+/// and lower case count as the same.
 pub(crate) fn nearest<'n>(
     unknown: &str,
     known: impl IntoIterator<Item = &'n str>,
 ) -> Option<&'n str> {
-    // A third of the name may be wrong; more is another name.
+    // A third of the name may be wrong; beyond that it is another name.
     let limit = (unknown.chars().count() / 3).max(1);
     known
         .into_iter()
@@ -16,12 +16,12 @@ pub(crate) fn nearest<'n>(
         .map(|(_, name)| name)
 }
 
-/// `; did you mean …?`, or nothing.
+/// Returns `; did you mean …?`, or an empty string.
 pub(crate) fn did_you_mean<'n>(unknown: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     nearest(unknown, known).map_or_else(String::new, |name| format!("; did you mean {name}?"))
 }
 
-/// Levenshtein's distance: the fewest characters to insert, delete or replace.
+/// Returns the Levenshtein distance: the fewest characters to insert, delete or replace.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -1,10 +1,10 @@
-//! What is wrong with a file that isn't TOML, in words for whoever wrote it.
+//! Messages for files that aren't valid TOML, in words for the person who wrote them.
 
 use std::collections::BTreeMap;
 
 use simplejwt::settings::value::is_no_value;
 
-/// The sentence for what the parser couldn't read, with the line.
+/// Returns the sentence for what the parser couldn't read, with the line.
 pub(super) fn explain(text: &str, error: &toml::de::Error) -> String {
     if let Some(twice) = twice(text) {
         return twice;
@@ -19,18 +19,18 @@ pub(super) fn explain(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-/// The number of the line at an offset.
+/// Returns the number of the line at an offset.
 fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// A name or a table that is there twice, with both lines.
+/// Finds a name or a table that occurs twice, and returns a sentence with both lines.
 fn twice(text: &str) -> Option<String> {
     let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut table = String::new();
     let mut within = None;
     for (at, line) in text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())) {
-        // Lines of a text, or of a list, are no settings.
+        // Lines of a multi-line string or a list aren't settings.
         if let Some(end) = within {
             within = (!line.contains(end)).then_some(end);
             continue;
@@ -65,7 +65,7 @@ fn twice(text: &str) -> Option<String> {
     None
 }
 
-/// What a line in another language's words should be.
+/// Returns the TOML for a line in another language's syntax.
 fn hint(line: &str) -> Option<String> {
     let (name, value) = line.split_once('=')?;
     let (name, value) = (name.trim(), value.split(" #").next()?.trim().trim_end_matches(','));

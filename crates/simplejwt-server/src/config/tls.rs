@@ -17,14 +17,15 @@ pub(crate) struct Tls {
 
 pub(super) static SECTION: Section<Tls> = Section {
     table: "tls",
-    about: "The server's own certificate, where no proxy in front has one.",
+    about: "The server's own certificate, if no proxy in front has one.",
     items: &[
         other(
             "certificate",
             "SIMPLEJWT_TLS_CERTIFICATE",
             Example("\"fullchain.pem\""),
-            "The certificate and those of its issuers, in PEM, relative to this file's directory. \
-             With it TLS alone is spoken. It is read again when it changes, and at SIGHUP.",
+            "The certificate and those of its issuers, in PEM; a path relative to this file's \
+             directory. If it is set, the server speaks only TLS. It is read again when it \
+             changes, and on SIGHUP.",
             Form::Path,
             |s, v| optional_text(v).map(|path| s.certificate = path.map(PathBuf::from)),
         ),
@@ -32,7 +33,7 @@ pub(super) static SECTION: Section<Tls> = Section {
             "key",
             "SIMPLEJWT_TLS_KEY",
             Example("\"privkey.pem\""),
-            "The certificate's private key, in PEM, relative to this file's directory.",
+            "The certificate's private key, in PEM; a path relative to this file's directory.",
             Form::Path,
             |s, v| optional_text(v).map(|path| s.key = path.map(PathBuf::from)),
         ),
@@ -40,14 +41,14 @@ pub(super) static SECTION: Section<Tls> = Section {
     idle: &[],
 };
 
-/// What contradicts itself.
+/// Returns the contradiction between settings, if there is one.
 pub(super) fn problems(tls: &Tls) -> Option<String> {
     match (&tls.certificate, &tls.key) {
         (Some(_), None) => Some(
-            "[tls] has a certificate and no key: write key, or SIMPLEJWT_TLS_KEY, too".to_owned(),
+            "[tls] has a certificate but no key: set key, or SIMPLEJWT_TLS_KEY, too".to_owned(),
         ),
         (None, Some(_)) => Some(
-            "[tls] has a key and no certificate: write certificate, or SIMPLEJWT_TLS_CERTIFICATE, \
+            "[tls] has a key but no certificate: set certificate, or SIMPLEJWT_TLS_CERTIFICATE, \
              too"
             .to_owned(),
         ),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A name as the key of a line.
+/// Formats a name as a TOML key.
 pub(super) fn toml_key(name: &str) -> String {
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if !name.is_empty() && name.bytes().all(is_bare) {
@@ -11,7 +11,7 @@ pub(super) fn toml_key(name: &str) -> String {
     toml_of(&Value::String(name.to_owned()))
 }
 
-/// A value as TOML, on one line. TOML has no null: the empty text stands for it.
+/// Formats a value as TOML, on one line. TOML has no null, so an empty string stands for it.
 pub(super) fn toml_of(value: &Value) -> String {
     match value {
         Value::Null => "\"\"".to_owned(),

@@ -1,4 +1,4 @@
-//! docs/database-urls.md has the tables that URLs are read by.
+//! Tests that docs/database-urls.md has the tables that URLs are read by.
 
 use std::fmt::Write as _;
 
@@ -14,13 +14,13 @@ fn words(values: &[&str]) -> String {
 }
 
 fn table(rows: &[UrlParameter]) -> String {
-    let mut text = "| parameter | what becomes of it | |\n|---|---|---|\n".to_owned();
+    let mut text = "| parameter | effect | |\n|---|---|---|\n".to_owned();
     for row in rows {
         let effect = match row.effect {
             Effect::Honoured => "honoured".to_owned(),
-            Effect::Ignored => "no effect, warned of".to_owned(),
-            Effect::IgnoredBut(known) => format!("no effect, warned of unless {}", words(known)),
-            Effect::Only(known) => format!("{} alone, refused otherwise", words(known)),
+            Effect::Ignored => "ignored, with a warning".to_owned(),
+            Effect::IgnoredBut(known) => format!("ignored, with a warning unless {}", words(known)),
+            Effect::Only(known) => format!("only {}; refused otherwise", words(known)),
             Effect::Refused => "refused".to_owned(),
             _ => panic!("a kind of effect that the page doesn't know"),
         };

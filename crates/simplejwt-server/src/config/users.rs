@@ -8,12 +8,12 @@ use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
 use super::item::{Section, other, switch, word};
 
-/// The table of users. Column names; none is a column that the table doesn't have.
+/// The table of users. The columns are names; `None` is a column that the table doesn't have.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Users {
     pub(crate) table: String,
     pub(crate) primary_key: String,
-    /// As the column has it, unless it is said.
+    /// The type of the primary key; `None` for that of its column.
     pub(crate) key_type: Option<KeyKind>,
     pub(crate) username_field: String,
     pub(crate) password: String,
@@ -43,15 +43,15 @@ impl Default for Users {
 
 pub(super) static SECTION: Section<Users> = Section {
     table: "users",
-    about: "The table of users: Django's auth_user, or one of your own.",
+    about: "The table of users: Django's auth_user, or your own.",
     items: &[
         other(
             "table",
             "SIMPLEJWT_USERS_TABLE",
             Def("\"auth_user\""),
-            "The table. Another than Django's has to be there already: `migrate` makes only \
-             Django's. In PostgreSQL schema.table, too; of a model that inherits from another by \
-             tables, either.",
+            "The table's name; in PostgreSQL, schema.table is possible. A table other than \
+             Django's must exist already: `migrate` creates only Django's. With multi-table \
+             inheritance, the parent's table and the child's both work.",
             Form::Text,
             |s, v| identifier(v).map(|name| s.table = name),
         ),
@@ -59,7 +59,7 @@ pub(super) static SECTION: Section<Users> = Section {
             "primary_key",
             "SIMPLEJWT_USERS_PRIMARY_KEY",
             Def("\"id\""),
-            "The column that is the primary key. What goes into tokens is USER_ID_FIELD.",
+            "The column of the primary key. The column that goes into tokens is USER_ID_FIELD.",
             Form::Text,
             |s, v| identifier(v).map(|name| s.primary_key = name),
         ),
@@ -67,8 +67,8 @@ pub(super) static SECTION: Section<Users> = Section {
             "key_type",
             "SIMPLEJWT_USERS_KEY_TYPE",
             Example("\"uuid\""),
-            "The primary key's type: \"integer\", \"uuid\" (as Django stores it) or \"text\". It \
-             is found out by the column's type; one that isn't the column's is refused.",
+            "The primary key's type: \"integer\", \"uuid\" (as Django stores it) or \"text\". \
+             Default: the column's own type; any other is refused.",
             &[
                 ("integer", |s| s.key_type = Some(KeyKind::Integer)),
                 ("uuid", |s| s.key_type = Some(KeyKind::Uuid)),
@@ -79,8 +79,9 @@ pub(super) static SECTION: Section<Users> = Section {
             "username_field",
             "SIMPLEJWT_USERS_USERNAME_FIELD",
             Def("\"username\""),
-            "Django's USERNAME_FIELD: the column to log in with, and the name of the field in the \
-             login's body. A text, an integer or a UUID, and unique, as that of USER_ID_FIELD is.",
+            "Django's USERNAME_FIELD: the column that users log in with, and the name of the \
+             field in the login's body. It must be unique, and a text, an integer or a UUID, like \
+             that of USER_ID_FIELD.",
             Form::Text,
             |s, v| identifier(v).map(|name| s.username_field = name),
         ),
@@ -88,7 +89,7 @@ pub(super) static SECTION: Section<Users> = Section {
             "password",
             "SIMPLEJWT_USERS_PASSWORD",
             Def("\"password\""),
-            "The column with the password's hash.",
+            "The column of the password hash.",
             Form::Text,
             |s, v| identifier(v).map(|name| s.password = name),
         ),
@@ -104,7 +105,7 @@ pub(super) static SECTION: Section<Users> = Section {
             "is_staff",
             "SIMPLEJWT_USERS_IS_STAFF",
             Def("\"is_staff\""),
-            "The column for users of Django's admin; \"\" if there is none.",
+            "The column that is true for users of Django's admin; \"\" if there is none.",
             Form::OptionalText,
             |s, v| optional_identifier(v).map(|name| s.is_staff = name),
         ),
@@ -112,7 +113,7 @@ pub(super) static SECTION: Section<Users> = Section {
             "is_superuser",
             "SIMPLEJWT_USERS_IS_SUPERUSER",
             Def("\"is_superuser\""),
-            "The column for users with every permission; \"\" if there is none.",
+            "The column that is true for users with every permission; \"\" if there is none.",
             Form::OptionalText,
             |s, v| optional_identifier(v).map(|name| s.is_superuser = name),
         ),
@@ -120,7 +121,7 @@ pub(super) static SECTION: Section<Users> = Section {
             "last_login",
             "SIMPLEJWT_USERS_LAST_LOGIN",
             Def("\"last_login\""),
-            "The column that UPDATE_LAST_LOGIN writes; \"\" if there is none.",
+            "The column that UPDATE_LAST_LOGIN updates; \"\" if there is none.",
             Form::OptionalText,
             |s, v| optional_identifier(v).map(|name| s.last_login = name),
         ),
@@ -128,15 +129,15 @@ pub(super) static SECTION: Section<Users> = Section {
             "allow_inactive_login",
             "SIMPLEJWT_ALLOW_INACTIVE_LOGIN",
             Def("false"),
-            "Django's AllowAllUsersModelBackend: inactive users can log in too (if \
-             CHECK_USER_IS_ACTIVE is off as well).",
+            "Django's AllowAllUsersModelBackend: inactive users can log in too, if \
+             CHECK_USER_IS_ACTIVE is also off.",
             |s| &mut s.allow_inactive_login,
         ),
     ],
     idle: &[],
 };
 
-/// The name of a table or column. It is quoted wherever it is used.
+/// Reads the name of a table or column, which is quoted wherever it is used.
 fn identifier(value: &Value) -> Result<String, String> {
     let name = text(value)?;
     if name.chars().count() <= 128 && !name.chars().any(char::is_control) {

@@ -1,4 +1,4 @@
-//! Files that hold one value.
+//! Files that hold a single value.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,10 @@ use simplejwt::keys::KeyError;
 use super::given::Given;
 use super::item::{FileHolds, Spec};
 
-/// Larger is not a configuration, and not a key.
+/// The maximum size of a value's file, in bytes: nothing larger is a configuration or a key.
 const LARGEST: u64 = 1024 * 1024;
 
-/// The value that a file holds. A line break at its end isn't part of it.
+/// Returns the value in a file, without the line break at its end.
 pub(super) fn from_file(
     item: &Spec,
     path: &Path,
@@ -28,13 +28,13 @@ pub(super) fn from_file(
     Ok(Given { value: value.into(), origin: format!("file {}", path.display()) })
 }
 
-/// What a file holds, without the line break at its end.
+/// Returns the content of a file, without the line break at its end.
 pub(super) fn read_secret(path: &Path) -> Result<String, String> {
     Ok(without_last_line_end(read_text(path)?))
 }
 
-/// A key's file, of which only the PEM blocks have to be text: what stands around them is no part
-/// of the key, whatever its bytes.
+/// Reads a key's file, of which only the PEM blocks have to be text: bytes around them aren't part
+/// of the key.
 fn read_key(path: &Path) -> Result<String, String> {
     let bytes = read_small(path)?;
     match String::from_utf8(bytes) {
@@ -80,7 +80,7 @@ fn read_small(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(describe)
 }
 
-/// A secret that every user of the machine can read is none.
+/// Warns if every user of the machine can read a secret.
 pub(super) fn warn_if_open(path: &Path, warnings: &mut Vec<String>) {
     #[cfg(unix)]
     {
@@ -89,7 +89,7 @@ pub(super) fn warn_if_open(path: &Path, warnings: &mut Vec<String>) {
             && metadata.permissions().mode() & 0o007 != 0
         {
             warnings.push(format!(
-                "{} holds a secret and is open to every user of this machine: chmod 600 {}",
+                "{} holds a secret, but every user of this machine can open it: chmod 600 {}",
                 path.display(),
                 path.display(),
             ));

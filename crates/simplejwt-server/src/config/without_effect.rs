@@ -1,12 +1,12 @@
-//! Settings that are good by themselves and do nothing beside the others. What does nothing beside
-//! another of its own section stands there.
+//! Settings that are valid by themselves but have no effect beside the others. Those that depend on
+//! another setting of their own section are declared there.
 
 use std::collections::BTreeMap;
 
 use super::list::{self, Config, Setting};
 use super::{Given, level};
 
-/// Settings, when they do nothing, and what to do about it.
+/// Settings, the condition under which they have no effect, and what to do about it.
 struct Rule {
     settings: &'static [&'static str],
     idle: fn(&Config) -> bool,
@@ -17,7 +17,7 @@ const RULES: &[Rule] = &[
     Rule {
         settings: &["server.authentication"],
         idle: |c| !c.server.demo,
-        why: "/api/protected/ is there with demo = true alone: for authenticate/ write \
+        why: "/api/protected/ exists only with demo = true: for authenticate/ write \
               authentication in [gateway]",
     },
     Rule {
@@ -42,7 +42,8 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// A sentence for each setting that was given another value than its default and does nothing.
+/// Returns a sentence for each setting that was given a value other than its default and has no
+/// effect.
 pub(super) fn warnings(config: &Config, given: &BTreeMap<String, Given>) -> Vec<String> {
     let between = RULES.iter().filter(|rule| (rule.idle)(config)).flat_map(|rule| {
         rule.settings.iter().filter_map(|path| Some((list::by_path(path)?, rule.why)))
@@ -50,25 +51,25 @@ pub(super) fn warnings(config: &Config, given: &BTreeMap<String, Given>) -> Vec<
     let told = |(setting, why): (Setting, &str)| {
         let given = given.get(&setting.path())?;
         (!is_default(setting, given))
-            .then(|| format!("{}: {} does nothing, since {why}", given.origin, setting.label()))
+            .then(|| format!("{}: {} has no effect, because {why}", given.origin, setting.label()))
     };
     let idle = list::idle(config).into_iter().chain(between).filter_map(told);
     idle.chain(quieter(config, given)).collect()
 }
 
-/// A level that does less than it says.
+/// Warns about a level that logs less than it says.
 fn quieter(config: &Config, given: &BTreeMap<String, Given>) -> Option<String> {
     let given = given.get("log.level")?;
     level::asks_too_much(&config.log.level).then(|| {
         format!(
-            "{}: level: of other libraries nothing below warn is logged, since they log passwords' \
-             hashes and tokens there",
+            "{}: level: other libraries are never logged below warn, because there they log \
+             password hashes and tokens",
             given.origin
         )
     })
 }
 
-/// What says what is so anyway is no mistake.
+/// A setting that states the default is not a mistake.
 fn is_default(setting: Setting, given: &Given) -> bool {
     let mut config = Config::default();
     setting.set(&mut config, &given.value).is_ok() && config == Config::default()
@@ -89,7 +90,7 @@ mod tests {
         load(None, &environment).unwrap_or_else(|error| panic!("{pairs:?}: {error}")).warnings
     }
 
-    /// What does nothing, with what makes it do something.
+    /// Settings without effect, with what gives them one.
     #[test]
     fn what_does_nothing_is_told_and_what_does_something_is_not() {
         for (given, more, cure) in [
@@ -163,7 +164,7 @@ mod tests {
         ] {
             let with = [&[given], more].concat();
             let idle = told(&with);
-            let mine = |line: &&String| line.contains(given.0) && line.contains("does nothing");
+            let mine = |line: &&String| line.contains(given.0) && line.contains("has no effect");
             assert_eq!(idle.iter().filter(mine).count(), 1, "{with:?}: {idle:?}");
             let cured = told(&[with, vec![cure]].concat());
             assert_eq!(cured.iter().filter(mine).count(), 0, "{given:?} {cure:?}: {cured:?}");

@@ -1,7 +1,8 @@
-//! A probe of the database: what a login reads and writes, and a commit.
+//! A probe of the database: the reads and writes of a login, and a commit.
 //!
-//! One at a time, in a task of its own, and at most one a second: whoever asks meanwhile is given the
-//! same answer, and nobody can make the database work by asking often or by going away.
+//! A task runs one probe at a time, and at most one per second. Requests that arrive in the
+//! meantime share its result, so nobody can burden the database by asking often or by
+//! disconnecting.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,26 +18,26 @@ use tokio::time::{Instant, timeout};
 use crate::failure::chain;
 use crate::supervisor::{self, Need, Supervisor};
 
-/// For how long an answer is given to others, too.
+/// The time for which a result is shared.
 const SHARED_FOR: Duration = Duration::from_secs(1);
 
-/// What is probed.
+/// The parts that are probed.
 #[derive(Clone)]
 pub(crate) struct Probed {
     pub(crate) users: Arc<dyn ManageUsers>,
     pub(crate) writes_last_login: bool,
-    /// Where there is a blacklist.
+    /// The store, if there is a blacklist.
     pub(crate) store: Option<Arc<dyn SessionStore>>,
     pub(crate) with_sessions: bool,
-    /// How long a probe may take.
+    /// The time limit for a probe.
     pub(crate) limit: Duration,
 }
 
 impl Probed {
-    /// Does what a login does, and leaves nothing but a row of the leases.
+    /// Does what a login does in the database, and leaves nothing but a row of the leases.
     ///
     /// # Errors
-    /// The database's.
+    /// Errors of the database.
     pub(crate) async fn once(&self) -> Result<(), StoreError> {
         self.users.ping(self.writes_last_login).await?;
         let Some(store) = &self.store else { return Ok(()) };
@@ -57,12 +58,12 @@ impl Probed {
     }
 }
 
-/// What is in the way.
+/// The reason why the database can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
-    /// For whoever asks.
+    /// The sentence for the client.
     pub(crate) sentence: &'static str,
-    /// For the log.
+    /// The cause for the log.
     pub(crate) cause: String,
 }
 
@@ -88,7 +89,7 @@ struct Found {
     verdict: Result<(), Trouble>,
 }
 
-/// Asks for a probe, and waits for its answer. Clones share it.
+/// Requests probes and waits for their results. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Probe {
     probed: Arc<Probed>,
@@ -111,7 +112,7 @@ impl Probe {
         }
     }
 
-    /// Starts the task that probes when it is asked to.
+    /// Starts the task that probes on request.
     pub(crate) fn start(&self, tasks: &Supervisor) {
         let probe = self.clone();
         tasks.start("probe", Need::Essential, move || {
@@ -137,14 +138,14 @@ impl Probe {
         Some(found.verdict.clone())
     }
 
-    /// Whether the database can be used; by an answer of the last second, or a new one.
+    /// Checks that the database can be used, by a result of the last second or a new one.
     pub(crate) async fn ask(&self) -> Result<(), Trouble> {
         let mut answers = self.found.subscribe();
         if let Some(verdict) = self.shared() {
             return verdict;
         }
         self.wanted.notify_one();
-        // The one under way and the one after that.
+        // One request for the probe under way, and one for the next.
         let limit = self.probed.limit.saturating_mul(2);
         match timeout(limit, answers.changed()).await {
             Ok(Ok(())) => match answers.borrow().as_ref() {

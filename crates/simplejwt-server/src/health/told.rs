@@ -1,5 +1,5 @@
-//! What the log says of not being ready: when that changes, and then once a minute, however often it
-//! is asked.
+//! Log messages about readiness: when it changes, and then once a minute, however often it is asked
+//! for.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// What was logged last, and when. Clones share it.
+/// The last reason that was logged, and the time. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told(Arc<Mutex<Option<(String, Instant)>>>);
+pub(super) struct ReadinessLog(Arc<Mutex<Option<(String, Instant)>>>);
 
-impl Told {
-    /// Whether to log that this is in the way.
+impl ReadinessLog {
+    /// Returns `true` if this reason should be logged now.
     fn is_news(&self, cause: &str, now: Instant) -> bool {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match told.as_ref() {
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_same_is_told_once_a_minute_and_something_else_at_once() {
-        let (told, start) = (Told::default(), Instant::now());
+        let (told, start) = (ReadinessLog::default(), Instant::now());
         let news = |cause: &str, secs| told.is_news(cause, start + Duration::from_secs(secs));
         assert!(news("locked", 0));
         assert!(!news("locked", 1));

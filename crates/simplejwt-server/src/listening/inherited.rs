@@ -1,4 +1,4 @@
-//! Sockets that whoever started this process listens on, and passes on (systemd's `LISTEN_FDS`).
+//! Sockets that the parent process listens on and passes on (systemd's `LISTEN_FDS`).
 
 use std::io;
 
@@ -8,10 +8,10 @@ use tokio::net::{TcpListener, UnixListener};
 use super::{Listener, unix};
 use crate::failure::Failure;
 
-/// All of them; `None` if there are none.
+/// Returns all of them, or `None` if there are none.
 ///
 /// # Errors
-/// One of them is nothing that connections can be accepted from.
+/// One of them is not a socket that accepts connections.
 pub(super) fn take() -> Result<Option<Vec<Listener>>, Failure> {
     let mut passed = ListenFd::from_env();
     let count = passed.len();
@@ -38,7 +38,7 @@ fn one(passed: &mut ListenFd, at: usize) -> io::Result<Listener> {
 
 fn explain(at: usize, error: &io::Error) -> Failure {
     Failure::Listen(format!(
-        "socket {at} of those that were passed on (LISTEN_FDS) can't be used: {error}: write \
-         ListenStream= in the socket unit, and Accept=no"
+        "socket {at} of those passed on (LISTEN_FDS) can't be used: {error}: write ListenStream= \
+         in the socket unit, and Accept=no"
     ))
 }

@@ -1,4 +1,4 @@
-//! A Unix socket that is this server's own file.
+//! A Unix socket whose file belongs to this server.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -12,18 +12,18 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use crate::config::UNIX;
 use crate::failure::Failure;
 
-/// A socket that refuses connections until it is listened on.
+/// A socket that is bound, and refuses connections until it listens.
 #[derive(Debug)]
 pub(crate) struct Place {
     socket: UnixSocket,
     file: File,
 }
 
-/// One that is listened on.
+/// A socket that listens.
 #[derive(Debug)]
 pub(crate) struct Listener {
     listener: UnixListener,
-    /// Unless it is somebody else's.
+    /// The socket's file; `None` if it belongs to another process.
     file: Option<File>,
 }
 
@@ -31,26 +31,26 @@ pub(crate) struct Listener {
 #[derive(Debug)]
 struct File {
     path: PathBuf,
-    /// Device and number: what is there later may be another server's.
+    /// Device and inode: a file found there later may be another server's.
     identity: (u64, u64),
 }
 
-/// Makes the socket's file, in place of one that a server left behind.
+/// Creates the socket's file, and replaces one that a dead server has left behind.
 ///
 /// # Errors
-/// What is in the way, and what to do about it.
+/// The socket can't be created: why, and what to do about it.
 pub(super) fn take(path: &Path, mode: u32) -> Result<Place, Failure> {
     remove_stale(path)?;
     let failed = |error: io::Error| explain(path, &error);
     let socket = UnixSocket::new_stream().map_err(failed)?;
     socket.bind(path).map_err(failed)?;
     let file = File::at(path).map_err(failed)?;
-    // Before it is listened on: until then nobody gets in.
+    // The mode is set before the socket listens, so nobody can connect earlier.
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed)?;
     Ok(Place { socket, file })
 }
 
-/// A socket at which nobody listens is a dead server's.
+/// Removes a socket on which nobody listens: it is a dead server's.
 fn remove_stale(path: &Path) -> Result<(), Failure> {
     let there = match fs::symlink_metadata(path) {
         Ok(there) => there,
@@ -59,8 +59,8 @@ fn remove_stale(path: &Path) -> Result<(), Failure> {
     };
     if !there.file_type().is_socket() {
         return Err(Failure::Listen(format!(
-            "{} is there and is no socket: remove it, or choose another path (bind in [server], or \
-             SIMPLEJWT_BIND)",
+            "{} exists and is not a socket: remove it, or choose another path (bind in [server], \
+             or SIMPLEJWT_BIND)",
             path.display()
         )));
     }
@@ -79,10 +79,10 @@ fn remove_stale(path: &Path) -> Result<(), Failure> {
 }
 
 impl Place {
-    /// Listens.
+    /// Starts listening.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Errors of the operating system.
     pub(super) fn listen(self, backlog: u32) -> Result<Listener, Failure> {
         let Self { socket, file } = self;
         let listener = socket.listen(backlog).map_err(|error| explain(&file.path, &error))?;
@@ -91,7 +91,7 @@ impl Place {
 }
 
 impl Listener {
-    /// One that somebody else has made, and cares for.
+    /// A socket that another process has created and will remove.
     pub(super) fn of_others(listener: UnixListener) -> Self {
         Self { listener, file: None }
     }
@@ -100,7 +100,7 @@ impl Listener {
         self.listener.poll_accept(context).map_ok(|(stream, _)| stream)
     }
 
-    /// The connections that wait in it, unless it is somebody else's.
+    /// Returns the connections that wait to be accepted, unless the socket is another process's.
     pub(super) fn close(self) -> Vec<UnixStream> {
         let Self { listener, file } = self;
         let mut last = Vec::new();
@@ -154,11 +154,14 @@ fn explain(path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
     Failure::Listen(match error.kind() {
         io::ErrorKind::NotFound => {
-            format!("can't make {path}: its folder isn't there: make it, for this user to write to")
+            format!(
+                "can't create {path}: its directory doesn't exist: create it, writable for \
+                this user"
+            )
         }
         io::ErrorKind::PermissionDenied => format!(
-            "not allowed to make {path}: choose a folder that this user may write to (bind in \
-             [server], or SIMPLEJWT_BIND)"
+            "not allowed to create {path}: choose a directory that this user can write to (bind \
+             in [server], or SIMPLEJWT_BIND)"
         ),
         _ => format!(
             "can't listen on {path}: {error}: choose another path (bind in [server], or \
@@ -180,7 +183,7 @@ mod tests {
             assert!(failure.to_string().contains(told), "{failure}");
         };
         fs::write(&path, "somebody's").unwrap();
-        refused("is no socket");
+        refused("is not a socket");
         fs::remove_file(&path).unwrap();
 
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
@@ -191,7 +194,7 @@ mod tests {
         assert_eq!(listener.name(), format!("unix:{}", path.display()));
         refused("in use by another program");
 
-        // Not its own any more.
+        // The file is another server's by now.
         fs::remove_file(&path).unwrap();
         let other = std::os::unix::net::UnixListener::bind(&path).unwrap();
         drop(listener);
@@ -201,6 +204,6 @@ mod tests {
         assert!(!path.exists());
 
         let nowhere = take(&place.path().join("no/s.sock"), 0o660).unwrap_err();
-        assert!(nowhere.to_string().contains("folder isn't there"), "{nowhere}");
+        assert!(nowhere.to_string().contains("directory doesn't exist"), "{nowhere}");
     }
 }

@@ -1,4 +1,5 @@
-//! The body of a request: read when somebody asks for it, whole, and kept as tight as it is.
+//! The body of a request: read completely when it is first polled, and stored without spare
+//! capacity.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -13,12 +14,13 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 
 use super::memory::{BodyMemory, NoMemory, Share};
-use crate::limits::Refused;
+use crate::limits::BodyRefusal;
 
-/// What a body that is too long is in the place of, piece by piece, to whoever counts.
+/// The filler that stands for a body that is too long, piece by piece, for a reader that counts
+/// bytes.
 static FILLING: [u8; 4096] = [0; 4096];
 
-/// What may be asked of a client that sends a body.
+/// The limits for a client that sends a body.
 #[derive(Clone, Debug)]
 pub(super) struct BodyLimits {
     pub(super) size: usize,
@@ -26,30 +28,30 @@ pub(super) struct BodyLimits {
     pub(super) memory: Arc<BodyMemory>,
 }
 
-/// What becomes of a request's body, to be asked once the request is answered.
+/// The state of a request's body, for use after the request is answered.
 #[derive(Clone)]
-pub(super) struct Fate(Arc<Mutex<Inside>>);
+pub(super) struct BodyState(Arc<Mutex<Inside>>);
 
 struct Inside {
     incoming: Option<Incoming>,
-    refused: Option<Refused>,
-    /// Whether the connection has more of it.
+    refused: Option<BodyRefusal>,
+    /// `true` if more of the body is still on the connection.
     is_cut: bool,
     share: Option<Share>,
 }
 
-/// A body that is read at the first poll.
+/// A body that is read on the first poll.
 pub(super) struct LazyBody {
     reading: Option<Reading>,
-    fate: Fate,
+    state: BodyState,
     limit: usize,
-    /// Of what stands for a body that is too long.
+    /// The number of bytes delivered in place of a body that is too long.
     filled: usize,
 }
 
-type Reading = Pin<Box<dyn Future<Output = Result<Bytes, Refused>> + Send>>;
+type Reading = Pin<Box<dyn Future<Output = Result<Bytes, BodyRefusal>> + Send>>;
 
-/// Why there is no body: told by [`Fate`].
+/// There is no body; [`BodyState`] knows why.
 #[derive(Debug)]
 pub(super) struct NoBody;
 
@@ -61,8 +63,8 @@ impl fmt::Display for NoBody {
 
 impl std::error::Error for NoBody {}
 
-/// The body as the router takes it, and what becomes of it.
-pub(super) fn lazy(incoming: Incoming, limits: &BodyLimits) -> (Body, Fate) {
+/// Returns the body for the router, and its state.
+pub(super) fn lazy(incoming: Incoming, limits: &BodyLimits) -> (Body, BodyState) {
     let is_empty = incoming.is_end_stream();
     let inside = Inside {
         incoming: (!is_empty).then_some(incoming),
@@ -70,33 +72,33 @@ pub(super) fn lazy(incoming: Incoming, limits: &BodyLimits) -> (Body, Fate) {
         is_cut: false,
         share: None,
     };
-    let fate = Fate(Arc::new(Mutex::new(inside)));
+    let state = BodyState(Arc::new(Mutex::new(inside)));
     if is_empty {
-        return (Body::empty(), fate);
+        return (Body::empty(), state);
     }
-    let reading = read(fate.clone(), limits.clone());
+    let reading = read(state.clone(), limits.clone());
     let lazy = LazyBody {
         reading: Some(Box::pin(reading)),
-        fate: fate.clone(),
+        state: state.clone(),
         limit: limits.size,
         filled: 0,
     };
-    (Body::new(lazy), fate)
+    (Body::new(lazy), state)
 }
 
-impl Fate {
-    /// Nothing in between fails.
+impl BodyState {
+    /// The lock can't be poisoned: nothing fails while it is held.
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why the body couldn't be had, if it was asked for.
-    pub(super) fn refused(&self) -> Option<Refused> {
+    /// Returns the reason why the body was refused, if it was read.
+    pub(super) fn refused(&self) -> Option<BodyRefusal> {
         self.inside().refused
     }
 
-    /// Whether there is, or may be, more of the body on the connection. What has come of a body that
-    /// nobody asked for is dropped, up to `limit` bytes.
+    /// Returns `true` if there is, or may be, more of the body on the connection. Data of a body
+    /// that nobody has read is dropped, up to `limit` bytes.
     pub(super) async fn is_unread(&self, limit: usize) -> bool {
         let (incoming, is_cut) = {
             let mut inside = self.inside();
@@ -109,7 +111,7 @@ impl Fate {
     }
 }
 
-/// Drops what is there of a body, without waiting; whether that was all.
+/// Drops the data of a body that has arrived, without waiting. Returns `true` if that was all.
 async fn has_come(mut incoming: Incoming, limit: usize) -> bool {
     let mut length = 0;
     std::future::poll_fn(|context| {
@@ -129,19 +131,19 @@ async fn has_come(mut incoming: Incoming, limit: usize) -> bool {
     .await
 }
 
-/// Reads all of it within its time.
-async fn read(fate: Fate, limits: BodyLimits) -> Result<Bytes, Refused> {
-    let Some(mut incoming) = fate.inside().incoming.take() else { return Ok(Bytes::new()) };
-    fate.inside().is_cut = true;
+/// Reads the whole body within its time limit.
+async fn read(state: BodyState, limits: BodyLimits) -> Result<Bytes, BodyRefusal> {
+    let Some(mut incoming) = state.inside().incoming.take() else { return Ok(Bytes::new()) };
+    state.inside().is_cut = true;
     let mut share = limits.memory.share();
     let given_up = Arc::clone(&share.given_up);
     let collecting = collect(&mut incoming, limits.size, &share);
     let outcome = tokio::select! {
         outcome = collecting => outcome,
-        () = given_up.notified() => Err(Refused::NoMemory),
-        () = tokio::time::sleep(limits.time) => Err(Refused::TooSlow),
+        () = given_up.notified() => Err(BodyRefusal::NoMemory),
+        () = tokio::time::sleep(limits.time) => Err(BodyRefusal::TooSlow),
     };
-    let mut inside = fate.inside();
+    let mut inside = state.inside();
     match outcome {
         Ok(body) => {
             share.complete();
@@ -156,23 +158,27 @@ async fn read(fate: Fate, limits: BodyLimits) -> Result<Bytes, Refused> {
     }
 }
 
-async fn collect(incoming: &mut Incoming, limit: usize, share: &Share) -> Result<Bytes, Refused> {
+async fn collect(
+    incoming: &mut Incoming,
+    limit: usize,
+    share: &Share,
+) -> Result<Bytes, BodyRefusal> {
     let declared = incoming.size_hint();
     if declared.lower() > limit as u64 {
-        return Err(Refused::TooLarge);
+        return Err(BodyRefusal::TooLarge);
     }
     let most = declared.upper().and_then(|upper| usize::try_from(upper).ok()).unwrap_or(limit);
     let mut body = Vec::new();
     while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame.map_err(|_| Refused::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| BodyRefusal::Broken)?.into_data() else { continue };
         let length = body.len() + data.len();
         if length > limit {
-            return Err(Refused::TooLarge);
+            return Err(BodyRefusal::TooLarge);
         }
         if length > body.capacity() {
-            // In steps, but a quarter too much at most.
+            // The buffer grows in steps, with at most a quarter too much.
             let wanted = length.saturating_add(length / 4).min(most.max(length));
-            share.grow(wanted - body.capacity()).map_err(|NoMemory| Refused::NoMemory)?;
+            share.grow(wanted - body.capacity()).map_err(|NoMemory| BodyRefusal::NoMemory)?;
             body.reserve_exact(wanted - body.len());
         }
         body.extend_from_slice(&data);
@@ -194,12 +200,12 @@ impl hyper::body::Body for LazyBody {
             this.reading = None;
             match outcome {
                 Ok(body) => return Poll::Ready(Some(Ok(Frame::data(body)))),
-                Err(Refused::TooLarge) => {}
+                Err(BodyRefusal::TooLarge) => {}
                 Err(_) => return Poll::Ready(Some(Err(NoBody))),
             }
         }
-        // Whoever reads it finds it too long, and says so as it says so.
-        if this.fate.refused() == Some(Refused::TooLarge) && this.filled <= this.limit {
+        // The reader finds the body too long, and reports it in its own way.
+        if this.state.refused() == Some(BodyRefusal::TooLarge) && this.filled <= this.limit {
             this.filled += FILLING.len();
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&FILLING)))));
         }
@@ -211,5 +217,5 @@ impl hyper::body::Body for LazyBody {
     }
 }
 
-/// For services that can't fail.
+/// The result of services that can't fail.
 pub(super) type Answered = Result<http::Response<Body>, Infallible>;

@@ -1,4 +1,4 @@
-//! One connection, from its first byte to its last, whichever HTTP it speaks.
+//! One connection, from its first byte to its last, for any version of HTTP.
 
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -24,20 +24,21 @@ use crate::listening::Io;
 use crate::supervisor;
 use crate::tls::Tls;
 
-/// How long a connection that was just made may take to say something when the server stops.
+/// The time that a new connection has to send something when the server stops.
 const FIRST_WORDS: Duration = Duration::from_secs(1);
-/// Requests at once on one connection of HTTP/2.
+/// The maximum number of concurrent requests on one HTTP/2 connection.
 const STREAMS: u32 = 100;
-/// What may come of the bodies of one connection of HTTP/2 before it is taken.
+/// The maximum number of bytes that the bodies of one HTTP/2 connection may send before they are
+/// read.
 const CONNECTION_WINDOW: u32 = 256 * 1024;
-/// The smallest window that HTTP/2 begins with.
+/// The smallest initial window of HTTP/2.
 const STREAM_WINDOW: u32 = 65_535;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// What all connections go by.
+/// The settings shared by all connections.
 #[derive(Clone)]
-pub(super) struct Terms {
+pub(super) struct ConnectionSettings {
     pub(super) site: Site,
     pub(super) limits: Limits,
     pub(super) tls: Option<Tls>,
@@ -46,18 +47,18 @@ pub(super) struct Terms {
 /// Serves a connection to its end.
 ///
 /// # Errors
-/// What broke it.
+/// The error that broke it.
 pub(super) async fn serve(
     stream: Box<dyn Io>,
     peer: Option<IpAddr>,
-    terms: &Terms,
+    settings: &ConnectionSettings,
     stage: Stage,
 ) -> Result<(), Error> {
-    let stream = WriteTimeout::new(stream, terms.limits.write_time);
-    let time = terms.limits.header_time;
-    let Some(tls) = &terms.tls else {
-        let guard = Guard::new(stream, terms.limits.header);
-        return Box::pin(spoken(guard, peer, terms, stage)).await;
+    let stream = WriteTimeout::new(stream, settings.limits.write_time);
+    let time = settings.limits.header_time;
+    let Some(tls) = &settings.tls else {
+        let guard = Guard::new(stream, settings.limits.header);
+        return Box::pin(spoken(guard, peer, settings, stage)).await;
     };
     let accepting = tokio::time::timeout(time, tls.accept(stream));
     let accepted = tokio::select! {
@@ -65,39 +66,39 @@ pub(super) async fn serve(
         () = silence(&stage) => return Ok(()),
     };
     let (stream, is_http2) = accepted??;
-    let mut guard = Guard::new(stream, terms.limits.header);
+    let mut guard = Guard::new(stream, settings.limits.header);
     if is_http2 {
         guard.open();
     }
-    Box::pin(spoken(guard, peer, terms, stage)).await
+    Box::pin(spoken(guard, peer, settings, stage)).await
 }
 
-/// Comes when the server stops and nothing was said for a while.
+/// Completes when the server stops and the client has sent nothing for a while.
 async fn silence(stage: &Stage) {
     stage.reaches(Phase::Closing).await;
     tokio::time::sleep(FIRST_WORDS).await;
 }
 
-/// Goes by what the client speaks.
+/// Serves the version of HTTP that the client speaks.
 async fn spoken<S>(
     mut guard: Guard<S>,
     peer: Option<IpAddr>,
-    terms: &Terms,
+    settings: &ConnectionSettings,
     stage: Stage,
 ) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let first = tokio::time::timeout(terms.limits.header_time, guard.version());
+    let first = tokio::time::timeout(settings.limits.header_time, guard.version());
     let version = tokio::select! {
         version = first => version,
         () = silence(&stage) => return Ok(()),
     };
     match version {
         Ok(version) => match version? {
-            // A connection holds what its own HTTP needs.
-            Some(Version::Http1) => Box::pin(http1(guard, peer, terms, stage)).await,
-            Some(Version::Http2) => Box::pin(http2(guard, peer, terms, stage)).await,
+            // A connection only holds what its own version of HTTP needs.
+            Some(Version::Http1) => Box::pin(http1(guard, peer, settings, stage)).await,
+            Some(Version::Http2) => Box::pin(http2(guard, peer, settings, stage)).await,
             None => Ok(()),
         },
         Err(elapsed) => Err(elapsed.into()),
@@ -107,7 +108,7 @@ where
 async fn http1<S>(
     guard: Guard<S>,
     peer: Option<IpAddr>,
-    terms: &Terms,
+    settings: &ConnectionSettings,
     stage: Stage,
 ) -> Result<(), Error>
 where
@@ -116,18 +117,18 @@ where
     let seen = guard.seen();
     let ending = stage.clone();
     let service = service_fn({
-        let (terms, seen) = (terms.clone(), Arc::clone(&seen));
+        let (settings, seen) = (settings.clone(), Arc::clone(&seen));
         move |request: Request<Incoming>| {
-            // Taken now: what is seen later belongs to the next request.
+            // Taken now, because later values belong to the next request.
             let refused = seen.begin();
-            answered(request, refused, peer, terms.clone(), stage.clone())
+            answered(request, refused, peer, settings.clone(), stage.clone())
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(terms.limits.header_time)
-        // The guard is exact; this only has to be more than a head.
-        .max_buf_size(terms.limits.header + 8192)
+        .header_read_timeout(settings.limits.header_time)
+        // The guard is exact; this limit only has to be larger than a head.
+        .max_buf_size(settings.limits.header + 8192)
         .serve_connection(TokioIo::new(guard), service);
     let mut connection = pin!(connection);
     tokio::select! {
@@ -137,8 +138,8 @@ where
     connection.await.map_err(Into::into)
 }
 
-/// Comes when no more requests are taken, and none is on its way through the guard: to hyper such a
-/// connection is idle, and it would be closed.
+/// Completes when no more requests are accepted and none is on its way through the guard. To hyper
+/// such a connection is idle, and it would close it.
 async fn closing(stage: &Stage, seen: &Seen) {
     stage.reaches(Phase::Closing).await;
     seen.between_requests().await;
@@ -147,7 +148,7 @@ async fn closing(stage: &Stage, seen: &Seen) {
 async fn http2<S>(
     guard: Guard<S>,
     peer: Option<IpAddr>,
-    terms: &Terms,
+    settings: &ConnectionSettings,
     stage: Stage,
 ) -> Result<(), Error>
 where
@@ -156,10 +157,10 @@ where
     let streams = Arc::new(Streams::default());
     let ending = stage.clone();
     let service = service_fn({
-        let (terms, streams) = (terms.clone(), Arc::clone(&streams));
+        let (settings, streams) = (settings.clone(), Arc::clone(&streams));
         move |request: Request<Incoming>| {
             let stream = streams.begin();
-            let answered = answered(request, None, peer, terms.clone(), stage.clone());
+            let answered = answered(request, None, peer, settings.clone(), stage.clone());
             async move {
                 let answered = answered.await;
                 drop(stream);
@@ -167,7 +168,7 @@ where
             }
         }
     });
-    let limits = &terms.limits;
+    let limits = &settings.limits;
     let list = u32::try_from(limits.header).unwrap_or(u32::MAX);
     let window = u32::try_from(limits.body.size).unwrap_or(u32::MAX).max(STREAM_WINDOW);
     let connection = http2::Builder::new(supervisor::ShortTasks)
@@ -176,7 +177,7 @@ where
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(window.min(CONNECTION_WINDOW))
         .initial_connection_window_size(CONNECTION_WINDOW)
-        // A client that is gone without a word is noticed, as with HTTP/1.
+        // A client that has vanished is noticed, as with HTTP/1.
         .keep_alive_interval(limits.header_time)
         .keep_alive_timeout(limits.header_time)
         .serve_connection(TokioIo::new(guard), service);
@@ -186,16 +187,16 @@ where
         () = streams.idle(limits.header_time) => {}
         () = draining(&ending, &streams) => {}
     }
-    // GOAWAY: what is in flight is finished, and the client goes elsewhere with the rest.
+    // GOAWAY: requests in flight are finished, and the client sends the others elsewhere.
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         ended = connection.as_mut() => ended.map_err(Into::into),
-        // Not even answers are taken.
+        // The client doesn't even read answers.
         () = streams.idle(limits.header_time + limits.write_time) => Ok(()),
     }
 }
 
-/// Comes when answers end their connections, and this one has been answered.
+/// Completes when answers end their connections, and this one has been answered.
 async fn draining(stage: &Stage, streams: &Streams) {
     let closing = stage.reaches(Phase::Closing);
     let drained = async {
@@ -205,13 +206,13 @@ async fn draining(stage: &Stage, streams: &Streams) {
     tokio::select! {
         () = drained => {}
         () = closing => {
-            // It was made to be used: what is on its way is taken.
+            // The connection was opened to be used, so a request on its way is accepted.
             let _ = tokio::time::timeout(FIRST_WORDS, streams.first()).await;
         }
     }
 }
 
-/// The requests of a connection of HTTP/2.
+/// The requests of an HTTP/2 connection.
 #[derive(Debug, Default)]
 struct Streams {
     open: AtomicUsize,
@@ -219,7 +220,7 @@ struct Streams {
     changed: Notify,
 }
 
-/// One of them, as long as it is being answered.
+/// One request, while it is being answered.
 struct Stream(Arc<Streams>);
 
 impl Streams {
@@ -230,7 +231,7 @@ impl Streams {
         Stream(Arc::clone(self))
     }
 
-    /// Waits for the first.
+    /// Waits for the first request.
     async fn first(&self) {
         loop {
             let changed = self.changed.notified();
@@ -241,7 +242,7 @@ impl Streams {
         }
     }
 
-    /// Waits until there were none for so long.
+    /// Waits until there have been no requests for this time.
     async fn idle(&self, time: Duration) {
         loop {
             let mut changed = pin!(self.changed.notified());
@@ -265,21 +266,21 @@ impl Drop for Stream {
     }
 }
 
-/// One answer, which ends its connection when the server is about to stop.
+/// Returns an answer, which ends its connection when the server is about to stop.
 fn answered(
     request: Request<Incoming>,
     refused: Option<super::head::Refused>,
     peer: Option<IpAddr>,
-    terms: Terms,
+    settings: ConnectionSettings,
     stage: Stage,
 ) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
-    // On the heap, so that a connection that waits takes little.
+    // On the heap, so that an idle connection takes little memory.
     Box::pin(async move {
         let is_http2 = request.version() == http::Version::HTTP_2;
         let mut response: Response<Body> =
-            answer(request, refused, peer, &terms.site, &terms.limits).await;
+            answer(request, refused, peer, &settings.site, &settings.limits).await;
         if is_http2 {
-            // Not a header of HTTP/2, which has its own way.
+            // HTTP/2 has its own way of closing, not this header.
             response.headers_mut().remove(http::header::CONNECTION);
         } else if stage.is(Phase::Draining) {
             close(&mut response);
@@ -288,7 +289,7 @@ fn answered(
     })
 }
 
-/// Says that the connection ends with this answer.
+/// Marks the connection to end with this answer.
 pub(super) fn close(response: &mut Response<Body>) {
     let close = http::HeaderValue::from_static("close");
     response.headers_mut().insert(http::header::CONNECTION, close);

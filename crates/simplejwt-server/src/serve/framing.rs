@@ -1,21 +1,21 @@
-//! Where the body of an HTTP/1 request ends (RFC 9112, sections 6 and 7.1), which is where the next
-//! head begins.
+//! Finds the end of an HTTP/1 request's body (RFC 9112, sections 6 and 7.1), which is where the
+//! next head begins.
 
-/// A body that is passed on, and how far it has come.
+/// The state of a body that is being passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// So many bytes are to come.
+    /// This number of bytes is still to come.
     Length(u64),
     Chunked(Chunk),
 }
 
-/// What comes next of a chunked body.
+/// The next part of a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chunk {
-    /// The first digit of a size.
+    /// The first digit of a chunk's size.
     FirstDigit,
     Size(u64),
-    /// What stands between a size and the end of its line.
+    /// The rest of the line after a chunk's size.
     Extension(u64),
     SizeLf(u64),
     Data(u64),
@@ -26,15 +26,15 @@ pub(super) enum Chunk {
     Trailer,
     EndLf,
     End,
-    /// It isn't a chunked body: nobody knows where it ends.
+    /// It isn't a valid chunked body, so its end is unknown.
     Broken,
 }
 
 impl Framing {
-    /// A chunked body, from its beginning.
+    /// The beginning of a chunked body.
     pub(super) const CHUNKED: Self = Self::Chunked(Chunk::FirstDigit);
 
-    /// Whether all of it has been passed on.
+    /// Returns `true` if the whole body has been passed on.
     pub(super) const fn is_done(self) -> bool {
         matches!(self, Self::Length(0) | Self::Chunked(Chunk::End))
     }
@@ -43,7 +43,8 @@ impl Framing {
         matches!(self, Self::Chunked(Chunk::Broken))
     }
 
-    /// How many of these bytes belong to the body; all of them if it goes on behind them.
+    /// Returns the number of these bytes that belong to the body: all of them if it continues
+    /// beyond them.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Length(left) => take(left, bytes.len()),
@@ -77,7 +78,7 @@ fn take(left: &mut u64, length: usize) -> usize {
 }
 
 impl Chunk {
-    /// After one byte that isn't data.
+    /// Returns the state after one byte that isn't data.
     fn next(self, byte: u8) -> Self {
         let digit = char::from(byte).to_digit(16).map(u64::from);
         match (self, byte) {
@@ -106,7 +107,7 @@ impl Chunk {
 mod tests {
     use super::*;
 
-    /// What belongs to the body when the bytes come in pieces of this size.
+    /// The part of the bytes that belongs to the body if they come in pieces of this size.
     fn taken(mut framing: Framing, bytes: &[u8], piece: usize) -> (usize, Framing) {
         let mut whole = 0;
         for piece in bytes.chunks(piece) {

@@ -1,6 +1,9 @@
-//! What stands between a socket and hyper: hands out a request's head whole, once it has been
-//! judged, and its body to where it ends. So the limit of heads is exact whatever the pieces, and
-//! no request begins within another.
+//! The guard between a socket and hyper. It passes on a request's head as a whole, once the head
+//! has been checked, and the body up to its end. So the limit for heads is exact, whatever the
+//! pieces, and no request begins within another.
+
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::pin::Pin;
@@ -17,35 +20,36 @@ use tokio::time::{Sleep, sleep};
 use super::framing::Framing;
 use super::head::{self, Refused};
 
-/// Read at once. With less than 8 KB hyper's buffer stays as small as it is at first.
+/// The number of bytes read at once. Below 8 KB, hyper's buffer keeps its small initial size.
 const PIECE: usize = 4096;
-/// What HTTP/2 begins with looks like a head, as far as this.
+/// The beginning of HTTP/2's preface, which looks like a head.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
-/// In place of a head that was refused, so that it is answered in its turn.
+/// The head that replaces a refused one, so that the refusal is answered in its turn.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n";
-/// A client that is still sending gets to see the answer, if it doesn't send more than this
+/// The number of bytes that a client may still send after the answer that ends its connection, and
+/// get to see it.
 const LINGERED: usize = 8 * 1024 * 1024;
-/// or for longer.
+/// The time that a client has to send them.
 const LINGERING: Duration = Duration::from_secs(2);
 
-/// Which HTTP a connection speaks.
+/// The version of HTTP that a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
     Http1,
     Http2,
 }
 
-/// What the other side of hyper wants to know of the guard.
+/// The guard's findings, for the other side of hyper.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     refused: Mutex<Option<Refused>>,
-    /// Whether some of a head has come, and its request hasn't begun.
+    /// `true` from the first bytes of a head until its request begins.
     is_on_its_way: AtomicBool,
     changed: Notify,
 }
 
 impl Seen {
-    /// The request that was handed out has begun: why it isn't one, if it isn't.
+    /// Records that the request that was passed on has begun. Returns the reason if it was refused.
     pub(super) fn begin(&self) -> Option<Refused> {
         self.is_on_its_way.store(false, Ordering::Release);
         self.changed.notify_waiters();
@@ -66,8 +70,9 @@ impl Seen {
 
 #[derive(Debug)]
 enum State {
-    /// Looked through so far.
+    /// Waiting for a head, of which this number of bytes has been examined.
     Head(usize),
+    /// In the body of the head that was passed on.
     Body(Framing),
     /// Nothing more is read.
     Refused,
@@ -75,20 +80,22 @@ enum State {
     Open,
 }
 
+/// A socket whose requests are passed on one by one.
 pub(super) struct Guard<S> {
     inner: S,
     limit: usize,
     state: State,
-    /// Came, and not yet looked at or not yet due.
+    /// Bytes that have arrived, and are not examined or not due yet.
     pending: BytesMut,
-    /// Due.
+    /// Bytes to pass on next.
     due: Bytes,
     seen: Arc<Seen>,
+    /// The remaining time and bytes of a client that is still sending.
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
-    /// Heads have `limit` bytes at most.
+    /// Creates a guard that refuses heads of more than `limit` bytes.
     pub(super) fn new(inner: S, limit: usize) -> Self {
         Self {
             inner,
@@ -101,11 +108,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         }
     }
 
+    /// Returns its findings, which change as requests arrive.
     pub(super) fn seen(&self) -> Arc<Seen> {
         Arc::clone(&self.seen)
     }
 
-    /// Waits for the first head, and says which HTTP it is; `None` if none comes.
+    /// Waits for the first head. Returns the version of HTTP, or `None` if the connection ends without one.
     pub(super) async fn version(&mut self) -> io::Result<Option<Version>> {
         std::future::poll_fn(|context| self.poll_head(context, true)).await?;
         Ok(match self.state {
@@ -115,12 +123,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         })
     }
 
-    /// What comes is HTTP/2, as was agreed upon.
+    /// Passes everything on, because HTTP/2 was negotiated.
     pub(super) fn open(&mut self) {
         self.state = State::Open;
     }
 
-    /// Reads until a head is due, or the connection's end.
+    /// Reads until a head is due, or to the connection's end.
     fn poll_head(&mut self, context: &mut Context<'_>, is_first: bool) -> Poll<io::Result<()>> {
         while let State::Head(looked_at) = self.state {
             if leading_lines(&self.pending) < self.pending.len() {
@@ -134,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                 self.refuse(Refused::TooLarge);
             } else if let Some(length) = length {
                 let head = self.pending.split_to(length).freeze();
-                // Empty lines are left over from the request before (RFC 9112, section 2.2).
+                // Empty lines are left over from the previous request (RFC 9112, section 2.2).
                 let head = head.slice(leading_lines(&head)..);
                 match head::judge(&head) {
                     Ok(framing) => {
@@ -163,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         self.state = State::Refused;
     }
 
-    /// Whether a client may be sending what nobody will read.
+    /// Returns `true` if a client may be sending something that nobody will read.
     fn is_within_request(&self) -> bool {
         match self.state {
             State::Refused => true,
@@ -173,8 +181,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 }
 
-/// The length of the head that the bytes begin with, once all of it is there, and up to where
-/// there is nothing to look for again.
+/// Returns the length of the head at the beginning of the bytes, if it is complete, and the offset
+/// up to which nothing has to be examined again.
 fn end_of_head(bytes: &[u8], looked_at: usize) -> (Option<usize>, usize) {
     let begin = leading_lines(bytes);
     if begin == bytes.len() {
@@ -186,7 +194,7 @@ fn end_of_head(bytes: &[u8], looked_at: usize) -> (Option<usize>, usize) {
         match bytes.get(line_end..) {
             Some([b'\n', ..]) => return (Some(line_end + 1), at),
             Some([b'\r', b'\n', ..]) => return (Some(line_end + 2), at),
-            // Not known yet: the line's end is looked at again.
+            // Not known yet, so the line's end is examined again.
             Some([] | [b'\r']) | None => return (None, line_end - 1),
             Some(_) => at = line_end,
         }
@@ -194,7 +202,7 @@ fn end_of_head(bytes: &[u8], looked_at: usize) -> (Option<usize>, usize) {
     (None, bytes.len())
 }
 
-/// Up to where there is nothing but empty lines.
+/// Returns the length of the empty lines at the beginning of the bytes.
 fn leading_lines(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len())
 }
@@ -225,7 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                     }
                     this.state = State::Head(0);
                 }
-                // Where the next request would begin isn't known.
+                // The beginning of the next request is unknown.
                 State::Body(framing) if framing.is_broken() => return Poll::Ready(Ok(())),
                 State::Body(framing) if !this.pending.is_empty() => {
                     let length = this.pending.len().min(buffer.remaining());
@@ -243,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                     this.pending.extend_from_slice(next);
                     return Poll::Ready(Ok(()));
                 }
-                // The answer ends the connection; an end of the client's side would cancel it.
+                // The answer ends the connection; the end of the client's side would cancel it.
                 State::Refused => return Poll::Pending,
                 State::Open if this.pending.is_empty() => {
                     return Pin::new(&mut this.inner).poll_read(context, buffer);
@@ -284,8 +292,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         Pin::new(&mut self.get_mut().inner).poll_flush(context)
     }
 
-    /// A socket that is closed while bytes are unread is reset, and the answer may be lost with it:
-    /// what the client is still sending is read for a while.
+    /// If a socket is closed while bytes are unread, it is reset and the answer may be lost. So the
+    /// client's data is read for a while.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.lingering.is_none() {
@@ -307,141 +315,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
             }
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
-
-    use super::*;
-
-    fn guarded(limit: usize) -> (Guard<DuplexStream>, DuplexStream) {
-        let (client, server) = duplex(1 << 20);
-        (Guard::new(server, limit), client)
-    }
-
-    /// What comes out, read by read, of what goes in by pieces of this size.
-    async fn passed(bytes: &str, piece: usize, limit: usize) -> (Vec<String>, Option<Refused>) {
-        let (mut guard, mut client) = guarded(limit);
-        let mut out = vec![String::new()];
-        let seen = guard.seen();
-        let mut buffer = [0; 1 << 16];
-        for piece in bytes.as_bytes().chunks(piece) {
-            client.write_all(piece).await.unwrap();
-            while let Poll::Ready(Ok(length)) = futures_poll(guard.read(&mut buffer)).await {
-                assert_ne!(length, 0);
-                let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
-                match text.starts_with("GET ") || text.starts_with("POST ") {
-                    true => out.push(text),
-                    false => out.last_mut().unwrap().push_str(&text),
-                }
-            }
-        }
-        out.remove(0);
-        (out, seen.begin())
-    }
-
-    /// Polls once.
-    async fn futures_poll<F: Future>(future: F) -> Poll<F::Output> {
-        let mut future = std::pin::pin!(future);
-        std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
-    }
-
-    #[tokio::test]
-    async fn requests_come_one_by_one_whatever_the_pieces() {
-        let requests = [
-            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 28\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\n!",
-            "POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n\r\n\r\r\n0\r\n\r\n",
-            "GET /last HTTP/1.1\nHost: a\n\n",
-        ];
-        let all = requests.concat();
-        for piece in 1..=all.len() {
-            let (out, refused) = passed(&all, piece, 8192).await;
-            // The request within the body begins with GET, too.
-            let out: Vec<_> = out.concat().split_inclusive("\n\r\n").map(str::to_owned).collect();
-            assert_eq!(out.concat(), all, "by {piece}");
-            assert_eq!(refused, None);
-        }
-        let (out, _) = passed(&all, all.len(), 8192).await;
-        assert_eq!(out[0], requests[0], "the first is handed out by itself");
-        let (out, refused) =
-            passed(&format!("\r\n\r\n{}\r\n{}", requests[0], requests[3]), 7, 8192).await;
-        assert_eq!((out.len(), refused), (2, None));
-    }
-
-    #[tokio::test]
-    async fn the_limit_of_heads_is_exact_whatever_the_pieces() {
-        for (length, expected) in [(300, None), (301, Some(Refused::TooLarge))] {
-            let bare = "GET / HTTP/1.1\r\nHost: a\r\nLong: \r\n\r\n";
-            let long = "x".repeat(length - bare.len());
-            let head = bare.replace("Long: ", &format!("Long: {long}"));
-            assert_eq!(head.len(), length);
-            for piece in [1, 2, 7, 299, 300, 301] {
-                // What follows doesn't count.
-                for more in ["", "GET / HTTP/1.1\r\n"] {
-                    let (out, refused) = passed(&format!("{head}{more}"), piece, 300).await;
-                    assert_eq!(refused, expected, "{length} by {piece}");
-                    let first = out.first().map(String::as_bytes);
-                    let of = if expected.is_none() { head.as_bytes() } else { STAND_IN };
-                    assert_eq!(first, Some(of));
-                }
-            }
-        }
-        let (_, refused) = passed(&"\r\n".repeat(151), 10, 300).await;
-        assert_eq!(refused, Some(Refused::TooLarge), "empty lines without end");
-    }
-
-    #[tokio::test]
-    async fn nothing_comes_behind_what_was_refused() {
-        let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
-        let bad = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n";
-        let (out, refused) = passed(&format!("{bad}{smuggled}"), 9, 8192).await;
-        assert_eq!((out.concat().as_bytes(), refused), (STAND_IN, Some(Refused::Length)));
-        let broken = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n";
-        let (mut guard, mut client) = guarded(8192);
-        client.write_all(format!("{broken}{smuggled}").as_bytes()).await.unwrap();
-        let mut out = String::new();
-        guard.read_to_string(&mut out).await.unwrap();
-        assert!(!out.contains("smuggled"), "{out}");
-    }
-
-    /// To hyper it is idle for as long as it hasn't seen it.
-    #[tokio::test]
-    async fn a_request_is_on_its_way_until_it_begins() {
-        let (mut guard, mut client) = guarded(8192);
-        let seen = guard.seen();
-        assert!(futures_poll(seen.between_requests()).await.is_ready());
-        for part in ["\r\nGET / HT", "TP/1.1\r\nHost: a\r\n\r\n"] {
-            client.write_all(part.as_bytes()).await.unwrap();
-            let _ = futures_poll(guard.version()).await;
-            assert!(futures_poll(seen.between_requests()).await.is_pending(), "{part}");
-        }
-        assert_eq!(seen.begin(), None);
-        assert!(futures_poll(seen.between_requests()).await.is_ready());
-    }
-
-    #[tokio::test]
-    async fn http_2_begins_with_its_preface() {
-        let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-        for (sent, expected) in [
-            (preface, Some(Version::Http2)),
-            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", Some(Version::Http1)),
-            ("PRI * HTTP/2.0\r\nHost: a\r\n\r\n", Some(Version::Http1)),
-            ("nonsense\r\n\r\n", Some(Version::Http1)),
-            ("GET / HT", None),
-            ("", None),
-        ] {
-            let (mut guard, mut client) = guarded(8192);
-            client.write_all(sent.as_bytes()).await.unwrap();
-            client.shutdown().await.unwrap();
-            assert_eq!(guard.version().await.unwrap(), expected, "{sent:?}");
-            if expected == Some(Version::Http2) {
-                let mut out = String::new();
-                guard.read_to_string(&mut out).await.unwrap();
-                assert_eq!(out, preface);
-            }
-        }
     }
 }

@@ -1,5 +1,5 @@
-//! Whether the head of an HTTP/1 request is one (RFC 9110, RFC 9112). What is ambiguous, so that
-//! somebody in front may have read it otherwise, is refused.
+//! Checks the head of an HTTP/1 request (RFC 9110, RFC 9112). A head that is ambiguous, so that a
+//! proxy in front may have read it differently, is refused.
 
 use axum::body::Body;
 use http::uri::Authority;
@@ -8,13 +8,13 @@ use http::{HeaderValue, Response, StatusCode, Uri, header};
 use super::framing::Framing;
 use crate::limits::json;
 
-/// As many as hyper takes.
+/// The maximum number of fields, the same as hyper's.
 const MAX_FIELDS: usize = 100;
-/// As long as targets and names of fields can be to hyper. What it refuses by itself has no name in the
-/// log.
+/// The maximum length of targets and field names, the same as hyper's. A head that hyper refuses
+/// itself has no request id in the log.
 const MAX_TEXT: usize = 65_534;
 
-/// Why a head was refused.
+/// The reason why a head was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     Malformed,
@@ -28,7 +28,8 @@ pub(super) enum Refused {
 }
 
 impl Refused {
-    /// What the client is told. The connection ends: where the next request begins isn't known.
+    /// Returns the answer for the client. The connection ends, because the beginning of the next
+    /// request is unknown.
     pub(super) fn response(self) -> Response<Body> {
         let (status, detail) = match self {
             Self::Malformed => {
@@ -64,7 +65,7 @@ impl Refused {
     }
 }
 
-/// Judges a head, from its first line to its empty one; how the body behind it ends.
+/// Checks a head, from its first line to the empty one. Returns the framing of the body after it.
 pub(super) fn judge(head: &[u8]) -> Result<Framing, Refused> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut request = httparse::Request::new(&mut fields);
@@ -95,14 +96,14 @@ pub(super) fn judge(head: &[u8]) -> Result<Framing, Refused> {
     let chunked = chunked(of("transfer-encoding"))?;
     match (chunked, length) {
         (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
-        // Nobody sends both who doesn't hope that two readers disagree.
+        // Only an attacker, who hopes that two readers disagree, sends both.
         (true, Some(_)) => Err(Refused::Framing),
         (true, None) if is_1_1 => Ok(Framing::CHUNKED),
         (true, None) => Err(Refused::Framing),
     }
 }
 
-/// Whether the first line would be one if its version were.
+/// Returns `true` if the first line would be valid with another version.
 fn names_a_version(head: &[u8]) -> bool {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
     let mut words = line.split(|byte| *byte == b' ');
@@ -111,7 +112,8 @@ fn names_a_version(head: &[u8]) -> bool {
         && version.is_some_and(|version| version.first().is_some_and(u8::is_ascii_digit))
 }
 
-/// One, and only HTTP/1.0 may leave it out. An empty one is sent where a target has no authority.
+/// Checks that there is one `Host`, which only HTTP/1.0 may omit. It is empty if the target has no
+/// authority.
 fn judge_host<'a>(mut hosts: impl Iterator<Item = &'a [u8]>, needed: bool) -> Result<(), Refused> {
     let Some(host) = hosts.next() else { return if needed { Err(Refused::Host) } else { Ok(()) } };
     if hosts.next().is_some() || !is_host(host) {
@@ -120,7 +122,7 @@ fn judge_host<'a>(mut hosts: impl Iterator<Item = &'a [u8]>, needed: bool) -> Re
     Ok(())
 }
 
-/// `uri-host [ ":" port ]`
+/// Returns `true` for a valid `uri-host [ ":" port ]`.
 pub(super) fn is_host(host: &[u8]) -> bool {
     if host.is_empty() {
         return true;
@@ -138,13 +140,13 @@ fn length<'a>(mut lengths: impl Iterator<Item = &'a [u8]>) -> Result<Option<u64>
     let Some(length) = lengths.next() else { return Ok(None) };
     let digits = length.iter().all(u8::is_ascii_digit).then(|| std::str::from_utf8(length).ok());
     match digits.flatten().and_then(|digits| digits.parse().ok()) {
-        // hyper's own marks for "chunked" and "until the end" are the two highest.
+        // hyper marks "chunked" and "until the end" with the two highest values.
         Some(number) if number < u64::MAX - 1 && lengths.next().is_none() => Ok(Some(number)),
         _ => Err(Refused::Length),
     }
 }
 
-/// Whether the body is chunked, which is all that it can be.
+/// Returns `true` if the body is chunked, the only coding that is supported.
 fn chunked<'a>(codings: impl Iterator<Item = &'a [u8]>) -> Result<bool, Refused> {
     let mut seen = Vec::new();
     for field in codings {
@@ -154,7 +156,7 @@ fn chunked<'a>(codings: impl Iterator<Item = &'a [u8]>) -> Result<bool, Refused>
     match (seen.split_last(), seen.iter().filter(|coding| is_chunked(coding)).count()) {
         (None, _) => Ok(false),
         (Some((last, [])), 1) if is_chunked(last) => Ok(true),
-        // Where it ends is known, and what it holds isn't.
+        // The end of the body is known, but not the coding of its content.
         (Some((last, _)), 1) if is_chunked(last) => Err(Refused::TransferCoding),
         _ => Err(Refused::Framing),
     }

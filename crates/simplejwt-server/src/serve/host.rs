@@ -1,4 +1,4 @@
-//! To whom a request is addressed, said in one place whatever the version of HTTP: in `Host`.
+//! Moves the address of a request into `Host`, for every version of HTTP.
 
 use http::header::{COOKIE, HOST};
 use http::request::Parts;
@@ -6,12 +6,12 @@ use http::{HeaderValue, Uri, Version};
 
 use super::head::{Refused, is_host};
 
-/// Puts the target's authority into `Host`, in whose place it stands (RFC 9112, section 3.2.2; RFC
-/// 9113, section 8.3.1), leaves the path as the target, and makes one of HTTP/2's pieces of a
-/// cookie (section 8.2.3).
+/// Moves the target's authority into `Host`, which it replaces (RFC 9112, section 3.2.2; RFC 9113,
+/// section 8.3.1), leaves the path as the target, and joins the parts of an HTTP/2 cookie (section
+/// 8.2.3).
 ///
 /// # Errors
-/// The request says to whom it is addressed not at all, or in two ways.
+/// The request has no host, or two different ones.
 pub(super) fn settle(head: &mut Parts) -> Result<(), Refused> {
     let is_http2 = head.version == Version::HTTP_2;
     let given: Vec<_> = head.headers.get_all(HOST).iter().collect();

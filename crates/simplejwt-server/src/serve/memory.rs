@@ -1,7 +1,7 @@
-//! The memory that request bodies take, all of them together.
+//! The memory that all request bodies take together.
 //!
-//! Where there is no more, the one that has been coming for longest gives way: honest bodies come
-//! within moments, and whoever sends a great many slowly gets nothing from it.
+//! When it is used up, the body that has been arriving the longest gives way: honest bodies arrive
+//! within moments, and a client that sends many of them slowly gains nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ pub(super) struct BodyMemory {
 struct Held {
     bytes: usize,
     next: u64,
-    /// Bodies that are still coming, in the order of their beginning.
+    /// Bodies that are still arriving, in the order in which they began.
     coming: BTreeMap<u64, Coming>,
 }
 
@@ -29,28 +29,28 @@ struct Coming {
     given_up: Arc<Notify>,
 }
 
-/// What one body takes of it. Given back when dropped.
+/// The share of one body, which is returned when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
     memory: Arc<BodyMemory>,
     number: u64,
-    /// What is told when this body has to give way.
+    /// Notified when this body has to give way.
     pub(super) given_up: Arc<Notify>,
-    /// Of a body that is complete.
+    /// The bytes of a body that is complete.
     kept: usize,
 }
 
-/// There is no more memory for this body.
+/// There is no memory left for this body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoMemory;
 
 impl BodyMemory {
-    /// Of `limit` bytes.
+    /// Creates a memory of `limit` bytes.
     pub(super) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, held: Mutex::default() })
     }
 
-    /// For a body that begins.
+    /// Returns a share for a new body.
     pub(super) fn share(self: &Arc<Self>) -> Share {
         let given_up = Arc::new(Notify::new());
         let mut held = self.held();
@@ -60,26 +60,26 @@ impl BodyMemory {
         Share { memory: Arc::clone(self), number, given_up, kept: 0 }
     }
 
-    /// Nothing in between fails.
+    /// The lock can't be poisoned: nothing fails while it is held.
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Share {
-    /// Takes so many bytes more.
+    /// Takes this number of additional bytes.
     ///
     /// # Errors
-    /// There aren't so many, and none that began earlier to give way.
+    /// There is not enough memory, and no older body that could give way.
     pub(super) fn grow(&self, bytes: usize) -> Result<(), NoMemory> {
         let mut held = self.memory.held();
         while held.bytes.saturating_add(bytes) > self.memory.limit {
-            // Itself the oldest, or given up already.
+            // It is the oldest itself, or already given up.
             let Some(oldest) = held.coming.first_entry() else { return Err(NoMemory) };
             if *oldest.key() >= self.number {
                 return Err(NoMemory);
             }
-            // Gone as soon as its connection hears of it.
+            // Its memory is free as soon as its connection is notified.
             let gone = oldest.remove();
             held.bytes = held.bytes.saturating_sub(gone.bytes);
             gone.given_up.notify_one();
@@ -90,7 +90,7 @@ impl Share {
         Ok(())
     }
 
-    /// All of it is there, and doesn't give way any more.
+    /// Marks the body as complete, so that it no longer gives way.
     pub(super) fn complete(&mut self) {
         if let Some(coming) = self.memory.held().coming.remove(&self.number) {
             self.kept = coming.bytes;

@@ -1,18 +1,18 @@
-//! How far a server is on its way to the end.
+//! The phases of a server that is shutting down.
 
 use tokio::sync::watch;
 
-/// What connections go by.
+/// The phase that connections follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     Serving,
-    /// Requests are taken, and each answer ends its connection.
+    /// Requests are accepted, and each answer ends its connection.
     Draining,
-    /// Requests in flight are finished, and no other begins.
+    /// Requests in flight are finished, and no new ones begin.
     Closing,
 }
 
-/// Tells all connections, and knows when the last has ended.
+/// Announces the phase to all connections, and knows when the last has ended.
 #[derive(Debug)]
 pub(super) struct Phases(watch::Sender<Phase>);
 
@@ -25,7 +25,7 @@ impl Phases {
         Self(watch::Sender::new(Phase::Serving))
     }
 
-    /// For a connection, which counts as long as it is kept.
+    /// Returns the view of a connection, which counts for as long as it is held.
     pub(super) fn stage(&self) -> Stage {
         Stage(self.0.subscribe())
     }
@@ -45,10 +45,10 @@ impl Stage {
         *self.0.borrow() >= phase
     }
 
-    /// Waits until it has come so far.
+    /// Waits until this phase is reached.
     pub(super) async fn reaches(&self, phase: Phase) {
         let mut receiver = self.0.clone();
-        // Whoever tells is gone with everything else.
+        // The sender is only dropped together with everything else.
         if receiver.wait_for(|reached| *reached >= phase).await.is_err() {
             std::future::pending().await
         }

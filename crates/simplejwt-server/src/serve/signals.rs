@@ -1,38 +1,38 @@
-//! The signals that end a process politely.
+//! The signals that ask a process to stop.
 
 use crate::failure::Failure;
 
-/// What ends a process politely.
+/// A signal that asks the process to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// SIGTERM, from whoever watches over it.
+    /// SIGTERM, from a service manager.
     Terminate,
-    /// SIGINT, from somebody at the keyboard, who waits for the end.
+    /// SIGINT, from a person at the keyboard, who is waiting for the end.
     Interrupt,
 }
 
 #[cfg(unix)]
 const FILE_LIMIT: i32 = rustix::process::Signal::XFSZ.as_raw();
 
-/// They are kept from the beginning: one that comes while nobody waits is there for whoever waits
-/// next.
+/// The signals are received from the beginning: one that arrives while nobody waits is returned by
+/// the next call.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
-    /// SIGXFSZ, which ends a process whose file reaches `LimitFSIZE=` or `ulimit -f`. Once it is
-    /// waited for, the write fails as on a full disk.
+    /// SIGXFSZ, which ends a process whose file reaches `LimitFSIZE=` or `ulimit -f`. With a
+    /// handler, the write fails instead, as on a full disk.
     #[cfg(unix)]
     _file_limit: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    /// From now on they don't end the process by themselves.
+    /// Installs the handlers. From now on, the signals don't end the process by themselves.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Errors of the operating system.
     pub(crate) fn new() -> Result<Self, Failure> {
         #[cfg(unix)]
         {
@@ -51,8 +51,8 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// The next one. Several of a kind between two calls are one, as they are to the operating
-    /// system.
+    /// Waits for the next signal. Several of the same kind between two calls count as one, as they
+    /// do for the operating system.
     pub(crate) async fn next(&mut self) -> Signal {
         #[cfg(unix)]
         {
@@ -84,7 +84,7 @@ mod tests {
         let mut witness = signal(SignalKind::interrupt()).unwrap();
         kill_process(getpid(), Kind::TERM).unwrap();
         assert_eq!(signals.next().await, Signal::Terminate);
-        // Between two waits; somebody else sees that it has come.
+        // A signal between two waits is noticed elsewhere.
         kill_process(getpid(), Kind::INT).unwrap();
         witness.recv().await;
         let next = tokio::time::timeout(Duration::from_secs(50), signals.next()).await;

@@ -1,4 +1,4 @@
-//! A connection whose other end takes nothing comes to an end.
+//! Ends a connection whose other end reads nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Fails when nothing could be written for so long.
+/// A stream that fails if nothing could be written for this time.
 pub(super) struct WriteTimeout<S> {
     inner: S,
     time: Duration,
@@ -20,7 +20,7 @@ impl<S> WriteTimeout<S> {
         Self { inner, time, waiting: None }
     }
 
-    /// What the other end made of it, or that it has had its time.
+    /// Returns the result of a write, or an error if its time is up.
     fn within<T>(
         &mut self,
         context: &mut Context<'_>,

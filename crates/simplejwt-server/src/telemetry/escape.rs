@@ -1,10 +1,10 @@
-//! Characters that do something to whoever looks at a log, in place of being seen.
+//! Escapes characters that would affect the display of a log.
 
 use std::fmt::Write as _;
 
-/// Whether a character ends a line, moves the cursor, starts an escape sequence, changes the
-/// direction of writing or can't be seen at all: the categories Cc, Cf, Zl and Zp of Unicode, and
-/// the noncharacters.
+/// Returns `true` if a character ends a line, moves the cursor, starts an escape sequence, changes
+/// the direction of writing or is invisible: Unicode's categories Cc, Cf, Zl and Zp, and the
+/// noncharacters.
 pub(super) fn is_unprintable(c: char) -> bool {
     matches!(
         c,
@@ -34,7 +34,7 @@ pub(super) fn is_unprintable(c: char) -> bool {
     )
 }
 
-/// Appends a sentence: it is readable as it is, but for what can't be seen.
+/// Appends a sentence as it is, with invisible characters escaped.
 pub(super) fn sentence(line: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -45,7 +45,7 @@ pub(super) fn sentence(line: &mut String, text: &str) {
     }
 }
 
-/// Appends a value: as it is where nobody can mistake where it ends, otherwise in quotes.
+/// Appends a value: as it is if its end is unmistakable, otherwise in quotes.
 pub(super) fn value(line: &mut String, text: &str) {
     let is_plain = |c: char| {
         !c.is_whitespace() && !matches!(c, '"' | '=' | '\\' | '{' | '}') && !is_unprintable(c)
@@ -68,12 +68,12 @@ pub(super) fn value(line: &mut String, text: &str) {
     line.push('"');
 }
 
-/// `\u{202e}`
+/// Appends an escape such as `\u{202e}`.
 fn unseen(line: &mut String, c: char) {
     line.extend(c.escape_unicode());
 }
 
-/// Appends a text as JSON has it (RFC 8259 section 7), with what can't be seen escaped as well.
+/// Appends a JSON string (RFC 8259 section 7), with invisible characters escaped too.
 pub(super) fn json(line: &mut String, text: &str) {
     line.push('"');
     for c in text.chars() {
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn every_character_of_those_categories_is_known() {
-        // What Rust escapes beyond them is unassigned, private or a blank, and moves nothing.
+        // Whatever else Rust escapes is unassigned, private or a blank, and affects nothing.
         for c in '\0'..=char::MAX {
             if c.is_control() {
                 assert!(is_unprintable(c), "{c:?}");

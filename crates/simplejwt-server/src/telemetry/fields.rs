@@ -7,18 +7,18 @@ use tracing::field::{Field, Visit};
 
 use super::escape;
 
-/// The longest sentence, in characters: causes of errors, and messages.
+/// The maximum length of a sentence, in characters: causes of errors, and messages.
 const MAX_SENTENCE: usize = 2000;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Value {
     Text(String),
     Flag(bool),
-    /// A number as JSON has it.
+    /// A number, as in JSON.
     Number(String),
 }
 
-/// In their order, each name once.
+/// Fields in their order, each name once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fields(Vec<(&'static str, Value)>);
 
@@ -37,7 +37,7 @@ impl Fields {
         self.put(field, Value::Text(cut_at(&text, most).into_owned()));
     }
 
-    /// Those of a span around, as far as there are none of their names.
+    /// Adds the fields of a surrounding span whose names are not present yet.
     pub(super) fn add_missing(&mut self, outer: &Self) {
         for (name, value) in &outer.0 {
             if !self.0.iter().any(|(known, _)| known == name) {
@@ -46,7 +46,7 @@ impl Fields {
         }
     }
 
-    /// Takes a text out.
+    /// Removes and returns a string.
     pub(super) fn take_text(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(known, _)| *known == name)?;
         match self.0.remove(at).1 {
@@ -59,14 +59,14 @@ impl Fields {
         self.0.retain(|(name, _)| !unwanted(name));
     }
 
-    /// These first, in this order: where a line's beginning is ours alone, a pattern that looks
-    /// there can't be led astray by what somebody sent.
+    /// Moves these fields to the front, in this order: if the beginning of a line is ours alone, a
+    /// pattern that matches there can't be misled by what somebody sent.
     pub(super) fn put_first(&mut self, names: &[&str]) {
         let place = |name: &str| names.iter().position(|first| *first == name);
         self.0.sort_by_key(|(name, _)| place(name).unwrap_or(names.len()));
     }
 
-    /// ` name=value name="another value"`
+    /// Appends ` name=value name="another value"`.
     pub(super) fn write_text(&self, line: &mut String) {
         for (name, value) in &self.0 {
             line.extend([" ", name, "="]);
@@ -78,7 +78,7 @@ impl Fields {
         }
     }
 
-    /// `,"name":"value","number":1`
+    /// Appends `,"name":"value","number":1`.
     pub(super) fn write_json(&self, line: &mut String) {
         for (name, value) in &self.0 {
             line.push(',');
@@ -95,8 +95,8 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // What is logged by `Display` comes here, too. No more is written than is kept: a value
-        // may be long, and costs whoever sent it nothing.
+        // Values logged by `Display` come here too. No more is written than is kept: a value may be
+        // long, and costs its sender nothing.
         let mut text = Bounded(String::new());
         let _ = write!(text, "{value:?}");
         self.put_text(field, &text.0);
@@ -135,12 +135,12 @@ impl Visit for Fields {
     }
 }
 
-/// Takes some more than is kept, and then no more.
+/// A string that accepts slightly more than is kept, and no more.
 struct Bounded(String);
 
 impl fmt::Write for Bounded {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // Characters have up to four bytes.
+        // A character has at most four bytes.
         if self.0.len() > 4 * (MAX_SENTENCE + 1) {
             return Err(fmt::Error);
         }

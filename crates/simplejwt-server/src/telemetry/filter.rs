@@ -1,18 +1,18 @@
-//! Which lines are logged.
+//! The filter of log lines.
 //!
-//! Dependencies log what they work with: a database's driver the parameters of each statement,
-//! tokens and hashes among them, an HTTP library its headers. They say nothing below the level of
-//! warnings, whatever the configuration asks for.
+//! Dependencies log their data: a database driver the parameters of each statement, with tokens and
+//! hashes among them, an HTTP library its headers. They log nothing below warnings, whatever the
+//! configuration says.
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// The most that anything but this program logs.
+/// The highest level of anything but this program.
 pub(crate) const LOUDEST_DEPENDENCY: LevelFilter = LevelFilter::WARN;
 
 /// This program and its library.
 const OURS: &str = "simplejwt";
 
-/// The filter for a level as the configuration has it, such as `warn,simplejwt::service=debug`.
+/// Returns the filter for a level from the configuration, such as `warn,simplejwt::service=debug`.
 pub(super) fn targets(level: &str) -> Targets {
     let mut default = LevelFilter::OFF;
     let mut named = Vec::new();

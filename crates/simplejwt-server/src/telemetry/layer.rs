@@ -1,4 +1,4 @@
-//! Where events come in.
+//! The layer that receives events.
 
 use simplejwt::{Clock as _, SystemClock};
 use tracing::span::{Attributes, Id, Record};
@@ -45,7 +45,7 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        // A record of the crate `log` says in fields what an event says of itself.
+        // A record of the crate `log` has the event's data in fields.
         let target = fields.take_text("log.target");
         fields.remove(|name| name.starts_with("log."));
         for span in context.event_scope(event).into_iter().flatten() {
@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    /// What `log` logs, line by line.
+    /// Returns the lines that `log` writes.
     fn logged(format: LogFormat, log: impl FnOnce()) -> Vec<String> {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&lines);

@@ -7,10 +7,10 @@ use super::escape;
 use super::fields::Fields;
 use crate::config::LogFormat;
 
-/// What stands before the other fields, where it is there.
+/// The fields that come before all others, if they are present.
 const FIRST: [&str; 3] = ["event", "client_address", "request_id"];
 
-/// What happened.
+/// A line of the log.
 pub(super) struct Line<'a> {
     pub(super) at: Timestamp,
     pub(super) level: Level,
@@ -19,7 +19,7 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// With its line feed.
+    /// Returns the line, with its line feed.
     pub(super) fn write(mut self, format: LogFormat) -> String {
         let message = self.fields.take_text("message").unwrap_or_default();
         self.fields.put_first(&FIRST);
@@ -42,7 +42,7 @@ impl Line<'_> {
                 escape::json(&mut line, self.target);
                 line.push_str(r#","message":"#);
                 escape::json(&mut line, &message);
-                // A dependency may use any name.
+                // A dependency may use any field name.
                 self.fields.remove(|name| matches!(name, "timestamp" | "level" | "target"));
                 self.fields.write_json(&mut line);
                 line.push('}');
@@ -53,7 +53,7 @@ impl Line<'_> {
     }
 }
 
-/// RFC 3339 in UTC, with microseconds.
+/// Formats a time by RFC 3339, in UTC with microseconds.
 fn time(at: Timestamp) -> String {
     let moment = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap_or_default();
     moment.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()

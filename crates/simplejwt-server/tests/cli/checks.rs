@@ -1,8 +1,8 @@
-//! `config check` and `/readyz` say what a login would come upon, and all of it.
+//! `config check` and `/readyz` report everything that would make a login fail.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
-use crate::support::databases::{Database, Kind};
+use crate::support::databases::{Database, DatabaseKind};
 use crate::support::process::{Response, Server, run, run_with_input, stderr};
 use simplejwt::{Clock as _, SystemClock};
 
@@ -19,8 +19,8 @@ fn environment(url: &str) -> Vec<(&str, &str)> {
     ]
 }
 
-/// A database with tables and a user.
-fn prepared(kind: Kind, directory: &std::path::Path) -> Database {
+/// Creates a database with tables and a user.
+fn prepared(kind: DatabaseKind, directory: &std::path::Path) -> Database {
     let database = Database::new(kind, directory);
     let environment = environment(&database.url);
     let made = run(&["migrate"], &environment);
@@ -34,17 +34,20 @@ fn prepared(kind: Kind, directory: &std::path::Path) -> Database {
     database
 }
 
-/// An account that may do what docs/operations.md says, and its URL.
+/// Creates an account with the rights in docs/operations.md, and returns its URL.
 fn restricted(database: &Database) -> (String, String) {
     let page = include_str!("../../../../docs/operations.md");
     let (_, page) = page.split_once("## Rights in the database").unwrap();
-    let heading = if database.kind == Kind::Postgres { "PostgreSQL:" } else { "MySQL and MariaDB" };
+    let heading =
+        if database.kind == DatabaseKind::Postgres { "PostgreSQL:" } else { "MySQL and MariaDB" };
     let (_, block) = page.split_once(heading).unwrap();
     let block = block.split("```sql\n").nth(1).unwrap().split("```").next().unwrap();
     let name = format!("served_{}", std::process::id());
     let (_, rest) = database.url.rsplit_once('@').unwrap();
     let (account, made) = match database.kind {
-        Kind::Postgres => (name.clone(), format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'")),
+        DatabaseKind::Postgres => {
+            (name.clone(), format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'"))
+        }
         _ => {
             let account = format!("'{name}'@'%'");
             (account.clone(), format!("CREATE USER {account} IDENTIFIED BY 'secret'"))
@@ -59,7 +62,7 @@ fn restricted(database: &Database) -> (String, String) {
             .replace("TO tokens", &format!("TO {account}"));
         database.rows(grant.trim_end_matches(';'));
     }
-    let scheme = if database.kind == Kind::Postgres { "postgres" } else { "mysql" };
+    let scheme = if database.kind == DatabaseKind::Postgres { "postgres" } else { "mysql" };
     (account, format!("{scheme}://{name}:secret@{rest}"))
 }
 
@@ -75,7 +78,7 @@ fn until(server: &Server, status: u16) -> Response {
     }
 }
 
-/// Each of these makes logins fail and is told by `/readyz`, while it lasts.
+/// Each of these makes logins fail and is reported by `/readyz` while it lasts.
 fn ready_as_long_as_logins_work(database: &Database, url: &str, troubles: &[(&str, &str)]) {
     let directory = tempfile::tempdir().unwrap();
     let environment = environment(url);
@@ -91,8 +94,8 @@ fn ready_as_long_as_logins_work(database: &Database, url: &str, troubles: &[(&st
         assert_eq!(server.post("/api/token/", LOGIN).status, 503, "{trouble}");
         let checked = run(&["config", "check"], &environment);
         assert_eq!(checked.status.code(), Some(4), "{trouble}: {}", stderr(&checked));
-        // However often it is asked, the log has a line for each trouble, and one more where what the
-        // database says of it changes.
+        // However often it is asked, the log has one line for each problem, and another one if the
+        // database's message changes.
         (0..20).for_each(|_| assert_eq!(server.get("/readyz").status, 503));
         database.rows(remedy);
         until(&server, 200);
@@ -104,7 +107,7 @@ fn ready_as_long_as_logins_work(database: &Database, url: &str, troubles: &[(&st
 #[test]
 fn postgres_is_ready_as_long_as_logins_work() {
     let directory = tempfile::tempdir().unwrap();
-    let database = prepared(Kind::Postgres, directory.path());
+    let database = prepared(DatabaseKind::Postgres, directory.path());
     let (role, url) = restricted(&database);
     let both = |on: &str, off: &str| (on.replace('@', &role), off.replace('@', &role));
     let troubles = [
@@ -129,7 +132,7 @@ fn postgres_is_ready_as_long_as_logins_work() {
 #[test]
 fn mysql_is_ready_as_long_as_logins_work() {
     let directory = tempfile::tempdir().unwrap();
-    let database = prepared(Kind::Mysql, directory.path());
+    let database = prepared(DatabaseKind::Mysql, directory.path());
     let (account, url) = restricted(&database);
     let revoke = format!("REVOKE INSERT ON simplejwt_session FROM {account}");
     let grant = format!("GRANT INSERT ON simplejwt_session TO {account}");
@@ -148,7 +151,7 @@ fn mysql_is_ready_as_long_as_logins_work() {
 #[test]
 fn sqlite_is_ready_as_long_as_logins_work() {
     let directory = tempfile::tempdir().unwrap();
-    let database = prepared(Kind::Sqlite, directory.path());
+    let database = prepared(DatabaseKind::Sqlite, directory.path());
     let troubles = [(
         "ALTER TABLE simplejwt_session_token RENAME TO away",
         "ALTER TABLE away RENAME TO simplejwt_session_token",
@@ -166,7 +169,7 @@ fn sqlite_is_ready_as_long_as_logins_work() {
     assert!(stderr(&checked).contains("can't be written (database is locked)"), "{checked:?}");
     holder.execute_batch("ROLLBACK").unwrap();
     until(&server, 200);
-    // Asked a hundred times it has written at most once a second.
+    // A hundred requests cause at most one write per second.
     let commits = || -> i64 {
         holder
             .query_row("SELECT holder FROM simplejwt_lease WHERE name = 'ping'", (), |row| {
@@ -187,7 +190,7 @@ fn sqlite_is_ready_as_long_as_logins_work() {
 #[test]
 fn all_that_is_wrong_is_told_at_once() {
     let directory = tempfile::tempdir().unwrap();
-    let database = prepared(Kind::Sqlite, directory.path());
+    let database = prepared(DatabaseKind::Sqlite, directory.path());
     for sql in [
         "DROP TABLE simplejwt_lease",
         "DROP INDEX simplejwt_session_user_id",
@@ -210,12 +213,12 @@ fn all_that_is_wrong_is_told_at_once() {
     ] {
         assert!(told.lines().any(|one| one.starts_with(line)), "{line}: {told}");
     }
-    // The server doesn't start, and says as much.
+    // The server doesn't start, with the same message.
     let served = run(&["serve"], &environment);
     assert_eq!(served.status.code(), Some(4));
     assert_eq!(stderr(&served).matches("error: ").count(), 4, "{}", stderr(&served));
 
-    // What is wrong in the configuration is put right first.
+    // Errors in the configuration come first.
     environment
         .push(("SIMPLE_JWT", r#"{"ALGORITHM":"RS256","JWK_URL":"http://127.0.0.1:9/keys"}"#));
     let checked = run(&["config", "check"], &environment);

@@ -1,5 +1,5 @@
-//! What somebody does first: `quickstart` and the lines that it prints, again on the next day, the other
-//! commands beside it, and a look at `/`.
+//! The first steps: `quickstart` and the lines that it prints, again on the next day, other
+//! commands beside it, and the page at `/`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, with their helpers")]
 
@@ -14,7 +14,7 @@ use crate::support::process::{PATIENCE, Server, run, simplejwt, stderr, stdout};
 const SECRET: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
 const ANY_PORT: (&str, &str) = ("SIMPLEJWT_BIND", "127.0.0.1:0");
 
-/// What is printed between the heading and the last line.
+/// Returns the text between the heading and the last line.
 fn block(server: &Server) -> (String, String) {
     let printed = server.stdout_up_to("logout/");
     // Braces are closed a line later.
@@ -27,7 +27,7 @@ fn block(server: &Server) -> (String, String) {
     (format!("{before}{heading}"), lines)
 }
 
-/// The lines run by a shell, and what is typed meanwhile.
+/// Runs the lines in a shell, with typed input.
 fn paste(shell: &str, lines: &str, typed: &str) -> Output {
     let mut child = Command::new(shell)
         .args(["-euc", lines])
@@ -63,7 +63,7 @@ fn quickstart_prints_lines_that_can_be_pasted_the_first_time_and_again() {
     let dir = place.path().join("simplejwt-data");
     assert_private(&dir, &[("", 0o700), ("signing.key", 0o600), ("simplejwt.toml", 0o600)]);
     assert!(dir.join("db.sqlite3").exists());
-    assert_eq!(before.matches("shown this once").count(), 1);
+    assert_eq!(before.matches("shown only once").count(), 1);
     for shell in ["bash", "dash"] {
         assert_walked_through(&paste(shell, &lines, ""));
     }
@@ -72,12 +72,12 @@ fn quickstart_prints_lines_that_can_be_pasted_the_first_time_and_again() {
     let password = lines.lines().find_map(|line| line.strip_prefix("PASSWORD=")).unwrap();
     let server = Server::start(&["quickstart"], &[ANY_PORT], place.path());
     let (before, lines) = block(&server);
-    assert!(!before.contains("made ") && !lines.contains(password), "{before}");
+    assert!(!before.contains("created ") && !lines.contains(password), "{before}");
     for shell in ["bash", "dash"] {
-        // With the blank lines that are pasted along.
+        // With the blank lines that are pasted too.
         assert_walked_through(&paste(shell, &lines, &format!("\n{password}\n")));
     }
-    // No comments (zsh takes none), and the hint names a file that is there.
+    // No comments, which zsh rejects; and the hint names an existing file.
     assert!(!lines.lines().any(|line| line.trim_start().starts_with('#')), "{lines}");
     let (_, hint) = before.split_once("a new password: simplejwt ").unwrap();
     let hint: Vec<&str> = hint.trim_end_matches(')').split(' ').collect();
@@ -96,7 +96,7 @@ fn the_lines_are_those_that_the_configuration_has() {
     assert!(made.status.success(), "{}", stderr(&made));
     let file = place.path().join("simplejwt-data/simplejwt.toml");
     let text = fs::read_to_string(&file).unwrap();
-    // What the file says of access tokens is what its feed does.
+    // The file's comment on access tokens matches the setting of the feed.
     assert!(text.contains("revocation = \"feed\"") && !text.contains("can't be taken back"));
     fs::write(&file, text.replace("demo = true", "demo = false\nprefix = \"/auth/\"")).unwrap();
     let server = Server::start(&["quickstart"], &[ANY_PORT], place.path());
@@ -104,7 +104,7 @@ fn the_lines_are_those_that_the_configuration_has() {
     assert!(!lines.contains("/protected/") && lines.contains("/auth/refresh/"), "{lines}");
 }
 
-/// Another process has to notice something.
+/// Waits for another process to notice something.
 #[allow(clippy::disallowed_methods, reason = "the process has the real clock")]
 fn wait_until(mut done: impl FnMut() -> bool) {
     let began = std::time::Instant::now();
@@ -129,8 +129,8 @@ fn commands_find_the_configuration_and_say_which() {
     assert!(made.status.success(), "{}", stderr(&made));
 
     for (folder, told) in [
-        (place.path(), "note: the configuration is ./simplejwt-data/simplejwt.toml\n"),
-        (&inside, "note: the configuration is ./simplejwt.toml\n"),
+        (place.path(), "note: using the configuration ./simplejwt-data/simplejwt.toml\n"),
+        (&inside, "note: using the configuration ./simplejwt.toml\n"),
     ] {
         for args in [&["user", "list"][..], &["config", "check"], &["session", "list", "admin"]] {
             let output = in_folder(folder, args, &[]);
@@ -138,11 +138,11 @@ fn commands_find_the_configuration_and_say_which() {
             assert_eq!(stderr(&output), told, "{args:?}");
         }
     }
-    // Named, it needs no word.
+    // If it is named, it isn't reported.
     let named = ["user", "list", "--config", "simplejwt-data/simplejwt.toml"];
     assert_eq!(stderr(&in_folder(place.path(), &named, &[])), "");
 
-    // Beside a database of the environment's it would bring a key that isn't that database's.
+    // Beside a database in the environment, it would bring the key of another database.
     let other = format!("sqlite://{}/other.sqlite3", place.path().display());
     let environment = [SECRET, ("DATABASE_URL", other.as_str())];
     let output = in_folder(place.path(), &["config", "print"], &environment);
@@ -150,14 +150,14 @@ fn commands_find_the_configuration_and_say_which() {
     assert!(!stdout(&output).contains("signing.key"), "{}", stdout(&output));
 }
 
-/// As root alone, who can give files away.
+/// Only root can give files away.
 #[cfg(unix)]
 #[test]
 fn a_configuration_of_somebody_else_is_not_found() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("simplejwt.toml");
     fs::write(&file, "[server]\ndemo = true\n").unwrap();
-    // Whoever runs this: a file of root's is trusted, and so is one's own.
+    // Files of root and of the current user are trusted.
     assert!(in_folder(place.path(), &["config", "print"], &[]).status.success());
     if std::os::unix::fs::chown(&file, Some(65_534), None).is_err() {
         return;
@@ -186,25 +186,25 @@ fn health_says_what_readyz_says() {
         assert!(stderr(&output).contains(told), "{}", stderr(&output));
         assert_eq!(stdout(&output), "");
     };
-    // A database that is gone while the server runs.
+    // A database that disappears while the server runs.
     let database = rusqlite::Connection::open(place.path().join("simplejwt-data/db.sqlite3"));
     database.unwrap().execute_batch("ALTER TABLE auth_user RENAME TO gone").unwrap();
-    // It is looked at once a second.
+    // It is checked once a second.
     wait_until(|| !run(&["health"], &[("SIMPLEJWT_BIND", &address)]).status.success());
     ends(&address, "isn't ready: 503: ");
     assert!(server.stop().success());
-    ends(&address, "nobody answers at 127.0.0.1:");
-    ends("127.0.0.1:0", "a port that only it knows");
-    ends("no-such-host.invalid:8000", "can't be asked");
+    ends(&address, "can't connect to 127.0.0.1:");
+    ends("127.0.0.1:0", "has chosen its port itself");
+    ends("no-such-host.invalid:8000", "can't look up");
 
-    // Somebody who accepts and says nothing, and somebody who speaks something else.
+    // A server that accepts and says nothing, and one that speaks another protocol.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
     let quick = ("SIMPLEJWT_DATABASE_OPERATION_TIMEOUT", "10ms");
     let output = run(&["health"], &[("SIMPLEJWT_BIND", &address), quick]);
     assert!(stderr(&output).contains("did not answer within"), "{}", stderr(&output));
     let speaks = std::thread::spawn(move || {
-        // The first is the one that waited in vain.
+        // The first is the connection that timed out.
         for stream in silent.incoming().take(2) {
             let _ = stream.unwrap().write_all(b"220 mail.example.org ESMTP\r\n");
         }
@@ -213,7 +213,7 @@ fn health_says_what_readyz_says() {
     speaks.join().unwrap();
 }
 
-/// With TLS, `health` asks whoever shows the configured certificate, and the lines of `quickstart` are for
+/// With TLS, `health` accepts only the configured certificate, and the lines of `quickstart` use
 /// https.
 #[test]
 fn health_and_the_lines_of_quickstart_over_tls() {
@@ -248,12 +248,12 @@ fn health_and_the_lines_of_quickstart_over_tls() {
     let others = [("SIMPLEJWT_TLS_CERTIFICATE", other.as_str()), ("SIMPLEJWT_TLS_KEY", &other_key)];
     let output = in_folder(place.path(), &["health"], &[&[bind][..], &others].concat());
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("another certificate"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("is not the configured one"), "{}", stderr(&output));
     let output = in_folder(place.path(), &["health"], &[bind]);
     assert_eq!(output.status.code(), Some(1), "plain HTTP to TLS: {}", stderr(&output));
 }
 
-/// What SIGHUP reads again is the file that was found at the start.
+/// SIGHUP reads the file again that was found at the start.
 #[test]
 fn a_configuration_that_was_found_is_read_again() {
     let place = tempfile::tempdir().unwrap();
@@ -299,7 +299,7 @@ fn a_browser_sees_a_page_at_the_root_and_a_program_what_it_saw() {
         assert_eq!((answer.status, &answer.body), (404, &elsewhere.body), "{method} {headers:?}");
         assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
     }
-    // A page that is nowhere is none.
+    // Unknown paths have no page.
     assert_eq!(server.request("GET", "/nowhere", &[browser], "").status, 404);
 
     let database = rusqlite::Connection::open(place.path().join("simplejwt-data/db.sqlite3"));
@@ -310,7 +310,7 @@ fn a_browser_sees_a_page_at_the_root_and_a_program_what_it_saw() {
     });
 }
 
-/// Where the login itself stands there, it stays.
+/// If the login itself has that path, it stays.
 #[test]
 fn a_prefix_of_a_slash_has_no_page() {
     let place = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! The command line: what somebody types first, help, messages, exit codes, names, and what `config check` finds.
+//! The command line: first steps, help, messages, exit codes, names, and the findings of `config
+//! check`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 

@@ -1,4 +1,4 @@
-//! Names that people have: users' names and passwords, completions and manual pages.
+//! Names that people have: users' names and passwords; also completions and manual pages.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, with their helpers")]
 
@@ -91,7 +91,7 @@ fn weak_passwords_are_refused_with_every_reason_unless_that_is_wanted() {
     place.sql("UPDATE auth_user SET last_name = 'Pleasance'");
     for password in ["liddell1", "pleasance!"] {
         let (code, said) = place.fail(set, password);
-        assert!(code == 1 && said.contains("too much like the"), "what is stored counts: {said}");
+        assert!(code == 1 && said.contains("too similar to the"), "what is stored counts: {said}");
     }
     let (code, said) = place.fail(&["user", "set-password", "nobody", "--password-stdin"], "x");
     assert!(code == 1 && said.contains("no user \"nobody\""), "{said}");
@@ -123,7 +123,7 @@ fn a_user_is_deleted_unless_something_refers_to_it() {
     assert!(code == 1 && said.contains("no user \"alice\""), "{said}");
 }
 
-/// Runs a program that has to be there.
+/// Runs a program that must be installed.
 fn checked(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
@@ -144,7 +144,7 @@ fn shells_are_told_of_every_command() {
     let bash = directory.path().join("bash");
     let bash = bash.to_str().unwrap();
     checked("bash", &["-n", bash]);
-    // What a user would see after a tabulator.
+    // The completions that a user would see after a tab.
     let asked = format!(
         "source {bash}; COMP_WORDS=(simplejwt user de); COMP_CWORD=2; _simplejwt simplejwt de user; \
          echo \"${{COMPREPLY[@]}}\""

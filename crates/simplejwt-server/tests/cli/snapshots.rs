@@ -1,12 +1,13 @@
-//! What is printed, word for word: the help of every command, and what is said of mistakes.
+//! Snapshots of the output: the help of every command, and messages about mistakes.
 //!
-//! After a change that is meant: `INSTA_UPDATE=always cargo test -p simplejwt-server --test cli snapshots`.
+//! After an intended change: `INSTA_UPDATE=always cargo test -p simplejwt-server --test cli
+//! snapshots`.
 
 use crate::support::process::{run, run_with_input, stderr, stdout};
 
 const SECRET: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
 
-/// The commands that a help lists.
+/// Returns the commands that a help text lists.
 fn commands(help: &str) -> Vec<String> {
     let list = help.split_once("\nCommands:\n").map_or("", |(_, rest)| rest);
     let lines = list.lines().take_while(|line| line.starts_with("  "));

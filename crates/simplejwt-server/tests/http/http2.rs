@@ -1,11 +1,11 @@
-//! HTTP/2 as hyper's client speaks it, and as somebody who means no good does.
+//! HTTP/2 as hyper's client speaks it, and as an attacker does.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, with their helpers")]
 
 use std::future::Future;
 use std::io::{Read as _, Write as _};
 
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::process::{PATIENCE, Server};
 use crate::support::site::Site;
 use axum::body::Body;
@@ -16,10 +16,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::task::JoinHandle;
 
 fn site(settings: &[(&str, &str)]) -> Site {
-    Site::new(Kind::Sqlite, 1, 0, settings)
+    Site::new(DatabaseKind::Sqlite, 1, 0, settings)
 }
 
-/// A connection, and what ends when it ends.
+/// Opens a connection; the task ends with it.
 async fn connect(server: &Server) -> (SendRequest<Body>, JoinHandle<()>) {
     let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
     let made = handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
@@ -55,7 +55,7 @@ async fn sigterm_sends_connections_elsewhere() {
     assert_eq!(answered(&sender, get("/readyz", None)).await.0, StatusCode::OK);
     server.signal("-TERM");
     in_time(ended).await.unwrap();
-    // One that is made meanwhile is answered, and then ends.
+    // A request made in the meantime is answered, and then the connection ends.
     let (sender, ended) = connect(server).await;
     let (status, body) = answered(&sender, get("/readyz", None)).await;
     assert_eq!((status, &*body), (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"));
@@ -97,7 +97,7 @@ async fn a_host_that_isnt_the_targets_is_refused() {
     }
 }
 
-/// A request's head and its end, thousands of times (CVE-2023-44487).
+/// A request's head and its cancellation, thousands of times (CVE-2023-44487).
 #[test]
 fn requests_that_are_given_up_at_once_end_the_connection() {
     const GO_AWAY: u8 = 7;
@@ -112,12 +112,12 @@ fn requests_that_are_given_up_at_once_end_the_connection() {
     bytes.extend(frame(4, 0, 0, &[]));
     for number in 0..5000 {
         let stream = 2 * number + 1;
-        // GET / of http://a, without a body; and it is cancelled.
+        // GET / of http://a, without a body, cancelled at once.
         bytes.extend(frame(1, 5, stream, &[0x82, 0x86, 0x84, 0x41, 1, b'a']));
         bytes.extend(frame(3, 0, stream, &8_u32.to_be_bytes()));
     }
     let mut stream = server.connect();
-    // It ends before all of it is sent.
+    // The connection ends before everything is sent.
     let _ = stream.write_all(&bytes);
     let mut said = Vec::new();
     let _ = stream.read_to_end(&mut said);

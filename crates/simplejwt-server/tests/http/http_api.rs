@@ -1,11 +1,11 @@
-//! The examples of `docs/http-api.md`, sent to a server one after the other.
+//! The examples in `docs/http-api.md`, sent to a server one after the other.
 
 #![allow(clippy::panic, reason = "helpers of tests fail loudly")]
 
 use crate::support::page::{Names, blocks, fill, matches};
 use crate::support::process::{Server, run_with_input, stderr};
 
-/// The settings that the page says its examples are made with.
+/// The settings that the page states for its examples.
 const ENVIRONMENT: [(&str, &str); 10] = [
     ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256"),
     ("SIMPLE_JWT", r#"{"ROTATE_REFRESH_TOKENS": true, "BLACKLIST_AFTER_ROTATION": true}"#),
@@ -19,7 +19,7 @@ const ENVIRONMENT: [(&str, &str); 10] = [
         r#"[{"id": "billing", "secret": "5d41402abc4b2a76b9719d911017c592"}]"#,
     ),
     ("SIMPLEJWT_BIND", "127.0.0.1:0"),
-    // Far too little work for anything but tests.
+    // Much too little work for anything but tests.
     ("SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS", "1000"),
 ];
 

@@ -1,4 +1,4 @@
-//! The service on real sockets: endpoints, keys, HTTP/1 and HTTP/2, limits, and what is logged.
+//! The service on real sockets: endpoints, keys, HTTP/1 and HTTP/2, limits, and the log.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 

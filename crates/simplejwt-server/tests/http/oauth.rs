@@ -1,4 +1,4 @@
-//! What gateways and OAuth's clients ask, on a real socket and with a configuration file.
+//! Requests of gateways and OAuth clients, on a real socket and with a configuration file.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, with their helpers")]
 

@@ -1,4 +1,4 @@
-//! kill -9 under load: what was acknowledged stays so.
+//! kill -9 under load: acknowledged changes persist.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
@@ -11,18 +11,18 @@ use crate::support::process::{PATIENCE, Server, head, run, run_with_input, stder
 const ROUNDS: usize = 6;
 const CLIENTS: usize = 8;
 
-/// What a client was told with a 200.
+/// The changes that a client was told about with a 200.
 #[derive(Default)]
 struct Acknowledged {
     /// Refresh tokens that were rotated or blacklisted.
     spent: Vec<String>,
-    /// The refresh tokens that clients held last, and whether their next use was under way.
+    /// The refresh tokens that clients held last, with `true` if their next use was under way.
     live: Vec<String>,
     rotations: usize,
     logouts: usize,
 }
 
-/// A request whose server may die in the middle of it: then `None`.
+/// Sends a request whose server may die in the middle of it; then returns `None`.
 fn post(address: SocketAddr, path: &str, json: &str) -> Option<(u16, serde_json::Value)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
@@ -35,7 +35,7 @@ fn post(address: SocketAddr, path: &str, json: &str) -> Option<(u16, serde_json:
     Some((status, serde_json::from_str(body).ok()?))
 }
 
-/// Logs in, rotates a few times, logs out, and again, until the server is gone.
+/// Logs in, rotates a few times, logs out, and repeats that until the server is gone.
 fn client(address: SocketAddr, acknowledged: &Mutex<Acknowledged>) {
     let login = r#"{"username":"alice","password":"wonderland"}"#;
     while let Some((200, pair)) = post(address, "/api/token/", login) {
@@ -104,7 +104,7 @@ fn what_was_acknowledged_survives_a_kill() {
         assert_eq!(status, 401, "a spent token came back to life: {answer}");
         assert_eq!(answer["detail"], "Token is blacklisted");
     }
-    // A successor that was handed out works, unless the kill came while it was being used.
+    // An issued successor works, unless the kill came while it was being used.
     live.retain(|token| !spent.contains(token));
     let under_way = live
         .iter()

@@ -1,4 +1,4 @@
-//! What clients asked and were answered, and whether that can be.
+//! Checks whether the answers to a history of requests are consistent.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
@@ -13,7 +13,7 @@ pub(crate) enum Asked {
     Logout,
 }
 
-/// A request and what came of it. Sessions are numbered by the clients.
+/// A request and its outcome. Sessions are numbered by the clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) session: usize,
@@ -22,16 +22,16 @@ pub(crate) struct Event {
     pub(crate) token: String,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
-    /// `None`: the answer was lost, and nobody knows.
+    /// `None`: the answer was lost, so the outcome is unknown.
     pub(crate) status: Option<u16>,
-    /// The refresh token that was handed out.
+    /// The refresh token that was issued.
     pub(crate) next: Option<String>,
 }
 
-/// Everything that is wrong with a history; nothing, if all is well.
+/// Returns all inconsistencies in a history, or nothing if there are none.
 ///
-/// Clients present a spent token only where they haven't used its successor and within the grace,
-/// so that no session is ever to be lost.
+/// Clients present a spent token only if they haven't used its successor and the grace isn't over,
+/// so no session should ever be lost.
 pub(crate) fn faults(events: &[Event]) -> Vec<String> {
     let mut faults = Vec::new();
     let mut successors: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -77,8 +77,8 @@ fn check_session(events: &[&Event], faults: &mut Vec<String>) {
             faults.push(format!("a session was lost: {event:?}"));
         }
     }
-    // The first logout to be answered has nothing before it that could have done its work, but
-    // for those whose answers were lost.
+    // Nothing before the first logout to be answered could have ended the session, except requests
+    // whose answers were lost.
     let mut done = false;
     for event in logouts() {
         if event.status == Some(401) && !done {
@@ -88,8 +88,8 @@ fn check_session(events: &[&Event], faults: &mut Vec<String>) {
     }
 }
 
-/// The last refresh token of each session that the clients know of, and how it ended: `None`
-/// where a logout was asked for and nobody knows.
+/// Returns the last refresh token of each session that the clients know, and how it ended: `None`
+/// if a logout was requested and its outcome is unknown.
 pub(crate) fn ends(events: &[Event]) -> BTreeMap<usize, (String, Option<bool>)> {
     let mut ends = BTreeMap::new();
     for event in events {
@@ -105,7 +105,7 @@ pub(crate) fn ends(events: &[Event]) -> BTreeMap<usize, (String, Option<bool>)> 
     ends
 }
 
-/// The checker, given what must not be.
+/// Tests the checker with inconsistent histories.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,16 +1,17 @@
-//! No room for the database: 503, nothing lost of what was acknowledged, and it goes on by itself.
+//! A full disk under the database: the answers are 503, nothing acknowledged is lost, and it
+//! recovers by itself.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
 use std::fs;
 use std::time::Duration;
 
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::site::{Answer, Site, wait};
 
-/// Refused requests that are waited for.
+/// The number of refused requests to wait for.
 const REFUSED: usize = 20;
-/// Many more than there is room for.
+/// Many more requests than there is room for.
 const MANY: usize = 2000;
 
 fn assert_unavailable(answer: &Answer) {
@@ -20,7 +21,7 @@ fn assert_unavailable(answer: &Answer) {
 
 #[test]
 fn a_full_disk_is_503_and_loses_nothing_and_passes() {
-    let site = Site::new(Kind::Sqlite, 1, 0, &[]);
+    let site = Site::new(DatabaseKind::Sqlite, 1, 0, &[]);
     let server = &site.servers[0];
     let pair = site.log_in();
     let (mut live, mut spent) = (pair.refresh, Vec::new());
@@ -44,7 +45,7 @@ fn a_full_disk_is_503_and_loses_nothing_and_passes() {
     }
     assert_eq!(refused, REFUSED, "of {}", spent.len());
     assert!(!spent.is_empty(), "there was a little room");
-    // Nobody gets in or out, and whoever is in stays.
+    // Nobody can log in or out, and existing logins stay valid.
     let body = serde_json::json!({"username": "alice", "password": crate::support::site::PASSWORD});
     assert_unavailable(&site.post(0, "/api/token/", &body));
     let body = serde_json::json!({"refresh": live});
@@ -64,7 +65,7 @@ fn a_full_disk_is_503_and_loses_nothing_and_passes() {
     server.expect_stderr("SQLite transaction failed");
 
     server.limit_files("unlimited");
-    // At once: the token that was refused wasn't spent.
+    // At once: the refused token wasn't spent.
     let next = site.refresh(0, &live).pair();
     spent.push(std::mem::replace(&mut live, next.refresh));
     site.log_in();

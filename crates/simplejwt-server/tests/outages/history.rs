@@ -1,4 +1,4 @@
-//! kill -9 at random moments under load, and a checker over what the clients saw.
+//! kill -9 at random moments under load, and a checker of the history that the clients saw.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::faults::{Asked, Event, ends, faults};
-use crate::support::databases::{ALL, Kind};
+use crate::support::databases::{ALL, DatabaseKind};
 use crate::support::process;
 use crate::support::site::{Answer, PASSWORD, Site, post, wait};
 use serde_json::json;
@@ -17,17 +17,17 @@ use simplejwt::{Clock as _, SystemClock};
 
 const SERVERS: usize = 2;
 const CLIENTS: usize = 6;
-/// Longer than a test may go on, so that a lost answer can always be asked for again.
+/// Longer than a test can take, so that a lost answer can always be requested again.
 const GRACE: u32 = 120;
 
-/// How long each history is, by `SIMPLEJWT_TEST_HISTORY` in seconds.
+/// Returns the length of each history: `SIMPLEJWT_TEST_HISTORY`, in seconds.
 fn length() -> Duration {
     let seconds = std::env::var("SIMPLEJWT_TEST_HISTORY")
         .map_or(15, |seconds| seconds.parse().expect("SIMPLEJWT_TEST_HISTORY is a number"));
     Duration::from_secs(seconds)
 }
 
-/// A sequence of numbers without a pattern that matters (xorshift), the same for the same seed.
+/// A pseudorandom sequence of numbers (xorshift), the same for the same seed.
 struct Chance(u64);
 
 impl Chance {
@@ -56,7 +56,7 @@ struct Shared {
     sessions: AtomicUsize,
 }
 
-/// One user agent: whose requests come one after the other, in chains.
+/// A user agent, which sends its requests one after the other, in chains.
 struct Client<'a> {
     shared: &'a Shared,
     chance: Chance,
@@ -93,7 +93,7 @@ impl Client<'_> {
         answer
     }
 
-    /// Until it is answered, by whichever server. `None` where all is over before.
+    /// Repeats a request until any server answers it. Returns `None` if the test ends first.
     fn insist(&mut self, asked: Asked, token: &str) -> Option<Answer> {
         loop {
             match self.ask(asked, token) {
@@ -111,7 +111,7 @@ impl Client<'_> {
             for _ in 0..2 + self.chance.below(10) {
                 let answer = self.insist(Asked::Refresh, &token)?;
                 if answer.status != 200 {
-                    // For the checker to find.
+                    // A fault for the checker to find.
                     return None;
                 }
                 if self.chance.below(4) == 0 {
@@ -129,15 +129,15 @@ impl Client<'_> {
     }
 }
 
-/// Runs clients while `fault` is called again and again, and checks what they saw. It says how
-/// many processes or connections it has ended.
+/// Runs clients while `fault` is called again and again, and checks the history. `fault` returns
+/// the number of processes or connections that it has ended.
 fn run(mut site: Site, mut fault: impl FnMut(&mut Site, &mut Chance) -> usize) {
     let mut chance = Chance(seed());
     let shared = Shared { addresses: Mutex::new(site.addresses()), ..Shared::default() };
     let until = SystemClock.now() + length();
     let mut faulted = 0;
     std::thread::scope(|scope| {
-        // Clients end, too, where this thread fails.
+        // Clients must also end if this thread fails.
         struct Over<'a>(&'a AtomicBool);
         impl Drop for Over<'_> {
             fn drop(&mut self) {
@@ -174,7 +174,7 @@ fn run(mut site: Site, mut fault: impl FnMut(&mut Site, &mut Chance) -> usize) {
     let found = faults(&events);
     assert!(found.is_empty(), "{kind:?}: {} faults:\n{}", found.len(), found.join("\n"));
 
-    // What is left: live sessions go on, ended ones don't, on either server.
+    // At the end, live sessions can be refreshed and ended ones can't, on either server.
     let (mut live, mut ended) = (0, 0);
     for (session, (token, logged_out)) in ends(&events) {
         let answer = site.refresh(session % SERVERS, &token);
@@ -207,13 +207,13 @@ fn killed_servers_lose_nothing_and_revive_nothing() {
 
 #[test]
 fn cut_connections_lose_nothing_and_revive_nothing() {
-    for &kind in ALL.iter().filter(|kind| **kind != Kind::Sqlite) {
+    for &kind in ALL.iter().filter(|kind| **kind != DatabaseKind::Sqlite) {
         let site = Site::new(kind, SERVERS, GRACE, &[]);
         run(site, |site, _| site.database.cut_connections());
     }
 }
 
-/// A database server of the test's own.
+/// A database server for this test alone.
 struct OwnServer {
     name: String,
     program: &'static str,
@@ -242,7 +242,7 @@ impl OwnServer {
         line.expect("its URL").trim_matches('\'').to_owned()
     }
 
-    /// As a crash ends it: nothing is written that wasn't before.
+    /// Kills it like a crash: nothing is written that wasn't before.
     fn crash(&self) {
         self.order(&["kill", self.program]);
         self.order(&["start", self.program]);
@@ -255,7 +255,7 @@ impl Drop for OwnServer {
     }
 }
 
-fn crashes(kind: Kind, program: &'static str, variable: &str) {
+fn crashes(kind: DatabaseKind, program: &'static str, variable: &str) {
     let server = OwnServer::up(program);
     let site = Site::on(kind, &server.url(variable), SERVERS, GRACE, &[]);
     run(site, |_, chance| {
@@ -267,10 +267,10 @@ fn crashes(kind: Kind, program: &'static str, variable: &str) {
 
 #[test]
 fn a_crashed_postgres_loses_nothing_and_revives_nothing() {
-    crashes(Kind::Postgres, "postgres", "SIMPLEJWT_TEST_POSTGRES_URL");
+    crashes(DatabaseKind::Postgres, "postgres", "SIMPLEJWT_TEST_POSTGRES_URL");
 }
 
 #[test]
 fn a_crashed_mariadb_loses_nothing_and_revives_nothing() {
-    crashes(Kind::Mysql, "mariadb", "SIMPLEJWT_TEST_MYSQL_URL");
+    crashes(DatabaseKind::Mysql, "mariadb", "SIMPLEJWT_TEST_MYSQL_URL");
 }

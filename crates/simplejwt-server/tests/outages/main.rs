@@ -1,4 +1,4 @@
-//! Servers and databases that are killed, come late, or are away: what was acknowledged stays.
+//! Servers and databases that are killed, slow or unavailable: acknowledged changes persist.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
@@ -14,7 +14,7 @@ mod instance;
 mod support;
 mod waiting;
 
-/// The value of a variable that `cargo xtask services env` prints.
+/// Returns the value of a variable that `cargo xtask services env` prints.
 fn server(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!(

@@ -1,4 +1,4 @@
-//! `serve` at the start of a machine: its database comes later, or never.
+//! `serve` when a machine starts: its database comes later, or never.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, with their helpers")]
 
@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 
-use crate::support::databases::{Database, Kind};
+use crate::support::databases::{Database, DatabaseKind};
 use crate::support::process::{self, run, simplejwt, stderr};
 
 const KEY: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
@@ -30,7 +30,7 @@ impl Waiting {
         Self { child, lines, said: String::new() }
     }
 
-    /// Reads up to a line with `part`.
+    /// Reads up to a line that contains `part`.
     fn up_to(&mut self, part: &str) -> String {
         loop {
             let mut line = String::new();
@@ -56,12 +56,12 @@ impl Drop for Waiting {
     }
 }
 
-/// An address that nobody listens on.
+/// Returns an address on which nobody listens.
 fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Hands connections on to where the database really is: from now on it is there.
+/// Forwards connections to the database's real address: from now on, it is available.
 fn lead(from: SocketAddr, to: String) {
     let listener = TcpListener::bind(from).unwrap();
     thread::spawn(move || {
@@ -79,7 +79,7 @@ fn lead(from: SocketAddr, to: String) {
     });
 }
 
-/// The URL with another address, and the address that it had.
+/// Returns the URL with another address, and the original address.
 fn elsewhere(url: &str, address: SocketAddr) -> (String, String) {
     let (before, rest) = url.rsplit_once('@').unwrap();
     let (host, database) = rest.split_once('/').unwrap();
@@ -88,7 +88,7 @@ fn elsewhere(url: &str, address: SocketAddr) -> (String, String) {
 
 #[test]
 fn it_waits_for_its_database_and_is_ready_when_that_is_there() {
-    for kind in [Kind::Postgres, Kind::Mysql] {
+    for kind in [DatabaseKind::Postgres, DatabaseKind::Mysql] {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::new(kind, directory.path());
         let address = free();
@@ -101,11 +101,11 @@ fn it_waits_for_its_database_and_is_ready_when_that_is_there() {
         let told = server.up_to("waiting for the database");
         assert!(told.contains("up to 60 s") && told.contains(&address.to_string()), "{told}");
         assert!(!told.contains("simplejwt:simplejwt"), "{told}");
-        // The address is taken, and nothing is answered.
+        // The address is bound, but nothing is answered.
         assert!(TcpStream::connect(bind).is_err(), "{kind:?}");
 
         lead(address, there);
-        server.up_to("the database is there");
+        server.up_to("the database is available");
         server.up_to("listening on");
         assert_eq!(server.said.matches("waiting for the database").count(), 1, "{}", server.said);
         let mut stream = TcpStream::connect(bind).unwrap();
@@ -118,7 +118,7 @@ fn it_waits_for_its_database_and_is_ready_when_that_is_there() {
 #[test]
 fn it_gives_up_after_a_while_and_at_once_where_waiting_is_no_use() {
     let directory = tempfile::tempdir().unwrap();
-    for kind in [Kind::Postgres, Kind::Mysql] {
+    for kind in [DatabaseKind::Postgres, DatabaseKind::Mysql] {
         let database = Database::new(kind, directory.path());
         let (nobody, _) = elsewhere(&database.url, free());
         let (_, host) = database.url.rsplit_once('@').unwrap();
@@ -130,7 +130,7 @@ fn it_gives_up_after_a_while_and_at_once_where_waiting_is_no_use() {
             (nobody.as_str(), "0", 4, false),
             (wrong.as_str(), "60", 4, false),
             (none.as_str(), "60", 4, false),
-            // No table is there.
+            // There are no tables.
             (database.url.as_str(), "60", 4, false),
         ] {
             let environment = [
@@ -170,7 +170,7 @@ fn a_signal_ends_the_waiting_and_a_taken_address_is_told_at_once() {
 #[test]
 fn a_locked_file_is_waited_for() {
     let directory = tempfile::tempdir().unwrap();
-    let database = Database::new(Kind::Sqlite, directory.path());
+    let database = Database::new(DatabaseKind::Sqlite, directory.path());
     assert!(run(&["migrate"], &[KEY, ("DATABASE_URL", &database.url)]).status.success());
     let file = directory.path().join("db.sqlite3");
     let holder = rusqlite::Connection::open(&file).unwrap();

@@ -1,4 +1,4 @@
-//! Sessions by several processes on each database: races, spent tokens, sizes.
+//! Sessions with several processes on each database: races, spent tokens, sizes.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 

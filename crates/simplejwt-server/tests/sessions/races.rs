@@ -1,4 +1,4 @@
-//! Many refreshes of one token at once, by several processes, on each database.
+//! Many refreshes of one token at the same time, by several processes, on each database.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
@@ -7,7 +7,8 @@ use crate::support::site::{Counts, Site, post, race};
 
 const SERVERS: usize = 2;
 
-/// How many refreshes at once, and how often. `SIMPLEJWT_TEST_RACES` says how many times as often.
+/// Returns the numbers of parallel refreshes and of rounds. `SIMPLEJWT_TEST_RACES` multiplies the
+/// latter.
 fn rounds() -> Vec<(usize, usize)> {
     let times = std::env::var("SIMPLEJWT_TEST_RACES")
         .map_or(1, |times| times.parse().expect("SIMPLEJWT_TEST_RACES is a number"));
@@ -39,7 +40,7 @@ fn within_grace_all_get_the_one_successor() {
     }
 }
 
-/// By default, as upstream: the losers are refused, and the winner goes on.
+/// By default, as upstream: the losers are refused, and the winner continues.
 #[test]
 fn by_default_one_wins_and_its_session_goes_on() {
     for &kind in ALL {
@@ -64,7 +65,7 @@ fn by_default_one_wins_and_its_session_goes_on() {
     }
 }
 
-/// Trap 7: a transaction that reads and then writes, at the isolation that databases default to.
+/// Trap 7: a transaction that reads and then writes, at the default isolation of the databases.
 #[test]
 fn t7_without_grace_and_tolerance_one_wins_and_the_session_is_over() {
     for &kind in ALL {
@@ -92,14 +93,13 @@ fn t7_without_grace_and_tolerance_one_wins_and_the_session_is_over() {
         assert_eq!(site.check_rows(), over, "{kind:?}");
         let reuse = "SELECT count(*) FROM simplejwt_session WHERE end_reason = 'reuse'";
         assert_eq!(site.database.number(reuse), sessions, "{kind:?}");
-        // Said once a session, by the process that found it.
+        // Logged once per session, by the process that found it.
         let told: usize = site.servers.iter().map(|server| server.told("was ended")).sum();
         assert_eq!(told, usize::try_from(sessions).unwrap(), "{kind:?}");
     }
 }
 
-/// Refreshes and a logout at once: what the logout has acknowledged is final, whichever came
-/// first.
+/// Refreshes and a logout at the same time: an acknowledged logout is final, whichever came first.
 #[test]
 fn a_logout_beside_refreshes_leaves_nothing_alive() {
     for &kind in ALL {
@@ -124,7 +124,7 @@ fn a_logout_beside_refreshes_leaves_nothing_alive() {
                 .filter(|answer| answer.status == 200)
                 .map(|answer| answer.pair().refresh)
                 .collect();
-            // Also by a refresh token that was spent meanwhile.
+            // Also with a refresh token that was spent in the meantime.
             assert_eq!((logout.status, logout.body.as_str()), (200, r#"{"ended":1}"#));
             for token in next.iter().chain([&token]) {
                 site.refresh(round % SERVERS, token).assert_blacklisted("logged out");

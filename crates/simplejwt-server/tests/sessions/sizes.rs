@@ -1,4 +1,4 @@
-//! What is too long or can't be held, against the real server on each database.
+//! Values that are too long or can't be stored, with the real server on each database.
 
 use serde_json::json;
 use simplejwt::{Access, Refresh, Settings, TokenType, Tokens};
@@ -8,7 +8,7 @@ use crate::support::site::{PASSWORD, Site, post};
 
 const GROUPS: &str = r#"{"groups":{"groups":true}}"#;
 
-/// A token that this server's key signed.
+/// Returns a token signed with this server's key.
 fn signed<T: TokenType>(claims: &[(&str, serde_json::Value)]) -> String {
     let tokens = Tokens::new(Settings {
         signing_key: Some("a-secret-key-that-is-long-enough-for-hs256".into()),
@@ -23,7 +23,8 @@ fn signed<T: TokenType>(claims: &[(&str, serde_json::Value)]) -> String {
     tokens.encode(&token).unwrap()
 }
 
-/// A login that would hand out what this server refuses fails, says so, and leaves no session.
+/// A login that would issue a token that this server refuses fails with a message, and leaves no
+/// session.
 #[test]
 fn a_token_that_would_be_refused_is_not_issued() {
     for &kind in ALL {
@@ -69,12 +70,12 @@ fn a_token_that_would_be_refused_is_not_issued() {
         assert_eq!(after, sessions, "{kind:?}: a session without tokens");
         let tokens = "SELECT count(*) FROM token_blacklist_outstandingtoken";
         assert_eq!(site.database.number(tokens), sessions + 1, "{kind:?}");
-        // Claims stay as they were at the login.
+        // Claims stay as they were at login.
         site.refresh(0, &first.refresh).pair();
     }
 }
 
-/// Ids that no table has room for make a token invalid, on every database alike.
+/// Ids that no table can store make a token invalid, on every database alike.
 #[test]
 fn ids_that_cant_be_kept_make_a_token_invalid() {
     for &kind in ALL {
@@ -129,7 +130,7 @@ fn ids_that_cant_be_kept_make_a_token_invalid() {
                 assert_eq!(answer.unwrap().status, 401, "{kind:?} {claim} {value}");
             }
         }
-        // Whom no table has isn't there.
+        // A user whom no table can contain doesn't exist.
         for user in ["x".repeat(300), "1\0".to_owned(), "😀".to_owned(), String::new()] {
             let token = signed::<Refresh>(&[("user_id", json!(user))]);
             let answer = site.refresh(0, &token);
@@ -138,7 +139,7 @@ fn ids_that_cant_be_kept_make_a_token_invalid() {
             let status = site.post(0, "/api/token/", &body).status;
             assert!(matches!(status, 400 | 401), "{kind:?} {user:?}: {status}");
         }
-        // What staff names, and what stands in a URL.
+        // Ids from staff and in URLs.
         let body = json!({"username": "bob", "password": PASSWORD});
         let staff = site.post(0, "/api/token/", &body).pair();
         let authorization = format!("Bearer {}", staff.access);

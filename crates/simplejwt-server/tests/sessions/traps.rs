@@ -1,18 +1,18 @@
-//! What others' rotation fell into, each against the real server on each database. The seventh
-//! is in `races.rs`. And, in `support/sizes.rs`, what is too long or can't be held.
+//! Known errors of other implementations of rotation, each tested with the real server on each
+//! database. The seventh is in `races.rs`; values that are too long are in `sizes.rs`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use std::time::Duration;
 
-use crate::support::databases::{ALL, Kind};
+use crate::support::databases::{ALL, DatabaseKind};
 use crate::support::site::{Counts, Site, post, race, wait};
 use serde_json::json;
 use simplejwt::{Clock as _, SystemClock, Timestamp};
 
 const SERVERS: usize = 2;
 
-/// On each database, with this grace in seconds.
+/// Runs a test on each database, with this grace in seconds.
 fn on_each(grace: u32, settings: &[(&str, &str)], test: impl Fn(&mut Site)) {
     for &kind in ALL {
         eprintln!("{kind:?}");
@@ -20,7 +20,7 @@ fn on_each(grace: u32, settings: &[(&str, &str)], test: impl Fn(&mut Site)) {
     }
 }
 
-/// The first spent token that comes again is theft.
+/// With this, the first reuse of a spent token counts as theft.
 const STRICT: &[(&str, &str)] = &[("SIMPLEJWT_REUSE_TOLERANCE", "0")];
 
 fn wait_until(moment: Timestamp) {
@@ -37,7 +37,7 @@ fn t1_reuse_does_not_open_a_window_for_the_live_token() {
         let second = site.refresh(0, &first).pair().refresh;
         wait_until(SystemClock.now() + Duration::from_secs(1));
         site.refresh(1, &first).assert_blacklisted("reuse");
-        // At once, and for as long as the grace is.
+        // At once, and for the duration of the grace.
         let end = SystemClock.now() + Duration::from_millis(1_100);
         while SystemClock.now() < end {
             for server in 0..SERVERS {
@@ -66,7 +66,7 @@ fn t2_any_ancestor_within_the_grace_gets_the_newest_pair() {
     });
 }
 
-/// A window that begins anew with each use would never end.
+/// A window that restarts with each use would never end.
 #[test]
 fn t3_the_grace_is_not_extended_by_use() {
     const GRACE: Duration = Duration::from_secs(2);
@@ -92,7 +92,7 @@ fn t3_the_grace_is_not_extended_by_use() {
     });
 }
 
-/// Each replay with a token of its own would leave as many as there were replays.
+/// A new token for each replay would leave as many tokens as replays.
 #[test]
 fn t4_replays_within_the_grace_make_no_siblings() {
     on_each(60, &[], |site| {
@@ -110,7 +110,7 @@ fn t4_replays_within_the_grace_make_no_siblings() {
     });
 }
 
-/// The thief came first, and the victim comes within the grace: whoever reads the log can tell.
+/// The thief came first, and the victim comes within the grace: the log shows it.
 #[test]
 fn t5_a_replay_from_elsewhere_is_said_to_be_suspicious() {
     on_each(60, &[("SIMPLEJWT_NUM_PROXIES", "1")], |site| {
@@ -130,12 +130,13 @@ fn t5_a_replay_from_elsewhere_is_said_to_be_suspicious() {
     });
 }
 
-/// Refused, taken for theft, after a password change: whoever reads the log knows what and whence.
+/// Refused, reused, or after a password change: the log says which token was presented, and from
+/// where.
 #[test]
 fn the_log_says_who_presented_what() {
     for (tolerance, said) in [("10", "refused, its session goes on"), ("0", "was ended")] {
         let settings = [("SIMPLEJWT_REUSE_TOLERANCE", tolerance), ("SIMPLEJWT_NUM_PROXIES", "1")];
-        let site = Site::new(Kind::Sqlite, 1, 0, &settings);
+        let site = Site::new(DatabaseKind::Sqlite, 1, 0, &settings);
         let from = |address: &str, token: &str| {
             let body = json!({"refresh": token});
             let headers = [("X-Forwarded-For", address)];
@@ -155,7 +156,7 @@ fn the_log_says_who_presented_what() {
     }
 }
 
-/// What was revoked was not "rotated recently".
+/// A revoked token was not "rotated recently".
 #[test]
 fn t6_after_a_logout_nothing_is_answered_again() {
     let settings = [("SIMPLEJWT_SESSION_CLAIM", "true")];

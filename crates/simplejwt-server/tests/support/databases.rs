@@ -1,4 +1,4 @@
-//! An empty database of each kind, and questions to it past the servers.
+//! An empty database of each kind, and queries that bypass the servers.
 
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
@@ -8,16 +8,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
-/// The databases that the tests run on: every one, unless `SIMPLEJWT_TEST_KINDS` names some, as
-/// `cargo xtask matrix` does.
+/// The databases that the tests run on: all, unless `SIMPLEJWT_TEST_KINDS` names some, as `cargo
+/// xtask matrix` does.
 pub(crate) const ALL: Kinds = Kinds;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Kinds;
 
 impl Kinds {
-    pub(crate) fn iter(self) -> std::slice::Iter<'static, Kind> {
-        const EVERY: &[Kind] = &[Kind::Sqlite, Kind::Postgres, Kind::Mysql];
+    pub(crate) fn iter(self) -> std::slice::Iter<'static, DatabaseKind> {
+        const EVERY: &[DatabaseKind] =
+            &[DatabaseKind::Sqlite, DatabaseKind::Postgres, DatabaseKind::Mysql];
         match std::env::var("SIMPLEJWT_TEST_KINDS").as_deref() {
             Ok("postgres") => EVERY[1..2].iter(),
             Ok("mysql") => EVERY[2..].iter(),
@@ -28,8 +29,8 @@ impl Kinds {
 }
 
 impl IntoIterator for Kinds {
-    type Item = &'static Kind;
-    type IntoIter = std::slice::Iter<'static, Kind>;
+    type Item = &'static DatabaseKind;
+    type IntoIter = std::slice::Iter<'static, DatabaseKind>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -37,33 +38,33 @@ impl IntoIterator for Kinds {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum DatabaseKind {
     Sqlite,
     Postgres,
     Mysql,
 }
 
-/// Dropped at its end.
+/// A database, dropped at the end.
 pub(crate) struct Database {
-    pub(crate) kind: Kind,
+    pub(crate) kind: DatabaseKind,
     pub(crate) url: String,
     name: String,
 }
 
 impl Database {
-    /// SQLite's file is in `directory`; the others are on the servers for tests.
-    pub(crate) fn new(kind: Kind, directory: &Path) -> Self {
+    /// Creates a database: for SQLite a file in `directory`, otherwise on the test servers.
+    pub(crate) fn new(kind: DatabaseKind, directory: &Path) -> Self {
         match kind {
-            Kind::Sqlite => {
+            DatabaseKind::Sqlite => {
                 let name = directory.join("db.sqlite3").to_str().unwrap().to_owned();
                 Self { kind, url: format!("sqlite://{name}"), name }
             }
-            Kind::Postgres | Kind::Mysql => Self::on(kind, &server(kind)),
+            DatabaseKind::Postgres | DatabaseKind::Mysql => Self::on(kind, &server(kind)),
         }
     }
 
-    /// On this server.
-    pub(crate) fn on(kind: Kind, server: &str) -> Self {
+    /// Creates a database on this server.
+    pub(crate) fn on(kind: DatabaseKind, server: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("served_{}_{number}", std::process::id());
@@ -73,23 +74,23 @@ impl Database {
         Self { kind, url: format!("{base}/{name}"), name }
     }
 
-    /// Runs a statement; each row of the answer with its columns as texts.
+    /// Runs a statement, and returns the rows with their columns as strings.
     pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<String>> {
-        let target = if self.kind == Kind::Sqlite { &self.name } else { &self.url };
+        let target = if self.kind == DatabaseKind::Sqlite { &self.name } else { &self.url };
         rows(self.kind, target, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// A query with a number for an answer.
+    /// Runs a query that returns a number.
     pub(crate) fn number(&self, sql: &str) -> i64 {
         self.rows(sql)[0][0].parse().unwrap()
     }
 
-    /// Cuts every connection to the database, as an administrator or a failing network does; how
-    /// many there were.
+    /// Ends every connection to the database, like an administrator or a failing network, and
+    /// returns their number.
     pub(crate) fn cut_connections(&self) -> usize {
         match self.kind {
-            Kind::Sqlite => 0,
-            Kind::Postgres => {
+            DatabaseKind::Sqlite => 0,
+            DatabaseKind::Postgres => {
                 let sql = format!(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                      WHERE datname = '{}' AND pid <> pg_backend_pid()",
@@ -97,14 +98,14 @@ impl Database {
                 );
                 self.rows(&sql).len()
             }
-            Kind::Mysql => {
+            DatabaseKind::Mysql => {
                 let sql = format!(
                     "SELECT id FROM information_schema.processlist \
                      WHERE db = '{}' AND id <> connection_id()",
                     self.name
                 );
                 let connections = self.rows(&sql);
-                // One may have gone by itself meanwhile.
+                // A connection may have ended by itself in the meantime.
                 let cut = connections.iter().filter(|row| {
                     rows(self.kind, &self.url, &format!("KILL CONNECTION {}", row[0])).is_ok()
                 });
@@ -116,33 +117,33 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if self.kind != Kind::Sqlite {
+        if self.kind != DatabaseKind::Sqlite {
             let (base, _) = self.url.rsplit_once('/').unwrap_or_default();
-            if self.kind == Kind::Postgres {
-                // PostgreSQL 12 can't drop what somebody is connected to.
+            if self.kind == DatabaseKind::Postgres {
+                // PostgreSQL 12 can't drop a database with open connections.
                 self.cut_connections();
             }
             let sql = format!("DROP DATABASE IF EXISTS {}", self.name);
-            // A server that a test has killed can't; its data are thrown away with it.
+            // A server that a test has killed can't drop it; its data is removed with it.
             let _ = rows(self.kind, &format!("{base}/{}", admin_database(self.kind)), &sql);
         }
     }
 }
 
-const fn admin_database(kind: Kind) -> &'static str {
+const fn admin_database(kind: DatabaseKind) -> &'static str {
     match kind {
-        Kind::Sqlite => "",
-        Kind::Postgres => "postgres",
-        Kind::Mysql => "information_schema",
+        DatabaseKind::Sqlite => "",
+        DatabaseKind::Postgres => "postgres",
+        DatabaseKind::Mysql => "information_schema",
     }
 }
 
-/// The URL of the server for tests.
-fn server(kind: Kind) -> String {
+/// Returns the URL of the test server.
+fn server(kind: DatabaseKind) -> String {
     let variable = match kind {
-        Kind::Sqlite => panic!("a file has no server"),
-        Kind::Postgres => "SIMPLEJWT_TEST_POSTGRES_URL",
-        Kind::Mysql => "SIMPLEJWT_TEST_MYSQL_URL",
+        DatabaseKind::Sqlite => panic!("a file has no server"),
+        DatabaseKind::Postgres => "SIMPLEJWT_TEST_POSTGRES_URL",
+        DatabaseKind::Mysql => "SIMPLEJWT_TEST_MYSQL_URL",
     };
     std::env::var(variable).unwrap_or_else(|_| {
         panic!(
@@ -154,11 +155,11 @@ fn server(kind: Kind) -> String {
 
 type Failure = Box<dyn std::error::Error>;
 
-fn rows(kind: Kind, target: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
+fn rows(kind: DatabaseKind, target: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
     match kind {
-        Kind::Sqlite => sqlite(target, sql),
-        Kind::Postgres => block_on(postgres(target, sql)),
-        Kind::Mysql => block_on(mysql(target, sql)),
+        DatabaseKind::Sqlite => sqlite(target, sql),
+        DatabaseKind::Postgres => block_on(postgres(target, sql)),
+        DatabaseKind::Mysql => block_on(mysql(target, sql)),
     }
 }
 
@@ -211,7 +212,7 @@ async fn mysql(url: &str, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
     let mut conn = mysql_async::Conn::new(mysql_async::Opts::from_url(url)?).await?;
     let found: Vec<mysql_async::Row> = conn.query(sql).await?;
     conn.disconnect().await?;
-    // The text protocol sends everything as text.
+    // The text protocol sends all values as text.
     let text = |value: Value| match value {
         Value::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         _ => String::new(),

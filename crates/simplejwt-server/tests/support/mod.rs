@@ -1,4 +1,4 @@
-//! What the tests of the server share.
+//! Code shared by the server's tests.
 
 pub(crate) mod databases;
 pub(crate) mod page;

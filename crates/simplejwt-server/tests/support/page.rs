@@ -1,4 +1,4 @@
-//! The examples of `docs/http-api.md`.
+//! The examples in `docs/http-api.md`.
 
 #![allow(dead_code, reason = "each test uses its part")]
 
@@ -34,10 +34,10 @@ pub(crate) fn blocks() -> Vec<Block> {
         .collect()
 }
 
-/// The values of `{refresh}` and the like.
+/// The values of `{refresh}` and other names.
 pub(crate) type Names = BTreeMap<String, String>;
 
-/// A text in parts: plain ones, and names in braces.
+/// A part of a text: plain, or a name in braces.
 enum Part<'a> {
     Plain(&'a str),
     Name(&'a str),
@@ -72,7 +72,7 @@ pub(crate) fn fill(text: &str, names: &Names) -> String {
         .collect()
 }
 
-/// Whether `actual` is `expected`; takes what stands where `expected` has names.
+/// Returns `true` if `actual` equals `expected`, and stores the values of names in `expected`.
 pub(crate) fn matches(expected: &str, actual: &str, names: &mut Names) -> bool {
     let mut rest = actual;
     let mut open: Option<&str> = None;

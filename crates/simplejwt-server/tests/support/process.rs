@@ -1,4 +1,4 @@
-//! The binary as a child process, and just enough of an HTTP client.
+//! The binary as a child process, and a minimal HTTP client.
 
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
@@ -10,10 +10,10 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// Nothing here takes this long; a test that would hang fails instead.
+/// The time after which a test fails that would otherwise hang; nothing takes this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The binary with an environment of nothing but what is given.
+/// Returns a command for the binary with only this environment.
 pub(crate) fn simplejwt(args: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_simplejwt"));
     command.args(args).env_clear().envs(environment.iter().copied());
@@ -22,12 +22,12 @@ pub(crate) fn simplejwt(args: &[&str], environment: &[(&str, &str)]) -> Command 
     command
 }
 
-/// Runs it to its end.
+/// Runs the binary to its end.
 pub(crate) fn run(args: &[&str], environment: &[(&str, &str)]) -> Output {
     simplejwt(args, environment).output().unwrap()
 }
 
-/// Runs it to its end with something on standard input.
+/// Runs the binary to its end with this standard input.
 pub(crate) fn run_with_input(args: &[&str], environment: &[(&str, &str)], input: &str) -> Output {
     let mut child = simplejwt(args, environment)
         .stdin(Stdio::piped())
@@ -35,7 +35,7 @@ pub(crate) fn run_with_input(args: &[&str], environment: &[(&str, &str)], input:
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A child that ends without reading closes the pipe; that is its answer, not a failure here.
+    // A child that ends without reading closes the pipe, which is not a failure here.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -48,20 +48,20 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// A server that listens. Killed when dropped.
+/// A server that listens, killed when dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// Standard error up to the line that says where it listens.
+    /// Standard error up to the line with the address.
     pub(crate) before: String,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
 }
 
 impl Server {
-    /// Starts it and waits for the line that says where it listens.
+    /// Starts a server and waits for the line with its address.
     pub(crate) fn start(args: &[&str], environment: &[(&str, &str)], directory: &Path) -> Self {
-        // Nobody is in front who would have to turn elsewhere.
+        // No proxy is in front that would have to turn elsewhere.
         let mut command = simplejwt(args, &[("SIMPLEJWT_DRAIN_DELAY", "0")]);
         let mut child = command
             .envs(environment.iter().copied())
@@ -77,11 +77,11 @@ impl Server {
             let line = stderr
                 .recv_timeout(PATIENCE)
                 .unwrap_or_else(|_| panic!("it says where it listens, or why not:\n{before}"));
-            // As JSON it is a line of the log.
+            // In JSON format, it is a line of the log.
             if let Some((_, url)) = line.split_once("listening on ") {
                 let url = url.split('"').next().unwrap_or(url);
                 let address = url.split_once("://").map(|(_, address)| address);
-                // A Unix socket has none.
+                // A Unix socket has no address.
                 let none = SocketAddr::from(([0; 4], 0));
                 break address.map_or(none, |address| address.parse().unwrap());
             }
@@ -91,13 +91,13 @@ impl Server {
         Self { child, address, before, stdout, stderr }
     }
 
-    /// Waits for a line of standard error.
+    /// Waits for a line of standard error that contains `part`.
     pub(crate) fn expect_stderr(&self, part: &str) -> String {
         expect(&self.stderr, part)
     }
 
-    /// How many lines of standard error, so far and not waited for, have `part` in them. What was
-    /// logged before an answer was sent is there soon after.
+    /// Returns the number of lines of standard error, so far and not waited for, that contain
+    /// `part`. Lines logged before an answer was sent arrive soon after it.
     pub(crate) fn told(&self, part: &str) -> usize {
         let mut told = 0;
         while let Ok(line) = self.stderr.recv_timeout(Duration::from_millis(200)) {
@@ -106,7 +106,7 @@ impl Server {
         told
     }
 
-    /// The lines of standard error so far that weren't waited for.
+    /// Returns the lines of standard error so far that weren't waited for.
     pub(crate) fn log(&self) -> Vec<String> {
         let mut lines = Vec::new();
         while let Ok(line) = self.stderr.recv_timeout(Duration::from_millis(200)) {
@@ -115,7 +115,7 @@ impl Server {
         lines
     }
 
-    /// What standard output has so far, up to a line with `part`.
+    /// Returns standard output so far, up to a line with `part`.
     pub(crate) fn stdout_up_to(&self, part: &str) -> String {
         let mut text = String::new();
         loop {
@@ -134,7 +134,7 @@ impl Server {
         assert!(status.success());
     }
 
-    /// The memory that it has now, in bytes, once that doesn't change any more.
+    /// Returns the current memory in bytes, once it no longer changes.
     pub(crate) fn settled_memory(&self) -> usize {
         let file = format!("/proc/{}/status", self.child.id());
         let now = || {
@@ -153,7 +153,7 @@ impl Server {
         last
     }
 
-    /// How large a file may get by what it writes: as on a disk that is full.
+    /// Limits the size of files that the server writes, as on a full disk.
     pub(crate) fn limit_files(&self, bytes: &str) {
         let (pid, size) = (self.child.id().to_string(), format!("--fsize={bytes}:unlimited"));
         let status = Command::new("prlimit").args(["--pid", &pid, &size]).status().unwrap();
@@ -164,7 +164,7 @@ impl Server {
         self.child.wait().unwrap()
     }
 
-    /// SIGTERM, and the status it ends with.
+    /// Sends SIGTERM, and returns the exit status.
     pub(crate) fn stop(self) -> ExitStatus {
         self.signal("-TERM");
         self.wait()
@@ -176,7 +176,7 @@ impl Server {
         stream
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on its own connection.
     pub(crate) fn request(
         &self,
         method: &str,
@@ -240,7 +240,7 @@ impl Response {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// A text in the JSON body.
+    /// Returns a string of the JSON body.
     pub(crate) fn text(&self, name: &str) -> String {
         self.json()[name].as_str().unwrap_or_else(|| panic!("{name} in {self:?}")).to_owned()
     }

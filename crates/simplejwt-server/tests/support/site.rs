@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::databases::{Database, Kind};
+use super::databases::{Database, DatabaseKind};
 use super::process::{PATIENCE, Server, head, run, run_with_input, stderr};
 
 pub(crate) const PASSWORD: &str = "wonderland";
@@ -32,16 +32,22 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// With `rotation_grace` in seconds, and other settings as environment variables.
-    pub(crate) fn new(kind: Kind, servers: usize, grace: u32, settings: &[(&str, &str)]) -> Self {
+    /// Creates a site with `rotation_grace` in seconds, and other settings as environment
+    /// variables.
+    pub(crate) fn new(
+        kind: DatabaseKind,
+        servers: usize,
+        grace: u32,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::new(kind, directory.path());
         Self::with(database, directory, servers, grace, settings)
     }
 
-    /// The same on this database server.
+    /// Creates a site on this database server.
     pub(crate) fn on(
-        kind: Kind,
+        kind: DatabaseKind,
         url: &str,
         servers: usize,
         grace: u32,
@@ -95,17 +101,17 @@ impl Site {
         self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
-    /// Where relative paths begin.
+    /// Returns the directory that relative paths are based on.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// One more server.
+    /// Starts another server.
     pub(crate) fn start(&self) -> Server {
         Server::start(&["serve"], &self.environment(), self.directory.path())
     }
 
-    /// The same one, dead by SIGKILL and started again.
+    /// Kills a server by SIGKILL and starts it again.
     pub(crate) fn kill_and_restart(&mut self, number: usize) {
         let server = self.servers.remove(number);
         server.signal("-KILL");
@@ -114,13 +120,13 @@ impl Site {
         self.servers.insert(number, server);
     }
 
-    /// A command of the program on the same database.
+    /// Runs a command of the program on the same database.
     pub(crate) fn command(&self, args: &[&str], input: &str) {
         let done = self.try_command(args, input);
         assert!(done.status.success(), "{args:?}: {}", stderr(&done));
     }
 
-    /// The same, whatever comes of it.
+    /// Runs a command, whatever its result.
     pub(crate) fn try_command(&self, args: &[&str], input: &str) -> Output {
         run_with_input(args, &self.environment(), input)
     }
@@ -130,7 +136,7 @@ impl Site {
             .unwrap_or_else(|| panic!("an answer from {path}"))
     }
 
-    /// Logs alice in; the pair.
+    /// Logs alice in, and returns the pair of tokens.
     pub(crate) fn log_in(&self) -> Pair {
         let body = serde_json::json!({"username": "alice", "password": PASSWORD});
         self.post(0, "/api/token/", &body).pair()
@@ -140,14 +146,14 @@ impl Site {
         self.post(server, "/api/token/refresh/", &serde_json::json!({"refresh": token}))
     }
 
-    /// Where the servers listen.
+    /// Returns the addresses of the servers.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         self.servers.iter().map(|server| server.address).collect()
     }
 
-    /// Holds for every store at any time when nothing is under way: one successor a parent, and
-    /// of every session that hasn't ended, and of none else, exactly one token that is good.
-    /// How many successors, live sessions and ended sessions there are.
+    /// Checks what must hold for every store whenever no request is under way: each parent has one
+    /// successor, every live session has exactly one valid token, and no other session has any.
+    /// Returns the numbers of successors, live sessions and ended sessions.
     pub(crate) fn check_rows(&self) -> Counts {
         let count = |sql: &str| self.database.number(sql);
         let forks = "SELECT count(*) FROM (SELECT parent_jti FROM simplejwt_session_token \
@@ -176,7 +182,7 @@ impl Site {
     }
 }
 
-/// `count` refreshes of one token that start at once, spread over the servers.
+/// Sends `count` refreshes of one token at the same time, spread over the servers.
 pub(crate) fn race(servers: &[SocketAddr], count: usize, token: &str) -> Vec<Answer> {
     let start = Barrier::new(count);
     let body = serde_json::json!({"refresh": token}).to_string();
@@ -200,7 +206,7 @@ pub(crate) fn race(servers: &[SocketAddr], count: usize, token: &str) -> Vec<Ans
     })
 }
 
-/// What [`Site::check_rows`] counted.
+/// The counts of [`Site::check_rows`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) successors: i64,
@@ -231,7 +237,7 @@ impl Answer {
         Pair { access: text("access"), refresh: text("refresh") }
     }
 
-    /// Refused as upstream refuses a blacklisted token.
+    /// Asserts that the answer is upstream's refusal of a blacklisted token.
     pub(crate) fn assert_blacklisted(&self, why: &str) {
         assert_eq!(self.status, 401, "{why}: {self:?}");
         assert_eq!(self.json()["code"], "token_not_valid", "{why}");
@@ -262,7 +268,7 @@ fn read(mut stream: TcpStream) -> Option<Answer> {
     Some(Answer { status, body: body.to_owned() })
 }
 
-/// A request whose server may be dead, or die in the middle of it: then `None`.
+/// Sends a request whose server may be dead, or die in the middle of it; then returns `None`.
 pub(crate) fn post(
     address: SocketAddr,
     path: &str,
@@ -277,7 +283,7 @@ pub(crate) fn post(
     read(stream)
 }
 
-/// Lets real time pass, where servers with the real clock are to notice.
+/// Lets real time pass that servers with the real clock must notice.
 pub(crate) fn wait(time: Duration) {
     let (_sender, receiver) = channel::<()>();
     let _ = receiver.recv_timeout(time);

@@ -12,12 +12,12 @@ use crate::settings::{SESSION_CLAIM, Settings};
 const YEAR_10000: i64 = 253_402_300_800;
 
 impl Claims {
-    /// A NumericDate (RFC 7519 section 2) in whole seconds, fractions cut off.
+    /// Returns a NumericDate (RFC 7519 section 2) in whole seconds, without its fraction.
     pub(crate) fn numeric_date(&self, name: &str) -> Result<Option<i64>, TokenError> {
         self.raw(name).map(numeric_date).transpose()
     }
 
-    /// What PyJWT checks of claims, in its order: `iat`, `nbf`, `exp`, `iss`, `aud`, `sub`,
+    /// Checks the registered claims in PyJWT's order: `iat`, `nbf`, `exp`, `iss`, `aud`, `sub`,
     /// `jti`.
     pub(crate) fn check_registered(
         &self,
@@ -68,11 +68,11 @@ impl Claims {
         Ok(())
     }
 
-    /// Whether the claims by which a token and its session are kept can be kept: `JTI_CLAIM`, and
-    /// `sid` where sessions are written into tokens. Both have room for 255 characters.
+    /// Checks that the claims under which a token and its session are stored fit into the tables:
+    /// `JTI_CLAIM`, and `sid` where tokens carry their session. Both columns hold 255 characters.
     ///
-    /// One place for all stores, and before any is asked: what a database can't hold was never
-    /// registered, and no database is asked to compare it.
+    /// Done here for all stores, before any is asked: a value that a database can't hold was never
+    /// registered, and needn't be looked up.
     pub(crate) fn check_ids(&self, settings: &Settings) -> Result<(), TokenError> {
         if !settings.token_blacklist {
             return Ok(());
@@ -101,7 +101,7 @@ impl Claims {
         }
     }
 
-    /// Refuses once the time in `claim` has passed, and if there is none.
+    /// Fails if the time in `claim` has passed, or if the claim is missing.
     pub(crate) fn check_expiry(
         &self,
         claim: &str,
@@ -134,12 +134,12 @@ fn numeric_date(value: &str) -> Result<i64, TokenError> {
         return Ok(seconds);
     }
     let number: f64 = serde_json::from_str(value).map_err(|_| TokenError::Invalid)?;
-    // The cast saturates; what is out of range is past or future all the same.
+    // The cast saturates, and a value out of range is in the past or future anyway.
     #[expect(clippy::cast_possible_truncation, reason = "saturates")]
     if number.is_finite() { Ok(number.trunc() as i64) } else { Err(TokenError::Invalid) }
 }
 
-/// The last second is not part of the lifetime: `exp <= now - leeway` has passed.
+/// The last second isn't part of the lifetime: `exp <= now - leeway` has passed.
 fn has_passed(time: i64, now: Timestamp, leeway: Duration) -> bool {
     time <= (now - leeway).as_secs()
 }

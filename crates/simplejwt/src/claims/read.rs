@@ -1,4 +1,4 @@
-//! A payload, read: strictly, and without copying what it holds.
+//! Reading a payload, strictly and without copying its contents.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -11,12 +11,12 @@ use super::{Claims, Member, Span, append, span};
 use crate::error::TokenError;
 use crate::jws::{MAX_DEPTH, depth};
 
-/// As many names as are compared with each other sooner than hashed.
+/// The number of names up to which comparing is faster than hashing.
 const FEW: usize = 16;
 
 impl Claims {
-    /// Reads a JWT's payload. Doubled names, trailing data, NaN, invalid UTF-8 and nesting deeper
-    /// than 64 are refused.
+    /// Parses a JWT's payload. Duplicate names, trailing data, NaN, invalid UTF-8 and nesting
+    /// deeper than 64 are refused.
     pub(crate) fn parse(payload: Vec<u8>) -> Result<Self, TokenError> {
         let mut text = String::from_utf8(payload).map_err(|_| TokenError::Invalid)?;
         let Object { members, escaped } = Object::parse_plain(&text)
@@ -51,17 +51,18 @@ impl Claims {
     }
 }
 
-/// Where the members of a JSON object stand in its text.
+/// The positions of the members of a JSON object in its text.
 #[derive(Default)]
 pub(super) struct Object {
     pub(super) members: Vec<Member>,
-    /// The names that have escapes, so that they don't stand in the text as they are.
+    /// The names that contain escapes, with their indices.
     escaped: Vec<(usize, String)>,
 }
 
 impl Object {
-    /// The form that nearly every token has, at a third of the cost: strings without escapes and
-    /// integers, without white space. `None` for anything else, be it JSON or not.
+    /// A fast path for the form of nearly all tokens, at a third of the cost: strings without
+    /// escapes and integers, without white space. Returns `None` for anything else, valid JSON or
+    /// not.
     pub(super) fn parse_plain(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let end_of_string = |start: usize| {

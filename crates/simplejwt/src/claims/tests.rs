@@ -173,7 +173,7 @@ proptest! {
         let _ = Claims::parse(bytes);
     }
 
-    /// What the shortcut takes, the long way takes with the same result.
+    /// The fast path gives the same result as the general one.
     #[test]
     fn plain_objects_are_read_alike(
         json in r#"\{("[a-c\\\\\u00e9]{0,2}":("[x \\\\\u{1}]{0,2}"|-?[0-9]{0,3}|1\.5|null|\[\]) ?,?){0,4}\}?"#,

@@ -1,18 +1,18 @@
-//! What an application's own code fails with.
+//! Errors of an application's own code.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use crate::error::{Error, StoreError, TokenError};
 
-/// Why a hook or a permission failed: any error becomes one by `?`.
+/// The error of a hook or permission. `?` converts any error into it.
 ///
-/// - An [`Error`] stays what it is, and refuses the request as it does anywhere else:
-///   `return Err(Error::PermissionDenied.into())`.
-/// - A [`StoreError`] is a 503, so that a database that can't be reached is never taken for a bad
-///   token. A [`TokenError`] is a 401.
-/// - Everything else is an [`Error::Hook`]: a 500 without details for the client, and a log line
-///   with the cause.
+/// - An [`Error`] is kept and refuses the request as it does anywhere else: `return
+///   Err(Error::PermissionDenied.into())`.
+/// - A [`StoreError`] is a 503, so that an unreachable database is never mistaken for a bad token.
+///   A [`TokenError`] is a 401.
+/// - Anything else is an [`Error::Hook`]: a 500 without details for the client, and a log line with
+///   the cause.
 ///
 /// ```
 /// use simplejwt::{Error, HookError};
@@ -27,11 +27,12 @@ use crate::error::{Error, StoreError, TokenError};
 /// assert!(matches!(Error::from(parse("").unwrap_err()), Error::NoActiveAccount));
 /// assert!(matches!(Error::from(parse("x").unwrap_err()), Error::Hook(_)));
 /// ```
-// Isn't an error itself: then no error could become one by `?` but by a conversion of its own.
+// Doesn't implement `Error` itself, which would rule out the general conversion by `?`.
 pub struct HookError(Error);
 
 impl HookError {
-    /// From a text, or from what isn't an error itself but can be boxed as one (`anyhow::Error`).
+    /// Creates an error from text, or from a value that isn't an error but can be boxed as one
+    /// (`anyhow::Error`).
     ///
     /// ```
     /// use simplejwt::HookError;
@@ -44,7 +45,7 @@ impl HookError {
     }
 }
 
-/// What is known among the flows stays known.
+/// The library's own errors are kept as they are.
 fn of(cause: Box<dyn StdError + Send + Sync>) -> Error {
     cause
         .downcast()

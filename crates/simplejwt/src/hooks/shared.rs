@@ -1,4 +1,4 @@
-//! Hooks behind a pointer are hooks.
+//! `Hooks` for pointers to hooks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ macro_rules! behind {
 
 behind!(Arc<T>, Box<T>, &'static T);
 
-/// What holds hooks can derive `Debug`; the hooks themselves needn't have it.
+/// Lets types that hold hooks derive `Debug`, even if the hooks don't implement it.
 impl fmt::Debug for dyn Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("dyn Hooks")

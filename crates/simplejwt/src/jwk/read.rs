@@ -1,8 +1,8 @@
-//! One JWK out of JSON.
+//! Reading a JWK from JSON.
 //!
-//! Who writes keys is somebody else, so the numbers are read in every spelling that has one
-//! meaning: `=` behind them, the alphabet of plain base64, leading zeros, coordinates that have
-//! lost theirs. A member of another JSON type spoils its key, and `null` is as good as absent.
+//! Keys are written by other programs, so numbers are read in every unambiguous spelling: with `=`
+//! padding, in plain base64, with leading zeros, or with a coordinate's leading zeros missing. A
+//! member of the wrong JSON type makes its key unreadable; `null` counts as absent.
 
 use base64_simd::forgiving_decode_to_vec;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::{Jwk, JwkError, Material};
 use crate::jws::{Curve, PublicKey};
 
-/// The members that count, of whatever type they are.
+/// The members that count, of any type.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Members {
@@ -32,7 +32,7 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Of an object: a list would be taken for its members in their order.
+    /// Reads them from an object: serde would also accept a list of the members in order.
     pub(super) fn from_json(json: &str) -> Result<Self, JwkError> {
         if !json.trim_start().starts_with('{') {
             return Err(JwkError::Json);
@@ -47,14 +47,14 @@ impl Members {
         Self::deserialize(value).map_err(|_| JwkError::Json)
     }
 
-    /// The key id as far as it is one, for saying which key is meant.
+    /// Returns the key id if it is a string, to identify the key in messages.
     pub(super) fn kid(&self) -> Option<String> {
-        self.kid.as_str().map(shown)
+        self.kid.as_str().map(truncated)
     }
 
     pub(super) fn into_jwk(mut self) -> Result<Jwk, JwkError> {
         let read = self.read();
-        // An `oct` key's or a private one's.
+        // The members of an `oct` key or a private key.
         for secret in [&mut self.k, &mut self.d] {
             if let Value::String(text) = secret {
                 text.zeroize();
@@ -97,7 +97,7 @@ impl Members {
         Ok(Jwk {
             material,
             kid: optional("kid", &self.kid)?,
-            // An empty one names no algorithm.
+            // An empty string names no algorithm.
             alg: optional("alg", &self.alg)?.filter(|alg| !alg.is_empty()),
             usage: optional("use", &self.usage)?,
             key_ops: operations(&self.key_ops)?,
@@ -106,8 +106,8 @@ impl Members {
     }
 }
 
-/// A key id as it stands in messages.
-pub(crate) fn shown(kid: &str) -> String {
+/// Shortens a key id for messages.
+pub(crate) fn truncated(kid: &str) -> String {
     const LONGEST: usize = 100;
     kid.chars().take(LONGEST).collect()
 }
@@ -128,12 +128,12 @@ fn optional(name: &'static str, value: &Value) -> Result<Option<String>, JwkErro
     }
 }
 
-/// A list of texts; one text alone is taken for a list of it.
+/// Reads a list of strings; a single string counts as a list of one.
 fn operations(value: &Value) -> Result<Option<Vec<String>>, JwkError> {
     match value {
         Value::Null => Ok(None),
         Value::String(one) => Ok(Some(vec![one.clone()])),
-        // What isn't text is no operation that is known here.
+        // A value that isn't a string isn't a known operation.
         Value::Array(all) => {
             Ok(Some(all.iter().filter_map(Value::as_str).map(str::to_owned).collect()))
         }
@@ -141,8 +141,8 @@ fn operations(value: &Value) -> Result<Option<Vec<String>>, JwkError> {
     }
 }
 
-/// Base64url, with or without padding, or plain base64: the two alphabets share no character that
-/// means one thing here and another there.
+/// Reads base64url, with or without padding, or plain base64: the characters in which the alphabets
+/// differ occur in one of them only.
 fn bytes(name: &'static str, value: &Value) -> Result<Zeroizing<Vec<u8>>, JwkError> {
     let text = needed(name, value)?.trim_end_matches('=');
     let plain: Zeroizing<Vec<u8>> = Zeroizing::new(
@@ -162,7 +162,8 @@ fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
     bytes.get(zeros..).unwrap_or_default()
 }
 
-/// Base64urlUInt (RFC 7518 section 2). Section 6.3.1.1 warns of writers that leave a leading zero.
+/// Reads a Base64urlUInt (RFC 7518 section 2). Section 6.3.1.1 warns of writers that leave a
+/// leading zero.
 fn number(name: &'static str, value: &Value) -> Result<Vec<u8>, JwkError> {
     let bytes = bytes(name, value)?;
     match without_leading_zeros(&bytes) {
@@ -171,7 +172,7 @@ fn number(name: &'static str, value: &Value) -> Result<Vec<u8>, JwkError> {
     }
 }
 
-/// A coordinate of `length` bytes (RFC 7518 section 6.2.1.2), filled up where it is shorter.
+/// Reads a coordinate of `length` bytes (RFC 7518 section 6.2.1.2), padded if it is shorter.
 fn coordinate(name: &'static str, value: &Value, length: usize) -> Result<Vec<u8>, JwkError> {
     let number = number(name, value)?;
     let missing = length.checked_sub(number.len()).ok_or(JwkError::Malformed(name))?;

@@ -1,4 +1,4 @@
-//! Sets of keys (RFC 7517 section 5), of which some may be of no use here.
+//! Sets of keys (RFC 7517 section 5), some of which may be unusable here.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -7,13 +7,13 @@ use serde_json::value::RawValue;
 use super::read::Members;
 use super::{Jwk, JwkError};
 
-/// The most keys that are read of one set; what comes behind them is left out.
+/// The maximum number of keys read from a set; the rest are left out.
 pub const MAX_KEYS: usize = 1000;
 
-/// What is published at a `jwks_uri`.
+/// A JWK set, as published at a `jwks_uri`.
 ///
-/// A key that can't be read is left out by itself ([`left_out`](Self::left_out)): whoever
-/// publishes the set may add kinds of keys that nobody here has heard of.
+/// An unreadable key is left out individually ([`left_out`](Self::left_out)), since the publisher
+/// may add kinds of keys unknown here.
 ///
 /// ```
 /// use simplejwt::jwk::JwkSet;
@@ -26,7 +26,7 @@ pub const MAX_KEYS: usize = 1000;
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct JwkSet {
     keys: Vec<Jwk>,
-    /// Where each of the keys stands.
+    /// The position of each key.
     #[serde(skip)]
     positions: Vec<usize>,
     #[serde(skip)]
@@ -36,24 +36,24 @@ pub struct JwkSet {
 /// A member of a set that can't be read as a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableJwk {
-    /// Where it stands in the set, from 1.
+    /// Its position in the set, from 1.
     pub position: usize,
     /// Its key id, if it has one; cut after 100 characters.
     pub kid: Option<String>,
-    /// What is wrong with it.
+    /// The reason it can't be read.
     pub reason: JwkError,
 }
 
 impl JwkSet {
-    /// Of these keys.
+    /// Creates a set of these keys.
     pub fn new(keys: impl IntoIterator<Item = Jwk>) -> Self {
         let keys: Vec<_> = keys.into_iter().collect();
         Self { positions: (1..=keys.len()).collect(), keys, left_out: Vec::new() }
     }
 
-    /// Reads a set. Members that are no keys, or of a kind that isn't supported, are left out, as
-    /// RFC 7517 section 5 asks for; so are private keys, and secrets beside public keys, which
-    /// nobody should publish.
+    /// Reads a set. Members that aren't keys, or aren't of a supported kind, are left out, as RFC
+    /// 7517 section 5 demands. So are private keys and secrets among public keys, which nobody
+    /// should publish.
     ///
     /// # Errors
     /// [`JwkError::NotASet`] if it isn't a JSON object with a list `keys`.
@@ -63,7 +63,7 @@ impl JwkSet {
             #[serde(borrow)]
             keys: Vec<&'j RawValue>,
         }
-        // Bytes that aren't UTF-8 spoil the key that they are in.
+        // Invalid UTF-8 makes only the key that contains it unreadable.
         let text = String::from_utf8_lossy(json);
         let text = text.trim_start_matches('\u{feff}');
         if !text.trim_start().starts_with('{') {
@@ -73,17 +73,17 @@ impl JwkSet {
         Ok(Self::read(set.keys.into_iter().map(|key| Members::from_json(key.get()))))
     }
 
-    /// The keys, in their order. Two may have the same `kid`.
+    /// Returns the keys, in their order. Two may have the same `kid`.
     pub fn keys(&self) -> &[Jwk] {
         &self.keys
     }
 
-    /// What else is in the set.
+    /// Returns the members that can't be read as keys.
     pub fn left_out(&self) -> &[UnreadableJwk] {
         &self.left_out
     }
 
-    /// The keys with where they stand in the set, from 1.
+    /// Returns the keys with their positions in the set, from 1.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (usize, &Jwk)> {
         self.positions.iter().copied().zip(&self.keys)
     }

@@ -172,7 +172,7 @@ fn sets() {
     }
     let read: JwkSet = serde_json::from_value(json!({"keys": [p256(), 1]})).unwrap();
     assert_eq!((read.keys().len(), read.left_out().len()), (1, 1));
-    // Unknown types and keys for other purposes stand next to the one that is looked for.
+    // Unknown types, and keys for other purposes, beside the one in question.
     let foreign = json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"});
     let encryption = with(named("e"), "use", json!("enc"));
     let ed25519 = json!({"kty": "OKP", "crv": "Ed25519", "x": ED25519_X, "kid": "d"});
@@ -181,7 +181,7 @@ fn sets() {
     let found = VerifyingKey::from_jwk_set(Algorithm::Es256, &mixed).unwrap();
     assert_eq!(found.iter().map(VerifyingKey::kid).collect::<Vec<_>>(), [Some("a")]);
     let (_, unused) = VerifyingKey::sort_jwk_set(Algorithm::Es256, &mixed);
-    assert!(unused.iter().all(|jwk| jwk.is_for_something_else()));
+    assert!(unused.iter().all(|jwk| jwk.is_for_another_purpose()));
     let none = KeyError::Jwk(JwkError::NoKeyFor(Algorithm::Rs256));
     assert_eq!(VerifyingKey::from_jwk_set(Algorithm::Rs256, &mixed).unwrap_err(), none);
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// An algorithm to sign tokens with. Upstream: the setting `ALGORITHM`.
+/// An algorithm for signing tokens. Upstream: the setting `ALGORITHM`.
 ///
-/// A key carries exactly one of them; what a token's header says is only compared with it.
-/// `none` is not among them.
+/// A key has exactly one; the `alg` in a token's header is only compared with it. `none` isn't
+/// supported.
 ///
 /// ```
 /// use simplejwt::Algorithm;
@@ -47,7 +47,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm.
+    /// All algorithms.
     pub const ALL: [Self; 14] = [
         Self::Hs256,
         Self::Hs384,
@@ -65,7 +65,7 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
-    /// The value of the header's `alg`: `"HS256"`, `"ES256K"`, `"EdDSA"`.
+    /// Returns the value of the header's `alg`: `"HS256"`, `"ES256K"`, `"EdDSA"`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -85,12 +85,12 @@ impl Algorithm {
         }
     }
 
-    /// Whether the key that verifies is the one that signs.
+    /// `true` if the same key signs and verifies.
     pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
 
-    /// What sort of key the algorithm takes.
+    /// Returns the kind of key that the algorithm needs.
     pub(crate) const fn key_kind(self) -> KeyKind {
         match self {
             Self::Hs256 => KeyKind::Secret { least: 32 },
@@ -107,7 +107,7 @@ impl Algorithm {
         }
     }
 
-    /// The header segment of a token without `kid`: `{"alg":…,"typ":"JWT"}` in base64url.
+    /// Returns the header segment of a token without `kid`: `{"alg":…,"typ":"JWT"}` in base64url.
     pub(crate) const fn encoded_header(self) -> &'static str {
         match self {
             Self::Hs256 => "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
@@ -145,7 +145,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// The name isn't one of [`Algorithm::ALL`].
+/// A name that isn't one of [`Algorithm::ALL`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownAlgorithm(String);
 
@@ -169,10 +169,10 @@ impl fmt::Display for UnknownAlgorithm {
 
 impl std::error::Error for UnknownAlgorithm {}
 
-/// What sort of key an algorithm takes.
+/// The kind of key that an algorithm needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyKind {
-    /// An HMAC secret of at least so many bytes (RFC 7518 section 3.2).
+    /// An HMAC secret of at least this many bytes (RFC 7518 section 3.2).
     Secret {
         least: usize,
     },
@@ -182,7 +182,7 @@ pub(crate) enum KeyKind {
 }
 
 impl KeyKind {
-    /// With its article, as it stands in messages.
+    /// Returns a description with its article, for messages.
     pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::Secret { .. } => "a secret",
@@ -208,7 +208,7 @@ pub(crate) enum Curve {
 impl Curve {
     pub(crate) const ALL: [Self; 4] = [Self::P256, Self::P384, Self::P521, Self::Secp256k1];
 
-    /// The JWK's `crv` (RFC 7518 section 6.2.1.1, RFC 8812).
+    /// Returns the JWK's `crv` (RFC 7518 section 6.2.1.1, RFC 8812).
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::P256 => "P-256",
@@ -218,7 +218,7 @@ impl Curve {
         }
     }
 
-    /// Bytes of one coordinate, and of each half of a signature.
+    /// Returns the length of a coordinate, and of each half of a signature, in bytes.
     pub(crate) const fn field_len(self) -> usize {
         match self {
             Self::P256 | Self::Secp256k1 => 32,

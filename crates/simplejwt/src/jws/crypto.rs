@@ -1,5 +1,5 @@
-//! Keys that are ready to use: parsed once, then only used. The one file that names the
-//! cryptographic crates.
+//! Keys ready for use: parsed once, then only used. The only file that names the cryptographic
+//! crates.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest;
@@ -18,10 +18,10 @@ use zeroize::Zeroizing;
 
 use super::algorithm::{Algorithm, Curve};
 
-/// The longest signature of all: that of an RSA key of 8192 bits.
+/// The length of the longest signature, which is that of an RSA key of 8192 bits.
 pub(crate) const MAX_SIGNATURE_LEN: usize = 1024;
 
-/// A public key as numbers, independent of who computes with it.
+/// A public key as numbers, independent of the cryptographic library.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum PublicKey {
     /// Big-endian, without leading zeros.
@@ -39,7 +39,7 @@ pub(crate) enum PublicKey {
     },
 }
 
-/// A private key as it stands in a file.
+/// A private key as stored in a file.
 pub(crate) enum PrivateKey {
     /// `RSAPrivateKey` of RFC 8017, in DER.
     Rsa { der: Zeroizing<Vec<u8>> },
@@ -58,7 +58,7 @@ enum HmacKey {
 }
 
 impl HmacKey {
-    /// `None` if the algorithm is none of HMAC's.
+    /// Returns `None` if the algorithm isn't an HMAC.
     fn new(algorithm: Algorithm, secret: &[u8]) -> Option<Self> {
         match algorithm {
             Algorithm::Hs256 => Hmac::new_from_slice(secret).ok().map(Self::Sha256),
@@ -68,7 +68,7 @@ impl HmacKey {
         }
     }
 
-    /// Hands the whole MAC of `message` to `then`.
+    /// Passes the whole MAC of `message` to `then`.
     fn mac<T>(&self, message: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
         match self {
             Self::Sha256(key) => then(&key.clone().chain_update(message).finalize().into_bytes()),
@@ -98,13 +98,13 @@ enum SignerKind {
 }
 
 impl Signer {
-    /// `None` if the algorithm is none of HMAC's.
+    /// Returns `None` if the algorithm isn't an HMAC.
     pub(crate) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Option<Self> {
         HmacKey::new(algorithm, secret).map(|key| Self(SignerKind::Hmac(key)))
     }
 
-    /// The signer, with its public half as far as the key itself doesn't tell it. `None` if the
-    /// key is unusable or not of the algorithm's kind.
+    /// Returns the signer, with its public half as far as the key itself doesn't contain it. `None`
+    /// if the key is unusable or of the wrong type for the algorithm.
     pub(crate) fn private(
         algorithm: Algorithm,
         key: &PrivateKey,
@@ -129,14 +129,14 @@ impl Signer {
         }
     }
 
-    /// Hands the signature of `message` to `then`.
+    /// Passes the signature of `message` to `then`.
     pub(crate) fn sign<T>(
         &self,
         message: &[u8],
         then: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, SigningFailed> {
-        // The nonce of ECDSA and the salt of PSS. AWS-LC hedges ECDSA's with the private key and
-        // the message, so a weak generator alone doesn't give the key away.
+        // For the nonce of ECDSA and the salt of PSS. AWS-LC hedges ECDSA's nonce with the private
+        // key and the message, so a weak generator alone doesn't reveal the key.
         let random = SystemRandom::new();
         match &self.0 {
             SignerKind::Hmac(key) => Ok(key.mac(message, then)),
@@ -172,13 +172,13 @@ enum VerifierKind {
 }
 
 impl Verifier {
-    /// `None` if the algorithm is none of HMAC's.
+    /// Returns `None` if the algorithm isn't an HMAC.
     pub(crate) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Option<Self> {
         HmacKey::new(algorithm, secret).map(|key| Self(VerifierKind::Hmac(key)))
     }
 
-    /// Also brings an EC point into its uncompressed form. `None` if the key is unusable (a point
-    /// off the curve) or not of the algorithm's kind.
+    /// Also converts an EC point to its uncompressed form. Returns `None` if the key is unusable (a
+    /// point off the curve) or of the wrong type for the algorithm.
     pub(crate) fn public(algorithm: Algorithm, key: &mut PublicKey) -> Option<Self> {
         let (key, signature_len) = match key {
             PublicKey::Rsa { n, e } => {
@@ -204,7 +204,7 @@ impl Verifier {
         Some(Self(VerifierKind::Public { key, signature_len }))
     }
 
-    /// How long every signature of this key is, in bytes; at most [`MAX_SIGNATURE_LEN`].
+    /// Returns the length of this key's signatures, in bytes; at most [`MAX_SIGNATURE_LEN`].
     pub(crate) fn signature_len(&self) -> usize {
         match &self.0 {
             VerifierKind::Hmac(key) => key.len(),
@@ -212,7 +212,7 @@ impl Verifier {
         }
     }
 
-    /// `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1); `None` for a secret.
+    /// Returns `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1); `None` for a secret.
     pub(crate) fn spki(&self) -> Option<Vec<u8>> {
         match &self.0 {
             VerifierKind::Hmac(_) => None,
@@ -220,8 +220,8 @@ impl Verifier {
         }
     }
 
-    /// Whether `signature` is this key's over `message`. MACs are compared whole and in constant
-    /// time; ECDSA takes r||s only (RFC 7518 section 3.4).
+    /// `true` if `signature` is this key's over `message`. MACs are compared in full and in
+    /// constant time; ECDSA accepts only r||s (RFC 7518 section 3.4).
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.0 {
             VerifierKind::Hmac(key) => {
@@ -232,7 +232,7 @@ impl Verifier {
     }
 }
 
-/// A new private key as PKCS#8 in DER. HMAC has none.
+/// Generates a private key as PKCS#8 in DER. Fails for HMAC, which has none.
 pub(crate) fn generate_pkcs8(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, SigningFailed> {
     let der = if let Some((signing, _)) = ecdsa(algorithm) {
         EcdsaKeyPair::generate(signing)?.to_pkcs8v1()?.as_ref().to_vec()
@@ -247,7 +247,7 @@ pub(crate) fn generate_pkcs8(algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>,
     Ok(Zeroizing::new(der))
 }
 
-/// SHA-256, for JWK thumbprints.
+/// Computes SHA-256, for JWK thumbprints.
 pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, data).as_ref());
@@ -259,7 +259,7 @@ fn rsa_public(
     n: &[u8],
     e: &[u8],
 ) -> Result<ParsedPublicKey, KeyRejected> {
-    // From its DER once more, because only that way the library checks the numbers.
+    // Parsed from its DER once more, since the library checks the numbers only then.
     let unchecked = PublicKeyComponents { n, e }.to_parsed_public_key(parameters)?;
     ParsedPublicKey::new(parameters as &dyn VerificationAlgorithm, unchecked.as_ref())
 }

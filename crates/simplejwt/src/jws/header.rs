@@ -7,8 +7,8 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor}
 
 use super::{JwsError, MAX_DEPTH, depth};
 
-/// What of a header counts. `jwk`, `jku`, `x5u`, `x5c`, `x5t`, `typ` and everything unknown is
-/// skipped: no key ever comes out of a token.
+/// The members of a header that count. `jwk`, `jku`, `x5u`, `x5c`, `x5t`, `typ` and unknown members
+/// are skipped: no key is ever taken from a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) alg: String,
@@ -16,14 +16,14 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads the decoded header segment.
+    /// Parses the decoded header segment.
     ///
     /// # Errors
-    /// [`JwsError::Header`] unless it is one UTF-8 JSON object without doubled member names and
-    /// without nesting deeper than 64 whose `alg` and `kid` are strings; [`JwsError::Critical`] with any `crit`;
-    /// [`JwsError::UnencodedPayload`] with `b64: false`.
+    /// [`JwsError::Header`] unless it is a UTF-8 JSON object without duplicate member names and
+    /// without nesting deeper than 64, whose `alg` and `kid` are strings; [`JwsError::Critical`]
+    /// with any `crit`; [`JwsError::UnencodedPayload`] with `b64: false`.
     pub(crate) fn parse(json: &[u8]) -> Result<Self, JwsError> {
-        // A skipped value isn't checked for UTF-8 by the JSON reader, so the whole is up front.
+        // The JSON reader doesn't check skipped values for UTF-8, so everything is checked first.
         let json = std::str::from_utf8(json).map_err(|_| JwsError::Header)?;
         if depth(json.as_bytes()) > 1 + MAX_DEPTH {
             return Err(JwsError::Header);

@@ -1,9 +1,9 @@
-//! How deep the JSON of a token may go.
+//! The nesting depth of the JSON in a token.
 
-/// How deep arrays and objects may be nested in a member of a header or payload.
+/// The maximum nesting depth of arrays and objects in a member of a header or payload.
 pub(crate) const MAX_DEPTH: usize = 64;
 
-/// How deep arrays and objects are nested in this JSON.
+/// Returns the nesting depth of arrays and objects in this JSON.
 pub(crate) fn depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_string, mut escaped) = (false, false);

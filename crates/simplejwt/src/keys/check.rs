@@ -1,4 +1,4 @@
-//! Whether a key fits its algorithm and can be used safely.
+//! Checks that a key fits its algorithm and is safe to use.
 
 use super::KeyError;
 use crate::jws::{Algorithm, KeyKind, PublicKey};
@@ -35,7 +35,7 @@ pub(super) fn public_kind(key: &PublicKey) -> KeyKind {
     }
 }
 
-/// What can be said of the numbers without computing with them.
+/// Checks the numbers, as far as that is possible without computing with them.
 pub(super) fn check_numbers(key: &PublicKey) -> Result<(), KeyError> {
     const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
     match key {
@@ -75,9 +75,9 @@ pub(super) fn check_numbers(key: &PublicKey) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Whether a modulus has the structure of keys that a faulty smart-card library made and that can
-/// be factored (ROCA, CVE-2017-15361): its remainder by each small prime is a power of 65537.
-/// Any other modulus passes for one with a probability of about 2^-27.
+/// `true` if a modulus has the structure of keys made by a faulty smart-card library, which can be
+/// factored (ROCA, CVE-2017-15361): its remainder by each small prime is a power of 65537. Any
+/// other modulus has that structure with a probability of about 2^-27.
 fn is_roca(n: &[u8]) -> bool {
     const PRIMES: [u32; 38] = [
         3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89,
@@ -86,7 +86,7 @@ fn is_roca(n: &[u8]) -> bool {
     PRIMES.iter().all(|prime| {
         let remainder = n.iter().fold(0, |r, &byte| (r * 256 + u32::from(byte)) % prime);
         let next = |power: &u32| Some(power * 65_537 % prime);
-        // The powers repeat after at most prime - 1 of them.
+        // The powers repeat after at most `prime - 1` steps.
         std::iter::successors(Some(1), next).take(*prime as usize).any(|power| power == remainder)
     })
 }

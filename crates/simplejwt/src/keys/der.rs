@@ -1,17 +1,17 @@
-//! Just enough DER to tell what a key is: the structures of RFC 5280, 5915, 5958 and 8017.
+//! Just enough DER to identify a key: the structures of RFC 5280, 5915, 5958 and 8017.
 //!
-//! What is read here is only sorted and taken apart; the cryptographic library reads private keys
-//! again, and checks all numbers.
+//! This code only sorts keys and takes them apart; the cryptographic library parses private keys
+//! again and checks all numbers.
 
 use zeroize::Zeroizing;
 
 use crate::jws::{Curve, PrivateKey, PublicKey};
 
-/// What DER turned out to be.
+/// The content of a DER structure.
 pub(super) enum Found {
     Public(PublicKey),
     Private(PrivateKey),
-    /// A key, or something else, that no algorithm takes; with its article.
+    /// A key, or something else, that no algorithm accepts; with its article.
     Other(&'static str),
 }
 
@@ -22,11 +22,11 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 const CONTEXT_0: u8 = 0xa0;
 
-/// Reads one element after the other.
+/// Reads elements one after another.
 pub(crate) struct Reader<'d>(&'d [u8]);
 
 impl<'d> Reader<'d> {
-    /// The content of one element that is all of `der`.
+    /// Reads the content of an element that spans all of `der`.
     pub(crate) fn sequence(der: &'d [u8]) -> Option<Self> {
         let mut reader = Self(der);
         let content = reader.expect(SEQUENCE)?;
@@ -48,7 +48,7 @@ impl<'d> Reader<'d> {
         Some((tag, content))
     }
 
-    /// The elements that stand one after the other in `content`.
+    /// Reads the elements in `content`, one after another.
     #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn of(content: &'d [u8]) -> Self {
         Self(content)
@@ -59,13 +59,13 @@ impl<'d> Reader<'d> {
         self.0.is_empty()
     }
 
-    /// What hasn't been read.
+    /// Returns the unread rest.
     #[cfg(feature = "postgres")]
     pub(crate) fn rest(&self) -> &'d [u8] {
         self.0
     }
 
-    /// The next element, whole and its content alone.
+    /// Reads the next element; returns the whole element, and its content alone.
     #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn element(&mut self, wanted: u8) -> Option<(&'d [u8], &'d [u8])> {
         let before = self.0;
@@ -86,13 +86,13 @@ impl<'d> Reader<'d> {
         if self.0.first() == Some(&tag) { self.expect(tag) } else { None }
     }
 
-    /// A non-negative integer, without leading zeros.
+    /// Reads a non-negative integer, without leading zeros.
     pub(crate) fn unsigned(&mut self) -> Option<&'d [u8]> {
         let bytes = self.expect(INTEGER)?;
         (bytes.first()? & 0x80 == 0).then(|| without_leading_zeros(bytes))
     }
 
-    /// A bit string of whole bytes.
+    /// Reads a bit string of whole bytes.
     pub(crate) fn bits(&mut self) -> Option<&'d [u8]> {
         let (unused, bits) = self.expect(BIT_STRING)?.split_first()?;
         (*unused == 0).then_some(bits)
@@ -104,7 +104,7 @@ pub(super) fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
     bytes.get(zeros..).unwrap_or_default()
 }
 
-/// The algorithm of a key, as its object identifiers say.
+/// The algorithm of a key, according to its object identifiers.
 enum KeyType {
     Rsa,
     Ec(Curve),
@@ -145,7 +145,7 @@ fn named_curve(oid: &[u8]) -> KeyType {
     }
 }
 
-/// `SubjectPublicKeyInfo` (RFC 5280 section 4.1.2.7): `PUBLIC KEY`.
+/// Reads `SubjectPublicKeyInfo` (RFC 5280 section 4.1.2.7): `PUBLIC KEY`.
 pub(super) fn public_key_info(der: &[u8]) -> Option<Found> {
     let mut info = Reader::sequence(der)?;
     let key_type = key_type(info.enter()?)?;
@@ -161,14 +161,14 @@ pub(super) fn public_key_info(der: &[u8]) -> Option<Found> {
     })
 }
 
-/// `RSAPublicKey` (RFC 8017 appendix A.1.1): `RSA PUBLIC KEY`.
+/// Reads `RSAPublicKey` (RFC 8017 appendix A.1.1): `RSA PUBLIC KEY`.
 pub(super) fn rsa_public_key(der: &[u8]) -> Option<Found> {
     let mut key = Reader::sequence(der)?;
     let (n, e) = (key.unsigned()?.to_vec(), key.unsigned()?.to_vec());
     key.0.is_empty().then_some(Found::Public(PublicKey::Rsa { n, e }))
 }
 
-/// The public numbers in an `RSAPrivateKey`.
+/// Reads the public numbers of an `RSAPrivateKey`.
 pub(super) fn rsa_public_half(der: &[u8]) -> Option<PublicKey> {
     let mut key = Reader::sequence(der)?;
     key.expect(INTEGER)?;
@@ -180,13 +180,13 @@ pub(super) fn rsa_public_half(der: &[u8]) -> Option<PublicKey> {
     Some(PublicKey::Rsa { n, e })
 }
 
-/// `RSAPrivateKey` (RFC 8017 appendix A.1.2): `RSA PRIVATE KEY`.
+/// Reads `RSAPrivateKey` (RFC 8017 appendix A.1.2): `RSA PRIVATE KEY`.
 pub(super) fn rsa_private_key(der: &[u8]) -> Option<Found> {
     rsa_public_half(der)?;
     Some(Found::Private(PrivateKey::Rsa { der: Zeroizing::new(der.to_vec()) }))
 }
 
-/// `ECPrivateKey` (RFC 5915): `EC PRIVATE KEY`.
+/// Reads `ECPrivateKey` (RFC 5915): `EC PRIVATE KEY`.
 pub(super) fn ec_private_key(der: &[u8]) -> Option<Found> {
     let mut key = Reader::sequence(der)?;
     key.expect(INTEGER)?;
@@ -204,7 +204,7 @@ pub(super) fn ec_private_key(der: &[u8]) -> Option<Found> {
     })
 }
 
-/// `OneAsymmetricKey` (RFC 5958), also known as PKCS#8: `PRIVATE KEY`.
+/// Reads `OneAsymmetricKey` (RFC 5958), also known as PKCS#8: `PRIVATE KEY`.
 pub(super) fn private_key_info(der: &[u8]) -> Option<Found> {
     let mut info = Reader::sequence(der)?;
     info.expect(INTEGER)?;
@@ -219,8 +219,8 @@ pub(super) fn private_key_info(der: &[u8]) -> Option<Found> {
     })
 }
 
-/// The public key in a `Certificate` (RFC 5280 section 4.1), whose validity, names and signature
-/// are not looked at: whoever configures a certificate trusts its key.
+/// Reads the public key of a `Certificate` (RFC 5280 section 4.1). Validity, names and signature
+/// aren't checked: whoever configures a certificate trusts its key.
 pub(super) fn certificate(der: &[u8]) -> Option<Found> {
     let mut certificate = Reader::sequence(der)?;
     let mut to_be_signed = certificate.enter()?;
@@ -235,7 +235,7 @@ pub(super) fn certificate(der: &[u8]) -> Option<Found> {
     public_key_info(before.get(..before.len() - to_be_signed.0.len())?)
 }
 
-/// Whether `der` is a key or certificate of any of these forms.
+/// `true` if `der` is a key or certificate in any of these forms.
 pub(super) fn is_key(der: &[u8]) -> bool {
     [
         public_key_info,

@@ -1,9 +1,9 @@
-//! What can be wrong with a key.
+//! Faults of keys.
 
 use crate::jwk::JwkError;
 use crate::jws::Algorithm;
 
-/// A key that can't be used, with what to do about it. Never holds key material.
+/// A key that can't be used, with what to do about it. Never contains key material.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -13,35 +13,35 @@ pub enum KeyError {
          -----END line (openssl writes such files)"
     )]
     NoPem,
-    /// UTF-16, with two bytes for each character.
+    /// Text in UTF-16, with two bytes for each character.
     #[error(
         "no key found: the text is UTF-16, as PowerShell's `>` writes it: save the file as ASCII or \
          UTF-8 (in PowerShell: `… | Out-File -Encoding ascii key.pem`)"
     )]
     WideText,
-    /// A key in DER, or PKCS#12, which PEM is another form of.
+    /// A key in DER or PKCS#12, which can be converted to PEM.
     #[error(
-        "no key found: this is binary DER, and PEM text is needed: convert a copy of it with \
+        "no key found: this is binary DER, but PEM text is needed: convert a copy of it with \
          `openssl pkey -inform DER -in key.der -out key.pem` (a public key with -pubin -pubout, a \
          certificate with `openssl x509`, a .p12 or .pfx file with `openssl pkcs12 -nodes`)"
     )]
     Der,
-    /// The base64 of a PEM file, as Kubernetes and CI systems keep secrets.
+    /// The base64 of a whole PEM file, as Kubernetes and CI systems store secrets.
     #[error(
         "no key found: this is the base64 of a whole PEM file: decode it first (`base64 -d`), and \
          give the text that begins with -----BEGIN"
     )]
     Base64OfPem,
-    /// What stands in a PEM block, without the lines around it.
+    /// The content of a PEM block, without the lines around it.
     #[error(
         "no key found: this is base64 without the lines around it: write -----BEGIN PUBLIC KEY----- \
-         (PRIVATE KEY, CERTIFICATE: what it is) before it and the same with END behind it"
+         (or PRIVATE KEY, or CERTIFICATE) before it, and the same with END after it"
     )]
     Base64OfDer,
-    /// A JWK where PEM is needed.
+    /// A JWK where PEM is required.
     #[error(
-        "no key found: this is a JWK (JSON), and PEM text is needed here: convert it, or have the \
-         key printed as PEM where it was made"
+        "no key found: this is a JWK (JSON), but PEM text is needed here: convert it, or export \
+         the key as PEM where it was made"
     )]
     JwkForPem,
     /// A public key in the format of RFC 4716.
@@ -56,18 +56,16 @@ pub enum KeyError {
          and convert a copy of that with `ssh-keygen -p -N '' -m PKCS8 -f copy-of-key`"
     )]
     Putty,
-    /// An OpenSSH public key line where a private key is needed.
-    #[error(
-        "no key found: this is an OpenSSH public key, and a private key in PEM is needed to sign"
-    )]
+    /// An OpenSSH public key line where a private key is required.
+    #[error("no key found: this is an OpenSSH public key, but signing needs a private key in PEM")]
     OpensshPublicKey,
-    /// The name of a file in place of what is in it.
+    /// The name of a file instead of its content.
     #[error(
-        "no key found: this looks like the name of a file: give the text that is in it, or name the \
-         file in the setting for files (signing_key_file, verifying_key_file)"
+        "no key found: this looks like the name of a file: give the text in it, or name the file \
+         in signing_key_file or verifying_key_file"
     )]
     Path,
-    /// `\n` as two characters: a PEM file that went through an environment variable.
+    /// `\n` as two characters: a PEM file that was passed through an environment variable.
     #[error(
         "the PEM text has the two characters \\n where its lines should end: put real line \
          breaks there, or read the key from a file"
@@ -76,8 +74,8 @@ pub enum KeyError {
     /// A PEM block that never ends, or whose body isn't base64.
     #[error("the PEM block is cut off or damaged: copy the whole file again")]
     DamagedPem,
-    /// A PEM block that holds no key.
-    #[error("the PEM text holds no key, but {0:?}")]
+    /// A PEM block that doesn't contain a key.
+    #[error("the PEM text contains {0:?} instead of a key")]
     NotAKey(String),
     /// The key is protected by a passphrase.
     #[error(
@@ -85,44 +83,44 @@ pub enum KeyError {
          and protect the file instead"
     )]
     Encrypted,
-    /// A private key in OpenSSH's own format, which upstream doesn't take either.
+    /// A private key in OpenSSH's own format, which upstream doesn't accept either.
     #[error(
         "the private key is in OpenSSH's format: convert a copy of it with \
          `ssh-keygen -p -N '' -m PKCS8 -f copy-of-key`"
     )]
     OpensshPrivateKey,
-    /// The block's content isn't what its label says.
-    #[error("{0} can't be read: the data is damaged or of an unknown form")]
+    /// The block's content doesn't match its label.
+    #[error("{0} can't be read: the data is damaged or of an unknown format")]
     Malformed(&'static str),
-    /// Right format, but the numbers aren't those of a key.
+    /// The format is right, but the numbers aren't those of a key.
     #[error("{0} is not a valid key: its numbers contradict each other or are out of range")]
     Invalid(&'static str),
-    /// A public key where one has to sign.
-    #[error("{0} signs with a private key, and this is a public one")]
+    /// A public key where a private key is required for signing.
+    #[error("{0} signs with a private key, but this is a public one")]
     PublicKeyForSigning(Algorithm),
-    /// A key of another type or curve than the algorithm's.
-    #[error("{algorithm} needs {needed}, and this is {found}")]
+    /// A key of a type or curve that the algorithm doesn't use.
+    #[error("{algorithm} needs {needed}, but this is {found}")]
     WrongType {
         /// The configured algorithm.
         algorithm: Algorithm,
-        /// What it takes.
+        /// The kind of key that it needs.
         needed: &'static str,
-        /// What was given.
+        /// The kind of key that was given.
         found: &'static str,
     },
     /// An RSA key that is too short (RFC 7518 section 3.3).
-    #[error("the RSA key has {bits} bits, and at least 2048 are needed: make a new one")]
+    #[error("the RSA key has {bits} bits, but at least 2048 are needed: make a new one")]
     RsaTooShort {
-        /// The length of its modulus.
+        /// The length of its modulus, in bits.
         bits: usize,
     },
-    /// An RSA key too long to compute with in reasonable time.
-    #[error("the RSA key has {bits} bits, and at most 8192 are supported: make a new one")]
+    /// An RSA key too long to be used in reasonable time.
+    #[error("the RSA key has {bits} bits, but at most 8192 are supported: make a new one")]
     RsaTooLong {
-        /// The length of its modulus.
+        /// The length of its modulus, in bits.
         bits: usize,
     },
-    /// A public exponent with which anybody can sign, or nobody.
+    /// A public exponent with which anyone can sign, or no one.
     #[error("the RSA key's public exponent is 1 or even, which protects nothing: make a new key")]
     RsaExponent,
     /// An RSA key whose private half can be computed from the public one (CVE-2017-15361).
@@ -131,7 +129,7 @@ pub enum KeyError {
     /// A point that isn't on its curve.
     #[error("the EC key's point is not on the curve {0}")]
     PointOffCurve(&'static str),
-    /// An HMAC secret of no bytes.
+    /// An empty HMAC secret.
     #[error("the secret is empty: {algorithm} needs at least {needed} random bytes")]
     EmptySecret {
         /// The configured algorithm.
@@ -141,8 +139,8 @@ pub enum KeyError {
     },
     /// An HMAC secret shorter than its hash (RFC 7518 section 3.2).
     #[error(
-        "the secret has {length} bytes, and {algorithm} needs at least {needed} (RFC 7518 section \
-         3.2): use a longer random one, or set allow_weak_key = true if old tokens have to stay valid"
+        "the secret has {length} bytes, but {algorithm} needs at least {needed} (RFC 7518 section \
+         3.2): use a longer random one, or set allow_weak_key = true if old tokens must stay valid"
     )]
     ShortSecret {
         /// The configured algorithm.
@@ -154,20 +152,20 @@ pub enum KeyError {
     },
     /// An HMAC secret that is published as an example.
     #[error(
-        "the secret is a placeholder ({0}): replace it by a random one, or set allow_weak_key = true while \
-         developing"
+        "the secret is a placeholder ({0}): replace it with a random one, or set allow_weak_key = \
+         true during development"
     )]
     PlaceholderSecret(&'static str),
     /// A key with a public half, or a certificate, as an HMAC secret: whoever knows the public
     /// half could sign (RFC 8725 section 3.1).
     #[error(
-        "the secret is {what}, which is not secret in all its parts: give {algorithm} random \
-         bytes, or choose an RS, PS, ES or EdDSA algorithm"
+        "the secret is {what}, parts of which aren't secret: give {algorithm} random bytes, or \
+         choose an RS, PS, ES or EdDSA algorithm"
     )]
     KeyAsSecret {
         /// The configured algorithm.
         algorithm: Algorithm,
-        /// What was given.
+        /// The kind of key that was given, with its article.
         what: &'static str,
     },
     /// A secret was given to an algorithm with key pairs, or the reverse.
@@ -175,18 +173,18 @@ pub enum KeyError {
     WrongConstructor {
         /// The configured algorithm.
         algorithm: Algorithm,
-        /// What it takes.
+        /// The kind of key that it needs.
         needed: &'static str,
     },
-    /// Two keys that should be one pair.
+    /// Two keys that should be a pair, but aren't.
     #[error("the verifying key does not belong to the signing key")]
     NotAPair,
-    /// Two keys under one `kid`.
-    #[error("two keys have the key id {0:?}: give each its own")]
+    /// Two keys with the same `kid`.
+    #[error("two keys have the key id {0:?}: give each one its own")]
     DuplicateKeyId(String),
-    /// A key beside those that are fetched.
+    /// A key in addition to fetched keys.
     #[error(
-        "the keys that verify are fetched (JWK_URL), and a key beside them would never be tried: \
+        "the verifying keys are fetched (JWK_URL), so an additional key would never be tried: \
          publish it there, or leave JWK_URL out"
     )]
     AllFetched,

@@ -7,14 +7,15 @@ use super::{SigningKey, VerifyingKey};
 use crate::jws::{self, Algorithm, SigningFailed};
 use crate::random;
 
-/// Bytes of a new HMAC secret: as many as the longest hash of all has.
+/// The length of a new HMAC secret, in bytes: that of the longest hash.
 const SECRET_BYTES: usize = 64;
-/// RFC 7468 section 2.
+/// The line length of PEM (RFC 7468 section 2).
 const PEM_LINE: usize = 64;
 
 impl SigningKey {
-    /// A new key as the text that [`parse`](Self::parse) takes, to be kept in a file: 86 random
-    /// characters of base64url for HMAC, otherwise a private key as PKCS#8 PEM (RSA: 3072 bits).
+    /// Generates a key as text that [`parse`](Self::parse) accepts, for storing in a file: 86
+    /// random characters of base64url for HMAC, otherwise a private key as PKCS#8 PEM (RSA: 3072
+    /// bits).
     ///
     /// ```
     /// use simplejwt::{Algorithm, SigningKey};
@@ -25,7 +26,7 @@ impl SigningKey {
     /// ```
     ///
     /// # Errors
-    /// The cryptographic library couldn't make one.
+    /// [`GenerateError`] if the cryptographic library couldn't make a key.
     pub fn generate(algorithm: Algorithm) -> Result<Zeroizing<String>, GenerateError> {
         if algorithm.is_symmetric() {
             let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
@@ -38,8 +39,8 @@ impl SigningKey {
 }
 
 impl VerifyingKey {
-    /// The public key as PEM (`PUBLIC KEY`, RFC 7468 section 13); `None` for a secret, which
-    /// isn't to be published.
+    /// Returns the public key as PEM (`PUBLIC KEY`, RFC 7468 section 13); `None` for a secret,
+    /// which must not be published.
     pub fn to_pem(&self) -> Option<String> {
         Some(pem("PUBLIC KEY", &self.verifier.spki()?).to_string())
     }

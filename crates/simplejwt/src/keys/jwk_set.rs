@@ -1,26 +1,27 @@
-//! The keys of a JWK set that one algorithm can verify with, and why not the others.
+//! The keys of a JWK set that an algorithm can verify with, and the reasons for leaving out the
+//! others.
 
 use super::{Algorithm, KeyError, VerifyingKey};
-use crate::jwk::{Jwk, JwkError, JwkSet, shown};
+use crate::jwk::{Jwk, JwkError, JwkSet, truncated};
 
-/// How many keys of one `kid` are tried at a token.
+/// The maximum number of keys with the same `kid` that are tried for a token.
 const PER_KID: usize = 8;
 
-/// A key of a set that isn't verified with.
+/// A key of a set that isn't used for verifying.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnusedJwk {
-    /// Where it stands in the set, from 1.
+    /// Its position in the set, from 1.
     pub position: usize,
     /// Its key id, if it has one; cut after 100 characters.
     pub kid: Option<String>,
-    /// Why it isn't used.
+    /// The reason it isn't used.
     pub reason: KeyError,
 }
 
 impl UnusedJwk {
-    /// Whether it is a good key for another purpose: another algorithm, or encryption. A key of
-    /// such a sort is no mistake of whoever publishes the set.
-    pub fn is_for_something_else(&self) -> bool {
+    /// `true` if it is a valid key for another purpose: for another algorithm, or for encryption.
+    /// The publisher of the set made no mistake by including it.
+    pub fn is_for_another_purpose(&self) -> bool {
         matches!(
             self.reason,
             KeyError::WrongType { .. }
@@ -30,19 +31,19 @@ impl UnusedJwk {
 }
 
 impl VerifyingKey {
-    /// From a set: each of its keys that is meant for verifying with `algorithm` and can be used.
-    /// The others are left out.
+    /// Returns the keys of a set that can be used to verify with `algorithm`. The others are left
+    /// out.
     ///
     /// # Errors
-    /// [`JwkError::NoKeyFor`] if none is left.
+    /// [`JwkError::NoKeyFor`] if there are none.
     pub fn from_jwk_set(algorithm: Algorithm, set: &JwkSet) -> Result<Vec<Self>, KeyError> {
         let (keys, _) = Self::sort_jwk_set(algorithm, set);
         if keys.is_empty() { Err(JwkError::NoKeyFor(algorithm).into()) } else { Ok(keys) }
     }
 
-    /// From a set: the keys that `algorithm` can verify with, and those that it can't, with why,
-    /// each in the set's order (RFC 7517 section 5). Of the same `kid` several may be usable; all
-    /// of them are to be tried.
+    /// Splits a set into the keys that `algorithm` can verify with, and the others with the reason,
+    /// both in the set's order (RFC 7517 section 5). Several usable keys may have the same `kid`;
+    /// all of them are to be tried.
     pub fn sort_jwk_set(algorithm: Algorithm, set: &JwkSet) -> (Vec<Self>, Vec<UnusedJwk>) {
         let mut usable: Vec<Self> = Vec::new();
         let mut unused: Vec<_> = set
@@ -59,7 +60,7 @@ impl VerifyingKey {
             match usable_beside(algorithm, jwk, &usable) {
                 Ok(key) => usable.push(key),
                 Err(reason) => {
-                    unused.push(UnusedJwk { position, kid: jwk.kid().map(shown), reason });
+                    unused.push(UnusedJwk { position, kid: jwk.kid().map(truncated), reason });
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! From text to a key of some type: which PEM block is meant, and what is in it.
+//! Loading keys from text: selecting the intended PEM block, and reading its content.
 
 use super::check::{check_type, public_kind};
 use super::der::{self, Found};
@@ -11,12 +11,12 @@ pub(super) enum Wanted {
     Public,
 }
 
-/// The key that a text is meant to hold.
+/// Returns the key that a text is meant to contain.
 ///
-/// To sign: the first private key that can be read and fits the algorithm, or else the first; what
-/// is wrong with it, if there is no good one. To verify: the first public key or certificate,
-/// since what stands behind a certificate is whoever signed it. Where there is none of the wanted
-/// sort, the first of the other.
+/// For signing: the first readable private key that fits the algorithm; failing that, the first
+/// private key, or its fault. For verifying: the first public key or certificate, since the
+/// certificates after the first are those of its issuers. If there is none of the required sort,
+/// the first of the other sort.
 pub(super) fn find_key(
     text: &[u8],
     wanted: Wanted,
@@ -24,7 +24,7 @@ pub(super) fn find_key(
 ) -> Result<Found, KeyError> {
     let blocks = pem::blocks(text);
     if blocks.is_empty() {
-        return Err(unknown::what_it_is(text));
+        return Err(unknown::identify(text));
     }
     let mut private = blocks.iter().filter(|block| block.label.ends_with("PRIVATE KEY")).peekable();
     let public = blocks
@@ -63,7 +63,7 @@ fn first_fitting(
         if fits {
             return key;
         }
-        // One that can be read, of another type, says more than one that can't.
+        // A readable key of another type makes a better message than an unreadable one.
         match (&first, &key) {
             (None, _) | (Some(Err(_)), Ok(_)) => first = Some(key),
             _ => {}
@@ -72,7 +72,7 @@ fn first_fitting(
     first.unwrap_or(Err(KeyError::NoPem))
 }
 
-/// Reads one structure; `None` if the DER isn't it.
+/// Reads a structure; returns `None` if the DER is something else.
 type Read = fn(&[u8]) -> Option<Found>;
 
 fn read_block(block: &pem::Block<'_>) -> Result<Found, KeyError> {

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::KeyError;
 
-/// A PEM block: its label, and its content in DER or what is wrong with it.
+/// A PEM block: its label, and its content in DER or its fault.
 pub(super) struct Block<'t> {
     pub(super) label: &'t str,
     pub(super) der: Result<Zeroizing<Vec<u8>>, KeyError>,
@@ -16,14 +16,14 @@ pub(super) struct Block<'t> {
 const BEGIN: &[u8] = b"-----BEGIN ";
 const DASHES: &[u8] = b"-----";
 
-/// Every block of `text`, none where there is none. What stands before, between and behind them
-/// is no part of them (RFC 7468 section 2), whatever its bytes; inside of them white space is
-/// skipped. A block that is damaged doesn't take the others along.
+/// Returns all blocks of `text`. Text before, between and after them is ignored (RFC 7468 section
+/// 2), whatever its bytes; white space within them is skipped. A damaged block doesn't affect the
+/// others.
 pub(super) fn blocks(text: &[u8]) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     let mut rest = text;
     while let Some((_, after)) = split(rest, BEGIN) {
-        // A block that isn't ended ends where the next begins.
+        // A block without an end line ends where the next one begins.
         let own = split(after, BEGIN).map_or(after, |(own, _)| own);
         rest = after.get(own.len()..).unwrap_or_default();
         blocks.push(block(own));
@@ -31,7 +31,7 @@ pub(super) fn blocks(text: &[u8]) -> Vec<Block<'_>> {
     blocks
 }
 
-/// Reads what follows `-----BEGIN `.
+/// Reads the text after `-----BEGIN `.
 fn block(text: &[u8]) -> Block<'_> {
     let labelled = split(text, DASHES).and_then(|(label, after)| {
         let label = std::str::from_utf8(label).ok()?;
@@ -54,7 +54,7 @@ fn block(text: &[u8]) -> Block<'_> {
             base64.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
         }
     }
-    // The "DEK-Info" of an encrypted key may be folded; its content isn't read anyway.
+    // The "DEK-Info" of an encrypted key may be folded, but its content isn't read anyway.
     let der = match STANDARD.decode_to_vec(base64.as_slice()) {
         Ok(der) => Ok(Zeroizing::new(der)),
         Err(_) if encrypted => Ok(Zeroizing::default()),
@@ -67,13 +67,13 @@ fn damage(text: &[u8]) -> KeyError {
     if find(text, b"\\n").is_some() { KeyError::EscapedLineBreaks } else { KeyError::DamagedPem }
 }
 
-/// What is before and what is behind the first `separator`.
+/// Returns the text before and after the first `separator`.
 fn split<'t>(text: &'t [u8], separator: &[u8]) -> Option<(&'t [u8], &'t [u8])> {
     let at = find(text, separator)?;
     Some((text.get(..at)?, text.get(at + separator.len()..)?))
 }
 
-/// Where `needle` starts in `haystack`.
+/// Returns the position of the first `needle` in `haystack`.
 pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }

@@ -1,4 +1,4 @@
-//! Verifying keys that are fetched from elsewhere: what stands behind `JWK_URL`.
+//! Verifying keys that are fetched from elsewhere: the equivalent of `JWK_URL`.
 
 mod shared;
 
@@ -15,34 +15,34 @@ use crate::jwk::{JwkError, JwkSet};
 use crate::logging::{cut, with_causes};
 use crate::panics;
 
-/// How long fetched keys are used before they are fetched again.
+/// The time for which fetched keys are used before they are fetched again.
 const LIFESPAN: Duration = Duration::from_secs(300);
-/// How long a fetch isn't repeated, whatever tokens ask for.
+/// The minimum time between two fetches, whatever tokens need.
 const COOLDOWN: Duration = Duration::from_secs(10);
-/// How long after a failure a token that needs no fetch leaves it to others.
+/// The time after a failure during which tokens that need no fetch don't start one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where a JWK set (RFC 7517 section 5) comes from: an HTTP client, as a rule.
+/// The source of a JWK set (RFC 7517 section 5): usually an HTTP client.
 #[async_trait]
 pub trait KeySource: Send + Sync + 'static {
-    /// Fetches the set. Has to give up after a few seconds.
+    /// Fetches the set. Must give up after a few seconds.
     ///
     /// # Errors
-    /// Whatever prevented it; the keys fetched before stay in use.
+    /// Any failure; the keys fetched before stay in use.
     async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>>;
 }
 
-/// What a fetch brought.
+/// The result of a fetch.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Fetched {
-    /// How many keys of the set tokens are verified with.
+    /// The number of keys in the set that tokens are verified with.
     pub usable: usize,
-    /// The others.
+    /// The other keys.
     pub unused: Vec<UnusedJwk>,
 }
 
-/// Why a fetch brought no keys. Those that were there before stay.
+/// The reason a fetch brought no keys. The keys fetched before stay in use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -50,14 +50,14 @@ pub enum FetchError {
     #[error("the keys could not be fetched")]
     Source(#[source] Box<dyn Error + Send + Sync>),
     /// The source panicked.
-    #[error("the keys could not be fetched: what fetches them failed unexpectedly")]
+    #[error("the keys could not be fetched: their source failed unexpectedly")]
     Panicked,
-    /// There is a set, and no key of it can be used.
-    #[error("no key of the set can be used: {}", reasons(.0))]
+    /// The set contains no usable key.
+    #[error("none of the keys in the set can be used: {}", reasons(.0))]
     NoUsableKey(Vec<UnusedJwk>),
 }
 
-/// How many reasons stand in one message.
+/// The maximum number of reasons in one message.
 const REASONS: usize = 5;
 
 fn reasons(unused: &[UnusedJwk]) -> String {
@@ -77,7 +77,7 @@ fn reasons(unused: &[UnusedJwk]) -> String {
     each.join("; ")
 }
 
-/// The keys of a [`KeySource`]. Tokens choose among them by `kid`, which they must have.
+/// The keys of a [`KeySource`]. Tokens select among them by `kid`, which they must have.
 #[derive(Clone, Debug)]
 pub struct RemoteKeys {
     inner: Arc<Inner>,
@@ -94,34 +94,34 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     keys: Arc<[VerifyingKey]>,
-    /// What was said of the last set, so that it isn't said again.
+    /// The unused keys already logged, so that they aren't logged again.
     unused: Vec<UnusedJwk>,
     tried: Option<Timestamp>,
     fetched: Option<Timestamp>,
-    /// Why the last try failed, if it did.
+    /// The reason the last attempt failed, if it did.
     failure: Option<Arc<str>>,
 }
 
 impl State {
-    /// Whether the last try failed or was given up, or there was none.
+    /// `true` if the last attempt failed or was abandoned, or if there was none.
     fn is_behind(&self) -> bool {
         self.fetched.is_none() || self.fetched != self.tried
     }
 }
 
-/// Who asks for a fetch.
+/// The reason for a fetch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// A token that names a key that isn't there.
+    /// A token that names an unknown key.
     Missing,
-    /// Whoever keeps the keys fresh.
+    /// The task that keeps the keys fresh.
     Routine,
-    /// Any token, where nobody keeps them fresh.
+    /// Any token, if no task keeps the keys fresh.
     Passing,
 }
 
 impl RemoteKeys {
-    /// Keys of this algorithm, none of them fetched yet.
+    /// Creates a set of keys for this algorithm. None are fetched yet.
     pub fn new(algorithm: Algorithm, source: impl KeySource) -> Self {
         let inner = Inner {
             algorithm,
@@ -132,18 +132,18 @@ impl RemoteKeys {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The one algorithm of these keys.
+    /// Returns the algorithm of these keys.
     pub fn algorithm(&self) -> Algorithm {
         self.inner.algorithm
     }
 
-    /// The keys as last fetched.
+    /// Returns the keys as last fetched.
     pub fn current(&self) -> Arc<[VerifyingKey]> {
         Arc::clone(&self.state().keys)
     }
 
-    /// Why there are no keys, so that no token can be judged; `None` where there are some, be they
-    /// old.
+    /// Returns the reason why there are no keys, so that no token can be verified; `None` if there
+    /// are some, even old ones.
     pub fn why_missing(&self) -> Option<Arc<str>> {
         let state = self.state();
         state.keys.is_empty().then(|| {
@@ -151,23 +151,23 @@ impl RemoteKeys {
         })
     }
 
-    /// Whether the last try brought nothing, so that a key that isn't there may be good all the
-    /// same.
-    pub(crate) fn may_lack_one(&self) -> bool {
+    /// `true` if the last attempt failed, so that a key that isn't here may still be valid.
+    pub(crate) fn is_out_of_date(&self) -> bool {
         self.state().is_behind()
     }
 
-    /// Fetches the keys if nobody has tried for five minutes (one, after a failure) or, with
-    /// `missing`, because a token named one that isn't there; at most one fetch at a time, and one
-    /// in ten seconds. Whoever misses a key waits for the fetch that is on its way, unless the one
-    /// before failed. A source that fails, or a set without a usable key, leaves the keys as they
+    /// Fetches the keys if nobody has tried for five minutes (one minute after a failure) or, with
+    /// `missing`, because a token named an unknown key. There is at most one fetch at a time, and
+    /// one in ten seconds. Callers that miss a key wait for the fetch in progress, unless the one
+    /// before it failed. If the source fails or the set has no usable key, the keys stay as they
     /// are.
     pub async fn refresh(&self, now: Timestamp, missing: bool) {
         self.refresh_if(if missing { Need::Missing } else { Need::Passing }, now).await;
     }
 
-    /// As [`refresh`](Self::refresh), for calling every few seconds, so that no request has to:
-    /// fetches keys that are older than five minutes, and after a failure every ten seconds.
+    /// As [`refresh`](Self::refresh), but meant to be called every few seconds, so that requests
+    /// don't have to wait: fetches keys that are older than five minutes, and retries every ten
+    /// seconds after a failure.
     pub async fn keep_fresh(&self, now: Timestamp) {
         self.refresh_if(Need::Routine, now).await;
     }
@@ -175,23 +175,23 @@ impl RemoteKeys {
     async fn refresh_if(&self, need: Need, now: Timestamp) {
         let waits = need == Need::Missing && self.state().failure.is_none();
         match self.inner.fetching.begin(|| self.is_due(need, now)) {
-            // Logged there, and kept for whoever asks.
+            // The failure is logged there, and kept for callers that ask.
             Some(_turn) => drop(self.fetch(now).await),
             None if waits => self.inner.fetching.finished().await,
             None => {}
         }
     }
 
-    /// Fetches the keys now, however old those are that are there, and says what came.
+    /// Fetches the keys now, however recent they are, and returns the result.
     ///
     /// # Errors
-    /// [`FetchError`]; the keys are those that were there before.
+    /// [`FetchError`]; the keys stay as they were.
     pub async fn fetch(&self, now: Timestamp) -> Result<Fetched, FetchError> {
         self.update(|state| state.tried = Some(now));
         match self.fetch_set().await {
             Ok((keys, fetched)) => {
                 let told = self.state().unused.clone();
-                tell(&fetched.unused, &told);
+                log_unused(&fetched.unused, &told);
                 self.update(|state| {
                     if state.failure.take().is_some() {
                         tracing::info!(
@@ -227,7 +227,7 @@ impl RemoteKeys {
             .map_err(|_| FetchError::Panicked)?
             .map_err(FetchError::Source)?;
         let (keys, mut unused) = VerifyingKey::sort_jwk_set(self.inner.algorithm, &set);
-        // In the set's order, and no more than there are.
+        // In the set's order, and only as many as there are.
         let nameless = set.numbered().filter(|(_, jwk)| jwk.kid().is_none_or(str::is_empty));
         for (position, _) in nameless {
             if !unused.iter().any(|jwk| jwk.position == position) {
@@ -257,7 +257,7 @@ impl RemoteKeys {
         wanted && since(state.tried, COOLDOWN)
     }
 
-    /// No update leaves half of itself behind.
+    /// An update can't fail half-way.
     fn state(&self) -> RwLockReadGuard<'_, State> {
         self.inner.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -267,9 +267,9 @@ impl RemoteKeys {
     }
 }
 
-/// Names the keys that aren't used, except those that `told` holds already.
-fn tell(unused: &[UnusedJwk], told: &[UnusedJwk]) {
-    /// A set has at most so many lines in the log at a time.
+/// Logs the unused keys, except those that `told` already contains.
+fn log_unused(unused: &[UnusedJwk], told: &[UnusedJwk]) {
+    /// The maximum number of log lines for one set.
     const LINES: usize = 50;
     let known = |jwk: &&UnusedJwk| {
         told.iter().any(|other| other.kid == jwk.kid && other.reason == jwk.reason)
@@ -291,11 +291,11 @@ fn tell(unused: &[UnusedJwk], told: &[UnusedJwk]) {
     }
 }
 
-/// Whether a fetch is on its way, and who waits for its end.
+/// `Some` while a fetch is in progress, with its waiters.
 #[derive(Debug, Default)]
 struct Fetching(Mutex<Option<Vec<oneshot::Sender<()>>>>);
 
-/// The one fetch. Ends it also where its future is dropped half-way.
+/// The fetch in progress. Ends it even if its future is dropped half-way.
 struct Turn<'a>(&'a Fetching);
 
 impl Fetching {
@@ -303,7 +303,7 @@ impl Fetching {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `None` where there is one already, or none is due.
+    /// Returns `None` if a fetch is already in progress, or if none is due.
     fn begin(&self, is_due: impl FnOnce() -> bool) -> Option<Turn<'_>> {
         let mut running = self.lock();
         if running.is_some() || !is_due() {
@@ -313,7 +313,7 @@ impl Fetching {
         Some(Turn(self))
     }
 
-    /// Returns when none is on its way.
+    /// Waits until no fetch is in progress.
     async fn finished(&self) {
         let waiting = self.lock().as_mut().map(|waiting| {
             let (sender, receiver) = oneshot::channel();
@@ -321,7 +321,7 @@ impl Fetching {
             receiver
         });
         if let Some(receiver) = waiting {
-            // Dropped at the end.
+            // The sender is dropped when the fetch ends.
             let _ = receiver.await;
         }
     }

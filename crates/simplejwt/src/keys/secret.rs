@@ -1,4 +1,4 @@
-//! What doesn't serve as an HMAC secret.
+//! Values that can't serve as HMAC secrets.
 
 use base64_simd::STANDARD;
 use zeroize::Zeroizing;
@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::{KeyError, der, pem, ssh};
 use crate::jws::{Algorithm, KeyKind};
 
-/// Refuses secrets that are no secrets, and, unless `allow_weak`, those that are weak.
+/// Refuses secrets that are no secrets and, unless `allow_weak` is set, weak ones.
 pub(super) fn check(algorithm: Algorithm, secret: &[u8], allow_weak: bool) -> Result<(), KeyError> {
     let KeyKind::Secret { least: needed } = algorithm.key_kind() else {
         return Err(KeyError::WrongConstructor {
@@ -32,8 +32,8 @@ pub(super) fn check(algorithm: Algorithm, secret: &[u8], allow_weak: bool) -> Re
     Ok(())
 }
 
-/// Beginnings of secrets that are printed for everyone to read. The jwt.io ones are long enough
-/// to pass for real.
+/// Finds the beginnings of secrets from public documentation. The jwt.io ones are long enough to
+/// pass for real ones.
 fn placeholder(secret: &[u8]) -> Option<&'static str> {
     const PLACEHOLDERS: [&str; 7] = [
         "a-string-secret-at-least-256-bits-long",
@@ -50,7 +50,7 @@ fn placeholder(secret: &[u8]) -> Option<&'static str> {
     PLACEHOLDERS.into_iter().find(starts_with)
 }
 
-/// Says which asymmetric key, certificate or JWK `secret` is, if any: an attacker who knows the
+/// Names the asymmetric key, certificate or JWK that `secret` is, if any: an attacker who has the
 /// public half would know the secret (RFC 8725 section 2.1).
 fn public_material(secret: &[u8]) -> Option<&'static str> {
     const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -83,7 +83,8 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     pem::find(text, part).is_some()
 }
 
-/// A public key line, its base64 alone, or one with options before it as in `authorized_keys`.
+/// `true` for a public key line, its base64 alone, or a line with options before it as in
+/// `authorized_keys`.
 fn is_ssh(text: &[u8]) -> bool {
     // "ssh-rsa", "ssh-dss", "ssh-ed25519" and "ecdsa-sha2-nistp" behind their length.
     const BLOBS: [&str; 4] =
@@ -103,7 +104,7 @@ fn is_base64_of_key(text: &[u8]) -> bool {
     STANDARD.decode_to_vec(base64.as_slice()).is_ok_and(|bytes| der::is_key(&Zeroizing::new(bytes)))
 }
 
-/// JSON in which any object, however deep, has a member `kty`.
+/// `true` for JSON in which any object, at any depth, has a member `kty`.
 fn is_jwk(text: &[u8]) -> bool {
     fn has_kty(value: &serde_json::Value) -> bool {
         match value {
@@ -116,7 +117,7 @@ fn is_jwk(text: &[u8]) -> bool {
     }
     match serde_json::from_slice::<serde_json::Value>(text) {
         Ok(value) => has_kty(&value),
-        // Cut off, too deep or followed by something: still no random bytes.
+        // Cut off, too deep, or followed by something else: still not random bytes.
         Err(_) => matches!(text.first(), Some(b'{' | b'[')) && contains(text, b"\"kty\""),
     }
 }

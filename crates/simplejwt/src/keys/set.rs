@@ -1,10 +1,10 @@
-//! Keys that belong together: one that signs, any number that verify.
+//! Key sets: at most one key that signs, any number that verify.
 
 use super::{Algorithm, KeyError, RemoteKeys, SigningKey, VerifyingKey};
 use crate::jwk::JwkSet;
 use crate::jws::{self, Compact, Header, JwsError};
 
-/// One key signs, any number verify: all that key rotation needs.
+/// A set of keys: one signs, any number verify, which is all that key rotation needs.
 ///
 /// ```
 /// use simplejwt::{Algorithm, KeySet, SigningKey};
@@ -21,18 +21,18 @@ use crate::jws::{self, Compact, Header, JwsError};
 pub struct KeySet {
     signing: Option<SigningKey>,
     verifying: Vec<VerifyingKey>,
-    /// In place of `verifying`.
+    /// Used instead of `verifying`.
     remote: Option<RemoteKeys>,
 }
 
 impl KeySet {
-    /// Signs, and verifies what it signed.
+    /// Creates a set that signs with a key, and verifies its tokens.
     pub fn new(signing: SigningKey) -> Self {
         let verifying = vec![signing.verifying_key()];
         Self { signing: Some(signing), verifying, remote: None }
     }
 
-    /// Only verifies: for servers that get their tokens from elsewhere.
+    /// Creates a set that only verifies, for servers that receive tokens from elsewhere.
     ///
     /// # Errors
     /// [`KeyError::NoKeys`]; [`KeyError::DuplicateKeyId`].
@@ -41,8 +41,8 @@ impl KeySet {
         if set.verifying.is_empty() { Err(KeyError::NoKeys) } else { Ok(set) }
     }
 
-    /// Neither signs nor verifies: for programs that end sessions and change users, and see no token.
-    /// Every token is refused by it.
+    /// Creates an empty set, which neither signs nor verifies: for programs that end sessions and
+    /// change users, but handle no tokens. It refuses every token.
     ///
     /// ```
     /// use simplejwt::KeySet;
@@ -55,14 +55,13 @@ impl KeySet {
         Self { signing: None, verifying: Vec::new(), remote: None }
     }
 
-    /// Also takes tokens of `key`: one that used to sign, or will.
+    /// Also accepts tokens of `key`: one that signed before, or will sign later.
     ///
-    /// It may have another algorithm than the signing key, because each key verifies only its
-    /// own.
+    /// Its algorithm may differ from the signing key's, since each key verifies only its own.
     ///
     /// # Errors
-    /// [`KeyError::DuplicateKeyId`]; [`KeyError::AllFetched`] where the keys that verify are
-    /// fetched, so that this one would never be tried.
+    /// [`KeyError::DuplicateKeyId`]; [`KeyError::AllFetched`] if the verifying keys are fetched, so
+    /// that this one would never be tried.
     pub fn also_verify(mut self, key: VerifyingKey) -> Result<Self, KeyError> {
         if self.remote.is_some() {
             return Err(KeyError::AllFetched);
@@ -76,8 +75,8 @@ impl KeySet {
         Ok(self)
     }
 
-    /// A pair that is configured in two settings, as upstream's `SIGNING_KEY` and
-    /// `VERIFYING_KEY`.
+    /// Creates a set from a pair that is configured in two settings, as upstream's `SIGNING_KEY`
+    /// and `VERIFYING_KEY`.
     ///
     /// # Errors
     /// [`KeyError::NotAPair`] if `verifying` refuses a signature of `signing`.
@@ -91,60 +90,60 @@ impl KeySet {
         if belongs { Ok(keys) } else { Err(KeyError::NotAPair) }
     }
 
-    /// Verifies with keys that are fetched (`JWK_URL`), and signs with `signing`, if any.
+    /// Creates a set that verifies with fetched keys (`JWK_URL`), and signs with `signing`, if any.
     pub fn with_remote(signing: Option<SigningKey>, remote: RemoteKeys) -> Self {
         Self { signing, verifying: Vec::new(), remote: Some(remote) }
     }
 
-    /// The keys that are fetched, if this set verifies with such.
+    /// Returns the fetched keys, if this set verifies with them.
     pub fn remote(&self) -> Option<&RemoteKeys> {
         self.remote.as_ref()
     }
 
-    /// The key that signs; `None` if this set only verifies.
+    /// Returns the key that signs; `None` if this set only verifies.
     pub fn signing(&self) -> Option<&SigningKey> {
         self.signing.as_ref()
     }
 
-    /// The keys that verify, in the order in which they are tried.
+    /// Returns the keys that verify, in the order in which they are tried.
     pub fn verifying(&self) -> &[VerifyingKey] {
         &self.verifying
     }
 
-    /// The algorithm of the signing key, or of the first that verifies.
+    /// Returns the algorithm of the signing key, or else of the first verifying key.
     pub fn algorithm(&self) -> Algorithm {
         match (&self.signing, &self.remote, self.verifying.first()) {
             (Some(key), _, _) => key.algorithm(),
             (None, Some(keys), _) => keys.algorithm(),
             (None, None, Some(key)) => key.algorithm(),
-            // Nothing asks `KeySet::none` for more than a name.
+            // For `KeySet::none`, of which only a name is ever needed.
             (None, None, None) => Algorithm::Hs256,
         }
     }
 
-    /// The public keys, to be published. Secrets are never among them.
+    /// Returns the public keys, for publication. Secrets are never among them.
     pub fn jwks(&self) -> JwkSet {
         JwkSet::new(self.verifying.iter().filter_map(VerifyingKey::to_jwk))
     }
 
-    /// Signs `payload` as a compact JWS (RFC 7515 section 7.1) whose header is
+    /// Signs `payload` as a compact JWS (RFC 7515 section 7.1). Its header is
     /// `{"alg":…,"typ":"JWT"}`, followed by `kid` if the signing key has one.
     ///
     /// # Errors
-    /// [`SignError`]
+    /// [`SignError`] if there is no signing key, or signing fails.
     pub fn sign_compact(&self, payload: &[u8]) -> Result<String, SignError> {
         let key = self.signing.as_ref().ok_or(SignError::NoSigningKey)?;
         jws::sign(&key.signer, key.header(), payload).map_err(|_| SignError::Failed)
     }
 
-    /// Verifies a compact JWS and gives its payload, byte for byte.
+    /// Verifies a compact JWS and returns its payload, byte for byte.
     ///
-    /// A `kid` in the header chooses among the keys that have one; if none has that very `kid`,
-    /// the keys without one are tried. Without `kid` in the header, each key of its algorithm is
-    /// tried. Nothing else in the header chooses a key, and no key comes out of it.
+    /// A `kid` in the header selects among the keys that have one; if none has that `kid`, the keys
+    /// without one are tried. Without a `kid` in the header, every key of its algorithm is tried.
+    /// Nothing else in the header selects a key, and no key is ever taken from it.
     ///
     /// # Errors
-    /// [`JwsError`]
+    /// [`JwsError`], the reason the token is refused.
     pub fn verify_compact(&self, token: &str) -> Result<Vec<u8>, JwsError> {
         let token = Compact::split(token)?;
         match &self.remote {
@@ -156,7 +155,7 @@ impl KeySet {
 }
 
 fn verify_among(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<(), JwsError> {
-    // Most tokens have a header that these keys write themselves.
+    // Most tokens have a header exactly as these keys write it.
     if let Some(writer) = keys.iter().find(|key| key.header() == token.header) {
         let (algorithm, kid) = (writer.algorithm(), writer.kid());
         let keys = keys
@@ -181,15 +180,15 @@ fn verify_among(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<(), JwsErr
     verify_with(token, of_algorithm().filter(|key| key.kid().is_none()))
 }
 
-/// Fetched keys are chosen by `kid` and not otherwise, as upstream does. Of several with the same,
-/// each is tried.
+/// Fetched keys are selected by `kid` only, as upstream does. Several keys with the same `kid` are
+/// tried one after another.
 fn verify_named(
     algorithm: Algorithm,
     keys: &[VerifyingKey],
     token: &Compact<'_>,
 ) -> Result<(), JwsError> {
     let header = token.parse_header()?;
-    // Before the key id: of another algorithm's token it doesn't matter.
+    // Checked before the key id, which doesn't matter for a token of another algorithm.
     if algorithm.name() != header.alg {
         return Err(JwsError::Algorithm);
     }
@@ -210,14 +209,14 @@ fn verify_with<'k>(
     }
 }
 
-/// Why nothing was signed.
+/// The reason nothing was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// The set only verifies.
+    /// The set can only verify.
     #[error("there is no key to sign with")]
     NoSigningKey,
-    /// The cryptographic library refused.
+    /// The cryptographic library failed.
     #[error("the signature could not be made")]
     Failed,
 }

@@ -1,4 +1,4 @@
-//! OpenSSH public key lines (RFC 4253 section 6.6, RFC 5656, RFC 8709), as upstream takes them.
+//! OpenSSH public key lines (RFC 4253 section 6.6, RFC 5656, RFC 8709), which upstream accepts.
 
 use base64_simd::STANDARD;
 
@@ -8,7 +8,7 @@ use crate::jws::{Curve, PublicKey};
 
 const WHAT: &str = "the OpenSSH public key";
 
-/// Whether `text` starts as an OpenSSH public key does.
+/// `true` if `text` starts like an OpenSSH public key.
 pub(super) fn is_public_key(text: &str) -> bool {
     ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|start| text.starts_with(start))
 }
@@ -50,7 +50,7 @@ fn blob_fields(name: &str, mut blob: &[u8]) -> Option<Found> {
         "ssh-dss" => return Some(Found::Other("a DSA key")),
         _ => return Some(Found::Other("an OpenSSH key of another type")),
     };
-    // The curve stands there twice: in the name, and as a field.
+    // The curve occurs twice: in the name, and as a field.
     if field()? != name.strip_prefix("ecdsa-sha2-")?.as_bytes() {
         return None;
     }

@@ -24,7 +24,7 @@ fn verify(algorithm: Algorithm, name: &str) -> Result<VerifyingKey, KeyError> {
     VerifyingKey::parse(algorithm, &file(name), false)
 }
 
-/// All of these are one pair.
+/// Asserts that all of these are the same pair.
 fn assert_pairs(algorithm: Algorithm, private: &[&str], public: &[&str]) {
     for signing in private {
         let signing = sign(algorithm, signing).unwrap_or_else(|e| panic!("{signing}: {e}"));
@@ -129,7 +129,7 @@ fn a_key_of_another_type_is_refused() {
     }
     assert_eq!(
         verify(Es256, "p384.spki.pem").unwrap_err().to_string(),
-        "ES256 needs an EC key on the curve P-256, and this is an EC key on the curve P-384",
+        "ES256 needs an EC key on the curve P-256, but this is an EC key on the curve P-384",
     );
     assert!(verify(Es256, "p224.spki.pem").unwrap_err().to_string().contains("another curve"));
     assert!(verify(EdDsa, "ed448.spki.pem").unwrap_err().to_string().contains("an Ed448 key"));
@@ -228,7 +228,7 @@ fn placeholders_are_no_secrets() {
         assert!(matches!(error, KeyError::PlaceholderSecret(_)), "{error}");
         assert!(SigningKey::parse(Hs256, placeholder.as_bytes(), true).is_ok());
     }
-    // What Django's startproject writes is random, whatever its prefix says.
+    // The secret that Django's startproject writes is random, whatever its prefix says.
     assert!(SigningKey::from_secret(Hs256, b"django-insecure-4m!k2j3h4kj2h3k4jh2k").is_ok());
 }
 
@@ -244,7 +244,7 @@ fn a_key_pair_or_certificate_is_never_a_secret() {
         forms.push(file(&name));
         if name.ends_with(".pem") && !name.contains("encrypted") {
             let der = der_of(&name);
-            // Parameters name a curve, which is no key.
+            // Parameters name a curve, but aren't a key.
             if !name.contains("parameters") {
                 forms.push(STANDARD.encode_to_string(&der).into_bytes());
                 forms.push(der);

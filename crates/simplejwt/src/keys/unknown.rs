@@ -1,4 +1,4 @@
-//! What a text without a PEM block is instead, for the sentence that says what to do.
+//! Identifying text without a PEM block, for error messages that say what to do.
 
 use base64_simd::forgiving_decode_to_vec;
 use zeroize::Zeroizing;
@@ -6,23 +6,23 @@ use zeroize::Zeroizing;
 use super::{KeyError, der, pem, ssh};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// 1.2.840.113549.1.7.1 `data`, in which PKCS#12 (RFC 7292) has all that it holds.
+/// 1.2.840.113549.1.7.1 `data`, which wraps all content of PKCS#12 (RFC 7292).
 const PKCS12: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
 
-/// Without white space and byte order mark around it.
+/// Strips white space and a byte order mark.
 pub(super) fn trimmed(text: &[u8]) -> &[u8] {
     let text = text.trim_ascii();
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii()
 }
 
-/// Whether it looks like a JWK or a set of them.
+/// `true` if it looks like a JWK or a set of them.
 pub(super) fn is_json(text: &[u8]) -> bool {
     trimmed(text).starts_with(b"{")
 }
 
 impl KeyError {
-    /// What a file holds in which there is no PEM block; `None` where there is one, whatever the
-    /// bytes around it.
+    /// Returns the error for text without a PEM block; `None` if there is one, whatever the bytes
+    /// around it.
     ///
     /// ```
     /// use simplejwt::keys::KeyError;
@@ -31,12 +31,12 @@ impl KeyError {
     /// assert_eq!(KeyError::in_place_of_pem(b"Schl\xfcssel -----BEGIN PUBLIC KEY-----"), None);
     /// ```
     pub fn in_place_of_pem(text: &[u8]) -> Option<Self> {
-        pem::blocks(text).is_empty().then(|| what_it_is(text))
+        pem::blocks(text).is_empty().then(|| identify(text))
     }
 }
 
-/// The error that says what was given in place of PEM.
-pub(super) fn what_it_is(text: &[u8]) -> KeyError {
+/// Returns the error that says what was given instead of PEM.
+pub(super) fn identify(text: &[u8]) -> KeyError {
     let bare = trimmed(text);
     if is_wide(text) {
         return KeyError::WideText;
@@ -87,7 +87,7 @@ fn is_der(bytes: &[u8]) -> bool {
     der::is_key(bytes) || begins && pem::find(bytes, PKCS12).is_some()
 }
 
-/// UTF-16 or UTF-32: ASCII with zero bytes in between.
+/// `true` for UTF-16 or UTF-32: ASCII with zero bytes in between.
 fn is_wide(text: &[u8]) -> bool {
     let marked = text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff");
     let zeros = |parity: usize| {

@@ -11,7 +11,9 @@ use super::statements::{HOLDS, LEASE};
 use super::tokens::{changed, exists};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::feed::{self, AccessClaims, Revocation, RevocationFeed, Revocations, Subject};
+use crate::store::feed::{
+    self, AccessClaims, Revocation, RevocationFeed, RevocationSubject, Revocations,
+};
 use crate::store::leases::Leases;
 use crate::users::UserId;
 
@@ -112,7 +114,7 @@ async fn revoked(conn: &mut Conn, access: &AccessClaims, at: Timestamp) -> Resul
         let kind: String = column(row, 0)?;
         let revoked_at = Timestamp::from_micros(column(row, 2)?);
         let covers = |subject| access.is_covered_by(&subject, revoked_at);
-        if Subject::from_words(&kind, column(row, 1)?).is_some_and(covers) {
+        if RevocationSubject::from_words(&kind, column(row, 1)?).is_some_and(covers) {
             return Ok(true);
         }
     }

@@ -28,7 +28,7 @@ use crate::store::session::{
 };
 use crate::users::UserId;
 
-fn shown(row: &Row) -> Result<Session, Failure> {
+fn session_from_row(row: &Row) -> Result<Session, Failure> {
     let time = |at| column(row, at).map(Timestamp::from_micros);
     Ok(Session {
         id: column(row, 0)?,
@@ -65,7 +65,7 @@ impl SessionStore for MysqlStore {
         let attempts = self.database.attempts("session");
         attempt!(attempts, |conn| async {
             let row: Option<Row> = conn.exec_first(show_one(), params! { "id" => id }).await?;
-            row.as_ref().map(shown).transpose()
+            row.as_ref().map(session_from_row).transpose()
         })
     }
 
@@ -85,7 +85,7 @@ impl SessionStore for MysqlStore {
         attempt!(self.database.attempts("sessions"), |conn| async {
             let values = params! { "user" => user_id.as_str(), "at" => at.as_micros() };
             let rows: Vec<Row> = conn.exec(show_live(&self.sql.is_live), values).await?;
-            rows.iter().map(shown).collect()
+            rows.iter().map(session_from_row).collect()
         })
     }
 

@@ -1,16 +1,21 @@
 //! `mysql://user:password@host:port/database?ssl-mode=…`, read into what a connection needs.
 
+mod tls;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::parameters::URL_PARAMETERS;
-use crate::sql::tls::IdentityFiles;
-use crate::sql::url::{Parts, Query, same};
+pub(super) use tls::SslMode;
+use tls::secured;
 
-/// Why a URL doesn't name a database. Holds no part of the user's name or password.
+use super::parameters::URL_PARAMETERS;
+use crate::sql::tls::{IdentityFiles, KeyWithoutCertificate};
+use crate::sql::url::{Parts, Query, split};
+
+/// The reason for which a URL names no database. Holds no part of the user's name or password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
@@ -23,13 +28,13 @@ pub enum UrlError {
     /// No host, and no socket either.
     #[error("the URL names no host and no socket")]
     NoHost,
-    /// Something isn't where it belongs, or isn't well encoded.
+    /// Something is out of place, or badly encoded.
     #[error("the database's URL {0}")]
     Malformed(String),
-    /// A parameter that isn't known or not supported, or whose value isn't.
+    /// A parameter, or its value, that is unknown or not supported.
     #[error("the database's URL {0}")]
     Parameter(String),
-    /// A parameter's value that isn't known.
+    /// An unknown `ssl-mode`.
     #[error(
         "\"{0}\" is not an ssl-mode: disabled, preferred, required, verify_ca and \
          verify_identity are"
@@ -38,40 +43,12 @@ pub enum UrlError {
     /// `ssl-key` without `ssl-cert`.
     #[error("the URL has ssl-key without ssl-cert: name the certificate, too")]
     KeyAlone,
-    /// `ssl-ca` or a verifying mode with a socket or without TLS.
+    /// A mode that verifies the server's certificate, with a socket.
     #[error("ssl-mode={0} needs a host, not a socket")]
     SslOverSocket(&'static str),
 }
 
-/// How far a connection is secured: MySQL's `--ssl-mode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-pub(super) enum SslMode {
-    /// Never TLS.
-    Disabled,
-    /// TLS where the server has it; any certificate.
-    Preferred,
-    /// TLS; any certificate.
-    Required,
-    /// TLS with a certificate of a known authority.
-    VerifyCa,
-    /// The same, made out to the host's name.
-    VerifyIdentity,
-}
-
-impl SslMode {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text.to_ascii_lowercase().replace('-', "_").as_str() {
-            "disabled" | "disable" => Self::Disabled,
-            "preferred" | "prefer" | "allow" => Self::Preferred,
-            "required" | "require" => Self::Required,
-            "verify_ca" => Self::VerifyCa,
-            "verify_identity" | "verify_full" => Self::VerifyIdentity,
-            _ => return None,
-        })
-    }
-}
-
-/// Where a server listens.
+/// The address that a server listens at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Address {
     Host(String, u16),
@@ -87,7 +64,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// What a URL says. `Debug` leaves the password out.
+/// The database of a URL, and how to connect to it. `Debug` leaves the password out.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) addresses: Vec<Address>,
@@ -97,9 +74,9 @@ pub(super) struct Target {
     pub(super) ssl_mode: SslMode,
     pub(super) ssl_ca: Option<PathBuf>,
     pub(super) ssl_identity: Option<IdentityFiles>,
-    /// What the URL says in place of the options.
+    /// The time limit for connecting to one host, in place of the options'.
     pub(super) connect_timeout: Option<Duration>,
-    /// A statement for each new connection.
+    /// A statement to be run on each new connection.
     pub(super) init_command: Option<String>,
 }
 
@@ -120,13 +97,9 @@ impl Target {
         Self::read(url).map(|(target, _)| target)
     }
 
-    /// The target, and what is to be told of the URL.
+    /// The target, and warnings about the URL.
     fn read(url: &str) -> Result<(Self, Vec<String>), UrlError> {
-        let rest = ["mysql://", "mariadb://"]
-            .iter()
-            .find_map(|scheme| url.strip_prefix(scheme))
-            .ok_or(UrlError::Scheme)?;
-        let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (before, query) = split(url, &["mysql", "mariadb"]).ok_or(UrlError::Scheme)?;
         let mut parts = Parts::parse(before).map_err(UrlError::Malformed)?;
         let query = Query::parse(query, URL_PARAMETERS).map_err(UrlError::Parameter)?;
         parts.replace(&query);
@@ -140,14 +113,8 @@ impl Target {
         let socket = query.get(&["socket", "unix_socket"]);
         let ssl_ca = query.get(&["ssl-ca", "sslca"]).map(PathBuf::from);
         let ssl_mode = secured(&query)?;
-        let ssl_identity = match (query.get(&["ssl-cert"]), query.get(&["ssl-key"])) {
-            (None, None) => None,
-            (None, Some(_)) => return Err(UrlError::KeyAlone),
-            (Some(certificate), key) => Some(IdentityFiles {
-                certificate: certificate.into(),
-                key: key.unwrap_or(certificate).into(),
-            }),
-        };
+        let ssl_identity = IdentityFiles::named(query.get(&["ssl-cert"]), query.get(&["ssl-key"]))
+            .map_err(|KeyWithoutCertificate| UrlError::KeyAlone)?;
         // A file of authorities is for looking at certificates.
         let ssl_mode = ssl_mode.unwrap_or(match ssl_ca {
             Some(_) => SslMode::VerifyIdentity,
@@ -181,7 +148,7 @@ impl Target {
     }
 }
 
-/// What of a URL has no effect, told as sentences; nothing if all of it has.
+/// Warnings about the parts of a URL that have no effect: sentences, at most one for all parameters.
 ///
 /// ```
 /// use simplejwt::mysql::url_warnings;
@@ -206,60 +173,6 @@ fn addresses(parts: &Parts) -> Result<Vec<Address>, UrlError> {
         false => Address::Host(host.clone(), port),
     };
     Ok(parts.hosts.iter().zip(ports).map(address).collect())
-}
-
-/// How the connection is secured: MySQL's `ssl-mode`, and what others write in its place.
-fn secured(query: &Query) -> Result<Option<SslMode>, UrlError> {
-    let switch = |name: &str| query.switch(&[name]).map_err(UrlError::Parameter);
-    let mode = query.get(&["ssl-mode", "sslmode"]);
-    let mut mode = mode
-        .map(|text| SslMode::parse(text).ok_or_else(|| UrlError::SslMode(text.to_owned())))
-        .transpose()?;
-    if mode.is_none()
-        && let Some(text) = query.get(&["ssl"])
-    {
-        // PlanetScale's and mysql2's: {"rejectUnauthorized":true}
-        let object = text.trim_start().starts_with('{');
-        mode = Some(match object {
-            true if text.contains("true") => SslMode::VerifyIdentity,
-            true => SslMode::Required,
-            false if switch("ssl")? == Some(true) => SslMode::Required,
-            false => SslMode::Disabled,
-        });
-    }
-    if mode.is_none()
-        && let Some(text) = query.get(&["tls"])
-    {
-        mode = Some(match text.to_ascii_lowercase().as_str() {
-            "skip-verify" => SslMode::Required,
-            "preferred" => SslMode::Preferred,
-            _ if switch("tls")? == Some(true) => SslMode::VerifyIdentity,
-            _ => SslMode::Disabled,
-        });
-    }
-    if mode.is_none() && switch("ssl_disabled")? == Some(true) {
-        mode = Some(SslMode::Disabled);
-    }
-    let mut at_least = |wanted: SslMode, asked: bool| {
-        if asked && mode.is_none_or(|mode| mode < wanted) {
-            mode = Some(wanted);
-        }
-    };
-    at_least(SslMode::Required, switch("ssl_require")? == Some(true));
-    at_least(SslMode::VerifyCa, switch("ssl_verify_cert")? == Some(true));
-    at_least(SslMode::VerifyIdentity, switch("ssl_verify_identity")? == Some(true));
-    match query.get(&["sslaccept"]) {
-        None => {}
-        Some(word) if same(word, "accept_invalid_certs") => {}
-        Some(word) => {
-            if !same(word, "strict") {
-                let problem = "has an unknown sslaccept: write strict or accept_invalid_certs";
-                return Err(UrlError::Parameter(problem.into()));
-            }
-            at_least(SslMode::VerifyIdentity, true);
-        }
-    }
-    Ok(mode)
 }
 
 fn connect_timeout(query: &Query) -> Result<Option<Duration>, UrlError> {
@@ -326,37 +239,6 @@ mod tests {
         assert_eq!(Target::parse("mysql://h/d?connect_timeout=0").unwrap().connect_timeout, None);
         let odd = Target::parse("mysql://u:50%@h/d").unwrap();
         assert_eq!(odd.password.as_ref().unwrap().as_str(), "50%", "as Django reads it");
-    }
-
-    #[test]
-    fn tls_in_the_words_of_others() {
-        use SslMode::{Disabled, Preferred, Required, VerifyCa, VerifyIdentity};
-        for (query, expected) in [
-            ("", Preferred),
-            ("ssl_mode=verify-ca", VerifyCa),
-            ("sslmode=require", Required),
-            ("sslmode=verify-full", VerifyIdentity),
-            ("sslmode=disable", Disabled),
-            ("ssl=true", Required),
-            ("ssl=0", Disabled),
-            ("ssl=%7B%22rejectUnauthorized%22:true%7D", VerifyIdentity),
-            ("ssl={\"rejectUnauthorized\":false}", Required),
-            ("tls=true", VerifyIdentity),
-            ("tls=skip-verify", Required),
-            ("tls=preferred", Preferred),
-            ("tls=false", Disabled),
-            ("ssl_disabled=True", Disabled),
-            ("ssl_disabled=False", Preferred),
-            ("ssl_require=true", Required),
-            ("ssl_require=true&ssl-mode=verify_ca", VerifyCa),
-            ("ssl_verify_cert=true", VerifyCa),
-            ("ssl_verify_identity=1&ssl_verify_cert=1", VerifyIdentity),
-            ("sslaccept=strict", VerifyIdentity),
-            ("sslaccept=accept_invalid_certs", Preferred),
-        ] {
-            let target = Target::parse(&format!("mysql://h/d?{query}")).unwrap();
-            assert_eq!(target.ssl_mode, expected, "{query}");
-        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, Value, params};
 
 pub(crate) use self::sql::statements;
-use self::sql::{Sql, shown};
+use self::sql::{Sql, value_text};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::mysql::database::{Failure, attempt, begin, commit};
@@ -125,7 +125,7 @@ impl MysqlUsers {
         let found = attempt!(self.database.attempts(right.operation()), |conn| async {
             let rows: Vec<Row> = conn.exec(sql, params! { "value" => Value::from(&key) }).await?;
             let texts = |row: &Row| {
-                let text = |at| shown(row.as_ref(at).ok_or(Failure::Shape)?);
+                let text = |at| value_text(row.as_ref(at).ok_or(Failure::Shape)?);
                 (0..row.len()).map(text).collect()
             };
             rows.iter().map(texts).collect()

@@ -15,7 +15,9 @@ use super::tokens::PgResult;
 use super::{PostgresDatabase, PostgresStore, run};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
-use crate::store::feed::{self, AccessClaims, Revocation, RevocationFeed, Revocations, Subject};
+use crate::store::feed::{
+    self, AccessClaims, Revocation, RevocationFeed, RevocationSubject, Revocations,
+};
 use crate::store::leases::Leases;
 use crate::users::UserId;
 
@@ -117,7 +119,7 @@ async fn revoked(
     for row in client.query(&statement, &[&at.as_micros(), &access.jti, &user_id]).await? {
         let kind: String = row.try_get(0)?;
         let revoked_at = Timestamp::from_micros(row.try_get(2)?);
-        let covered = Subject::from_words(&kind, row.try_get(1)?)
+        let covered = RevocationSubject::from_words(&kind, row.try_get(1)?)
             .is_some_and(|subject| access.is_covered_by(&subject, revoked_at));
         if covered {
             return Ok(true);

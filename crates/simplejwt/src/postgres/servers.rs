@@ -6,6 +6,9 @@
 //! are named, all of them are looked at when the first connection is made, and each second from
 //! then on by [`watch`](super::watch).
 
+mod standing;
+mod view;
+
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,79 +19,34 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::config::{LoadBalanceHosts, TargetSessionAttrs};
-use tokio_postgres::{Client, Config, Connection, Error, SimpleQueryMessage, Socket};
+use tokio_postgres::{Client, Config, Connection, Error, Socket};
+
+pub(super) use standing::{Standing, TIMELINE, standing};
+use view::ClusterView;
 
 use super::connect::{alone, silence, told};
 use super::tls::{self, MakeTls};
+use crate::sql::servers::STAGGER;
 
 type Stream = tls::Stream<Socket>;
 type Connected = (Client, Connection<Socket, Stream>);
 
-/// How long one server is waited for before the next is asked beside it.
-const STAGGER: Duration = Duration::from_millis(250);
-/// How long the others are waited for when one will do.
+/// The time for which the others are waited for when one will do.
 const LOOK_AROUND: Duration = Duration::from_millis(500);
-/// For so long a server that failed is asked last.
-const AVOIDED: Duration = Duration::from_secs(10);
-/// So long ago at most each of the others has to have been looked at, for the one that is used to
-/// be trusted. It isn't where this process, or the machine, slept.
-const LOOKED_AT: Duration = Duration::from_secs(3);
 /// Connections that were being made while another server was chosen may lead to the old one.
 const MARGIN: Duration = Duration::from_millis(200);
-
-/// The timeline, as eight hexadecimal digits. There is none on a standby.
-pub(super) const TIMELINE: &str = "(CASE WHEN pg_is_in_recovery() THEN NULL \
-    ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END)";
-const READS_ONLY: &str =
-    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean";
-
-/// What a server says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) is_writable: bool,
-    /// Not where the server doesn't tell: managed ones may not.
-    pub(super) history: Option<History>,
-}
-
-/// The cluster that a server's data belongs to, and how often a standby of it was promoted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct History {
-    system: String,
-    pub(super) timeline: u32,
-}
-
-impl History {
-    /// Whether this one was given up for the other. Of different clusters nobody can tell.
-    fn is_before(&self, other: &Self) -> bool {
-        self.system == other.system && self.timeline < other.timeline
-    }
-}
 
 /// The servers of a URL. Clones share what is known of them.
 #[derive(Clone)]
 pub(super) struct Servers {
-    /// One configuration each.
+    /// A configuration for each.
     each: Arc<[Config]>,
     tls: MakeTls,
-    /// How long one may take.
+    /// The time that connecting to one may take.
     limit: Duration,
-    known: Arc<Mutex<Known>>,
-    /// Told when another server is chosen.
+    view: Arc<Mutex<ClusterView>>,
+    /// Notified when another server is chosen.
     moved: watch::Sender<u64>,
-}
-
-#[derive(Default)]
-struct Known {
-    /// The one that is used.
-    current: Option<usize>,
-    /// The newest that was seen.
-    newest: Option<History>,
-    /// When a server failed last.
-    failed: Vec<(usize, Instant)>,
-    /// When a server was looked at last.
-    looked_at: Vec<(usize, Instant)>,
-    /// Connections made before aren't used any more.
-    moved_at: Option<Instant>,
 }
 
 /// A server that was reached.
@@ -102,59 +60,61 @@ impl Servers {
     pub(super) fn new(config: &Config, tls: MakeTls, limit: Duration) -> Self {
         let count = config.get_hosts().len().max(config.get_hostaddrs().len());
         let each = (0..count).map(|at| alone(config, at)).collect();
-        Self { each, tls, limit, known: Arc::default(), moved: watch::Sender::new(0) }
+        Self { each, tls, limit, view: Arc::default(), moved: watch::Sender::new(0) }
     }
 
+    /// The number of servers.
     pub(super) fn count(&self) -> usize {
         self.each.len()
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn view(&self) -> MutexGuard<'_, ClusterView> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Told when another server is chosen.
+    /// Changes when another server is chosen.
     pub(super) fn moves(&self) -> watch::Receiver<u64> {
         self.moved.subscribe()
     }
 
-    /// Whether a connection may lead to a server that was given up.
+    /// `true` if a connection may lead to a server that was given up.
     pub(super) fn is_outdated(&self, created: std::time::Instant) -> bool {
         if self.count() < 2 {
             return false;
         }
-        let known = self.known();
-        let of_another = known.moved_at.is_some_and(|at| created < at.into_std() + MARGIN);
-        of_another || !known.is_looked_after(self.count())
+        let view = self.view();
+        let of_another = view.moved_at.is_some_and(|at| created < at.into_std() + MARGIN);
+        of_another || !view.is_looked_after(self.count())
     }
 
-    /// A server that isn't used was looked at.
+    /// Notes that a server that isn't used was looked at.
     pub(super) fn looked_at(&self, at: usize) {
-        self.known().looked_at(at);
+        self.view().looked_at(at);
     }
 
+    /// The server that is used.
     pub(super) fn current(&self) -> Option<usize> {
-        self.known().current
+        self.view().preference.current
     }
 
-    /// The server that is used didn't answer: it is asked last for a while.
+    /// Notes that the server that is used didn't answer: it is asked last for a while.
     pub(super) fn current_failed(&self) {
-        let mut known = self.known();
-        if let Some(at) = known.current {
-            known.failed(at);
+        let mut view = self.view();
+        if let Some(at) = view.preference.current {
+            view.preference.failed(at);
         }
     }
 
-    /// Notes what a server says of itself; whether it is one to be used rather than the one that
-    /// is.
+    /// Notes a server's account of itself, and uses it if it is on a newer timeline than the one that is
+    /// used: `true` then.
     pub(super) fn is_newer(&self, at: usize, standing: &Standing) -> bool {
-        let mut known = self.known();
+        let mut view = self.view();
         let (Some(history), true) = (&standing.history, standing.is_writable) else { return false };
-        let newer = known.current != Some(at)
-            && known.newest.as_ref().is_some_and(|newest| newest.is_before(history));
+        let newer = view.preference.current != Some(at)
+            && view.newest.as_ref().is_some_and(|newest| newest.is_before(history));
         if newer {
-            known.choose(at, standing);
-            drop(known);
+            view.choose(at, standing);
+            drop(view);
             self.moved.send_modify(|moves| *moves += 1);
         }
         newer
@@ -173,7 +133,7 @@ impl Servers {
         let any = config.get_target_session_attrs() == TargetSessionAttrs::Any;
         let reads = config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly;
         // As long as the others weren't looked at, nobody knows which timeline is the newest.
-        let looks = !self.known().is_looked_after(self.count());
+        let looks = !self.view().is_looked_after(self.count());
         let stagger = if looks { Duration::ZERO } else { STAGGER };
         let look_around = match self.current() {
             Some(_) => LOOK_AROUND.min(self.limit),
@@ -205,7 +165,7 @@ impl Servers {
                 // One that panicked has no answer.
                 Ok(Some(Err(_))) => {}
                 Ok(Some(Ok((at, Err(error))))) => {
-                    self.known().failed(at);
+                    self.view().preference.failed(at);
                     failed = failed.or(error);
                     next_at = next_at.map(|_| Instant::now());
                 }
@@ -249,10 +209,10 @@ impl Servers {
         }
     }
 
-    /// Whether another server is known that is on a higher timeline.
+    /// `true` if another server is on a higher timeline.
     fn is_given_up(&self, standing: &Standing) -> bool {
-        let known = self.known();
-        match (&standing.history, &known.newest) {
+        let view = self.view();
+        match (&standing.history, &view.newest) {
             (Some(history), Some(newest)) => history.is_before(newest),
             _ => false,
         }
@@ -260,35 +220,29 @@ impl Servers {
 
     fn chosen(&self, reached: Reached) -> Connected {
         let Reached { at, connected, standing } = reached;
-        let mut known = self.known();
-        let moves = known.current.is_some_and(|current| current != at);
-        known.failed.retain(|(failed, _)| *failed != at);
-        if known.current != Some(at) || standing.history.is_some() {
-            known.choose(at, &standing);
+        let mut view = self.view();
+        let moves = view.preference.current.is_some_and(|current| current != at);
+        view.preference.answered(at);
+        if view.preference.current != Some(at) || standing.history.is_some() {
+            view.choose(at, &standing);
         }
         if moves {
-            known.moved_at = Some(Instant::now());
-            drop(known);
+            view.moved_at = Some(Instant::now());
+            drop(view);
             self.moved.send_modify(|moves| *moves += 1);
         }
         connected
     }
 
-    /// Whichever is used comes first, and who failed lately comes last. Otherwise as they stand
-    /// in the URL.
+    /// The order in which the servers are asked: that of the URL, or a random one, with the one that is
+    /// used first and those that failed lately last.
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.count()).collect();
         let Some(config) = self.each.first() else { return order };
         if config.get_load_balance_hosts() == LoadBalanceHosts::Random {
             order.sort_by_cached_key(|_| crate::random::uuid4_hex());
         }
-        let mut known = self.known();
-        let now = Instant::now();
-        known.failed.retain(|(_, at)| *at + AVOIDED > now);
-        order.sort_by_key(|at| {
-            let failed = known.failed.iter().any(|(failed, _)| failed == at);
-            (failed, known.current != Some(*at))
-        });
+        self.view().preference.sort(&mut order);
         order
     }
 
@@ -307,9 +261,9 @@ impl Servers {
         }
     }
 
-    /// One that is looked at, and isn't used, doesn't answer.
+    /// Notes that a server that is looked at, and isn't used, doesn't answer.
     pub(super) fn failed(&self, at: usize) {
-        self.known().failed(at);
+        self.view().preference.failed(at);
     }
 
     /// A connection to this one, to be kept and asked how it stands.
@@ -326,46 +280,6 @@ impl Servers {
     }
 }
 
-impl Known {
-    fn looked_at(&mut self, at: usize) {
-        self.looked_at.retain(|(looked, _)| *looked != at);
-        self.looked_at.push((at, Instant::now()));
-    }
-
-    /// Whether each server but the one that is used was looked at just now.
-    fn is_looked_after(&self, count: usize) -> bool {
-        let now = Instant::now();
-        let was = |at| self.looked_at.iter().any(|(of, then)| *of == at && *then + LOOKED_AT > now);
-        self.current.is_some_and(|current| (0..count).all(|at| at == current || was(at)))
-    }
-
-    fn failed(&mut self, at: usize) {
-        self.failed.retain(|(failed, _)| *failed != at);
-        self.failed.push((at, Instant::now()));
-    }
-
-    fn choose(&mut self, at: usize, standing: &Standing) {
-        let newer = |known: &History, history: &History| {
-            known.system != history.system || known.is_before(history)
-        };
-        if let Some(history) = &standing.history
-            && self.newest.as_ref().is_none_or(|known| newer(known, history))
-        {
-            if let Some(known) = &self.newest {
-                tracing::warn!(
-                    event = "server_promoted",
-                    timeline_before = known.timeline,
-                    timeline = history.timeline,
-                    "another PostgreSQL server was promoted: using it"
-                );
-            }
-            self.newest = Some(history.clone());
-            self.moved_at = self.current.is_some().then(Instant::now).or(self.moved_at);
-        }
-        self.current = Some(at);
-    }
-}
-
 /// The one of the newest timeline; of several, the one that comes first.
 fn best(good: Vec<Reached>, order: &[usize]) -> Option<Reached> {
     let place = |reached: &Reached| order.iter().position(|at| *at == reached.at);
@@ -377,38 +291,6 @@ fn best(good: Vec<Reached>, order: &[usize]) -> Option<Reached> {
         let takes = newer(&other, &best) || (!newer(&best, &other) && place(&other) < place(&best));
         if takes { other } else { best }
     })
-}
-
-/// How a server stands.
-pub(super) async fn standing(client: &Client) -> Result<Standing, Error> {
-    let reads_only = first_row(client, READS_ONLY).await?;
-    let is_writable = reads_only.first().is_some_and(|value| value == "f");
-    if !is_writable {
-        return Ok(Standing::default());
-    }
-    let sql = format!("SELECT {TIMELINE}, system_identifier FROM pg_control_system()");
-    let history = match first_row(client, &sql).await {
-        Ok(row) => match row.as_slice() {
-            [timeline, system] => u32::from_str_radix(timeline, 16)
-                .ok()
-                .map(|timeline| History { system: system.clone(), timeline }),
-            _ => None,
-        },
-        Err(error) if error.code().is_some() => None,
-        Err(error) => return Err(error),
-    };
-    Ok(Standing { is_writable, history })
-}
-
-/// Without a prepared statement, which a pooler might lose.
-async fn first_row(client: &Client, sql: &str) -> Result<Vec<String>, Error> {
-    for message in client.simple_query(sql).await? {
-        if let SimpleQueryMessage::Row(row) = message {
-            let value = |at| row.get(at).unwrap_or_default().to_owned();
-            return Ok((0..row.len()).map(value).collect());
-        }
-    }
-    Ok(Vec::new())
 }
 
 /// The work's outcome, with the connection kept going meanwhile.
@@ -452,54 +334,5 @@ impl deadpool_postgres::Connect for Servers {
             });
             Ok((client, task))
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn standing(system: &str, timeline: u32) -> Standing {
-        let history = History { system: system.into(), timeline };
-        Standing { is_writable: true, history: Some(history) }
-    }
-
-    #[test]
-    fn of_two_timelines_of_one_cluster_the_lower_was_given_up() {
-        let history = |system, timeline| standing(system, timeline).history.unwrap();
-        assert!(history("a", 1).is_before(&history("a", 2)));
-        assert!(!history("a", 2).is_before(&history("a", 2)));
-        assert!(!history("a", 10).is_before(&history("a", 9)));
-        assert!(!history("a", 1).is_before(&history("b", 2)), "another cluster");
-    }
-
-    #[test]
-    fn whoever_slept_looks_at_all_of_them_again() {
-        let mut known = Known::default();
-        assert!(!known.is_looked_after(2), "none is used");
-        known.choose(1, &standing("a", 1));
-        assert!(!known.is_looked_after(2), "the other one was never looked at");
-        known.looked_at(0);
-        assert!(known.is_looked_after(2) && !known.is_looked_after(3));
-        known.looked_at = vec![(0, Instant::now() - LOOKED_AT)];
-        assert!(!known.is_looked_after(2));
-    }
-
-    #[test]
-    fn the_newest_timeline_is_remembered() {
-        let mut known = Known::default();
-        let newest = |known: &Known| known.newest.as_ref().map(|history| history.timeline);
-        known.choose(0, &standing("a", 2));
-        assert_eq!((known.current, newest(&known), known.moved_at), (Some(0), Some(2), None));
-        known.choose(1, &standing("a", 3));
-        assert_eq!((known.current, newest(&known)), (Some(1), Some(3)));
-        assert!(known.moved_at.is_some(), "connections to the other one are closed");
-        known.choose(0, &standing("a", 1));
-        assert_eq!(newest(&known), Some(3), "it is never forgotten");
-        known.choose(0, &standing("b", 1));
-        assert_eq!(newest(&known), Some(1), "another cluster begins anew");
-        // Where a server doesn't tell, nothing is concluded from it.
-        known.choose(1, &Standing { is_writable: true, history: None });
-        assert_eq!((known.current, newest(&known)), (Some(1), Some(1)));
     }
 }

@@ -37,7 +37,7 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
 }
 
-fn shown(row: &Row) -> PgResult<Session> {
+fn session_from_row(row: &Row) -> PgResult<Session> {
     Ok(Session {
         id: row.try_get(0)?,
         user_id: row.try_get::<_, String>(1)?.into(),
@@ -112,7 +112,12 @@ impl SessionStore for PostgresStore {
         let found = async {
             run!(self.database, "session", |client| async {
                 let statement = client.prepare_cached(&show_one()).await?;
-                client.query_opt(&statement, &[&id]).await?.as_ref().map(shown).transpose()
+                client
+                    .query_opt(&statement, &[&id])
+                    .await?
+                    .as_ref()
+                    .map(session_from_row)
+                    .transpose()
             })
         };
         nothing_of(id, found.await)
@@ -131,7 +136,7 @@ impl SessionStore for PostgresStore {
             run!(self.database, "sessions", |client| async {
                 let statement = client.prepare_cached(&show_live()).await?;
                 let rows = client.query(&statement, &[&user_id.as_str(), &at.as_micros()]).await?;
-                rows.iter().map(shown).collect()
+                rows.iter().map(session_from_row).collect()
             })
         };
         nothing_of(user_id.as_str(), found.await)

@@ -5,7 +5,7 @@ use subtle::ConstantTimeEq as _;
 use super::Auth;
 use crate::claims::{Claims, UserClaim};
 use crate::error::{Error, TokenMessage};
-use crate::settings::{Revocation, TokenClass};
+use crate::settings::{RevocationMode, TokenClass};
 use crate::token::{Access, Refresh, Sliding, Token, Untyped};
 use crate::users::{User, UserId, revoke_claim};
 
@@ -20,12 +20,12 @@ impl Auth {
         let claims = self.decode_claims(token, now).await?;
         let token = self.tokens.accept::<Untyped>(claims)?;
         let revocation = self.settings().sessions.revocation;
-        if revocation != Revocation::Stateless && self.is_revoked(&token).await? {
+        if revocation != RevocationMode::Stateless && self.is_revoked(&token).await? {
             return Err(Error::VerifiedBlacklisted);
         }
         let settings = self.settings();
         // Access tokens too: whoever put one on the blacklist means it.
-        if (settings.blacklist_after_rotation || revocation != Revocation::Stateless)
+        if (settings.blacklist_after_rotation || revocation != RevocationMode::Stateless)
             && self.is_listed(&token, now).await?
         {
             return Err(Error::VerifiedBlacklisted);

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::event::Target;
 use crate::keys::{JwsError, RemoteKeys};
-use crate::settings::Revocation;
+use crate::settings::RevocationMode;
 use crate::token::{Token, TokenType};
 
 impl Auth {
@@ -33,7 +33,7 @@ impl Auth {
             let missing = remote.why_missing().is_some() || lacks_key();
             remote.refresh(now, missing).await;
             // What a key that can't be had would say of the token, nobody knows.
-            if remote.why_missing().is_some() || missing && remote.may_lack_one() && lacks_key() {
+            if remote.why_missing().is_some() || missing && remote.is_out_of_date() && lacks_key() {
                 return Err(Error::KeysUnavailable);
             }
         }
@@ -46,7 +46,7 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Token<T>, Error> {
         let token = self.tokens.accept(self.decode_claims(token, now).await?)?;
-        if self.settings().sessions.revocation != Revocation::Stateless
+        if self.settings().sessions.revocation != RevocationMode::Stateless
             && self.is_revoked(&token).await?
         {
             return Err(TokenError::Blacklisted.into());

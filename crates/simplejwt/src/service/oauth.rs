@@ -8,9 +8,9 @@ use crate::claims::Claims;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::event::{Event, PresentedToken};
-use crate::settings::{Revocation as Checking, SESSION_CLAIM, TokenClass};
+use crate::settings::{RevocationMode, SESSION_CLAIM, TokenClass};
 use crate::store::Blacklisting;
-use crate::store::session::{AccessClaims, EndReason, Revocation, Subject};
+use crate::store::session::{AccessClaims, EndReason, Revocation, RevocationSubject};
 use crate::token::{Refresh, Token, Untyped};
 use crate::users::{User, UserId};
 
@@ -44,7 +44,7 @@ pub enum Revoking {
 
 /// What a token is, by the claim that `TOKEN_TYPE_CLAIM` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum TokenKind {
     Known(TokenClass),
     /// There is no such claim, by the settings: each token counts as any kind.
     Any,
@@ -52,7 +52,7 @@ enum Kind {
     Other,
 }
 
-impl Kind {
+impl TokenKind {
     /// Whether it can be put on the blacklist here; whoever has the table can put any id there.
     fn may_be_listed(self) -> bool {
         matches!(self, Self::Known(TokenClass::Refresh | TokenClass::Sliding) | Self::Any)
@@ -76,7 +76,7 @@ impl Auth {
     pub async fn introspect(&self, token: &str) -> Result<Option<Introspected>, Error> {
         let now = self.tokens.now();
         let Some((token, kind)) = self.read_any(token, now).await? else { return Ok(None) };
-        if kind == Kind::Other {
+        if kind == TokenKind::Other {
             return Ok(None);
         }
         let Ok(user_id) = self.stateless_user_of(&token.clone().into_kind()) else {
@@ -95,10 +95,10 @@ impl Auth {
         };
         let classes = &self.settings().auth_token_classes;
         let opens_routes = match kind {
-            Kind::Known(class) => {
+            TokenKind::Known(class) => {
                 classes.contains(&class) || classes.contains(&TokenClass::Untyped)
             }
-            Kind::Any | Kind::Other => true,
+            TokenKind::Any | TokenKind::Other => true,
         };
         Ok(Some(Introspected { token, user_id, username, opens_routes }))
     }
@@ -123,11 +123,11 @@ impl Auth {
             };
         }
         if kind.may_be_access()
-            && self.settings().sessions.revocation != Checking::Stateless
+            && self.settings().sessions.revocation != RevocationMode::Stateless
             && let Some(jti) = self.tokens.jti(&untyped)
             && let Some(expires_at) = self.tokens.expires_at(&untyped)
         {
-            let subject = Subject::Token(jti.clone());
+            let subject = RevocationSubject::Token(jti.clone());
             let revocation = Revocation { subject, revoked_at: now, expires_at };
             self.session_store()?.revoke(&revocation).await?;
             let token = PresentedToken {
@@ -175,7 +175,7 @@ impl Auth {
         &self,
         token: &str,
         now: Timestamp,
-    ) -> Result<Option<(Token<Untyped>, Kind)>, Error> {
+    ) -> Result<Option<(Token<Untyped>, TokenKind)>, Error> {
         match self.decode_claims(token, now).await {
             Ok(claims) => Ok(self.sort(claims)),
             Err(error) if error.is_internal() => Err(error),
@@ -183,7 +183,7 @@ impl Auth {
         }
     }
 
-    fn sort(&self, claims: Claims) -> Option<(Token<Untyped>, Kind)> {
+    fn sort(&self, claims: Claims) -> Option<(Token<Untyped>, TokenKind)> {
         let token = self.tokens.accept::<Untyped>(claims).ok()?;
         let kind = self.kind_of(&token)?;
         let needs_id = kind.may_be_listed() && self.settings().token_blacklist;
@@ -191,12 +191,12 @@ impl Auth {
     }
 
     /// `None` for a token that doesn't say what it is.
-    fn kind_of(&self, token: &Token<Untyped>) -> Option<Kind> {
-        let Some(claim) = &self.settings().token_type_claim else { return Some(Kind::Any) };
+    fn kind_of(&self, token: &Token<Untyped>) -> Option<TokenKind> {
+        let Some(claim) = &self.settings().token_type_claim else { return Some(TokenKind::Any) };
         let name = token.claims().str(claim)?;
         let class = TokenClass::ALL.into_iter().find(|class| class.token_type() == name);
         let class = class.filter(|class| *class != TokenClass::Untyped);
-        Some(class.map_or(Kind::Other, Kind::Known))
+        Some(class.map_or(TokenKind::Other, TokenKind::Known))
     }
 
     /// Whether a token's id is on the blacklist, whatever kind it is of, or the session of a

@@ -10,8 +10,8 @@ use crate::clock::Timestamp;
 use crate::error::{Error, StoreError};
 use crate::logging::with_causes;
 use crate::panics;
-use crate::revocation::Known;
-use crate::settings::{FeedLost, Revocation, SESSION_CLAIM};
+use crate::revocation::RevocationStatus;
+use crate::settings::{FeedLost, RevocationMode, SESSION_CLAIM};
 use crate::store::session::AccessClaims;
 use crate::token::Token;
 use crate::users::{User, UserId};
@@ -25,7 +25,7 @@ impl Auth {
     /// # Errors
     /// The store's.
     pub async fn poll_revocations(&self) -> Result<(), Error> {
-        if self.settings().sessions.revocation == Revocation::Feed {
+        if self.settings().sessions.revocation == RevocationMode::Feed {
             // As old as the question, not as the answer.
             let now = self.tokens.now();
             self.revoked.poll(self.session_store()?, now, self.retention.due(now)).await?;
@@ -38,7 +38,7 @@ impl Auth {
     /// `auth.follow_revocations(tokio::time::sleep)`. A store that fails or panics interrupts it,
     /// which [`is_feed_current`](Self::is_feed_current) tells, and it goes on.
     pub async fn follow_revocations<S: Future<Output = ()>>(&self, sleep: impl Fn(Duration) -> S) {
-        if self.settings().sessions.revocation != Revocation::Feed {
+        if self.settings().sessions.revocation != RevocationMode::Feed {
             return std::future::pending().await;
         }
         let mut failing = false;
@@ -81,7 +81,7 @@ impl Auth {
     /// doesn't go by a feed.
     pub fn is_feed_current(&self) -> bool {
         let settings = &self.settings().sessions;
-        settings.revocation != Revocation::Feed
+        settings.revocation != RevocationMode::Feed
             || self
                 .revoked
                 .current_at()
@@ -97,15 +97,15 @@ impl Auth {
     pub(super) async fn is_revoked<T>(&self, token: &Token<T>) -> Result<bool, Error> {
         let settings = &self.settings().sessions;
         match settings.revocation {
-            Revocation::Stateless => Ok(false),
-            Revocation::Strict => self.ask_whether_revoked(token, true).await,
-            Revocation::Feed => {
+            RevocationMode::Stateless => Ok(false),
+            RevocationMode::Strict => self.ask_whether_revoked(token, true).await,
+            RevocationMode::Feed => {
                 if settings.feed_lost == FeedLost::Refuse && !self.is_feed_current() {
                     return Err(Error::FeedLost);
                 }
                 let claims = token.claims();
                 let user_id = self.tokens.user_id(token);
-                let known = self.revoked.knows(
+                let known = self.revoked.status(
                     claims.str(SESSION_CLAIM).as_deref(),
                     self.tokens.jti(token).as_deref(),
                     user_id.as_ref().map(UserId::as_str),
@@ -113,12 +113,12 @@ impl Auth {
                 );
                 match known {
                     // Of a token that lives longer than its revocation the database knows more.
-                    Known::Good if self.may_be_forgotten(token) => {
+                    RevocationStatus::NotRevoked if self.may_be_forgotten(token) => {
                         self.ask_whether_revoked(token, false).await
                     }
-                    Known::Good => Ok(false),
-                    Known::Revoked => Ok(true),
-                    Known::TooMany => self.ask_whether_revoked(token, false).await,
+                    RevocationStatus::NotRevoked => Ok(false),
+                    RevocationStatus::Revoked => Ok(true),
+                    RevocationStatus::Unknown => self.ask_whether_revoked(token, false).await,
                 }
             }
         }

@@ -7,9 +7,9 @@ use crate::claims::UserClaim;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError, can_be_id};
 use crate::event::{Event, PresentedToken, TokenRefusal};
-use crate::settings::{Revocation as Checking, SESSION_CLAIM};
+use crate::settings::{RevocationMode, SESSION_CLAIM};
 use crate::store::session::{
-    EndReason, EndSessions, Revocation, Session, SessionSelector, SessionStore, Subject,
+    EndReason, EndSessions, Revocation, RevocationSubject, Session, SessionSelector, SessionStore,
 };
 use crate::store::{Blacklisting, OutstandingToken};
 use crate::token::{Refresh, Token};
@@ -124,8 +124,8 @@ impl Auth {
         user_id: UserId,
         now: Timestamp,
     ) -> Result<(), Error> {
-        if self.settings().sessions.revocation != Checking::Stateless {
-            let subject = Subject::User(user_id);
+        if self.settings().sessions.revocation != RevocationMode::Stateless {
+            let subject = RevocationSubject::User(user_id);
             let expires_at = self.retain_until(now).access;
             sessions.revoke(&Revocation { subject, revoked_at: now, expires_at }).await?;
         }

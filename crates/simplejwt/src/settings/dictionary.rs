@@ -1,4 +1,4 @@
-//! Settings out of a dictionary, by serde: JSON, TOML or whatever else has names and values.
+//! Settings from a dictionary, through serde: JSON, TOML or any other format with names and values.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::value::{boolean, choice, count, duration, list, optional_text, parsed, shown, text};
 use super::{
-    AtLimit, Audience, CookieSettings, FeedLost, NOT_APPLICABLE, Revocation, SameSite,
+    AtLimit, Audience, CookieSettings, FeedLost, NOT_APPLICABLE, RevocationMode, SameSite,
     SessionSettings, Settings, TokenAtRest, TokenClass, Transport,
 };
 
-/// Puts a value into its field, or says what is wrong with it.
+/// Puts a value into its field, or returns what is wrong with it.
 type Set<T> = fn(&mut T, &Value) -> Result<(), String>;
 
 const SETTINGS: &[(&str, Set<Settings>)] = &[
@@ -26,7 +26,7 @@ const SETTINGS: &[(&str, Set<Settings>)] = &[
     ("signing_key", |s, v| match v {
         Value::Null => put(&mut s.signing_key, Ok(None)),
         Value::String(key) => put(&mut s.signing_key, Ok(Some(key.as_str().into()))),
-        // Not shown: it may be the key all the same.
+        // Not shown, since it may still be the key.
         _ => Err("is not a string".into()),
     }),
     ("verifying_key", |s, v| put(&mut s.verifying_key, optional_text(v))),
@@ -34,7 +34,7 @@ const SETTINGS: &[(&str, Set<Settings>)] = &[
     ("issuer", |s, v| put(&mut s.issuer, optional_text(v))),
     ("jwk_url", |s, v| put(&mut s.jwk_url, optional_text(v))),
     ("leeway", |s, v| match v {
-        // Upstream takes None for none.
+        // Upstream accepts None for no leeway.
         Value::Null => put(&mut s.leeway, Ok(std::time::Duration::ZERO)),
         _ => put(&mut s.leeway, duration(v)),
     }),
@@ -95,9 +95,9 @@ const SESSIONS: &[(&str, Set<SessionSettings>)] = &[
     }),
     ("revocation", |s, v| {
         let choices = [
-            ("stateless", Revocation::Stateless),
-            ("feed", Revocation::Feed),
-            ("strict", Revocation::Strict),
+            ("stateless", RevocationMode::Stateless),
+            ("feed", RevocationMode::Feed),
+            ("strict", RevocationMode::Strict),
         ];
         put(&mut s.revocation, choice(v, &choices))
     }),
@@ -126,7 +126,8 @@ const COOKIES: &[(&str, Set<CookieSettings>)] = &[
     ("refresh_path", |s, v| put(&mut s.refresh_path, optional_text(v))),
 ];
 
-/// Upstream's settings that hold the dotted path of a Python object, with the one that is done here.
+/// Upstream's settings that hold the dotted path of a Python object, with the path whose behaviour
+/// is built in.
 const DONE_ANYWAY: [(&str, Option<&str>); 11] = [
     ("JSON_ENCODER", None),
     ("ON_LOGIN_SUCCESS", Some("serializers.default_on_login_success")),
@@ -146,7 +147,7 @@ fn put<T>(field: &mut T, value: Result<T, String>) -> Result<(), String> {
     Ok(())
 }
 
-/// Null is none.
+/// Reads null as none.
 fn optional<T>(
     value: &Value,
     read: impl Fn(&Value) -> Result<T, String>,
@@ -163,7 +164,7 @@ fn audience(value: &Value) -> Result<Option<Audience>, String> {
     }
 }
 
-/// A table within the dictionary.
+/// Reads a table within the dictionary.
 fn table<T>(target: &mut T, value: &Value, known: &[(&str, Set<T>)]) -> Result<(), String> {
     let Value::Object(members) = value else {
         return Err(format!("is {}, not a table", shown(value)));
@@ -172,7 +173,7 @@ fn table<T>(target: &mut T, value: &Value, known: &[(&str, Set<T>)]) -> Result<(
         .iter()
         .filter_map(|(name, value)| match known.iter().find(|(known, _)| known == name) {
             Some((_, set)) => set(target, value).err().map(|problem| format!("{name} {problem}")),
-            None => Some(format!("{name} is none of {}", names(known))),
+            None => Some(format!("{name} is not one of {}", names(known))),
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(format!("has problems: {}", problems.join("; "))) }
@@ -182,10 +183,10 @@ fn names<T>(known: &[(&str, Set<T>)]) -> String {
     known.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
-/// A name that isn't a field: fine if it asks for what is done anyway.
+/// Checks a name that has no field: accepted if its value requests built-in behaviour.
 fn without_field(upper: &str, value: &Value) -> Result<(), String> {
     let Some((_, done)) = DONE_ANYWAY.iter().find(|(name, _)| *name == upper) else {
-        return Err(format!("{upper} is no setting: the names are {}", names(SETTINGS)));
+        return Err(format!("{upper} is not a setting: the names are {}", names(SETTINGS)));
     };
     let path = done.map(|done| format!("rest_framework_simplejwt.{done}"));
     if value.as_str() == path.as_deref() && (value.is_null() || value.is_string()) {
@@ -218,7 +219,7 @@ impl<'de> Visitor<'de> for Dictionary {
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
             let upper = name.to_ascii_uppercase();
             if seen.contains(&upper) {
-                problems.push(format!("{upper} is there twice: remove one"));
+                problems.push(format!("{upper} is given twice: remove one"));
                 continue;
             }
             let field = SETTINGS.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name));

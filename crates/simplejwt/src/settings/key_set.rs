@@ -4,9 +4,8 @@ use super::{Settings, SettingsError};
 use crate::keys::{KeyError, KeySet, KeySource, RemoteKeys, SigningKey, VerifyingKey};
 
 impl Settings {
-    /// The keys that `algorithm`, `signing_key` and `verifying_key` describe. With
-    /// [`jwk_url`](Self::jwk_url) it takes
-    /// [`key_set_from`](Self::key_set_from) instead.
+    /// Returns the keys that `algorithm`, `signing_key` and `verifying_key` describe. If
+    /// [`jwk_url`](Self::jwk_url) is set, use [`key_set_from`](Self::key_set_from) instead.
     ///
     /// # Errors
     /// A key that is missing, weak, or doesn't fit its algorithm or its counterpart, with what to
@@ -22,7 +21,8 @@ impl Settings {
         }
     }
 
-    /// The keys, those that verify being fetched from `source`: what stands behind `JWK_URL`.
+    /// Returns the keys, with the verifying ones fetched from `source`: the equivalent of
+    /// `JWK_URL`.
     ///
     /// # Errors
     /// As [`key_set`](Self::key_set).

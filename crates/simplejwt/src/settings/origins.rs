@@ -1,15 +1,15 @@
-//! The origins of pages and apps that are served from elsewhere (RFC 6454): which texts name one,
-//! and which requests are theirs.
+//! The origins of pages and apps that are served from elsewhere (RFC 6454): their syntax, and the
+//! requests that match them.
 
 use super::Settings;
 
-/// Before the name of a domain: all of its sub-domains.
+/// The prefix of a domain that stands for all of its sub-domains.
 const WILDCARD: &str = "*.";
 
 impl Settings {
-    /// Whether a request with this `Origin` comes from one of
+    /// `true` if a request with this `Origin` comes from one of
     /// [`allowed_origins`](Self::allowed_origins): the same text, or a sub-domain of one that is
-    /// written with `*.`. CORS and the protection of cookies both go by this.
+    /// written with `*.`. CORS and CSRF protection both use this.
     ///
     /// ```
     /// use simplejwt::Settings;
@@ -28,7 +28,7 @@ impl Settings {
         is_allowed(&self.allowed_origins, origin)
     }
 
-    /// Finds what stands in `allowed_origins` and is no origin.
+    /// Reports the entries of `allowed_origins` that aren't origins.
     pub(super) fn check_origins(&self, problem: &mut impl FnMut(bool, &str)) {
         for origin in &self.allowed_origins {
             let is_wrong = !is_origin(origin);
@@ -37,22 +37,22 @@ impl Settings {
     }
 }
 
-/// [`Settings::allows_origin`], for who keeps no more of the settings.
+/// [`Settings::allows_origin`] for callers that keep only this setting.
 pub(crate) fn is_allowed(allowed: &[String], origin: &str) -> bool {
     allowed.iter().any(|allowed| match wildcard(allowed) {
-        // What was refused when it was read lets nobody in.
+        // An entry that validation refuses matches nothing.
         Some((scheme, rest)) => is_origin(allowed) && is_below(origin, scheme, rest),
         None => allowed == origin && is_origin(allowed),
     })
 }
 
-/// Of `https://*.example.org:8443`: `https` and `example.org:8443`.
+/// Splits `https://*.example.org:8443` into `https` and `example.org:8443`.
 fn wildcard(text: &str) -> Option<(&str, &str)> {
     let (scheme, host) = text.split_once("://")?;
     Some((scheme, host.strip_prefix(WILDCARD)?))
 }
 
-/// Whether an origin is a sub-domain, one or more labels below.
+/// `true` if an origin is a sub-domain, one or more labels below.
 fn is_below(origin: &str, scheme: &str, rest: &str) -> bool {
     let labels = origin
         .strip_prefix(scheme)
@@ -62,29 +62,29 @@ fn is_below(origin: &str, scheme: &str, rest: &str) -> bool {
     labels.is_some_and(|labels| labels.split('.').all(is_label))
 }
 
-/// A part of a host's name as browsers send it; some have an underscore.
+/// A label of a host name as browsers send it; some contain an underscore.
 fn is_label(label: &str) -> bool {
     let plain =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
     (1..=63).contains(&label.len()) && label.bytes().all(plain)
 }
 
-/// Whether a text is an origin as browsers and web views write it (RFC 6454 section 6.2), or all
-/// sub-domains of a domain.
+/// `true` if a text is an origin as browsers and web views write it (RFC 6454 section 6.2), or
+/// stands for all sub-domains of a domain.
 fn is_origin(text: &str) -> bool {
     match text.split_once("://") {
         Some((scheme @ ("http" | "https"), host)) => is_web_host(scheme, host),
-        // An app's or extension's own scheme: its host is compared as it is.
+        // The scheme of an app or extension: its host is compared literally.
         Some((scheme, host)) => is_app_scheme(scheme) && is_app_host(host),
         None => false,
     }
 }
 
-/// A scheme (RFC 3986 section 3.1) in lower case, as it is sent, of which pages have an origin.
+/// A scheme (RFC 3986 section 3.1) in lower case, as it is sent, whose pages have an origin.
 fn is_app_scheme(scheme: &str) -> bool {
     let rest =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
-    // Pages of a file, and of what has no host, send `null` or say nothing of who they are.
+    // Pages of a file, and of anything else without a host, send `null` or no origin at all.
     scheme.starts_with(|first: char| first.is_ascii_lowercase())
         && scheme.bytes().all(rest)
         && !["file", "data", "blob", "about", "javascript", "ws", "wss"].contains(&scheme)
@@ -101,10 +101,10 @@ fn is_port(text: &str) -> bool {
     text.parse::<u16>().is_ok_and(|port| port > 0 && port.to_string() == text)
 }
 
-/// Host and port of an `http` or `https` origin, without the port that is the scheme's own.
+/// The host and port of an `http` or `https` origin, without the scheme's default port.
 fn is_web_host(scheme: &str, host: &str) -> bool {
     let (name, port) = match host.rsplit_once(':') {
-        // A colon of an IPv6 address is none before a port.
+        // A colon within an IPv6 address doesn't start a port.
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
         _ => (host, None),
     };
@@ -113,7 +113,7 @@ fn is_web_host(scheme: &str, host: &str) -> bool {
         return false;
     }
     if let Some(address) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
-        // As browsers write it: the shortest form.
+        // In the shortest form, as browsers write it.
         return address
             .parse::<std::net::Ipv6Addr>()
             .is_ok_and(|parsed| written(parsed) == address);
@@ -123,7 +123,7 @@ fn is_web_host(scheme: &str, host: &str) -> bool {
     let last = domain.rsplit('.').next().unwrap_or_default();
     let is_numeric = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
     match (is_wildcard, is_numeric) {
-        // There is nothing below an address, and all of `.org` is nobody's.
+        // An address has no sub-domains, and nobody owns all of `.org`.
         (true, numeric) if numeric || (!domain.contains('.') && domain != "localhost") => false,
         (false, true) => {
             domain.parse::<std::net::Ipv4Addr>().is_ok_and(|parsed| parsed.to_string() == domain)
@@ -132,7 +132,7 @@ fn is_web_host(scheme: &str, host: &str) -> bool {
     }
 }
 
-/// An IPv6 address as the URL standard has browsers write it: never with an IPv4 address at the end.
+/// Formats an IPv6 address as the URL standard requires: never with an IPv4 address at the end.
 fn written(address: std::net::Ipv6Addr) -> String {
     let text = address.to_string();
     if !text.contains('.') {
@@ -146,7 +146,7 @@ fn written(address: std::net::Ipv6Addr) -> String {
     }
 }
 
-/// Why a text is no origin, and what to write: the end of a sentence.
+/// The end of a sentence: why a text isn't an origin, and what to write.
 fn no_origin(text: &str) -> String {
     let plain = text.trim().to_lowercase();
     if plain == "null" {
@@ -155,19 +155,19 @@ fn no_origin(text: &str) -> String {
     }
     let Some((scheme, rest)) = plain.split_once("://") else {
         if plain == "*" {
-            return "which would be every page there is, and with credentials none may be allowed \
-                    that way: write each origin, as in \"https://app.example.com\""
+            return "which would allow every page there is; browsers refuse that with credentials: \
+                    write each origin, as in \"https://app.example.com\""
                 .into();
         }
         let suggested = format!("https://{}", plain.trim_start_matches('/').trim_end_matches('/'));
         return match is_origin(&suggested) {
             true => format!("which has no scheme: write \"{suggested}\""),
-            false => "which has no scheme: write it as in \"https://app.example.com\"".into(),
+            false => "which has no scheme: write one, as in \"https://app.example.com\"".into(),
         };
     };
     if scheme == "file" {
-        return "whose pages send \"null\" or \"file://\", whoever wrote them: serve the page, or \
-                give the app a scheme of its own"
+        return "whose pages all send \"null\" or \"file://\", whoever wrote them: serve the page from \
+                a server, or give the app a scheme of its own"
             .into();
     }
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -177,9 +177,9 @@ fn no_origin(text: &str) -> String {
             .into();
     }
     if host.contains('*') {
-        return "where a * means nothing: all sub-domains of a domain are \
-                \"https://*.example.com\", with one *. right before a domain of at least two \
-                names, and the port if there is one; write other origins each by itself"
+        return "where * has no meaning: write \"https://*.example.com\" for all sub-domains of a \
+                domain, with one *. right before a domain of at least two names, and the port \
+                if there is one; write other origins one by one"
             .into();
     }
     let own = if scheme == "http" { ":80" } else { ":443" };
@@ -194,7 +194,7 @@ fn no_origin(text: &str) -> String {
         .into()
 }
 
-/// An IPv6 address in brackets as browsers write it; any other host as it is.
+/// Shortens an IPv6 address in brackets as browsers do; returns any other host unchanged.
 fn shortest(host: &str) -> String {
     let parts = host.strip_prefix('[').and_then(|host| host.split_once(']'));
     let address = parts.and_then(|(address, port)| Some((address.parse().ok()?, port)));
@@ -290,7 +290,7 @@ mod tests {
             let [problem] = error.problems() else { panic!("{origin}: {error}") };
             assert!(problem.contains(told) && problem.contains(origin), "{origin}: {problem}");
             assert!(!with(origin).allows_origin(origin), "{origin}");
-            // What is suggested is taken.
+            // The suggested origin is accepted.
             if let Some((_, meant)) = problem.split_once(": write \"") {
                 let meant = meant.trim_end_matches('"');
                 assert!(with(meant).validate().is_ok(), "{origin}: {meant}");

@@ -1,92 +1,94 @@
-//! Sessions, reuse detection and revocation: what upstream has no settings for.
+//! Sessions, reuse detection and revocation, for which upstream has no settings.
 
 use std::time::Duration;
 
 use super::Settings;
 
-/// How sessions (the families of refresh tokens that begin with a login) are kept.
+/// The way sessions (families of refresh tokens that begin with a login) are kept.
 ///
-/// All of it needs [`token_blacklist`](Settings::token_blacklist) and a
+/// All of these settings need [`token_blacklist`](Settings::token_blacklist) and a
 /// [`SessionStore`](crate::store::session::SessionStore).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
-    /// Whether there are sessions where there is a blacklist. Without them a spent refresh token
-    /// is refused and nothing else happens, as upstream has it. Default: on.
+    /// Turns sessions on if there is a blacklist. Without sessions a spent refresh token is refused
+    /// and nothing else happens, as upstream. Default: on.
     pub enabled: bool,
-    /// Whether tokens carry their session's id in the registered claim `sid` (OpenID Connect
-    /// Front-Channel Logout section 3). Default: off, so that tokens are upstream's.
+    /// Puts the session's id into tokens, as the registered claim `sid` (OpenID Connect
+    /// Front-Channel Logout section 3). Default: off, so that tokens are the same as upstream's.
     pub session_claim: bool,
-    /// How long a spent refresh token is answered with the newest pair of its session, in place
-    /// of being refused: for lost responses and for tabs that refresh at once. A pair that was
-    /// handed out before is the same again; only an access token that has expired is replaced.
-    /// At most 5 minutes. Default: 0, never.
+    /// The time during which a spent refresh token is answered with the newest pair of its session
+    /// instead of being refused: for lost responses, and for tabs that refresh at once. A pair that
+    /// was handed out before is repeated unchanged; only an access token that has expired is
+    /// replaced. At most 5 minutes. Default: 0, never.
     pub rotation_grace: Duration,
-    /// How long a spent refresh token that comes again is refused and nothing else, as upstream
-    /// has it; later it is taken for theft and ends the session. Clients that refresh several
-    /// times at once need it. At most 5 minutes; 0 takes the first such token for theft.
-    /// Default: 10 seconds.
+    /// The time during which a spent refresh token that comes again is merely refused, as upstream;
+    /// after that it is taken for theft and ends the session. Needed for clients that refresh
+    /// several times at once. At most 5 minutes; 0 takes the first such token for theft. Default:
+    /// 10 seconds.
     pub reuse_tolerance: Duration,
-    /// How long a session lasts, however often it is refreshed. No token of it is issued for
-    /// longer. Default: without end.
+    /// The maximum age of a session, however often it is refreshed. None of its tokens expires
+    /// later. Default: unlimited.
     pub lifetime: Option<Duration>,
-    /// How long a session may go without a refresh. Default: as long as its token is good.
+    /// The time after which a session that isn't refreshed ends. Default: the lifetime of its
+    /// token.
     pub idle_lifetime: Option<Duration>,
-    /// How many sessions a user may have at once. Default: any number.
+    /// The maximum number of sessions of a user. Default: unlimited.
     pub max_per_user: Option<u32>,
-    /// What happens to a login beyond that. Default: the oldest session is ended.
+    /// The policy for a login beyond that maximum. Default: the oldest session is ended.
     pub at_limit: AtLimit,
-    /// Whether access tokens are refused before they expire. Default: they aren't.
-    pub revocation: Revocation,
-    /// What happens while the feed of revocations is lost. Default: requests are refused (503).
+    /// The way access tokens are revoked before they expire. Default: they aren't.
+    pub revocation: RevocationMode,
+    /// The policy while the revocation feed is out of date. Default: requests are refused (503).
     pub feed_lost: FeedLost,
-    /// How old the news of the feed may be before it counts as lost. Default: 2 seconds.
+    /// The maximum age of the feed before it counts as out of date. Default: 2 seconds.
     pub feed_max_age: Duration,
-    /// How many revocations are kept in memory; beyond them the database is asked. Default:
-    /// 1,000,000, which takes about 100 bytes each.
+    /// The maximum number of revocations kept in memory; beyond that the database is asked.
+    /// Default: 1,000,000, which takes about 100 bytes each.
     pub feed_max_entries: u32,
-    /// What the table of registered tokens holds of a token. Default: all of it, as upstream.
+    /// The form in which a registered token is stored. Default: in full, as upstream.
     pub token_at_rest: TokenAtRest,
 }
 
-/// What happens to a login that would open one session too many.
+/// The policy for a login that would exceed the maximum number of sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AtLimit {
-    /// The session that was opened first is ended.
+    /// The oldest session is ended.
     #[default]
     EvictOldest,
     /// The login is refused.
     Refuse,
 }
 
-/// Whether access tokens are refused before they expire.
+/// The way access tokens are revoked before they expire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Revocation {
-    /// Never: upstream's way. An access token is good until it expires.
+pub enum RevocationMode {
+    /// Not at all, as upstream: an access token is good until it expires.
     #[default]
     Stateless,
-    /// By what this process has heard of, within a second, without asking the database.
+    /// By the revocations that this process has received, within a second and without asking the
+    /// database.
     Feed,
-    /// By asking the database, for the session and the user, with each request.
+    /// By asking the database for the session and the user on each request.
     Strict,
 }
 
-/// What happens to requests while a process can't hear of revocations.
+/// The policy for requests while a process doesn't receive revocations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FeedLost {
-    /// They are refused (503), since a revoked token can't be told from a good one.
+    /// Requests are refused (503), since a revoked token can't be told from a valid one.
     #[default]
     Refuse,
-    /// They are answered by what was heard last.
+    /// Requests are checked against the revocations received so far.
     Accept,
 }
 
-/// What the table of registered tokens holds of a token.
+/// The form in which a registered token is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenAtRest {
-    /// The token, as upstream: who can read the table can use it.
+    /// The whole token, as upstream: anyone who can read the table can use it.
     #[default]
     Full,
-    /// The token without its signature: it can be read, and is worthless.
+    /// The token without its signature: it can be read, but not used.
     Redacted,
 }
 
@@ -101,7 +103,7 @@ impl Default for SessionSettings {
             idle_lifetime: None,
             max_per_user: None,
             at_limit: AtLimit::EvictOldest,
-            revocation: Revocation::Stateless,
+            revocation: RevocationMode::Stateless,
             feed_lost: FeedLost::Refuse,
             feed_max_age: Duration::from_secs(2),
             feed_max_entries: 1_000_000,
@@ -111,14 +113,14 @@ impl Default for SessionSettings {
 }
 
 const REUSE_TOLERANCE: Duration = Duration::from_secs(10);
-/// Of grace and tolerance: for so long a stolen token may be used unnoticed.
+/// The maximum of grace and tolerance: a stolen token may go unnoticed for that long.
 const LONGEST_WINDOW: Duration = Duration::from_secs(300);
 
-/// The claim that holds the session's id.
+/// The name of the claim that holds the session's id.
 pub const SESSION_CLAIM: &str = "sid";
 
 impl Settings {
-    /// Whether there are sessions.
+    /// `true` if sessions are kept.
     pub fn has_sessions(&self) -> bool {
         self.token_blacklist && self.sessions.enabled
     }
@@ -139,7 +141,7 @@ impl Settings {
             (sessions.lifetime.is_some(), "lifetime"),
             (sessions.idle_lifetime.is_some(), "idle_lifetime"),
             (sessions.max_per_user.is_some(), "max_per_user"),
-            (sessions.revocation != Revocation::Stateless, "revocation"),
+            (sessions.revocation != RevocationMode::Stateless, "revocation"),
         ] {
             problem(asked && !on, &format!("{name} is set, but {why}"));
         }
@@ -154,28 +156,28 @@ impl Settings {
         );
         problem(
             sessions.rotation_grace > LONGEST_WINDOW,
-            "rotation_grace is longer than 5 minutes, which is how long a stolen token would go \
-             unnoticed: write some seconds",
+            "rotation_grace is longer than 5 minutes, so a stolen token would go unnoticed for that \
+             long: write a few seconds",
         );
         problem(
             sessions.reuse_tolerance > LONGEST_WINDOW,
-            "reuse_tolerance is longer than 5 minutes, for which a stolen token that comes again \
-             would end nothing: write some seconds",
+            "reuse_tolerance is longer than 5 minutes, so the reuse of a stolen token would go \
+             unnoticed for that long: write a few seconds",
         );
         problem(
-            sessions.revocation != Revocation::Stateless && on && !sessions.session_claim,
-            "revocation is feed or strict, but access tokens don't say which session they \
-             belong to, so that ending a session couldn't end them: set session_claim = true",
+            sessions.revocation != RevocationMode::Stateless && on && !sessions.session_claim,
+            "revocation is feed or strict, but access tokens don't carry the id of their session, \
+             so ending a session couldn't revoke them: set session_claim = true",
         );
         problem(
-            sessions.revocation == Revocation::Feed
+            sessions.revocation == RevocationMode::Feed
                 && sessions.feed_max_age < Duration::from_millis(500),
-            "feed_max_age is shorter than half a second, so that the feed would be lost all the \
-             time: write a duration such as \"2s\"",
+            "feed_max_age is shorter than half a second, so the feed would always count as out of \
+             date: write a duration such as \"2s\"",
         );
         problem(
             sessions.max_per_user == Some(0),
-            "max_per_user is 0, so that nobody could log in: write 1 or more, or leave it out",
+            "max_per_user is 0, so nobody could log in: write 1 or more, or leave it out",
         );
         for (lifetime, name) in
             [(sessions.lifetime, "lifetime"), (sessions.idle_lifetime, "idle_lifetime")]
@@ -196,8 +198,8 @@ impl Settings {
         ];
         problem(
             sessions.session_claim && claims.into_iter().flatten().any(|c| c == SESSION_CLAIM),
-            "session_claim writes the claim \"sid\", which another setting names, too: give that \
-             one another name",
+            "session_claim writes the claim \"sid\", which another setting uses as well: choose \
+             another name there",
         );
     }
 }

@@ -1,28 +1,29 @@
-//! How tokens travel between client and server: headers and bodies as upstream, or cookies.
+//! The way tokens travel between client and server: in headers and bodies, as upstream, or in
+//! cookies.
 
 use super::Settings;
 
-/// Where a request's tokens are looked for and an answer's tokens are put.
+/// The place where a request carries its tokens, and where an answer carries new ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
-    /// The access token in the authorization header, issued tokens in the body: upstream's way.
+    /// The access token in the authorization header, new tokens in the body, as upstream.
     #[default]
     Header,
-    /// Cookies that no script can read, and no token in any body.
+    /// Cookies that scripts can't read, and no token in any body.
     Cookie,
-    /// Either. A request with an authorization header goes by the header. A login sets cookies;
-    /// its body holds the tokens too unless a browser sent it. A refresh answers in the way in
-    /// which the refresh token came.
+    /// Either. A request with an authorization header is authenticated by that header. A login sets
+    /// cookies, and its body holds the tokens as well unless a browser sent it. A refresh answers
+    /// the way the refresh token came.
     Both,
 }
 
 impl Transport {
-    /// Whether cookies are read and set.
+    /// `true` if cookies are read and set.
     pub fn has_cookies(self) -> bool {
         self != Self::Header
     }
 
-    /// Whether the authorization header is read.
+    /// `true` if the authorization header is read.
     pub fn has_header(self) -> bool {
         self != Self::Cookie
     }
@@ -31,7 +32,7 @@ impl Transport {
 /// The `SameSite` attribute of the cookies (RFC 6265bis section 5.6.7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameSite {
-    /// Sent from pages of the same site alone, not even when a link leads here.
+    /// Sent only from pages of the same site, and not when a link leads here.
     Strict,
     /// Sent from pages of the same site, and when a link leads here.
     #[default]
@@ -57,21 +58,22 @@ pub enum SameSite {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CookieSettings {
-    /// The name of the access token's cookie, and of the sliding token's. Default: `access`, with
-    /// the prefix `__Host-` (RFC 6265bis section 4.1.3), or `__Secure-` where there is a
-    /// `domain`; without `secure` no prefix.
+    /// The name of the cookie that holds the access token or the sliding token. Default: `access`
+    /// with the prefix `__Host-` (RFC 6265bis section 4.1.3), or with `__Secure-` if there is a
+    /// `domain`; without `secure`, no prefix.
     pub access_name: Option<String>,
-    /// The name of the refresh token's cookie. Default: `refresh`, with the prefix `__Host-` where
-    /// its path is `/` and there is no `domain`, else `__Secure-`; without `secure` no prefix.
+    /// The name of the cookie that holds the refresh token. Default: `refresh` with the prefix
+    /// `__Host-` if its path is `/` and there is no `domain`, otherwise with `__Secure-`; without
+    /// `secure`, no prefix.
     pub refresh_name: Option<String>,
-    /// Whether they are sent over HTTPS alone. Browsers take localhost for that. Default: on.
+    /// Sends them over HTTPS only. Browsers make an exception for localhost. Default: on.
     pub secure: bool,
-    /// Which pages they are sent from. Default: those of the same site.
+    /// The pages they are sent from. Default: those of the same site.
     pub same_site: SameSite,
-    /// The domain whose hosts they are sent to. Default: this host alone.
+    /// The domain whose hosts they are sent to. Default: this host only.
     pub domain: Option<String>,
-    /// The path that the refresh token's cookie is sent to. Default: the token endpoints' common
-    /// prefix, as the client sees it; `/` for an endpoint outside it.
+    /// The path that the refresh token's cookie is sent to. Default: the common prefix of the token
+    /// endpoints, as the client sees it; `/` for an endpoint outside that prefix.
     pub refresh_path: Option<String>,
 }
 
@@ -92,7 +94,7 @@ const HOST_REFRESH: &str = "__Host-refresh";
 const SECURE_REFRESH: &str = "__Secure-refresh";
 
 impl Settings {
-    /// The name of the access token's cookie.
+    /// Returns the name of the access token's cookie.
     pub fn access_cookie(&self) -> &str {
         let cookies = &self.cookies;
         match (&cookies.access_name, cookies.secure, &cookies.domain) {
@@ -103,14 +105,15 @@ impl Settings {
         }
     }
 
-    /// The name of the refresh token's cookie, as far as the settings tell its path: without a
-    /// `refresh_path` that of an endpoint below a prefix.
+    /// Returns the name of the refresh token's cookie as far as the settings determine its path:
+    /// without a `refresh_path`, the name for an endpoint below a prefix.
     pub fn refresh_cookie(&self) -> &str {
         self.refresh_cookie_at(self.cookies.refresh_path.as_deref().unwrap_or("/api/token/"))
     }
 
-    /// The name of the refresh token's cookie with this path: `__Host-` where browsers take it
-    /// (RFC 6265bis section 4.1.3.2), so that no other host can set one of the same name.
+    /// Returns the name of the refresh token's cookie at this path: with `__Host-` where browsers
+    /// allow it (RFC 6265bis section 4.1.3.2), so that no other host can set a cookie of the same
+    /// name.
     ///
     /// ```
     /// let settings = simplejwt::Settings::default();
@@ -127,9 +130,9 @@ impl Settings {
         }
     }
 
-    /// The name by which a refresh token's cookie may have been set under another `refresh_path`
-    /// or `domain`, where the name isn't chosen: it is read for as long as browsers keep it, after
-    /// the other.
+    /// Returns the default name under which a refresh token's cookie may have been set with another
+    /// `refresh_path` or `domain`. It is read, after the current one, for as long as browsers keep
+    /// it.
     pub fn former_refresh_cookie_at(&self, path: &str) -> Option<&'static str> {
         match self.refresh_cookie_at(path) {
             _ if self.cookies.refresh_name.is_some() => None,
@@ -143,8 +146,8 @@ impl Settings {
         let cookies = &self.cookies;
         problem(
             !self.transport.has_cookies() && *cookies != CookieSettings::default(),
-            "cookies are configured, but no cookie is used: set transport = \"cookie\" or \
-             \"both\", or remove what is set of them",
+            "cookies are configured but not used: set transport = \"cookie\" or \
+             \"both\", or remove their settings",
         );
         let names =
             [("access_name", self.access_cookie()), ("refresh_name", self.refresh_cookie())];
@@ -152,13 +155,13 @@ impl Settings {
             problem(
                 !super::validate::is_http_token(name),
                 &format!(
-                    "{setting} is no name for a cookie (RFC 6265 section 4.1.1): use letters, digits, - and _"
+                    "{setting} is not a valid cookie name (RFC 6265 section 4.1.1): use letters, digits, - and _"
                 ),
             );
             problem(
                 has_prefix(name, "__Host-") && (!cookies.secure || cookies.domain.is_some()),
                 &format!(
-                    "{setting} begins with __Host-, which browsers refuse without secure and with a domain: choose another name, or remove those"
+                    "{setting} begins with __Host-, which browsers refuse without secure and with a domain: choose another name, set secure = true and remove the domain"
                 ),
             );
             problem(
@@ -193,7 +196,7 @@ impl Settings {
     }
 }
 
-/// Browsers compare the prefixes without regard to case.
+/// Browsers compare the prefixes case-insensitively.
 pub(crate) fn has_prefix(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
@@ -203,7 +206,7 @@ fn is_domain(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
 }
 
-/// Whether a path can be an attribute of a cookie.
+/// `true` if a path can be an attribute of a cookie.
 pub(crate) fn is_cookie_path(path: &str) -> bool {
     path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';')
 }

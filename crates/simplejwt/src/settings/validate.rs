@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::{Audience, Settings, SettingsError};
 
 impl Settings {
-    /// Finds every contradiction, so that none of them is found by a user instead.
+    /// Checks the settings for contradictions, so that they show at startup rather than to a user.
     ///
     /// # Errors
-    /// All of them at once, each with what to do about it.
+    /// All problems at once, each with what to do about it.
     pub fn validate(&self) -> Result<(), SettingsError> {
         let mut problems = Vec::new();
         let mut problem = |when: bool, text: &str| {
@@ -82,7 +82,7 @@ impl Settings {
         if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
     }
 
-    /// What the settings may hold and yet is hardly meant, each with what to do about it.
+    /// Returns settings that are valid but probably not intended, each with what to do about it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -99,8 +99,8 @@ impl Settings {
         if grace > lifetime {
             warnings.push(format!(
                 "rotation_grace ({} s) outlasts the access token ({} s): a refresh that is \
-                 repeated later than that gets an access token of its own in place of the one \
-                 that was handed out first. Write a rotation_grace of some seconds, or a longer \
+                 repeated after that gets a new access token instead of the one that was handed \
+                 out first. Write a rotation_grace of a few seconds, or a longer \
                  ACCESS_TOKEN_LIFETIME",
                 grace.as_secs(),
                 lifetime.as_secs()
@@ -113,7 +113,7 @@ impl Settings {
                 self.access_token_lifetime,
                 "REFRESH_TOKEN_LIFETIME",
                 self.refresh_token_lifetime,
-                "its refresh token is of no use: write \"5m\" for the former, or more for the latter",
+                "its refresh token is useless: write \"5m\" for the former, or more for the latter",
             ),
             (
                 "SLIDING_TOKEN_LIFETIME",
@@ -128,21 +128,21 @@ impl Settings {
                 self.sessions.idle_lifetime.unwrap_or_default(),
                 "REFRESH_TOKEN_LIFETIME",
                 self.refresh_token_lifetime,
-                "no session gets as old as that without a refresh: write less, or leave it out",
+                "a session can't last that long without a refresh: write less, or leave it out",
             ),
             (
                 "idle_lifetime",
                 self.sessions.idle_lifetime.unwrap_or_default(),
                 "lifetime of a session",
                 self.sessions.lifetime.unwrap_or(Duration::MAX),
-                "no session gets as old as that: write less, or leave it out",
+                "a session can't last that long: write less, or leave it out",
             ),
             (
                 "LEEWAY",
                 self.leeway,
                 "ACCESS_TOKEN_LIFETIME",
                 self.access_token_lifetime,
-                "most of the time that a token is taken is after its end: write some seconds",
+                "tokens would be accepted after their end for longer than before it: write a few seconds",
             ),
         ] {
             if lifetime > longer {
@@ -156,7 +156,7 @@ impl Settings {
         warnings
     }
 
-    /// Two settings that write into one claim would silently overwrite each other.
+    /// Two settings that write the same claim would silently overwrite each other.
     fn check_claim_names(&self, problem: &mut impl FnMut(bool, &str)) {
         let mut named = vec![("USER_ID_CLAIM", self.user_id_claim.as_str())];
         named.extend(self.token_type_claim.as_deref().map(|name| ("TOKEN_TYPE_CLAIM", name)));

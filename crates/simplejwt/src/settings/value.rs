@@ -1,9 +1,9 @@
-//! What a configuration value may look like, whichever way it came: as TOML, as JSON, or as the
-//! text of an environment variable.
+//! The syntax of configuration values, wherever they come from: TOML, JSON, or the text of an
+//! environment variable.
 //!
-//! [`Settings`](super::Settings) are read by these rules, and so is the server's configuration;
-//! they are here for a configuration of your own that is to look the same. An error is the rest of
-//! a sentence that begins with the setting's name, and says what to write.
+//! [`Settings`](super::Settings) are read by these rules, and so is the server's configuration.
+//! They are public for programs whose own configuration should follow the same rules. An error is
+//! the rest of a sentence that begins with the setting's name, and says what to write.
 //!
 //! ```
 //! use serde_json::json;
@@ -22,10 +22,10 @@ use serde_json::Value;
 
 pub use duration::duration;
 
-/// A boolean. Python's `True` and `False` are taken as well.
+/// Reads a boolean. Python's `True` and `False` are accepted, too.
 ///
 /// # Errors
-/// It is none.
+/// The value isn't a boolean.
 pub fn boolean(value: &Value) -> Result<bool, String> {
     let text = match value {
         Value::Bool(on) => return Ok(*on),
@@ -40,10 +40,10 @@ pub fn boolean(value: &Value) -> Result<bool, String> {
     }
 }
 
-/// A whole number that isn't negative.
+/// Reads a whole number that isn't negative.
 ///
 /// # Errors
-/// It is none, or out of range.
+/// The value isn't such a number, or is out of range.
 pub fn count<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
     let number = match value {
         Value::Number(number) => number.as_u64(),
@@ -55,18 +55,18 @@ pub fn count<T: TryFrom<u64>>(value: &Value) -> Result<T, String> {
     })
 }
 
-/// Words by which other languages mean no value, and which would otherwise be taken for names.
+/// Words that mean "no value" in other languages and would otherwise be taken for names.
 pub const NO_VALUES: [&str; 8] = ["None", "null", "Null", "NULL", "nil", "undefined", "NaN", "nan"];
 
-/// Whether a text is one of [`NO_VALUES`], with or without white space at its ends.
+/// `true` if a text is one of [`NO_VALUES`], ignoring white space around it.
 pub fn is_no_value(text: &str) -> bool {
     NO_VALUES.contains(&text.trim())
 }
 
-/// A string that isn't empty.
+/// Reads a string that isn't empty.
 ///
 /// # Errors
-/// It is none, empty, or a word that stands for no value ([`is_no_value`]).
+/// The value isn't a string, is empty, or is a word that stands for no value ([`is_no_value`]).
 pub fn text(value: &Value) -> Result<String, String> {
     match value {
         Value::String(text) if is_no_value(text) => {
@@ -78,10 +78,10 @@ pub fn text(value: &Value) -> Result<String, String> {
     }
 }
 
-/// A string, or none: null, or (TOML and the environment have no null) the empty string.
+/// Reads a string, or `None` for null or the empty string (TOML and the environment have no null).
 ///
 /// # Errors
-/// It is not a string, or a word that stands for no value ([`is_no_value`]).
+/// The value isn't a string, or is a word that stands for no value ([`is_no_value`]).
 pub fn optional_text(value: &Value) -> Result<Option<String>, String> {
     match value {
         Value::Null => Ok(None),
@@ -90,10 +90,11 @@ pub fn optional_text(value: &Value) -> Result<Option<String>, String> {
     }
 }
 
-/// A list of strings: a list, a JSON list as a string, or one string with commas between them.
+/// Reads a list of strings: a list, a JSON list in a string, or a string of items separated by
+/// commas.
 ///
 /// # Errors
-/// It is none, or holds something else.
+/// The value isn't a list, or an item isn't a string.
 pub fn list(value: &Value) -> Result<Vec<String>, String> {
     match value {
         Value::Array(items) => items
@@ -123,10 +124,10 @@ pub fn list(value: &Value) -> Result<Vec<String>, String> {
     }
 }
 
-/// One of a few words.
+/// Reads one of a few words.
 ///
 /// # Errors
-/// It is none of them.
+/// The value isn't one of them.
 pub fn choice<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Result<T, String> {
     let word = value.as_str().unwrap_or_default().trim().to_ascii_lowercase();
     choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice).ok_or_else(|| {
@@ -135,15 +136,15 @@ pub fn choice<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Result<T, String
     })
 }
 
-/// Anything with a text form of its own. `what` names it in the error, and says what to write.
+/// Reads any type that parses from text. `what` names it in the error, and says what to write.
 ///
 /// # Errors
-/// It doesn't parse.
+/// The value doesn't parse.
 pub fn parsed<T: FromStr>(value: &Value, what: &str) -> Result<T, String> {
     text(value)?.trim().parse().map_err(|_| format!("is {}, not {what}", shown(value)))
 }
 
-/// A value as an error message shows it: short, and its kind told from its form.
+/// Formats a value for an error message: shortened, with its type visible from its form.
 pub fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;
     match value {

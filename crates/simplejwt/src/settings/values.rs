@@ -1,10 +1,10 @@
-//! What settings are made of, where the standard library has no type for it.
+//! Types of settings that the standard library has no type for.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// The `aud` that is written and demanded: a string, or a list of which any one is enough.
+/// The `aud` claim that is written and required: a string, or a list of which any one suffices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Written as a string.
@@ -14,7 +14,7 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Each of the names.
+    /// Returns an iterator over the names.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         match self {
             Self::One(name) => std::slice::from_ref(name).iter().map(String::as_str),
@@ -23,7 +23,7 @@ impl Audience {
     }
 }
 
-/// A kind of token that a protected route may take: one entry of `AUTH_TOKEN_CLASSES`.
+/// A kind of token that a protected route may accept: one entry of `AUTH_TOKEN_CLASSES`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenClass {
     /// `rest_framework_simplejwt.tokens.AccessToken`
@@ -40,7 +40,7 @@ impl TokenClass {
     /// Every class.
     pub const ALL: [Self; 4] = [Self::Access, Self::Refresh, Self::Sliding, Self::Untyped];
 
-    /// The name of upstream's class, as it stands in a protected route's `messages`.
+    /// Returns the name of upstream's class, as in the `messages` of a protected route.
     pub const fn class_name(self) -> &'static str {
         match self {
             Self::Access => "AccessToken",
@@ -50,7 +50,7 @@ impl TokenClass {
         }
     }
 
-    /// The value of the `token_type` claim.
+    /// Returns the value of the `token_type` claim.
     pub const fn token_type(self) -> &'static str {
         match self {
             Self::Access => "access",
@@ -60,19 +60,19 @@ impl TokenClass {
         }
     }
 
-    /// The class behind upstream's dotted path or bare class name; `None` for any other.
+    /// Returns the class for upstream's dotted path or bare class name; `None` for any other.
     pub fn from_dotted_path(path: &str) -> Option<Self> {
         let name = path.strip_prefix("rest_framework_simplejwt.tokens.").unwrap_or(path);
         Self::ALL.into_iter().find(|class| class.class_name() == name)
     }
 }
 
-/// A secret in memory: wiped when dropped, never shown.
+/// A secret in memory: wiped when dropped, never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// The secret itself.
+    /// Returns the secret itself.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }

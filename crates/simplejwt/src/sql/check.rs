@@ -36,13 +36,13 @@
 
 mod lines;
 mod needed;
+mod rights;
 mod tables;
+mod users;
 
 use std::fmt;
 
 use crate::settings::Settings;
-
-use super::schema::SchemaError;
 
 #[cfg_attr(
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
@@ -53,14 +53,20 @@ pub(crate) use lines::Lines;
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(unused_imports, reason = "each database uses a part of it")
 )]
-pub(crate) use needed::{Access, Needed, needed, rights, trial, trials};
+pub(crate) use needed::{Needed, needed};
+#[cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(unused_imports, reason = "each database uses a part of it")
+)]
+pub(crate) use rights::{Access, Grantee, Right, trial, trials};
 #[cfg_attr(
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(unused_imports, reason = "each database uses a part of it")
 )]
 pub(crate) use tables::{FoundTable, Relation, judge};
+pub(crate) use users::{column_faults, of_owners, of_users};
 
-/// What a database is used for, and so what has to be right in it.
+/// The uses of a database, which decide on what has to be right in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Uses {
@@ -89,7 +95,7 @@ impl Uses {
     }
 }
 
-/// How much a [`Problem`] matters.
+/// The weight of a [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Requests are answered, but slowly, or a part of the work isn't done.
@@ -104,13 +110,13 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// How much it matters.
+    /// Its weight.
     pub severity: Severity,
     /// The table that it is about, if it is about one.
     pub table: Option<String>,
-    /// What is wrong, in a sentence without its full stop.
+    /// The fault, as a sentence without its full stop.
     pub what: String,
-    /// What to do: a statement or a command to be pasted, or a sentence. Empty where `what` says it.
+    /// The remedy: a statement or a command to be pasted, or a sentence. Empty if `what` says it.
     pub remedy: String,
 }
 
@@ -161,22 +167,22 @@ impl Problems {
         Self(found)
     }
 
-    /// Whether there are none.
+    /// `true` if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether any of them makes requests fail, be it only for now.
+    /// `true` if any of them makes requests fail, be it only for now.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|problem| problem.severity > Severity::Warning)
     }
 
-    /// Each of them.
+    /// The problems, the worst first.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
     }
 
-    /// Those of this severity, and the others.
+    /// Splits them into those of this severity and the others.
     pub fn split(self, severity: Severity) -> (Self, Self) {
         let (these, others) = self.0.into_iter().partition(|problem| problem.severity == severity);
         (Self(these), Self(others))
@@ -204,24 +210,8 @@ impl fmt::Display for Problems {
     }
 }
 
-/// A refusal of the users' table, with the line that mends it where there is one.
-pub(crate) fn of_users(table: &str, error: &SchemaError, lines: &Lines) -> Problem {
-    let remedy = match error {
-        SchemaError::AmbiguousUsers { column, .. } => lines.unique(table, column),
-        _ => String::new(),
-    };
-    let mut what = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        what.push_str(": ");
-        what.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    Problem::error(table, what, remedy)
-}
-
-/// What the database says of a statement. Where something is known to be wrong with a table that it
-/// names, that is why, and it is left out.
+/// The problem that the database refuses a statement. `None` if something is known to be wrong with a table
+/// that it names, which is the reason then.
 pub(crate) fn refused(found: &[Problem], sql: &str, cause: &str) -> Option<Problem> {
     let is_known = |problem: &Problem| {
         problem.severity == Severity::Error
@@ -241,7 +231,13 @@ pub(crate) fn refused(found: &[Problem], sql: &str, cause: &str) -> Option<Probl
     Some(Problem::general(Severity::Error, what, ""))
 }
 
-/// The database's clock beside this machine's, both in microseconds.
+/// The problem that a table is there without the row that counts revocations.
+pub(crate) fn no_sequence(lines: &Lines) -> Problem {
+    let what = "the table \"simplejwt_sequence\" has no row named revocation";
+    Problem::error("simplejwt_sequence", what, lines.sequence())
+}
+
+/// The problem that the database's clock and this machine's are far apart, both in microseconds since 1970.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn of_the_clock(theirs: i64, ours: i64) -> Option<Problem> {
     const FAR: i64 = 5_000_000;

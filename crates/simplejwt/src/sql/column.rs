@@ -64,11 +64,11 @@ impl ColumnType {
 
     /// The claim's text for a stored key: `str()` of the Python value.
     pub(crate) fn id_of(self, stored: String) -> UserId {
-        self.shown(stored).into()
+        self.canonical(stored).into()
     }
 
     /// A stored value as text.
-    pub(crate) fn shown(self, stored: String) -> String {
+    pub(crate) fn canonical(self, stored: String) -> String {
         match self {
             Self::Uuid => uuid_digits(&stored).map_or(stored, |digits| hyphenated(&digits)),
             Self::Integer { .. } | Self::Text => stored,

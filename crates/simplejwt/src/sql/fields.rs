@@ -7,7 +7,7 @@ use crate::sql::schema::{Column, SchemaError};
 
 /// What a column holds, as far as JSON tells it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FieldType {
     Text,
     Integer,
     Boolean,
@@ -27,12 +27,12 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Field {
     pub(crate) name: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: FieldType,
     /// The type that the column was declared with.
     pub(crate) declared: String,
 }
 
-impl Kind {
+impl FieldType {
     /// What a column holds that was declared so, in any of the databases; `None` where that is
     /// nothing that becomes JSON.
     pub(crate) fn of(declared: &str) -> Option<Self> {
@@ -115,7 +115,7 @@ pub(crate) fn fields(table: &UserTable, found: &[Column]) -> Result<Vec<Field>, 
             .find(|column| column.name == *name)
             .or_else(|| found.iter().find(|column| column.name.eq_ignore_ascii_case(name)));
         let declared = column.map_or("", |column| &column.declared).to_owned();
-        match Kind::of(&declared) {
+        match FieldType::of(&declared) {
             Some(kind) => Ok(Field { name: name.clone(), kind, declared }),
             None => Err(SchemaError::UnreadableColumn {
                 table: table.table.clone(),
@@ -136,24 +136,24 @@ mod tests {
     #[test]
     fn types_are_known_by_the_names_that_the_databases_have_for_them() {
         for (declared, expected) in [
-            ("varchar(254)", Some(Kind::Text)),
-            ("character varying(254)", Some(Kind::Text)),
-            ("char(32)", Some(Kind::Uuid)),
-            ("char(31)", Some(Kind::Text)),
-            ("BIGINT", Some(Kind::Integer)),
-            ("int(10) unsigned", Some(Kind::Integer)),
-            ("integer unsigned", Some(Kind::Integer)),
-            ("tinyint(1)", Some(Kind::Boolean)),
-            ("tinyint(4)", Some(Kind::Integer)),
-            ("bool", Some(Kind::Boolean)),
-            ("numeric(10,2)", Some(Kind::Decimal)),
-            ("datetime(6)", Some(Kind::Moment)),
-            ("timestamp with time zone", Some(Kind::Moment)),
-            ("timestamp(3) with time zone", Some(Kind::Moment)),
-            ("timestamp without time zone", Some(Kind::Local)),
-            ("timestamp(3) without time zone", Some(Kind::Local)),
-            ("time without time zone", Some(Kind::Time)),
-            ("jsonb", Some(Kind::Json)),
+            ("varchar(254)", Some(FieldType::Text)),
+            ("character varying(254)", Some(FieldType::Text)),
+            ("char(32)", Some(FieldType::Uuid)),
+            ("char(31)", Some(FieldType::Text)),
+            ("BIGINT", Some(FieldType::Integer)),
+            ("int(10) unsigned", Some(FieldType::Integer)),
+            ("integer unsigned", Some(FieldType::Integer)),
+            ("tinyint(1)", Some(FieldType::Boolean)),
+            ("tinyint(4)", Some(FieldType::Integer)),
+            ("bool", Some(FieldType::Boolean)),
+            ("numeric(10,2)", Some(FieldType::Decimal)),
+            ("datetime(6)", Some(FieldType::Moment)),
+            ("timestamp with time zone", Some(FieldType::Moment)),
+            ("timestamp(3) with time zone", Some(FieldType::Moment)),
+            ("timestamp without time zone", Some(FieldType::Local)),
+            ("timestamp(3) without time zone", Some(FieldType::Local)),
+            ("time without time zone", Some(FieldType::Time)),
+            ("jsonb", Some(FieldType::Json)),
             ("bytea", None),
             ("blob", None),
             ("text[]", None),
@@ -161,42 +161,42 @@ mod tests {
             ("interval", None),
             ("", None),
         ] {
-            assert_eq!(Kind::of(declared), expected, "{declared}");
+            assert_eq!(FieldType::of(declared), expected, "{declared}");
         }
     }
 
     #[test]
     fn values_are_written_as_drf_does() {
         for (kind, text, expected) in [
-            (Kind::Text, "Zoë", json!("Zoë")),
-            (Kind::Integer, "-7", json!(-7)),
-            (Kind::Integer, "18446744073709551615", json!(18_446_744_073_709_551_615_u64)),
-            (Kind::Boolean, "1", json!(true)),
-            (Kind::Boolean, "0", json!(false)),
-            (Kind::Boolean, "true", json!(true)),
-            (Kind::Float, "0.5", json!(0.5)),
-            (Kind::Float, "NaN", Value::Null),
-            (Kind::Decimal, "10.50", json!("10.50")),
+            (FieldType::Text, "Zoë", json!("Zoë")),
+            (FieldType::Integer, "-7", json!(-7)),
+            (FieldType::Integer, "18446744073709551615", json!(18_446_744_073_709_551_615_u64)),
+            (FieldType::Boolean, "1", json!(true)),
+            (FieldType::Boolean, "0", json!(false)),
+            (FieldType::Boolean, "true", json!(true)),
+            (FieldType::Float, "0.5", json!(0.5)),
+            (FieldType::Float, "NaN", Value::Null),
+            (FieldType::Decimal, "10.50", json!("10.50")),
             (
-                Kind::Uuid,
+                FieldType::Uuid,
                 "0123456789abcdef0123456789abcdef",
                 json!("01234567-89ab-cdef-0123-456789abcdef"),
             ),
-            (Kind::Moment, "2026-01-02 03:04:05.600000", json!("2026-01-02T03:04:05.600000Z")),
-            (Kind::Moment, "2026-01-02 03:04:05.6", json!("2026-01-02T03:04:05.600000Z")),
-            (Kind::Moment, "2026-01-02T03:04:05.000000", json!("2026-01-02T03:04:05Z")),
-            (Kind::Local, "2026-01-02 03:04:05", json!("2026-01-02T03:04:05")),
-            (Kind::Time, "03:04:05.000001", json!("03:04:05.000001")),
-            (Kind::Date, "2026-01-02", json!("2026-01-02")),
-            (Kind::Date, "0044-03-15 BC", json!("0044-03-15 BC")),
-            (Kind::Local, "0044-03-15 10:00:00.000000 BC", json!("0044-03-15T10:00:00 BC")),
+            (FieldType::Moment, "2026-01-02 03:04:05.600000", json!("2026-01-02T03:04:05.600000Z")),
+            (FieldType::Moment, "2026-01-02 03:04:05.6", json!("2026-01-02T03:04:05.600000Z")),
+            (FieldType::Moment, "2026-01-02T03:04:05.000000", json!("2026-01-02T03:04:05Z")),
+            (FieldType::Local, "2026-01-02 03:04:05", json!("2026-01-02T03:04:05")),
+            (FieldType::Time, "03:04:05.000001", json!("03:04:05.000001")),
+            (FieldType::Date, "2026-01-02", json!("2026-01-02")),
+            (FieldType::Date, "0044-03-15 BC", json!("0044-03-15 BC")),
+            (FieldType::Local, "0044-03-15 10:00:00.000000 BC", json!("0044-03-15T10:00:00 BC")),
             (
-                Kind::Moment,
+                FieldType::Moment,
                 "0044-03-15 10:00:00.500000 BC",
                 json!("0044-03-15T10:00:00.500000Z BC"),
             ),
-            (Kind::Time, "-25:00:00.000000", json!("-25:00:00")),
-            (Kind::Json, r#"{"a": [1, null]}"#, json!({"a": [1, null]})),
+            (FieldType::Time, "-25:00:00.000000", json!("-25:00:00")),
+            (FieldType::Json, r#"{"a": [1, null]}"#, json!({"a": [1, null]})),
         ] {
             assert_eq!(kind.json(text.to_owned()), expected, "{kind:?} {text}");
         }

@@ -53,6 +53,27 @@ pub(crate) struct IdentityFiles {
     pub(crate) key: PathBuf,
 }
 
+/// A URL that names a key and no certificate.
+pub(crate) struct KeyWithoutCertificate;
+
+impl IdentityFiles {
+    /// The files that a URL's parameters name, if it names any. Without a key, it is in the certificate's
+    /// file.
+    pub(crate) fn named(
+        certificate: Option<&str>,
+        key: Option<&str>,
+    ) -> Result<Option<Self>, KeyWithoutCertificate> {
+        match (certificate, key) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(KeyWithoutCertificate),
+            (Some(certificate), key) => Ok(Some(Self {
+                certificate: certificate.into(),
+                key: key.unwrap_or(certificate).into(),
+            })),
+        }
+    }
+}
+
 /// What a URL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsOptions {

@@ -9,14 +9,14 @@ use super::statements::{self, BLACKLIST, IS_BLACKLISTED, NEWEST, Sql};
 use super::{SqliteDatabase, feed, flush};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::sql::check::{
-    FoundTable, Lines, Problem, Problems, Relation, Severity, Uses, judge, needed, of_users,
-    refused,
+    FoundTable, Lines, Problem, Problems, Relation, Severity, Uses, column_faults, judge, needed,
+    no_sequence, of_owners, of_users, refused,
 };
 use crate::sql::column::{Dialect, UserColumns};
 use crate::sql::schema::{OUTSTANDING, SchemaError, Table, found_by};
 use crate::sql::table::UserTable;
 
-/// Unique indexes that cover a column, and why they don't count.
+/// The unique indexes that cover a column, and what keeps each from counting.
 const NEARLY_UNIQUE: &str = "\
     SELECT c.name, i.name, i.partial, (SELECT count(*) FROM pragma_index_info(i.name)) \
     FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS c WHERE i.\"unique\"";
@@ -29,8 +29,8 @@ const KIND: &str = "\
 const REFERS: &str = "SELECT \"from\", \"table\" FROM pragma_foreign_key_list(?1)";
 const HAS_SEQUENCE: &str = "SELECT 1 FROM simplejwt_sequence WHERE name = 'revocation'";
 
-/// What is wrong in the file, for these users and uses; nothing where every request will find what
-/// it needs. Commits a transaction that leaves the file's content as it is.
+/// Finds everything that is wrong in the file, for these users and uses: nothing if every request will find
+/// what it needs. Commits a transaction that leaves the file's content as it is.
 ///
 /// # Errors
 /// The file can't be read.
@@ -78,9 +78,7 @@ fn all(connection: &Connection, users: &UserTable, uses: &Uses) -> rusqlite::Res
             && has_columns
             && !connection.prepare(HAS_SEQUENCE)?.exists(())?
         {
-            let what = "the table \"simplejwt_sequence\" has no row named revocation";
-            let line = Lines::Sqlite.sequence();
-            problems.push(Problem::error("simplejwt_sequence", what, line));
+            problems.push(no_sequence(&Lines::Sqlite));
         }
     }
     if let Some(checked) = checked {
@@ -141,7 +139,7 @@ fn found(connection: &Connection, name: &str) -> rusqlite::Result<FoundTable> {
     Ok(FoundTable { relation, table: Table { columns, unique, refers }, nearly_unique, indexed })
 }
 
-/// What the users' table is, where it can be used.
+/// Looks at the users' table: its columns, if it can be used.
 fn users_table(
     connection: &Connection,
     users: &UserTable,
@@ -160,12 +158,7 @@ fn users_table(
     }
     let table = table.table;
     let every = schema::columns_of(connection, users)?;
-    let mut errors = UserColumns::every_error(users, &every, Dialect::Sqlite);
-    if let Some(parent) = table.parent()
-        && errors.iter().any(|error| matches!(error, SchemaError::MissingColumn { .. }))
-    {
-        errors = vec![SchemaError::InheritedUsers { child: name.into(), parent: parent.into() }];
-    }
+    let mut errors = column_faults(users, &every, &table, Dialect::Sqlite);
     let is_there = |name: &str| column(&table.columns, name).is_some();
     for by in found_by(users).iter().filter(|by| is_there(by.0)) {
         errors.extend(schema::check_unique(connection, users, &[*by]).err());
@@ -177,23 +170,16 @@ fn users_table(
     }
 }
 
-/// Whose tokens they are.
+/// Looks at whose tokens are registered.
 fn owners(
     connection: &Connection,
     users: &UserTable,
     found: &FoundTable,
     columns: Option<&UserColumns>,
 ) -> Option<Problem> {
-    let error = match schema::check_outstanding(connection, users) {
-        Err(error @ (SchemaError::OtherUsers { .. } | SchemaError::InheritedUsers { .. })) => error,
-        Ok(()) => columns.and_then(|columns| {
-            let user_id = column(&found.table.columns, "user_id");
-            columns.check_reference(users, user_id, Dialect::Sqlite).err()
-        })?,
-        // Told by its columns.
-        Err(_) => return None,
-    };
-    Some(of_users(OUTSTANDING, &error, &Lines::Sqlite))
+    let outstanding = schema::check_outstanding(connection, users);
+    let user_id = column(&found.table.columns, "user_id");
+    of_owners(users, outstanding, user_id, columns, Dialect::Sqlite, &Lines::Sqlite)
 }
 
 /// Each statement over the tables of tokens and sessions.

@@ -8,7 +8,9 @@ use super::SqliteStore;
 use super::statements::LEASE;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::feed::{self, AccessClaims, Revocation, RevocationFeed, Revocations, Subject};
+use crate::store::feed::{
+    self, AccessClaims, Revocation, RevocationFeed, RevocationSubject, Revocations,
+};
 use crate::store::leases::Leases;
 
 const NEXT: &str = "\
@@ -97,7 +99,7 @@ fn revoked(
     while let Some(row) = rows.next()? {
         let kind: String = row.get(0)?;
         let revoked_at = Timestamp::from_micros(row.get(2)?);
-        let covered = Subject::from_words(&kind, row.get(1)?)
+        let covered = RevocationSubject::from_words(&kind, row.get(1)?)
             .is_some_and(|subject| access.is_covered_by(&subject, revoked_at));
         if covered {
             return Ok(true);

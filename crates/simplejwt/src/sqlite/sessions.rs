@@ -27,7 +27,7 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
 }
 
-fn shown(row: &Row<'_>) -> rusqlite::Result<Session> {
+fn session_from_row(row: &Row<'_>) -> rusqlite::Result<Session> {
     Ok(Session {
         id: row.get(0)?,
         user_id: row.get::<_, String>(1)?.into(),
@@ -63,7 +63,7 @@ impl SessionStore for SqliteStore {
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
         self.database.read("session", |connection| {
-            connection.prepare_cached(&show_one())?.query_row([id], shown).optional()
+            connection.prepare_cached(&show_one())?.query_row([id], session_from_row).optional()
         })
     }
 
@@ -82,7 +82,7 @@ impl SessionStore for SqliteStore {
         self.database.read("sessions", |connection| {
             connection
                 .prepare_cached(&show_live())?
-                .query_map(params![user_id.as_str(), at.as_micros()], shown)?
+                .query_map(params![user_id.as_str(), at.as_micros()], session_from_row)?
                 .collect()
         })
     }

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 pub(crate) use self::sql::statements;
-use self::sql::{Sql, shown};
+use self::sql::{Sql, value_text};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::sql::column::ColumnType;

@@ -50,7 +50,7 @@ pub struct Revocations {
 pub struct Mark(String);
 
 impl Mark {
-    /// That of a row: the [words](Subject::words) of its subject, and when it was revoked.
+    /// That of a row: the [words](RevocationSubject::words) of its subject, and when it was revoked.
     pub fn new(kind: &str, subject: &str, revoked_at: Timestamp) -> Self {
         Self(format!("{} {kind} {subject}", revoked_at.as_micros()))
     }
@@ -58,7 +58,7 @@ impl Mark {
 
 /// What has been revoked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
+pub enum RevocationSubject {
     /// Every access token whose `sid` this is.
     Session(String),
     /// The access token whose id this is.
@@ -68,7 +68,7 @@ pub enum Subject {
     User(UserId),
 }
 
-impl Subject {
+impl RevocationSubject {
     /// The word for the kind, and the id, as they are stored.
     pub fn words(&self) -> (&'static str, &str) {
         match self {
@@ -93,7 +93,7 @@ impl Subject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
     /// Which.
-    pub subject: Subject,
+    pub subject: RevocationSubject,
     /// When they were revoked.
     pub revoked_at: Timestamp,
     /// The last `exp` of any of them: this can be forgotten when that is
@@ -116,12 +116,12 @@ pub struct AccessClaims {
 
 impl AccessClaims {
     /// Whether a revocation of this subject, made at `revoked_at`, is one of this token.
-    pub fn is_covered_by(&self, subject: &Subject, revoked_at: Timestamp) -> bool {
+    pub fn is_covered_by(&self, subject: &RevocationSubject, revoked_at: Timestamp) -> bool {
         match subject {
-            Subject::Session(id) => self.session.as_ref() == Some(id),
-            Subject::Token(jti) => self.jti.as_ref() == Some(jti),
+            RevocationSubject::Session(id) => self.session.as_ref() == Some(id),
+            RevocationSubject::Token(jti) => self.jti.as_ref() == Some(jti),
             // A token that doesn't say when it was issued may have been issued before.
-            Subject::User(id) => {
+            RevocationSubject::User(id) => {
                 self.session.is_none()
                     && self.user_id.as_ref() == Some(id)
                     && self.issued_at.is_none_or(|issued_at| issued_at <= revoked_at)

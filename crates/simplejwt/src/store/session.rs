@@ -20,7 +20,9 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::users::UserId;
 
-pub use super::feed::{AccessClaims, Mark, Revocation, RevocationFeed, Revocations, Subject};
+pub use super::feed::{
+    AccessClaims, Mark, Revocation, RevocationFeed, RevocationSubject, Revocations,
+};
 pub use crate::event::{Client, EndReason};
 pub use end::{EndSessions, SessionSelector};
 pub use refresh::{NextToken, RefreshOutcome, SessionRefresh, Successor};
@@ -110,7 +112,7 @@ pub trait SessionStore: TokenStore + RevocationFeed + Leases {
 
     /// Ends sessions; how many there were that hadn't ended before. Ending all sessions of a
     /// user may take several transactions, of a bounded size each; those that are opened in the
-    /// meantime may stay. Where tokens that are in no session are ended too, a [`Subject::User`]
+    /// meantime may stay. Where tokens that are in no session are ended too, a [`RevocationSubject::User`]
     /// is revoked, until [`RetainUntil::refresh`]: these are tokens of others, who may have other
     /// lifetimes.
     async fn end_sessions(&self, end: &EndSessions) -> Result<u64, StoreError>;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::settings::{Settings, TokenClass};
 
-/// A kind of token. Open, because applications add kinds of their own.
+/// A kind of token. An open trait, since applications add kinds of their own.
 ///
 /// ```
 /// use simplejwt::{Settings, TokenType};
@@ -24,23 +24,23 @@ use crate::settings::{Settings, TokenClass};
 pub trait TokenType: 'static {
     /// The value of the `token_type` claim.
     const NAME: &'static str;
-    /// Whether a token of any type is accepted as this kind: only [`Untyped`] is so.
+    /// `true` if a token of any type is accepted as this kind, which is so for [`Untyped`] only.
     const ANY_TYPE: bool = false;
 
-    /// How long a token of this kind is good for.
+    /// Returns the lifetime of a token of this kind.
     fn lifetime(settings: &Settings) -> Duration;
 }
 
-/// Opens protected routes. Upstream: `AccessToken`.
+/// Authenticates requests to protected routes. Upstream: `AccessToken`.
 #[derive(Debug)]
 pub enum Access {}
-/// Gets new access tokens. Upstream: `RefreshToken`.
+/// Obtains new access tokens. Upstream: `RefreshToken`.
 #[derive(Debug)]
 pub enum Refresh {}
-/// Opens protected routes and is renewed itself. Upstream: `SlidingToken`.
+/// Authenticates requests to protected routes and can itself be renewed. Upstream: `SlidingToken`.
 #[derive(Debug)]
 pub enum Sliding {}
-/// Any kind: says that the token is good, not what for. Upstream: `UntypedToken`.
+/// Any kind: proves that the token is valid, but not what it is for. Upstream: `UntypedToken`.
 #[derive(Debug)]
 pub enum Untyped {}
 

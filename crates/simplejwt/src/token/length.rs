@@ -1,4 +1,4 @@
-//! Tokens that are long: nothing takes one of more than 16 KiB, and cookies and proxies less.
+//! Long tokens: this library accepts at most 16 KiB, and cookies and proxies accept less.
 
 use std::sync::atomic::Ordering;
 
@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::keys::MAX_TOKEN_BYTES;
 use crate::users::UserId;
 
-/// Tokens of this length are told of in the log: half of what is taken anywhere, 8 KiB.
+/// The length from which tokens are logged: 8 KiB, half of the maximum.
 const LONG: usize = MAX_TOKEN_BYTES / 2;
-/// How often that is, in seconds: once an hour.
-const TELLING: i64 = 60 * 60;
+/// The minimum time between two such log lines, in seconds.
+const WARNING_INTERVAL: i64 = 60 * 60;
 
 impl Tokens {
     pub(super) fn too_long<T>(&self, token: &Token<T>, bytes: usize) -> Error {
@@ -26,15 +26,15 @@ impl Tokens {
         }
     }
 
-    /// Says in the log that a token is long, if it is and that wasn't said lately.
-    pub(super) fn tell_of_length<T: TokenType>(&self, token: &Token<T>, bytes: usize) {
+    /// Logs that a token is long, at most once an hour.
+    pub(super) fn warn_if_long<T: TokenType>(&self, token: &Token<T>, bytes: usize) {
         if bytes < LONG {
             return;
         }
         let now = self.now().as_secs();
-        let told = &self.inner.told_of_length;
+        let told = &self.inner.length_warned_at;
         let last = told.load(Ordering::Relaxed);
-        let is_due = last == i64::MIN || now >= last.saturating_add(TELLING);
+        let is_due = last == i64::MIN || now >= last.saturating_add(WARNING_INTERVAL);
         if !is_due
             || told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
         {
@@ -51,12 +51,12 @@ impl Tokens {
             limit = MAX_TOKEN_BYTES,
             claim,
             claim_bytes,
-            "a token is long: one over the limit isn't issued, and cookies and proxies take less"
+            "a token is long: one over the limit isn't issued, and cookies and proxies have lower limits"
         );
     }
 }
 
-/// The claim whose value is the longest, and how long that is.
+/// Returns the claim with the longest value, and the length of that value.
 fn largest(claims: &Claims) -> (&str, usize) {
     let length = |(name, value): (_, &str)| (name, value.len());
     claims.iter().map(length).max_by_key(|(_, bytes)| *bytes).unwrap_or_default()

@@ -1,8 +1,10 @@
-//! What every [`UserStore`](super::UserStore) has to do, races included: a function for each rule.
+//! The rules that every [`UserStore`](super::UserStore) must follow, races included: one function
+//! for each rule.
 //!
-//! The suite makes users in the store under test, and changes and deletes them as another process
-//! would. An application tells it how by a [`Fixture`] and runs [`all`] in a test. What the store
-//! doesn't do is declared in [`Abilities`], and the store is held to that as well.
+//! The suite creates users in the store under test, and changes and deletes them as another process
+//! would. An application provides the means with a [`Fixture`] and runs [`all`] in a test. Optional
+//! features of a store are declared in [`Abilities`], and those that aren't declared must be
+//! absent.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -103,7 +105,7 @@ pub use rehash::*;
 
 pub use crate::suite::Task;
 
-/// Says which rule it was once one is broken: the panic says what of it.
+/// Reports the name of the rule when it is broken; the panic itself gives the details.
 struct Rule(&'static str);
 
 impl Drop for Rule {
@@ -116,11 +118,11 @@ impl Drop for Rule {
 
 /// Runs the whole suite; panics with the rule that was broken.
 ///
-/// `make` gives a table without users, each time anew or emptied. `spawn` runs a task on threads of
-/// the caller's: the more there are, the harder the races.
+/// `make` returns a table without users, a new one or an emptied one each time. `spawn` runs a task
+/// on the caller's threads: the more threads, the harder the races.
 ///
 /// # Panics
-/// When the store doesn't keep the contract.
+/// If the store doesn't follow the contract.
 pub async fn all<F, Make, Made>(make: Make, spawn: impl Fn(Task))
 where
     F: Fixture,

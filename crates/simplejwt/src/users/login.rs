@@ -1,4 +1,4 @@
-//! Logging in as Django's `ModelBackend` does, over rows from anywhere.
+//! Logging in as Django's `ModelBackend` does, over rows from any source.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -12,7 +12,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::logging::with_causes;
 
-/// How long a sample of the table counts, in seconds; a login that comes later takes another.
+/// The time for which a sample of the table is valid, in seconds; a later login takes a new one.
 const SAMPLE_COUNTS_FOR: i64 = 300;
 
 /// A user's row with the key that finds it again.
@@ -21,34 +21,33 @@ pub(crate) struct Found<K> {
     pub(crate) user: User,
 }
 
-/// Some of the stored hashes, from the newest rows to the oldest. Not for `Debug`.
+/// Some of the stored hashes, from the newest rows to the oldest. Doesn't implement `Debug`.
 #[derive(Default)]
 pub(crate) struct PasswordSample {
     pub(crate) hashes: Vec<String>,
-    /// Whether nobody but `migrate` made the table and no Django has been at the database.
+    /// `true` if the table was made by `migrate` and no Django has used the database.
     pub(crate) made_here: bool,
 }
 
-/// Where the rows are.
+/// Access to the users' rows.
 #[async_trait]
 pub(crate) trait LoginRows: Send + Sync {
-    /// What finds a row again.
+    /// The key that finds a row again.
     type Key: Send + Sync;
 
-    /// The user with exactly this login name.
+    /// Returns the user with exactly this login name.
     async fn by_login(&self, name: &str) -> Result<Option<Found<Self::Key>>, StoreError>;
 
-    /// Puts `new` in the place of `old`; whether `old` was still there. Where sessions are kept
-    /// beside the rows, those that are tied to `old` are tied to `new` by the same transaction.
+    /// Replaces the hash `old` with `new`. Returns `true` if `old` was still stored. If sessions
+    /// are stored beside the rows, those tied to `old` are tied to `new` in the same transaction.
     async fn replace_hash(&self, found: &Found<Self::Key>, new: &str) -> Result<bool, StoreError>;
 
-    /// A few hundred of the stored hashes at most: the newest rows, the oldest, and some from
-    /// anywhere in between.
+    /// Returns at most a few hundred of the stored hashes: those of the newest rows, the oldest,
+    /// and some in between.
     async fn password_sample(&self) -> Result<PasswordSample, StoreError>;
 }
 
-/// The threads that compare passwords, and what is known of the table that they are in. Clones share
-/// both.
+/// The threads that compare passwords, and the knowledge of the table's hashes. Clones share both.
 #[derive(Clone)]
 pub(crate) struct Passwords {
     pool: HashingPool,
@@ -57,7 +56,7 @@ pub(crate) struct Passwords {
 
 struct Table {
     made_here: AtomicBool,
-    /// When the last sample was taken, in seconds since 1970.
+    /// The time of the last sample, in seconds since 1970.
     sampled_at: AtomicI64,
 }
 
@@ -68,7 +67,7 @@ impl Passwords {
         Self { pool, table: Arc::new(table) }
     }
 
-    /// The user with these credentials; `None` after equal work for everybody else.
+    /// Returns the user with these credentials; `None` after equal work for anyone else.
     pub(crate) async fn authenticate<R: LoginRows>(
         &self,
         rows: &R,
@@ -81,7 +80,7 @@ impl Passwords {
             let _ = self.verify(credentials, None).await?;
             return Ok(None);
         };
-        self.warn_of_what_nobody_can_log_in_with(&found.user);
+        self.warn_of_unusable_hash(&found.user);
         let is_refused = !found.user.is_active && !allow_inactive;
         let verdict = self.verify(credentials, Some((&found.user.password, is_refused))).await?;
         if !verdict.is_correct() {
@@ -94,8 +93,8 @@ impl Passwords {
         Ok(user.filter(|user| user.is_active || allow_inactive))
     }
 
-    /// What the table's hashes are, by a sample. Refusals take as much work as the costliest kind
-    /// in it.
+    /// Surveys the table's hashes by a sample. From then on refusals take as much work as the
+    /// costliest kind in it.
     pub(crate) async fn survey<R: LoginRows>(
         &self,
         rows: &R,
@@ -110,7 +109,7 @@ impl Passwords {
         Ok(survey)
     }
 
-    /// Takes a new sample where the last one is old. A login goes on without.
+    /// Takes a new sample if the last one is too old. If that fails, the login continues without.
     async fn keep_sampled<R: LoginRows>(&self, rows: &R) {
         let last = self.table.sampled_at.load(Ordering::Relaxed);
         let now = SystemClock.now().as_secs();
@@ -140,29 +139,30 @@ impl Passwords {
         })
     }
 
-    /// A refused login may be no slip of the user's.
-    fn warn_of_what_nobody_can_log_in_with(&self, user: &User) {
+    /// Warns that a login was refused because of the stored hash, not because of the password.
+    fn warn_of_unusable_hash(&self, user: &User) {
         match self.pool.hashers().kind_of(&user.password) {
             StoredKind::Accepted(_) | StoredKind::Unusable => {}
             kind @ StoredKind::NotAccepted(_) => tracing::warn!(
                 event = "hash_unusable",
                 user_id = user.id.as_str(),
                 algorithm = %kind,
-                "login refused: the stored password hash is of an algorithm that isn't accepted"
+                "login refused: the stored password hash uses an algorithm that isn't accepted"
             ),
             kind @ StoredKind::Malformed(_) => tracing::warn!(
                 event = "hash_unusable",
                 user_id = user.id.as_str(),
                 algorithm = %kind,
-                "login refused: the stored password hash is malformed, or asks for too much work"
+                "login refused: the stored password hash is malformed, or needs too much work"
             ),
         }
     }
 
-    /// The user with a hash of today's kind, as it is stored now.
+    /// Returns the user with an up-to-date hash, as it is now stored.
     ///
-    /// A login doesn't fail because the hash couldn't be rewritten. But if another hash has come in
-    /// the meantime, of another password perhaps, this password has to fit that one.
+    /// A login doesn't fail because the hash couldn't be rewritten. But if the stored hash has
+    /// changed in the meantime, perhaps to that of another password, the password must match the
+    /// new one.
     async fn rewrite<R: LoginRows>(
         &self,
         rows: &R,
@@ -207,7 +207,7 @@ impl Passwords {
         }
     }
 
-    /// `stored`: the hash, and whether the user isn't let in whatever the password is.
+    /// `stored` is the hash, and whether the user is refused whatever the password.
     async fn verify(
         &self,
         credentials: &Credentials,

@@ -12,7 +12,7 @@ use super::{Credentials, User, UserId, UserStore};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 
-/// Users in this process's memory, by their login name. Clones share them.
+/// Users in this process's memory, keyed by login name. Clones share them.
 ///
 /// ```
 /// use simplejwt::users::memory::MemoryUsers;
@@ -40,7 +40,7 @@ pub struct MemoryUsers {
     allow_inactive_login: bool,
 }
 
-/// As many hashes as tell what there is.
+/// The maximum number of hashes in a sample.
 const SAMPLE: usize = 200;
 
 struct Entry {
@@ -57,7 +57,7 @@ impl fmt::Debug for MemoryUsers {
 }
 
 impl MemoryUsers {
-    /// No users yet. Passwords are compared by the threads of `pool`.
+    /// Creates an empty store. Passwords are compared by the threads of `pool`.
     pub fn new(pool: HashingPool) -> Self {
         Self { users: Arc::default(), passwords: Passwords::new(pool), allow_inactive_login: false }
     }
@@ -69,8 +69,8 @@ impl MemoryUsers {
         self
     }
 
-    /// Adds a user whose [`User::password`] is a hash, or puts it in the place of the one with
-    /// the same login name, who leaves groups and permissions to it.
+    /// Adds a user whose [`User::password`] is a hash. A user with the same login name is replaced,
+    /// but its groups and permissions are kept.
     pub fn insert(&self, user: User) {
         let mut users = self.lock();
         let (groups, permissions) = match users.remove(&user.username) {
@@ -81,14 +81,14 @@ impl MemoryUsers {
         users.insert(entry.user.username.clone(), entry);
     }
 
-    /// Puts the user with this login name into these groups and no others.
+    /// Sets the groups of the user with this login name, replacing any others.
     pub fn set_groups(&self, username: &str, groups: impl IntoIterator<Item = impl Into<String>>) {
         if let Some(entry) = self.lock().get_mut(username) {
             entry.groups = groups.into_iter().map(Into::into).collect();
         }
     }
 
-    /// Gives the user with this login name these permissions (`app_label.codename`) and no
+    /// Sets the permissions of the user with this login name (`app_label.codename`), replacing any
     /// others. A superuser has every permission that any user here has been given.
     pub fn set_permissions(
         &self,
@@ -105,12 +105,12 @@ impl MemoryUsers {
         self.lock().remove(username).map(|entry| entry.user)
     }
 
-    /// When the user last logged in, as far as that was noted.
+    /// Returns the time of the user's last login, if it was recorded.
     pub fn last_login(&self, username: &str) -> Option<Timestamp> {
         self.lock().get(username).and_then(|entry| entry.last_login)
     }
 
-    /// The user with this id. Nothing keeps two from having the same, and then it is nobody.
+    /// Returns the user with this id. If several have it, the result is an error.
     fn by_id<'a>(
         users: &'a BTreeMap<String, Entry>,
         operation: &'static str,
@@ -127,7 +127,7 @@ impl MemoryUsers {
         }
     }
 
-    /// Nothing in between can fail and leave half a change behind.
+    /// No operation can fail half-way and leave an inconsistent state.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }

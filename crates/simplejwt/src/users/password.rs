@@ -1,8 +1,8 @@
-//! Django's password hashes: verified, made, and told when they are out of date.
+//! Django's password hashes: verifying, making, and recognizing outdated ones.
 //!
-//! [`Hashers`] is Django's `PASSWORD_HASHERS` setting: the first hasher makes new hashes,
-//! all of them verify. It is synchronous and slow on purpose; [`HashingPool`] runs it on
-//! threads of its own, so that logins never hold up the tasks that serve requests.
+//! [`Hashers`] is Django's `PASSWORD_HASHERS` setting: the first hasher makes new hashes, and all
+//! of them verify. It is synchronous and slow on purpose; [`HashingPool`] runs it on threads of its
+//! own, so that logins never hold up the tasks that serve requests.
 //!
 //! ```
 //! use simplejwt::users::password::{Hashers, Parameters, Verdict};
@@ -21,14 +21,14 @@
 //!
 //! # Differences from Django
 //! - A malformed hash refuses the login. Django answers most of them with an error 500.
-//! - A hash that asks for more work than the `MAX_…` limits is refused like a malformed one.
-//! - A password over 72 bytes is wrong for plain bcrypt. Django's answer hangs on the version
-//!   of its bcrypt library: truncation before 5.0, an error 500 since.
-//! - Of Argon2 only the versions 16 and 19 exist here.
-//! - Every refusal takes as much work as one for the costliest kind of hash that is known to be in
-//!   the table ([`Hashers::learn`]), up to [`Hashers::with_max_refusal_work`]. Django makes up for a
-//!   cheaper hash within one algorithm, and for an unknown user computes one new hash; quick and slow
-//!   answers tell apart the rest.
+//! - A hash that needs more work than the `MAX_…` limits is refused like a malformed one.
+//! - A password over 72 bytes is wrong for plain bcrypt. Django's result depends on the version of
+//!   its bcrypt library: truncation before 5.0, an error 500 since.
+//! - Of Argon2, only versions 16 and 19 are supported.
+//! - Every refusal takes as much work as one for the costliest kind of hash known to be in the
+//!   table ([`Hashers::learn`]), up to [`Hashers::with_max_refusal_work`]. Django compensates for a
+//!   cheaper hash within one algorithm, and computes one new hash for an unknown user; its response
+//!   times reveal the rest.
 
 mod argon2;
 mod bcrypt;
@@ -72,16 +72,16 @@ use refusal::Refusals;
 use stored::Stored;
 use work::UnitCosts;
 
-/// What a refused login takes at most unless [`Hashers::with_max_refusal_work`] says otherwise.
+/// The default of [`Hashers::with_max_refusal_work`].
 pub const DEFAULT_MAX_REFUSAL_WORK: Duration = Duration::from_secs(1);
 
 /// The hashers in use: Django's `PASSWORD_HASHERS` with the costs of new hashes.
 ///
 /// The default is Django 5.2's: new hashes are `pbkdf2_sha256` with 1,000,000 iterations;
-/// `pbkdf2_sha1`, `argon2`, `bcrypt_sha256` and `scrypt` are accepted as well. Plain
-/// `bcrypt` and `md5` must be named in the list to be accepted.
+/// `pbkdf2_sha1`, `argon2`, `bcrypt_sha256` and `scrypt` are accepted as well. Plain `bcrypt` and
+/// `md5` must be named in the list to be accepted.
 ///
-/// Clones share what is known of the table's hashes and the count of
+/// Clones share the knowledge of the table's hashes and the number of
 /// [`computations`](Hashers::computations).
 #[derive(Clone)]
 pub struct Hashers {
@@ -111,8 +111,8 @@ impl fmt::Debug for Hashers {
 }
 
 impl Hashers {
-    /// The hashers of a `PASSWORD_HASHERS` list: the first one makes new hashes, and hashes are
-    /// rewritten as Django does ([`Rehash::Always`]).
+    /// Creates the hashers of a `PASSWORD_HASHERS` list: the first one makes new hashes, and hashes
+    /// are rewritten as Django does ([`Rehash::Always`]).
     ///
     /// # Errors
     /// [`HashersError::Empty`] for an empty list.
@@ -122,7 +122,7 @@ impl Hashers {
         Ok(Hashers::build(preferred, accepted, Parameters::default(), Some(Rehash::Always)))
     }
 
-    /// The hashers of a `PASSWORD_HASHERS` list of class paths or names.
+    /// Creates the hashers of a `PASSWORD_HASHERS` list of class paths or names.
     ///
     /// # Errors
     /// [`HashersError::Unknown`] for a path that is not one of Django's own hashers,
@@ -135,11 +135,11 @@ impl Hashers {
         Hashers::new(accepted)
     }
 
-    /// The same hashers with other costs for new hashes, and hashes are rewritten as Django does
-    /// ([`Rehash::Always`]). In Django this takes a subclass of the hasher.
+    /// Sets the costs of new hashes, and rewrites hashes as Django does ([`Rehash::Always`]). In
+    /// Django this takes a subclass of the hasher.
     ///
     /// # Errors
-    /// [`HashersError::OutOfRange`] as [`Parameters::validate`] has it.
+    /// [`HashersError::OutOfRange`], see [`Parameters::validate`].
     pub fn with_parameters(self, parameters: Parameters) -> Result<Self, HashersError> {
         parameters.validate()?;
         let limit = self.refusals.limit();
@@ -148,11 +148,11 @@ impl Hashers {
         Ok(hashers.with_max_refusal_work(limit))
     }
 
-    /// The same hashers, which rewrite other stored hashes. `None` leaves it to whose the table is:
-    /// in one that Django or somebody else made no hash is rewritten, in one that nobody but
-    /// `migrate` made [`Rehash::Stronger`] goes. That is the default where neither a list nor costs
-    /// are given: whoever owns the table decides what a hash costs. To be called after
-    /// [`with_parameters`](Hashers::with_parameters), which sets it.
+    /// Sets which stored hashes are rewritten. With `None` that depends on who owns the table: if
+    /// Django or any other program has made it, no hash is rewritten; if only `migrate` has,
+    /// [`Rehash::Stronger`] applies. `None` is the default if neither a list nor costs are given,
+    /// since the owner of the table decides what a hash costs. Call this after
+    /// [`with_parameters`](Hashers::with_parameters), which sets it as well.
     ///
     /// ```
     /// use simplejwt::users::password::{Hashers, Parameters, Rehash};
@@ -170,9 +170,8 @@ impl Hashers {
         self
     }
 
-    /// How long a refused login computes at most, as the time of one processor; never less than for
-    /// one new hash. Default: [`DEFAULT_MAX_REFUSAL_WORK`]. Clones that were made before are told,
-    /// too.
+    /// Sets the maximum processor time of a refused login; it is never less than for one new hash.
+    /// Default: [`DEFAULT_MAX_REFUSAL_WORK`]. Existing clones are changed, too.
     #[must_use]
     pub fn with_max_refusal_work(self, limit: Duration) -> Self {
         self.refusals.set_limit(limit);
@@ -190,71 +189,71 @@ impl Hashers {
         Hashers { preferred, accepted, parameters, rehash, refusals }
     }
 
-    /// The hasher of new hashes.
+    /// Returns the hasher of new hashes.
     #[must_use]
     pub const fn preferred(&self) -> Hasher {
         self.preferred
     }
 
-    /// The hashers whose hashes are verified, the preferred one first.
+    /// Returns the hashers whose hashes are verified, the preferred one first.
     #[must_use]
     pub fn accepted(&self) -> &[Hasher] {
         &self.accepted
     }
 
-    /// The costs of new hashes.
+    /// Returns the costs of new hashes.
     #[must_use]
     pub const fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// Which stored hashes are made anew; `None` where that hangs on whose the table is.
+    /// Returns which stored hashes are rewritten; `None` if that depends on who owns the table.
     #[must_use]
     pub const fn rehash(&self) -> Option<Rehash> {
         self.rehash
     }
 
-    /// The algorithm and cost of new hashes.
+    /// Returns the algorithm and cost of new hashes.
     #[must_use]
     pub const fn new_hashes(&self) -> HashKind {
         HashKind::new(self.preferred, &self.parameters)
     }
 
-    /// How many computations there were so far, by these hashers and their clones: one for each
-    /// password compared or encoded and each run of [`dummy_work`](Hashers::dummy_work), and one for
-    /// each that was padded to the work of a refusal.
+    /// Returns the number of computations so far, by these hashers and their clones: one for each
+    /// password compared or encoded, one for each run of [`dummy_work`](Hashers::dummy_work), and
+    /// one for each that was padded to the work of a refusal.
     #[must_use]
     pub fn computations(&self) -> u64 {
         self.refusals.computations()
     }
 
-    /// The work of all [`computations`](Hashers::computations): not how long they took, but what
-    /// their algorithms and costs take by [`time_of`](Hashers::time_of).
+    /// Returns the work of all [`computations`](Hashers::computations): not the time they took, but
+    /// the time that their algorithms and costs take according to [`time_of`](Hashers::time_of).
     #[must_use]
     pub fn work(&self) -> Duration {
         self.refusals.work()
     }
 
-    /// How long one computation of this kind takes, as the time of one processor: as measured by
+    /// Returns the processor time of one computation of this kind, as measured by
     /// [`calibrate`](Hashers::calibrate), or else on common hardware.
     #[must_use]
     pub fn time_of(&self, kind: HashKind) -> Duration {
         self.refusals.time_of(kind)
     }
 
-    /// The work of each refusal at this moment, and the kind of hash that it is the work of.
+    /// Returns the current work of each refusal, and the kind of hash that it corresponds to.
     #[must_use]
     pub fn refusal_work(&self) -> (HashKind, Duration) {
         self.refusals.target()
     }
 
-    /// Measures what computations take on this machine, for new hashes and those of a sample of the
-    /// table, which is [learned](Hashers::learn). Blocks for three computations of the costliest Argon2 and scrypt hashes, where there
-    /// are any, and a few hundredths of a second besides.
+    /// Measures how long computations take on this machine, for new hashes and those of a sample of
+    /// the table, which is also [learned](Hashers::learn). Blocks for three computations of the
+    /// costliest Argon2 and scrypt hashes, if there are any, plus a few hundredths of a second.
     pub fn calibrate(&self, survey: &PasswordSurvey) {
         let mut kinds = vec![self.new_hashes()];
         kinds.extend(survey.accepted().map(|(kind, _)| kind));
-        // What refusals aren't padded to needn't be known.
+        // Kinds that refusals aren't padded to needn't be measured.
         let most = self.refusals.limit().max(self.time_of(self.new_hashes()));
         kinds.retain(|kind| self.time_of(*kind) <= most);
         self.refusals.set_units(UnitCosts::measured(&kinds));
@@ -262,14 +261,14 @@ impl Hashers {
         self.learn(survey);
     }
 
-    /// Takes note of the kinds of hashes that a sample of the table holds, in place of those of the
-    /// sample before: refusals take as much work as the costliest of them. What logins meet besides
-    /// is learned by itself and known until the sample after the next.
+    /// Records the kinds of hashes in a sample of the table, replacing those of the previous
+    /// sample: refusals take as much work as the costliest of them. Other kinds that logins
+    /// encounter are learned automatically, and remembered until the sample after the next.
     pub fn learn(&self, survey: &PasswordSurvey) {
         self.refusals.sampled(survey.accepted().map(|(kind, _)| kind));
     }
 
-    /// What a stored value is, without computing anything.
+    /// Classifies a stored value, without computing anything.
     #[must_use]
     pub fn kind_of(&self, encoded: &str) -> StoredKind {
         if encoded.is_empty() || !is_usable(encoded) {
@@ -285,7 +284,7 @@ impl Hashers {
         }
     }
 
-    /// Whether a login with the right password makes this stored hash anew.
+    /// `true` if a login with the right password rewrites this stored hash.
     #[must_use]
     pub fn should_rewrite(&self, encoded: &str, rehash: Rehash) -> bool {
         let new = self.new_hashes();
@@ -298,8 +297,8 @@ impl Hashers {
 
     /// Compares a password with a stored hash; Django's `verify_password`.
     ///
-    /// Takes as long as the stored hash asks for. After a wrong password, what is missing to the
-    /// [work of a refusal](Hashers::refusal_work) is spent as well. An unusable, empty, corrupt or
+    /// Takes as long as the stored hash requires. After a wrong password, the remainder of the
+    /// [work of a refusal](Hashers::refusal_work) is done as well. An unusable, empty, corrupt or
     /// excessive hash, or one whose algorithm is not accepted, costs one [`dummy_work`] and is
     /// [`Verdict::Wrong`].
     ///
@@ -308,8 +307,8 @@ impl Hashers {
         self.compare(password, encoded, false)
     }
 
-    /// As [`verify`](Hashers::verify), for a user who isn't let in whatever the password is: the
-    /// right one takes the work of a refusal, too.
+    /// As [`verify`](Hashers::verify), for a user who is refused whatever the password: even the
+    /// right one takes the work of a refusal.
     pub fn verify_refused(&self, password: &str, encoded: &str) -> Verdict {
         self.compare(password, encoded, true)
     }
@@ -335,14 +334,13 @@ impl Hashers {
         }
     }
 
-    /// Does the [work of a refusal](Hashers::refusal_work) and comes to nothing: for a user who does
-    /// not exist. It goes through the comparison with a prepared hash of the kind that it stands in
-    /// for.
+    /// Does the [work of a refusal](Hashers::refusal_work) without a result, for a user who doesn't
+    /// exist. It runs the comparison with a prepared hash of the kind that it stands in for.
     pub fn dummy_work(&self, password: &str) {
         self.refusals.stand_in(password);
     }
 
-    /// Takes a stored hash apart, if its hasher is one of the accepted ones.
+    /// Parses a stored hash, if its hasher is one of the accepted ones.
     fn identify<'a>(&self, encoded: &'a str) -> Option<Stored<'a>> {
         if encoded.len() > MAX_ENCODED_LENGTH {
             return None;

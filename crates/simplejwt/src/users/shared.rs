@@ -1,4 +1,4 @@
-//! A store behind a pointer is a store: whoever shares one hands over an `Arc` of it.
+//! `UserStore` for pointers to a store, so that a shared store can be passed as an `Arc`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -44,7 +44,7 @@ macro_rules! behind {
 
 behind!(Arc<T>, Box<T>, &'static T);
 
-/// What holds a store can derive `Debug`; the store itself needn't have it.
+/// Lets types that hold a store derive `Debug`, even if the store doesn't implement it.
 impl fmt::Debug for dyn UserStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("dyn UserStore")

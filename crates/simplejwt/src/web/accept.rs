@@ -1,26 +1,27 @@
-//! Content negotiation as Django REST framework does it: what `Accept` and `?format=` ask for.
+//! Content negotiation as in Django REST framework, by `Accept` and `?format=`.
 
 use http::request::Parts;
 
 use super::parameters::Parameters;
 
-/// The media types that are answered: the second with JSON too, because there are no pages here.
+/// The media types on offer. The second is answered with JSON as well, since there are no pages
+/// here.
 const OFFERED: [(&str, &str); 2] = [("application", "json"), ("text", "html")];
 const MAX_INDENT: usize = 8;
 
-/// How the answer is to be rendered.
+/// The way an answer is rendered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rendering {
-    /// Spaces per level; `None` is compact.
+    /// The indentation in spaces per level; `None` means compact.
     pub(crate) indent: Option<usize>,
 }
 
-/// Why nothing fits.
+/// The reason no rendering fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unacceptable {
     /// 406
     NoMediaType,
-    /// 404: `?format=` names something else than `json` and `api`.
+    /// 404: `?format=` is something other than `json` and `api`.
     UnknownFormat,
 }
 
@@ -35,8 +36,8 @@ pub(crate) fn negotiate(parts: &Parts) -> Result<Rendering, Unacceptable> {
     if values.peek().is_none() {
         return Ok(Rendering::default());
     }
-    // Of each, the most precise range that takes it; of equally precise ones the first. Weights
-    // are not looked at.
+    // For each type the most precise range that matches counts, and of equally precise ones the
+    // first. Weights are ignored.
     let mut best: [Option<(u8, Rendering)>; OFFERED.len()] = [None; OFFERED.len()];
     for value in values {
         let value = String::from_utf8_lossy(value.as_bytes());
@@ -55,7 +56,8 @@ pub(crate) fn negotiate(parts: &Parts) -> Result<Rendering, Unacceptable> {
     found.map(|(_, rendering)| rendering).ok_or(Unacceptable::NoMediaType)
 }
 
-/// Whether a look at the parameters is worth while: nearly all that anybody asks for isn't JSON.
+/// `true` if the parameters need to be parsed: most media types in requests have nothing to do with
+/// JSON.
 fn may_take(range: &str, formats: &[(&str, &str)]) -> bool {
     let essence = range.split(';').next().unwrap_or_default().trim();
     let is = |sent: &str, offered: &str| sent == "*" || sent.eq_ignore_ascii_case(offered);
@@ -65,7 +67,7 @@ fn may_take(range: &str, formats: &[(&str, &str)]) -> bool {
         })
 }
 
-/// The last `format` of the query, unless it is empty.
+/// Returns the last `format` of the query, unless it is empty.
 fn format(query: &str) -> Option<String> {
     super::form::form_pairs(query.as_bytes())
         .filter(|(name, _)| name == "format")

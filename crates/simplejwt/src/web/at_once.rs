@@ -1,4 +1,4 @@
-//! A layer's rules, asked of a request's head alone: for adapters to frameworks that know no tower.
+//! A layer's decision on a request's head alone, for adapters to frameworks without tower.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -9,8 +9,8 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// What a layer that waits for nothing answers where the service behind it says 200, without a
-/// header; `None` if it waits.
+/// Returns the answer of a layer that doesn't wait for anything, if the service behind it answers
+/// 200 without headers; `None` if it does wait.
 pub(super) fn at_once<L>(layer: &L, request: Request<()>) -> Option<Response<()>>
 where
     L: Layer<Passed>,
@@ -23,7 +23,7 @@ where
     }
 }
 
-/// Answers what the layer lets pass.
+/// The service behind the layer, which answers every request.
 #[derive(Clone, Debug)]
 pub(super) struct Passed;
 

@@ -6,15 +6,15 @@ use super::singleton::is_repeated;
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// The token of a request; `None` if no credentials of ours were sent: no header, an empty one,
-/// or another scheme.
+/// Returns the token of a request; `None` if it has no credentials for this library: no header, an
+/// empty one, or another scheme.
 ///
-/// The scheme is compared without regard to case (RFC 9110 section 11.1), unless two configured
-/// ones differ by case only: then the configured spelling decides.
+/// The scheme is compared case-insensitively (RFC 9110 section 11.1), unless two configured ones
+/// differ only in case: then the exact spelling counts.
 ///
 /// # Errors
-/// [`Error::BadAuthorizationHeader`] if there is anything but one token behind the scheme,
-/// [`Error::RepeatedHeader`] if the header is there twice.
+/// [`Error::BadAuthorizationHeader`] if the scheme isn't followed by exactly one token,
+/// [`Error::RepeatedHeader`] if the header was sent more than once.
 pub fn raw_token(headers: &HeaderMap, settings: &Settings) -> Result<Option<String>, Error> {
     let Some(name) = settings.auth_header() else {
         return Ok(None);
@@ -64,7 +64,7 @@ mod tests {
         raw_token(&headers, &settings).map_err(|_| ())
     }
 
-    /// The values of the header, and the token that they hold.
+    /// The values of the header, and the token they contain.
     type Case<'a> = (&'a [&'a [u8]], Result<Option<&'a str>, ()>);
 
     #[test]

@@ -1,4 +1,5 @@
-//! axum: the router with the token endpoints, and extractors for routes of one's own.
+//! Support for axum: the router with the token endpoints, and extractors for an application's own
+//! routes.
 
 mod extract;
 mod paths;
@@ -22,7 +23,8 @@ pub use super::endpoint::RouterOptions;
 pub use extract::{CurrentUser, HasAuth, Lenient, NamedPermission, Permitted, Rejection};
 pub use paths::{PlainPaths, PlainPathsLayer};
 
-/// The token endpoints under `/api/token/`, to be merged into or nested in any router.
+/// Returns a router with the token endpoints under `/api/token/`, to be merged into or nested in
+/// any other.
 ///
 /// ```
 /// use axum::Router;
@@ -43,7 +45,7 @@ where
     router_with(auth, &RouterOptions::default())
 }
 
-/// The token endpoints, as the options have them.
+/// Returns a router with the token endpoints, configured by the options.
 pub fn router_with<S>(auth: Auth, options: &RouterOptions) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -65,7 +67,7 @@ where
     router.layer(AllowedOriginsLayer::new(auth.settings()))
 }
 
-/// One endpoint, to be routed anywhere.
+/// Returns the route of a single endpoint, to be mounted anywhere.
 pub fn route<S>(
     auth: Auth,
     endpoint: Endpoint,
@@ -79,7 +81,7 @@ where
         let (auth, options) = (auth.clone(), Arc::clone(&options));
         async move {
             let (mut parts, body) = request.into_parts();
-            // The path as the client sees it, wherever the router is nested.
+            // The path as the client sees it, even if the router is nested.
             if let Some(OriginalUri(uri)) = parts.extensions.get() {
                 parts.uri = uri.clone();
             }
@@ -99,12 +101,12 @@ async fn read(body: Body, limit: usize) -> Result<Vec<u8>, ReadError> {
     }
 }
 
-/// Answers what no route takes: 404 in JSON, as Django REST framework has it.
+/// Handles requests that match no route: 404 in JSON, as Django REST framework.
 pub async fn not_found() -> impl IntoResponse {
     request::not_found().map(Body::from)
 }
 
-/// Answers what no route takes: 404 in JSON, in the shape of these flows' errors.
+/// Handles requests that match no route: 404 in JSON, in the shape of these flows' errors.
 ///
 /// ```
 /// use axum::Router;

@@ -1,4 +1,4 @@
-//! Request bodies of every media type that Django REST framework takes.
+//! Request bodies of every media type that Django REST framework accepts.
 
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -8,25 +8,25 @@ use super::charset::Charset;
 use super::json::{self, Text, Value};
 use super::{form, multipart};
 
-/// What a client sent, before it is validated: the fields that were asked for.
+/// A client's data before validation: the wanted fields.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Data {
     /// A JSON document.
     Json(Value),
-    /// A form. A file, which no field here takes, is a list.
+    /// A form. A file counts as a list, which none of the fields accepts.
     Form(Vec<(String, Value)>),
 }
 
-/// Why a body was refused.
+/// The reason a body was refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BodyError {
-    /// 415, with the media type as it was sent.
+    /// 415, with the media type as sent.
     UnsupportedMediaType(String),
     /// 400, with the sentence for the client.
     Malformed(String),
 }
 
-/// Reads a body, and of it the `wanted` fields; an empty one of any media type holds none.
+/// Reads the `wanted` fields of a body; an empty body of any media type has none.
 pub(crate) fn parse(parts: &Parts, body: Vec<u8>, wanted: &[&str]) -> Result<Data, BodyError> {
     if body.is_empty() {
         return Ok(Data::Form(Vec::new()));
@@ -61,7 +61,7 @@ pub(crate) fn parse(parts: &Parts, body: Vec<u8>, wanted: &[&str]) -> Result<Dat
 }
 
 impl Data {
-    /// The value of a field: `None` if it is missing.
+    /// Returns the value of a field; `None` if it is missing.
     pub(crate) fn field(&self, name: &str) -> Option<&Value> {
         let (Self::Json(Value::Object(fields)) | Self::Form(fields)) = self else { return None };
         fields.iter().find(|(other, _)| other == name).map(|(_, value)| value)

@@ -1,25 +1,25 @@
-//! The `charset` of a body: Python's codecs under Python's names. Those that browsers know are
-//! encoding_rs's; what neither knows is read as UTF-8, as Django does.
+//! The `charset` of a body: Python's codecs by Python's names. Encodings known to browsers are
+//! decoded by encoding_rs; unknown ones are read as UTF-8, as Django does.
 
 use encoding_rs::{DecoderResult, Encoding};
 
-/// How the bytes of a body become text.
+/// The encoding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Charset {
     Utf8,
-    /// With a mark at the beginning, which is taken away.
+    /// With a byte order mark, which is removed.
     Utf8Sig,
     Ascii,
     Latin1,
-    /// The double bytes of GB 2312 alone, not those that GBK has added.
+    /// Only the double bytes of GB 2312, without those added by GBK.
     Gb2312,
-    /// Two or four bytes for a unit, and which comes first: `None` if a mark has to tell.
+    /// Units of two or four bytes in this byte order; `None` if a byte order mark must tell.
     Utf16(Option<End>),
     Utf32(Option<End>),
     Other(&'static Encoding),
 }
 
-/// Which end of a number comes first.
+/// A byte order, named by the end that comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Little,
@@ -27,7 +27,7 @@ pub(crate) enum End {
 }
 
 impl Charset {
-    /// The charset of this name; UTF-8 if there is none or an unknown one.
+    /// Returns the charset of this name; UTF-8 without a name, or with an unknown one.
     pub(crate) fn named(name: Option<&str>) -> Self {
         let name = normal(name.unwrap_or_default());
         match name.as_str() {
@@ -55,11 +55,10 @@ impl Charset {
         }
     }
 
-    /// The text of a body. A character that is cut off by its end is dropped, as Python's stream
-    /// reader does.
+    /// Decodes a body. A character cut off by its end is dropped, as in Python's stream reader.
     ///
     /// # Errors
-    /// Why it isn't text, in Python's words for the encodings that are its own.
+    /// The reason it can't be decoded, in Python's words for Python's own encodings.
     pub(crate) fn decode(self, body: Vec<u8>) -> Result<String, String> {
         match self {
             Self::Utf8 => utf8(body),
@@ -104,7 +103,7 @@ impl Charset {
         }
     }
 
-    /// The text of a field, U+FFFD in the place of what is none.
+    /// Decodes a field, replacing invalid bytes with U+FFFD.
     pub(crate) fn decode_lossy(self, bytes: &[u8]) -> String {
         match self {
             Self::Utf8 | Self::Utf8Sig => String::from_utf8_lossy(bytes).into_owned(),
@@ -121,7 +120,8 @@ impl Charset {
     }
 }
 
-/// A name as Python compares it: in lower case, with one underscore for whatever separates words.
+/// Normalizes a name as Python does for comparison: lower case, with a single underscore for any
+/// separators.
 fn normal(name: &str) -> String {
     let mut normal = String::with_capacity(name.len());
     for c in name.trim().chars() {
@@ -135,7 +135,7 @@ fn normal(name: &str) -> String {
     normal
 }
 
-/// The order of a body's bytes, which its mark has to tell unless the charset does.
+/// Determines a body's byte order from its mark, unless the charset specifies it.
 fn marked<'b>(
     name: &str,
     end: Option<End>,
@@ -157,7 +157,7 @@ fn utf16(units: impl Iterator<Item = u16>) -> Result<String, String> {
     while let Some(unit) = units.next() {
         match unit {
             Ok(c) => text.push(c),
-            // The second half may have been to come.
+            // Its second half may have been cut off.
             Err(half) if half.unpaired_surrogate() < 0xdc00 && units.peek().is_none() => break,
             Err(_) => return Err("'utf-16' codec can't decode the body: illegal encoding".into()),
         }
@@ -165,7 +165,7 @@ fn utf16(units: impl Iterator<Item = u16>) -> Result<String, String> {
     Ok(text)
 }
 
-/// Whether double bytes are of GB 2312's 94 by 94; one at the end may be cut off.
+/// `true` if the double bytes are within GB 2312's 94 by 94 table; the last one may be cut off.
 fn is_gb2312(body: &[u8]) -> bool {
     let mut bytes = body.iter();
     while let Some(&lead) = bytes.next() {

@@ -1,4 +1,4 @@
-//! Where a request came from.
+//! The client that a request came from.
 
 use std::net::IpAddr;
 
@@ -7,17 +7,18 @@ use http::request::Parts;
 
 use crate::store::session::Client;
 
-/// The client's address, put into a request's extensions by whoever knows it: the program that
-/// accepts the connection, or what is told by a proxy that can be trusted. Never by the client.
+/// The client's address, put into a request's extensions by the program that accepts the
+/// connection, or taken from a trusted proxy. Never supplied by the client itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-/// The request's client.
+/// Returns the request's client.
 pub fn client(parts: &Parts) -> Client {
-    // One client, one text: an IPv4 client of a socket for both is `::ffff:192.0.2.1`.
+    // A client should have a single text form: on a dual-stack socket an IPv4 client is
+    // `::ffff:192.0.2.1`.
     let address = parts.extensions.get::<ClientAddress>();
     let address = address.map(|client| client.0.to_canonical().to_string());
-    // Bytes beyond ASCII have no agreed meaning here.
+    // Bytes beyond ASCII have no agreed meaning in this header.
     let user_agents = parts.headers.get_all(USER_AGENT).iter();
     let user_agents: Vec<_> =
         user_agents.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();

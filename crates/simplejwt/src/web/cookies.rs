@@ -1,4 +1,4 @@
-//! Cookies that hold tokens: set, and removed with the same attributes.
+//! Cookies that hold tokens: setting them, and removing them with the same attributes.
 
 use ::cookie::time::{Duration, OffsetDateTime};
 use ::cookie::{Cookie, SameSite as Attribute};
@@ -7,11 +7,12 @@ use http::HeaderValue;
 use crate::error::Error;
 use crate::settings::{SameSite, Settings};
 
-/// What every browser keeps, in bytes: name, value and attributes (RFC 6265 section 6.1).
+/// The length of a cookie that every browser keeps, in bytes: name, value and attributes (RFC 6265
+/// section 6.1).
 const LONGEST: usize = 4096;
 
-/// The `Set-Cookie` header that gives a browser its access token, or its sliding token, for this
-/// many seconds.
+/// Returns the `Set-Cookie` header that gives a browser its access token or sliding token, for
+/// `max_age` seconds.
 ///
 /// ```
 /// use simplejwt::Settings;
@@ -26,16 +27,16 @@ const LONGEST: usize = 4096;
 /// ```
 ///
 /// # Errors
-/// [`Error::CookieTooLong`]
+/// [`Error::CookieTooLong`] if browsers wouldn't keep the cookie.
 pub fn set_access(settings: &Settings, token: &str, max_age: i64) -> Result<HeaderValue, Error> {
     set(settings, settings.access_cookie(), "/", token, max_age)
 }
 
-/// The `Set-Cookie` header that gives a browser its refresh token for this many seconds, to be
-/// sent to paths below `path` unless the settings name another.
+/// Returns the `Set-Cookie` header that gives a browser its refresh token for `max_age` seconds. It
+/// is sent to paths below `path`, unless the settings name another.
 ///
 /// # Errors
-/// [`Error::CookieTooLong`]
+/// [`Error::CookieTooLong`] if browsers wouldn't keep the cookie.
 pub fn set_refresh(
     settings: &Settings,
     path: &str,
@@ -57,7 +58,7 @@ fn set(
     header.filter(|header| header.len() <= LONGEST).ok_or(Error::CookieTooLong(LONGEST))
 }
 
-/// The `Set-Cookie` headers that remove both cookies.
+/// Returns the `Set-Cookie` headers that remove both cookies.
 ///
 /// ```
 /// use simplejwt::Settings;
@@ -75,19 +76,19 @@ pub fn removal(settings: &Settings, path: &str) -> Vec<HeaderValue> {
     access.into_iter().chain(refresh).collect()
 }
 
-/// The `Set-Cookie` header that removes a refresh token's cookie under the name that it had with
-/// another path, where there is such a name.
+/// Returns the `Set-Cookie` header that removes a refresh token's cookie under the name it had with
+/// another path, if there is such a name.
 #[cfg(feature = "web")]
 pub(super) fn removal_of_former(settings: &Settings, path: &str) -> Option<HeaderValue> {
     let set_at = settings.cookies.refresh_path.as_deref().unwrap_or(path);
     let former = settings.former_refresh_cookie_at(set_at)?;
-    // A name that begins with __Host- is taken with this path alone.
+    // Browsers accept a name that begins with __Host- only with this path.
     let former_path = if set_at == "/" { path } else { "/" };
     written(settings, former, former_path, None)
 }
 
-/// A cookie with this value for so many seconds, or its removal. `None` can't come of settings
-/// that are valid and of tokens.
+/// Writes a cookie with this value for this many seconds, or its removal. Never `None` for valid
+/// settings and tokens.
 fn written(
     settings: &Settings,
     name: &str,

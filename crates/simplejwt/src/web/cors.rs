@@ -1,4 +1,4 @@
-//! Single-page applications that are served from another origin (the Fetch standard's CORS).
+//! CORS (the Fetch standard), for single-page applications that are served from another origin.
 
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,10 +19,10 @@ use super::request_id::RequestId;
 use super::singleton::is_repeated;
 use crate::settings::{Settings, is_allowed};
 
-/// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers and send
-/// credentials, refusals too. The router of the token endpoints has it already; for an
-/// application's own routes, and for what no route takes, it is added with `Router::layer` at the
-/// end. Added twice it counts once.
+/// Lets pages of [`allowed_origins`](Settings::allowed_origins) read answers, refusals included,
+/// and send credentials. The router of the token endpoints already has this layer; for an
+/// application's own routes, and for requests that match no route, add it with `Router::layer` at
+/// the end. Adding it twice has no further effect.
 ///
 /// ```
 /// use axum::Router;
@@ -39,7 +39,7 @@ use crate::settings::{Settings, is_allowed};
 pub struct AllowedOriginsLayer(CorsLayer);
 
 impl AllowedOriginsLayer {
-    /// For the origins that these settings allow.
+    /// Creates a layer for the origins that these settings allow.
     pub fn new(settings: &Settings) -> Self {
         let allowed = settings.allowed_origins.clone();
         let is_allowed = move |origin: &HeaderValue, _: &_| {
@@ -55,8 +55,8 @@ impl AllowedOriginsLayer {
         Self(cors)
     }
 
-    /// The answer to a request that asks whether another may be sent (a CORS preflight); `None`
-    /// for every other request. For adapters to frameworks that know no tower.
+    /// Returns the answer to a CORS preflight, which asks whether another request may be sent;
+    /// `None` for any other request. For adapters to frameworks without tower.
     pub fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response<Vec<u8>>> {
         if !is_preflight(method, headers) {
             return None;
@@ -64,8 +64,8 @@ impl AllowedOriginsLayer {
         Some(self.said(method, headers)?.map(|()| Vec::new()))
     }
 
-    /// Adds to the headers of an answer what lets a page of an allowed origin read it, by the
-    /// headers of its request. An answer that has them already stays as it is.
+    /// Adds the headers that let a page of an allowed origin read an answer, depending on the
+    /// headers of its request. An answer that already has them is left as it is.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -86,7 +86,7 @@ impl AllowedOriginsLayer {
         if answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
             return;
         }
-        // Of a request that isn't a preflight, the method says nothing.
+        // For a request that isn't a preflight, the method doesn't matter.
         let Some(mut said) = self.said(&Method::GET, request) else { return };
         if let Some(vary) = said.headers_mut().remove(VARY) {
             answer.append(VARY, vary);
@@ -98,13 +98,14 @@ impl AllowedOriginsLayer {
         let mut request = Request::new(());
         *request.method_mut() = method.clone();
         *request.headers_mut() = headers.clone();
-        // Of two origins neither is believed.
+        // If there are two origins, neither is trusted.
         if is_repeated(headers, &ORIGIN) {
             request.headers_mut().remove(ORIGIN);
         }
         let mut said = at_once(&self.0, request)?;
         if !said.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
-            // Nobody is allowed anything: what is left is that the answer depends on who asks.
+            // Nothing is allowed; the only thing left to say is that the answer depends on the
+            // origin.
             let vary = said.headers_mut().remove(VARY);
             said.headers_mut().clear();
             said.headers_mut().extend(vary.map(|vary| (VARY, vary)));
@@ -113,14 +114,15 @@ impl AllowedOriginsLayer {
     }
 }
 
-/// An `OPTIONS` request that asks for no method is no preflight: the endpoints answer it.
+/// `true` for a preflight. An `OPTIONS` request without a requested method isn't one: the endpoints
+/// answer it.
 fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// That a layer further out sees to the answer.
+/// Marks an answer as handled by an outer layer.
 #[derive(Clone, Copy, Debug)]
-struct SeenTo;
+struct Handled;
 
 impl<S> Layer<S> for AllowedOriginsLayer {
     type Service = AllowedOrigins<S>;
@@ -130,7 +132,7 @@ impl<S> Layer<S> for AllowedOriginsLayer {
     }
 }
 
-/// The service that [`AllowedOriginsLayer`] makes.
+/// The service that [`AllowedOriginsLayer`] creates.
 #[derive(Clone, Debug)]
 pub struct AllowedOrigins<S> {
     cors: AllowedOriginsLayer,
@@ -156,7 +158,7 @@ where
         if let Some(answer) = self.cors.preflight(request.method(), request.headers()) {
             return Either::Left(ready(Ok(answer.map(|_| R::default()))));
         }
-        let is_seen_to = request.extensions_mut().insert(SeenTo).is_some();
+        let is_seen_to = request.extensions_mut().insert(Handled).is_some();
         let (cors, headers) = (self.cors.clone(), request.headers().clone());
         Either::Right(self.inner.call(request).map_ok(Box::new(move |mut answer| {
             if !is_seen_to {

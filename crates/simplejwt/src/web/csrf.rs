@@ -1,6 +1,6 @@
 //! Protection against requests that pages of other origins make a browser send with its cookies.
-//! The rules are those of tower-http's layer: by `Sec-Fetch-Site`, or else by `Origin`; which other
-//! origins are trusted is what CORS goes by, too.
+//! The rules are those of tower-http's layer: by `Sec-Fetch-Site`, or else by `Origin`. The other
+//! origins that are trusted are the same as for CORS.
 
 #[cfg(feature = "web")]
 use http::header::REFERER;
@@ -19,40 +19,40 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 #[cfg(feature = "web")]
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// What the rules look at.
+/// The headers that the rules use.
 const LOOKED_AT: [HeaderName; 3] = [SEC_FETCH_SITE, ORIGIN, HOST];
 
-/// A WebSocket's handshake has it, and proxies that take `Upgrade` away leave it there.
+/// A WebSocket handshake has this header, and proxies that remove `Upgrade` keep it.
 const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 
-/// Refuses an unsafe request, and the handshake of a WebSocket, that a browser sent for a page of
-/// another origin than this one and the allowed ones. A request that no browser sent has neither
+/// Refuses an unsafe request or a WebSocket handshake that a browser sent for a page of an origin
+/// other than this one and the allowed ones. A request that wasn't sent by a browser has neither
 /// header, and passes.
 ///
 /// # Errors
-/// [`Error::CrossOrigin`]
+/// [`Error::CrossOrigin`] if the request is refused.
 pub(super) fn check(
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
     settings: &Settings,
 ) -> Result<(), Error> {
-    // A handshake is a GET that opens a way for messages of any kind, which CORS doesn't guard.
+    // A handshake is a GET that opens a channel for messages of any kind, which CORS doesn't
+    // protect.
     let method = if is_handshake(headers) { &Method::POST } else { method };
     let origin = headers.get(ORIGIN);
     by_layer(method, uri, headers, origin, settings)
 }
 
-/// As [`check`], and refuses what a page of another origin loads with a safe method, too: scripts,
-/// images, `fetch`. Where a browser goes by itself, following a link or into a frame, it may come
-/// from anywhere.
+/// As [`check`], but also refuses resources that a page of another origin loads with a safe method:
+/// scripts, images, `fetch`. A navigation, by a link or in a frame, may come from anywhere.
 ///
-/// For a gateway, which doesn't know what a `GET` behind it does. A page of an allowed origin is
-/// known by `Origin`, or where browsers send none (of an image) by `Referer`, which a page can
-/// withhold but not forge.
+/// For a gateway, which doesn't know what a `GET` does behind it. A page of an allowed origin is
+/// recognized by `Origin` or, where browsers don't send it (for images), by `Referer`, which a page
+/// can withhold but not forge.
 ///
 /// # Errors
-/// [`Error::CrossOrigin`]
+/// [`Error::CrossOrigin`] if the request is refused.
 #[cfg(feature = "web")]
 pub(super) fn check_loaded(
     method: &Method,
@@ -106,7 +106,7 @@ fn is_handshake(headers: &HeaderMap) -> bool {
         || protocols.any(|protocol| protocol.eq_ignore_ascii_case("websocket"))
 }
 
-/// Whether the browser shows what it gets, as a page of its own or in a frame.
+/// `true` if the browser displays the answer, as a page of its own or in a frame.
 #[cfg(feature = "web")]
 fn is_navigation(headers: &HeaderMap) -> bool {
     let is = |name: &HeaderName, value: &str| headers.get(name).is_some_and(|sent| sent == value);
@@ -237,7 +237,7 @@ mod tests {
         assert!(!passes_by(check_loaded, Method::POST, &[CROSS, navigate, EVIL]));
     }
 
-    /// Who may read answers may send requests with cookies, and nobody else.
+    /// An origin that may read answers may also send requests with cookies, and no other may.
     #[cfg(feature = "web")]
     #[test]
     fn cors_takes_the_same_origins() {

@@ -1,7 +1,8 @@
-//! The endpoints: which there are, and how a request to one is answered.
+//! The endpoints, and answering requests to them.
 //!
-//! Each is a file with its [`Spec`] and what it answers. Routes, the answer to `OPTIONS`, `Allow`,
-//! what a body is looked through for and the table in docs/http-api.md come of the [`Spec`].
+//! Each endpoint is a file with its [`Spec`] and its handler. Routes, the answer to `OPTIONS`,
+//! `Allow`, the fields read from a body and the table in docs/http-api.md are derived from the
+//! [`Spec`].
 
 mod authenticate;
 mod blacklist;
@@ -45,8 +46,8 @@ pub use spec::{
     TokenCookie, Value, Verb,
 };
 
-/// Makes the endpoints of their names and files: one that has no `SPEC` or no `answer` doesn't
-/// compile, and one that isn't on the list is dead code.
+/// Defines the endpoints by their names and files: one without `SPEC` or `answer` doesn't compile,
+/// and one that isn't on the list is dead code.
 macro_rules! endpoints {
     ($($(#[$doc:meta])* $name:ident => $module:ident,)*) => {
         /// An endpoint, named after upstream's view.
@@ -55,10 +56,10 @@ macro_rules! endpoints {
         pub enum Endpoint { $($(#[$doc])* $name,)* }
 
         impl Endpoint {
-            /// Every endpoint.
+            /// All endpoints.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// What it is, as data.
+            /// Returns the endpoint's specification.
             pub const fn spec(self) -> &'static Spec {
                 match self { $(Self::$name => &$module::SPEC,)* }
             }
@@ -71,47 +72,47 @@ macro_rules! endpoints {
 }
 
 endpoints! {
-    /// Logs in: a refresh and an access token.
+    /// Logs in and returns a refresh and an access token.
     TokenObtainPair => obtain_pair,
-    /// A new access token for a refresh token.
+    /// Returns a new access token for a refresh token.
     TokenRefresh => refresh,
-    /// Whether a token is good.
+    /// Verifies a token.
     TokenVerify => verify,
     /// Puts a refresh token on the blacklist.
     TokenBlacklist => blacklist,
-    /// Logs in: a sliding token.
+    /// Logs in and returns a sliding token.
     TokenObtainSliding => obtain_sliding,
-    /// A sliding token with its lifetime renewed.
+    /// Renews the lifetime of a sliding token.
     TokenRefreshSliding => refresh_sliding,
-    /// Ends sessions: the one that asks, the user's others, or all.
+    /// Ends sessions: the current one, the user's others, or all.
     Logout => logout,
-    /// The user's sessions.
+    /// Lists the user's sessions.
     Sessions => sessions,
-    /// One of them, to be ended.
+    /// Ends one of the user's sessions.
     Session => session,
-    /// The guides' protected view: greets the user, as its row has it or as
-    /// [`Authentication`] says.
+    /// The protected view of the guides: greets the user, from its row or as [`Authentication`]
+    /// says.
     Protected => protected,
     /// The same, always by the token alone.
     ProtectedStateless => protected_stateless,
-    /// Whether a gateway may let a request through: 204 and who it is, or 401.
+    /// Tells a gateway whether to let a request through: 204 with the user's identity, or 401.
     Authenticate => authenticate,
     /// Revokes a token, for OAuth's clients (RFC 7009).
     Revoke => revoke,
-    /// What a token is worth, for OAuth's clients (RFC 7662).
+    /// Returns the state of a token, for OAuth's clients (RFC 7662).
     Introspect => introspect,
 }
 
-/// Why a body could not be read.
+/// The reason a body couldn't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadError {
     /// Longer than the limit.
     TooLarge,
-    /// The connection broke off or was too slow.
+    /// The connection broke or was too slow.
     Incomplete,
 }
 
-/// Answers a request to an endpoint. The body is read only once it is needed; an adapter reads no
+/// Answers a request to an endpoint. The body is read only when it is needed; an adapter reads no
 /// more of it than [`RouterOptions::body_limit`].
 pub async fn respond<F>(
     auth: &Auth,

@@ -1,4 +1,4 @@
-//! Errors in the shape that an application's other errors have.
+//! Errors in the same shape as the application's other errors.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use crate::service::Auth;
 
-/// How refusals look, in place of upstream's `{"detail": …, "code": …}`: those of the endpoints, the
-/// extractors, the layers and `not_found_with`, in every adapter. Status and headers stay what they
-/// are: `WWW-Authenticate`, `Retry-After`, `Allow`, cookies.
+/// The shape of refusals, to replace upstream's `{"detail": …, "code": …}` in the endpoints, the
+/// extractors, the layers and `not_found_with`, in every adapter. Status and headers are unchanged:
+/// `WWW-Authenticate`, `Retry-After`, `Allow`, cookies.
 ///
 /// `revoke/` and `introspect/` keep the shape that OAuth's clients expect (RFC 6749 section 5.2).
 ///
@@ -46,7 +46,7 @@ pub struct ErrorShape {
 
 type Body = dyn Fn(&Refusal<'_>) -> serde_json::Result<Vec<u8>> + Send + Sync;
 
-/// A request that is refused: what an [`ErrorShape`] goes by.
+/// A refused request: the input of an [`ErrorShape`].
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal<'a> {
     status: StatusCode,
@@ -55,28 +55,29 @@ pub struct Refusal<'a> {
 }
 
 impl Refusal<'_> {
-    /// The answer's status.
+    /// Returns the answer's status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// A stable code: that of [`Error::code`](crate::Error::code), or of Django REST framework's
-    /// exception where no flow was asked: `invalid`, `parse_error`, `method_not_allowed`,
-    /// `not_acceptable`, `unsupported_media_type`, `not_found`, `request_too_large`.
+    /// Returns a stable code: that of [`Error::code`](crate::Error::code) or, for requests refused
+    /// before a flow ran, that of Django REST framework's exception: `invalid`, `parse_error`,
+    /// `method_not_allowed`, `not_acceptable`, `unsupported_media_type`, `not_found`,
+    /// `request_too_large`.
     pub fn code(&self) -> &str {
         self.code
     }
 
-    /// The sentence that upstream sends; of fields that are missing or wrong (`invalid`), the
-    /// first one's.
+    /// Returns the sentence that upstream sends; for missing or wrong fields (`invalid`), that of
+    /// the first one.
     pub fn detail(&self) -> &str {
         first_text(self.body.get("detail").unwrap_or(self.body))
             .or(self.status.canonical_reason())
             .unwrap_or_default()
     }
 
-    /// The whole of what upstream sends. Where fields are missing or wrong (`invalid`), its members
-    /// are theirs, each a list of sentences.
+    /// Returns upstream's whole body. For missing or wrong fields (`invalid`), its members are the
+    /// fields, each with a list of sentences.
     pub fn body(&self) -> &Value {
         self.body
     }
@@ -92,8 +93,8 @@ fn first_text(value: &Value) -> Option<&str> {
 }
 
 impl ErrorShape {
-    /// JSON of whatever this makes of a refusal. Where that can't be written as JSON (a map whose
-    /// keys aren't strings), upstream's body is sent.
+    /// Creates a shape that renders any value as JSON. If the value can't be written as JSON (a map
+    /// whose keys aren't strings), upstream's body is sent.
     pub fn json<B: Serialize>(shape: impl Fn(&Refusal<'_>) -> B + Send + Sync + 'static) -> Self {
         Self {
             media_type: HeaderValue::from_static("application/json"),
@@ -101,17 +102,17 @@ impl ErrorShape {
         }
     }
 
-    /// With this `Content-Type` in place of `application/json`.
+    /// Sets the `Content-Type`, instead of `application/json`.
     ///
     /// # Errors
-    /// It can't be a header's value.
+    /// The text can't be a header's value.
     pub fn with_media_type(mut self, media_type: &str) -> Result<Self, InvalidHeaderValue> {
         self.media_type = HeaderValue::from_str(media_type)?;
         Ok(self)
     }
 }
 
-/// Two are equal if one is the other's clone.
+/// Two shapes are equal if one is the other's clone.
 impl PartialEq for ErrorShape {
     fn eq(&self, other: &Self) -> bool {
         self.media_type == other.media_type && Arc::ptr_eq(&self.body, &other.body)
@@ -127,15 +128,14 @@ impl fmt::Debug for ErrorShape {
 }
 
 impl Auth {
-    /// With errors of this shape on the wire, wherever these flows are used from.
+    /// Sets the shape of errors on the wire, wherever these flows are used.
     #[must_use]
     pub fn with_errors(self, shape: ErrorShape) -> Self {
         self.with_edge(shape)
     }
 }
 
-/// The code of the error that an answer was made of; stays with the answer, for whoever looks at
-/// its extensions.
+/// The code of the error behind an answer, available in the answer's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorCode(pub &'static str);
 
@@ -162,7 +162,7 @@ pub(crate) fn reshaped(shape: &ErrorShape, mut response: Response<Vec<u8>>) -> R
     response
 }
 
-/// Where no flow was asked: the codes of Django REST framework's exceptions.
+/// Returns the code of Django REST framework's exception, for requests refused before a flow ran.
 fn code_of(status: StatusCode, body: &Value) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST if body.get("detail").is_none() => "invalid",

@@ -4,22 +4,22 @@ use std::string::FromUtf8Error;
 
 use super::charset::Charset;
 
-/// How many fields a form may have: Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`.
+/// The maximum number of fields in a form: Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`.
 pub(crate) const MAX_FIELDS: usize = 1000;
 
-/// Whether a form has more fields than are read, empty ones counted: one look at its bytes, before
-/// any is decoded.
+/// `true` if a form has more fields than the maximum, counting empty ones. Scans the bytes once,
+/// before anything is decoded.
 pub(crate) fn has_too_many_fields(text: &[u8]) -> bool {
     text.iter().filter(|&&byte| byte == b'&').count() >= MAX_FIELDS
 }
 
-/// The pairs of `application/x-www-form-urlencoded` text: `+` is a space, bad percent signs stay
-/// as they are, what isn't UTF-8 becomes U+FFFD.
+/// Returns the pairs of `application/x-www-form-urlencoded` text: `+` is a space, invalid percent
+/// signs are kept, and invalid UTF-8 becomes U+FFFD.
 pub(crate) fn form_pairs(text: &[u8]) -> impl Iterator<Item = (String, String)> {
     raw_pairs(text).map(|(name, value)| (unquote(name), unquote(value)))
 }
 
-/// The same, names and values as they stand there.
+/// Returns the same pairs with undecoded names and values.
 pub(crate) fn raw_pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     text.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let mut halves = pair.splitn(2, |&byte| byte == b'=');
@@ -28,8 +28,8 @@ pub(crate) fn raw_pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// The wanted fields of a form in this charset, the last of doubled ones. A body that isn't of the
-/// charset is taken for Latin-1, as Django does.
+/// Returns the wanted fields of a form in this charset, the last one of duplicates. A body that
+/// isn't valid in the charset is read as Latin-1, as Django does.
 pub(crate) fn fields(body: Vec<u8>, charset: Charset, wanted: &[&str]) -> Vec<(String, String)> {
     let text = match charset {
         Charset::Utf8 => String::from_utf8(body).map_err(FromUtf8Error::into_bytes),
@@ -52,7 +52,7 @@ pub(crate) fn fields(body: Vec<u8>, charset: Charset, wanted: &[&str]) -> Vec<(S
     fields
 }
 
-/// A name or value, its percent signs being bytes of the charset.
+/// Decodes a name or value whose percent signs are bytes of the charset.
 fn resolved(text: &str, charset: Charset) -> String {
     let text = text.replace('+', " ");
     if !text.contains('%') {
@@ -67,17 +67,17 @@ fn resolved(text: &str, charset: Charset) -> String {
     resolved
 }
 
-/// Text with its percent signs resolved as UTF-8.
+/// Decodes the percent signs of a text as UTF-8.
 pub(crate) fn percent_decoded(text: &str) -> String {
     unquote_path(text.as_bytes())
 }
 
-/// A part of a path, with its percent signs resolved.
+/// Decodes the percent signs of a part of a path.
 pub(crate) fn unquote_path(text: &[u8]) -> String {
     resolve(text, b'+')
 }
 
-/// A name or value, with its percent signs and plus signs resolved.
+/// Decodes the percent signs and plus signs of a name or value.
 pub(crate) fn unquote(text: &[u8]) -> String {
     resolve(text, b' ')
 }

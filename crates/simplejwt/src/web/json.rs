@@ -1,35 +1,35 @@
-//! JSON request bodies, read as Python's `json` reads them: the same documents are taken, and
-//! refusals are worded and placed alike.
+//! JSON request bodies, read as Python's `json` does: the same documents are accepted, and errors
+//! have the same words and positions.
 //!
-//! serde_json can't serve here: it refuses lone surrogates and doubled names, and tells neither
+//! serde_json can't be used: it refuses lone surrogates and duplicate names, and has neither
 //! Python's words nor its positions.
 //!
-//! Only the members that the caller wants are kept, so that time is linear in the bytes of the
-//! text, whatever it holds, and what is allocated is no more than the fields themselves.
+//! Only the wanted members are kept, so the time is linear in the length of the text, whatever it
+//! contains, and no more is allocated than the fields themselves.
 
 use std::borrow::Cow;
 
-/// How deep a body may be nested: as deep as a token.
+/// The maximum nesting depth of a body: the same as a token's.
 const MAX_DEPTH: usize = 64;
-/// Python's limit for the digits of an integer.
+/// Python's limit on the number of digits in an integer.
 const MAX_DIGITS: usize = 4300;
 
-/// A value, as far as a form field can be made of it.
+/// A value, as far as form fields need it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Null,
     Bool,
-    /// As Python would print it.
+    /// The text as Python would print it.
     Int(String),
-    /// As Python would print it.
+    /// The text as Python would print it.
     Float(String),
     Text(Text),
     List,
-    /// The wanted members; the last of doubled names counts.
+    /// The wanted members; of duplicate names the last counts.
     Object(Vec<(String, Value)>),
 }
 
-/// A string, which in Python may hold half of a surrogate pair.
+/// A string; in Python it may contain half of a surrogate pair.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Text {
     pub(crate) value: String,
@@ -37,10 +37,10 @@ pub(crate) struct Text {
     pub(crate) surrogate: Option<u16>,
 }
 
-/// Reads a whole document, and of an object the members with these names.
+/// Reads a whole document, keeping the members of an object with these names.
 ///
 /// # Errors
-/// The text behind `JSON parse error - `.
+/// The text after `JSON parse error - `.
 pub(crate) fn parse(text: &str, wanted: &[&str]) -> Result<Value, String> {
     let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
     if text.starts_with('\u{feff}') {
@@ -61,7 +61,7 @@ struct Reader<'t> {
     at: usize,
 }
 
-/// Whether what is read will be looked at, so that it has to be built.
+/// Says whether a value is needed, and so has to be built.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kept {
     Yes,
@@ -88,7 +88,7 @@ impl Reader<'_> {
         matches
     }
 
-    /// Positions are counted in characters, from 0 for the whole and from 1 within a line.
+    /// Positions are counted in characters, from 0 in the document and from 1 in a line.
     fn error(&self, message: &str, at: usize) -> String {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -183,10 +183,11 @@ impl Reader<'_> {
         }
     }
 
-    /// The name of a member, if it is a wanted one.
+    /// Reads the name of a member, and returns it if it is a wanted one.
     fn name(&mut self, wanted: &[&str]) -> Result<Option<String>, String> {
         let begin = self.at;
-        // Nearly every name is written as it is; one with escapes is decoded to be compared.
+        // Nearly all names are written without escapes; one with escapes is decoded for the
+        // comparison.
         self.string(Kept::No)?;
         let raw = self.text.get(begin + 1..self.at - 1).unwrap_or_default();
         let name = if wanted.is_empty() || !raw.contains('\\') {
@@ -306,11 +307,11 @@ impl Reader<'_> {
     }
 }
 
-/// A string that comes in pieces: as it stands there, and as escapes of UTF-16.
+/// A string in pieces: literal text, and escapes of UTF-16.
 #[derive(Default)]
 struct Building {
     text: Text,
-    /// The first half of a pair.
+    /// The first half of a surrogate pair.
     high: Option<u16>,
 }
 
@@ -355,7 +356,8 @@ fn not_compliant(number: &str) -> String {
     format!("Out of range float values are not JSON compliant: '{number}'")
 }
 
-/// Python's `str(float)`: the shortest digits, with an exponent below 1e-4 and from 1e16.
+/// Formats a number as Python's `str(float)`: the shortest digits, with an exponent below 1e-4 and
+/// from 1e16.
 fn python_float(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "inf".into() } else { "-inf".into() };

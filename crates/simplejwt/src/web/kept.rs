@@ -1,5 +1,4 @@
-//! Whether a browser can keep the cookies that it is given: it drops those that it can't, and the
-//! page sees a login that went well.
+//! Cookies that a browser will drop, so that the page sees a successful login without effect.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,19 +12,19 @@ use crate::settings::{SameSite, Settings};
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Why a browser drops the cookies of an answer.
+/// The reason a browser drops the cookies of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dropped {
-    /// They are `Secure`, and came over plain HTTP from another host than this machine
-    /// (RFC 6265bis section 5.7 step 8).
+    /// They are `Secure`, but were sent over plain HTTP by a host other than this machine (RFC
+    /// 6265bis section 5.7 step 8).
     Insecure,
-    /// They are `SameSite`, and a page of another site asked for them (the same, step 21).
+    /// They are `SameSite`, but were requested by a page of another site (the same, step 21).
     OtherSite,
 }
 
 static TOLD: [AtomicBool; 2] = [AtomicBool::new(false), AtomicBool::new(false)];
 
-/// Says in the log why the cookies of this login will be dropped, once for each reason.
+/// Logs the reason why the cookies of this login will be dropped, once for each reason.
 pub(super) fn warn_if_dropped(headers: &HeaderMap, settings: &Settings) {
     let Some(reason) = dropped(headers, settings) else { return };
     let [insecure, other_site] = &TOLD;
@@ -54,15 +53,15 @@ pub(super) fn warn_if_dropped(headers: &HeaderMap, settings: &Settings) {
             reason = "other_site",
             host,
             origin,
-            "a login by a page of another site: browsers drop its cookies, so nobody stays logged \
+            "a login from a page of another site: browsers drop its cookies, so nobody stays logged \
              in. Use one host name for both (localhost and 127.0.0.1 are two), or set same_site = \
              \"none\" in [cookies]"
         ),
     }
 }
 
-/// Why the cookies of an answer to this request will be dropped, where that is sure: what only
-/// might be so is passed over.
+/// Returns the reason why the cookies of an answer to this request will certainly be dropped; mere
+/// possibilities are ignored.
 fn dropped(headers: &HeaderMap, settings: &Settings) -> Option<Dropped> {
     let cookies = &settings.cookies;
     let origin = text(headers, &ORIGIN)?.parse::<Uri>().ok()?;
@@ -71,7 +70,7 @@ fn dropped(headers: &HeaderMap, settings: &Settings) -> Option<Dropped> {
     let host = authority.host();
     let fetch_site = text(headers, &FETCH_SITE);
     if cookies.secure && !is_this_machine(host) && fetch_site.is_none() {
-        // Browsers say where a page is from to hosts that they trust alone: over HTTPS.
+        // Browsers reveal a page's site only to hosts that they trust, over HTTPS.
         let told =
             text(headers, &FORWARDED_PROTO).map(|scheme| scheme.eq_ignore_ascii_case("http"));
         if told.unwrap_or(origin.scheme_str() == Some("http")) {
@@ -94,7 +93,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The hosts that browsers take for safe without HTTPS.
+/// The hosts that browsers consider safe without HTTPS.
 fn is_this_machine(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -104,8 +103,8 @@ fn is_this_machine(host: &str) -> bool {
         || bare.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// What the site of a host ends with: two hosts that differ in it are surely of two sites. An
-/// address is a site of its own.
+/// Returns a suffix of the site of a host: if it differs between two hosts, they are certainly of
+/// different sites. An address is a site of its own.
 fn site_at_most(host: &str) -> &str {
     if host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok() {
         return host;
@@ -175,7 +174,7 @@ mod tests {
                 Some(OtherSite),
                 &[("host", "api.example.com"), ("origin", "https://app.example.org")],
             ),
-            // By the public suffix list these may be two sites; that isn't known here.
+            // By the public suffix list these may be two sites, but the list isn't available here.
             (None, &[("host", "a.co.uk"), ("origin", "https://b.co.uk")]),
         ];
         for (expected, sent) in cases {

@@ -1,6 +1,6 @@
-//! A tower layer that lets requests through only with a good token. Needs nothing but `http` and
-//! tower's traits, so it serves axum, hyper and whatever else speaks tower with bodies that can be
-//! made of bytes; tonic by way of its axum router.
+//! A tower layer that lets only requests with a valid token through. It needs only `http` and
+//! tower's traits, so it works with axum, hyper and anything else that uses tower with bodies that
+//! can be made of bytes; with tonic through its axum router.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,10 +19,10 @@ use crate::error::Error;
 use crate::service::Auth;
 use crate::token::{Access, Token};
 
-/// Refuses requests without a good token, with upstream's answer; puts the [`Token<Access>`] of
-/// the others into their extensions.
+/// Refuses requests without a valid token, with upstream's answer, and puts the [`Token<Access>`]
+/// of the others into their extensions.
 ///
-/// The token alone decides: no user's row is loaded.
+/// Only the token is checked: no user's row is loaded.
 ///
 /// ```
 /// use simplejwt::{Auth, Settings, Tokens};
@@ -44,21 +44,20 @@ pub struct RequireAuthLayer {
 }
 
 impl RequireAuthLayer {
-    /// Demands a token.
+    /// Creates a layer that requires a token.
     pub fn new(auth: Auth) -> Self {
         Self { auth, optional: false, permissions: Vec::new() }
     }
 
-    /// Lets requests through that send no credentials. A bad token is refused all the same.
+    /// Lets requests without credentials through. An invalid token is still refused.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
 
-    /// Lets through only what this permission allows, and those before it: a refusal is 401
-    /// without credentials, 403 with them. The permission decides, too, whether credentials are
-    /// needed.
+    /// Requires a permission, in addition to those set before: a refusal is 401 without
+    /// credentials, 403 with them. The permissions also decide whether credentials are needed.
     ///
     /// ```
     /// use simplejwt::web::layer::RequireAuthLayer;
@@ -88,7 +87,7 @@ impl<S> Layer<S> for RequireAuthLayer {
     }
 }
 
-/// The service that [`RequireAuthLayer`] makes.
+/// The service that [`RequireAuthLayer`] creates.
 #[derive(Clone, Debug)]
 pub struct RequireAuth<S> {
     inner: S,
@@ -111,7 +110,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // The service that was polled ready is the one to call; its clone waits for the next.
+        // The service that was polled ready is the one to call; its clone waits for the next
+        // request.
         let next = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, next);
         let layer = self.layer.clone();
@@ -134,7 +134,7 @@ where
 }
 
 impl RequireAuthLayer {
-    /// The token of a request that may go on; `None` if it may do so without.
+    /// Returns the token of a request that may continue; `None` if it may do so without.
     async fn authenticate(
         &self,
         sent: Result<AccessTokens, Error>,

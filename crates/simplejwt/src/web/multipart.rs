@@ -1,6 +1,6 @@
-//! `multipart/form-data` bodies (RFC 7578), taken apart as Django does it: leniently. A boundary
-//! counts wherever it stands, the last one may be missing, a part needs no more than a
-//! `Content-Disposition` with a name.
+//! `multipart/form-data` bodies (RFC 7578), parsed leniently as Django does: a boundary counts
+//! anywhere, the last one may be missing, and a part needs only a `Content-Disposition` with a
+//! name.
 
 use memchr::memmem::Finder;
 
@@ -9,17 +9,18 @@ use super::form::MAX_FIELDS;
 use super::json::{Text, Value};
 use super::parameters::Parameters;
 
-/// How long the header of a part may be, in bytes.
+/// The maximum length of a part's header, in bytes.
 const MAX_HEADER: usize = 1024;
-/// How many files a body may have: Django's `DATA_UPLOAD_MAX_NUMBER_FILES`.
+/// The maximum number of files in a body: Django's `DATA_UPLOAD_MAX_NUMBER_FILES`.
 const MAX_FILES: usize = 100;
-/// The longest boundary (RFC 2046 has 70).
+/// The maximum length of a boundary, in bytes (RFC 2046 allows 70).
 const MAX_BOUNDARY: usize = 201;
 
-/// The wanted fields, the last of doubled ones; a file comes before a text of the same name.
+/// Returns the wanted fields, the last one of duplicates; a file takes precedence over a text of
+/// the same name.
 ///
 /// # Errors
-/// The text behind `Multipart form parse error - `.
+/// The text after `Multipart form parse error - `.
 pub(crate) fn fields(
     content_type: &str,
     body: &[u8],
@@ -28,7 +29,7 @@ pub(crate) fn fields(
 ) -> Result<Vec<(String, Value)>, String> {
     let separator = format!("--{}", boundary(content_type)?);
     let mut fields: Vec<(String, Value)> = Vec::new();
-    // The pieces in front of the first boundary and behind the last are counted, too.
+    // The pieces before the first boundary and after the last one are counted, too.
     let (mut left, mut files) = (MAX_FIELDS + 2, MAX_FILES);
     for piece in pieces(body, separator.as_bytes()) {
         let part = Part::of(piece)?;
@@ -69,7 +70,7 @@ fn boundary(content_type: &str) -> Result<String, String> {
     found.ok_or_else(|| format!("Invalid boundary in multipart: {}", boundary.unwrap_or("None")))
 }
 
-/// What stands between the boundaries, without the line end in front of each.
+/// Returns the pieces between the boundaries, without the line end before each boundary.
 fn pieces<'b>(body: &'b [u8], separator: &[u8]) -> impl Iterator<Item = &'b [u8]> {
     let mut pieces = split(body, separator).peekable();
     std::iter::from_fn(move || {
@@ -141,7 +142,7 @@ impl<'b> Part<'b> {
         self.parameter("filename").is_some_and(|name| !name.is_empty())
     }
 
-    /// Whether something is left of the file's name without folders; else there is no file.
+    /// `true` if the file's name is more than folders; otherwise it isn't a file.
     fn has_a_file_name(&self) -> bool {
         let name = self.parameter("filename").unwrap_or_default();
         let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -155,7 +156,7 @@ impl<'b> Part<'b> {
     }
 }
 
-/// Base64 up to its padding, whatever stands between its characters; `None` if it is incomplete.
+/// Decodes base64 up to its padding, ignoring other characters; `None` if it is incomplete.
 fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
     let is_of_it = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
     let text: Vec<u8> = text.iter().copied().filter(is_of_it).collect();
@@ -226,7 +227,7 @@ mod tests {
             // The last boundary is missing, or cut off.
             ("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1", vec![text("a", "1")]),
             ("--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b", vec![text("a", "1")]),
-            // Line feeds alone end a value, but no header.
+            // Bare line feeds end a value, but not a header.
             ("--b\nContent-Disposition: form-data; name=a\r\n\r\n1\n--b--", vec![text("a", "1")]),
             ("--b\nContent-Disposition: form-data; name=a\n\n1\n--b--", vec![]),
             (
@@ -277,7 +278,7 @@ mod tests {
                  Content-Transfer-Encoding: base64\r\n\r\nw6k\r\n--b--",
                 vec![text("a", "w6k")],
             ),
-            // What stands in front of the first boundary is a part like others.
+            // The piece before the first boundary is a part like any other.
             ("Content-Disposition: form-data; name=a\r\n\r\n1\r\n--b--", vec![text("a", "1")]),
             ("no boundary at all", vec![]),
         ] {

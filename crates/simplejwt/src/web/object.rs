@@ -1,10 +1,10 @@
-//! JSON answers, whose members keep their order: it is part of what upstream sends.
+//! JSON answers. Their members keep their order, as part of upstream's wire format.
 
 use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// What answers are made of.
+/// A JSON value of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Json {
     /// A string.
@@ -21,12 +21,12 @@ pub enum Json {
     Object(Vec<(Cow<'static, str>, Json)>),
 }
 
-/// An object of these members.
+/// Creates an object with these members.
 pub(crate) fn object<const N: usize>(members: [(&'static str, Json); N]) -> Json {
     Json::Object(members.into_iter().map(|(name, value)| (name.into(), value)).collect())
 }
 
-/// An array of these strings.
+/// Creates an array of these strings.
 pub(crate) fn texts<T: Into<Json>>(texts: impl IntoIterator<Item = T>) -> Json {
     Json::List(texts.into_iter().map(Into::into).collect())
 }

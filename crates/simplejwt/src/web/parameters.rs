@@ -1,25 +1,24 @@
-//! Header fields with parameters (`Content-Type`, `Content-Disposition`, entries of `Accept`), taken
-//! apart as Python's `email` package does it, which Django asks.
+//! Header fields with parameters (`Content-Type`, `Content-Disposition`, entries of `Accept`),
+//! parsed as Python's `email` package does, which Django uses.
 
 use std::borrow::Cow;
 
 use super::form::percent_decoded;
 
-/// The parameters that anything is done with, sorted. Of the others nothing is kept: there may be a
-/// great many.
+/// The parameters in use, sorted. Others are dropped, since there may be a great many.
 const KNOWN: [&str; 6] = ["boundary", "charset", "filename", "indent", "name", "q"];
 
-/// The value in front of the first semicolon in lower case, and the parameters behind it.
+/// The value before the first semicolon in lower case, and the parameters after it.
 pub(crate) struct Parameters {
     pub(crate) value: String,
-    /// In the order of [`KNOWN`].
+    /// The values, in the order of [`KNOWN`].
     found: [Option<String>; KNOWN.len()],
     has_more_than_q: bool,
 }
 
 impl Parameters {
-    /// A semicolon between quotes separates nothing; a quote behind a backslash is none. What has
-    /// no equals sign is a parameter without a value.
+    /// Parses a field. A semicolon within quotes doesn't separate, and a quote after a backslash
+    /// doesn't count. A part without an equals sign is a parameter without a value.
     pub(crate) fn parse(text: &str) -> Self {
         let mut parts = Parts { rest: Some(text) };
         let value = parts.next().unwrap_or_default().trim().to_lowercase();
@@ -46,23 +45,24 @@ impl Parameters {
         Self { value, found, has_more_than_q }
     }
 
-    /// The last parameter of this name, which is one of [`KNOWN`].
+    /// Returns the last parameter of this name, which must be one of [`KNOWN`].
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.found.get(position(name)?)?.as_deref()
     }
 
-    /// Whether there is any but `q`.
+    /// `true` if there is any parameter other than `q`.
     pub(crate) fn has_more_than_q(&self) -> bool {
         self.has_more_than_q
     }
 }
 
-/// Where a name stands in [`KNOWN`]. No letter outside ASCII has one of theirs as its small one.
+/// Returns the position of a name in [`KNOWN`]. No letter outside ASCII becomes one of these
+/// letters in lower case.
 fn position(name: &str) -> Option<usize> {
     KNOWN.iter().position(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// What semicolons separate.
+/// Iterates over the parts between semicolons.
 struct Parts<'a> {
     rest: Option<&'a str>,
 }
@@ -100,11 +100,11 @@ fn unquoted(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// Parameters with `*` in their name (RFC 2231), in which a value may be cut into numbered pieces.
+/// Parameters with `*` in their name (RFC 2231), which may split a value into numbered pieces.
 #[derive(Default)]
 struct Pieces<'a> {
     known: Vec<Piece<'a>>,
-    /// The first of the other names in alphabetical order.
+    /// The alphabetically first of the other names.
     first_unknown: Option<&'a str>,
 }
 
@@ -117,7 +117,7 @@ struct Piece<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    /// Takes one, and returns the position of its name.
+    /// Adds a piece, and returns the position of its name.
     fn add(&mut self, base: &'a str, rest: &str, value: &'a str) -> Option<usize> {
         let name = position(base);
         match name {
@@ -134,8 +134,8 @@ impl<'a> Pieces<'a> {
         name
     }
 
-    /// Puts those of a name together, behind the parameters without `*`. A piece with a number
-    /// continues what stands before it, if that has the same name: `last` is the last parameter's.
+    /// Joins the pieces of each name, after the parameters without `*`. A numbered piece continues
+    /// the parameter before it if that has the same name: `last` is the last parameter's.
     fn join(mut self, last: Option<usize>, found: &mut [Option<String>; KNOWN.len()]) {
         self.known.sort_by_key(|piece| (piece.name, piece.number));
         let first = self.known.first().and_then(|piece| KNOWN.get(piece.name));

@@ -1,4 +1,4 @@
-//! Permissions in the manner of Django REST framework: who may do what, beyond having a token.
+//! Permissions modelled on Django REST framework's: what a client with a token may do.
 
 mod shared;
 
@@ -13,7 +13,7 @@ use crate::hooks::HookError;
 use crate::service::Auth;
 use crate::token::{Access, Token};
 
-/// Whether a request may go on: Django REST framework's `BasePermission`.
+/// Decides whether a request may continue: Django REST framework's `BasePermission`.
 ///
 /// ```
 /// use http::Method;
@@ -38,20 +38,20 @@ use crate::token::{Access, Token};
 /// }
 /// ```
 ///
-/// `Arc<T>` and `Box<T>` of a permission are permissions.
+/// `Arc<T>` and `Box<T>` implement `Permission` if `T` does.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no permission",
+    message = "`{Self}` is not a permission",
     label = "`Permission` isn't implemented for `{Self}`",
-    note = "write `#[simplejwt::async_trait] impl Permission for …`; those of this crate are in `simplejwt::web::permission`"
+    note = "write `#[simplejwt::async_trait] impl Permission for …`; this crate's permissions are in `simplejwt::web::permission`"
 )]
 #[async_trait]
 pub trait Permission: Send + Sync + 'static {
-    /// Whether a request with this method and this token, `None` if it has no credentials, may go
-    /// on. `false` is answered with 401 where there is no token, with 403 otherwise.
+    /// Returns `true` if a request with this method and this token may continue; the token is
+    /// `None` if the request has no credentials. `false` is answered with 401 without a token,
+    /// otherwise with 403.
     ///
     /// # Errors
-    /// Refuses the request with the error's own status; any error converts by `?`
-    /// ([`HookError`]).
+    /// Refuses the request with the error's own status; `?` converts any error ([`HookError`]).
     async fn has_permission(
         &self,
         auth: &Auth,
@@ -60,10 +60,10 @@ pub trait Permission: Send + Sync + 'static {
     ) -> Result<bool, HookError>;
 }
 
-/// Asks a permission; a refusal is 401 or 403 (RFC 9110 sections 15.5.2 and 15.5.4).
+/// Checks a permission; a refusal is 401 or 403 (RFC 9110 sections 15.5.2 and 15.5.4).
 ///
 /// # Errors
-/// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], and what the permission itself has.
+/// [`Error::NotAuthenticated`], [`Error::PermissionDenied`], and the permission's own errors.
 pub async fn check(
     permission: &dyn Permission,
     auth: &Auth,
@@ -77,12 +77,12 @@ pub async fn check(
     }
 }
 
-/// As [`check`] with each of these permissions, in a request whose token was `found` or not:
-/// they decide, too, whether credentials are needed.
+/// As [`check`] with each of these permissions, for a request whose token was `found` or not: they
+/// also decide whether credentials are needed.
 ///
 /// # Errors
-/// Those of [`check`], and why the credentials that were sent are no good. A cookie that has
-/// expired counts as none, and is named where one is needed.
+/// Those of [`check`], and the reason why the credentials are refused. An expired cookie counts as
+/// no credentials, and is reported if credentials are needed.
 pub async fn check_all(
     permissions: &[Arc<dyn Permission>],
     auth: &Auth,
@@ -103,7 +103,7 @@ pub async fn check_all(
     Ok(token)
 }
 
-/// Whoever has a good token. Django REST framework's permission of that name.
+/// Allows requests with a valid token. Django REST framework's permission of the same name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IsAuthenticated;
 
@@ -119,8 +119,8 @@ impl Permission for IsAuthenticated {
     }
 }
 
-/// Whoever has a good token, and for GET, HEAD and OPTIONS everybody. Django REST framework's
-/// permission of that name.
+/// Allows requests with a valid token, and all GET, HEAD and OPTIONS requests. Django REST
+/// framework's permission of the same name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IsAuthenticatedOrReadOnly;
 
@@ -136,7 +136,8 @@ impl Permission for IsAuthenticatedOrReadOnly {
     }
 }
 
-/// Active users with `is_staff`, by their row. Django REST framework's permission of that name.
+/// Allows active users with `is_staff`, from their row. Django REST framework's permission of the
+/// same name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IsAdminUser;
 
@@ -153,7 +154,8 @@ impl Permission for IsAdminUser {
     }
 }
 
-/// Tokens with a claim of this value, or with a list that holds it. Asks no database.
+/// Allows tokens with a claim of this value, or with a list that contains it. Doesn't use a
+/// database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HasClaim {
     name: String,
@@ -161,7 +163,7 @@ pub struct HasClaim {
 }
 
 impl HasClaim {
-    /// The claim's name, and the value it must have or hold.
+    /// Creates a permission from the claim's name and the required value.
     ///
     /// ```
     /// use simplejwt::web::permission::HasClaim;
@@ -193,12 +195,12 @@ impl Permission for HasClaim {
     }
 }
 
-/// Tokens whose `scope` claim (RFC 8693 section 4.2) holds this scope among its words.
+/// Allows tokens whose `scope` claim (RFC 8693 section 4.2) contains this scope among its words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HasScope(String);
 
 impl HasScope {
-    /// The scope.
+    /// Creates a permission from the scope.
     pub fn new(scope: impl Into<String>) -> Self {
         Self(scope.into())
     }
@@ -217,13 +219,13 @@ impl Permission for HasScope {
     }
 }
 
-/// Users with this permission of Django's, their own or their groups', by the database. Django:
+/// Allows users with this Django permission, their own or their groups', from the database. Django:
 /// `User.has_perm`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HasPermission(String);
 
 impl HasPermission {
-    /// The permission as Django names it: `polls.add_choice`.
+    /// Creates a permission from Django's name for it: `polls.add_choice`.
     ///
     /// ```
     /// use simplejwt::web::permission::HasPermission;

@@ -1,7 +1,8 @@
-//! What an adapter for a framework asks of a request: whose it is, and where it should have gone.
+//! Functions for framework adapters: authenticating a request, and redirecting it to the right
+//! path.
 //!
-//! Together with [`endpoint`](super::endpoint) (feature `web`) and
-//! [`refuse`](super::refuse) this is all that an adapter needs.
+//! Together with [`endpoint`](super::endpoint) (feature `web`) and [`refuse`](super::refuse) this
+//! is all that an adapter needs.
 
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
@@ -13,8 +14,8 @@ use crate::service::Auth;
 use crate::token::{Access, Token};
 use crate::users::User;
 
-/// The access token of a request, from header or cookie as the settings say, verified. The token
-/// alone decides, as with upstream's `JWTStatelessUserAuthentication`.
+/// Returns the verified access token of a request, from its header or cookie as the settings say.
+/// Only the token is checked, as in upstream's `JWTStatelessUserAuthentication`.
 ///
 /// ```
 /// use http::{HeaderMap, Method, Uri};
@@ -42,9 +43,9 @@ use crate::users::User;
 /// ```
 ///
 /// # Errors
-/// [`Error::NotAuthenticated`] if no credentials were sent, [`Error::CookieExpired`] and
-/// [`Error::AmbiguousCookies`] of cookies; else why they are refused, or that the
-/// store can't be asked.
+/// [`Error::NotAuthenticated`] without credentials; for cookies, [`Error::CookieExpired`] and
+/// [`Error::AmbiguousCookies`]; otherwise the reason why the token is refused, or a failure of the
+/// store.
 pub async fn authenticate(
     auth: &Auth,
     method: &Method,
@@ -57,8 +58,8 @@ pub async fn authenticate(
     Ok(token)
 }
 
-/// The one token that counts of those that a request presents, verified. Of several cookies that
-/// is the good one; what another host has set beside it changes nothing.
+/// Verifies the tokens that a request presents, and returns the one that counts. If there are
+/// several cookies, it is the valid one, whatever another host has set beside it.
 ///
 /// # Errors
 /// Those of [`authenticate`].
@@ -77,11 +78,11 @@ pub async fn verify(auth: &Auth, sent: &AccessTokens) -> Result<Token<Access>, E
     }
 }
 
-/// For what can do without credentials: `None` if none were sent, or if a cookie has expired that
-/// the browser sends by itself. What else is no good is refused.
+/// Makes credentials optional: `None` if none were sent, or if a cookie, which browsers send by
+/// themselves, has expired. Other invalid credentials are still refused.
 ///
 /// # Errors
-/// The others that it is given.
+/// All other errors of `found`.
 pub fn unless_anonymous<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -90,11 +91,11 @@ pub fn unless_anonymous<T>(found: Result<T, Error>) -> Result<Option<T>, Error> 
     }
 }
 
-/// The user's row for a request: upstream's `JWTAuthentication`.
+/// Returns the user of a request, from the user store: upstream's `JWTAuthentication`.
 ///
 /// # Errors
-/// Those of [`authenticate`], and that the user is gone or inactive, or that the users can't be
-/// asked.
+/// Those of [`authenticate`], and that the user doesn't exist, is inactive, or that the user store
+/// failed.
 pub async fn user(
     auth: &Auth,
     method: &Method,
@@ -105,22 +106,22 @@ pub async fn user(
     auth.user_of(&token).await
 }
 
-/// Answers what no route takes: 404 in JSON, in the application's
+/// Returns the answer for a path that matches no route: 404 in JSON, in the application's
 /// [shape](super::ErrorShape).
 pub fn not_found_with(auth: &Auth) -> Response<Vec<u8>> {
     super::error_shape::apply(auth, not_found())
 }
 
-/// Answers what no route takes: 404 in JSON, as Django REST framework has it.
+/// Returns the answer for a path that matches no route: 404 in JSON, as Django REST framework.
 pub fn not_found() -> Response<Vec<u8>> {
     let body = super::object([("detail", "Not found.".into())]);
     json_response(StatusCode::NOT_FOUND, &body, None)
 }
 
-/// Sends the client to the path with a slash behind it and the same query (301), as Django's
-/// `APPEND_SLASH` does.
+/// Redirects to the path with a trailing slash and the same query (301), as Django's
+/// `APPEND_SLASH`.
 pub fn redirect_to_slash(uri: &Uri) -> Response<Vec<u8>> {
-    // Two slashes in front would name another host.
+    // Two leading slashes would name another host.
     let mut location = format!("/{}/", uri.path().trim_start_matches('/'));
     if let Some(query) = uri.query() {
         location.push('?');
@@ -129,7 +130,7 @@ pub fn redirect_to_slash(uri: &Uri) -> Response<Vec<u8>> {
     let mut response = Response::new(Vec::new());
     *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
     let headers = response.headers_mut();
-    // Django redirects before it comes to X-Frame-Options, the first of them.
+    // Django redirects before it adds X-Frame-Options, the first of them.
     headers.extend(SECURITY_HEADERS.into_iter().skip(1));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     if let Ok(location) = HeaderValue::from_str(&location) {

@@ -1,11 +1,10 @@
-//! What a request is called in the log, here and at the proxies before.
+//! The id of a request in the log, here and at the proxies in front.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::random;
 
-/// The name of a request: the one that a proxy or the client gave it in `X-Request-Id`, or a new
-/// one.
+/// The id of a request: the one that a proxy or the client gave it in `X-Request-Id`, or a new one.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -23,12 +22,12 @@ pub struct RequestId(String);
 impl RequestId {
     /// `X-Request-Id`.
     pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-    /// The longest that is taken, in characters.
+    /// The maximum length, in characters.
     pub const LONGEST: usize = 128;
 
-    /// The id of the request with these headers. One is taken if it is the only one and well
-    /// formed: 1 to 128 letters and digits of ASCII and `-._~:=+/@`, as UUIDs, ULIDs, W3C's trace
-    /// ids and base64 are. In place of any other a random UUID is made, as 32 hexadecimal digits.
+    /// Returns the id of the request with these headers. A given id is used if it is the only one
+    /// and well-formed: 1 to 128 ASCII letters, digits and `-._~:=+/@`, like UUIDs, ULIDs, W3C
+    /// trace ids and base64. Otherwise a random UUID is created, as 32 hexadecimal digits.
     pub fn of(headers: &HeaderMap) -> Self {
         let mut sent = headers.get_all(Self::HEADER).iter();
         match (sent.next().and_then(well_formed), sent.next()) {
@@ -37,13 +36,13 @@ impl RequestId {
         }
     }
 
-    /// The id as text: at most [`LONGEST`](Self::LONGEST) characters of ASCII.
+    /// Returns the id as text: at most [`LONGEST`](Self::LONGEST) ASCII characters.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The id as the header of an answer. `None` can't be: what is well formed is a header's
-    /// value.
+    /// Returns the id as a header value for an answer. Never `None`, since a well-formed id is a
+    /// valid header value.
     pub fn header_value(&self) -> Option<HeaderValue> {
         HeaderValue::from_str(&self.0).ok()
     }

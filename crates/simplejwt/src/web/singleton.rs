@@ -1,12 +1,12 @@
-//! Header fields that may stand once (RFC 9110 section 5.3). Of two of them one program takes the
-//! first and the next one the last, so that a request that has them is refused.
+//! Header fields that may occur only once (RFC 9110 section 5.3). If there are two, one program
+//! uses the first and the next one the last, so a request that has them is refused.
 
 use http::{HeaderMap, HeaderName};
 
 #[cfg(any(feature = "tower", feature = "web"))]
 pub(super) use self::decisive::check;
 
-/// Whether a field is there more than once, equal or not.
+/// `true` if a field occurs more than once, with the same value or not.
 pub(super) fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.get_all(name).iter().nth(1).is_some()
 }
@@ -20,7 +20,7 @@ mod decisive {
     use crate::error::Error;
     use crate::settings::Settings;
 
-    /// Those that decide something here. `Cookie` isn't one of them: HTTP/2 sends it in pieces.
+    /// The fields that matter here. `Cookie` isn't one of them, since HTTP/2 sends it in pieces.
     static SINGLETONS: [HeaderName; 8] = [
         AUTHORIZATION,
         CONTENT_LENGTH,
@@ -36,7 +36,7 @@ mod decisive {
     /// for tokens.
     ///
     /// # Errors
-    /// [`Error::RepeatedHeader`]
+    /// [`Error::RepeatedHeader`] with the field's name.
     pub(in crate::web) fn check(headers: &HeaderMap, settings: &Settings) -> Result<(), Error> {
         let own = settings.auth_header();
         let repeated =

@@ -1,4 +1,4 @@
-//! Where a request's tokens are: the authorization header, or cookies.
+//! Finding a request's tokens, in the authorization header or in cookies.
 
 use std::fmt;
 
@@ -10,19 +10,19 @@ use super::{csrf, singleton};
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// How many cookies of one name are looked at. Another host may set as many as it likes.
+/// The maximum number of cookies of one name that are considered. Another host may set any number.
 const MOST: usize = 16;
 
-/// The access tokens that a request presents, not verified yet.
+/// The access tokens that a request presents, not yet verified.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccessTokens {
     /// No credentials were sent.
     None,
-    /// The authorization header's.
+    /// The token of the authorization header.
     Header(String),
-    /// Those of the cookies of the one name, in the order in which the browser sent them: one of
-    /// ours, and perhaps others that another host has set.
+    /// The values of the cookies with the right name, in the order in which the browser sent them:
+    /// this server's, and perhaps others set by another host.
     Cookies(Vec<String>),
 }
 
@@ -37,11 +37,11 @@ impl fmt::Debug for AccessTokens {
     }
 }
 
-/// The access tokens of a request.
+/// Returns the access tokens of a request.
 ///
-/// With [`Transport::Both`](crate::settings::Transport::Both) the header comes first. A cookie
-/// counts for an unsafe request, and for the handshake of a WebSocket, only if it comes from this
-/// origin or an allowed one.
+/// With [`Transport::Both`](crate::settings::Transport::Both) the header takes precedence. For an
+/// unsafe request, or the handshake of a WebSocket, a cookie counts only if the request comes from
+/// this origin or an allowed one.
 ///
 /// # Errors
 /// [`Error::BadAuthorizationHeader`], [`Error::CrossOrigin`], [`Error::RepeatedHeader`]
@@ -67,8 +67,8 @@ pub fn access_tokens(
     Ok(AccessTokens::None)
 }
 
-/// The values of the cookies of this name, in their order and each once: of at most [`MOST`] that
-/// look like tokens, or else of the first that isn't empty.
+/// Returns the values of the cookies with this name, in their order and without duplicates: at most
+/// [`MOST`] that look like tokens, or else the first that isn't empty.
 pub(super) fn cookies(headers: &HeaderMap, name: &str) -> Vec<String> {
     let sent = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let sent = sent.flat_map(cookie::Cookie::split_parse).filter_map(Result::ok);

@@ -6,25 +6,25 @@ use super::body::Data;
 use super::json::Value;
 use super::object::{Json, object, texts};
 
-/// The longest password that is looked at, in bytes: hashing takes time in proportion.
+/// The maximum length of a password, in bytes: the time for hashing is proportional to it.
 const MAX_PASSWORD_BYTES: usize = 4096;
 
-/// How a field is to be read.
+/// The way a field is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// White space around it doesn't count.
+pub(crate) enum CharField {
+    /// White space around the value is removed.
     Trimmed,
-    /// Taken exactly as sent, up to a length.
+    /// Taken exactly as sent, up to a maximum length.
     Password,
 }
 
-/// The fields that fail, each with its reasons, in the order of the fields: the body of a 400.
+/// The invalid fields with their reasons, in the order of the fields: the body of a 400.
 pub(crate) type Errors = Json;
 
-/// Reads `fields` out of what was sent; all failures at once.
+/// Reads `fields` from a client's data; reports all failures at once.
 pub(crate) fn fields<const N: usize>(
     data: &Data,
-    fields: [(&str, Kind); N],
+    fields: [(&str, CharField); N],
 ) -> Result<[String; N], Errors> {
     let mut errors = Vec::new();
     if let Data::Json(value) = data
@@ -46,8 +46,8 @@ pub(crate) fn fields<const N: usize>(
     if errors.is_empty() { Ok(values) } else { Err(Json::Object(errors)) }
 }
 
-/// A field that may be left out.
-pub(crate) fn optional(data: &Data, name: &str, kind: Kind) -> Result<Option<String>, Errors> {
+/// Reads a field that may be left out.
+pub(crate) fn optional(data: &Data, name: &str, kind: CharField) -> Result<Option<String>, Errors> {
     let absent = matches!(data, Data::Json(Value::Null))
         || matches!(data, Data::Json(Value::Object(_))) && data.field(name).is_none()
         || !matches!(data, Data::Json(_)) && data.field(name).is_none();
@@ -69,7 +69,7 @@ fn python_type(value: &Value) -> Option<&'static str> {
     })
 }
 
-fn field(value: Option<&Value>, kind: Kind) -> Result<String, Vec<String>> {
+fn field(value: Option<&Value>, kind: CharField) -> Result<String, Vec<String>> {
     let refuse = |reason: &str| Err(vec![reason.to_owned()]);
     let (value, surrogate) = match value {
         None => return refuse("This field is required."),
@@ -79,8 +79,8 @@ fn field(value: Option<&Value>, kind: Kind) -> Result<String, Vec<String>> {
         Some(Value::Text(text)) => (text.value.as_str(), text.surrogate),
     };
     let value = match kind {
-        Kind::Trimmed => value.trim_matches(is_python_space),
-        Kind::Password => value,
+        CharField::Trimmed => value.trim_matches(is_python_space),
+        CharField::Password => value,
     };
     if value.is_empty() {
         return refuse("This field may not be blank.");
@@ -95,14 +95,15 @@ fn field(value: Option<&Value>, kind: Kind) -> Result<String, Vec<String>> {
         let _ = write!(reason, "{surrogate:X}.");
         reasons.push(reason);
     }
-    if kind == Kind::Password && value.len() > MAX_PASSWORD_BYTES {
+    if kind == CharField::Password && value.len() > MAX_PASSWORD_BYTES {
         reasons
             .push(format!("Ensure this field has no more than {MAX_PASSWORD_BYTES} characters."));
     }
     if reasons.is_empty() { Ok(value.to_owned()) } else { Err(reasons) }
 }
 
-/// What Python's `str.strip()` takes away: Unicode's white space, and four separators.
+/// `true` for the characters that Python's `str.strip()` removes: Unicode's white space, and four
+/// separators.
 fn is_python_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
@@ -114,7 +115,7 @@ mod tests {
 
     fn login(json: &str) -> Result<[String; 2], String> {
         let data = Data::Json(json::parse(json, &["username", "password"]).unwrap());
-        fields(&data, [("username", Kind::Trimmed), ("password", Kind::Password)])
+        fields(&data, [("username", CharField::Trimmed), ("password", CharField::Password)])
             .map_err(|errors| serde_json::to_string(&errors).unwrap())
     }
 
@@ -162,7 +163,8 @@ mod tests {
         );
     }
 
-    /// DIFFERENCE: upstream trims the password, so that one with spaces around can't log in.
+    /// DIFFERENCE: upstream trims the password, so a user whose password has spaces around it can't
+    /// log in.
     #[test]
     fn a_password_is_taken_as_it_was_sent() {
         let [username, password] = login(r#"{"username":" al ","password":" p "}"#).unwrap();
@@ -171,7 +173,7 @@ mod tests {
         assert_eq!(login("{\"username\":\"\u{200b}\",\"password\":\"x\"}").unwrap()[0], "\u{200b}");
     }
 
-    /// DIFFERENCE: upstream has no bound.
+    /// DIFFERENCE: upstream has no limit.
     #[test]
     fn a_password_is_bounded() {
         let of = |n: usize| login(&format!(r#"{{"username":"a","password":"{}"}}"#, "x".repeat(n)));

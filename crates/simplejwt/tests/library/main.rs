@@ -6,6 +6,7 @@
 mod architecture;
 mod compile_fail;
 mod flows;
+mod lengths;
 #[cfg(feature = "passwords")]
 mod passwords;
 mod statements;

@@ -1,16 +1,16 @@
 //! Password hashes against the answers of Django's own hashers
 //! (`compat/make_password_vectors.py` writes the fixture).
+
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
-use std::cmp::Ordering;
-use std::time::Duration;
+mod refusals;
+mod upgrades;
 
 use proptest::prelude::*;
 use serde_json::Value;
 use simplejwt::users::password::{
-    Argon2Cost, DEFAULT_MAX_REFUSAL_WORK, EncodeError, HashKind, Hasher, Hashers, HashersError,
-    Parameters, PasswordSurvey, Rehash, ScryptCost, StoredKind, Verdict, is_usable,
-    unusable_password,
+    Argon2Cost, EncodeError, HashKind, Hasher, Hashers, HashersError, Parameters, PasswordSurvey,
+    ScryptCost, StoredKind, Verdict, is_usable, unusable_password,
 };
 use simplejwt::users::revoke_claim;
 
@@ -144,52 +144,6 @@ fn new_hashes_verify_look_like_djangos_and_differ_each_time() {
     }
 }
 
-#[test]
-fn no_login_without_a_usable_hash_and_each_costs_one_computation() {
-    for preferred in Hasher::ALL {
-        let other = if preferred == Hasher::Md5 { Hasher::Scrypt } else { Hasher::Md5 };
-        let one = Hashers::new([preferred]).unwrap().with_parameters(cheap()).unwrap();
-        let not_accepted = hashers(other, cheap()).encode("secret").unwrap();
-        let good = one.encode("secret").unwrap();
-        let unusable = unusable_password();
-        for encoded in [
-            unusable.as_str(),
-            "",
-            "!",
-            "secret",
-            "$",
-            not_accepted.as_str(),
-            &format!("!{good}"),
-            &format!("{good}{}", "A".repeat(1100)),
-            "pbkdf2_sha256$4294967295$abcdefghijklmnopqrstuv$AAAA",
-            "pbkdf2_sha1$20000001$abcdefghijklmnopqrstuv$AAAA",
-            "argon2$argon2id$v=19$m=4294967295,t=1,p=1$c2FsdHNhbHQ$AAAAAAAA",
-            "argon2$argon2id$v=19$m=64,t=4294967295,p=1$c2FsdHNhbHQ$AAAAAAAA",
-            "argon2$argon2id$v=19$m=4294967295,t=1,p=4294967295$c2FsdHNhbHQ$AAAAAAAA",
-            "argon2$argon2id$v=19$m=1048576,t=9,p=1$c2FsdHNhbHQ$AAAAAAAA",
-            "bcrypt$$2b$31$abcdefghijklmnopqrstuuPp7HPfoAs8I2dCQCQ/fW7zEJv8I8C8e",
-            "bcrypt_sha256$$2b$18$abcdefghijklmnopqrstuuPp7HPfoAs8I2dCQCQ/fW7zEJv8I8C8e",
-            "scrypt$2147483648$salt$8$5$AAAA",
-            "scrypt$2$salt$8388607$4294967295$AAAA",
-            "scrypt$16384$salt$1024$1024$AAAA",
-        ] {
-            let before = one.computations();
-            assert_eq!(one.verify("secret", encoded), Verdict::Wrong, "{encoded}");
-            assert_eq!(one.computations() - before, 1, "{preferred}: {encoded}");
-        }
-        let before = one.computations();
-        one.dummy_work("secret");
-        assert_eq!(one.computations() - before, 1);
-        assert_eq!(one.verify("guess", &good), Verdict::Wrong);
-        assert_eq!(one.computations() - before, 2);
-        assert!(one.verify("secret", &good).is_correct());
-        assert_eq!(one.computations() - before, 3);
-    }
-}
-
-/// Work that differs by less was padded to the same: a step is one iteration of PBKDF2.
-const STEP: Duration = Duration::from_micros(1);
-
 /// A hash of each of Django's hashers, with costs that differ in work.
 fn a_hash_of_each() -> Vec<(HashKind, String)> {
     let usual = cheap();
@@ -204,184 +158,6 @@ fn a_hash_of_each() -> Vec<(HashKind, String)> {
         (hashers.new_hashes(), hashers.encode("secret").unwrap())
     };
     Hasher::ALL.into_iter().map(of).collect()
-}
-
-fn survey(hashers: &Hashers, hashes: &[(HashKind, String)]) -> PasswordSurvey {
-    PasswordSurvey::of(hashes.iter().map(|(_, hash)| hashers.kind_of(hash)), false)
-}
-
-/// The work of what is done, by the algorithms and costs.
-fn work_of(hashers: &Hashers, work: impl FnOnce(&Hashers)) -> Duration {
-    let before = hashers.work();
-    work(hashers);
-    hashers.work() - before
-}
-
-#[test]
-fn a_refusal_takes_the_work_of_the_costliest_kind_known() {
-    let hashes = a_hash_of_each();
-    for preferred in Hasher::ALL {
-        let hashers = hashers(preferred, cheap());
-        hashers.learn(&survey(&hashers, &hashes));
-        let (kind, target) = hashers.refusal_work();
-        let most = hashes.iter().map(|(kind, _)| hashers.time_of(*kind)).max().unwrap();
-        assert_eq!((hashers.time_of(kind), target), (most, most));
-        assert!(target > Duration::from_millis(1), "bcrypt: {target:?}");
-
-        let equals = |work: Duration, what: &str| {
-            assert!(work.abs_diff(target) < STEP, "{preferred}, {what}: {work:?}, not {target:?}");
-        };
-        equals(work_of(&hashers, |h| h.dummy_work("secret")), "unknown");
-        for encoded in [unusable_password().as_str(), "", "sha1$a$b", "md5$$b", "secret"] {
-            let verify = |h: &Hashers| assert_eq!(h.verify("secret", encoded), Verdict::Wrong);
-            equals(work_of(&hashers, verify), encoded);
-        }
-        for (kind, hash) in &hashes {
-            let wrong = |h: &Hashers| assert_eq!(h.verify("guess", hash), Verdict::Wrong);
-            equals(work_of(&hashers, wrong), &kind.to_string());
-            let inactive = |h: &Hashers| assert!(h.verify_refused("secret", hash).is_correct());
-            equals(work_of(&hashers, inactive), &kind.to_string());
-            let right = |h: &Hashers| assert!(h.verify("secret", hash).is_correct());
-            assert_eq!(work_of(&hashers, right), hashers.time_of(*kind), "let in: {kind}");
-        }
-    }
-}
-
-#[test]
-fn a_refusal_takes_no_less_than_a_new_hash_and_no_more_than_the_limit() {
-    let hashes = a_hash_of_each();
-    let most = |limit: Duration| {
-        let hashers = hashers(Hasher::Pbkdf2Sha256, cheap()).with_max_refusal_work(limit);
-        hashers.learn(&survey(&hashers, &hashes));
-        let new = hashers.time_of(hashers.new_hashes());
-        let work = work_of(&hashers, |h| h.dummy_work("secret"));
-        assert!(work.abs_diff(hashers.refusal_work().1) < STEP);
-        (hashers.refusal_work().1, new)
-    };
-    let (none, new) = most(Duration::ZERO);
-    assert_eq!(none, new);
-    let limit = Duration::from_micros(500);
-    assert_eq!(most(limit).0, limit);
-    assert!(most(DEFAULT_MAX_REFUSAL_WORK).0 > limit);
-    let costs = Parameters { pbkdf2_iterations: 5000, ..cheap() };
-    let hashers = hashers(Hasher::Pbkdf2Sha256, cheap()).with_max_refusal_work(limit);
-    let hashers = hashers.with_parameters(costs).unwrap();
-    hashers.learn(&survey(&hashers, &hashes));
-    assert_eq!(hashers.refusal_work().1, hashers.time_of(hashers.new_hashes()));
-}
-
-#[test]
-fn what_a_login_meets_is_known_until_the_sample_after_the_next() {
-    let hashes = a_hash_of_each();
-    let hashers = hashers(Hasher::Md5, cheap());
-    let (md5, bcrypt) = (hashers.new_hashes(), &hashes[3]);
-    assert_eq!(hashers.refusal_work().0, md5);
-    assert_eq!(hashers.verify("guess", &bcrypt.1), Verdict::Wrong);
-    assert_eq!(hashers.refusal_work().0, bcrypt.0);
-    hashers.learn(&PasswordSurvey::default());
-    assert_eq!(hashers.refusal_work().0, bcrypt.0);
-    hashers.learn(&PasswordSurvey::default());
-    assert_eq!(hashers.refusal_work().0, md5);
-    hashers.learn(&survey(&hashers, &hashes));
-    assert_eq!(hashers.refusal_work().0, bcrypt.0);
-    hashers.learn(&PasswordSurvey::default());
-    assert_eq!(hashers.refusal_work().0, md5, "a sample takes the place of the one before");
-}
-
-/// The numbers decide nothing but how much is computed; that they are right is measured by
-/// `cargo bench -p simplejwt-bench --bench refusals`.
-#[test]
-fn measured_costs_keep_refusals_equal() {
-    let hashes = a_hash_of_each();
-    let hashers = hashers(Hasher::Pbkdf2Sha256, cheap());
-    let survey = survey(&hashers, &hashes);
-    hashers.calibrate(&survey);
-    let target = hashers.refusal_work().1;
-    for (kind, hash) in &hashes {
-        let wrong = |h: &Hashers| assert_eq!(h.verify("guess", hash), Verdict::Wrong);
-        let work = work_of(&hashers, wrong);
-        assert!(work.abs_diff(target) < Duration::from_micros(20), "{kind}: {work:?}, {target:?}");
-    }
-}
-
-#[test]
-fn always_rewrites_what_django_would_and_stronger_never_weakens() {
-    let fixture = fixture();
-    let mut raised = 0;
-    for entry in entries(&fixture, "verify") {
-        let rewrites = |rehash| entry.hashers.should_rewrite(entry.encoded, rehash);
-        assert_eq!(Some(rewrites(Rehash::Always)), entry.must_update, "{}", entry.what);
-        assert!(!rewrites(Rehash::Never));
-        if rewrites(Rehash::Stronger) {
-            raised += 1;
-            assert!(rewrites(Rehash::Always), "{}", entry.what);
-            let StoredKind::Accepted(stored) = entry.hashers.kind_of(entry.encoded) else {
-                panic!("{}", entry.what);
-            };
-            let new = entry.hashers.new_hashes();
-            let weaker = stored.cost().partial_cmp(&new.cost()) == Some(Ordering::Greater);
-            assert!(!weaker, "{}", entry.what);
-        }
-    }
-    assert!(raised > 30, "{raised}");
-    for entry in entries(&fixture, "refused") {
-        assert!(!entry.hashers.should_rewrite("!", Rehash::Always), "{}", entry.what);
-    }
-}
-
-#[test]
-fn stronger_goes_by_the_cost_within_an_algorithm_and_by_its_kind_between_two() {
-    let usual = cheap();
-    let short_salt = "pbkdf2_sha256$100$short$AAAA";
-    let rewrites = |(from, stored): (Hasher, Parameters), (to, new): (Hasher, Parameters)| {
-        let encoded = hashers(from, stored).encode("secret").unwrap();
-        hashers(to, new).should_rewrite(&encoded, Rehash::Stronger)
-    };
-    let argon2 = |memory_cost, time_cost, parallelism| Parameters {
-        argon2: Argon2Cost { time_cost, memory_cost, parallelism },
-        ..usual
-    };
-    let scrypt = |work_factor, block_size, parallelism| Parameters {
-        scrypt: ScryptCost { work_factor, block_size, parallelism },
-        ..usual
-    };
-    let iterations = |pbkdf2_iterations| Parameters { pbkdf2_iterations, ..usual };
-    let rounds = |bcrypt_rounds| Parameters { bcrypt_rounds, ..usual };
-    use Hasher::*;
-    for (hasher, weaker, stronger) in [
-        (Pbkdf2Sha256, iterations(99), usual),
-        (Pbkdf2Sha1, usual, iterations(101)),
-        (Bcrypt, usual, rounds(5)),
-        (BcryptSha256, usual, rounds(6)),
-        (Argon2, argon2(64, 1, 2), argon2(64, 2, 2)),
-        (Argon2, argon2(64, 1, 2), argon2(65, 1, 1)),
-        (Scrypt, scrypt(16, 2, 1), scrypt(32, 2, 1)),
-        (Scrypt, scrypt(16, 2, 1), scrypt(16, 2, 5)),
-    ] {
-        assert!(rewrites((hasher, weaker), (hasher, stronger)), "{hasher}");
-        assert!(!rewrites((hasher, stronger), (hasher, weaker)), "{hasher}");
-        assert!(!rewrites((hasher, weaker), (hasher, weaker)), "{hasher}");
-    }
-    for (hasher, one, two) in [
-        (Argon2, argon2(64, 2, 2), argon2(128, 1, 2)),
-        (Argon2, argon2(64, 1, 2), argon2(64, 1, 1)),
-        (Scrypt, scrypt(16, 4, 1), scrypt(32, 2, 1)),
-    ] {
-        assert!(!rewrites((hasher, one), (hasher, two)) && !rewrites((hasher, two), (hasher, one)));
-    }
-    let order = [Md5, Pbkdf2Sha1, Pbkdf2Sha256, Bcrypt, BcryptSha256, Scrypt, Argon2];
-    for (at, from) in order.into_iter().enumerate() {
-        for (to, is_stronger) in order.into_iter().zip((0..).map(|to| to > at)) {
-            assert_eq!(rewrites((from, usual), (to, usual)), is_stronger, "{from} to {to}");
-        }
-    }
-    // A better algorithm is no reason to give up work.
-    assert!(!rewrites((Pbkdf2Sha1, iterations(200)), (Pbkdf2Sha256, iterations(199))));
-    assert!(!rewrites((Bcrypt, rounds(6)), (BcryptSha256, rounds(5))));
-    // Nor is a longer salt.
-    let salted =
-        |new| hashers(Pbkdf2Sha256, iterations(new)).should_rewrite(short_salt, Rehash::Stronger);
-    assert_eq!([99, 100, 101].map(salted), [false, true, true]);
 }
 
 #[test]
@@ -450,19 +226,6 @@ fn a_survey_counts_the_most_frequent_first_and_equals_from_the_newest() {
 }
 
 #[test]
-fn who_says_what_a_hash_costs_decides_for_stored_ones_too() {
-    assert_eq!(Hashers::default().rehash(), None);
-    let listed = Hashers::new([Hasher::Argon2]).unwrap();
-    assert_eq!(listed.rehash(), Some(Rehash::Always));
-    assert_eq!(Hashers::default().with_parameters(cheap()).unwrap().rehash(), Some(Rehash::Always));
-    assert_eq!(listed.with_rehash(None).rehash(), None);
-    for (name, rehash) in Rehash::NAMES {
-        assert_eq!((name.parse(), rehash.to_string().as_str()), (Ok(rehash), name));
-    }
-    assert!("Always".parse::<Rehash>().is_err());
-}
-
-#[test]
 fn plain_bcrypt_takes_no_more_than_72_bytes() {
     let plain = hashers(Hasher::Bcrypt, cheap());
     let (fits, over) = ("y".repeat(72), "y".repeat(73));
@@ -501,7 +264,7 @@ fn a_list_of_class_paths_is_a_setting() {
     let refused = Hashers::default().with_parameters(none).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the PBKDF2 iterations of the password hashers are out of range"
+        "password hashers: the number of PBKDF2 iterations is out of range"
     );
 }
 

@@ -2,22 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
-use std::sync::Arc;
+mod conform;
+mod custom;
+mod hashes;
 
 use rusqlite::Connection;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
-use simplejwt::sql::table::{KeyKind, UserTable};
-use simplejwt::sqlite::SqliteUsers;
-use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
-use simplejwt::users::conformance::{self, IdType};
+use simplejwt::sql::table::UserTable;
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteUsers};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, unusable_password,
 };
 use simplejwt::{Credentials, Timestamp, UserStore as _};
 use tempfile::TempDir;
 
-use crate::support::people::People;
-use crate::support::{columns, hashes, memory_people, rights, spawn, spelling};
+use crate::support::rights;
 
 const DJANGO: &str = include_str!("../fixtures/django_sqlite.sql");
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
@@ -179,95 +178,6 @@ async fn users_are_changed_and_listed() {
     assert_eq!(site.users.by_username("bob").await.unwrap().unwrap().id.as_str(), "2");
 }
 
-const CUSTOM: &str = "CREATE TABLE \"odd \"\"name\" (uid char(32) NOT NULL PRIMARY KEY, \
-    email varchar(254) NOT NULL UNIQUE, pw varchar(128) NOT NULL)";
-
-fn custom() -> UserTable {
-    UserTable {
-        table: "odd \"name".into(),
-        primary_key: "uid".into(),
-        key: Some(KeyKind::Uuid),
-        login: "email".into(),
-        password: "pw".into(),
-        is_active: None,
-        is_staff: None,
-        is_superuser: None,
-        last_login: None,
-        ..UserTable::default()
-    }
-}
-
-fn ann(hashers: &Hashers) -> NewUser {
-    NewUser {
-        username: "Ann@Example.com".into(),
-        password: hashers.encode("pw").unwrap(),
-        ..NewUser::default()
-    }
-}
-
-#[tokio::test]
-async fn a_custom_user_model_with_a_uuid() {
-    let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
-    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
-    let stored: String =
-        site.raw.query_row("SELECT uid FROM \"odd \"\"name\"", (), |row| row.get(0)).unwrap();
-    assert_eq!(stored.len(), 32);
-    assert_eq!(made.id.as_str().replace('-', ""), stored);
-    let ann = site.login("Ann@example.com", "pw").await.unwrap();
-    assert_eq!(ann, made);
-    assert!(ann.is_active);
-    for id in [ann.id.as_str(), &stored, &ann.id.as_str().to_uppercase()] {
-        assert_eq!(site.users.find(&id.into()).await.unwrap().as_ref(), Some(&made), "{id}");
-    }
-    assert!(site.users.find(&"1".into()).await.unwrap().is_none());
-    let error = site.users.set_active("Ann@example.com", false).await.unwrap_err();
-    assert!(error.to_string().contains("is_active"), "{error}");
-}
-
-#[tokio::test]
-async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
-    let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
-    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
-    let path = site.directory.path().join("db.sqlite3");
-    let database = SqliteDatabase::open(path, SqliteOptions::default()).unwrap();
-    migrate::apply(&database, &custom(), NOW).await.unwrap();
-    let store = SqliteStore::open(&database, &custom()).unwrap();
-    let id = made.id.as_str();
-    let (upper, digits) = (id.to_uppercase(), id.replace('-', ""));
-    spelling::every_spelling_or_none(
-        std::sync::Arc::new(site.users.clone()),
-        std::sync::Arc::new(store),
-        &Credentials::new("Ann@example.com", "pw"),
-        &[id, &upper, &digits],
-        &["11234567-89ab-4def-8123-456789abcdef", "ann", "1"],
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn the_login_name_as_the_id() {
-    let table = UserTable { user_id_field: "username".into(), ..UserTable::default() };
-    let site = site(DJANGO, table, &[Hasher::Md5], UserOptions::default());
-    assert_eq!(site.login("alice", "correct horse").await.unwrap().id.as_str(), "alice");
-    assert_eq!(site.users.find(&"alice".into()).await.unwrap().unwrap().username, "alice");
-    assert!(site.users.find(&"1".into()).await.unwrap().is_none());
-    site.users.update_last_login(&"alice".into(), NOW).await.unwrap();
-    assert_eq!(site.text("last_login", "alice"), "2026-01-02 03:04:05.678901");
-}
-
-#[tokio::test]
-async fn a_user_that_only_the_application_can_make_isnt_made() {
-    let sql = format!("{CUSTOM}; ALTER TABLE \"odd \"\"name\" ADD shoe integer NOT NULL DEFAULT 1");
-    let fine = site(&sql, custom(), &[Hasher::Md5], UserOptions::default());
-    fine.users.create_user(ann(&fine.hashers), NOW).await.unwrap();
-
-    let sql = CUSTOM.replace("pw varchar", "shoe integer NOT NULL, team text NOT NULL, pw varchar");
-    let site = site(&sql, custom(), &[Hasher::Md5], UserOptions::default());
-    let error = site.users.create_user(ann(&site.hashers), NOW).await.unwrap_err();
-    assert!(error.to_string().contains("shoe, team"), "{error}");
-    assert_eq!(site.users.list(None, 9).await.unwrap(), []);
-}
-
 #[test]
 fn what_is_missing_is_named() {
     let directory = tempfile::tempdir().unwrap();
@@ -332,34 +242,6 @@ async fn further_columns_are_read_as_drf_writes_them() {
     }
 }
 
-/// The two tables between users and theirs are named after the users' table, and a column of
-/// each after the model.
-#[tokio::test]
-async fn a_custom_user_model_has_tables_of_its_own_or_none() {
-    let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
-    let uid = "0123456789abcdef0123456789abcdef";
-    let error = site.users.groups(&uid.into()).await.unwrap_err();
-    let source = std::error::Error::source(&error).unwrap().to_string();
-    assert!(source.contains("\"odd \"name_groups\", which Django makes"), "{source}");
-    assert_eq!(error.kind(), simplejwt::error::StoreErrorKind::Incompatible);
-    assert!(site.users.permissions(&uid.into()).await.is_err());
-
-    // Seen as soon as they are there.
-    site.raw
-        .execute_batch(
-            "CREATE TABLE auth_group (id integer PRIMARY KEY, name text);\
-             CREATE TABLE \"odd \"\"name_groups\" \
-             (id integer PRIMARY KEY, account_id char(32), group_id integer);\
-             INSERT INTO auth_group VALUES (1, 'writers');\
-             INSERT INTO \"odd \"\"name\" VALUES \
-             ('0123456789abcdef0123456789abcdef', 'a@example.com', '');\
-             INSERT INTO \"odd \"\"name_groups\" SELECT 1, uid, 1 FROM \"odd \"\"name\"",
-        )
-        .unwrap();
-    assert_eq!(site.users.groups(&uid.into()).await.unwrap(), ["writers"]);
-    assert!(site.users.permissions(&uid.into()).await.is_err(), "those have no table yet");
-}
-
 /// A database that was made here has no content types, which every permission belongs to.
 #[tokio::test]
 async fn without_content_types_nobody_has_permissions() {
@@ -369,135 +251,4 @@ async fn without_content_types_nobody_has_permissions() {
         .unwrap();
     assert!(site.users.permissions(&"1".into()).await.unwrap().is_empty());
     assert!(site.users.groups(&"1".into()).await.unwrap().is_empty());
-}
-
-/// A file for the lists of cases that every database goes through.
-struct File(TempDir);
-
-impl columns::Tables for File {
-    const KIND: columns::Kind = columns::Kind::Sqlite;
-
-    async fn run(&self, sql: &str) {
-        let raw = Connection::open(self.0.path().join("db.sqlite3")).unwrap();
-        raw.execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
-    }
-
-    async fn open_with(
-        &self,
-        table: UserTable,
-        pool: HashingPool,
-        options: UserOptions,
-    ) -> Result<std::sync::Arc<dyn simplejwt::sql::manage::ManageUsers>, String> {
-        let path = self.0.path().join("db.sqlite3");
-        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
-        let opened = SqliteUsers::open(&database, table, pool, options);
-        Ok(std::sync::Arc::new(opened.map_err(|error| error.to_string())?))
-    }
-}
-
-impl columns::Place for File {
-    async fn migrate(&self, table: UserTable) -> Result<(), String> {
-        let path = self.0.path().join("db.sqlite3");
-        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
-        let done = simplejwt::sqlite::migrate::apply(&database, &table, NOW).await;
-        done.map(drop).map_err(|error| error.to_string())
-    }
-
-    async fn tokens(&self, table: UserTable) -> Result<(), String> {
-        let path = self.0.path().join("db.sqlite3");
-        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
-        let opened = simplejwt::sqlite::SqliteStore::open(&database, &table);
-        opened.map(drop).map_err(|error| error.to_string())
-    }
-}
-
-columns::columns_tests!(File(tempfile::tempdir().unwrap()));
-
-async fn conforms(ids: IdType) {
-    let make = || async move {
-        let file = Arc::new(File(tempfile::tempdir().unwrap()));
-        if ids == IdType::Integer {
-            columns::Tables::run(&*file, DJANGO).await;
-        }
-        People::new(file, ids).await
-    };
-    conformance::all(make, spawn).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn djangos_users_conform() {
-    conforms(IdType::Integer).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn users_with_uuids_conform() {
-    conforms(IdType::Uuid).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn users_with_texts_for_ids_conform() {
-    conforms(IdType::Text).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn users_in_memory_conform() {
-    conformance::all(|| async { memory_people::Memory::default() }, spawn).await;
-}
-
-/// A file's users by other hashers, and the file itself.
-struct Hashed {
-    database: SqliteDatabase,
-    raw: Connection,
-    _directory: TempDir,
-}
-
-impl Hashed {
-    fn new(sql: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("db.sqlite3");
-        let database = SqliteDatabase::open_or_create(&path, SqliteOptions::default()).unwrap();
-        let raw = Connection::open(&path).unwrap();
-        raw.execute_batch(sql).unwrap();
-        Self { database, raw, _directory: directory }
-    }
-
-    async fn migrated() -> Self {
-        let made = Self::new("");
-        migrate::apply(&made.database, &UserTable::default(), NOW).await.unwrap();
-        made
-    }
-
-    fn open(&self, hashers: &Hashers) -> Arc<dyn ManageUsers> {
-        let (table, pool) = (UserTable::default(), hashes::pool(hashers));
-        let users = SqliteUsers::open(&self.database, table, pool, UserOptions::default());
-        Arc::new(users.unwrap())
-    }
-}
-
-#[tokio::test]
-async fn hashes_in_djangos_table_are_djangos_to_rewrite() {
-    let made = Hashed::new(DJANGO);
-    hashes::djangos_table(async |hashers| made.open(&hashers)).await;
-}
-
-#[tokio::test]
-async fn hashes_in_a_table_made_here_are_raised_until_django_comes() {
-    let made = Hashed::migrated().await;
-    let run = async |sql: &str| made.raw.execute_batch(sql).unwrap();
-    hashes::table_made_here(async |hashers| made.open(&hashers), run).await;
-}
-
-#[tokio::test]
-async fn a_sample_of_the_hashes_is_bounded() {
-    let made = Hashed::migrated().await;
-    let fill = async |hash: &str| {
-        let many = format!(
-            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000) \
-             INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, \
-             is_staff, is_active, date_joined) \
-             SELECT 'user' || n, '{hash}', '', '', '', 0, 0, 1, '2026-01-01 00:00:00' FROM n"
-        );
-        made.raw.execute_batch(&many).unwrap();
-    };
-    hashes::a_sample_is_bounded(async |hashers| made.open(&hashers), fill).await;
 }

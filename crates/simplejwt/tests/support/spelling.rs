@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use simplejwt::settings::Revocation;
-use simplejwt::store::session::{EndReason, SessionSelector, Subject};
+use simplejwt::settings::RevocationMode;
+use simplejwt::store::session::{EndReason, RevocationSubject, SessionSelector};
 use simplejwt::{
     Auth, Credentials, Error, SessionStore, Settings, TokenError, Tokens, UserId, UserStore,
 };
@@ -26,7 +26,7 @@ pub(crate) async fn every_spelling_or_none(
         ..Settings::default()
     };
     settings.sessions.session_claim = true;
-    settings.sessions.revocation = Revocation::Feed;
+    settings.sessions.revocation = RevocationMode::Feed;
     let auth = Auth::new(Tokens::new(settings).unwrap())
         .with_shared_users(users)
         .with_shared_sessions(Arc::clone(&store));
@@ -45,7 +45,7 @@ pub(crate) async fn every_spelling_or_none(
         let now = auth.tokens().now();
         let revoked = store.revocations(0, 1000, now).await.unwrap().entries;
         let last = revoked.last().map(|entry| &entry.subject);
-        assert_eq!(last, Some(&Subject::User(canonical)), "{spelling}");
+        assert_eq!(last, Some(&RevocationSubject::User(canonical)), "{spelling}");
     }
     for spelling in other {
         let pair = auth.obtain_pair(login).await.unwrap();

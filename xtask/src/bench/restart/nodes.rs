@@ -1,4 +1,4 @@
-//! Three nodes on one database, each at a port that it keeps.
+//! Three nodes on one database, each with a fixed port.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -12,12 +12,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::bench::http::Connection;
 use crate::process::wait_for;
 
-/// What every connection logs in with.
+/// The login of every connection.
 pub(super) const LOGIN: &str = r#"{"username":"restart","password":"a long way down 27"}"#;
 const PASSWORD: &str = "a long way down 27\n";
 const START_SECONDS: u32 = 60;
 
-/// Killed when this is dropped.
+/// The nodes, which are killed when this is dropped.
 pub(super) struct Nodes {
     program: PathBuf,
     url: String,
@@ -26,10 +26,10 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    /// Makes the tables and the user, if they aren't there, and starts the nodes.
+    /// Creates the tables and the user, if they don't exist, and starts the nodes.
     ///
     /// # Errors
-    /// It can't.
+    /// One of these fails.
     pub(super) fn start(program: &Path, url: &str, folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let (program, url, folder) = (program.to_owned(), url.to_owned(), folder.to_owned());
@@ -39,7 +39,7 @@ impl Nodes {
         if !users.contains("restart") {
             nodes.command(&["user", "add", "restart", "--password-stdin"], PASSWORD)?;
         }
-        // All of them are held until the last is known.
+        // All ports stay bound until the last is known.
         let ports: Vec<_> = (0..3).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect();
         let ports: Result<Vec<_>, _> = ports
             .into_iter()
@@ -57,7 +57,7 @@ impl Nodes {
         self.running.iter().map(|(port, _)| *port).collect()
     }
 
-    /// SIGTERM, its end, its start, until it is ready.
+    /// Sends SIGTERM, waits for the end, and starts the node again until it is ready.
     ///
     /// # Errors
     /// It doesn't end, or doesn't start.
@@ -94,7 +94,7 @@ impl Nodes {
     fn command(&self, words: &[&str], input: &str) -> Result<String> {
         let mut command = self.simplejwt();
         let mut child = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        // One that reads nothing has closed it.
+        // A program that reads nothing has closed its input.
         let _ = child.stdin.take().context("no standard input")?.write_all(input.as_bytes());
         let output = child.wait_with_output()?;
         if !output.status.success() {

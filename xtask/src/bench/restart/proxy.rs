@@ -1,4 +1,4 @@
-//! nginx and Caddy with what docs/several-nodes.md says, at ports of their own.
+//! nginx and Caddy, with the configurations from docs/several-nodes.md at other ports.
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -9,32 +9,32 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::process::{command, root, wait_for};
 
-/// The nodes and the proxy as that page has them.
+/// The addresses of the nodes and the proxy on that page.
 const NODES: [&str; 3] = ["127.0.0.1:8001", "127.0.0.1:8002", "127.0.0.1:8003"];
 const LISTENS: &str = "8080";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ProxyKind {
     Nginx,
     Caddy,
 }
 
-/// Killed when this is dropped.
+/// A proxy, which is killed when this is dropped.
 pub(super) struct Proxy {
     child: Child,
     pub(super) port: u16,
 }
 
-/// Sees to it that both are there.
+/// Ensures that both proxies are installed.
 ///
 /// # Errors
-/// One isn't, and can't be installed.
+/// One is missing and can't be installed.
 pub(super) fn require() -> Result<()> {
     crate::programs::require()
 }
 
-impl Kind {
-    /// Name and version, as the program says them.
+impl ProxyKind {
+    /// Returns the name and version, as printed by the program.
     ///
     /// # Errors
     /// It can't be started.
@@ -60,11 +60,11 @@ impl Kind {
 }
 
 impl Proxy {
-    /// Starts one in front of these ports.
+    /// Starts a proxy in front of these ports.
     ///
     /// # Errors
-    /// The page has no such block, or the program doesn't take it.
-    pub(super) fn start(kind: Kind, nodes: &[u16], folder: &Path) -> Result<Self> {
+    /// The page has no such block, or the program refuses it.
+    pub(super) fn start(kind: ProxyKind, nodes: &[u16], folder: &Path) -> Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let page = fs::read_to_string(root().join("docs/several-nodes.md"))?;
         let mut block = block(&page, kind.language())?.to_owned();
@@ -75,7 +75,7 @@ impl Proxy {
         let place = folder.display();
         let file = folder.join(kind.language());
         let (text, mut program) = match kind {
-            Kind::Nginx => {
+            ProxyKind::Nginx => {
                 let around = format!(
                     "daemon off; pid {place}/nginx.pid; error_log {place}/nginx.log warn;\n\
                      events {{ worker_connections 1024; }}\nhttp {{ access_log off;\n\
@@ -87,7 +87,7 @@ impl Proxy {
                 program.arg("-c").arg(&file);
                 (around, program)
             }
-            Kind::Caddy => {
+            ProxyKind::Caddy => {
                 let mut program = Command::new("caddy");
                 program.args(["run", "--adapter", "caddyfile", "--config"]).arg(&file);
                 program.env("HOME", folder);
@@ -106,7 +106,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // nginx's workers end with their master's SIGTERM, and not with its SIGKILL.
+        // nginx's workers end on their master's SIGTERM, but not on its SIGKILL.
         if let Ok(id) = self.child.id().try_into()
             && let Some(id) = rustix::process::Pid::from_raw(id)
         {
@@ -116,7 +116,7 @@ impl Drop for Proxy {
     }
 }
 
-/// The first fenced block of a language.
+/// Returns the first fenced block of a language.
 fn block<'a>(page: &'a str, language: &str) -> Result<&'a str> {
     let fence = format!("```{language}\n");
     let (_, rest) = page.split_once(&fence).with_context(|| format!("no block of {language}"))?;

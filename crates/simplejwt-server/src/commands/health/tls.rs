@@ -1,5 +1,5 @@
-//! TLS to the server that runs by the same configuration: whoever shows its certificate is the one who is
-//! meant, whichever names and times stand in it.
+//! TLS to the server with the same configuration: whoever presents its certificate is trusted,
+//! whatever names and times the certificate has.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use tokio_rustls::client::TlsStream;
 
 use crate::failure::{Failure, chain};
 
-/// The connection to `place`, encrypted.
+/// Encrypts a connection to `place`.
 ///
 /// # Errors
-/// The file holds no certificate, or the other side shows another one or speaks no TLS.
+/// The file contains no certificate, or the other side presents another one or doesn't speak TLS.
 pub(super) async fn open<S>(
     place: &str,
     stream: S,
@@ -47,7 +47,7 @@ where
     connector.connect(name, stream).await.map_err(|error| failed(&error))
 }
 
-/// Takes one certificate, and whoever has its key.
+/// Accepts only this certificate, from a server that has its key.
 #[derive(Debug)]
 struct Expected {
     certificate: CertificateDer<'static>,
@@ -66,7 +66,7 @@ impl ServerCertVerifier for Expected {
         if *end_entity == self.certificate {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(Error::General("it shows another certificate than the configured one".into()))
+            Err(Error::General("its certificate is not the configured one".into()))
         }
     }
 

@@ -1,4 +1,5 @@
-//! What `quickstart` prints in the end: lines for a shell that log in, use the token, refresh and log out.
+//! The end of what `quickstart` prints: shell commands that log in, use the token, refresh and log
+//! out.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,9 @@ use super::FIRST_USER;
 use crate::commands::reachable::reachable;
 use crate::config::Config;
 
-/// Lines that can be pasted at once, into bash, dash, zsh and others: none is a comment (zsh takes
-/// none), and what asks for a password stands in braces, so that it doesn't read the next line.
+/// Returns lines that can be pasted as a whole into bash, dash, zsh and other shells. They contain
+/// no comments, which zsh rejects. Those that ask for a password are in braces, so that `read`
+/// doesn't take the next pasted line.
 pub(super) fn walkthrough(
     address: SocketAddr,
     config: &Config,
@@ -26,8 +28,8 @@ pub(super) fn walkthrough(
     match password {
         Some(_) => format!("\nTry it in another terminal:\n\n{lines}\n\n"),
         None => format!(
-            "\nTry it in another terminal (a new password: simplejwt user set-password {FIRST_USER} \
-             --config {}):\n\n{{\n{lines}\n}}\n\n",
+            "\nTry it in another terminal (to set a new password: simplejwt user set-password \
+             {FIRST_USER} --config {}):\n\n{{\n{lines}\n}}\n\n",
             quoted(file)
         ),
     }
@@ -38,12 +40,12 @@ fn lines(site: &str, config: &Config, password: Option<&str>) -> Vec<String> {
     let take =
         |name: &str| format!(r#"$(printf %s "$TOKENS" | sed 's/.*"{name}":"\([^"]*\)".*/\1/')"#);
     let (access, refresh) = (take("access"), take("refresh"));
-    // The server's own, whichever name it is for.
+    // The server's own certificate is accepted, whatever names it has.
     let curl = if config.tls.certificate.is_some() { "curl -sSk" } else { "curl -sS" };
     let field = &config.users.username_field;
     let known = match password {
         Some(password) => format!("PASSWORD={password}"),
-        // A blank line that was pasted behind the block is no answer.
+        // A blank line pasted after the block is not an answer.
         None => format!(
             "PASSWORD=; while [ -z \"$PASSWORD\" ]; do printf 'The password of {FIRST_USER}: '; \
              read -r PASSWORD || break; done"
@@ -78,7 +80,7 @@ fn lines(site: &str, config: &Config, password: Option<&str>) -> Vec<String> {
     lines
 }
 
-/// A path as a shell takes it.
+/// Quotes a path for a shell.
 pub(super) fn quoted(path: &Path) -> String {
     let text = PathBuf::from(path).display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);

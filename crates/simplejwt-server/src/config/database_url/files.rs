@@ -1,22 +1,22 @@
-//! Files that parameters of a URL name.
+//! Files named by parameters of a URL.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use super::{same, trimmed};
 
-/// Parameters that name files.
+/// The parameters that name files.
 const FILES: [&str; 8] =
     ["sslrootcert", "sslcert", "sslkey", "sslcrl", "ssl_ca", "sslca", "ssl_cert", "ssl_key"];
 
-/// The URL with the files that its parameters name by relative paths looked for in `directory`.
+/// Resolves relative paths in the URL's parameters against `directory`.
 pub(in crate::config) fn relative_to(directory: &Path, url: &str) -> String {
     let Some((before, query)) = trimmed(url).split_once('?') else { return url.to_owned() };
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
         Some((name, file)) if FILES.iter().any(|known| same(name, known)) => {
             let path = percent_decoded(file);
             match path.as_deref() {
-                // `system` is no file.
+                // `system` is not a file.
                 None | Some("" | "system") => pair.to_owned(),
                 Some(path) => {
                     format!("{name}={}", percent_encoded(&directory.join(path).to_string_lossy()))
@@ -41,7 +41,7 @@ fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-/// As the library decodes: a `%` that begins no byte is itself.
+/// Decodes like the library: a `%` that doesn't begin an encoded byte stands for itself.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

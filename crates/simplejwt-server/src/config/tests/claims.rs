@@ -27,7 +27,7 @@ fn claims_come_from_the_file_or_the_environment() {
     item.set(&mut config, &serde_json::to_value(again).unwrap()).unwrap();
     assert_eq!(config.claims.added, expected);
 
-    // The environment counts for more, as a whole.
+    // The environment takes precedence, as a whole.
     let environment = Environment::of([("SIMPLEJWT_CLAIMS", "mail=email")]);
     let loaded = file(text, &environment).unwrap();
     assert_eq!(loaded.config.claims.added, [("mail".to_owned(), column("email"))]);

@@ -7,7 +7,7 @@ use simplejwt::settings::{Audience, TokenClass};
 
 use super::*;
 
-/// Upstream takes None for no leeway.
+/// Upstream treats None as no leeway.
 #[test]
 fn no_leeway_may_be_null() {
     assert_eq!(dictionary(r#"{"LEEWAY": null}"#).unwrap().leeway, std::time::Duration::ZERO);
@@ -103,8 +103,14 @@ fn what_the_dictionary_may_not_hold() {
         (r#"{"TOKEN_USER_CLASS": null}"#, "TOKEN_USER_CLASS is null"),
         (r#"{"USER_AUTHENTICATION_RULE": "my.rule"}"#, "Hooks::may_authenticate"),
         (r#"{"TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#, "Hooks::extra_claims"),
-        (r#"{"TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#, "are lines of [claims]"),
-        (r#"{"SLIDING_TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#, "are lines of [claims]"),
+        (
+            r#"{"TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#,
+            "claims that get_token() adds in [claims]",
+        ),
+        (
+            r#"{"SLIDING_TOKEN_OBTAIN_SERIALIZER": "my.Serializer"}"#,
+            "claims that get_token() adds in [claims]",
+        ),
         (r#"{"TOKEN_REFRESH_SERIALIZER": "my.Serializer"}"#, "SIMPLEJWT_CLAIMS"),
         (r#"{"USER_AUTHENTICATION_RULE": "my.rule"}"#, "allow_inactive_login in [users]"),
         (r#"{"ON_LOGIN_SUCCESS": "my.hook"}"#, "Hooks::on_login_success"),
@@ -133,7 +139,7 @@ fn the_signing_key_is_django_s_secret_key_where_none_is_named() {
     assert_eq!(secret(named), Some("another".into()));
     let none = with([("SIMPLE_JWT", r#"{"SIGNING_KEY": null}"#)]).unwrap();
     assert_eq!(secret(none), None);
-    // A key pair can't be a Django secret: this instance verifies only.
+    // A key pair can't be a Django secret: this instance only verifies.
     let asymmetric = with([("SIMPLEJWT_ALGORITHM", "ES256")]).unwrap();
     assert_eq!(secret(asymmetric), None);
 }

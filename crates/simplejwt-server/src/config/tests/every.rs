@@ -1,8 +1,8 @@
-//! What holds for every setting.
+//! Tests that apply to every setting.
 
 use super::*;
 
-/// Settings for which any text has a meaning.
+/// Settings for which any string is meaningful.
 const FREE: [&str; 22] = [
     "server.prefix",
     "simple_jwt.signing_key",

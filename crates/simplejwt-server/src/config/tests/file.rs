@@ -43,7 +43,7 @@ fn what_a_file_may_not_hold() {
         ("[django]\nSECRET_KEY = \"x\"\n", "write secret_key, in lower case"),
         ("[django]\nDATABASE_URL = \"x\"\n", "it is url in [database]"),
         ("SIMPLEJWT_BIND = \"x\"\n", "it is bind in [server]"),
-        ("[REST_AUTH]\nUSE_JWT = true\n", "the content of SIMPLE_JWT"),
+        ("[REST_AUTH]\nUSE_JWT = true\n", "the content of Django's SIMPLE_JWT"),
         ("[log]\nlevel = None\n", "level is None: leave the line out"),
         ("[log]\nlevel = \"info\"\nlevel = \"warn\"\n", "line 3: level is in line 2 already"),
         ("[simple_jwt]\nissuer = \"None\"\n", "stands for no value"),
@@ -51,7 +51,7 @@ fn what_a_file_may_not_hold() {
         ("[database]\npath = \" null \"\n", "stands for no value"),
         ("[database]\npath = \"\"\n", "path is empty"),
         ("[log]\nlevel = \"verbose\"\n", "error, warn, info, debug or trace"),
-        ("[log]\nlevel = \"loud=maybe\"\n", "nothing is logged"),
+        ("[log]\nlevel = \"loud=maybe\"\n", "logs nothing"),
         ("[users]\ntable = \"\"\n", "table is empty"),
         ("[users]\ntable = \"a\\u0000b\"\n", "the name of a table"),
         ("[users]\nkey_type = \"serial\"\n", "\"integer\" or \"uuid\""),
@@ -99,7 +99,7 @@ fn all_problems_of_all_sources_are_told_at_once() {
     let told = file(text, &environment).unwrap_err();
     for part in [
         "bind is",
-        "no colour in",
+        "unknown setting colour in",
         "level is",
         "LEEWAY is",
         "SIMPLEJWT_DEMO",
@@ -108,7 +108,7 @@ fn all_problems_of_all_sources_are_told_at_once() {
         assert_eq!(told.lines().filter(|line| line.contains(part)).count(), 1, "{part}: {told}");
     }
     assert_eq!(told.lines().count(), 6, "{told}");
-    // What a setting that can't be read would have said is left open.
+    // A setting that can't be read has no further consequences.
     let told = with([
         ("SIMPLEJWT_BLACKLIST_AFTER_ROTATION", "on"),
         ("SIMPLEJWT_TOKEN_BLACKLIST", "perhaps"),
@@ -131,7 +131,7 @@ fn a_setting_in_the_wrong_table_is_told_where_it_belongs() {
         ("[server]\nurl = \"postgres://u@h/d\"\n", "[database]"),
         ("[server]\nsecret_key_file = \"key\"\n", "[django]"),
         ("[log]\nbindd = \"x\"\n", "did you mean bind in [server]?"),
-        ("[rotation_grace]\n", "there is no [rotation_grace]; it belongs in [sessions]"),
+        ("[rotation_grace]\n", "unknown section [rotation_grace]; it belongs in [sessions]"),
     ] {
         let problem = toml(text).expect_err(text);
         assert!(problem.contains(told), "{text}: {problem}");

@@ -1,8 +1,9 @@
-//! The direction: sections know what an item is, the list knows the sections, readers know the list.
+//! Tests the direction of dependencies: sections know items, the list knows the sections, and
+//! readers know the list.
 
 use std::path::Path;
 
-/// What a section may be made of.
+/// The modules that a section may use.
 const BELOW: [&str; 10] = [
     "bind",
     "database_url",
@@ -15,7 +16,7 @@ const BELOW: [&str; 10] = [
     "toml_text",
     "value_file",
 ];
-/// Sections, with those that they look at beside themselves.
+/// Sections, with the other sections that they use.
 const SECTIONS: [(&str, &[&str]); 13] = [
     ("claims", &["users"]),
     ("cookies", &["server"]),
@@ -32,7 +33,7 @@ const SECTIONS: [(&str, &[&str]); 13] = [
     ("users", &[]),
 ];
 
-/// What the source names of its siblings, its tests left out.
+/// Returns the siblings that the source names, without its tests.
 fn named(file: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config").join(file);
     let source = std::fs::read_to_string(path).unwrap();

@@ -82,7 +82,7 @@ fn what_a_gateway_is_told() {
     let config = toml(text).unwrap();
     assert_eq!(config.gateway.authentication(), Authentication::Stateless);
     assert_eq!(config.gateway.headers().collect::<Vec<_>>(), [("x-auth-email", "email")]);
-    // The environment's take the place of the file's.
+    // The environment's clients replace those of the file.
     let environment =
         Environment::of([("SIMPLEJWT_GATEWAY_HEADERS", r#"{"X-Auth-Name": "name"}"#)]);
     let loaded = file(text, &environment).unwrap();
@@ -95,8 +95,8 @@ fn what_a_gateway_is_told() {
         (r#"{"X-Auth-Email": 7}"#, "not the name of a claim"),
         (r#"{"X-Auth-Email": ""}"#, "not the name of a claim"),
         (r#"{"X_Auth_Email": "email"}"#, "letters, digits and hyphens"),
-        (r#"{"Set-Cookie": "email"}"#, "a meaning of its own"),
-        (r#"{"X-Auth-User": "email"}"#, "a meaning of its own"),
+        (r#"{"Set-Cookie": "email"}"#, "its own meaning"),
+        (r#"{"X-Auth-User": "email"}"#, "its own meaning"),
         (r#"{"X-A": "email", "x-a": "name"}"#, "twice"),
     ] {
         let problem = with([("SIMPLEJWT_GATEWAY_HEADERS", json)]).expect_err(json);

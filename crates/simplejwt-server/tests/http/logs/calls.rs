@@ -1,4 +1,4 @@
-//! Every call of `tracing` in library and server, held against the lists of docs/logs.md.
+//! Compares every call of `tracing` in the library and the server with the lists in docs/logs.md.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
@@ -38,7 +38,7 @@ fn sources() -> Vec<(String, String)> {
     found
 }
 
-/// The arguments of a macro, from behind its parenthesis.
+/// Returns the arguments of a macro, from after its parenthesis.
 fn arguments(text: &str) -> Vec<String> {
     let (mut arguments, mut current) = (Vec::new(), String::new());
     let (mut depth, mut in_string, mut escaped) = (0, false, false);
@@ -85,7 +85,8 @@ fn calls() -> Vec<Call> {
 }
 
 impl Call {
-    /// The event's name and the names of the other fields, after all that a call has to keep to.
+    /// Returns the event's name and the names of the other fields, after checking the rules for
+    /// calls.
     fn check(&self) -> (String, BTreeSet<String>) {
         let Self { place, arguments, .. } = self;
         let mut arguments =
@@ -112,7 +113,7 @@ impl Call {
     }
 }
 
-/// The rows of the tables whose header begins so, in columns.
+/// Returns the rows of the tables whose header begins like this, in columns.
 fn rows(header: &str) -> Vec<Vec<String>> {
     let tables = PAGE.split(header).skip(1);
     let rows = tables.flat_map(|table| {
@@ -123,7 +124,7 @@ fn rows(header: &str) -> Vec<Vec<String>> {
     rows.collect()
 }
 
-/// `` `a`, `b` ``
+/// Parses names such as `` `a`, `b` ``.
 fn names(cell: &str) -> BTreeSet<String> {
     cell.split(", ")
         .filter(|name| !name.is_empty())
@@ -160,13 +161,13 @@ fn every_event_is_on_the_page_with_its_level_and_fields() {
 #[test]
 fn every_field_is_on_the_page() {
     let listed: BTreeSet<String> =
-        rows("| field | what |").iter().flat_map(|row| names(&row[0])).collect();
+        rows("| field | meaning |").iter().flat_map(|row| names(&row[0])).collect();
     let mut used: BTreeSet<String> = ["event", "request_id"].map(str::to_owned).into();
     used.extend(calls().iter().flat_map(|call| call.check().1));
     assert_eq!(used, listed);
 }
 
-/// What a login's client is told by is in each line that somebody is watched by.
+/// Lines about security events have the fields that identify the client of a login.
 #[test]
 fn security_events_say_who() {
     for call in calls() {

@@ -1,4 +1,4 @@
-//! What is logged: docs/logs.md against the source and against a server.
+//! The log: docs/logs.md compared with the source and with a server.
 
 mod calls;
 mod requests;

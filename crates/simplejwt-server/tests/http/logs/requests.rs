@@ -1,4 +1,4 @@
-//! Names of requests, and what somebody may send to get into the log.
+//! Request ids, and data from clients that may get into the log.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
@@ -7,13 +7,13 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::support::databases::Kind;
+use crate::support::databases::DatabaseKind;
 use crate::support::process::{Response, Server, run, stderr};
 use crate::support::site::{PASSWORD, Site};
 
 fn site(settings: &[(&str, &str)]) -> Site {
     let all = [&[("SIMPLEJWT_LOG_REQUESTS", "on"), ("SIMPLEJWT_NUM_PROXIES", "1")], settings];
-    Site::new(Kind::Sqlite, 1, 0, &all.concat())
+    Site::new(DatabaseKind::Sqlite, 1, 0, &all.concat())
 }
 
 fn id(answer: &Response) -> String {
@@ -34,7 +34,7 @@ fn log_in(server: &Server, password: &str, headers: &[(&str, &str)]) -> Response
     server.request("POST", "/api/token/", &all, &credentials(password))
 }
 
-/// DIFFERENCE: Django names no requests.
+/// DIFFERENCE: Django has no request ids.
 #[test]
 fn every_answer_and_every_line_has_the_requests_name() {
     let site = site(&[("SIMPLEJWT_ALLOWED_ORIGINS", "https://app.example.com")]);
@@ -53,7 +53,7 @@ fn every_answer_and_every_line_has_the_requests_name() {
             assert!(line.contains(&format!(" request_id={name} ")), "{line}");
         }
     }
-    // Also where nothing is logged, or the router isn't asked.
+    // Also if nothing is logged, or the router isn't asked.
     let long = "x".repeat(100_000);
     let mut made = BTreeSet::new();
     for (answer, status) in [
@@ -76,7 +76,7 @@ fn every_answer_and_every_line_has_the_requests_name() {
     assert_eq!(made.len(), 8, "each has another");
 }
 
-/// What the database is to blame for, too.
+/// Also if the database is at fault.
 #[test]
 fn a_failure_is_found_by_the_name_in_its_answer() {
     let site = site(&[]);
@@ -91,7 +91,7 @@ fn a_failure_is_found_by_the_name_in_its_answer() {
 
 const ODD: &str = "\u{1b}[2J\u{9b}31m\u{85}\u{202e}evil\u{2066}\u{2028}\u{2029}\u{feff}\r\nx";
 
-/// The server's lines after requests that carry whatever can be carried.
+/// Returns the server's lines after requests with unusual data in every place.
 fn odd_lines(format: &str) -> Vec<String> {
     let site = site(&[("SIMPLEJWT_LOG_FORMAT", format)]);
     let server = &site.servers[0];
@@ -106,7 +106,7 @@ fn odd_lines(format: &str) -> Vec<String> {
     for name in [forged, "\"admin\"", "a\\b", "{\"a\":1}", ""] {
         server.post("/api/token/", &json!({"username": name, "password": "x"}).to_string());
     }
-    // Not HTTP: hyper's own answer.
+    // Not HTTP: the answer comes from hyper.
     server.connect().write_all(b"\x16\x03\x01\x02\x00\x1b]0;x\x07\r\n\r\n").unwrap();
     let forwarded = [("X-Forwarded-For", "192.0.2.7, 203.0.113.9")];
     let answer = log_in(server, "wrong", &forwarded);
@@ -132,7 +132,7 @@ fn whatever_is_sent_a_line_is_a_line_and_can_be_read() {
         let refused: Vec<_> = lines.iter().filter(|line| line.contains("login refused")).collect();
         assert_eq!(refused.len(), 6, "{refused:#?}");
         if format == "text" {
-            // Where the pattern of the page looks, there is ours alone.
+            // Only the server's own data is where the page's pattern matches.
             let addressed = |address: &str| {
                 let part = format!(": login refused event=login_refused client_address={address} ");
                 refused.iter().filter(|line| line.contains(&part)).count()
@@ -142,7 +142,7 @@ fn whatever_is_sent_a_line_is_a_line_and_can_be_read() {
     }
 }
 
-/// What commands say is read at a terminal.
+/// The output of commands is read at a terminal.
 #[test]
 fn a_command_shows_what_it_was_given_without_obeying_it() {
     let odd = format!("nowhere{}", ODD.replace(['\r', '\n'], ""));

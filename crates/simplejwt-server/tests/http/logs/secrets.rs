@@ -1,4 +1,4 @@
-//! A server that logs all that it can, on each database, and everything that opens something.
+//! A server that logs everything that it can, on each database, searched for every secret.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail loudly")]
 
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 
-use crate::support::databases::{ALL, Database, Kind};
+use crate::support::databases::{ALL, Database, DatabaseKind};
 use crate::support::process::stderr;
 use crate::support::site::{PASSWORD, Site, post};
 
@@ -19,18 +19,18 @@ const OF_CLIENT: &str = "the-secret-of-an-oauth-client-0123456789";
 const LOUD: &str = "trace,tokio_postgres=trace,mysql_async=trace,rustls=trace,ureq=trace,\
                     deadpool.postgres=trace,ureq_proto=trace,simplejwt::service=trace";
 
-/// The URL of the database server with an account whose password can be looked for.
-fn account(kind: Kind, directory: &std::path::Path) -> Option<String> {
+/// Returns the URL of the database server with an account whose password can be searched for.
+fn account(kind: DatabaseKind, directory: &std::path::Path) -> Option<String> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("logged_{}_{number}", std::process::id());
     let (create, admin) = match kind {
-        Kind::Sqlite => return None,
-        Kind::Postgres => {
+        DatabaseKind::Sqlite => return None,
+        DatabaseKind::Postgres => {
             let create = format!("CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{OF_DATABASE}'");
             (vec![format!("DROP ROLE IF EXISTS {name}"), create], "postgres")
         }
-        Kind::Mysql => {
+        DatabaseKind::Mysql => {
             let user = format!("'{name}'@'%'");
             let create = format!("CREATE USER {user} IDENTIFIED BY '{OF_DATABASE}'");
             let grant = format!("GRANT ALL ON *.* TO {user}");
@@ -47,7 +47,7 @@ fn account(kind: Kind, directory: &std::path::Path) -> Option<String> {
     Some(format!("{scheme}://{name}:{OF_DATABASE}@{server}/{admin}"))
 }
 
-fn site(kind: Kind) -> Site {
+fn site(kind: DatabaseKind) -> Site {
     let directory = tempfile::tempdir().unwrap();
     let clients = json!([{"id": "gateway", "secret": OF_CLIENT}]).to_string();
     let settings = [
@@ -68,8 +68,8 @@ fn site(kind: Kind) -> Site {
     }
 }
 
-/// Everything in it that isn't to be seen: a token's segments behind its header (which is the same
-/// in all of them), a hash and what stands behind its iterations.
+/// Returns the parts that must not be logged: a token's segments after its header (which all have
+/// in common), a hash and the part after its iterations.
 fn parts(secret: &str) -> Vec<&str> {
     let mut parts = vec![secret];
     if secret.starts_with("eyJ") {
@@ -95,7 +95,7 @@ fn nothing_that_opens_something_is_logged_at_any_level() {
             let rows = site.database.rows("SELECT password FROM auth_user");
             secrets.extend(rows.into_iter().flatten());
         };
-        // The login makes this hash anew.
+        // The login rewrites this hash.
         hashes(&mut secrets);
         let log_in = |secrets: &mut Vec<String>| {
             let pair = site.log_in();
@@ -113,7 +113,7 @@ fn nothing_that_opens_something_is_logged_at_any_level() {
         let path = format!("/api/token/authenticate/?token={}", second.access);
         ask(&path, json!({}), &[("Authorization", &bearer)]);
         ask("/api/token/authenticate/", json!({}), &[("Cookie", &format!("access={bearer}"))]);
-        // Where it doesn't belong.
+        // In the wrong places.
         server.get(&format!("/api/token/verify/{}", second.access));
         ask("/api/token/", json!({"username": second.refresh, "password": "x"}), &[]);
         ask("/api/token/verify/", json!({"token": second.access}), &[]);
@@ -146,19 +146,19 @@ fn nothing_that_opens_something_is_logged_at_any_level() {
     }
 }
 
-/// PostgreSQL shows the row that it refuses, with the token and the hash in it.
+/// PostgreSQL shows the row that it rejects, with the token and the hash in it.
 #[test]
 fn a_row_that_the_database_refuses_is_not_logged() {
     for &kind in ALL {
         let site = site(kind);
         let server = &site.servers[0];
-        // SQLite adds no column that the rows that are there couldn't have.
+        // SQLite adds no column that existing rows couldn't have.
         site.database.rows(match kind {
-            Kind::Sqlite => {
+            DatabaseKind::Sqlite => {
                 "CREATE TRIGGER refused BEFORE INSERT ON token_blacklist_outstandingtoken \
                  BEGIN SELECT RAISE(ABORT, 'refused by a trigger'); END"
             }
-            Kind::Postgres | Kind::Mysql => {
+            DatabaseKind::Postgres | DatabaseKind::Mysql => {
                 "ALTER TABLE token_blacklist_outstandingtoken ADD COLUMN more varchar(9) NOT NULL"
             }
         });
@@ -173,10 +173,10 @@ fn a_row_that_the_database_refuses_is_not_logged() {
     }
 }
 
-/// The command line says what was refused without the row, either.
+/// The command line also reports the rejection without the row.
 #[test]
 fn a_user_that_the_database_refuses_is_not_shown() {
-    let site = site(Kind::Postgres);
+    let site = site(DatabaseKind::Postgres);
     site.database.rows("ALTER TABLE auth_user ADD COLUMN more varchar(9) NOT NULL DEFAULT 'x'");
     site.database.rows("ALTER TABLE auth_user ADD CHECK (username <> 'carol')");
     let args = ["user", "add", "carol", "--password-stdin"];

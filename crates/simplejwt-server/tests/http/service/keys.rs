@@ -1,4 +1,4 @@
-//! Keys from elsewhere: behind `JWK_URL`, through proxies, and in files as they come.
+//! External keys: behind `JWK_URL`, through proxies, and in files of every form.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -26,11 +26,11 @@ fn token(key: &SigningKey) -> String {
     tokens.encode(&tokens.issue::<Access>("1")).unwrap()
 }
 
-/// What a web server was asked for: the first line of each request.
+/// The first line of each request to a web server.
 type Asked = Arc<Mutex<Vec<String>>>;
 
-/// A web server and a proxy in one. It answers with what `answer` makes of the request's first
-/// line, which is a whole answer, or nothing at all.
+/// Runs a web server and a proxy in one. It answers with the result of `answer` for the request's
+/// first line: a whole answer, or nothing.
 fn web_on(listener: TcpListener, answer: impl Fn(&str) -> String + Send + 'static) -> Asked {
     let asked = Asked::default();
     let told = Arc::clone(&asked);
@@ -40,7 +40,7 @@ fn web_on(listener: TcpListener, answer: impl Fn(&str) -> String + Send + 'stati
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             loop {
                 let (mut first, mut line) = (String::new(), String::new());
-                // Whoever goes away has read enough.
+                // A client that disconnects has read enough.
                 if reader.read_line(&mut first).unwrap_or(0) == 0 {
                     break;
                 }
@@ -70,7 +70,7 @@ fn ok(body: impl std::fmt::Display) -> String {
     format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// An address where nobody listens.
+/// Returns an address on which nobody listens.
 fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -160,8 +160,8 @@ fn without_keys_nothing_is_said_of_a_token_until_they_are_there() {
         super::run_with_input(&["token", "inspect"], &site.environment(&environment), "a.b.c\n");
     assert!(stderr(&inspected).contains("JWK_URL"), "not that the token is bad: {inspected:?}");
 
-    // The source comes up, and nobody has to restart anything. This takes the ten seconds that a
-    // fetch isn't repeated.
+    // The source becomes available, and nothing has to be restarted. This takes the ten seconds in
+    // which a fetch isn't repeated.
     let set = json!({"keys": [jwk(&good)]});
     web_on(TcpListener::bind(nowhere).unwrap(), move |_| ok(&set));
     #[allow(clippy::disallowed_methods, reason = "the process has the real clock")]
@@ -216,7 +216,7 @@ fn proxies_and_redirections_are_gone_by_as_elsewhere() {
         assert!(checked.status.success(), "{more:?} {}", stderr(&checked));
         let count = |asked: &Asked| std::mem::take(&mut *asked.lock().unwrap()).len();
         let first = through.lock().unwrap().first().cloned();
-        // The whole URL is asked for, as curl, Python and Go do.
+        // The whole URL is requested, as by curl, Python and Go.
         assert!(first.is_none_or(|line| line.starts_with(&format!("GET http://{origin}/"))));
         let (proxied, asked) = (count(&through), count(&direct));
         assert_eq!((proxied > 0, asked > 0), (by_proxy, !by_proxy), "{more:?}");
@@ -274,7 +274,7 @@ fn key_files_are_read_as_the_bytes_that_they_are() {
         assert!(said.contains(told), "{told}: {said}");
         assert_eq!(said.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{said}");
     }
-    // A secret is taken byte for byte, or not at all.
+    // A secret is read byte for byte, or not at all.
     std::fs::write(path("secret"), b"a secret of more than 32 bytes \xff\xfe\xfd").unwrap();
     let secret = path("secret");
     let refused = run(

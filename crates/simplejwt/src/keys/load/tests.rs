@@ -12,7 +12,7 @@ fn thumbprint(key: &VerifyingKey) -> String {
     key.to_jwk().unwrap().thumbprint()
 }
 
-/// That of the key that signs with this text.
+/// Returns the thumbprint of the key that signs with this text.
 fn signer(algorithm: Algorithm, text: &[u8]) -> Result<String, KeyError> {
     SigningKey::parse(algorithm, text, false).map(|key| thumbprint(&key.verifying_key()))
 }
@@ -26,7 +26,7 @@ fn utf16(text: &[u8], mark: &[u8], big_endian: bool) -> Vec<u8> {
     mark.iter().copied().chain(wide).collect()
 }
 
-/// What stands around blocks: bags of PKCS#12 with a name in Latin-1 or UTF-8, and worse.
+/// Text found around blocks: PKCS#12 bags with a name in Latin-1 or UTF-8, and worse.
 const AROUND: [&[u8]; 9] = [
     b"Bag Attributes\n    friendlyName: Schl\xfcssel\n    localKeyID: 54 69\nKey Attributes: <No Attributes>\n",
     "    friendlyName: Schl\u{fc}ssel \u{1f511}\n".as_bytes(),
@@ -82,7 +82,7 @@ fn of_several_keys_the_one_that_is_meant_is_taken() {
     let two = [generated.as_bytes(), b"\n", &p256].concat();
     assert_eq!(signer(Es256, &two), signer(Es256, generated.as_bytes()), "the first of two");
 
-    // What stands behind a leaf is who signed it: its key is never taken in the leaf's place.
+    // The certificates after a leaf are its issuers': their keys are never used in its place.
     let chain = [file("p256.cert.pem"), file("rsa2048.cert.pem")].concat();
     assert!(matches!(verifier(Rs256, &chain), Err(KeyError::WrongType { .. })));
     assert_eq!(verifier(Es256, &chain).as_ref(), Ok(&p256_print));
@@ -111,11 +111,11 @@ fn a_damaged_block_spoils_itself_only() {
             assert_eq!(signer(Es256, &text).as_ref(), Ok(&expected), "{shown}");
         }
     }
-    // A public key that can't be read is not replaced by the one behind it.
+    // An unreadable public key isn't replaced by the one after it.
     let damaged = cut(&file("p256.cert.pem"));
     let text = [&damaged[..], b"\n", &file("p256.spki.pem")].concat();
     assert_eq!(verifier(Es256, &text), Err(KeyError::DamagedPem));
-    // What is wrong with the private key is said, not that there is a public one.
+    // The message names the fault of the private key, not the presence of a public one.
     let text = [cut(&key), file("p256.spki.pem")].concat();
     assert_eq!(signer(Es256, &text), Err(KeyError::DamagedPem));
     let text = [file("rsa2048.encrypted.pkcs8.pem"), file("rsa2048.cert.pem")].concat();
@@ -159,7 +159,7 @@ fn what_is_no_pem_is_named_with_what_to_do() {
             assert_eq!(VerifyingKey::from_pem(Es256, &text).unwrap_err(), expected, "{shown}");
         }
     }
-    // A public half that is a JWK is taken, with a mark before it or not.
+    // A public half that is a JWK is accepted, with or without a byte order mark.
     let signing = SigningKey::parse(Es256, &key, false).unwrap();
     let jwk = serde_json::to_string(&signing.verifying_key().to_jwk().unwrap()).unwrap();
     for text in [jwk.clone(), format!("\u{feff}\n{jwk}")] {
@@ -168,5 +168,5 @@ fn what_is_no_pem_is_named_with_what_to_do() {
     }
     let set = format!("{{\"keys\":[{jwk}]}}");
     let error = VerifyingKey::parse(Es256, set.as_bytes(), false).unwrap_err().to_string();
-    assert!(error.contains("one key is needed"), "{error}");
+    assert!(error.contains("a single key is needed"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! A source behind a pointer is a source.
+//! `KeySource` for pointers to a source.
 
 use std::error::Error;
 use std::fmt;
@@ -22,7 +22,7 @@ macro_rules! behind {
 
 behind!(Arc<T>, Box<T>, &'static T);
 
-/// What holds a source can derive `Debug`; the source itself needn't have it.
+/// Lets types that hold a source derive `Debug`, even if the source doesn't implement it.
 impl fmt::Debug for dyn KeySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("dyn KeySource")

@@ -10,7 +10,7 @@ use crate::mysql::feed;
 use crate::mysql::statements::{OWNER_OF_UNENDED, Sql, UNENDED, set_ended, unended};
 use crate::mysql::tokens::{changed, until_none};
 use crate::store::session::{
-    EndReason, EndSessions, RetainUntil, Revocation, SessionSelector, Subject,
+    EndReason, EndSessions, RetainUntil, Revocation, RevocationSubject, SessionSelector,
 };
 use crate::users::UserId;
 
@@ -55,7 +55,7 @@ pub(super) async fn end(
     changed(conn, &set_ended(&marks), with(values)).await?;
     until_none(conn, &sql.of_sessions.replace("{}", &marks), with(Vec::new()), now).await?;
     let revocation = |id| Revocation {
-        subject: Subject::Session(id),
+        subject: RevocationSubject::Session(id),
         revoked_at: now,
         expires_at: retain_until.access,
     };
@@ -94,7 +94,7 @@ pub(super) async fn batch(
     {
         others(sql, conn, user_id, except.as_deref(), now).await?;
         revoked.push(Revocation {
-            subject: Subject::User(user_id.clone()),
+            subject: RevocationSubject::User(user_id.clone()),
             revoked_at: now,
             expires_at: retain_until.refresh,
         });

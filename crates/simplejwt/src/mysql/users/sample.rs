@@ -3,7 +3,7 @@
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Params, Row, Value, params};
 
-use super::shown;
+use super::value_text;
 use crate::mysql::database::{Failure, column};
 use crate::mysql::schema;
 use crate::sql::sample::{
@@ -48,7 +48,7 @@ async fn read(
     let found: Vec<Row> = conn.exec(statement, values).await?;
     let mut first = None;
     for row in &found {
-        let at = |at: usize| shown(row.as_ref(at).ok_or(Failure::Shape)?);
+        let at = |at: usize| value_text(row.as_ref(at).ok_or(Failure::Shape)?);
         let key = at(0)?;
         first.get_or_insert_with(|| key.clone());
         rows.add(key, at(1)?);

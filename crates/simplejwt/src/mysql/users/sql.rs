@@ -8,7 +8,7 @@ use mysql_async::{Conn, Row, Value, params};
 use crate::mysql::database::Failure;
 use crate::sql::check::Uses;
 use crate::sql::column::{ColumnType, UserColumns};
-use crate::sql::fields::{Field, Kind};
+use crate::sql::fields::{Field, FieldType};
 use crate::sql::rights::{Dialect, Rights};
 use crate::sql::table::{Key, UserTable, backticked};
 use crate::users::User;
@@ -115,15 +115,15 @@ impl Sql {
             Value::UInt(number) => {
                 i64::try_from(*number).map_or(Key::Unsigned(*number), Key::Integer)
             }
-            other => Key::Text(shown(other)?),
+            other => Key::Text(value_text(other)?),
         };
         let user = User {
-            id: self.user_id.id_of(shown(at(1)?)?),
-            username: self.login.shown(shown(at(2)?)?),
+            id: self.user_id.id_of(value_text(at(1)?)?),
+            username: self.login.canonical(value_text(at(2)?)?),
             is_active: is_true(at(3)?),
             is_staff: is_true(at(4)?),
             is_superuser: is_true(at(5)?),
-            password: shown(at(6)?)?,
+            password: value_text(at(6)?)?,
             rehashed_from: None,
             fields: self.further(row)?,
         };
@@ -157,7 +157,7 @@ impl Sql {
 }
 
 /// A value as text; null is empty.
-pub(super) fn shown(value: &Value) -> Result<String, Failure> {
+pub(super) fn value_text(value: &Value) -> Result<String, Failure> {
     Ok(match value {
         Value::NULL => String::new(),
         Value::Int(number) => number.to_string(),
@@ -167,12 +167,12 @@ pub(super) fn shown(value: &Value) -> Result<String, Failure> {
     })
 }
 
-/// A value of a further column as text of the form that [`Kind::json`] takes.
-fn text_of(value: &Value, kind: Kind) -> Result<String, Failure> {
+/// A value of a further column as text of the form that [`FieldType::json`] takes.
+fn text_of(value: &Value, kind: FieldType) -> Result<String, Failure> {
     Ok(match value {
         Value::Float(number) => number.to_string(),
         Value::Double(number) => number.to_string(),
-        Value::Date(year, month, day, ..) if kind == Kind::Date => {
+        Value::Date(year, month, day, ..) if kind == FieldType::Date => {
             format!("{year:04}-{month:02}-{day:02}")
         }
         Value::Date(year, month, day, hour, minute, second, micros) => {
@@ -184,8 +184,8 @@ fn text_of(value: &Value, kind: Kind) -> Result<String, Failure> {
             let hours = u64::from(*days) * 24 + u64::from(*hour);
             format!("{sign}{hours:02}:{minute:02}:{second:02}.{micros:06}")
         }
-        Value::Bytes(_) if kind == Kind::Boolean => u8::from(is_true(value)).to_string(),
-        other => shown(other)?,
+        Value::Bytes(_) if kind == FieldType::Boolean => u8::from(is_true(value)).to_string(),
+        other => value_text(other)?,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::postgres::feed;
 use crate::postgres::statements::{END_SESSIONS, Sql, UNENDED, UNENDED_ONE};
 use crate::postgres::tokens::{PgResult, moment, parameter, until_none};
-use crate::store::session::{EndReason, EndSessions, RetainUntil, Revocation, Subject};
+use crate::store::session::{EndReason, EndSessions, RetainUntil, Revocation, RevocationSubject};
 use crate::users::UserId;
 
 /// Sessions that are ended by one transaction at most.
@@ -43,7 +43,7 @@ pub(super) fn revoked(
     retain_until: RetainUntil,
 ) -> Vec<Revocation> {
     let revocation = |id| Revocation {
-        subject: Subject::Session(id),
+        subject: RevocationSubject::Session(id),
         revoked_at: now,
         expires_at: retain_until.access,
     };
@@ -93,7 +93,7 @@ impl Sql {
                 until_none(&transaction, &self.blacklist_others, &values).await?;
             }
             revocations.push(Revocation {
-                subject: Subject::User(user_id.clone()),
+                subject: RevocationSubject::User(user_id.clone()),
                 revoked_at: ending.at,
                 expires_at: ending.retain_until.refresh,
             });

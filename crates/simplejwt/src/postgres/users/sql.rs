@@ -9,7 +9,7 @@ use crate::postgres::lookup;
 use crate::postgres::schema::{Checked, KeyType};
 use crate::sql::check::Uses;
 use crate::sql::column::{ColumnType, Flag};
-use crate::sql::fields::{Field, Kind};
+use crate::sql::fields::{Field, FieldType};
 use crate::sql::rights::{Dialect, Rights};
 use crate::sql::schema::SchemaError;
 use crate::sql::table::{UserTable, quoted, relation};
@@ -36,7 +36,7 @@ pub(super) struct Sql {
 /// How many columns stand before the further ones.
 const FIXED: usize = 7;
 
-/// A further column as text of the form that [`Kind::json`] takes.
+/// A further column as text of the form that [`FieldType::json`] takes.
 fn further(table: &UserTable, field: &Field) -> String {
     let column = table.expression(&field.name, quoted, relation);
     // Years before the first are counted backwards, and told from the others by the era alone.
@@ -46,13 +46,13 @@ fn further(table: &UserTable, field: &Field) -> String {
         )
     };
     match field.kind {
-        Kind::Moment => {
+        FieldType::Moment => {
             dated(&format!("({column} AT TIME ZONE 'UTC')"), "YYYY-MM-DD HH24:MI:SS.US")
         }
-        Kind::Local => dated(&column, "YYYY-MM-DD HH24:MI:SS.US"),
-        Kind::Date => dated(&column, "YYYY-MM-DD"),
-        Kind::Time => format!("to_char({column}, 'HH24:MI:SS.US')"),
-        Kind::Text if field.declared == "inet" => format!("host({column})"),
+        FieldType::Local => dated(&column, "YYYY-MM-DD HH24:MI:SS.US"),
+        FieldType::Date => dated(&column, "YYYY-MM-DD"),
+        FieldType::Time => format!("to_char({column}, 'HH24:MI:SS.US')"),
+        FieldType::Text if field.declared == "inet" => format!("host({column})"),
         _ => format!("{column}::text"),
     }
 }
@@ -176,7 +176,7 @@ impl Sql {
         };
         let user = User {
             id: self.user_id.kind.id_of(text(1)?),
-            username: self.login.kind.shown(text(2)?),
+            username: self.login.kind.canonical(text(2)?),
             is_active: row.try_get(3)?,
             is_staff: row.try_get(4)?,
             is_superuser: row.try_get(5)?,

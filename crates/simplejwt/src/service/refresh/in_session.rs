@@ -40,7 +40,7 @@ impl Auth {
             }
             Err(error) => return Err(self.blacklisted_or(error, &jti).await?),
         };
-        let known = Known::of(self, sessions, &refresh, now).await?;
+        let known = SessionFacts::of(self, sessions, &refresh, now).await?;
         let refresh = match &known.session_claim {
             Some(id) => self.tokens.in_session(refresh, id),
             None => refresh,
@@ -67,7 +67,7 @@ impl Auth {
         outcome: RefreshOutcome,
         attempt: Attempt,
         refresh: &Token<Refresh>,
-        known: &Known,
+        known: &SessionFacts,
         now: Timestamp,
     ) -> Result<Refreshed, Error> {
         let Attempt { refresh: asked, answer } = attempt;
@@ -95,7 +95,7 @@ impl Auth {
         refresh: &Token<Refresh>,
         token: &str,
         user: &User,
-        known: &Known,
+        known: &SessionFacts,
         now: Timestamp,
     ) -> Result<Attempt, Error> {
         let settings = self.settings();
@@ -143,7 +143,7 @@ impl Auth {
         &self,
         refresh: &Token<Refresh>,
         successor: &Successor,
-        known: &Known,
+        known: &SessionFacts,
         now: Timestamp,
     ) -> Result<Refreshed, Error> {
         let then = successor.created_at;
@@ -216,7 +216,7 @@ struct Attempt {
 }
 
 /// What has to be known of a token's session before its successor can be made.
-struct Known {
+struct SessionFacts {
     /// The session, where the token doesn't open one.
     id: Option<String>,
     created_at: Timestamp,
@@ -224,7 +224,7 @@ struct Known {
     session_claim: Option<String>,
 }
 
-impl Known {
+impl SessionFacts {
     async fn of(
         auth: &Auth,
         sessions: &dyn SessionStore,

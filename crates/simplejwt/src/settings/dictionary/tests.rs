@@ -62,7 +62,7 @@ fn json_and_toml_say_the_same() {
     assert_eq!(json.auth_token_classes, [TokenClass::Sliding]);
     assert_eq!(json.token_type_claim, None);
     assert_eq!(json.audience, Some(Audience::Many(vec!["a".into(), "b".into()])));
-    assert_eq!(json.sessions.revocation, Revocation::Feed);
+    assert_eq!(json.sessions.revocation, RevocationMode::Feed);
     assert_eq!(json.cookies.same_site, SameSite::Strict);
     json.validate().unwrap();
 }
@@ -99,7 +99,7 @@ fn every_problem_is_told_at_once_and_no_key_is_shown() {
         [r#"{"LEEWAY": 1, "leeway": 2}"#, r#"{"LEEWAY": 1, "LEEWAY": 1}"#, r#"{"x": 1, "X": 2}"#]
     {
         let error = serde_json::from_str::<Settings>(twice).unwrap_err().to_string();
-        assert!(error.contains("is there twice"), "{twice}: {error}");
+        assert!(error.contains("is given twice"), "{twice}: {error}");
     }
     assert!(read(json!([])).unwrap_err().contains("a dictionary of settings"));
 }
@@ -110,7 +110,7 @@ fn every_problem_is_told_at_once_and_no_key_is_shown() {
 fn each_name_is_read() {
     let lists = ["audience", "auth_header_types", "auth_token_classes", "allowed_origins"];
     for (name, _) in SETTINGS {
-        // A list of tables is none of anything's values.
+        // A list of tables isn't a valid value of any field.
         let error = read(json!({ *name: [{}] })).unwrap_err();
         assert!(error.starts_with(&name.to_ascii_uppercase()), "{name}: {error}");
         assert!(!lists.contains(name) || error.contains("not a string"), "{name}: {error}");

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 const HOW: &str = "write seconds (300), \"5m\", \"1h30m\", \"1d\", or ISO 8601 (\"PT5M\", \"P1D\")";
 
-/// A duration out of a configuration value. A day has 24 hours and a week seven days; months and
-/// years have no fixed length and are refused.
+/// Reads a duration. A day has 24 hours and a week seven days; months and years have no fixed
+/// length and are refused.
 ///
 /// # Errors
-/// It is none, negative, or out of range.
+/// The value isn't a duration, is negative, or out of range.
 pub fn duration(value: &Value) -> Result<Duration, String> {
     match value {
         Value::Number(number) => seconds(number.as_f64().unwrap_or(f64::NAN)),
@@ -40,7 +40,7 @@ fn parse(text: &str) -> Result<Duration, String> {
     if let Ok(whole) = text.parse::<u64>() {
         return Ok(Duration::from_secs(whole));
     }
-    // `inf` and `nan` are floats to Rust, and no durations to anybody.
+    // Rust parses `inf` and `nan` as floats, but they aren't durations.
     if text.starts_with(|first: char| first.is_ascii_digit() || first == '-')
         && let Ok(number) = text.parse::<f64>()
     {
@@ -64,14 +64,14 @@ fn parse(text: &str) -> Result<Duration, String> {
     seconds(nanoseconds / 1e9)
 }
 
-/// Of `timedelta(…)`, with its module or without: the arguments.
+/// Returns the arguments of `timedelta(…)`, with or without its module.
 fn python(text: &str) -> Option<&str> {
     let text = text.strip_prefix("datetime.").unwrap_or(text);
     text.strip_prefix("timedelta(")?.trim_end_matches(',').strip_suffix(')')
 }
 
-/// An argument of Python's `timedelta` in seconds: `minutes=5`, `hours=24 * 7`, or the one that
-/// stands there by its place.
+/// Returns an argument of Python's `timedelta` in seconds: `minutes=5`, `hours=24 * 7`, or a
+/// positional one.
 fn argument(at: usize, part: &str) -> Option<f64> {
     const PLACES: [&str; 7] =
         ["days", "seconds", "microseconds", "milliseconds", "minutes", "hours", "weeks"];
@@ -129,7 +129,7 @@ mod tests {
             (json!("P1W"), 604_800.0),
             (json!("P1DT2H3M4S"), 93_784.0),
             (json!("PT1.5S"), 1.5),
-            // As Python prints or writes one.
+            // As Python prints or writes a duration.
             (json!("0:05:00"), 300.0),
             (json!("7 days, 0:00:00"), 604_800.0),
             (json!("1 day, 12:00:00"), 129_600.0),

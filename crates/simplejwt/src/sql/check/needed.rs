@@ -1,11 +1,10 @@
-//! The tables that are used, with what their columns hold, what is unique, what has an index, and
-//! what is done with them.
+//! The tables that are used: what their columns hold, what is unique, and what has an index.
 
 use crate::sql::schema::{BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING};
 
-use super::{Lines, Uses};
+use super::Uses;
 
-/// What a column holds.
+/// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
     /// A number that the database gives.
@@ -29,7 +28,7 @@ pub(crate) enum Holds {
 pub(crate) struct Column {
     pub(crate) name: &'static str,
     pub(crate) holds: Holds,
-    /// Whether null is written into it.
+    /// `true` if null is written into it.
     pub(crate) null: bool,
 }
 
@@ -41,7 +40,7 @@ pub(crate) struct Needed {
     pub(crate) unique: &'static [&'static str],
     /// Columns that rows are looked for by, and the names of the indexes that `migrate` makes.
     pub(crate) indexes: &'static [(&'static str, &'static str)],
-    /// Whether Django's migrations make it, too.
+    /// `true` if Django's migrations create it, too.
     pub(crate) is_djangos: bool,
 }
 
@@ -167,118 +166,8 @@ const SESSIONS: [Needed; 6] = [
     },
 ];
 
-/// The tables beside the users' that are used.
+/// The tables that are used, beside the users'.
 pub(crate) fn needed(uses: &Uses) -> impl Iterator<Item = &'static Needed> {
     let tokens = uses.tokens.then_some(TOKENS.iter()).into_iter().flatten();
     tokens.chain(uses.sessions.then_some(SESSIONS.iter()).into_iter().flatten())
-}
-
-/// What is done with a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Access {
-    Select,
-    Insert,
-    Update,
-    Delete,
-}
-
-impl Access {
-    /// SQL's word for it.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Select => "SELECT",
-            Self::Insert => "INSERT",
-            Self::Update => "UPDATE",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
-/// What is done with one of these tables, and whether nothing but the purge does it. MySQL counts a
-/// row that is left as it is for updated, and there the user's row is made anew by each login.
-pub(crate) fn rights(table: &str, uses: &Uses, is_mysql: bool) -> Vec<(Access, bool)> {
-    use Access::{Delete, Insert, Select, Update};
-    let (always, purge): (&[Access], &[Access]) = match table {
-        OUTSTANDING | BLACKLISTED if is_mysql => (&[Select, Insert, Update], &[Delete]),
-        OUTSTANDING | BLACKLISTED => (&[Select, Insert], &[Delete]),
-        "simplejwt_session" | "simplejwt_session_token" => (&[Select, Insert, Update], &[Delete]),
-        "simplejwt_revocation" => (&[Select, Insert], &[Delete]),
-        "simplejwt_sequence" => (&[Select, Update], &[]),
-        "simplejwt_user" if is_mysql => (&[Select, Insert, Delete], &[]),
-        _ => (&[Select, Insert, Update], &[]),
-    };
-    let purge = purge.iter().filter(|_| uses.purge).map(|right| (*right, true));
-    always.iter().map(|right| (*right, false)).chain(purge).collect()
-}
-
-impl Needed {
-    /// The columns that are read or written.
-    pub(crate) fn columns_of(&self, access: Access, is_mysql: bool) -> Vec<&'static str> {
-        let mut updated = match self.name {
-            "simplejwt_session" => vec!["expires_at", "ended_at", "end_reason", "password"],
-            "simplejwt_session_token" => vec!["used_at", "address"],
-            "simplejwt_sequence" => vec!["value"],
-            "simplejwt_lease" => vec!["holder", "expires_at"],
-            "simplejwt_user" => vec!["user_id"],
-            _ => Vec::new(),
-        };
-        if is_mysql {
-            // A row that is there is set to what it is.
-            updated.extend(match self.name {
-                OUTSTANDING | "simplejwt_session_token" => Some("jti"),
-                BLACKLISTED => Some("token_id"),
-                "simplejwt_session" => Some("id"),
-                _ => None,
-            });
-        }
-        let given = |column: &&Column| access == Access::Select || column.holds != Holds::Id;
-        match access {
-            Access::Update => updated,
-            Access::Delete => Vec::new(),
-            _ => self.columns.iter().filter(given).map(|column| column.name).collect(),
-        }
-    }
-
-    /// A statement that reads or writes as will be done, and no row: the database says whether it
-    /// may be.
-    pub(crate) fn trial(&self, access: Access, lines: &Lines) -> String {
-        let is_mysql = matches!(lines, Lines::Mysql { .. });
-        let columns = self.columns_of(access, is_mysql);
-        trial(&lines.table(self.name), access, &columns, lines)
-    }
-}
-
-/// The same for any table, whose name is given as SQL.
-pub(crate) fn trial(table: &str, access: Access, columns: &[&str], lines: &Lines) -> String {
-    let names: Vec<_> = columns.iter().map(|name| lines.quote(name)).collect();
-    let list = names.join(", ");
-    match access {
-        Access::Select => format!("SELECT {list} FROM {table} WHERE 1 = 0"),
-        Access::Insert => {
-            format!("INSERT INTO {table} ({list}) SELECT {list} FROM {table} WHERE 1 = 0")
-        }
-        Access::Update => {
-            let same: Vec<_> = names.iter().map(|name| format!("{name} = {name}")).collect();
-            format!("UPDATE {table} SET {} WHERE 1 = 0", same.join(", "))
-        }
-        Access::Delete => format!("DELETE FROM {table} WHERE 1 = 0"),
-    }
-}
-
-/// The trials of everything but the purge, on the tables of tokens or of sessions.
-pub(crate) fn trials(uses: &Uses, lines: &Lines) -> Vec<String> {
-    let is_mysql = matches!(lines, Lines::Mysql { .. });
-    let without_purge = Uses { purge: false, ..*uses };
-    let of = |table: &'static Needed| {
-        let rights = rights(table.name, &without_purge, is_mysql).into_iter();
-        // INSERT reads the columns, too.
-        let is_covered =
-            |access: &Access| *access != Access::Select || table.name == "simplejwt_sequence";
-        rights
-            .map(|(access, _)| access)
-            .filter(is_covered)
-            .map(|access| table.trial(access, lines))
-            .collect::<Vec<_>>()
-    };
-    needed(&without_purge).flat_map(of).collect()
 }

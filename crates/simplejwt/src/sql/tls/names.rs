@@ -44,7 +44,7 @@ pub(super) fn by_common_name(certificate: &Certificate<'_>, host: &ServerName<'_
 }
 
 /// The names that it has, for messages.
-pub(super) fn shown(certificate: &Certificate<'_>) -> String {
+pub(super) fn describe(certificate: &Certificate<'_>) -> String {
     let names = certificate.alt_names();
     let addresses = names.addresses.iter().filter_map(|bytes| {
         let four: Result<[u8; 4], _> = bytes.as_slice().try_into();

@@ -154,7 +154,7 @@ fn whatever_a_server_shows_is_read_without_a_panic() {
     let look = |der: &[u8]| {
         let Some(certificate) = Certificate::read(der) else { return };
         let host = server_name("a", Verify::Name).unwrap();
-        let _ = (names::fits(&certificate, &host), names::shown(&certificate));
+        let _ = (names::fits(&certificate, &host), names::describe(&certificate));
         let _ = (certificate.validity(), certificate.issuer_name(), certificate.is_provable());
         let _ = (certificate.is_authority(), certificate.may(5), certificate.is_for(b"x"));
     };

@@ -112,7 +112,7 @@ impl Verifier {
         let certificate = certificate.ok_or(Fault::Unreadable)?;
         if !names::fits(certificate, host) {
             let host_name = host;
-            let (host, names) = (host.to_str().into_owned(), names::shown(certificate));
+            let (host, names) = (host.to_str().into_owned(), names::describe(certificate));
             let kind = if matches!(host_name, ServerName::IpAddress(_)) { "IP" } else { "DNS" };
             return Err(Fault::Name { host, names, kind });
         }

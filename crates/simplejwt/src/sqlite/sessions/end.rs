@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::clock::Timestamp;
 use crate::sqlite::statements::{BLACKLIST_SESSION, END_SESSION, OWNER, Sql, UNENDED};
 use crate::sqlite::{datetime, feed};
-use crate::store::session::{EndReason, EndSessions, RetainUntil, Revocation, Subject};
+use crate::store::session::{EndReason, EndSessions, RetainUntil, Revocation, RevocationSubject};
 use crate::users::UserId;
 
 /// Sessions that are ended by one transaction at most.
@@ -33,7 +33,7 @@ pub(super) fn end(
     feed::insert(
         connection,
         &Revocation {
-            subject: Subject::Session(id.to_owned()),
+            subject: RevocationSubject::Session(id.to_owned()),
             revoked_at: now,
             expires_at: retain_until.access,
         },
@@ -68,7 +68,7 @@ impl Sql {
             feed::insert(
                 connection,
                 &Revocation {
-                    subject: Subject::User(user_id.clone()),
+                    subject: RevocationSubject::User(user_id.clone()),
                     revoked_at: ending.at,
                     expires_at: ending.retain_until.refresh,
                 },

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
-use super::shown;
+use super::value_text;
 use crate::sql::sample::{
     AT_EACH_POINT, DJANGOS_RECORD, MADE_USERS, NEWEST, OLDEST, OUR_RECORD, Rows, points,
 };
@@ -23,9 +23,9 @@ pub(super) fn take(connection: &Connection, table: &UserTable) -> rusqlite::Resu
         };
         let mut first = None;
         while let Some(row) = found.next()? {
-            let key = shown(row.get_ref(0)?);
+            let key = value_text(row.get_ref(0)?);
             first.get_or_insert_with(|| key.clone());
-            rows.add(key, shown(row.get_ref(1)?));
+            rows.add(key, value_text(row.get_ref(1)?));
         }
         Ok::<_, rusqlite::Error>(first)
     };

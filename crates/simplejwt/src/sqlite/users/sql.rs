@@ -102,15 +102,15 @@ impl Sql {
     pub(super) fn found(&self, row: &Row<'_>) -> rusqlite::Result<Found<Key>> {
         let key = match row.get_ref(0)? {
             ValueRef::Integer(number) => Key::Integer(number),
-            other => Key::Text(shown(other)),
+            other => Key::Text(value_text(other)),
         };
         let user = User {
-            id: self.user_id.id_of(shown(row.get_ref(1)?)),
-            username: self.login.shown(shown(row.get_ref(2)?)),
+            id: self.user_id.id_of(value_text(row.get_ref(1)?)),
+            username: self.login.canonical(value_text(row.get_ref(2)?)),
             is_active: is_true(row.get_ref(3)?),
             is_staff: is_true(row.get_ref(4)?),
             is_superuser: is_true(row.get_ref(5)?),
-            password: shown(row.get_ref(6)?),
+            password: value_text(row.get_ref(6)?),
             rehashed_from: None,
             fields: self.further(row)?,
         };
@@ -124,7 +124,7 @@ impl Sql {
         let json = |(at, field): (usize, &Field)| {
             let value = match row.get_ref(FIXED + at)? {
                 ValueRef::Null => serde_json::Value::Null,
-                value => field.kind.json(shown(value)),
+                value => field.kind.json(value_text(value)),
             };
             Ok((field.name.clone(), value))
         };
@@ -153,7 +153,8 @@ impl Sql {
         let Some(key) = self.user_id.parse(user) else { return Ok(Ok(Vec::new())) };
         let mut statement = connection.prepare_cached(statement)?;
         let columns = 0..statement.column_count();
-        let texts = |row: &Row<'_>| columns.clone().map(|at| Ok(shown(row.get_ref(at)?))).collect();
+        let texts =
+            |row: &Row<'_>| columns.clone().map(|at| Ok(value_text(row.get_ref(at)?))).collect();
         statement.query_map([key], texts)?.collect::<Result<_, _>>().map(Ok)
     }
 
@@ -169,7 +170,7 @@ impl Sql {
 }
 
 /// A value as text, whatever SQLite has stored it as; null is empty.
-pub(super) fn shown(value: ValueRef<'_>) -> String {
+pub(super) fn value_text(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => String::new(),
         ValueRef::Integer(number) => number.to_string(),

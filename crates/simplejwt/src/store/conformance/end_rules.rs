@@ -4,8 +4,8 @@ use super::session_rules::{OPENED, end, is_blacklisted, one, revoked};
 use super::{NOW, after, good, open, refresh, refresh_at, token, token_of};
 use crate::clock::Timestamp;
 use crate::store::session::{
-    Client, OpenOutcome, OpenSession, RefreshOutcome, SessionLimit, SessionSelector, SessionStore,
-    Subject,
+    Client, OpenOutcome, OpenSession, RefreshOutcome, RevocationSubject, SessionLimit,
+    SessionSelector, SessionStore,
 };
 
 async fn listed(store: &impl SessionStore, user: &str, at: Timestamp) -> Vec<String> {
@@ -55,7 +55,7 @@ pub(super) async fn sessions_are_ended(store: &impl SessionStore) {
     assert!(is_blacklisted(store, "a").await && !is_blacklisted(store, "b").await);
     let found = good(store.session("a").await).expect("it is remembered");
     assert_eq!(found.ended_at, Some(NOW));
-    assert_eq!(revoked(store).await, [Subject::Session("a".into())]);
+    assert_eq!(revoked(store).await, [RevocationSubject::Session("a".into())]);
 }
 
 pub(super) async fn all_but_one_are_ended(store: &impl SessionStore) {
@@ -86,16 +86,18 @@ pub(super) async fn all_but_one_are_ended(store: &impl SessionStore) {
     assert_eq!(listed(store, "1", NOW).await, ["b"]);
     let subjects = revoked(store).await;
     assert_eq!(subjects.len(), 3, "{subjects:?}");
-    for subject in
-        [Subject::Session("a".into()), Subject::Session("c".into()), Subject::User("1".into())]
-    {
+    for subject in [
+        RevocationSubject::Session("a".into()),
+        RevocationSubject::Session("c".into()),
+        RevocationSubject::User("1".into()),
+    ] {
         assert!(subjects.contains(&subject), "{subject:?} wasn't revoked");
     }
 
     // What isn't ours may live as long as a refresh token.
     let late = good(store.revocations(0, 100, after(50)).await);
     let late: Vec<_> = late.entries.into_iter().map(|entry| entry.subject).collect();
-    assert_eq!(late, [Subject::User("1".into())]);
+    assert_eq!(late, [RevocationSubject::User("1".into())]);
 
     let all = end(SessionSelector::All { user_id: "1".into(), except: None });
     assert_eq!(good(store.end_sessions(&all).await), 1);
@@ -138,7 +140,7 @@ pub(super) async fn limits_are_kept(store: &impl SessionStore) {
     let evict = SessionLimit::EvictOldest(2);
     assert_eq!(good(store.open(&at("d", 3, evict)).await), OpenOutcome::Opened { evicted: 1 });
     assert!(is_blacklisted(store, "a").await && !is_blacklisted(store, "b").await);
-    assert_eq!(revoked(store).await, [Subject::Session("a".into())]);
+    assert_eq!(revoked(store).await, [RevocationSubject::Session("a".into())]);
     // What is no longer live doesn't count.
     let _ = good(store.blacklist(&token("b"), NOW).await);
     assert_eq!(good(store.open(&at("e", 4, evict)).await), OPENED);

@@ -3,10 +3,10 @@
 use super::session_rules::one;
 use super::{NOW, after, good, open};
 use crate::clock::Timestamp;
-use crate::store::session::{AccessClaims, Mark, Revocation, SessionStore, Subject};
+use crate::store::session::{AccessClaims, Mark, Revocation, RevocationSubject, SessionStore};
 
 async fn revoke(store: &impl SessionStore, name: &str, seconds: i64) {
-    let subject = Subject::Session(name.to_owned());
+    let subject = RevocationSubject::Session(name.to_owned());
     let revocation = Revocation { subject, revoked_at: NOW, expires_at: after(seconds) };
     good(store.revoke(&revocation).await);
 }
@@ -53,7 +53,7 @@ pub(super) async fn revocations_come_in_order(store: &impl SessionStore) {
     let empty = good(store.revocations(0, 10, NOW).await);
     assert!(empty.entries.is_empty() && empty.complete);
     let of = |jti: &str, expires_at: Timestamp| Revocation {
-        subject: Subject::Token(jti.to_owned()),
+        subject: RevocationSubject::Token(jti.to_owned()),
         revoked_at: NOW,
         expires_at,
     };
@@ -100,7 +100,7 @@ pub(super) async fn revoked_tokens_are_known(store: &impl SessionStore) {
     assert!(!good(store.is_revoked(&access(Some("b"), "x", "1", 0), NOW).await));
 
     let token = Revocation {
-        subject: Subject::Token("single".into()),
+        subject: RevocationSubject::Token("single".into()),
         revoked_at: NOW,
         expires_at: after(50),
     };
@@ -110,7 +110,7 @@ pub(super) async fn revoked_tokens_are_known(store: &impl SessionStore) {
     assert!(!good(store.is_revoked(&access(None, "single", "1", 0), after(50)).await));
     assert!(!good(store.is_revoked(&access(None, "SINGLE", "1", 0), NOW).await));
 
-    let user = Revocation { subject: Subject::User("1".into()), ..token };
+    let user = Revocation { subject: RevocationSubject::User("1".into()), ..token };
     good(store.revoke(&user).await);
     for (claims, revoked) in [
         (access(None, "y", "1", -1), true),

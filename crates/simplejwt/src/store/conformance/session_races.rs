@@ -8,8 +8,8 @@ use super::{
 };
 use crate::store::leases::Leases;
 use crate::store::session::{
-    EndReason, EndSessions, OpenOutcome, OpenSession, RefreshOutcome, Revocation, SessionLimit,
-    SessionSelector, SessionStore, Subject,
+    EndReason, EndSessions, OpenOutcome, OpenSession, RefreshOutcome, Revocation,
+    RevocationSubject, SessionLimit, SessionSelector, SessionStore,
 };
 
 const ROUNDS: usize = 20;
@@ -329,7 +329,7 @@ pub(super) async fn nobody_misses_a_revocation<S: SessionStore>(
         let work = async move {
             for number in 0..EACH {
                 let revocation = Revocation {
-                    subject: Subject::Token(format!("{task} {number}")),
+                    subject: RevocationSubject::Token(format!("{task} {number}")),
                     revoked_at: NOW,
                     expires_at: after(50),
                 };
@@ -337,7 +337,7 @@ pub(super) async fn nobody_misses_a_revocation<S: SessionStore>(
             }
             Vec::new()
         };
-        Box::pin(work) as std::pin::Pin<Box<dyn Future<Output = Vec<Subject>> + Send>>
+        Box::pin(work) as std::pin::Pin<Box<dyn Future<Output = Vec<RevocationSubject>> + Send>>
     });
     let reader = {
         let store = Arc::clone(&store);
@@ -354,7 +354,7 @@ pub(super) async fn nobody_misses_a_revocation<S: SessionStore>(
             }
             seen
         };
-        Box::pin(work) as std::pin::Pin<Box<dyn Future<Output = Vec<Subject>> + Send>>
+        Box::pin(work) as std::pin::Pin<Box<dyn Future<Output = Vec<RevocationSubject>> + Send>>
     };
     let outcomes = together(spawn, writers.chain([reader])).await;
     let seen = outcomes.last().cloned().unwrap_or_default();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{NOW, after, deleted, good, open, refresh, refresh_at, retain_until, token};
 use crate::store::session::{
-    Client, EndReason, EndSessions, NextToken, OpenOutcome, RefreshOutcome, SessionHead,
-    SessionRefresh, SessionSelector, SessionStore, Subject, Successor,
+    Client, EndReason, EndSessions, NextToken, OpenOutcome, RefreshOutcome, RevocationSubject,
+    SessionHead, SessionRefresh, SessionSelector, SessionStore, Successor,
 };
 use crate::store::{Blacklisting, Rotation};
 
@@ -19,7 +19,7 @@ pub(super) async fn has_ended(store: &impl SessionStore, id: &str) -> bool {
     good(store.session(id).await).is_some_and(|session| session.ended_at.is_some())
 }
 
-pub(super) async fn revoked(store: &impl SessionStore) -> Vec<Subject> {
+pub(super) async fn revoked(store: &impl SessionStore) -> Vec<RevocationSubject> {
     let found = good(store.revocations(0, 1000, NOW).await);
     assert!(found.complete);
     found.entries.into_iter().map(|entry| entry.subject).collect()
@@ -176,7 +176,7 @@ pub(super) async fn reuse_ends_the_session(store: &impl SessionStore) {
         let outcome = good(store.refresh(&refresh_at(spent, next, 1, 60)).await);
         assert_eq!(outcome, RefreshOutcome::Ended, "{spent} is alive");
     }
-    assert_eq!(revoked(store).await, [Subject::Session("a".into())], "revoked once");
+    assert_eq!(revoked(store).await, [RevocationSubject::Session("a".into())], "revoked once");
     assert!(!has_ended(store, "other").await && !is_blacklisted(store, "other").await);
 }
 
@@ -205,7 +205,7 @@ pub(super) async fn what_others_blacklisted_ends_the_session(store: &impl Sessio
     assert!(has_ended(store, "a").await);
     assert_eq!(good(store.session_of("b").await), None);
     assert_eq!(good(store.refresh(&refresh("a", "b")).await), RefreshOutcome::Ended);
-    assert_eq!(revoked(store).await, [Subject::Session("a".into())]);
+    assert_eq!(revoked(store).await, [RevocationSubject::Session("a".into())]);
 
     // Rotated without us: no lineage.
     let _ = good(store.open(&open("c")).await);

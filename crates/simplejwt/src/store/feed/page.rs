@@ -1,6 +1,6 @@
 //! A page of the feed, made of what a store has read.
 
-use super::{Mark, Revocation, Revocations, Subject};
+use super::{Mark, Revocation, RevocationSubject, Revocations};
 use crate::clock::Timestamp;
 
 /// A row as it is stored.
@@ -41,7 +41,7 @@ impl Asked {
             read += 1;
             (found.sequence, found.last) = (row.sequence, Some(mark));
             // Another kind would be of a later version, and doesn't concern this one.
-            if let Some(subject) = Subject::from_words(&row.kind, row.subject) {
+            if let Some(subject) = RevocationSubject::from_words(&row.kind, row.subject) {
                 let (revoked_at, expires_at) = (row.revoked_at, row.expires_at);
                 found.entries.push(Revocation { subject, revoked_at, expires_at });
             }

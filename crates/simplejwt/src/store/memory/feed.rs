@@ -7,13 +7,15 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
-use crate::store::feed::{self, AccessClaims, Revocation, RevocationFeed, Revocations, Subject};
+use crate::store::feed::{
+    self, AccessClaims, Revocation, RevocationFeed, RevocationSubject, Revocations,
+};
 use crate::store::leases::Leases;
 
 impl State {
     pub(super) fn revoke(
         &mut self,
-        subject: Subject,
+        subject: RevocationSubject,
         revoked_at: Timestamp,
         expires_at: Timestamp,
     ) {

@@ -12,8 +12,8 @@ use crate::error::StoreError;
 use crate::store::OutstandingToken;
 use crate::store::session::{
     Client, EndSessions, NewSession, OpenOutcome, OpenSession, RefreshOutcome, RetainUntil,
-    Revocation, Session, SessionHead, SessionLimit, SessionRefresh, SessionSelector, SessionStore,
-    Subject,
+    Revocation, RevocationSubject, Session, SessionHead, SessionLimit, SessionRefresh,
+    SessionSelector, SessionStore,
 };
 use crate::users::UserId;
 
@@ -105,7 +105,7 @@ impl State {
         live.into_iter().map(|(_, id)| id).collect()
     }
 
-    fn shown(&self, id: &str) -> Option<Session> {
+    fn session(&self, id: &str) -> Option<Session> {
         let row = self.sessions.sessions.get(id)?;
         let tokens = || self.sessions.tokens.values().filter(|token| token.session == id);
         let newest = tokens().max_by_key(|token| token.used_at);
@@ -139,7 +139,7 @@ impl State {
                 entry.blacklisted_at.get_or_insert(at);
             }
         }
-        self.revoke(Subject::Session(id.to_owned()), at, retain_until.access);
+        self.revoke(RevocationSubject::Session(id.to_owned()), at, retain_until.access);
         true
     }
 }
@@ -172,7 +172,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
-        Ok(self.lock().shown(id))
+        Ok(self.lock().session(id))
     }
 
     async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
@@ -201,7 +201,7 @@ impl SessionStore for MemoryStore {
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError> {
         let state = self.lock();
         let mut sessions: Vec<_> =
-            state.live(user_id, at).iter().filter_map(|id| state.shown(id)).collect();
+            state.live(user_id, at).iter().filter_map(|id| state.session(id)).collect();
         sessions.sort_by_key(|session| std::cmp::Reverse(session.refreshed_at));
         Ok(sessions)
     }
@@ -238,7 +238,7 @@ impl SessionStore for MemoryStore {
                 entry.blacklisted_at.get_or_insert(end.at);
             }
         }
-        state.revoke(Subject::User(user_id.clone()), end.at, end.retain_until.refresh);
+        state.revoke(RevocationSubject::User(user_id.clone()), end.at, end.retain_until.refresh);
         Ok(ended)
     }
 

@@ -1,4 +1,4 @@
-//! What a store may do beyond logging in and finding users.
+//! Optional abilities of a store, beyond logging in and finding users.
 
 use super::fixture::Fixture;
 use super::site::{NOW, PASSWORD, Site, current, encoded, keeping, outdated};
@@ -7,8 +7,8 @@ use crate::error::StoreErrorKind;
 use crate::suite::good;
 use crate::users::password::{Hasher, StoredKind, unusable_password};
 
-/// The moment of a login is noted for this user and nobody else, to the second at least. A store that
-/// doesn't note it says so, lest the setting have no effect.
+/// The time of a login is recorded for this user only, with a precision of at least a second. A
+/// store that doesn't record it returns an error, since the setting would have no effect.
 pub async fn last_login_is_noted<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let ann = site.add("ann", &current(PASSWORD)).await;
@@ -28,15 +28,15 @@ pub async fn last_login_is_noted<F: Fixture>(fixture: &F) {
         assert_eq!(noted, Some(at.as_secs()));
     }
     assert_eq!(fixture.last_login(&bob).await, None, "somebody else's");
-    // Deleted since: nobody is left to note it for, and that is no failure.
+    // The user has been deleted since: there is no row to update, and that is not a failure.
     fixture.delete(&bob).await;
     good(site.users.update_last_login(&bob, NOW).await);
     assert_eq!(site.find(&bob).await, None);
 }
 
-/// Groups sorted by their names; permissions of the user's own and of the groups; all there are for
-/// an active superuser, and none for an inactive user. A store that has neither answers that there
-/// are none.
+/// Groups are sorted by name. Permissions are the user's own and those of the groups; all existing
+/// ones for an active superuser, and none for an inactive user. A store without groups and
+/// permissions returns none.
 pub async fn groups_and_permissions_are_the_users<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let hash = current(PASSWORD);
@@ -70,7 +70,7 @@ pub async fn groups_and_permissions_are_the_users<F: Fixture>(fixture: &F) {
     for (id, groups, permissions) in [
         (&ann, &["Zoe's", "empty", "writers"][..], &all[..]),
         (&zoe, &[], &all[2..]),
-        // Groups are what they are; permissions count for nothing until the user is active.
+        // Groups are listed as they are; permissions don't count until the user is active.
         (&idle_id, &["writers"], &[]),
         (&top_id, &[], &[]),
     ] {
@@ -89,7 +89,7 @@ pub async fn groups_and_permissions_are_the_users<F: Fixture>(fixture: &F) {
         assert!(good(site.users.groups(&nobody).await).is_empty(), "{nobody:?}");
         assert!(good(site.users.permissions(&nobody).await).is_empty(), "{nobody:?}");
     }
-    // What is granted or taken counts at once.
+    // Granting and revoking take effect at once.
     (idle.is_active, top.is_active) = (true, false);
     fixture.change(&idle_id, &idle).await;
     fixture.change(&top_id, &top).await;
@@ -98,8 +98,8 @@ pub async fn groups_and_permissions_are_the_users<F: Fixture>(fixture: &F) {
     assert!(good(site.users.permissions(&top_id).await).is_empty(), "an inactive superuser");
 }
 
-/// A survey tells every kind of hash that there is in a table this small, and refusals take the work
-/// of the costliest from then on. A store that takes none knows nothing.
+/// In a table this small, a survey reports every kind of hash, and refusals take the work of the
+/// costliest from then on. A store without surveys returns an empty one.
 pub async fn surveys_tell_every_kind_of_hash<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let costly = encoded(Hasher::BcryptSha256, PASSWORD);

@@ -1,4 +1,4 @@
-//! What an application tells the suite of its table.
+//! The fixture by which an application gives the suite access to its table.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use crate::suite::broken;
 use crate::users::password::HashingPool;
 use crate::users::{UserId, UserStore};
 
-/// A user whom the suite makes. `Debug` leaves the hash out.
+/// A user created by the suite. `Debug` omits the hash.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TestUser {
-    /// The login name: letters and digits of ASCII, here and there a space or an apostrophe, at most
-    /// 30 characters and then [`Abilities::domain`].
+    /// The login name: ASCII letters and digits, sometimes a space or an apostrophe, at most 30
+    /// characters followed by [`Abilities::domain`].
     pub name: String,
-    /// The stored password hash; 128 characters at most, or empty.
+    /// The stored password hash; at most 128 characters, or empty.
     pub hash: String,
-    /// Inactive users can't log in unless the store is told to let them.
+    /// Inactive users can't log in unless the store is told to allow them.
     pub is_active: bool,
-    /// May use Django's admin; only asked for with [`Abilities::flags`].
+    /// `true` if the user may use Django's admin; set only with [`Abilities::flags`].
     pub is_staff: bool,
-    /// Has every permission; only asked for with [`Abilities::flags`].
+    /// `true` if the user has every permission; set only with [`Abilities::flags`].
     pub is_superuser: bool,
 }
 
@@ -50,18 +50,18 @@ impl fmt::Debug for TestUser {
     }
 }
 
-/// Which login names are the same.
+/// The rule by which login names are equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoginNames {
-    /// Those that are equal, character by character.
+    /// Names are equal if all their characters are.
     #[default]
     Exact,
-    /// Those that the column takes for equal, by its type or its collation. A name in another case or
-    /// with a space at its end may log in the user whose name it is by those rules.
+    /// Names are equal if the column's type or collation says so. A name in another case, or with a
+    /// space at its end, may log in the user whose name it is by those rules.
     ByColumn,
 }
 
-/// What ids are.
+/// The type of ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IdType {
     /// Whole numbers.
@@ -69,81 +69,82 @@ pub enum IdType {
     Integer,
     /// UUIDs, which may be written with or without hyphens, in either case.
     Uuid,
-    /// Texts, which are compared exactly, whatever the collation takes for equal.
+    /// Texts, which are compared exactly, whatever the collation considers equal.
     Text,
 }
 
-/// What a store does beyond logging in and finding users. The default is a store with the two required
-/// methods. A store that does what it doesn't declare breaks a rule, too.
+/// The abilities of a store beyond logging in and finding users. The default describes a store with
+/// only the two required methods. A store with an ability that it doesn't declare breaks a rule,
+/// too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Abilities {
-    /// Which login names are the same.
+    /// The rule by which login names are equal.
     pub login_names: LoginNames,
-    /// What ids are.
+    /// The type of ids.
     pub ids: IdType,
-    /// What follows every login name, such as `@example.com`.
+    /// The suffix of every login name, such as `@example.com`.
     pub domain: &'static str,
     /// Users may be staff and superusers.
     pub flags: bool,
-    /// The store can be told to let inactive users log in.
+    /// The store can be told to allow inactive users to log in.
     pub inactive_login: bool,
     /// Logins rewrite outdated hashes.
     pub rehash: bool,
-    /// [`UserStore::update_last_login`] is implemented, and [`Fixture::last_login`] is.
+    /// [`UserStore::update_last_login`] and [`Fixture::last_login`] are implemented.
     pub last_login: bool,
-    /// [`UserStore::groups`] and [`UserStore::permissions`] are implemented, and [`Fixture::grant`]
-    /// is.
+    /// [`UserStore::groups`], [`UserStore::permissions`] and [`Fixture::grant`] are implemented.
     pub rights: bool,
     /// [`UserStore::survey_passwords`] is implemented, and the first login takes a survey.
     pub survey: bool,
 }
 
-/// A table of users for one rule, and how the suite gets at it. Whatever goes wrong in it panics.
+/// A table of users for one rule, and the suite's access to it. Any failure in it panics.
 ///
-/// [`add`](Self::add), [`change`](Self::change) and [`delete`](Self::delete) do what another process
-/// would: not through the store, and while one of its logins waits for a hash. A store that keeps the
-/// row locked for that long holds up the suite, as it does its application.
+/// [`add`](Self::add), [`change`](Self::change) and [`delete`](Self::delete) act like another
+/// process: not through the store, and while one of its logins waits for a hash. A store that keeps
+/// the row locked during that time holds up the suite, as it would its application.
 #[async_trait]
 pub trait Fixture: Send + Sync + 'static {
-    /// A store over the table, which compares passwords by this pool: the suite counts what that
-    /// computes, and holds it to change rows in the middle of a login. With `allow_inactive_login`,
-    /// which a store without [`Abilities::inactive_login`] isn't asked for, inactive users log in.
+    /// Opens a store over the table, which compares passwords with this pool: the suite counts its
+    /// computations, and pauses it to change rows in the middle of a login. With
+    /// `allow_inactive_login`, which is never set for a store without
+    /// [`Abilities::inactive_login`], inactive users may log in.
     async fn open(&self, pool: HashingPool, allow_inactive_login: bool) -> Arc<dyn UserStore>;
 
-    /// Makes a user, and answers the id.
+    /// Creates a user, and returns the id.
     async fn add(&self, user: &TestUser) -> UserId;
 
-    /// Puts this in the place of what the user's row says; the id stays.
+    /// Replaces the contents of the user's row; the id stays.
     async fn change(&self, id: &UserId, user: &TestUser);
 
     /// Deletes the user.
     async fn delete(&self, id: &UserId);
 
-    /// What the store does.
+    /// Returns the store's abilities.
     fn abilities(&self) -> Abilities {
         Abilities::default()
     }
 
-    /// When the user last logged in by what is stored; needed for [`Abilities::last_login`].
+    /// Returns the stored time of the user's last login; needed for [`Abilities::last_login`].
     async fn last_login(&self, _id: &UserId) -> Option<Timestamp> {
         broken("Abilities::last_login is declared: implement Fixture::last_login")
     }
 
-    /// Puts the user into a group of this name, and gives a permission (`app_label.codename`) to the
-    /// group, or to the user where there is no group; needed for [`Abilities::rights`]. Groups and
-    /// permissions that aren't there are made.
+    /// Puts the user into a group of this name, and gives a permission (`app_label.codename`) to
+    /// the group, or to the user if there is no group; needed for [`Abilities::rights`]. Missing
+    /// groups and permissions are created.
     async fn grant(&self, _id: &UserId, _group: Option<&str>, _permission: Option<&str>) {
         broken("Abilities::rights is declared: implement Fixture::grant")
     }
 
-    /// Gives the first user the id of the second; false where the table refuses that, as one does
-    /// whose ids are its key.
+    /// Gives the first user the id of the second. Returns `false` if the table refuses that, as one
+    /// does whose ids are its key.
     async fn share_id(&self, _id: &UserId, _with: &UserId) -> bool {
         false
     }
 
-    /// Takes the table away from the store, so that nothing can be asked any more; false where it
-    /// can't be taken, as in memory.
+    /// Makes the table inaccessible to the store, so that every query fails. Returns `false` if
+    /// that isn't possible, as in memory.
     async fn take_away(&self) -> bool {
         false
     }

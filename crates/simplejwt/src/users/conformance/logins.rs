@@ -1,4 +1,4 @@
-//! Who is let in, and what it costs to refuse somebody.
+//! Logins that are accepted or refused, and the cost of refusing.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::suite::{broken, good};
 use crate::users::Credentials;
 use crate::users::password::{Hasher, PoolOptions, unusable_password};
 
-/// A login answers the user's row, and so does a look for the id.
+/// A login returns the user's row, and finding the user by id returns the same.
 pub async fn the_right_password_logs_in<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let flags = site.abilities.flags;
@@ -31,7 +31,7 @@ pub async fn the_right_password_logs_in<F: Fixture>(fixture: &F) {
     }
 }
 
-/// Nothing is trimmed, folded, normalized or cut off a password.
+/// Passwords aren't trimmed, folded, normalized or truncated.
 pub async fn passwords_are_compared_exactly<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let long = "long ".repeat(60);
@@ -46,7 +46,7 @@ pub async fn passwords_are_compared_exactly<F: Fixture>(fixture: &F) {
             " ",
             password.trim(),
             &format!("{password} "),
-            // Behind the password it would be no other key: HMAC fills keys up with zeros.
+            // At the end of the password it wouldn't change the key: HMAC pads keys with zeros.
             &format!("\0{password}"),
             &password.to_uppercase(),
             "Zo\u{eb}",
@@ -61,7 +61,7 @@ pub async fn passwords_are_compared_exactly<F: Fixture>(fixture: &F) {
     }
 }
 
-/// Hashes that nobody can log in with: no password fits, and none is an error.
+/// Hashes that nobody can log in with: no password matches, and there is no error.
 pub async fn hashes_that_nobody_can_log_in_with_are_refused<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     for (name, hash) in unusable() {
@@ -84,8 +84,8 @@ fn unusable() -> [(&'static str, String); 5] {
     ]
 }
 
-/// An inactive user is refused whatever the password is, and let in by a store that is told to; found
-/// by the id either way.
+/// An inactive user is refused whatever the password, unless the store is told to allow it, and is
+/// found by id either way.
 pub async fn inactive_users_are_refused<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let mut ann = site.user("ann", &current(PASSWORD));
@@ -106,9 +106,8 @@ pub async fn inactive_users_are_refused<F: Fixture>(fixture: &F) {
     assert!(site.login(&ann.name, PASSWORD).await.is_some(), "active again");
 }
 
-/// Every refusal takes the same work, that of the costliest hash that is known of: whether there is
-/// such a user, an inactive one, or one whose hash is no hash. Told by what the pool computes, not by
-/// a clock.
+/// Every refusal takes the same work, that of the costliest known hash: for unknown users, inactive
+/// users, and users without a valid hash. Measured by the pool's computations, not by a clock.
 pub async fn refusals_take_equal_work<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let (usual, costly) = (current(PASSWORD), encoded(Hasher::BcryptSha256, PASSWORD));
@@ -123,7 +122,7 @@ pub async fn refusals_take_equal_work<F: Fixture>(fixture: &F) {
         inactive.is_active = false;
         fixture.add(&inactive).await;
     }
-    // A store that takes no survey learns of the costliest hash by the first login that meets it.
+    // A store without surveys learns the costliest hash from the first login that encounters it.
     if !site.abilities.survey {
         assert_eq!(site.login(&site.name("costly"), "wrong").await, None);
     }
@@ -157,13 +156,13 @@ pub async fn refusals_take_equal_work<F: Fixture>(fixture: &F) {
         );
         assert!(hashers.time_of(hashers.new_hashes()) < expected, "{name:?}: the costliest");
     }
-    // Whoever is let in does what the stored hash asks for, and no more.
+    // A successful login takes the work of the stored hash, and no more.
     let before = hashers.work();
     assert!(site.login(&site.name("usual"), PASSWORD).await.is_some());
     assert_eq!(hashers.work() - before, hashers.time_of(hashers.new_hashes()));
 }
 
-/// A password that nobody could compare, for want of a thread, is none that is wrong.
+/// A password that can't be compared, because no thread is free, isn't reported as wrong.
 pub async fn a_password_that_cant_be_compared_is_not_wrong<F: Fixture>(fixture: &F) {
     let hashers = keeping();
     let full = pool(&hashers, PoolOptions { threads: 1, waiting: 0 });
@@ -179,8 +178,8 @@ pub async fn a_password_that_cant_be_compared_is_not_wrong<F: Fixture>(fixture: 
     assert!(good(site.users.authenticate(&credentials).await).is_some());
 }
 
-/// A login name in another spelling is unknown, or the column's rules say that it is this user's. Names
-/// that the column tells apart belong to different users.
+/// A login name in another spelling is unknown, unless the column's rules say that it is this
+/// user's. Names that the column distinguishes belong to different users.
 pub async fn login_names_are_compared_by_the_columns_rules<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let ann = site.add("Ann", &current(PASSWORD)).await;
@@ -208,8 +207,8 @@ pub async fn login_names_are_compared_by_the_columns_rules<F: Fixture>(fixture: 
     }
 }
 
-/// A name that the column or the database's character set can't hold is an unknown one, after the
-/// same work; the database doesn't fail because of it.
+/// A name that the column or the database's character set can't hold is unknown, after the same
+/// work; it doesn't cause a database error.
 pub async fn names_that_no_row_can_hold_are_nobodys<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let id = site.add("ann", &current(PASSWORD)).await;
@@ -235,7 +234,7 @@ pub async fn names_that_no_row_can_hold_are_nobodys<F: Fixture>(fixture: &F) {
         let before = site.hashers.computations();
         let found = site.login(name, PASSWORD).await.map(|user| user.id);
         assert_eq!(site.hashers.computations() - before, 1, "{shown:?}: computations");
-        // Some collations don't look at characters that aren't seen.
+        // Some collations ignore invisible characters.
         let may_be_ann = site.abilities.login_names == LoginNames::ByColumn && name.contains(&ann);
         assert!(found.is_none() || (may_be_ann && found.as_ref() == Some(&id)), "{shown:?}");
     }

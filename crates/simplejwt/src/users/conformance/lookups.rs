@@ -1,10 +1,10 @@
-//! Users by their ids.
+//! Finding users by id.
 
 use super::fixture::{Fixture, IdType};
 use super::site::{NOW, PASSWORD, Site, current, keeping};
 use crate::users::{Credentials, UserId};
 
-/// Whoever is there is found by the id that the login answered, inactive users too.
+/// A user is found by the id that the login returned, even an inactive user.
 pub async fn users_are_found_by_id<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let hash = current(PASSWORD);
@@ -20,8 +20,8 @@ pub async fn users_are_found_by_id<F: Fixture>(fixture: &F) {
     }
 }
 
-/// Another spelling of an id is nobody's: `01` is not `1`, and `Ann` is not `ann`. Only a UUID may be
-/// written otherwise, and then it is found with the spelling that it always has.
+/// Another spelling of an id finds no user: `01` is not `1`, and `Ann` is not `ann`. Only a UUID
+/// may be spelled differently, and the user has it in its canonical spelling.
 pub async fn ids_have_one_spelling<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let ann = site.add("Ann", &current(PASSWORD)).await;
@@ -64,8 +64,8 @@ fn full_width(c: char) -> char {
     }
 }
 
-/// An id that the column can't hold, or that nobody has, is nobody's; whatever is asked for it, no
-/// error comes of it.
+/// An id that the column can't hold, or that nobody has, finds no user, and no method fails because
+/// of it.
 pub async fn ids_that_no_row_can_hold_are_nobodys<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let ann = site.add("ann", &current(PASSWORD)).await;
@@ -123,7 +123,7 @@ pub async fn ids_that_no_row_can_hold_are_nobodys<F: Fixture>(fixture: &F) {
     }
 }
 
-/// What another process does is seen at once: another name, another password, a deleted user.
+/// Changes by other processes take effect at once: another name, another password, a deleted user.
 pub async fn changes_are_seen<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let mut ann = site.user("ann", &current(PASSWORD));
@@ -149,8 +149,8 @@ pub async fn changes_are_seen<F: Fixture>(fixture: &F) {
     assert_eq!(site.find(&id).await, None, "a deleted user");
 }
 
-/// Where two rows have the id that is asked for, nobody can tell who is meant: the first is as wrong
-/// as the other. An error, for finding as for logging in by it.
+/// If two rows have the same id, finding it or logging in by it is an error: nobody can tell which
+/// is meant.
 pub async fn several_with_one_id_are_an_error<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let ann = site.add("ann", &current(PASSWORD)).await;
@@ -164,7 +164,7 @@ pub async fn several_with_one_id_are_an_error<F: Fixture>(fixture: &F) {
     assert_eq!(site.found(&zoe).await.username, site.name("zoe"), "whoever is alone");
 }
 
-/// A store that can't be asked says so: it never answers that there is nobody, or no right.
+/// A store that can't be reached returns an error: never that there is no user, or no permission.
 pub async fn what_cant_be_asked_is_an_error<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, keeping()).await;
     let ann = site.add("ann", &current(PASSWORD)).await;

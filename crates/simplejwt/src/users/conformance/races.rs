@@ -1,4 +1,4 @@
-//! What holds however many log in at once.
+//! Rules that hold however many users log in at once.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ fn log_in(
     async move { good(users.authenticate(&credentials).await) }
 }
 
-/// Logins that rewrite a hash at the same time answer the one that is stored: a token that is tied to
-/// a lost one would be void at once.
+/// Concurrent logins that rewrite a hash return the one that is stored: a token tied to a lost one
+/// would be invalid at once.
 pub async fn racing_logins_agree_on_the_hash<F: Fixture>(fixture: &F, spawn: &impl Fn(Task)) {
     let site = Site::new(fixture, usual()).await;
     for round in 0..ROUNDS {
@@ -38,8 +38,8 @@ pub async fn racing_logins_agree_on_the_hash<F: Fixture>(fixture: &F, spawn: &im
     }
 }
 
-/// A password that is changed while others log in by the former one stays changed, whichever of them
-/// came first.
+/// A password that is changed while others log in with the former one stays changed, whichever of
+/// them came first.
 pub async fn a_rehash_never_overwrites_a_newer_password<F: Fixture>(
     fixture: &F,
     spawn: &impl Fn(Task),
@@ -78,7 +78,7 @@ pub async fn logins_bring_nobody_back<F: Fixture>(fixture: &F, spawn: &impl Fn(T
     }
 }
 
-/// Runs both to their ends, side by side.
+/// Runs both futures to completion, concurrently.
 async fn both<A>(first: impl Future<Output = A>, second: impl Future<Output = ()>) -> A {
     let (mut first, mut second) = (std::pin::pin!(first), std::pin::pin!(second));
     let mut outcome = None;

@@ -1,4 +1,4 @@
-//! Logins that rewrite the stored hash, and what may come in between.
+//! Logins that rewrite the stored hash, and changes that may come in between.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -9,8 +9,8 @@ use super::site::{PASSWORD, Site, current, outdated, usual};
 use crate::suite::{broken, good};
 use crate::users::{Credentials, User, UserId};
 
-/// The right password has an outdated hash made anew, which the login answers; a wrong one changes
-/// nothing. A store that doesn't rewrite leaves the hash as it is.
+/// The right password rewrites an outdated hash, and the login returns the new one; a wrong
+/// password changes nothing. A store that doesn't rewrite leaves the hash as it is.
 pub async fn outdated_hashes_are_rewritten<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, usual()).await;
     let old = outdated(PASSWORD);
@@ -35,7 +35,8 @@ pub async fn outdated_hashes_are_rewritten<F: Fixture>(fixture: &F) {
     assert_eq!(site.login(&name, "wrong").await, None);
 }
 
-/// What a login comes to that has read the row, and compares the password after `meanwhile`.
+/// Returns the result of a login that has read the row, and compares the password after
+/// `meanwhile`.
 async fn overtaken<F: Fixture>(
     site: &Site<'_, F>,
     name: &str,
@@ -51,7 +52,7 @@ async fn overtaken<F: Fixture>(
         if site.pool.waiting() > 0 {
             return Poll::Ready(());
         }
-        // The store may ask the pool from a task of its own, which doesn't wake this one.
+        // The store may use the pool from a task of its own, which doesn't wake this one.
         context.waker().wake_by_ref();
         Poll::Pending
     })
@@ -61,8 +62,8 @@ async fn overtaken<F: Fixture>(
     good(login.await)
 }
 
-/// Somebody else changes the password between a login's look at the row and its rehash: the new
-/// password stays, and a store that rewrites hashes refuses the old one.
+/// If the password is changed between a login's read and its rehash, the new password stays, and a
+/// store that rewrites hashes refuses the old one.
 pub async fn a_late_rehash_leaves_another_password_alone<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, usual()).await;
     let mut ann = site.user("ann", &outdated(PASSWORD));
@@ -77,8 +78,8 @@ pub async fn a_late_rehash_leaves_another_password_alone<F: Fixture>(fixture: &F
     assert_eq!(site.login(&ann.name, PASSWORD).await, None, "the former password counts again");
 }
 
-/// Whoever rewrites hashes goes by the row that is there: another hash of the same password is
-/// answered, and an inactive user isn't let in.
+/// A login that rewrites the hash uses the current row: another hash of the same password is
+/// returned, and a user who has become inactive isn't allowed in.
 pub async fn a_late_rehash_goes_by_what_is_stored<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, usual()).await;
     for (name, is_active) in [("ann", true), ("bob", false)] {
@@ -95,7 +96,7 @@ pub async fn a_late_rehash_goes_by_what_is_stored<F: Fixture>(fixture: &F) {
     }
 }
 
-/// A user who is deleted between a login's look at the row and its rehash isn't made again.
+/// A user who is deleted between a login's read and its rehash isn't created again.
 pub async fn whoever_is_deleted_meanwhile_stays_deleted<F: Fixture>(fixture: &F) {
     let site = Site::new(fixture, usual()).await;
     let ann = site.user("ann", &outdated(PASSWORD));
@@ -108,7 +109,7 @@ pub async fn whoever_is_deleted_meanwhile_stays_deleted<F: Fixture>(fixture: &F)
     assert_eq!(site.login(&ann.name, PASSWORD).await, None);
 }
 
-/// The stored hash is this one, where the store answers hashes.
+/// Asserts that the stored hash is this one, if the store returns hashes.
 async fn still<F: Fixture>(site: &Site<'_, F>, id: &UserId, hash: &str) {
     let stored = site.found(id).await.password;
     assert!(stored.is_empty() || stored == hash, "a rehash has overwritten a newer hash");

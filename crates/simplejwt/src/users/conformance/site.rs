@@ -13,9 +13,9 @@ use crate::users::{Credentials, User, UserId, UserStore};
 pub(super) const PASSWORD: &str = "correct horse";
 pub(super) const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
-/// Hashers that make the first kind and verify all of them.
+/// Returns hashers that make the first kind and verify all of them.
 pub(super) fn hashers(list: &[Hasher]) -> Hashers {
-    // Costs that a test can bear.
+    // Low costs, for tests.
     let scrypt = ScryptCost { work_factor: 16, block_size: 8, parallelism: 1 };
     let cheap =
         Parameters { pbkdf2_iterations: 10, bcrypt_rounds: 6, scrypt, ..Parameters::default() };
@@ -26,7 +26,8 @@ pub(super) fn hashers(list: &[Hasher]) -> Hashers {
     }
 }
 
-/// The usual ones, whose new hashes are cheap. MD5's are outdated, and bcrypt's costlier.
+/// The usual hashers, whose new hashes are cheap. MD5 hashes are outdated for them, and bcrypt
+/// hashes costlier.
 pub(super) fn usual() -> Hashers {
     hashers(&[Hasher::Pbkdf2Sha256, Hasher::Md5, Hasher::BcryptSha256])
 }
@@ -43,12 +44,12 @@ pub(super) fn encoded(hasher: Hasher, password: &str) -> String {
     }
 }
 
-/// A hash that needn't be rewritten.
+/// Returns a hash that needn't be rewritten.
 pub(super) fn current(password: &str) -> String {
     encoded(Hasher::Pbkdf2Sha256, password)
 }
 
-/// A hash that a login rewrites, if it is one that does.
+/// Returns a hash that a store that rewrites hashes rewrites at login.
 pub(super) fn outdated(password: &str) -> String {
     encoded(Hasher::Md5, password)
 }
@@ -79,12 +80,12 @@ impl<'a, F: Fixture> Site<'a, F> {
         Self { fixture, abilities: fixture.abilities(), hashers, pool, users }
     }
 
-    /// A login name as it stands in the table.
+    /// Returns a login name as stored in the table.
     pub(super) fn name(&self, name: &str) -> String {
         format!("{name}{}", self.abilities.domain)
     }
 
-    /// A user of this name, not yet in the table.
+    /// Returns a user of this name, who isn't in the table yet.
     pub(super) fn user(&self, name: &str, hash: &str) -> TestUser {
         TestUser::new(self.name(name), hash)
     }
@@ -94,7 +95,7 @@ impl<'a, F: Fixture> Site<'a, F> {
         self.fixture.add(&self.user(name, hash)).await
     }
 
-    /// Logs in by exactly this name.
+    /// Logs in with exactly this name.
     pub(super) async fn login(&self, name: &str, password: &str) -> Option<User> {
         good(self.users.authenticate(&Credentials::new(name, password)).await)
     }
@@ -103,7 +104,7 @@ impl<'a, F: Fixture> Site<'a, F> {
         good(self.users.find(id).await)
     }
 
-    /// The user, who has to be there.
+    /// Returns the user, who must exist.
     pub(super) async fn found(&self, id: &UserId) -> User {
         self.find(id).await.unwrap_or_else(|| broken("a user who is there isn't found"))
     }

@@ -11,7 +11,7 @@ use super::parameters::{Argon2Cost, decimal, salt_too_short};
 
 const HASH_LENGTH: usize = 32;
 
-/// A stored hash taken apart.
+/// A parsed stored hash.
 pub(super) struct Stored {
     algorithm: Algorithm,
     version: Version,
@@ -21,8 +21,8 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// `rest` is what follows the name and its `$`. Hashes made before Argon2 1.3 have no
-    /// `v=` part: they are of version 16.
+    /// Parses the part after the name and its `$`. Hashes made before Argon2 1.3 have no `v=` part:
+    /// they are of version 16.
     pub(super) fn parse(rest: &str) -> Option<Self> {
         let parts: Vec<&str> = rest.splitn(6, '$').collect();
         let (algorithm, version, cost, salt, hash) = match parts[..] {
@@ -64,7 +64,7 @@ impl Stored {
         Cost::Argon2(self.cost)
     }
 
-    /// Of an old version or variety, or short of salt or hash.
+    /// `true` if it is of an old version or variant, or its salt or hash is short.
     pub(super) fn is_stale(&self) -> bool {
         self.algorithm != Algorithm::Argon2id
             || self.version != Version::V0x13
@@ -73,7 +73,7 @@ impl Stored {
     }
 }
 
-/// `m=…,t=…,p=…`, in this order only, as the reference implementation wants it.
+/// Parses `m=…,t=…,p=…`, in this order only, as the reference implementation does.
 fn parse_cost(text: &str) -> Option<Argon2Cost> {
     let mut parts = text.splitn(3, ',');
     let memory_cost = decimal(parts.next()?.strip_prefix("m=")?)?;
@@ -103,7 +103,7 @@ pub(super) fn encode(password: &str, salt: &str, cost: Argon2Cost) -> Result<Str
     Ok(format(salt, &hash, cost))
 }
 
-/// A well-formed hash that no password is known for.
+/// Makes a well-formed hash that matches no known password.
 pub(super) fn prepare(salt: &str, random: &[u8; 64], cost: Argon2Cost) -> String {
     format(salt, &random[..HASH_LENGTH], cost)
 }

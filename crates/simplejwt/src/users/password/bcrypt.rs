@@ -10,23 +10,23 @@ use super::EncodeError;
 use super::kind::Cost;
 use super::parameters::{bcrypt_allowed, decimal};
 
-/// bcrypt reads no more than this many bytes.
+/// The number of bytes that bcrypt reads at most.
 pub(super) const MAX_PASSWORD_LENGTH: usize = 72;
-/// bcrypt's own order of the letters.
+/// bcrypt's own base64 alphabet.
 const BASE_64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD);
 const SALT_TEXT: usize = 22;
 const HASH_TEXT: usize = 31;
 
-/// What goes into bcrypt.
+/// The input to bcrypt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Input {
     /// The password itself.
     Password,
-    /// The lower-case hexadecimal SHA-256 of the password: no limit on its length.
+    /// The lower-case hexadecimal SHA-256 of the password, which may be of any length.
     Sha256,
 }
 
-/// A stored hash taken apart.
+/// A parsed stored hash.
 pub(super) struct Stored<'a> {
     input: Input,
     rounds: u32,
@@ -35,8 +35,8 @@ pub(super) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// `rest` is what follows the name and its `$`: `$2b$12$` and 53 characters.
-    /// `$2a`, `$2x` and `$2y` are computed as `$2b`, as the bcrypt library does.
+    /// Parses the part after the name and its `$`: `$2b$12$` and 53 characters. `$2a`, `$2x` and
+    /// `$2y` are computed as `$2b`, as the bcrypt library does.
     pub(super) fn parse(input: Input, rest: &'a str) -> Option<Self> {
         let rest = rest.strip_prefix('$')?;
         let (version, rest) = rest.split_once('$')?;
@@ -55,8 +55,8 @@ impl<'a> Stored<'a> {
         usable.then_some(Stored { input, rounds, salt, hash })
     }
 
-    /// A password over 72 bytes is wrong, after the same work: bcrypt would ignore the
-    /// bytes past the 72nd, and so would take other passwords for the same.
+    /// Compares a password. One over 72 bytes is wrong, after the same work: bcrypt ignores the
+    /// bytes past the 72nd, so other passwords would match as well.
     pub(super) fn matches(&self, password: &str) -> bool {
         let fits = fits(self.input, password);
         let computed = compute(self.input, password, self.salt, self.rounds);
@@ -73,7 +73,7 @@ fn fits(input: Input, password: &str) -> bool {
     input == Input::Sha256 || password.len() <= MAX_PASSWORD_LENGTH
 }
 
-/// The 31 characters of the hash. `rounds` was checked to be one of bcrypt's.
+/// Computes the 31 characters of the hash. `rounds` has been checked to be in bcrypt's range.
 fn compute(input: Input, password: &str, salt: [u8; 16], rounds: u32) -> String {
     let hexadecimal;
     let bytes = match input {
@@ -83,7 +83,7 @@ fn compute(input: Input, password: &str, salt: [u8; 16], rounds: u32) -> String 
             hexadecimal.as_slice()
         }
     };
-    // bcrypt's key ends with a NUL, which falls away when 72 bytes came before it.
+    // bcrypt's key ends with a NUL, which is dropped if there are 72 bytes before it.
     let mut key = Zeroizing::new([0u8; MAX_PASSWORD_LENGTH]);
     let length = bytes.len().min(MAX_PASSWORD_LENGTH);
     key[..length].copy_from_slice(&bytes[..length]);
@@ -115,7 +115,7 @@ pub(super) fn encode(
     Ok(format(rounds, salt, &compute(input, password, salt, rounds)))
 }
 
-/// A well-formed hash that no password is known for.
+/// Makes a well-formed hash that matches no known password.
 pub(super) fn prepare(salt: [u8; 16], random: &[u8; 64], rounds: u32) -> String {
     format(rounds, salt, &BASE_64.encode(&random[..23]))
 }

@@ -7,8 +7,8 @@ use super::HashersError;
 
 /// One of the password hashers that Django 5.2 ships.
 ///
-/// Parsed from the class path of the `PASSWORD_HASHERS` setting or from the name that
-/// begins a stored hash:
+/// Parsed from the class path in the `PASSWORD_HASHERS` setting, or from the name that begins a
+/// stored hash:
 ///
 /// ```
 /// use simplejwt::users::password::Hasher;
@@ -39,7 +39,7 @@ pub enum Hasher {
 }
 
 impl Hasher {
-    /// Every hasher that Django 5.2 ships, the accepted-by-default ones first.
+    /// All hashers that Django 5.2 ships, those accepted by default first.
     pub const ALL: [Hasher; 7] = [
         Hasher::Pbkdf2Sha256,
         Hasher::Pbkdf2Sha1,
@@ -59,7 +59,7 @@ impl Hasher {
         Hasher::Scrypt,
     ];
 
-    /// The name that begins a stored hash.
+    /// Returns the name that begins a stored hash.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -73,7 +73,7 @@ impl Hasher {
         }
     }
 
-    /// The class path in Django's `PASSWORD_HASHERS` setting.
+    /// Returns the class path in Django's `PASSWORD_HASHERS` setting.
     #[must_use]
     pub const fn class_path(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What a stored hash says of itself: its algorithm and what it cost.
+//! The algorithm and the cost of a hash.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use super::parameters::{Argon2Cost, ScryptCost};
 use super::{Hasher, Parameters};
 
-/// The cost of a hash, in the measure of its family.
+/// The cost of a hash, in the units of its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cost {
@@ -14,11 +14,11 @@ pub enum Cost {
     Pbkdf2(u32),
     /// Argon2's passes, memory and lanes.
     Argon2(Argon2Cost),
-    /// Rounds of bcrypt as a power of two.
+    /// Rounds of bcrypt, as a power of two.
     Bcrypt(u32),
     /// scrypt's work factor, block size and parallelism.
     Scrypt(ScryptCost),
-    /// None: md5.
+    /// No cost: md5.
     Md5,
 }
 
@@ -37,7 +37,7 @@ pub struct HashKind {
 }
 
 impl HashKind {
-    /// The kind of a new hash.
+    /// Returns the kind of a new hash.
     #[must_use]
     pub const fn new(hasher: Hasher, parameters: &Parameters) -> Self {
         let cost = match hasher {
@@ -54,13 +54,13 @@ impl HashKind {
         HashKind { hasher, cost }
     }
 
-    /// The algorithm.
+    /// Returns the algorithm.
     #[must_use]
     pub const fn hasher(&self) -> Hasher {
         self.hasher
     }
 
-    /// The cost.
+    /// Returns the cost.
     #[must_use]
     pub const fn cost(&self) -> Cost {
         self.cost
@@ -93,8 +93,9 @@ impl fmt::Display for Cost {
     }
 }
 
-/// More or less work within a family; none between families, and none where one number is
-/// higher and another lower. Lanes of Argon2 are no work: they share it.
+/// Compares the work within a family. Costs of different families can't be compared, nor can costs
+/// of which one number is higher and another lower. Argon2's lanes don't count, since they share
+/// the work.
 impl PartialOrd for Cost {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         let every = |pairs: &[(u32, u32)]| {
@@ -113,7 +114,7 @@ impl PartialOrd for Cost {
             (Cost::Argon2(one), Cost::Argon2(two)) => {
                 let order =
                     every(&[(one.memory_cost, two.memory_cost), (one.time_cost, two.time_cost)])?;
-                // As much work, and not the same.
+                // Equal work, but different costs.
                 let equal = order == Ordering::Equal && one.parallelism != two.parallelism;
                 (!equal).then_some(order)
             }

@@ -1,4 +1,4 @@
-//! New hashes, and what stands for none.
+//! New hashes, and unusable passwords.
 
 use zeroize::Zeroizing;
 
@@ -15,7 +15,7 @@ impl Hashers {
     /// Makes a hash of the preferred kind with a new random salt; Django's `make_password`.
     ///
     /// # Errors
-    /// [`EncodeError::TooLongForBcrypt`], or the refusal of the algorithm.
+    /// [`EncodeError::TooLongForBcrypt`], or the algorithm's own failure.
     pub fn encode(&self, password: &str) -> Result<String, EncodeError> {
         self.refusals.count(self.new_hashes());
         let hasher = self.preferred;
@@ -60,22 +60,21 @@ pub(super) fn random_bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// A value for the password column of a user who shall not log in with a password: `!` and
-/// 40 random characters. Django's `set_unusable_password`.
+/// Returns a value for the password column of a user who can't log in with a password: `!` and 40
+/// random characters. Django's `set_unusable_password`.
 #[must_use]
 pub fn unusable_password() -> String {
     format!("{UNUSABLE_PREFIX}{}", random::alphanumeric(UNUSABLE_LENGTH))
 }
 
-/// A password nobody guesses: `length` random letters and digits, 5.95 bits each.
+/// Returns a random password of `length` letters and digits, with 5.95 bits of entropy each.
 #[must_use]
 pub fn random_password(length: usize) -> Zeroizing<String> {
     Zeroizing::new(random::alphanumeric(length))
 }
 
-/// Whether the stored value is anything but one of [`unusable_password`]; Django's
-/// `is_password_usable`. An empty or corrupt value counts as usable, and no password
-/// matches it.
+/// `true` unless the stored value is one of [`unusable_password`]; Django's `is_password_usable`.
+/// An empty or corrupt value counts as usable, but no password matches it.
 #[must_use]
 pub fn is_usable(encoded: &str) -> bool {
     !encoded.starts_with(UNUSABLE_PREFIX)

@@ -1,18 +1,18 @@
-//! `md5$salt$hex`: no work at all, for tests and very old tables.
+//! `md5$salt$hex`: practically no work, for tests and very old tables.
 
 use ::md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq as _;
 
 use super::parameters::salt_too_short;
 
-/// A stored hash taken apart.
+/// A parsed stored hash.
 pub(super) struct Stored<'a> {
     salt: &'a str,
     hash: &'a str,
 }
 
 impl<'a> Stored<'a> {
-    /// `rest` is what follows the name and its `$`.
+    /// Parses the part after the name and its `$`.
     pub(super) fn parse(rest: &'a str) -> Option<Self> {
         let (salt, hash) = rest.split_once('$')?;
         (!salt.is_empty()).then_some(Stored { salt, hash })
@@ -37,7 +37,7 @@ pub(super) fn encode(password: &str, salt: &str) -> String {
     format!("{salt}${}", compute(password, salt))
 }
 
-/// A well-formed hash that no password is known for.
+/// Makes a well-formed hash that matches no known password.
 pub(super) fn prepare(salt: &str, random: &[u8; 64]) -> String {
     format!("{salt}${}", hexadecimal(&random[..16]))
 }

@@ -1,34 +1,34 @@
-//! How much work a hash is, and how much a stored one may ask for.
+//! The work of new hashes, and the maximum work of stored ones.
 
 use super::HashersError;
 
-/// A stored hash longer than this many bytes is taken as corrupt.
-/// Django's column holds 128 characters.
+/// The maximum length of a stored hash, in bytes; anything longer counts as corrupt. Django's
+/// column holds 128 characters.
 pub const MAX_ENCODED_LENGTH: usize = 1024;
-/// Most PBKDF2 iterations: about two seconds. Django 5.2 uses 1,000,000.
+/// The maximum number of PBKDF2 iterations: about two seconds. Django 5.2 uses 1,000,000.
 pub const MAX_PBKDF2_ITERATIONS: u32 = 20_000_000;
-/// Most memory of one Argon2 computation, in KiB: 1 GiB. Django uses 102,400.
+/// The maximum memory of one Argon2 computation, in KiB: 1 GiB. Django uses 102,400.
 pub const MAX_ARGON2_MEMORY: u32 = 1 << 20;
-/// Most Argon2 passes over the memory. Django uses 2.
+/// The maximum number of Argon2 passes over the memory. Django uses 2.
 pub const MAX_ARGON2_TIME: u32 = 10_000;
-/// Most Argon2 lanes. Django uses 8.
+/// The maximum number of Argon2 lanes. Django uses 8.
 pub const MAX_ARGON2_PARALLELISM: u32 = 255;
-/// Most Argon2 memory times passes, in KiB: 8 GiB written, a few seconds.
+/// The maximum of Argon2's memory times passes, in KiB: 8 GiB written, a few seconds.
 pub const MAX_ARGON2_WORK: u64 = 1 << 23;
-/// Most bcrypt rounds (as a power of two): about seven seconds. Django uses 12;
-/// the format itself would go up to 31, which is more than a day.
+/// The maximum of bcrypt's rounds (as a power of two): about seven seconds. Django uses 12; the
+/// format allows up to 31, which is more than a day.
 pub const MAX_BCRYPT_ROUNDS: u32 = 17;
-/// Most memory of one scrypt computation, `128 · r · (n + p)` bytes: 256 MiB.
-/// Django's is 16 MiB, and OpenSSL refuses it more than 32.
+/// The maximum memory of one scrypt computation, `128 · r · (n + p)` bytes: 256 MiB. Django uses 16
+/// MiB, and OpenSSL refuses to give it more than 32.
 pub const MAX_SCRYPT_MEMORY: u64 = 256 << 20;
-/// Most scrypt work, `n · r · p`: a few seconds. Django's is 655,360.
+/// The maximum work of scrypt, `n · r · p`: a few seconds. Django uses 655,360.
 pub const MAX_SCRYPT_WORK: u64 = 1 << 24;
 
-/// The work of a newly made hash, for each family; the defaults are those of Django 5.2.
+/// The work of new hashes for each family; the defaults are those of Django 5.2.
 ///
-/// Stored hashes say themselves how they were made. They are verified up to the `MAX_…`
-/// limits of this module, and one that asks for more is refused like a corrupt one, so
-/// that a row in the database cannot stop the process.
+/// Stored hashes contain their own parameters. They are verified up to the `MAX_…` limits of this
+/// module; one that needs more is refused like a corrupt one, so that a row in the database can't
+/// stall the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
     /// Iterations of both PBKDF2 hashers (`iterations`): 1,000,000.
@@ -75,20 +75,20 @@ impl Default for Parameters {
 }
 
 impl Parameters {
-    /// Checks every value against what its algorithm allows and the limits of this module.
+    /// Checks that every value is allowed by its algorithm and within the limits of this module.
     ///
     /// # Errors
-    /// [`HashersError::OutOfRange`] names the first value that is not allowed.
+    /// [`HashersError::OutOfRange`] names the first value that isn't allowed.
     pub fn validate(&self) -> Result<(), HashersError> {
         let refused = |setting| Err(HashersError::OutOfRange { setting });
         if !pbkdf2_allowed(self.pbkdf2_iterations) {
-            return refused("the PBKDF2 iterations");
+            return refused("the number of PBKDF2 iterations");
         }
         if !self.argon2.allowed() {
             return refused("the Argon2 cost");
         }
         if !bcrypt_allowed(self.bcrypt_rounds) {
-            return refused("the bcrypt rounds");
+            return refused("the number of bcrypt rounds");
         }
         if !self.scrypt.allowed() {
             return refused("the scrypt cost");
@@ -106,7 +106,7 @@ pub(super) fn bcrypt_allowed(rounds: u32) -> bool {
 }
 
 impl Argon2Cost {
-    /// RFC 9106 section 3.1 asks for at least eight KiB a lane.
+    /// `true` if the values are allowed. RFC 9106 section 3.1 requires at least eight KiB per lane.
     pub(super) fn allowed(&self) -> bool {
         (1..=MAX_ARGON2_PARALLELISM).contains(&self.parallelism)
             && (1..=MAX_ARGON2_TIME).contains(&self.time_cost)
@@ -114,14 +114,15 @@ impl Argon2Cost {
             && self.work() <= MAX_ARGON2_WORK
     }
 
-    /// KiB written.
+    /// Returns the KiB written.
     pub(super) fn work(&self) -> u64 {
         u64::from(self.memory_cost) * u64::from(self.time_cost)
     }
 }
 
 impl ScryptCost {
-    /// RFC 7914 section 2: `n` is a power of two above one and below `2^(128 · r / 8)`.
+    /// `true` if the values are allowed. RFC 7914 section 2: `n` is a power of two above one and
+    /// below `2^(128 · r / 8)`.
     pub(super) fn allowed(&self) -> bool {
         let (n, r, p) =
             (u64::from(self.work_factor), u64::from(self.block_size), u64::from(self.parallelism));
@@ -135,7 +136,7 @@ impl ScryptCost {
             && self.work() <= MAX_SCRYPT_WORK
     }
 
-    /// `n · r · p`.
+    /// Returns `n · r · p`.
     pub(super) fn work(&self) -> u64 {
         u64::from(self.work_factor)
             .saturating_mul(u64::from(self.block_size))
@@ -143,23 +144,23 @@ impl ScryptCost {
     }
 }
 
-/// A number as Django writes it: decimal digits, no sign, no leading zero.
+/// Parses a number as Django writes it: decimal digits, no sign, no leading zero.
 ///
-/// Python's `int()` is laxer, but Django compares the whole encoded text, so that a hash
-/// with `+5` or `05` iterations never matches there either.
+/// Python's `int()` is more lenient, but Django compares the whole encoded text, so a hash with
+/// `+5` or `05` iterations never matches there either.
 pub(super) fn decimal(text: &str) -> Option<u32> {
     let canonical = text.bytes().all(|byte| byte.is_ascii_digit())
         && (text.len() == 1 || !text.starts_with('0'));
     canonical.then(|| text.parse().ok()).flatten()
 }
 
-/// Whether a salt of this many characters carries less than the 128 bits that Django wants
-/// (each of its 62 letters carries 5.954).
+/// `true` if a salt of this many characters has less than the 128 bits of entropy that Django
+/// requires (5.954 for each of its 62 letters and digits).
 pub(super) fn salt_too_short(characters: usize) -> bool {
     characters < SALT_LENGTH
 }
 
-/// Characters in a new salt: the fewest that carry 128 bits.
+/// The number of characters in a new salt: the smallest with 128 bits of entropy.
 pub(super) const SALT_LENGTH: usize = 22;
 
 #[cfg(test)]

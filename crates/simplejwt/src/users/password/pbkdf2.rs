@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 use super::kind::Cost;
 use super::parameters::{decimal, pbkdf2_allowed, salt_too_short};
 
-/// The hash under HMAC (RFC 8018 section 5.2).
+/// The hash used with HMAC (RFC 8018 section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Digest {
     Sha256,
@@ -24,7 +24,7 @@ impl Digest {
     }
 }
 
-/// A stored hash taken apart.
+/// A parsed stored hash.
 pub(super) struct Stored<'a> {
     digest: Digest,
     iterations: u32,
@@ -33,7 +33,7 @@ pub(super) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// `rest` is what follows the name and its `$`.
+    /// Parses the part after the name and its `$`.
     pub(super) fn parse(digest: Digest, rest: &'a str) -> Option<Self> {
         let mut parts = rest.splitn(3, '$');
         let iterations = decimal(parts.next()?)?;
@@ -56,7 +56,7 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// Spends the work of so many iterations, and returns how many.
+/// Does the work of this many iterations, and returns their number.
 pub(super) fn spend(digest: Digest, password: &str, iterations: u32) -> u32 {
     std::hint::black_box(compute(digest, password, "salt of 22 characters.", iterations.max(1)));
     iterations.max(1)
@@ -77,7 +77,7 @@ pub(super) fn encode(digest: Digest, password: &str, salt: &str, iterations: u32
     format(iterations, salt, &compute(digest, password, salt, iterations))
 }
 
-/// A well-formed hash that no password is known for.
+/// Makes a well-formed hash that matches no known password.
 pub(super) fn prepare(digest: Digest, salt: &str, random: &[u8; 64], iterations: u32) -> String {
     format(iterations, salt, &STANDARD.encode(&random[..digest.length()]))
 }

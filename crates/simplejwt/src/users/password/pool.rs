@@ -1,4 +1,4 @@
-//! Threads for the hashing, and a bound on what waits for them.
+//! A pool of threads for hashing, with a bounded queue.
 
 #[cfg(any(test, feature = "testing"))]
 mod hold;
@@ -17,10 +17,10 @@ use queue::{Handle, Outcome, Pending, Shared};
 /// The size of a [`HashingPool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolOptions {
-    /// Hashes computed at the same time; at least one thread is started. With Argon2 each
-    /// takes its memory (100 MiB by default). Default: the available parallelism.
+    /// The number of hashes computed at the same time; at least one thread is started. With Argon2
+    /// each takes its memory (100 MiB by default). Default: the available parallelism.
     pub threads: usize,
-    /// Passwords that may wait for a thread; one more is turned away with
+    /// The number of passwords that may wait for a thread; another one is refused with
     /// [`PoolError::Full`]. Default: 256.
     pub waiting: usize,
 }
@@ -34,14 +34,14 @@ impl Default for PoolOptions {
     }
 }
 
-/// Why the pool gave no answer.
+/// The reason the pool returned no result.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PoolError {
-    /// As many passwords wait as may: the caller should answer 503 and ask to come back.
-    #[error("too many passwords wait to be hashed")]
+    /// The queue is full: the caller should answer 503 and ask the client to retry.
+    #[error("too many passwords are waiting to be hashed")]
     Full,
-    /// The hashing failed unexpectedly. The pool goes on.
+    /// The hashing failed unexpectedly. The pool continues.
     #[error("a password hash could not be computed")]
     Panicked,
     /// The password could not be hashed.
@@ -51,9 +51,9 @@ pub enum PoolError {
 
 /// Computes password hashes on threads of its own.
 ///
-/// Works under any async runtime: the answers come over a channel. Clones share the threads,
-/// which end when the last clone is gone and the hash at hand is done. A caller that stops
-/// waiting takes its password out of the queue.
+/// Works under any async runtime: results come over a channel. Clones share the threads, which end
+/// when the last clone is dropped and the current hash is done. A caller that stops waiting removes
+/// its password from the queue.
 ///
 /// ```
 /// use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, Verdict};
@@ -87,7 +87,7 @@ impl HashingPool {
     /// Starts the threads.
     ///
     /// # Errors
-    /// That of the operating system when a thread cannot be started.
+    /// The operating system's error if a thread can't be started.
     pub fn new(hashers: Hashers, options: PoolOptions) -> io::Result<Self> {
         let handle = Arc::new(Handle(Arc::new(Shared::new(hashers, options))));
         for number in 0..options.threads.max(1) {
@@ -99,13 +99,13 @@ impl HashingPool {
         Ok(HashingPool { handle })
     }
 
-    /// The hashers that the pool runs.
+    /// Returns the hashers that the pool runs.
     #[must_use]
     pub fn hashers(&self) -> &Hashers {
         &self.handle.0.hashers
     }
 
-    /// Passwords that wait for a thread at this moment.
+    /// Returns the number of passwords currently waiting for a thread.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.handle.0.waiting()
@@ -131,8 +131,8 @@ impl HashingPool {
         .await
     }
 
-    /// [`Hashers::verify_refused`] on a thread of the pool, for a user who isn't let in whatever
-    /// the password is.
+    /// [`Hashers::verify_refused`] on a thread of the pool, for a user who is refused whatever the
+    /// password.
     ///
     /// # Errors
     /// [`PoolError::Full`] or [`PoolError::Panicked`].

@@ -1,5 +1,5 @@
-//! Equal work for every login that is refused, whatever the account: as much as the costliest kind
-//! of hash takes that is known to be in the table.
+//! Equal work for every refused login, whatever the account: that of the costliest kind of hash
+//! known to be in the table.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,41 +13,41 @@ use super::work::UnitCosts;
 use super::{Hasher, argon2, bcrypt, md5, pbkdf2, scrypt};
 use crate::random;
 
-/// What all clones of [`Hashers`](super::Hashers) share.
+/// State shared by all clones of [`Hashers`](super::Hashers).
 #[derive(Debug)]
 pub(super) struct Refusals {
-    /// What new hashes are: no refusal takes less.
+    /// The kind of new hashes: no refusal takes less work.
     new: HashKind,
     computations: AtomicU64,
-    /// Nanoseconds of all that was computed, as the units have it.
+    /// The work of all computations in nanoseconds, according to the unit costs.
     work: AtomicU64,
-    known: Mutex<Known>,
+    state: Mutex<State>,
 }
 
-struct Known {
-    /// Nanoseconds that a refusal is padded to at most, unless a new hash takes longer.
+struct State {
+    /// The maximum work of a refusal in nanoseconds, unless a new hash takes longer.
     limit: u64,
     units: UnitCosts,
-    /// The costliest of the last sample.
+    /// The costliest kind in the last sample.
     sampled: Option<HashKind>,
-    /// The costliest of the logins since that sample, and of those before it.
+    /// The costliest kinds encountered by logins since that sample, and before it.
     seen: Option<HashKind>,
     seen_before: Option<HashKind>,
     stand_in: Arc<StandIn>,
 }
 
-/// The hash in whose place an unknown user's would be.
+/// The hash that stands in for an unknown user's.
 struct StandIn {
     kind: HashKind,
-    /// What follows the name in a well-formed hash of this kind whose digest is random.
+    /// A well-formed hash of this kind with a random digest, without its name.
     prepared: String,
-    /// Nanoseconds that each refusal takes.
+    /// The work of each refusal, in nanoseconds.
     target: u64,
 }
 
-impl std::fmt::Debug for Known {
+impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Known")
+        f.debug_struct("State")
             .field("limit", &self.limit)
             .field("stand_in", &self.stand_in.kind)
             .finish_non_exhaustive()
@@ -59,7 +59,7 @@ impl Refusals {
         let units = UnitCosts::default();
         let stand_in =
             Arc::new(StandIn { kind: new, prepared: prepare(new), target: units.of(new) });
-        let known = Known {
+        let state = State {
             limit: nanoseconds(limit),
             units,
             sampled: None,
@@ -71,7 +71,7 @@ impl Refusals {
             new,
             computations: AtomicU64::new(0),
             work: AtomicU64::new(0),
-            known: known.into(),
+            state: state.into(),
         }
     }
 
@@ -88,45 +88,46 @@ impl Refusals {
     }
 
     pub(super) fn set_limit(&self, limit: Duration) {
-        let mut known = self.lock();
-        known.limit = nanoseconds(limit);
-        known.choose(self.new);
+        let mut state = self.lock();
+        state.limit = nanoseconds(limit);
+        state.choose(self.new);
     }
 
     pub(super) fn set_units(&self, units: UnitCosts) {
-        let mut known = self.lock();
-        known.units = units;
-        known.choose(self.new);
+        let mut state = self.lock();
+        state.units = units;
+        state.choose(self.new);
     }
 
-    /// How long one computation of this kind takes.
+    /// Returns the time of one computation of this kind.
     pub(super) fn time_of(&self, kind: HashKind) -> Duration {
         Duration::from_nanos(self.lock().units.of(kind))
     }
 
-    /// How long a refusal takes, and the kind that it stands in for.
+    /// Returns the work of a refusal, and the kind that it stands in for.
     pub(super) fn target(&self) -> (HashKind, Duration) {
-        let known = self.lock();
-        (known.stand_in.kind, Duration::from_nanos(known.stand_in.target))
+        let state = self.lock();
+        (state.stand_in.kind, Duration::from_nanos(state.stand_in.target))
     }
 
-    /// A login met a hash of this kind.
+    /// Records that a login encountered a hash of this kind.
     pub(super) fn saw(&self, kind: HashKind) {
-        let mut known = self.lock();
-        let costlier = known.costlier(known.seen, Some(kind));
-        if costlier != known.seen {
-            known.seen = costlier;
-            known.choose(self.new);
+        let mut state = self.lock();
+        let costlier = state.costlier(state.seen, Some(kind));
+        if costlier != state.seen {
+            state.seen = costlier;
+            state.choose(self.new);
         }
     }
 
-    /// The table was looked at anew. What logins met stays known until the next time.
+    /// Records the kinds in a new sample. Those encountered by logins are remembered until the next
+    /// one.
     pub(super) fn sampled(&self, kinds: impl IntoIterator<Item = HashKind>) {
-        let mut known = self.lock();
-        known.sampled =
-            kinds.into_iter().fold(None, |so_far, kind| known.costlier(so_far, Some(kind)));
-        known.seen_before = known.seen.take();
-        known.choose(self.new);
+        let mut state = self.lock();
+        state.sampled =
+            kinds.into_iter().fold(None, |so_far, kind| state.costlier(so_far, Some(kind)));
+        state.seen_before = state.seen.take();
+        state.choose(self.new);
     }
 
     /// Counts a computation of this kind.
@@ -134,7 +135,7 @@ impl Refusals {
         self.add(self.lock().units.of(kind));
     }
 
-    /// The work of a refusal for want of a hash.
+    /// Does the work of a refusal without a hash.
     pub(super) fn stand_in(&self, password: &str) {
         let stand_in = Arc::clone(&self.lock().stand_in);
         self.count(stand_in.kind);
@@ -143,11 +144,11 @@ impl Refusals {
         self.pad(password, stand_in.kind);
     }
 
-    /// What is missing to the work of a refusal after one computation of this kind.
+    /// Does the remaining work of a refusal after one computation of this kind.
     pub(super) fn pad(&self, password: &str, done: HashKind) {
-        let known = self.lock();
-        let (units, target) = (known.units, known.stand_in.target);
-        drop(known);
+        let state = self.lock();
+        let (units, target) = (state.units, state.stand_in.target);
+        drop(state);
         let iterations = units.iterations(target.saturating_sub(units.of(done)));
         if iterations > 0 {
             self.add(units.padding(pbkdf2::spend(pbkdf2::Digest::Sha256, password, iterations)));
@@ -159,27 +160,27 @@ impl Refusals {
         self.work.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
-    /// Nothing in between can fail and leave half a change behind.
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// No operation can fail half-way and leave an inconsistent state.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
+impl State {
     fn costlier(&self, one: Option<HashKind>, two: Option<HashKind>) -> Option<HashKind> {
         let cost = |kind: &HashKind| self.units.of(*kind);
-        // The first of equals, so that nothing changes without a reason.
+        // Prefers the first of equals, so that nothing changes without a reason.
         [one, two].into_iter().flatten().rev().max_by_key(cost)
     }
 
-    /// Finds the stand-in again after something has changed.
+    /// Chooses the stand-in again after a change.
     fn choose(&mut self, new: HashKind) {
         let least = self.units.of(new);
         let most = self.limit.max(least);
         let known = [self.sampled, self.seen, self.seen_before];
         let costliest = known.iter().flatten().map(|kind| self.units.of(*kind)).max();
         let target = costliest.unwrap_or_default().clamp(least, most);
-        // One that takes longer than a refusal may can't stand in for it.
+        // A kind that takes longer than a refusal can't stand in for one.
         let cost = |kind: HashKind| self.units.of(kind);
         let fits = known.into_iter().flatten().filter(|kind| cost(*kind) <= most);
         let kind =
@@ -196,7 +197,7 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What follows the name in a well-formed hash whose digest is random.
+/// Makes a well-formed hash with a random digest, without its name.
 fn prepare(kind: HashKind) -> String {
     let salt = random::alphanumeric(SALT_LENGTH);
     let digest = random_bytes::<64>();
@@ -220,7 +221,7 @@ mod tests {
     use super::super::Parameters;
     use super::*;
 
-    /// Were the prepared hash not one, the work of a refusal would be none.
+    /// If the prepared hash weren't valid, a refusal would take no work.
     #[test]
     fn a_prepared_hash_is_one_of_its_kind() {
         for hasher in Hasher::ALL {

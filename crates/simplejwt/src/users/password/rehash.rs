@@ -1,4 +1,4 @@
-//! Which stored hashes a login makes anew.
+//! The stored hashes that a login rewrites.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,26 +7,26 @@ use std::str::FromStr;
 use super::Hasher;
 use super::kind::HashKind;
 
-/// Which stored hashes a login makes anew, now that the password is at hand.
+/// The stored hashes that a login rewrites, since the password is available.
 ///
-/// Django compares with "not equal" and so rewrites downwards as well. Two programs with different
-/// costs on one table would rewrite each other's hashes for ever: whoever owns the table decides.
+/// Django compares for inequality, and so also rewrites to a lower cost. Two programs with
+/// different costs would rewrite each other's hashes in a shared table for ever; therefore the
+/// owner of the table decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rehash {
-    /// None.
+    /// No hash.
     Never,
-    /// Those that took less work than new ones take, and never with less work than they took:
-    /// within an algorithm by its cost (or a salt that is too short), between algorithms from a
-    /// weaker to a stronger one. From weak to strong: md5, pbkdf2_sha1, pbkdf2_sha256, bcrypt,
-    /// bcrypt_sha256, scrypt, argon2.
+    /// Hashes weaker than new ones, and never with less work than they took: within an algorithm by
+    /// cost (or because the salt is too short), between algorithms from a weaker to a stronger one.
+    /// From weak to strong: md5, pbkdf2_sha1, pbkdf2_sha256, bcrypt, bcrypt_sha256, scrypt, argon2.
     Stronger,
-    /// Those that Django's `must_update` names: of another algorithm, cost or salt length than new
-    /// ones, be it more or less.
+    /// The hashes for which Django's `must_update` is true: those that differ from new ones in
+    /// algorithm, cost or salt length, in either direction.
     Always,
 }
 
 impl Rehash {
-    /// Every value, by the names of the setting.
+    /// All values, with their names in the setting.
     pub const NAMES: [(&'static str, Rehash); 3] =
         [("never", Rehash::Never), ("stronger", Rehash::Stronger), ("always", Rehash::Always)];
 }
@@ -41,9 +41,9 @@ impl fmt::Display for Rehash {
     }
 }
 
-/// A text that is none of [`Rehash::NAMES`].
+/// A text that isn't one of [`Rehash::NAMES`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not never, stronger or always")]
+#[error("{0:?} is none of never, stronger and always")]
 pub struct UnknownRehash(String);
 
 impl FromStr for Rehash {
@@ -55,8 +55,8 @@ impl FromStr for Rehash {
     }
 }
 
-/// Whether a new hash is stronger than the stored one. `is_stale`: the stored one is in an old
-/// form, or its salt is too short, whatever its cost.
+/// `true` if a new hash is stronger than the stored one. `is_stale` means that the stored one is in
+/// an old form or its salt is too short, whatever its cost.
 pub(super) fn is_stronger(new: HashKind, stored: HashKind, is_stale: bool) -> bool {
     let cost = stored.cost().partial_cmp(&new.cost());
     if stored.hasher() == new.hasher() {
@@ -71,7 +71,7 @@ pub(super) fn is_stronger(new: HashKind, stored: HashKind, is_stale: bool) -> bo
     rank(stored.hasher()) < rank(new.hasher()) && !gives_up_work
 }
 
-/// How hard an algorithm makes guessing, for an attacker who has the table.
+/// Ranks algorithms by how hard they make guessing for an attacker who has the table.
 const fn rank(hasher: Hasher) -> u8 {
     match hasher {
         Hasher::Md5 => 0,

@@ -8,7 +8,7 @@ use super::EncodeError;
 use super::kind::Cost;
 use super::parameters::{ScryptCost, decimal};
 
-/// A stored hash taken apart.
+/// A parsed stored hash.
 pub(super) struct Stored<'a> {
     cost: ScryptCost,
     salt: &'a str,
@@ -16,7 +16,7 @@ pub(super) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// `rest` is what follows the name and its `$`.
+    /// Parses the part after the name and its `$`.
     pub(super) fn parse(rest: &'a str) -> Option<Self> {
         let mut parts = rest.splitn(5, '$');
         let work_factor = decimal(parts.next()?)?;
@@ -54,7 +54,7 @@ pub(super) fn encode(password: &str, salt: &str, cost: ScryptCost) -> Result<Str
     Ok(format(salt, cost, &compute(password, salt, cost)?))
 }
 
-/// A well-formed hash that no password is known for.
+/// Makes a well-formed hash that matches no known password.
 pub(super) fn prepare(salt: &str, random: &[u8; 64], cost: ScryptCost) -> String {
     format(salt, cost, &STANDARD.encode(random))
 }

@@ -1,4 +1,4 @@
-//! A stored hash of any family, taken apart.
+//! A stored hash of any family, parsed.
 
 use super::bcrypt::Input;
 use super::kind::{Cost, HashKind};
@@ -20,7 +20,7 @@ enum Family<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// `rest` is what follows the name of the hasher and its `$`.
+    /// Parses the part after the name of the hasher and its `$`.
     pub(super) fn parse(hasher: Hasher, rest: &'a str) -> Option<Self> {
         let family = match hasher {
             Hasher::Pbkdf2Sha256 => Family::Pbkdf2(pbkdf2::Stored::parse(Digest::Sha256, rest)?),
@@ -34,7 +34,7 @@ impl<'a> Stored<'a> {
         Some(Stored { hasher, family })
     }
 
-    /// Computes the hash of `password` with this one's salt and cost, and compares.
+    /// Computes the hash of `password` with this one's salt and cost, and compares them.
     pub(super) fn matches(&self, password: &str) -> bool {
         match &self.family {
             Family::Pbkdf2(stored) => stored.matches(password),
@@ -45,7 +45,7 @@ impl<'a> Stored<'a> {
         }
     }
 
-    /// The algorithm and the cost.
+    /// Returns the algorithm and the cost.
     pub(super) fn kind(&self) -> HashKind {
         let cost = match &self.family {
             Family::Pbkdf2(stored) => stored.cost(),
@@ -57,8 +57,8 @@ impl<'a> Stored<'a> {
         HashKind::of(self.hasher, cost)
     }
 
-    /// Whether it is in an old form, or its salt is too short, whatever its cost. Of bcrypt and
-    /// scrypt Django looks at the cost only.
+    /// `true` if it is in an old form, or its salt is too short, whatever its cost. For bcrypt and
+    /// scrypt, Django considers only the cost.
     pub(super) fn is_stale(&self) -> bool {
         match &self.family {
             Family::Pbkdf2(stored) => stored.is_stale(),

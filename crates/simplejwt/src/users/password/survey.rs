@@ -1,10 +1,10 @@
-//! What hashes a table holds, by a sample of its rows.
+//! A survey of the hashes in a table, by a sample of its rows.
 
 use std::fmt;
 
 use super::kind::HashKind;
 
-/// What a stored value in the password column is.
+/// The kind of a stored value in the password column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoredKind {
@@ -13,11 +13,11 @@ pub enum StoredKind {
     Unusable,
     /// A well-formed hash of an accepted hasher, within the limits.
     Accepted(HashKind),
-    /// A hash of an algorithm that isn't accepted, by the name that it begins with if that can be
+    /// A hash of an algorithm that isn't accepted, with the name that it begins with if that can be
     /// a name: nobody can log in with it.
     NotAccepted(Option<String>),
-    /// It names an accepted hasher and is corrupt, or asks for more work than the limits allow:
-    /// nobody can log in with it.
+    /// It names an accepted hasher, but is corrupt or needs more work than the limits allow: nobody
+    /// can log in with it.
     Malformed(super::Hasher),
 }
 
@@ -33,8 +33,8 @@ impl fmt::Display for StoredKind {
     }
 }
 
-/// The name that a hash of no accepted hasher begins with, where it looks like one: never a part
-/// of a salt or digest.
+/// Returns the name that a hash of an unaccepted hasher begins with, if it looks like a name: never
+/// a part of a salt or digest.
 pub(super) fn name_of(encoded: &str) -> Option<String> {
     const BARE_BCRYPT: [&str; 4] = ["$2a$", "$2b$", "$2x$", "$2y$"];
     if BARE_BCRYPT.iter().any(|start| encoded.starts_with(start)) {
@@ -45,21 +45,21 @@ pub(super) fn name_of(encoded: &str) -> Option<String> {
     let is_name = (1..=24).contains(&name.len())
         && name.bytes().all(word)
         && name.starts_with(|c: char| c.is_ascii_lowercase())
-        // Hexadecimal digits may be those of a digest.
+        // Hexadecimal digits may be part of a digest.
         && !name.bytes().all(|byte| byte.is_ascii_hexdigit())
         && rest.contains('$');
     is_name.then(|| name.to_owned())
 }
 
-/// What a table's password column holds, by a sample of its rows. Holds no hash.
+/// The contents of a table's password column, by a sample of its rows. Contains no hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PasswordSurvey {
-    /// The kinds and how many rows of the sample are of each, the most frequent first; those that
-    /// are as frequent in the order of the newest rows.
+    /// The kinds, each with its number of rows in the sample, the most frequent first; equally
+    /// frequent ones in the order of the newest rows.
     pub kinds: Vec<(StoredKind, usize)>,
-    /// Whether nobody but `migrate` made the table and no Django has been at the database: whether
-    /// its hashes are this program's to rewrite.
+    /// `true` if the table was made by `migrate` and no Django has used the database, so that its
+    /// hashes are this program's to rewrite.
     pub made_here: bool,
 }
 
@@ -78,7 +78,7 @@ impl PasswordSurvey {
         PasswordSurvey { kinds: counted, made_here }
     }
 
-    /// The hashes that somebody can log in with, most frequent kind first.
+    /// Returns the kinds of hashes that somebody can log in with, the most frequent first.
     pub fn accepted(&self) -> impl Iterator<Item = (HashKind, usize)> + '_ {
         self.kinds.iter().filter_map(|(kind, count)| match kind {
             StoredKind::Accepted(kind) => Some((*kind, *count)),
@@ -86,7 +86,7 @@ impl PasswordSurvey {
         })
     }
 
-    /// How many rows of the sample hold a password at all.
+    /// Returns the number of rows in the sample that hold a password at all.
     #[must_use]
     pub fn hashes(&self) -> usize {
         let usable = self.kinds.iter().filter(|(kind, _)| *kind != StoredKind::Unusable);

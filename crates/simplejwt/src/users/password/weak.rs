@@ -1,9 +1,9 @@
-//! Which passwords are too weak to be set: Django's four default `AUTH_PASSWORD_VALIDATORS`.
+//! Passwords too weak to be set, by Django's four default `AUTH_PASSWORD_VALIDATORS`.
 //!
-//! `common.bin` holds the first five bytes of the SHA-256 of each of the common passwords that Django
+//! `common.bin` contains the first five bytes of the SHA-256 of each common password that Django
 //! 5.2 ships (its sources are under the BSD licence; Royce Williams compiled the list), sorted.
-//! `compat/make_common_passwords.py` writes it. Of a hundred million other passwords some two are
-//! taken for one of them.
+//! `compat/make_common_passwords.py` writes it. Of a hundred million other passwords, about two are
+//! mistaken for a common one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,44 +12,45 @@ use sha2::{Digest as _, Sha256};
 
 const COMMON: &[u8] = include_bytes!("common.bin");
 const PREFIX: usize = 5;
-/// Django's `MinimumLengthValidator`.
+/// The minimum length of Django's `MinimumLengthValidator`, in characters.
 const SHORTEST: usize = 8;
-/// Django's `UserAttributeSimilarityValidator`.
+/// The maximum similarity of Django's `UserAttributeSimilarityValidator`.
 const MAX_SIMILARITY: f64 = 0.7;
 
-/// Why a password is too weak.
+/// The reason a password is too weak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Weakness {
-    /// It is much like what others know of the user (`UserAttributeSimilarityValidator`).
+    /// It is similar to something that others know about the user
+    /// (`UserAttributeSimilarityValidator`).
     Similar {
         /// The name of the attribute.
         attribute: String,
     },
     /// It has fewer than eight characters (`MinimumLengthValidator`).
     Short,
-    /// It is one that many have (`CommonPasswordValidator`).
+    /// It is a common password (`CommonPasswordValidator`).
     Common,
-    /// It is made of digits alone (`NumericPasswordValidator`).
+    /// It consists of digits only (`NumericPasswordValidator`).
     Numeric,
 }
 
 impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Similar { attribute } => write!(f, "it is too much like the {attribute}"),
+            Self::Similar { attribute } => write!(f, "it is too similar to the {attribute}"),
             Self::Short => write!(f, "it has fewer than {SHORTEST} characters"),
-            Self::Common => f.write_str("it is one of those that many people have"),
-            Self::Numeric => f.write_str("it is made of digits alone"),
+            Self::Common => f.write_str("it is too common"),
+            Self::Numeric => f.write_str("it consists of digits only"),
         }
     }
 }
 
-/// What Django's four default validators have against a password; nothing where they let it pass.
-/// `attributes` are what is known of the user, by name: Django looks at `username`, `first_name`,
+/// Returns the objections of Django's four default validators to a password; none if they accept
+/// it. `attributes` are attributes of the user, by name: Django uses `username`, `first_name`,
 /// `last_name` and `email`.
 ///
-/// Numbers that aren't digits (`Ⅷ`, `½`) count as digits here, and not in Django.
+/// Numeric characters that aren't digits (`Ⅷ`, `½`) count as digits here, but not in Django.
 ///
 /// ```
 /// use simplejwt::users::password::{Weakness, weaknesses};
@@ -82,7 +83,8 @@ pub fn weaknesses<'a>(
     found
 }
 
-/// As Python's `strip`, which takes four control characters for blanks that Unicode doesn't.
+/// Trims a text as Python's `strip`, which strips four control characters that Unicode doesn't
+/// consider white space.
 fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
 }
@@ -94,31 +96,32 @@ fn is_common(password: &str) -> bool {
     wanted.is_some_and(|wanted| known.binary_search(wanted).is_ok())
 }
 
-/// Whether a password is much like a value, or like a part of it.
+/// `true` if a password is similar to a value, or to a part of it.
 fn is_similar(password: &str, value: &str) -> bool {
     let is_near = |part: &str| {
         let (length, other) = (password.chars().count(), part.chars().count());
         #[expect(clippy::cast_precision_loss, reason = "lengths of names and passwords")]
         let (length_f, other_f) = (length as f64, other as f64);
-        // What is much shorter can't be.
+        // A text that is much shorter can't be similar.
         let is_apart = length >= 10 * other && other_f < MAX_SIMILARITY / 2.0 * length_f;
         !is_apart && ratio(password, part) >= MAX_SIMILARITY
     };
-    // Python's split leaves an empty part at either end, and none between two separators.
+    // Python's split leaves an empty part at either end, but none between two separators.
     let at_an_end = value.starts_with(|c| !is_word(c)) || value.ends_with(|c| !is_word(c));
     let parts = value.split(|c| !is_word(c)).filter(|part| !part.is_empty());
     !value.is_empty() && parts.chain([value]).chain(at_an_end.then_some("")).any(is_near)
 }
 
-/// Python's `\w`: letters, numbers and the underscore, and no marks.
+/// `true` for characters that match Python's `\w`: letters, numbers and the underscore, but not
+/// marks.
 fn is_word(c: char) -> bool {
-    // Alphabetic for Unicode, symbols by their category.
+    // Alphabetic in Unicode, but symbols by category.
     let is_symbol = matches!(c, '\u{24b6}'..='\u{24e9}' | '\u{1f130}'..='\u{1f189}');
     let is_mark = unicode_normalization::char::is_combining_mark(c);
     c == '_' || (c.is_alphanumeric() && !is_symbol && !is_mark)
 }
 
-/// How much two texts have in common, whatever the order: `quick_ratio` of Python's difflib.
+/// Returns the similarity of two texts, regardless of order: `quick_ratio` of Python's difflib.
 fn ratio(a: &str, b: &str) -> f64 {
     let mut counts: BTreeMap<char, isize> = BTreeMap::new();
     for c in b.chars() {

@@ -1,26 +1,26 @@
-//! How long one computation takes, told by the algorithm and its cost.
+//! Estimates of the time that a computation takes, by the algorithm and its cost.
 
 use super::kind::{Cost, HashKind};
 use super::pbkdf2::Digest;
 use super::{Hasher, Password, argon2, bcrypt, pbkdf2, scrypt};
 use crate::clock::{Clock as _, SystemClock};
 
-/// Picoseconds of the smallest step of each algorithm.
+/// The time of the smallest step of each algorithm, in picoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct UnitCosts {
-    /// An iteration.
+    /// One iteration.
     pbkdf2_sha256: u64,
-    /// An iteration.
+    /// One iteration.
     pbkdf2_sha1: u64,
-    /// A KiB, once.
+    /// One KiB, once.
     argon2: u64,
-    /// A round where there is one only: each more doubles the work.
+    /// A single round: each further one doubles the work.
     bcrypt: u64,
-    /// `n · r · p` of one.
+    /// One unit of `n · r · p`.
     scrypt: u64,
 }
 
-/// As measured on common hardware. Good enough where nobody has measured.
+/// As measured on common hardware, for use without a measurement.
 impl Default for UnitCosts {
     fn default() -> Self {
         UnitCosts {
@@ -34,7 +34,7 @@ impl Default for UnitCosts {
 }
 
 impl UnitCosts {
-    /// Nanoseconds of one computation.
+    /// Returns the time of one computation, in nanoseconds.
     pub(super) fn of(&self, kind: HashKind) -> u64 {
         let (unit, units) = match kind.cost() {
             Cost::Pbkdf2(iterations) if kind.hasher() == Hasher::Pbkdf2Sha1 => {
@@ -49,21 +49,21 @@ impl UnitCosts {
         unit.saturating_mul(units) / 1000
     }
 
-    /// The iterations of PBKDF2 over SHA-256 that take so many nanoseconds: the finest step
-    /// there is, and one that needs no memory.
+    /// Returns the number of PBKDF2-SHA-256 iterations that take this many nanoseconds: the finest
+    /// step available, and one that needs no memory.
     pub(super) fn iterations(&self, nanoseconds: u64) -> u32 {
         let iterations = nanoseconds.saturating_mul(1000) / self.pbkdf2_sha256.max(1);
         u32::try_from(iterations).unwrap_or(u32::MAX)
     }
 
-    /// Nanoseconds of so many iterations.
+    /// Returns the time of this many iterations, in nanoseconds.
     pub(super) fn padding(&self, iterations: u32) -> u64 {
         self.pbkdf2_sha256.saturating_mul(iterations.into()) / 1000
     }
 
-    /// What this machine takes for the algorithms of these kinds: the best of a few computations.
-    /// What needs memory is measured with the costs that it has, since a KiB takes several times as
-    /// long where the caches don't hold them all.
+    /// Measures the time that algorithms of these kinds take on this machine: the best of a few
+    /// computations. Memory-hard algorithms are measured with their actual costs, since a KiB takes
+    /// several times as long once the caches don't hold them all.
     pub(super) fn measured(kinds: &[HashKind]) -> Self {
         const ITERATIONS: u32 = 30_000;
         const ROUNDS: u32 = 8;
@@ -76,7 +76,7 @@ impl UnitCosts {
             })
         };
         let mut units = UnitCosts { pbkdf2_sha256: pbkdf2(Digest::Sha256), ..Self::default() };
-        // The costliest of each family comes last, and counts.
+        // The costliest kind of each family comes last and replaces the others.
         let mut kinds = kinds.to_vec();
         kinds.sort_by_key(|kind| Self::default().of(*kind));
         let last_of = |family: fn(&HashKind) -> bool| kinds.iter().rfind(|kind| family(kind));
@@ -102,7 +102,7 @@ impl UnitCosts {
         units.or_default()
     }
 
-    /// A clock that was set in between tells nothing.
+    /// Replaces implausible measurements, during which the clock was set, by the defaults.
     fn or_default(self) -> Self {
         let usual = UnitCosts::default();
         let sane = |measured: u64, usual: u64| match measured {
@@ -123,7 +123,8 @@ fn cost_of(kind: Option<&HashKind>) -> Option<Cost> {
     kind.map(HashKind::cost)
 }
 
-/// Nanoseconds of the quickest of three runs: whatever else the machine does only adds to it.
+/// Returns the nanoseconds of the quickest of three runs: other load on the machine only adds to
+/// the time.
 fn best(work: &dyn Fn()) -> u64 {
     let once = |_| {
         let start = SystemClock.now();

@@ -1,4 +1,4 @@
-//! Extractors: who sent a request, and whether they may.
+//! Extractors for authentication and permissions.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::web::permission::{self, Permission};
 use crate::web::request::{self, unless_anonymous};
 use crate::web::{refuse, status};
 
-/// An application's state that has an [`Auth`]: the `Auth` itself, or what derives axum's `FromRef`
-/// with a field of that type. What the extractors ask for; never implemented by hand.
+/// An application's state that contains an [`Auth`]: the `Auth` itself, or a type that implements
+/// axum's `FromRef` for it. Required by the extractors; never implemented by hand.
 ///
 /// ```
 /// use axum::Router;
@@ -49,13 +49,13 @@ use crate::web::{refuse, status};
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "the state `{Self}` has no `simplejwt::Auth`, which this extractor asks",
+    message = "the state `{Self}` has no `simplejwt::Auth`, which this extractor needs",
     label = "no `Auth` in this state",
     note = "make the `Auth` the state (`.with_state(auth)`), or give `{Self}` a field of that type and `#[derive(FromRef)]` (axum's feature `macros`)",
-    note = "a handler's state is that of the router it is routed in: without `.with_state(…)` it is `()`"
+    note = "a handler's state is that of its router: without `.with_state(…)` it is `()`"
 )]
 pub trait HasAuth: Send + Sync {
-    /// The flows that requests are checked with.
+    /// Returns the flows that requests are checked with.
     fn auth(&self) -> Auth;
 }
 
@@ -69,25 +69,26 @@ where
     }
 }
 
-/// A permission that its type alone describes: one with a default. What [`Permitted`] asks for.
+/// A permission that its type fully describes, through `Default`. Required by [`Permitted`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't stand in `Permitted<…>`: it isn't a `Permission` with a `Default`",
-    label = "no permission that its type alone describes",
-    note = "permissions with values, such as `HasClaim`, `HasScope` and `HasPermission`, go into `RequireAuthLayer::permission`, or into a type of your own that implements `Permission` and `Default`"
+    message = "`{Self}` can't be used in `Permitted<…>`: it isn't a `Permission` with a `Default`",
+    label = "not a permission that its type fully describes",
+    note = "use permissions with values, such as `HasClaim`, `HasScope` and `HasPermission`, in `RequireAuthLayer::permission`, or wrap them in a type of your own that implements `Permission` and `Default`"
 )]
 pub trait NamedPermission: Permission + Default {}
 
 #[diagnostic::do_not_recommend]
 impl<P: Permission + Default> NamedPermission for P {}
 
-/// The user's row, loaded for the request's token: upstream's `request.user`.
+/// The user of the request's token, loaded from the user store: upstream's `request.user`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurrentUser(pub User);
 
-/// An extractor's refusal: upstream's status, body and `WWW-Authenticate`.
+/// The answer to a request that an extractor refuses: upstream's status, body and
+/// `WWW-Authenticate`.
 #[derive(Debug)]
 pub struct Rejection {
-    /// Why.
+    /// The reason.
     pub error: Error,
     response: Box<Response<Vec<u8>>>,
 }
@@ -104,8 +105,8 @@ impl IntoResponse for Rejection {
     }
 }
 
-/// The token of the request, verified: as [`RequireAuthLayer`](crate::web::layer::RequireAuthLayer)
-/// left it, or else verified now.
+/// Returns the verified token of the request: the one that
+/// [`RequireAuthLayer`](crate::web::layer::RequireAuthLayer) has verified, or else verifies it now.
 async fn token_of(parts: &mut Parts, auth: &Auth) -> Result<Token<Access>, Error> {
     if let Some(token) = parts.extensions.get::<Token<Access>>() {
         return Ok(token.clone());
@@ -115,7 +116,7 @@ async fn token_of(parts: &mut Parts, auth: &Auth) -> Result<Token<Access>, Error
     Ok(token)
 }
 
-/// Refuses requests without a good access token. The token alone decides, as with upstream's
+/// Refuses requests without a valid access token. Only the token is checked, as in upstream's
 /// `JWTStatelessUserAuthentication`.
 impl<S> FromRequestParts<S> for Token<Access>
 where
@@ -129,7 +130,7 @@ where
     }
 }
 
-/// `None` only if no credentials were sent, or in a cookie that has expired; a bad token is
+/// `None` only if no credentials were sent, or a cookie with an expired token; an invalid token is
 /// refused.
 impl<S> OptionalFromRequestParts<S> for Token<Access>
 where
@@ -149,8 +150,8 @@ async fn user_of(parts: &mut Parts, auth: &Auth) -> Result<CurrentUser, Error> {
     auth.user_of(&token).await.map(CurrentUser)
 }
 
-/// Refuses requests without a good access token, and those whose user is gone or inactive, as
-/// upstream's `JWTAuthentication` does.
+/// Refuses requests without a valid access token, and those whose user is inactive or doesn't
+/// exist, as upstream's `JWTAuthentication` does.
 impl<S> FromRequestParts<S> for CurrentUser
 where
     S: HasAuth,
@@ -163,7 +164,7 @@ where
     }
 }
 
-/// `None` only if no credentials were sent, or in a cookie that has expired; a bad token is
+/// `None` only if no credentials were sent, or a cookie with an expired token; an invalid token is
 /// refused.
 impl<S> OptionalFromRequestParts<S> for CurrentUser
 where
@@ -178,8 +179,8 @@ where
     }
 }
 
-/// The same, with a bad token counting as none: for pages that greet whoever is known and serve
-/// everybody. What isn't the client's fault is refused all the same (503).
+/// The same, but an invalid token counts as none: for pages that greet known users and serve
+/// everyone. Faults on the server's side still refuse the request (503).
 ///
 /// ```
 /// use axum::Router;
@@ -237,8 +238,9 @@ where
 /// }
 /// ```
 ///
-/// Permissions with values, such as [`HasClaim`](crate::web::permission::HasClaim), go into
-/// [`RequireAuthLayer::permission`](crate::web::layer::RequireAuthLayer::permission), or into a type:
+/// For permissions with values, such as [`HasClaim`](crate::web::permission::HasClaim), use
+/// [`RequireAuthLayer::permission`](crate::web::layer::RequireAuthLayer::permission), or wrap them
+/// in a type:
 ///
 /// ```
 /// use http::Method;

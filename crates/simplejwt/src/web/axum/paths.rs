@@ -1,4 +1,4 @@
-//! Paths in one spelling: `/api/%74oken/` is `/api/token/` (RFC 3986 section 6.2.2.2).
+//! Normalization of paths: `/api/%74oken/` is `/api/token/` (RFC 3986 section 6.2.2.2).
 
 use std::task::{Context, Poll};
 
@@ -7,11 +7,11 @@ use http::{Request, Uri};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Decodes letters, digits and `-._~` of a request's path that are percent-encoded, in front of a
-/// whole router. Whatever else is encoded stays so: `%2F` is no slash.
+/// Decodes percent-encoded letters, digits and `-._~` in a request's path, before a whole router.
+/// Other encoded characters are kept: `%2F` isn't a slash.
 ///
-/// axum's routes are compared with the path as it was sent, and a layer of a router comes behind
-/// them, so that this one goes around the router:
+/// axum compares its routes with the path as sent, and a router's layers run after routing, so this
+/// layer has to wrap the router:
 ///
 /// ```
 /// use axum::Router;
@@ -25,7 +25,7 @@ use tower_service::Service;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainPathsLayer;
 
-/// The service that [`PlainPathsLayer`] makes.
+/// The service that [`PlainPathsLayer`] creates.
 #[derive(Clone, Debug)]
 pub struct PlainPaths<S>(S);
 
@@ -48,7 +48,7 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for PlainPaths<S> {
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if let Some(plain) = plain(request.uri()) {
-            // What the endpoints go by, if another router is around this one.
+            // The endpoints use this if another router is around this one.
             request.extensions_mut().insert(OriginalUri(plain.clone()));
             *request.uri_mut() = plain;
         }
@@ -56,7 +56,7 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for PlainPaths<S> {
     }
 }
 
-/// The URI with its path in the plain spelling; `None` if that is how it is spelt.
+/// Returns the URI with its path normalized; `None` if it already is.
 fn plain(uri: &Uri) -> Option<Uri> {
     let path = decoded(uri.path())?;
     let mut parts = uri.clone().into_parts();
@@ -68,14 +68,15 @@ fn plain(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// `None` too where a `%` begins no encoding: decoding what follows it could make it one.
+/// Also returns `None` if a `%` doesn't begin an encoding, since decoding the following characters
+/// could make it one.
 fn decoded(path: &str) -> Option<String> {
     let mut pieces = path.split('%');
     let mut plain = pieces.next()?.to_owned();
     let mut is_changed = false;
     for piece in pieces {
         let (digits, rest) = (piece.get(..2)?, piece.get(2..)?);
-        // A sign isn't a digit, though `from_str_radix` takes one.
+        // A sign isn't a hexadecimal digit, but `from_str_radix` accepts one.
         let digits = Some(digits).filter(|digits| !digits.starts_with('+'))?;
         let byte = u8::from_str_radix(digits, 16).ok()?;
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

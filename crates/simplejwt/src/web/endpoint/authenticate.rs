@@ -1,5 +1,5 @@
-//! `authenticate/`, which upstream has no view for: whether a gateway may let a request through.
-//! nginx's `auth_request`, forward-auth of Traefik and Caddy, Envoy's `ext_authz` ask it.
+//! `authenticate/`, which has no upstream view: tells a gateway whether to let a request through.
+//! For nginx's `auth_request`, forward-auth of Traefik and Caddy, and Envoy's `ext_authz`.
 
 use std::borrow::Cow;
 
@@ -30,14 +30,14 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: true,
     operations: &[Operation {
         verb: Verb::Any,
-        summary: "Whether a gateway may let a request through",
+        summary: "Tells a gateway whether to let a request through",
         credentials: Credentials::AccessToken,
         fields: &[],
         cookies: Cookies::Untouched,
         outcomes: &[
             Outcome::success(
                 StatusCode::NO_CONTENT,
-                "it may: `X-Auth-User` says who it is",
+                "the request may pass; `X-Auth-User` identifies its user",
                 Body::Empty,
             ),
             AMBIGUOUS_COOKIES,
@@ -47,13 +47,13 @@ pub(super) const SPEC: Spec = Spec {
             Outcome::refusal(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "login_disabled",
-                "it goes by the user's row, and there are no users to ask",
+                "it authenticates by the user's row, but there is no user store",
             ),
         ],
     }],
 };
 
-/// Who it is, in headers.
+/// Answers with the user's identity in headers.
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let headers = identity(call.auth, &call.options.gateway, call.parts).await?;
     let mut response = empty(StatusCode::NO_CONTENT);
@@ -61,7 +61,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     Ok(response)
 }
 
-/// The method of the request behind the gateway: Traefik and Caddy send the first by themselves.
+/// The method of the request behind the gateway. Traefik and Caddy send the first one by default.
 static METHOD: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-method"), HeaderName::from_static("x-original-method")];
 
@@ -70,7 +70,7 @@ async fn identity(
     options: &GatewayOptions,
     parts: &Parts,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
-    let asked = asked(parts);
+    let asked = original_request(parts);
     let (method, uri, headers) = (&asked.method, &asked.uri, &asked.headers);
     let sent = access_tokens(method, uri, headers, auth.settings())?;
     if matches!(sent, AccessTokens::Cookies(_)) {
@@ -88,11 +88,11 @@ async fn identity(
     Ok(headers)
 }
 
-/// The request that the gateway asks about. Its method says whether a cookie can be believed of a
-/// page of another origin; of several, the one that changes something does.
-fn asked(parts: &Parts) -> Cow<'_, Parts> {
+/// Returns the request that the gateway asks about. Its method decides whether a cookie is trusted
+/// in a request from a page of another origin; if there are several, an unsafe one counts.
+fn original_request(parts: &Parts) -> Cow<'_, Parts> {
     let named = METHOD.iter().flat_map(|name| parts.headers.get_all(name));
-    // What can't be told is taken for unsafe.
+    // An unreadable method counts as unsafe.
     let named = named.map(|name| Method::from_bytes(name.as_bytes()).unwrap_or(Method::POST));
     match named.into_iter().find(|method| !method.is_safe()) {
         Some(method) => {
@@ -104,7 +104,7 @@ fn asked(parts: &Parts) -> Cow<'_, Parts> {
     }
 }
 
-/// An id that would be an empty header is nobody to what stands behind the gateway.
+/// An id that would make an empty header can't identify anyone to services behind the gateway.
 fn user_value(user: &UserId) -> Result<HeaderValue, Error> {
     if user.as_str().is_empty() {
         return Err(Error::NoUserClaim);
@@ -112,8 +112,8 @@ fn user_value(user: &UserId) -> Result<HeaderValue, Error> {
     Ok(header_value(encoded(user.as_str(), false)))
 }
 
-/// A claim as a header's value: a text encoded, a number or switch as in JSON, of a list the
-/// items with commas between them. Empty for anything else, and where there is no such claim.
+/// Returns a claim as a header value: a text encoded, a number or boolean as in JSON, the items of
+/// a list separated by commas. Empty for anything else, and if the claim is missing.
 fn value(claims: &Claims, name: &str) -> HeaderValue {
     use serde_json::Value;
 
@@ -134,8 +134,8 @@ fn value(claims: &Claims, name: &str) -> HeaderValue {
     header_value(text.unwrap_or_default())
 }
 
-/// Percent-encoded (RFC 3986 section 2.1), as UTF-8: all but visible ASCII and the spaces within;
-/// in a list commas, too. Whoever decodes it has the text back.
+/// Percent-encodes (RFC 3986 section 2.1) a text as UTF-8: everything except visible ASCII and
+/// spaces within, and in a list also commas. Decoding restores the text.
 fn encoded(text: &str, in_list: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let last = text.len().saturating_sub(1);
@@ -157,7 +157,7 @@ fn encoded(text: &str, in_list: bool) -> String {
 }
 
 fn header_value(text: String) -> HeaderValue {
-    // What has been encoded can stand in a header.
+    // Encoded text is always a valid header value.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
     use crate::web::form::unquote_path;
 
-    fn shown(json: &str) -> String {
+    fn header_text(json: &str) -> String {
         let mut claims = Claims::default();
         claims.set_raw("claim", json);
         value(&claims, "claim").to_str().unwrap().to_owned()
@@ -194,7 +194,7 @@ mod tests {
             (r#"{"a":1}"#, ""),
             (r#"["a",["b"]]"#, ""),
         ] {
-            assert_eq!(shown(json), expected, "{json}");
+            assert_eq!(header_text(json), expected, "{json}");
         }
         assert_eq!(value(&Claims::default(), "claim"), "");
     }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::call::{Answer, Call};
-use super::cookies::{Presented, parting};
+use super::cookies::{Presented, removing_cookies};
 use super::spec::{
     AMBIGUOUS_COOKIES, BLACKLIST_DISABLED, Base, Body, Cookies, Credentials, Field, NO_COOKIE,
     Operation, Outcome, Protocol, Spec, TOKEN_NOT_VALID, TokenCookie, Value, Verb,
@@ -28,7 +28,7 @@ pub(super) const SPEC: Spec = Spec {
         fields: &[REFRESH],
         cookies: Cookies::Removal,
         outcomes: &[
-            Outcome::success(StatusCode::OK, "the token is good no longer", Body::Object(&[])),
+            Outcome::success(StatusCode::OK, "the token is no longer valid", Body::Object(&[])),
             NO_COOKIE,
             AMBIGUOUS_COOKIES,
             TOKEN_NOT_VALID,
@@ -40,7 +40,7 @@ pub(super) const SPEC: Spec = Spec {
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let presented = Presented::of::<Refresh>(call, &REFRESH).await?;
     match call.auth.blacklist(presented.token()).await {
-        Ok(()) => Ok(parting(call, &presented)),
+        Ok(()) => Ok(removing_cookies(call, &presented)),
         Err(error) => Err(presented.refused(call, error).await),
     }
 }

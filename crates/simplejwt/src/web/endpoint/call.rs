@@ -1,4 +1,4 @@
-//! A request to an endpoint, as the endpoint's own file gets it, and what it answers with.
+//! A request as the endpoints' own files receive it, and their answer.
 
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -16,36 +16,36 @@ use crate::web::body::Data;
 use crate::web::json::Value;
 use crate::web::object::{Json, object};
 use crate::web::transport::access_tokens;
-use crate::web::validate::{self, Kind};
+use crate::web::validate::{self, CharField};
 use crate::web::{json_response, request};
 
-/// A request whose form has been found good.
+/// A request that has passed its protocol's checks.
 pub(super) struct Call<'a> {
     /// The flows, for this client.
     pub(super) auth: &'a Auth,
     pub(super) endpoint: Endpoint,
     pub(super) options: &'a RouterOptions,
     pub(super) parts: &'a Parts,
-    /// What the endpoint does by this method; `None` where it does nothing.
+    /// The endpoint's operation for this method; `None` if there is none.
     pub(super) operation: Option<&'static Operation>,
     /// The fields of the body that the operation reads.
     pub(super) data: Data,
-    /// The OAuth client that asks, at the endpoints that are for such clients.
+    /// The id of the OAuth client, at the endpoints for such clients.
     pub(super) client_id: Option<&'a str>,
-    /// How far JSON is indented.
+    /// The indentation of JSON, in spaces.
     pub(super) indent: Option<usize>,
 }
 
-/// What an endpoint answers with.
+/// An endpoint's answer.
 pub(super) type Answer = Result<Response<Vec<u8>>, Refusal>;
 
-/// Why it doesn't do what it was asked for.
+/// The reason an endpoint refuses a request.
 pub(super) enum Refusal {
-    /// For this error, which its protocol knows how to put.
+    /// This error, in the form of its protocol.
     Flow(Error),
-    /// For this error, with headers that remove cookies.
-    Parting(Error, Vec<(HeaderName, HeaderValue)>),
-    /// With this status and body.
+    /// This error, with headers that remove cookies.
+    RemovingCookies(Error, Vec<(HeaderName, HeaderValue)>),
+    /// This status and body.
     Other(StatusCode, Json),
 }
 
@@ -55,13 +55,13 @@ impl From<Error> for Refusal {
     }
 }
 
-/// The refusal of fields: each with its reasons.
+/// Refuses fields, each with its reasons.
 pub(super) fn invalid(errors: validate::Errors) -> Refusal {
     Refusal::Other(StatusCode::BAD_REQUEST, errors)
 }
 
 impl<'a> Call<'a> {
-    /// Without a body, and from nobody.
+    /// Creates a call without a body and without a client.
     pub(super) fn new(
         auth: &'a Auth,
         endpoint: Endpoint,
@@ -73,7 +73,7 @@ impl<'a> Call<'a> {
         Self { auth, endpoint, options, parts, operation, data, client_id: None, indent: None }
     }
 
-    /// The answer to a method by which the endpoint does nothing.
+    /// Answers a method for which the endpoint has no operation.
     pub(super) fn without_operation(&self) -> Answer {
         if self.parts.method == Method::OPTIONS {
             return Ok(self.json(&metadata::of(self.endpoint.spec(), self.options)));
@@ -82,31 +82,32 @@ impl<'a> Call<'a> {
         Err(Refusal::Other(StatusCode::METHOD_NOT_ALLOWED, object([("detail", detail.into())])))
     }
 
-    /// 200 with this body.
+    /// Answers 200 with this body.
     pub(super) fn json(&self, body: &impl Serialize) -> Response<Vec<u8>> {
         json_response(StatusCode::OK, body, self.indent)
     }
 
-    /// What a login is tried with.
+    /// Returns the credentials for a login.
     ///
     /// # Errors
-    /// Why the fields are refused.
+    /// The reasons why the fields are refused.
     pub(super) fn credentials(&self) -> Result<Credentials, Refusal> {
         let name = self.options.username_field.as_str();
-        let fields = [(name, Kind::Trimmed), ("password", Kind::Password)];
+        let fields = [(name, CharField::Trimmed), ("password", CharField::Password)];
         let [username, password] = validate::fields(&self.data, fields).map_err(invalid)?;
         Ok(Credentials::new(username, password))
     }
 
-    /// A field that may be left out.
+    /// Reads a field that may be left out.
     ///
     /// # Errors
-    /// Why it is refused.
+    /// The reasons why it is refused.
     pub(super) fn optional(&self, field: &Field) -> Result<Option<String>, Refusal> {
-        validate::optional(&self.data, field.name(self.options), Kind::Trimmed).map_err(invalid)
+        validate::optional(&self.data, field.name(self.options), CharField::Trimmed)
+            .map_err(invalid)
     }
 
-    /// A field that has been found to be there, exactly as it was sent.
+    /// Returns a field that is known to be present, exactly as sent.
     pub(super) fn as_sent(&self, field: &Field) -> &str {
         match self.data.field(field.name(self.options)) {
             Some(Value::Text(text)) => &text.value,
@@ -114,10 +115,10 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The access token, verified.
+    /// Verifies the access token.
     ///
     /// # Errors
-    /// There is none, or it isn't good.
+    /// The token is missing or invalid.
     pub(super) async fn access_token(&self) -> Result<Token<Access>, Error> {
         let parts = self.parts;
         let settings = self.auth.settings();
@@ -125,7 +126,8 @@ impl<'a> Call<'a> {
         request::verify(self.auth, &sent).await
     }
 
-    /// Refuses whoever isn't staff, by the user's row: a token doesn't say. Who it is.
+    /// Refuses clients that aren't staff, by the user's row, since tokens don't contain that.
+    /// Returns the user.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`]; those of [`access_token`](Self::access_token).
@@ -139,7 +141,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// An answer without a body.
+/// Makes an answer without a body.
 pub(super) fn empty(status: StatusCode) -> Response<Vec<u8>> {
     let mut response = json_response(status, &Json::Null, None);
     response.body_mut().clear();

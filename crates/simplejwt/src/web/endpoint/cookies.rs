@@ -1,4 +1,4 @@
-//! The endpoints with cookies: where a request's token is, and where an answer's go.
+//! Cookies at the endpoints: finding a request's token, and delivering an answer's tokens.
 
 use http::header::{HeaderName, HeaderValue, ORIGIN, SET_COOKIE};
 use http::request::Parts;
@@ -16,9 +16,9 @@ use crate::web::cookies::{removal, removal_of_former, set_access, set_refresh};
 use crate::web::kept;
 use crate::web::object::{Json, object};
 use crate::web::transport::cookies;
-use crate::web::validate::{self, Kind};
+use crate::web::validate::{self, CharField};
 
-/// The token that a request is about, and where it was.
+/// The token that a request is about, and the place where it was found.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Presented {
     /// In the body.
@@ -38,10 +38,10 @@ impl Presented {
         matches!(self, Self::Cookie(_))
     }
 
-    /// The token of this kind in the field, or in the cookie that stands for it.
+    /// Finds the token of this kind in the field, or in the cookie that replaces it.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`] where the cookie is missing; why the field is refused.
+    /// [`Error::NotAuthenticated`] if the cookie is missing; the reasons why the field is refused.
     pub(super) async fn of<T: TokenType>(call: &Call<'_>, field: &Field) -> Result<Self, Refusal> {
         let (settings, headers) = (call.auth.settings(), &call.parts.headers);
         let is_absent = matches!(call.optional(field), Ok(None));
@@ -61,30 +61,31 @@ impl Presented {
             if let Some(token) = chosen {
                 return Ok(Self::Cookie(token));
             }
-            // A program that sends neither is told what upstream tells it.
+            // A program that sends neither gets upstream's answer.
             if settings.transport == Transport::Cookie || is_from_browser(headers) {
                 return Err(Error::NotAuthenticated.into());
             }
         }
         let name = field.name(call.options);
-        let [token] = validate::fields(&call.data, [(name, Kind::Trimmed)]).map_err(invalid)?;
+        let [token] =
+            validate::fields(&call.data, [(name, CharField::Trimmed)]).map_err(invalid)?;
         Ok(Self::Body(token))
     }
 
-    /// The refusal of this token. A cookie whose token is dead for good is removed.
+    /// Refuses this token. A cookie whose token is permanently invalid is removed.
     pub(super) async fn refused(&self, call: &Call<'_>, error: Error) -> Refusal {
         if self.is_cookie() && crate::web::status(&error) == StatusCode::UNAUTHORIZED {
             let cookies = remove_dead(call.auth, call.options, call.parts).await;
-            return Refusal::Parting(error, cookies);
+            return Refusal::RemovingCookies(error, cookies);
         }
         Refusal::Flow(error)
     }
 }
 
-/// The refresh tokens that a request has in cookies.
+/// The refresh tokens in a request's cookies.
 #[derive(Default)]
 pub(super) struct RefreshCookies {
-    /// All of them, those under the name that is in use first.
+    /// All of them, those under the current name first.
     pub(super) all: Vec<String>,
     /// Those under a name that no other host can set.
     by_host: Vec<String>,
@@ -110,7 +111,7 @@ impl RefreshCookies {
     }
 }
 
-/// Whether a request came with one of the cookies, so that logging out means those.
+/// `true` if a request came with one of the cookies, so that a logout applies to them.
 pub(super) fn has_any(auth: &Auth, options: &RouterOptions, parts: &Parts) -> bool {
     let settings = auth.settings();
     settings.transport == Transport::Cookie
@@ -119,24 +120,23 @@ pub(super) fn has_any(auth: &Auth, options: &RouterOptions, parts: &Parts) -> bo
                 && RefreshCookies::of(auth, options, parts).all.is_empty())
 }
 
-/// Tokens on their way to a client, each with the member of the body and the cookie that it goes
-/// into.
+/// Tokens to be delivered to a client, each with its member of the body and its cookie.
 pub(super) struct Delivery<'a> {
     pub(super) tokens: &'a [(&'static str, TokenCookie, &'a Issued)],
-    /// Until when the client can go on without logging in.
+    /// The time until which the client can continue without logging in.
     pub(super) until: Timestamp,
-    /// What it came with, if it was no login.
+    /// The token that the client presented, if this isn't a login.
     pub(super) presented: Option<&'a Presented>,
 }
 
 impl Delivery<'_> {
-    /// 200 with the tokens in a body, or in cookies that no script may read, or both.
+    /// Answers 200 with the tokens in a body, in cookies that scripts can't read, or both.
     ///
-    /// The access token's cookie lives as long as the client can refresh: a browser that dropped
-    /// it when its token expires would leave nothing to tell an expired token from none.
+    /// The access token's cookie lives as long as the client can refresh: if a browser dropped it
+    /// when its token expires, an expired token couldn't be told from a missing one.
     ///
     /// # Errors
-    /// [`Error::CookieTooLong`]
+    /// [`Error::CookieTooLong`] if a token is too long for a cookie.
     pub(super) fn answer(&self, call: &Call<'_>) -> Answer {
         let (settings, headers) = (call.auth.settings(), &call.parts.headers);
         let sets = call.operation.map_or(Cookies::Untouched, |operation| operation.cookies);
@@ -191,8 +191,8 @@ impl Delivery<'_> {
     }
 }
 
-/// 200 with an empty object and, if the token was in a cookie, both cookies removed.
-pub(super) fn parting(call: &Call<'_>, presented: &Presented) -> Response<Vec<u8>> {
+/// Answers 200 with an empty object; if the token was in a cookie, both cookies are removed.
+pub(super) fn removing_cookies(call: &Call<'_>, presented: &Presented) -> Response<Vec<u8>> {
     let mut response = call.json(&object([]));
     if presented.is_cookie() {
         add(remove(call.auth, call.options, call.parts), &mut response);
@@ -207,12 +207,12 @@ pub(super) fn add(headers: Vec<(HeaderName, HeaderValue)>, response: &mut Respon
     }
 }
 
-/// Whether a browser sent the request for a page: others send none of these headers.
+/// `true` if a browser sent the request for a page: other clients send none of these headers.
 fn is_from_browser(headers: &HeaderMap) -> bool {
     headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 
-/// Takes both cookies away.
+/// Removes both cookies.
 pub(super) fn remove(
     auth: &Auth,
     options: &RouterOptions,
@@ -223,8 +223,8 @@ pub(super) fn remove(
     headers.map(|header| (SET_COOKIE, header)).collect()
 }
 
-/// Takes both cookies away if they are dead and no newer ones can be meant: another tab may have
-/// got some since the request was sent.
+/// Removes both cookies if they are permanently invalid and can't have been replaced: another tab
+/// may have received newer ones since the request was sent.
 pub(super) async fn remove_dead(
     auth: &Auth,
     options: &RouterOptions,
@@ -233,12 +233,12 @@ pub(super) async fn remove_dead(
     let sent = RefreshCookies::of(auth, options, parts).all;
     match auth.are_over(&sent).await {
         Ok(true) => remove(auth, options, parts),
-        // What can't be told now can be told at the next request.
+        // If that can't be determined now, the next request will.
         Ok(false) | Err(_) => Vec::new(),
     }
 }
 
-/// Takes away what came under the name of another configuration.
+/// Removes a cookie that was set under the name of another configuration.
 fn former(auth: &Auth, options: &RouterOptions, parts: &Parts) -> Option<HeaderValue> {
     let settings = auth.settings();
     let name = settings.former_refresh_cookie_at(&refresh_path(settings, parts, options))?;
@@ -246,12 +246,12 @@ fn former(auth: &Auth, options: &RouterOptions, parts: &Parts) -> Option<HeaderV
     is_there.then(|| removal_of_former(settings, &path(parts, options))).flatten()
 }
 
-/// The path of the refresh token's cookie.
+/// Returns the path of the refresh token's cookie.
 fn refresh_path(settings: &Settings, parts: &Parts, options: &RouterOptions) -> String {
     settings.cookies.refresh_path.clone().unwrap_or_else(|| path(parts, options))
 }
 
-/// The token endpoints' prefix as the client sees it, or `/` for an endpoint outside it.
+/// Returns the token endpoints' prefix as the client sees it, or `/` for an endpoint outside it.
 fn path(parts: &Parts, options: &RouterOptions) -> String {
     let (path, prefix) = (parts.uri.path(), options.normal_prefix());
     let end = path.find(&prefix).map(|at| at + prefix.len());

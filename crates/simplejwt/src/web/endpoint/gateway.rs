@@ -1,8 +1,8 @@
-//! A request of a gateway, which asks before it lets another through.
+//! A request by a gateway, which asks before it lets another request through.
 //!
-//! Only that request's credentials count, and of a cookie's the method and where the page is from.
-//! Path, query, `Accept` and body are those of the request behind the gateway, or the gateway's
-//! own, and say nothing here: the head alone is answered, and no body is waited for.
+//! Only that request's credentials count and, for cookies, its method and the page's origin. Path,
+//! query, `Accept` and body may be those of the request behind the gateway or the gateway's own,
+//! and are ignored: the answer depends on the head only, without waiting for a body.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::service::Auth;
 use crate::settings::SettingsError;
 use crate::web::{error_response, json_response, log_internal};
 
-/// Who the user is: the value of the user claim.
+/// The user's identity: the value of the user claim.
 pub(super) const USER: HeaderName = HeaderName::from_static("x-auth-user");
 
-/// Headers that mean something to HTTP itself, or to whoever sits between.
+/// Headers that have a meaning in HTTP itself, or to intermediaries.
 const TAKEN: [HeaderName; 26] = [
     USER,
     header::ALLOW,
@@ -49,8 +49,8 @@ const TAKEN: [HeaderName; 26] = [
     header::X_FRAME_OPTIONS,
 ];
 
-/// What [`Endpoint::Authenticate`](super::Endpoint::Authenticate) looks at, and what it tells the
-/// gateway.
+/// Options of [`Endpoint::Authenticate`](super::Endpoint::Authenticate): the way it authenticates,
+/// and the headers it returns to the gateway.
 ///
 /// ```
 /// use simplejwt::web::endpoint::GatewayOptions;
@@ -65,19 +65,20 @@ pub struct GatewayOptions {
 }
 
 impl GatewayOptions {
-    /// By the user's row with each request, which is the default, or by the token alone.
+    /// Authenticates by the user's row on each request, which is the default, or by the token
+    /// alone.
     #[must_use]
     pub fn with_authentication(mut self, authentication: Authentication) -> Self {
         self.authentication = authentication;
         self
     }
 
-    /// With a claim in a response header beside `X-Auth-User`. The header is in each answer that
-    /// lets a request through, empty where the token hasn't the claim, so that a gateway that
-    /// copies it replaces what a client sent under that name.
+    /// Returns a claim in a response header in addition to `X-Auth-User`. The header is in every
+    /// answer that lets a request through, empty if the token doesn't have the claim, so that a
+    /// gateway that copies it replaces a header of that name sent by a client.
     ///
     /// # Errors
-    /// `name` isn't one of letters, digits and hyphens, is there already, or means something to
+    /// `name` doesn't consist of letters, digits and hyphens, is already used, or has a meaning in
     /// HTTP itself.
     pub fn with_header(mut self, name: &str, claim: &str) -> Result<Self, SettingsError> {
         let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -94,24 +95,24 @@ impl GatewayOptions {
             )));
         }
         if self.headers.iter().any(|(other, _)| *other == header) {
-            return Err(SettingsError::one(format!("the header {name} is there twice")));
+            return Err(SettingsError::one(format!("the header {name} is given twice")));
         }
         self.headers = self.headers.iter().cloned().chain([(header, claim.to_owned())]).collect();
         Ok(self)
     }
 
-    /// What decides.
+    /// Returns the way of authentication.
     pub fn authentication(&self) -> Authentication {
         self.authentication
     }
 
-    /// The headers beside `X-Auth-User`, in lower case, and the claims that they hold.
+    /// Returns the headers in addition to `X-Auth-User`, in lower case, with their claims.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.headers.iter().map(|(name, claim)| (name.as_str(), claim.as_str()))
     }
 }
 
-/// What the endpoint says, or what is in the way: 401, or 503 where that can't be told.
+/// Answers with the endpoint's answer or a refusal: 401, or 503 if the token can't be checked.
 pub(super) async fn respond(
     auth: &Auth,
     endpoint: Endpoint,
@@ -121,9 +122,10 @@ pub(super) async fn respond(
     let call = Call::new(auth, endpoint, options, parts);
     match endpoint.answer(&call).await {
         Ok(response) => response,
-        Err(Refusal::Flow(error) | Refusal::Parting(error, _)) => {
+        Err(Refusal::Flow(error) | Refusal::RemovingCookies(error, _)) => {
             let mut response = error_response(&error, auth.settings());
-            // 501 where there are no users to ask: a fault on this side, and no gateway's affair.
+            // 501 if there is no user store: a fault on the server's side that doesn't concern the
+            // gateway.
             if response.status() == StatusCode::NOT_IMPLEMENTED {
                 log_internal(&error);
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -1,4 +1,4 @@
-//! `introspect/`, which upstream has no view for: what a token is worth (RFC 7662).
+//! `introspect/`, which has no upstream view: returns the state of a token (RFC 7662).
 
 use http::StatusCode;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -23,24 +23,24 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Post,
-        summary: "What a token is worth, for OAuth's clients",
+        summary: "Returns the state of a token, for OAuth's clients",
         credentials: Credentials::Client,
         fields: &[TOKEN, HINT, CLIENT_ID, CLIENT_SECRET],
         cookies: Cookies::Untouched,
         outcomes: &[Outcome::success(
             StatusCode::OK,
-            "`active` says whether the token is good; the rest is there only if it is",
+            "`active` says whether the token is valid; the other members are present only if it is",
             Body::Object(MEMBERS),
         )],
     }],
 };
 
 const MEMBERS: &[Field] = &[
-    Field::required("active", Value::Boolean, "whether the token is good"),
+    Field::required("active", Value::Boolean, "true if the token is valid"),
     Field::optional("sub", Value::Text, "the value of `USER_ID_CLAIM`"),
     Field::optional("username", Value::Text, "the user's login name"),
-    Field::optional("token_type", Value::Text, "`Bearer`, if protected routes take the token"),
-    Field::optional("scope", Value::Text, "the claim; of a list the items with spaces between"),
+    Field::optional("token_type", Value::Text, "`Bearer`, if protected routes accept the token"),
+    Field::optional("scope", Value::Text, "the claim; the items of a list are separated by spaces"),
     Field::optional("exp", Value::NumericDate, "the claim"),
     Field::optional("iat", Value::NumericDate, "the claim"),
     Field::optional("nbf", Value::NumericDate, "the claim"),
@@ -62,15 +62,15 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     })
 }
 
-/// The answer for a token that is good (RFC 7662 section 2.2).
+/// The answer for a valid token (RFC 7662 section 2.2).
 struct Active<'a> {
     found: &'a Introspected,
     settings: &'a Settings,
 }
 
-/// Claims that carry over as they are. Their form was seen to when the token was verified.
+/// Claims that are copied unchanged. Their form was checked when the token was verified.
 const REGISTERED: [&str; 5] = ["exp", "iat", "nbf", "aud", "iss"];
-/// Texts that carry over under their own name.
+/// Texts that are copied under the same name.
 const TEXTS: [&str; 2] = ["client_id", SESSION_CLAIM];
 
 impl Serialize for Active<'_> {
@@ -111,7 +111,7 @@ impl Serialize for Active<'_> {
     }
 }
 
-/// `scope` as OAuth has it, with spaces between; a list is joined.
+/// Returns `scope` as OAuth defines it, separated by spaces; a list is joined.
 fn scope(claims: &Claims) -> Option<String> {
     match claims.str("scope") {
         Some(scope) => Some(scope.into_owned()),

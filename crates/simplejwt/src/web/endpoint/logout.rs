@@ -1,4 +1,4 @@
-//! `logout/`, which upstream has no view for: ends what the presented tokens name.
+//! `logout/`, which has no upstream view: ends the sessions of the presented tokens.
 
 use http::StatusCode;
 
@@ -21,18 +21,18 @@ use crate::web::transport::{AccessTokens, access_tokens};
 const SCOPE: Field = Field::optional(
     "scope",
     Value::Choice(&[Scope::This.as_str(), Scope::Others.as_str(), Scope::All.as_str()]),
-    "what ends: the session that asks (the default), the user's others, or all",
+    "the sessions to end: the current one (the default), the user's others, or all",
 );
 const REFRESH: Field = Field::optional(
     "refresh",
     Value::Token,
-    "a refresh token of the session; enough by itself, and needed for `this` and `others` where \
+    "a refresh token of the session; sufficient by itself, and needed for `this` and `others` if \
      the access token has no `sid`",
 );
 const USER: Field = Field::optional(
     "user",
     Value::Text,
-    "for staff: whose sessions, by their id; with the scope `all` only",
+    "for staff: the id of the user whose sessions end; only with the scope `all`",
 );
 
 pub(super) const SPEC: Spec = Spec {
@@ -44,20 +44,20 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Post,
-        summary: "Ends the session that asks, the user's others, or all",
+        summary: "Ends the current session, the user's others, or all",
         credentials: Credentials::AccessTokenOrField,
         fields: &[SCOPE, REFRESH, USER],
         cookies: Cookies::Removal,
         outcomes: &[
             Outcome::success(
                 StatusCode::OK,
-                "how many sessions have ended",
-                Body::Object(&[Field::required("ended", Value::Integer, "how many")]),
+                "the number of sessions ended",
+                Body::Object(&[Field::required("ended", Value::Integer, "the number of sessions")]),
             ),
             Outcome::refusal(
                 StatusCode::BAD_REQUEST,
                 "session_unknown",
-                "the access token names no session, and there is no `refresh`",
+                "the access token doesn't identify its session, and there is no `refresh`",
             ),
             PERMISSION_DENIED,
             NO_SUCH_USER,
@@ -70,23 +70,23 @@ pub(super) const SPEC: Spec = Spec {
     }],
 };
 
-/// By access tokens and refresh tokens, from wherever they are presented. Each that is good proves
-/// whose session it means, and that one is ended; those beside it that are no good change nothing.
-/// What ended nothing is no success.
+/// Logs out by access tokens and refresh tokens, wherever they are presented. Each valid token
+/// identifies its session, which is ended; invalid ones among them change nothing. If nothing was
+/// ended, the request fails.
 ///
-/// With cookies, both are removed if the session that asks is among the ended ones.
+/// With cookies, both are removed if the current session is among those ended.
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let (auth, options, parts) = (call.auth, call.options, call.parts);
-    let asked = Asked::of(call)?;
+    let asked = LogoutRequest::of(call)?;
     let by_cookie = cookies::has_any(auth, options, parts);
     let removes = by_cookie && asked.user.is_none() && asked.scope != Scope::Others;
     let presented = Presented::of(call, asked.refresh.clone()).await?;
-    let ended = match end_asked(call, &asked, &presented).await {
-        // The blacklist is what there is without sessions.
+    let ended = match end_requested(call, &asked, &presented).await {
+        // Without sessions there is only the blacklist.
         Err(Refusal::Flow(Error::SessionsDisabled)) if removes => {
             blacklist_each(auth, presented).await.map_err(Refusal::Flow)
         }
-        // What the tokens are refused for.
+        // No token was valid.
         Ok(None) => Err(presented.refusal.into()),
         Ok(Some(ended)) => Ok(ended),
         Err(refusal) => Err(refusal),
@@ -103,24 +103,24 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
             if removes && crate::web::status(&error) == StatusCode::UNAUTHORIZED =>
         {
             let headers = match RefreshCookies::of(auth, options, parts).all.is_empty() {
-                // Nothing is left that a refresh could go on with.
+                // Nothing is left for a refresh to continue.
                 true => cookies::remove(auth, options, parts),
                 false => cookies::remove_dead(auth, options, parts).await,
             };
-            Err(Refusal::Parting(error, headers))
+            Err(Refusal::RemovingCookies(error, headers))
         }
         Err(refusal) => Err(refusal),
     }
 }
 
-/// What a request asks to be logged out of.
-struct Asked {
+/// The fields of a logout request.
+struct LogoutRequest {
     scope: Scope,
     refresh: Option<String>,
     user: Option<String>,
 }
 
-impl Asked {
+impl LogoutRequest {
     fn of(call: &Call<'_>) -> Result<Self, Refusal> {
         let scope = match call.optional(&SCOPE)? {
             None => Scope::This,
@@ -132,11 +132,11 @@ impl Asked {
 
 /// The tokens of a request.
 struct Presented {
-    /// Whom the good access tokens name.
+    /// The users of the valid access tokens.
     callers: Vec<Caller>,
-    /// The refresh tokens, not verified yet: the body's, then those of cookies.
+    /// The refresh tokens, not yet verified: the body's, then those of cookies.
     refresh: Vec<String>,
-    /// Why no access token is good.
+    /// The reason why no access token is valid.
     refusal: Error,
 }
 
@@ -170,17 +170,17 @@ impl Presented {
     }
 }
 
-/// Ends what is asked for; how many sessions there were. `None` if no token was good.
-async fn end_asked(
+/// Ends the requested sessions and returns their number; `None` if no token was valid.
+async fn end_requested(
     call: &Call<'_>,
-    asked: &Asked,
+    asked: &LogoutRequest,
     presented: &Presented,
 ) -> Result<Option<u64>, Refusal> {
     let auth = call.auth;
     let other = match asked.user.clone().map(UserId::from) {
         Some(user) => {
-            let everybody = everybody(auth, presented).await?;
-            Some(user).filter(|user| everybody.iter().all(|caller| caller.user_id != *user))
+            let callers = callers_of(auth, presented).await?;
+            Some(user).filter(|user| callers.iter().all(|caller| caller.user_id != *user))
         }
         None => None,
     };
@@ -189,7 +189,7 @@ async fn end_asked(
         None if asked.scope == Scope::This => Ok(end_each(auth, presented).await?),
         None => {
             let (mut ended, mut refusal) = (None, None);
-            for caller in everybody(auth, presented).await? {
+            for caller in callers_of(auth, presented).await? {
                 match auth.log_out(&caller, asked.scope).await {
                     Ok(count) => ended = Some(ended.unwrap_or(0) + count),
                     Err(error) => refusal = Some(refused(refusal, error)?),
@@ -203,7 +203,7 @@ async fn end_asked(
     }
 }
 
-/// Ends the session of each token, whether it has been seen here or not.
+/// Ends the session of each token, known here or not.
 async fn end_each(auth: &Auth, presented: &Presented) -> Result<Option<u64>, Error> {
     let (mut ended, mut refusal) = (0, None);
     for token in &presented.refresh {
@@ -225,7 +225,8 @@ async fn end_each(auth: &Auth, presented: &Presented) -> Result<Option<u64>, Err
     }
 }
 
-/// The first refusal, unless the error is another than that a token is no good, or doesn't tell.
+/// Returns the first refusal if `error` is merely another one, or doesn't identify a session. Fails
+/// with any other error.
 fn refused(first: Option<Error>, error: Error) -> Result<Error, Error> {
     let is_refusal = crate::web::status(&error) == StatusCode::UNAUTHORIZED;
     if is_refusal || matches!(error, Error::SessionUnknown) {
@@ -235,8 +236,9 @@ fn refused(first: Option<Error>, error: Error) -> Result<Error, Error> {
     }
 }
 
-/// The users whom the good tokens name, each once, with the session that asks where one tells.
-async fn everybody(auth: &Auth, presented: &Presented) -> Result<Vec<Caller>, Error> {
+/// Returns the users of the valid tokens without duplicates, with the current session if a token
+/// identifies it.
+async fn callers_of(auth: &Auth, presented: &Presented) -> Result<Vec<Caller>, Error> {
     let (mut found, mut refusal) = (Vec::<Caller>::new(), None);
     for token in &presented.refresh {
         match auth.caller_of_refresh(token).await {
@@ -275,8 +277,8 @@ async fn end_by_staff(call: &Call<'_>, scope: Scope, user_id: UserId) -> Result<
     Ok(auth.end_sessions(SessionSelector::All { user_id, except: None }, EndReason::Staff).await?)
 }
 
-/// Without sessions: puts the refresh tokens on the blacklist; how many. Without that, too, all
-/// that can be done is that the browser forgets them.
+/// Without sessions: puts the refresh tokens on the blacklist, and returns their number. Without a
+/// blacklist, all that can be done is to remove the cookies.
 async fn blacklist_each(auth: &Auth, presented: Presented) -> Result<u64, Error> {
     let is_good = |token: &String| auth.tokens().decode::<Refresh>(token).is_ok();
     if !auth.settings().token_blacklist

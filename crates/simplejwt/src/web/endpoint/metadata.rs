@@ -1,4 +1,4 @@
-//! The answer to `OPTIONS`, as Django REST framework's `SimpleMetadata` gives it.
+//! The answer to `OPTIONS`, like that of Django REST framework's `SimpleMetadata`.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use super::RouterOptions;
 use super::spec::{Field, Operation, Place, Presence, Spec, Verb};
 use crate::web::object::{Json, object, texts};
 
-/// What is told of an endpoint.
+/// Returns the metadata of an endpoint.
 pub(super) fn of(spec: &Spec, options: &RouterOptions) -> Json {
     let mut metadata: Vec<(Cow<'static, str>, Json)> = vec![
         ("name".into(), spec.name.into()),

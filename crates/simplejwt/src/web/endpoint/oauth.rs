@@ -1,4 +1,4 @@
-//! A request of an OAuth client, which shows its credentials with each (RFC 6749 section 2.3.1).
+//! A request by an OAuth client, which sends its credentials each time (RFC 6749 section 2.3.1).
 
 mod client;
 
@@ -23,11 +23,11 @@ use crate::web::object::{Json, object};
 use crate::web::{error_response, json_response, singleton};
 pub use client::{OAuthClient, OAuthClients};
 
-/// A refusal (RFC 6749 section 5.2).
+/// A refused request (RFC 6749 section 5.2).
 enum Refusal {
     InvalidRequest(StatusCode, Cow<'static, str>),
     InvalidClient,
-    /// The endpoint's own.
+    /// A refusal by the endpoint itself.
     Endpoint(call::Refusal),
 }
 
@@ -35,13 +35,13 @@ fn invalid(why: impl Into<Cow<'static, str>>) -> Refusal {
     Refusal::InvalidRequest(StatusCode::BAD_REQUEST, why.into())
 }
 
-/// The body of a refusal.
+/// Returns the body of a refusal.
 pub(super) fn error(code: &'static str, description: impl Into<Json>) -> Json {
     object([("error", code.into()), ("error_description", description.into())])
 }
 
-/// Answers a request. The body is read only if there are clients, and if the
-/// credentials in the header aren't wrong.
+/// Answers a request. The body is read only if there are clients, and if the credentials in the
+/// header aren't wrong.
 pub(super) async fn respond<F>(
     auth: &Auth,
     endpoint: Endpoint,
@@ -89,8 +89,8 @@ where
         return Err(Refusal::InvalidRequest(StatusCode::METHOD_NOT_ALLOWED, why.into()));
     };
     singleton::check(&parts.headers, auth.settings())
-        .map_err(|_| invalid("a header field that may be there once is there twice"))?;
-    // Whoever is known by the head, or isn't, costs no look at the body.
+        .map_err(|_| invalid("a header field that may occur only once was sent more than once"))?;
+    // If the header already decides, the body isn't read.
     let by_header = by_header(parts, options)?;
     Form::check_type(parts)?;
     let body = read_body().await.map_err(|error| match error {
@@ -124,8 +124,10 @@ fn refuse(refusal: Refusal, auth: &Auth) -> Response<Vec<u8>> {
             response
         }
         Refusal::Endpoint(call::Refusal::Other(status, body)) => json_response(status, &body, None),
-        Refusal::Endpoint(call::Refusal::Flow(error) | call::Refusal::Parting(error, _)) => {
-            // With its log line, and Retry-After where the fault may pass.
+        Refusal::Endpoint(
+            call::Refusal::Flow(error) | call::Refusal::RemovingCookies(error, _),
+        ) => {
+            // With its log line, and with Retry-After if the fault may be temporary.
             let mut response = error_response(&error, auth.settings());
             let code = match response.status() {
                 StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
@@ -138,8 +140,8 @@ fn refuse(refusal: Refusal, auth: &Auth) -> Response<Vec<u8>> {
     }
 }
 
-/// The parameters of a request, each there once at most. One without a value counts as missing
-/// (RFC 6749 section 3.2).
+/// The parameters of a request, each at most once. One without a value counts as missing (RFC 6749
+/// section 3.2).
 struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -153,7 +155,7 @@ impl Form {
         }
     }
 
-    /// Of the parameters those that the operation reads.
+    /// Parses the parameters, keeping those that the operation reads.
     fn parse(body: &[u8], operation: &Operation, options: &RouterOptions) -> Result<Self, Refusal> {
         let is_read = |name: &str| operation.body_fields().any(|field| field.name(options) == name);
         if has_too_many_fields(body) {
@@ -167,7 +169,7 @@ impl Form {
                 form.0.push((name.clone(), unquote(value)));
             }
             if !seen.insert(name) {
-                return Err(invalid("a parameter is there twice"));
+                return Err(invalid("a parameter was sent more than once"));
             }
         }
         Ok(form)
@@ -184,7 +186,7 @@ impl Form {
     }
 }
 
-/// The client of the header's credentials; `None` if there is no such header.
+/// Returns the client of the header's credentials; `None` without such a header.
 fn by_header<'a>(
     parts: &Parts,
     options: &'a RouterOptions,
@@ -195,7 +197,7 @@ fn by_header<'a>(
     }
 }
 
-/// The id of the client that asks, by its credentials in the header or in the body, not in both.
+/// Returns the id of the client, by its credentials in either the header or the body.
 fn authenticate<'a>(
     parts: &Parts,
     by_header: Option<&'a OAuthClient>,
@@ -203,9 +205,11 @@ fn authenticate<'a>(
     options: &'a RouterOptions,
 ) -> Result<&'a str, Refusal> {
     let client = match (by_header, form.get("client_id"), form.get("client_secret")) {
-        (Some(_), _, Some(_)) => return Err(invalid("client credentials are there twice")),
+        (Some(_), _, Some(_)) => {
+            return Err(invalid("client credentials were sent more than once"));
+        }
         (Some(client), Some(named), None) if named != client.id() => {
-            return Err(invalid("client_id is another than in the Authorization header"));
+            return Err(invalid("client_id differs from the one in the Authorization header"));
         }
         (Some(client), _, None) => client,
         (None, Some(id), Some(secret)) => {
@@ -229,8 +233,8 @@ fn refused(parts: &Parts, named: Option<&str>) -> Refusal {
     Refusal::InvalidClient
 }
 
-/// `Basic` credentials. RFC 6749 has id and secret form-encoded; many clients send them as they
-/// are, so either is taken.
+/// Reads `Basic` credentials. RFC 6749 requires id and secret to be form-encoded, but many clients
+/// send them as they are, so both are accepted.
 fn basic<'a>(header: &HeaderValue, options: &'a RouterOptions) -> Option<&'a OAuthClient> {
     let (scheme, credentials) = header.to_str().ok()?.trim().split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {

@@ -11,9 +11,9 @@ use super::spec::{
 
 pub(super) const LOGIN: Field = Field::login("the value of the users' login field");
 pub(super) const PASSWORD: Field =
-    Field::required("password", Value::Password, "the password, exactly as it was chosen");
+    Field::required("password", Value::Password, "the password, exactly as the user chose it");
 
-/// A login that is one too many.
+/// A login refused because the user has too many sessions.
 pub(super) const TOO_MANY_SESSIONS: Outcome = Outcome::refusal(
     StatusCode::FORBIDDEN,
     "too_many_sessions",

@@ -20,7 +20,7 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Post,
-        summary: "Logs in, for a sliding token",
+        summary: "Logs in and returns a sliding token",
         credentials: Credentials::None,
         fields: &[LOGIN, PASSWORD],
         cookies: Cookies::Login,

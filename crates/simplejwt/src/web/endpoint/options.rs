@@ -1,9 +1,9 @@
-//! Where the endpoints stand and how they behave, in every framework.
+//! The paths and behaviour of the endpoints, for every framework.
 
 use super::{GatewayOptions, OAuthClients};
 use crate::web::ErrorShape;
 
-/// Where the endpoints stand and how they behave.
+/// The paths and behaviour of the endpoints.
 ///
 /// ```
 /// use simplejwt::web::endpoint::RouterOptions;
@@ -12,30 +12,30 @@ use crate::web::ErrorShape;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterOptions {
-    /// What the token endpoints' paths begin with, and where the refresh token's cookie is sent;
-    /// begins and ends with a slash. Default: `/api/token/`.
+    /// The common prefix of the token endpoints' paths, which is also the path of the refresh
+    /// token's cookie. Begins and ends with a slash. Default: `/api/token/`.
     pub prefix: String,
-    /// Whether a path without its trailing slash is redirected (301), as Django's `APPEND_SLASH`
-    /// does. Default: on.
+    /// Redirects a path without its trailing slash (301), as Django's `APPEND_SLASH` does. Default:
+    /// on.
     pub append_slash: bool,
-    /// Whether `/api/protected/` and `/api/protected-stateless/` are there. Default: off.
+    /// Adds `/api/protected/` and `/api/protected-stateless/`. Default: off.
     pub demo: bool,
-    /// How `/api/protected/` authenticates. Default: by the user's row.
+    /// The way `/api/protected/` authenticates. Default: by the user's row.
     pub authentication: Authentication,
     /// The name of the login field: the user model's `USERNAME_FIELD`. Default: `username`.
     pub username_field: String,
-    /// The longest body that is read, in bytes; a longer one is a 413. It is the adapter that
-    /// reads. Default: 64 KiB.
+    /// The maximum length of a body, in bytes; a longer one is answered with 413. Enforced by the
+    /// adapter, which does the reading. Default: 64 KiB.
     pub body_limit: usize,
-    /// What `authenticate/` looks at, and tells a gateway. Default: by the user's row, and
-    /// nothing but who it is.
+    /// The options of `authenticate/`, for gateways. Default: it authenticates by the user's row,
+    /// and returns only the user's identity.
     pub gateway: GatewayOptions,
-    /// Who may use `revoke/` and `introspect/`. Default: nobody, so that they aren't there.
+    /// The clients that may use `revoke/` and `introspect/`. Default: none, so these endpoints
+    /// don't exist.
     pub clients: OAuthClients,
     /// The shape of these endpoints' errors. Default: that of the `Auth`
-    /// ([`Auth::with_errors`](crate::Auth::with_errors)), which is also the extractors', the
-    /// layers' and `not_found_with`'s; set it there, and all of an application's errors look
-    /// alike.
+    /// ([`Auth::with_errors`](crate::Auth::with_errors)), which also applies to the extractors, the
+    /// layers and `not_found_with`; if it is set there, all of an application's errors look alike.
     pub error: Option<ErrorShape>,
 }
 
@@ -56,7 +56,7 @@ impl Default for RouterOptions {
 }
 
 impl RouterOptions {
-    /// The prefix, with a slash at either end.
+    /// Returns the prefix with a slash at either end.
     pub(super) fn normal_prefix(&self) -> String {
         match self.prefix.trim_matches('/') {
             "" => "/".to_owned(),
@@ -65,12 +65,12 @@ impl RouterOptions {
     }
 }
 
-/// How [`Endpoint::Protected`](super::Endpoint::Protected) finds out who the user is.
+/// The way [`Endpoint::Protected`](super::Endpoint::Protected) identifies the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Authentication {
-    /// Loads the row: upstream's `JWTAuthentication`.
+    /// By the user's row: upstream's `JWTAuthentication`.
     #[default]
     User,
-    /// Believes the token: upstream's `JWTStatelessUserAuthentication`.
+    /// By the token alone: upstream's `JWTStatelessUserAuthentication`.
     Stateless,
 }

@@ -1,4 +1,4 @@
-//! `/api/protected/`, the guides' protected view: greets the user.
+//! `/api/protected/`, the protected view of the guides: greets the user.
 
 use http::StatusCode;
 
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::web::object::object;
 
 pub(super) const GREETING: Body =
-    Body::Object(&[Field::required("message", Value::Text, "who it is, greeted by name")]);
+    Body::Object(&[Field::required("message", Value::Text, "a greeting with the user's name")]);
 
 pub(super) const SPEC: Spec = Spec {
     path: "protected/",
@@ -24,12 +24,16 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: true,
     operations: &[Operation {
         verb: Verb::Get,
-        summary: "Greets the user, by their row",
+        summary: "Greets the user, from their row",
         credentials: Credentials::AccessToken,
         fields: &[],
         cookies: Cookies::Untouched,
         outcomes: &[
-            Outcome::success(StatusCode::OK, "the token is good, and so is its user", GREETING),
+            Outcome::success(
+                StatusCode::OK,
+                "the token is valid, and its user is active",
+                GREETING,
+            ),
             AMBIGUOUS_COOKIES,
             USER_NOT_FOUND,
             USER_INACTIVE,
@@ -43,7 +47,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     greet(call, call.options.authentication).await
 }
 
-/// The greeting, for whoever the token names, whatever the method.
+/// Greets the user of the token, whatever the method.
 pub(super) async fn greet(call: &Call<'_>, authentication: Authentication) -> Answer {
     let username = username(call, authentication).await?;
     if call.operation.is_none() {
@@ -64,7 +68,7 @@ async fn username(call: &Call<'_>, authentication: Authentication) -> Result<Str
     }
 }
 
-/// A claim as Python's `str()` shows it; empty if it is missing.
+/// Returns a claim as Python's `str()` shows it; empty if it is missing.
 fn python_text(claims: &Claims, name: &str) -> String {
     match claims.raw(name) {
         None => String::new(),

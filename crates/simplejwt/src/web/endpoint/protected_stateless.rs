@@ -23,7 +23,7 @@ pub(super) const SPEC: Spec = Spec {
         fields: &[],
         cookies: Cookies::Untouched,
         outcomes: &[
-            Outcome::success(StatusCode::OK, "the token is good", GREETING),
+            Outcome::success(StatusCode::OK, "the token is valid", GREETING),
             AMBIGUOUS_COOKIES,
         ],
     }],

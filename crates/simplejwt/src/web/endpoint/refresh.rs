@@ -24,7 +24,7 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Post,
-        summary: "A new access token for a refresh token",
+        summary: "Returns a new access token for a refresh token",
         credentials: Credentials::None,
         fields: &[REFRESH, Field::read_only("access", Value::Token, "the access token")],
         cookies: Cookies::Renewal,

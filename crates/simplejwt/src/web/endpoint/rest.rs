@@ -1,7 +1,7 @@
-//! A request to a view, as Django REST framework answers it.
+//! A request to a view, answered as Django REST framework does.
 //!
-//! The order of the checks is Django REST framework's: what the client accepts, who it is (where
-//! that matters), the method, the body's form, its fields, and only then the flow.
+//! The checks are in Django REST framework's order: content negotiation, authentication (if
+//! needed), the method, the form of the body, its fields, and only then the flow.
 
 use std::future::Future;
 
@@ -19,7 +19,7 @@ use crate::web::client::client;
 use crate::web::object::{Json, object};
 use crate::web::{body_under, csrf, error_response, json_response, singleton};
 
-/// Answers a request. The body is read only once it is needed.
+/// Answers a request. The body is read only when it is needed.
 pub(super) async fn respond<F>(
     auth: &Auth,
     endpoint: Endpoint,
@@ -36,7 +36,7 @@ where
             match answer(&auth, endpoint, options, (parts, rendering), read_body).await {
                 Ok(response) => response,
                 Err(Refusal::Flow(error)) => refuse(&error, &auth, rendering),
-                Err(Refusal::Parting(error, cookies)) => {
+                Err(Refusal::RemovingCookies(error, cookies)) => {
                     let mut response = refuse(&error, &auth, rendering);
                     response.headers_mut().extend(cookies);
                     response
@@ -91,7 +91,7 @@ where
     endpoint.answer(&call).await
 }
 
-/// An error's answer, indented as asked.
+/// Answers an error, with the requested indentation.
 fn refuse(error: &Error, auth: &Auth, rendering: Rendering) -> Response<Vec<u8>> {
     let mut response = error_response(error, auth.settings());
     if rendering.indent.is_some() {

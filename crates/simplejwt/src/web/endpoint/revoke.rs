@@ -1,4 +1,4 @@
-//! `revoke/`, which upstream has no view for: revokes a token (RFC 7009).
+//! `revoke/`, which has no upstream view: revokes a token (RFC 7009).
 
 use http::StatusCode;
 
@@ -10,13 +10,19 @@ use super::spec::{
 use crate::event::Actor;
 use crate::service::Revoking;
 
-pub(super) const TOKEN: Field = Field::required("token", Value::Token, "the token that is meant");
-pub(super) const HINT: Field =
-    Field::optional("token_type_hint", Value::Text, "what the token may be; taken, and not needed");
+pub(super) const TOKEN: Field = Field::required("token", Value::Token, "the token to be revoked");
+pub(super) const HINT: Field = Field::optional(
+    "token_type_hint",
+    Value::Text,
+    "the kind of the token; accepted, but not needed",
+);
 pub(super) const CLIENT_ID: Field =
-    Field::optional("client_id", Value::Text, "the client, where the header doesn't say");
-pub(super) const CLIENT_SECRET: Field =
-    Field::optional("client_secret", Value::Password, "its secret, where the header hasn't it");
+    Field::optional("client_id", Value::Text, "the client's id, unless it is in the header");
+pub(super) const CLIENT_SECRET: Field = Field::optional(
+    "client_secret",
+    Value::Password,
+    "the client's secret, unless it is in the header",
+);
 
 pub(super) const SPEC: Spec = Spec {
     path: "revoke/",
@@ -32,11 +38,11 @@ pub(super) const SPEC: Spec = Spec {
         fields: &[TOKEN, HINT, CLIENT_ID, CLIENT_SECRET],
         cookies: Cookies::Untouched,
         outcomes: &[
-            Outcome::success(StatusCode::OK, "the token is good no longer", Body::Empty),
+            Outcome::success(StatusCode::OK, "the token is no longer valid", Body::Empty),
             Outcome::refusal(
                 StatusCode::BAD_REQUEST,
                 "unsupported_token_type",
-                "tokens of its kind can't be revoked, as the settings are",
+                "with these settings, tokens of its kind can't be revoked",
             ),
         ],
     }],

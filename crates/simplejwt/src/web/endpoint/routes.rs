@@ -1,4 +1,4 @@
-//! Which paths a router has, and what answers there.
+//! The routes of a router: its paths, and their targets.
 
 use super::{Base, Endpoint, Protocol, RouterOptions};
 
@@ -6,26 +6,26 @@ use super::{Base, Endpoint, Protocol, RouterOptions};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Route {
-    /// The path; the names of its parameters are in braces.
+    /// The path, with the names of its parameters in braces.
     pub path: String,
-    /// Whether what is behind the path counts as the path, too.
+    /// `true` if the route includes all paths below it.
     pub with_subpaths: bool,
-    /// What answers there, by whatever method.
+    /// The target for every method.
     pub target: Target,
 }
 
-/// What answers a request. An adapter has to know every kind.
+/// The target of a route. An adapter must support every variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// This endpoint.
     Endpoint(Endpoint),
-    /// A redirect to the same path with a slash behind it:
+    /// A redirect to the same path with a trailing slash:
     /// [`redirect_to_slash`](crate::web::request::redirect_to_slash).
     RedirectToSlash,
 }
 
 impl RouterOptions {
-    /// Every path of a router with these options. For adapters to frameworks.
+    /// Returns the routes of a router with these options. For framework adapters.
     ///
     /// ```
     /// use simplejwt::web::endpoint::{Endpoint, RouterOptions, Target};
@@ -52,14 +52,14 @@ impl RouterOptions {
             let target = Target::Endpoint(endpoint);
             let of_bare_path = match spec.protocol {
                 Protocol::Rest => self.append_slash.then_some(Target::RedirectToSlash),
-                // A gateway takes a redirect for a failure, and OAuth's clients follow it with a
+                // A gateway treats a redirect as a failure, and OAuth's clients follow it with a
                 // GET.
                 Protocol::Gateway | Protocol::OAuth => Some(target),
             };
             if let Some(target) = of_bare_path.filter(|_| !without_slash.is_empty()) {
                 routes.push(Route { path: without_slash, with_subpaths: false, target });
             }
-            // Envoy puts the path of the request that it asks about behind this one.
+            // Envoy appends the path of the request that it asks about.
             let with_subpaths = spec.protocol == Protocol::Gateway;
             routes.push(Route { path, with_subpaths, target });
         }

@@ -1,4 +1,4 @@
-//! `sessions/<id>/`, which upstream has no view for: one session, to be ended.
+//! `sessions/<id>/`, which has no upstream view: ends a session.
 
 use http::StatusCode;
 use http::request::Parts;
@@ -22,11 +22,11 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Delete,
-        summary: "Ends one of the user's sessions; for staff anybody's",
+        summary: "Ends one of the user's sessions; for staff, anyone's",
         credentials: Credentials::AccessToken,
         fields: &[Field::required("id", Value::Text, "the session").in_the(Place::Path)],
         cookies: Cookies::Untouched,
-        // One that isn't there, and another user's, is `not_found`, too.
+        // A session that doesn't exist, or is another user's, is also `not_found`.
         outcomes: &[
             Outcome::success(StatusCode::NO_CONTENT, "it has ended", Body::Empty),
             AMBIGUOUS_COOKIES,
@@ -47,7 +47,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     if call.auth.end_sessions(own, EndReason::Logout).await? > 0 {
         return Ok(empty(StatusCode::NO_CONTENT));
     }
-    // Whether there is such a session is nobody else's business.
+    // The existence of a session is revealed only to its owner and staff.
     let staff = match call.require_staff().await {
         Ok(staff) => staff,
         Err(Error::PermissionDenied) => return Err(Error::NoSuchSession.into()),
@@ -60,7 +60,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     }
 }
 
-/// The last part of the path.
+/// Returns the last part of the path.
 fn id(parts: &Parts) -> String {
     let path = parts.uri.path().trim_end_matches('/');
     unquote_path(path.rsplit('/').next().unwrap_or_default().as_bytes())

@@ -1,4 +1,4 @@
-//! `sessions/`, which upstream has no view for: a user's sessions.
+//! `sessions/`, which has no upstream view: lists a user's sessions.
 
 use http::StatusCode;
 
@@ -16,8 +16,9 @@ use crate::users::UserId;
 use crate::web::form::form_pairs;
 use crate::web::object::{Json, object};
 
-const USER: Field = Field::optional("user", Value::Text, "for staff: whose sessions, by their id")
-    .in_the(Place::Query);
+const USER: Field =
+    Field::optional("user", Value::Text, "for staff: the id of the user whose sessions are listed")
+        .in_the(Place::Query);
 
 pub(super) const SPEC: Spec = Spec {
     path: "sessions/",
@@ -28,22 +29,34 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Get,
-        summary: "The user's sessions",
+        summary: "Lists the user's sessions",
         credentials: Credentials::AccessToken,
         fields: &[USER],
         cookies: Cookies::Untouched,
         outcomes: &[
             Outcome::success(
                 StatusCode::OK,
-                "those that haven't ended; the one refreshed last comes first",
+                "the sessions that haven't ended, the last refreshed first",
                 Body::List(&[
                     Field::required("id", Value::Text, "the session"),
-                    Field::required("created_at", Value::DateTime, "when it was opened"),
-                    Field::required("refreshed_at", Value::DateTime, "when it was last refreshed"),
-                    Field::required("expires_at", Value::DateTime, "when its tokens expire"),
-                    Field::required("address", Value::Text, "who refreshed it last; or null"),
-                    Field::required("user_agent", Value::Text, "who logged in; or null"),
-                    Field::required("current", Value::Boolean, "whether it is the one that asks"),
+                    Field::required("created_at", Value::DateTime, "the time it was opened"),
+                    Field::required(
+                        "refreshed_at",
+                        Value::DateTime,
+                        "the time it was last refreshed",
+                    ),
+                    Field::required("expires_at", Value::DateTime, "the time its tokens expire"),
+                    Field::required(
+                        "address",
+                        Value::Text,
+                        "the address of its last refresh, or null",
+                    ),
+                    Field::required(
+                        "user_agent",
+                        Value::Text,
+                        "the user agent of its login, or null",
+                    ),
+                    Field::required("current", Value::Boolean, "true if it is the current one"),
                 ]),
             ),
             AMBIGUOUS_COOKIES,
@@ -61,14 +74,14 @@ pub(super) const SPEC: Spec = Spec {
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let token = call.access_token().await?;
     let caller = call.auth.caller(&token)?;
-    let user = whose(call, &caller).await?;
+    let user = owner_of(call, &caller).await?;
     let sessions = call.auth.sessions_of(&user).await?;
     let current = caller.session.as_deref();
-    let list = sessions.iter().map(|session| shown(session, current)).collect();
+    let list = sessions.iter().map(|session| session_json(session, current)).collect();
     Ok(call.json(&Json::List(list)))
 }
 
-async fn whose(call: &Call<'_>, caller: &Caller) -> Result<UserId, Error> {
+async fn owner_of(call: &Call<'_>, caller: &Caller) -> Result<UserId, Error> {
     let query = call.parts.uri.query().unwrap_or_default();
     let name = USER.name(call.options);
     let asked = form_pairs(query.as_bytes()).find(|(other, _)| other == name);
@@ -81,7 +94,7 @@ async fn whose(call: &Call<'_>, caller: &Caller) -> Result<UserId, Error> {
     }
 }
 
-fn shown(session: &Session, current: Option<&str>) -> Json {
+fn session_json(session: &Session, current: Option<&str>) -> Json {
     let text = |text: &Option<String>| match text {
         Some(text) => Json::from(text.clone()),
         None => Json::Null,
@@ -97,7 +110,7 @@ fn shown(session: &Session, current: Option<&str>) -> Json {
     ])
 }
 
-/// As Django REST framework writes a datetime: ISO 8601 in UTC.
+/// Formats a time as Django REST framework does: ISO 8601 in UTC.
 fn time(at: Timestamp) -> Json {
     let moment = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap_or(jiff::Timestamp::MAX);
     let civil = jiff::tz::Offset::UTC.to_datetime(moment);

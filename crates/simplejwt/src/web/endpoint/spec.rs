@@ -1,5 +1,5 @@
-//! What an endpoint is, as data: its routes, the answer to `OPTIONS`, `Allow`, what a body is looked
-//! through for, its cookies and the table in docs/http-api.md come of it.
+//! Endpoints as data, from which the routes, the answer to `OPTIONS`, `Allow`, the fields read from
+//! a body, the cookies and the table in docs/http-api.md are derived.
 
 mod common;
 
@@ -27,65 +27,66 @@ pub(super) use common::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Spec {
-    /// Where it stands below its [`base`](Self::base): ends with a slash or is empty, and has the
-    /// names of its parameters in braces.
+    /// The path below its [`base`](Self::base): empty or with a trailing slash, and with the names
+    /// of its parameters in braces.
     pub path: &'static str,
-    /// What the path is below.
+    /// The base of the path.
     pub base: Base,
-    /// The name, as `OPTIONS` tells it.
+    /// The name in the answer to `OPTIONS`.
     pub name: &'static str,
-    /// What it does, as `OPTIONS` tells it: of upstream's views upstream's words.
+    /// The description in the answer to `OPTIONS`: for upstream's views, in upstream's words.
     pub description: &'static str,
-    /// Whose conventions it keeps.
+    /// The protocol whose conventions it follows.
     pub protocol: Protocol,
-    /// Whether credentials are asked for before the method is looked at, as by a view of Django
-    /// REST framework's with permission classes.
+    /// `true` if credentials are required before the method is checked, as by a Django REST
+    /// framework view with permission classes.
     pub credentials_first: bool,
-    /// What it does, by method.
+    /// The operations, by method.
     pub operations: &'static [Operation],
 }
 
-/// What an endpoint's path is below.
+/// The base of an endpoint's path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Base {
     /// [`RouterOptions::prefix`].
     Prefix,
-    /// `/api/`, and there only with [`RouterOptions::demo`].
+    /// `/api/`; such endpoints exist only with [`RouterOptions::demo`].
     Demo,
 }
 
-/// Whose conventions an endpoint keeps: in which order a request is checked, what refusals look
-/// like, and what becomes of a path without its last slash.
+/// The conventions that an endpoint follows: the order of checks, the form of refusals, and the
+/// treatment of a path without its trailing slash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protocol {
-    /// Django REST framework's. A path without its last slash is redirected, if the options say so.
+    /// Django REST framework's. A path without its trailing slash is redirected, if the options say
+    /// so.
     Rest,
-    /// What gateways ask: of a request the head alone, by any method, with and without the last
-    /// slash and with anything behind it.
+    /// Those of gateways: only the head of a request is used, by any method, with and without the
+    /// trailing slash and with any path appended.
     Gateway,
-    /// OAuth's (RFC 6749 section 5.2), with and without the last slash. There only where there are
-    /// [`clients`](RouterOptions::clients).
+    /// OAuth's (RFC 6749 section 5.2), with and without the trailing slash. Such endpoints exist
+    /// only if there are [`clients`](RouterOptions::clients).
     OAuth,
 }
 
-/// What an endpoint does when it is asked by one method.
+/// An endpoint's operation for one method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Operation {
     /// The method.
     pub verb: Verb,
-    /// What it does, in a few words.
+    /// A summary in a few words.
     pub summary: &'static str,
-    /// What proves who asks, beside the fields.
+    /// The credentials that authenticate the client, besides the fields.
     pub credentials: Credentials,
-    /// What is read of a request, and what Django REST framework would tell of the serializer.
+    /// The fields read from a request, and those that Django REST framework would report from the
+    /// serializer.
     pub fields: &'static [Field],
-    /// What becomes of a browser's cookies, where tokens are kept in them.
+    /// The effect on a browser's cookies, if tokens are kept in them.
     pub cookies: Cookies,
-    /// Every answer that is this operation's own; [`outcomes`](Spec::outcomes) has those that its
-    /// protocol adds.
+    /// All of the operation's own answers; [`outcomes`](Spec::outcomes) adds those of its protocol.
     pub outcomes: &'static [Outcome],
 }
 
@@ -103,11 +104,11 @@ pub enum Verb {
     Delete,
 }
 
-/// What proves who asks.
+/// The credentials that authenticate a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Credentials {
-    /// Nothing beside the fields.
+    /// None besides the fields.
     None,
     /// An access token, in the header or a cookie.
     AccessToken,
@@ -117,15 +118,15 @@ pub enum Credentials {
     Client,
 }
 
-/// What an operation does with the cookies of a browser, where tokens are kept in them.
+/// An operation's effect on a browser's cookies, if tokens are kept in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cookies {
-    /// Nothing.
+    /// None.
     Untouched,
-    /// Sets them: the tokens of a login.
+    /// Sets them, to the tokens of a login.
     Login,
-    /// Sets them where the token came in one: the tokens of a refresh.
+    /// Sets them, if the token came in one, to the tokens of a refresh.
     Renewal,
     /// Removes them.
     Removal,
@@ -135,26 +136,26 @@ pub enum Cookies {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenCookie {
-    /// The access token's; a sliding token is in it, too.
+    /// The access token's, which also holds a sliding token.
     Access,
     /// The refresh token's.
     Refresh,
 }
 
-/// What is read of a request, or a member of an answer.
+/// A field of a request, or a member of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Field {
     name: Name,
-    /// Where it stands in a request.
+    /// The place in a request.
     pub place: Place,
-    /// What it holds.
+    /// The type of its value.
     pub value: Value,
-    /// Whether it has to be there.
+    /// Says whether it is required.
     pub presence: Presence,
-    /// The cookie that stands for it where it is left out.
+    /// The cookie that replaces it if it is left out.
     pub cookie: Option<TokenCookie>,
-    /// What it is, in a few words.
+    /// A description in a few words.
     pub description: &'static str,
 }
 
@@ -165,7 +166,7 @@ enum Name {
     Login,
 }
 
-/// Where a field stands.
+/// The place of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
@@ -179,25 +180,25 @@ pub enum Place {
     Header,
 }
 
-/// Whether a field has to be there.
+/// Says whether a field is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Presence {
-    /// It has to be there, unless a cookie stands for it.
+    /// Required, unless a cookie replaces it.
     Required,
     /// It may be left out.
     Optional,
-    /// It is never read: a member of the answer that `OPTIONS` tells of, as upstream does.
+    /// Never read: a member of the answer that `OPTIONS` lists, as upstream does.
     ReadOnly,
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Value {
     /// A string.
     Text,
-    /// A password, taken exactly as it was sent.
+    /// A password, taken exactly as sent.
     Password,
     /// A token in compact form.
     Token,
@@ -207,7 +208,7 @@ pub enum Value {
     Integer,
     /// true or false.
     Boolean,
-    /// A moment, as ISO 8601 has it, in UTC.
+    /// A time in ISO 8601, in UTC.
     DateTime,
     /// Seconds since 1970 (RFC 7519's NumericDate).
     NumericDate,
@@ -215,18 +216,18 @@ pub enum Value {
     TextOrList,
 }
 
-/// One way in which an operation ends.
+/// A possible outcome of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
     /// The status.
     pub status: StatusCode,
-    /// The stable code of a refusal: what an [`ErrorShape`](crate::web::ErrorShape) is told, or
-    /// for OAuth's clients the member `error`.
+    /// The stable code of a refusal: the one passed to an [`ErrorShape`](crate::web::ErrorShape)
+    /// or, for OAuth's clients, the member `error`.
     pub code: Option<&'static str>,
-    /// When it is answered.
+    /// The condition under which it occurs.
     pub meaning: &'static str,
-    /// What the body of a success is.
+    /// The body of a success.
     pub body: Body,
 }
 
@@ -240,17 +241,17 @@ pub enum Body {
     Object(&'static [Field]),
     /// A list of objects with these members.
     List(&'static [Field]),
-    /// A refusal in its protocol's form, or the application's.
+    /// A refusal in the form of its protocol or of the application.
     Refusal,
 }
 
 impl Spec {
-    /// The operation of this method; `HEAD` is `GET`.
+    /// Returns the operation for this method; `HEAD` counts as `GET`.
     pub fn operation(&self, method: &Method) -> Option<&'static Operation> {
         self.operations.iter().find(|operation| operation.verb.is(method))
     }
 
-    /// The header `Allow`; `None` where any method is answered.
+    /// Returns the header `Allow`; `None` if every method is answered.
     pub fn allow(&self) -> Option<String> {
         let mut methods = Vec::new();
         for operation in self.operations {
@@ -262,7 +263,7 @@ impl Spec {
         Some(methods.join(", "))
     }
 
-    /// Every way in which this operation ends: its own, and what its protocol adds.
+    /// Returns all outcomes of this operation: its own, and those added by its protocol.
     pub fn outcomes(&self, operation: &Operation) -> impl Iterator<Item = &'static Outcome> {
         let (common, of_body): (&[Outcome], &[Outcome]) = match self.protocol {
             Protocol::Rest if operation.reads_body() => (REST, REST_BODY),
@@ -279,12 +280,12 @@ impl Spec {
 }
 
 impl Operation {
-    /// Whether there is anything to be read of a body.
+    /// `true` if any field is read from a body.
     pub fn reads_body(&self) -> bool {
         self.body_fields().next().is_some()
     }
 
-    /// The fields that a body is looked through for.
+    /// Returns the fields read from a body.
     pub fn body_fields(&self) -> impl Iterator<Item = &'static Field> {
         let is_read =
             |field: &&Field| field.place == Place::Body && field.presence != Presence::ReadOnly;
@@ -300,7 +301,7 @@ impl Verb {
         }
     }
 
-    /// The methods that it stands for; `None` for any.
+    /// Returns the methods that it stands for; `None` for any.
     pub const fn methods(self) -> Option<&'static [&'static str]> {
         match self {
             Self::Any => None,
@@ -317,7 +318,7 @@ impl Field {
         Self { name, place, value, presence, cookie: None, description }
     }
 
-    /// A field of the body that has to be there.
+    /// Creates a required field of the body.
     pub(super) const fn required(
         name: &'static str,
         value: Value,
@@ -326,7 +327,7 @@ impl Field {
         Self::new(Name::Fixed(name), value, description)
     }
 
-    /// A field of the body that may be left out.
+    /// Creates a field of the body that may be left out.
     pub(super) const fn optional(
         name: &'static str,
         value: Value,
@@ -335,7 +336,7 @@ impl Field {
         Self { presence: Presence::Optional, ..Self::required(name, value, description) }
     }
 
-    /// A member of the answer that `OPTIONS` tells of.
+    /// Creates a member of the answer, for `OPTIONS`.
     pub(super) const fn read_only(
         name: &'static str,
         value: Value,
@@ -344,22 +345,22 @@ impl Field {
         Self { presence: Presence::ReadOnly, ..Self::required(name, value, description) }
     }
 
-    /// The login field of the users, whatever its name.
+    /// Creates the login field of the users, whatever its name.
     pub(super) const fn login(description: &'static str) -> Self {
         Self::new(Name::Login, Value::Text, description)
     }
 
-    /// This field, for which a cookie can stand.
+    /// Returns this field with a cookie that replaces it.
     pub(super) const fn or_cookie(self, cookie: TokenCookie) -> Self {
         Self { cookie: Some(cookie), ..self }
     }
 
-    /// This field, elsewhere than in the body.
+    /// Returns this field in a place other than the body.
     pub(super) const fn in_the(self, place: Place) -> Self {
         Self { place, ..self }
     }
 
-    /// The name, as these options have it.
+    /// Returns the name with these options.
     pub fn name(self, options: &RouterOptions) -> &str {
         match self.name {
             Name::Fixed(name) => name,
@@ -369,12 +370,12 @@ impl Field {
 }
 
 impl Outcome {
-    /// A success.
+    /// Creates a success.
     pub(super) const fn success(status: StatusCode, meaning: &'static str, body: Body) -> Self {
         Self { status, code: None, meaning, body }
     }
 
-    /// A refusal with its code.
+    /// Creates a refusal with its code.
     pub(super) const fn refusal(
         status: StatusCode,
         code: &'static str,

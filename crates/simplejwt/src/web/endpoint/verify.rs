@@ -1,4 +1,4 @@
-//! `verify/`, upstream's `TokenVerifyView`: whether a token is good.
+//! `verify/`, upstream's `TokenVerifyView`: verifies a token.
 
 use http::StatusCode;
 
@@ -24,11 +24,11 @@ pub(super) const SPEC: Spec = Spec {
     credentials_first: false,
     operations: &[Operation {
         verb: Verb::Post,
-        summary: "Whether a token is good",
+        summary: "Verifies a token",
         credentials: Credentials::None,
         fields: &[TOKEN],
         cookies: Cookies::Untouched,
-        // One that is blacklisted is `invalid`, as fields are that are missing.
+        // A blacklisted token is `invalid`, like a missing field.
         outcomes: &[
             Outcome::success(StatusCode::OK, "it is", Body::Object(&[])),
             NO_COOKIE,

@@ -1,4 +1,4 @@
-//! A permission behind a pointer is a permission.
+//! `Permission` for pointers to a permission.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ macro_rules! behind {
 
 behind!(Arc<T>, Box<T>, &'static T);
 
-/// What holds a permission can derive `Debug`; the permission itself needn't have it.
+/// Lets types that hold a permission derive `Debug`, even if the permission doesn't implement it.
 impl fmt::Debug for dyn Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("dyn Permission")

@@ -13,8 +13,8 @@ use simplejwt::sql::table::UserTable;
 use simplejwt::store::retention::Retention;
 use simplejwt::store::session::{
     AccessClaims, Client, EndReason, EndSessions, NewSession, NextToken, OpenOutcome, OpenSession,
-    RefreshOutcome, RetainUntil, Revocation, SessionLimit, SessionRefresh, SessionSelector,
-    Subject,
+    RefreshOutcome, RetainUntil, Revocation, RevocationSubject, SessionLimit, SessionRefresh,
+    SessionSelector,
 };
 use simplejwt::store::{FlushExpired, OutstandingToken, Rotation, TokenStore as _};
 use simplejwt::{SessionStore, Settings, Timestamp};
@@ -255,8 +255,11 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
     let which = SessionSelector::All { user_id: "1".into(), except: None };
     let ending = EndSessions { which, reason: EndReason::Logout, at: NOW, retain_until };
     assert_eq!(store.end_sessions(&ending).await.unwrap(), 1);
-    let revocation =
-        Revocation { subject: Subject::Token("x".into()), revoked_at: NOW, expires_at: later };
+    let revocation = Revocation {
+        subject: RevocationSubject::Token("x".into()),
+        revoked_at: NOW,
+        expires_at: later,
+    };
     store.revoke(&revocation).await.unwrap();
     assert!(!store.revocations(0, 10, NOW).await.unwrap().entries.is_empty());
     let access = AccessClaims {

@@ -8,7 +8,7 @@ use simplejwt::{Auth, Hooks, SessionStore, TokenStore, UserStore};
 struct Nothing;
 
 fn users(auth: Auth) {
-    auth.with_users(Nothing); //~ E0277 //? `Nothing` is no store of users
+    auth.with_users(Nothing); //~ E0277 //? `Nothing` is not a user store
 }
 
 fn store(auth: Auth) {

@@ -7,12 +7,12 @@ use simplejwt::web::permission::{HasClaim, HasPermission, IsAdminUser};
 
 async fn by_type(_: Permitted<IsAdminUser>) {}
 
-async fn with_a_value(_: Permitted<HasClaim>) {} //~ E0277 //? `HasClaim` can't stand in `Permitted<…>`
+async fn with_a_value(_: Permitted<HasClaim>) {} //~ E0277 //? `HasClaim` can't be used in `Permitted<…>`
 
-async fn another(_: Permitted<HasPermission>) {} //~ E0277 //? go into `RequireAuthLayer::permission`
+async fn another(_: Permitted<HasPermission>) {} //~ E0277 //? in `RequireAuthLayer::permission`
 
 fn layer(auth: Auth) {
-    RequireAuthLayer::new(auth).permission(Mine); //~ E0277 //? `Mine` is no permission
+    RequireAuthLayer::new(auth).permission(Mine); //~ E0277 //? `Mine` is not a permission
 }
 
 fn extractors<State: HasAuth>() {}

@@ -1,6 +1,6 @@
 //! `authenticate/`, as gateways ask it.
 
-use simplejwt::settings::Revocation;
+use simplejwt::settings::RevocationMode;
 use simplejwt::web::axum::RouterOptions;
 use simplejwt::web::endpoint::{Authentication, GatewayOptions};
 use simplejwt::{Access, Auth, Settings};
@@ -138,7 +138,7 @@ async fn logged_out(world: &World, refresh: &str) {
 async fn an_ended_session_and_a_lost_feed_stop_requests() {
     let feed = |settings: &mut Settings| {
         settings.sessions.session_claim = true;
-        settings.sessions.revocation = Revocation::Feed;
+        settings.sessions.revocation = RevocationMode::Feed;
     };
     for world in worlds(feed).await {
         let (pair, other) = (world.log_in().await, world.log_in().await);

@@ -1,6 +1,6 @@
 //! `revoke/`: a token is good no longer (RFC 7009).
 
-use simplejwt::settings::{Revocation, SessionSettings, TokenClass};
+use simplejwt::settings::{RevocationMode, SessionSettings, TokenClass};
 use simplejwt::{Access, Auth, Error, Settings, TokenType};
 
 use super::web::{FORM, SECRET, ask, basic, options, send};
@@ -29,7 +29,7 @@ async fn is_good(auth: &Auth, access: &str) -> bool {
     }
 }
 
-fn with(revocation: Revocation) -> impl Fn(&mut Settings) {
+fn with(revocation: RevocationMode) -> impl Fn(&mut Settings) {
     move |settings| {
         settings.sessions.session_claim = true;
         settings.sessions.revocation = revocation;
@@ -38,7 +38,7 @@ fn with(revocation: Revocation) -> impl Fn(&mut Settings) {
 
 #[tokio::test]
 async fn a_refresh_token_takes_its_session_with_it() {
-    for world in worlds(with(Revocation::Strict)).await {
+    for world in worlds(with(RevocationMode::Strict)).await {
         let (pair, other) = (world.log_in().await, world.log_in().await);
         revoke(&world.auth, &pair.refresh).await;
         world.assert_blacklisted(&pair.refresh, "revoked").await;
@@ -64,7 +64,7 @@ async fn a_token_that_was_rotated_away_ends_the_session_too() {
 
 #[tokio::test]
 async fn an_access_token_is_revoked_alone_where_requests_look() {
-    for revocation in [Revocation::Strict, Revocation::Feed] {
+    for revocation in [RevocationMode::Strict, RevocationMode::Feed] {
         for world in worlds(with(revocation)).await {
             let pair = world.log_in().await;
             let next = world.next(&pair.refresh).await;
@@ -162,7 +162,7 @@ async fn sliding_tokens_and_tokens_without_a_kind() {
         assert!(world.auth.refresh_sliding(&token).await.is_err());
     }
     let change = |settings: &mut Settings| {
-        with(Revocation::Strict)(settings);
+        with(RevocationMode::Strict)(settings);
         settings.token_type_claim = None;
     };
     for world in worlds(change).await {

@@ -1,16 +1,17 @@
 //! What the flows tell of, and who is named in it: in memory and in SQLite.
 
+mod refusals;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use simplejwt::event::{Actor, UserChange};
 use simplejwt::service::Scope;
-use simplejwt::settings::{AtLimit, Revocation};
+use simplejwt::settings::RevocationMode;
 use simplejwt::store::session::{Client, EndReason, SessionSelector};
 use simplejwt::{
-    Auth, Credentials, Error, EventRecord, Hooks, KeySet, Refresh, Settings, Tokens, User,
-    UserStore as _,
+    Auth, Credentials, Error, EventRecord, KeySet, Refresh, Settings, Tokens, UserStore as _,
 };
 
 use crate::world::{NOW, PASSWORD, Pair, World, alice, claims, credentials, seconds, worlds};
@@ -122,48 +123,11 @@ async fn a_refused_refresh_says_why() {
     }
 }
 
-/// Lets nobody have tokens.
-struct Closed;
-
-impl Hooks for Closed {
-    fn may_authenticate(&self, _: &Settings, _: &User) -> bool {
-        false
-    }
-}
-
-#[tokio::test]
-async fn a_refused_login_says_why() {
-    for world in worlds(|settings| {
-        settings.sessions.max_per_user = Some(1);
-        settings.sessions.at_limit = AtLimit::Refuse;
-    })
-    .await
-    {
-        let (auth, told) = Told::to(&world.auth);
-        let wrong = Credentials::new("alice", "a wrong one");
-        assert!(matches!(auth.obtain_pair(&wrong).await, Err(Error::NoActiveAccount)));
-        let refused = json!({"event": "login_refused", "username": "alice"});
-        assert_eq!(told.one(), with(refused.clone(), "reason", "credentials"));
-        log_in(&auth).await;
-        told.events();
-        let second = auth.obtain_pair(&credentials("alice")).await;
-        assert!(matches!(second, Err(Error::TooManySessions)), "{second:?}");
-        let refused = with(refused, "user_id", "1");
-        assert_eq!(told.one(), with(refused.clone(), "reason", "too_many_sessions"));
-        let closed = auth.with_hooks(Closed);
-        assert!(matches!(
-            closed.obtain_pair(&credentials("alice")).await,
-            Err(Error::NoActiveAccount)
-        ));
-        assert_eq!(told.one(), with(refused, "reason", "not_allowed"));
-    }
-}
-
 #[tokio::test]
 async fn what_ends_a_session_says_which_and_why() {
     for world in worlds(|settings| {
         settings.sessions.max_per_user = Some(2);
-        settings.sessions.revocation = Revocation::Strict;
+        settings.sessions.revocation = RevocationMode::Strict;
         settings.sessions.session_claim = true;
     })
     .await

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use simplejwt::service::Scope;
-use simplejwt::settings::{FeedLost, Revocation};
+use simplejwt::settings::{FeedLost, RevocationMode};
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Auth, Clock, Error, ManualClock, Settings, Timestamp, Tokens};
 
 use crate::world::{Pair, World, alice, credentials, seconds, worlds};
 
-fn with(revocation: Revocation) -> impl Fn(&mut Settings) {
+fn with(revocation: RevocationMode) -> impl Fn(&mut Settings) {
     move |settings| {
         settings.sessions.session_claim = true;
         settings.sessions.revocation = revocation;
@@ -33,7 +33,7 @@ async fn log_out(world: &World, pair: &Pair, scope: Scope) {
 
 #[tokio::test]
 async fn stateless_means_until_they_expire() {
-    for world in worlds(with(Revocation::Stateless)).await {
+    for world in worlds(with(RevocationMode::Stateless)).await {
         let pair = world.log_in().await;
         log_out(&world, &pair, Scope::This).await;
         assert!(is_good(&world.auth, &pair).await);
@@ -45,7 +45,7 @@ async fn stateless_means_until_they_expire() {
 
 #[tokio::test]
 async fn strict_means_at_once_and_looks_at_the_user_too() {
-    for world in worlds(with(Revocation::Strict)).await {
+    for world in worlds(with(RevocationMode::Strict)).await {
         let (pair, other) = (world.log_in().await, world.log_in().await);
         assert!(is_good(&world.auth, &pair).await, "{}", world.name());
         log_out(&world, &pair, Scope::This).await;
@@ -63,7 +63,7 @@ async fn strict_means_at_once_and_looks_at_the_user_too() {
 
 #[tokio::test]
 async fn a_node_refuses_what_it_has_heard_is_revoked() {
-    for world in worlds(with(Revocation::Feed)).await {
+    for world in worlds(with(RevocationMode::Feed)).await {
         // One that began before, and one that begins after.
         let before = world.node(|_| ());
         before.poll_revocations().await.unwrap();
@@ -87,7 +87,7 @@ async fn a_node_refuses_what_it_has_heard_is_revoked() {
 
 #[tokio::test]
 async fn whatever_ends_a_session_ends_its_access_tokens() {
-    for world in worlds(with(Revocation::Feed)).await {
+    for world in worlds(with(RevocationMode::Feed)).await {
         world.auth.poll_revocations().await.unwrap();
         for way in ["reuse", "blacklist", "staff", "password", "inactive", "all"] {
             let pair = world.log_in().await;
@@ -123,7 +123,7 @@ async fn whatever_ends_a_session_ends_its_access_tokens() {
 /// Another node hands out tokens without a session's name: only the user's can be ended.
 #[tokio::test]
 async fn the_end_of_all_ends_access_tokens_that_name_no_session() {
-    for world in worlds(with(Revocation::Feed)).await {
+    for world in worlds(with(RevocationMode::Feed)).await {
         let without = world.node(|settings| {
             settings.sessions = simplejwt::settings::SessionSettings::default();
         });
@@ -144,7 +144,7 @@ async fn the_end_of_all_ends_access_tokens_that_name_no_session() {
 
 #[tokio::test]
 async fn while_the_feed_is_lost_requests_are_refused_or_not() {
-    for world in worlds(with(Revocation::Feed)).await {
+    for world in worlds(with(RevocationMode::Feed)).await {
         let pair = world.log_in().await;
         let accepting = world.node(|settings| settings.sessions.feed_lost = FeedLost::Accept);
         let never = world.auth.authenticate(&pair.access).await;
@@ -171,7 +171,7 @@ async fn while_the_feed_is_lost_requests_are_refused_or_not() {
 #[tokio::test]
 async fn more_than_fits_is_asked_of_the_database() {
     for world in worlds(|settings| {
-        with(Revocation::Feed)(settings);
+        with(RevocationMode::Feed)(settings);
         settings.sessions.feed_max_entries = 3;
     })
     .await
@@ -194,7 +194,7 @@ async fn more_than_fits_is_asked_of_the_database() {
 
 #[tokio::test]
 async fn a_revocation_is_forgotten_once_the_tokens_have_expired() {
-    for world in worlds(with(Revocation::Feed)).await {
+    for world in worlds(with(RevocationMode::Feed)).await {
         let pair = world.log_in().await;
         log_out(&world, &pair, Scope::This).await;
         world.auth.poll_revocations().await.unwrap();
@@ -231,7 +231,7 @@ async fn a_panic_interrupts_the_feed_and_doesnt_end_it() {
         token_blacklist: true,
         ..Settings::default()
     };
-    with(Revocation::Feed)(&mut settings);
+    with(RevocationMode::Feed)(&mut settings);
     let keys = settings.key_set().unwrap();
     let clock = ManualClock::at(Timestamp::from_secs(1_800_000_000));
     let clock = Arc::new(Faulty { clock, fails: AtomicBool::new(false) });

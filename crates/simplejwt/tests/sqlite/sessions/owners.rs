@@ -1,7 +1,7 @@
 //! Whose a session is: a token that names another user's is refused wherever it is presented.
 
 use simplejwt::service::{Revoking, Scope};
-use simplejwt::settings::Revocation;
+use simplejwt::settings::RevocationMode;
 use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Access, Error, Refresh, TokenError, TokenType};
 
@@ -22,7 +22,7 @@ fn is_invalid<T: std::fmt::Debug>(outcome: Result<T, Error>) {
 async fn a_session_of_another_user_is_neither_joined_nor_ended_nor_revived() {
     for world in worlds(|settings| {
         settings.sessions.session_claim = true;
-        settings.sessions.revocation = Revocation::Strict;
+        settings.sessions.revocation = RevocationMode::Strict;
         settings.sessions.rotation_grace = seconds(10);
     })
     .await
@@ -43,7 +43,8 @@ async fn a_session_of_another_user_is_neither_joined_nor_ended_nor_revived() {
         let access = of_bob::<Access>(&world, &session);
         assert!(auth.authenticate(&access).await.is_err(), "{name}: bob has no such session");
         assert!(auth.introspect(&access).await.unwrap().is_none(), "{name}");
-        let lenient = world.node(|settings| settings.sessions.revocation = Revocation::Stateless);
+        let lenient =
+            world.node(|settings| settings.sessions.revocation = RevocationMode::Stateless);
         let access = lenient.authenticate(&access).await.unwrap();
         let caller = lenient.caller(&access).unwrap();
         is_invalid(lenient.log_out(&caller, Scope::This).await);

@@ -1,5 +1,5 @@
-//! A pool that the conformance suite of user stores brings to a halt, to do something between two
-//! steps of a login.
+//! Holds up a pool, so that the conformance suite of user stores can act between two steps of a
+//! login.
 
 use std::sync::mpsc;
 
@@ -7,20 +7,20 @@ use futures_channel::oneshot;
 
 use super::{HashingPool, Outcome, PoolError};
 
-/// Keeps one thread of a pool from its work until it is dropped.
+/// Keeps one thread of a pool from working until it is dropped.
 pub(crate) struct Hold {
     _release: mpsc::Sender<()>,
     _answer: oneshot::Receiver<Outcome<()>>,
 }
 
 impl HashingPool {
-    /// Waits until a thread has nothing else to do, and holds it.
+    /// Waits until a thread is idle, and holds it.
     pub(crate) async fn hold(&self) -> Result<Hold, PoolError> {
         let (started, has_started) = oneshot::channel();
         let (release, released) = mpsc::channel::<()>();
         let answer = self.start(move |_| {
             let _ = started.send(());
-            // An error: the sender is gone, which is the sign to end.
+            // Returns an error when the sender is dropped, which is the signal to end.
             let _ = released.recv();
         })?;
         has_started.await.map_err(|oneshot::Canceled| PoolError::Panicked)?;

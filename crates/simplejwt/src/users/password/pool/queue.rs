@@ -1,4 +1,4 @@
-//! What waits for a thread, and what the threads do.
+//! The queue of jobs that wait for a thread, and the threads' loop.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,8 +9,8 @@ use futures_channel::oneshot;
 
 use super::{Hashers, PoolError, PoolOptions};
 
-/// What the clones share; the threads hold only the inside, so that this one's drop is the
-/// end of the pool.
+/// The part that the clones share. The threads hold only the inside, so dropping this ends the
+/// pool.
 pub(super) struct Handle(pub(super) Arc<Shared>);
 
 pub(super) struct Shared {
@@ -26,17 +26,17 @@ struct Queue {
     closed: bool,
 }
 
-/// Something for a thread to do.
+/// A job for a thread.
 pub(super) trait Job: Send {
-    /// Whether nobody waits for the answer any more.
+    /// `true` if nobody waits for the result any more.
     fn abandoned(&self) -> bool;
     fn run(self: Box<Self>, hashers: &Hashers);
 }
 
-/// What a job came to; the error is a panic.
+/// The result of a job; an error is a panic.
 pub(super) type Outcome<T> = thread::Result<T>;
 
-/// A piece of work, and where its answer goes.
+/// A piece of work, and the channel for its result.
 pub(super) struct Pending<W, T> {
     pub(super) work: W,
     pub(super) answer: oneshot::Sender<Outcome<T>>,
@@ -53,9 +53,9 @@ where
 
     fn run(self: Box<Self>, hashers: &Hashers) {
         let Pending { work, answer } = *self;
-        // The hashers keep nothing between calls but a counter.
+        // Between calls the hashers keep only counters and observed kinds.
         let outcome = catch_unwind(AssertUnwindSafe(|| work(hashers)));
-        // Nobody to take the answer: nothing to do about it.
+        // If nobody waits for the result, it is dropped.
         let _ = answer.send(outcome);
     }
 }
@@ -65,12 +65,12 @@ impl Shared {
         Self { hashers, options, queue: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// How many jobs wait for a thread.
+    /// Returns the number of jobs waiting for a thread.
     pub(super) fn waiting(&self) -> usize {
         self.lock().jobs.len()
     }
 
-    /// A panic with the lock held would leave the queue whole: nothing in between fails.
+    /// No operation can fail half-way and leave an inconsistent queue.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,16 +88,16 @@ impl Shared {
         Ok(())
     }
 
-    /// What each thread does until the pool is gone.
+    /// The loop of each thread, until the pool is gone.
     pub(super) fn serve(&self) {
         while let Some(job) = self.next() {
-            // It catches the panic of its work; one of what is around that ends no thread either,
-            // and whoever waits is told, since the answer's sender is dropped.
+            // The job catches panics of its work. A panic around it doesn't end the thread either,
+            // and the caller is notified, since the sender of the result is dropped.
             let _ = catch_unwind(AssertUnwindSafe(|| job.run(&self.hashers)));
         }
     }
 
-    /// Waits for a job that somebody still wants; `None` when the pool is gone.
+    /// Waits for a job whose caller still waits; `None` when the pool is gone.
     fn next(&self) -> Option<Box<dyn Job>> {
         let mut queue = self.lock();
         loop {
@@ -116,8 +116,8 @@ impl Shared {
 }
 
 impl Drop for Handle {
-    /// The threads are let go rather than joined: waiting for a hash would hold up the
-    /// runtime's thread that drops the last clone.
+    /// The threads are detached rather than joined: waiting for a hash would block the runtime's
+    /// thread that drops the last clone.
     fn drop(&mut self) {
         let mut queue = self.0.lock();
         queue.closed = true;

@@ -81,7 +81,7 @@ async fn a_panic_outside_of_the_work_ends_no_thread_either() {
     }
     let pool = pool(1, 8);
     let release = pool.hold().await.unwrap();
-    // Its answer is dropped by the thread, for want of somebody who waits.
+    // The thread drops the result, since nobody waits for it.
     let (started, running) = mpsc::channel();
     let (go, wait) = mpsc::channel::<()>();
     let answer = pool

@@ -1,4 +1,4 @@
-//! Who may ask about tokens: OAuth's clients with their secrets (RFC 6749 section 2.3.1).
+//! OAuth's clients with their secrets (RFC 6749 section 2.3.1), which may ask about tokens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::settings::SettingsError;
 
 type Hash = [u8; 32];
 
-/// A system that may revoke and introspect tokens. Its secret is kept as a hash only.
+/// A system that may revoke and introspect tokens. Only a hash of its secret is kept.
 ///
 /// ```
 /// use simplejwt::web::endpoint::OAuthClient;
@@ -25,13 +25,13 @@ pub struct OAuthClient {
 }
 
 impl OAuthClient {
-    /// The shortest secret that is taken, in bytes: as `openssl rand -hex 16` makes one.
+    /// The minimum length of a secret, in bytes: that of `openssl rand -hex 16`.
     pub const SHORTEST_SECRET: usize = 32;
 
-    /// A client with its secret, which has to be random: it is hashed once.
+    /// Creates a client from its secret, which must be random, since it is hashed only once.
     ///
     /// # Errors
-    /// The id isn't one, or the secret is too short.
+    /// The id isn't valid, or the secret is too short.
     pub fn new(id: &str, secret: &str) -> Result<Self, SettingsError> {
         if secret.len() < Self::SHORTEST_SECRET {
             return Err(SettingsError::one(format!(
@@ -43,10 +43,10 @@ impl OAuthClient {
         Self::with_hash(id, Sha256::digest(secret).into())
     }
 
-    /// A client with the SHA-256 of its secret.
+    /// Creates a client from the SHA-256 of its secret.
     ///
     /// # Errors
-    /// The id isn't one.
+    /// The id isn't valid.
     pub fn with_hash(id: &str, secret: [u8; 32]) -> Result<Self, SettingsError> {
         let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b':';
         if id.is_empty() || !id.bytes().all(plain) {
@@ -57,7 +57,7 @@ impl OAuthClient {
         Ok(Self { id: id.to_owned(), secret })
     }
 
-    /// The client's id.
+    /// Returns the client's id.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -69,21 +69,21 @@ impl fmt::Debug for OAuthClient {
     }
 }
 
-/// Every client. Without any, the endpoints for them aren't there.
+/// The clients. Without any, their endpoints don't exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OAuthClients(Arc<[OAuthClient]>);
 
 impl OAuthClients {
-    /// These clients.
+    /// Creates the set of these clients.
     ///
     /// # Errors
-    /// An id is there twice.
+    /// Two clients have the same id.
     pub fn new(clients: impl IntoIterator<Item = OAuthClient>) -> Result<Self, SettingsError> {
         let clients: Arc<[OAuthClient]> = clients.into_iter().collect();
         for (at, client) in clients.iter().enumerate() {
             if clients.iter().take(at).any(|other| other.id == client.id) {
                 return Err(SettingsError::one(format!(
-                    "the client {:?} is there twice: give each an id of its own",
+                    "the client {:?} is given twice: give each one its own id",
                     client.id
                 )));
             }
@@ -91,13 +91,12 @@ impl OAuthClients {
         Ok(Self(clients))
     }
 
-    /// Whether there are none.
+    /// `true` if there are no clients.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The client whose id and secret these are. Takes as long for a wrong id as for a wrong
-    /// secret.
+    /// Returns the client with this id and secret. A wrong id takes as long as a wrong secret.
     pub(super) fn find(&self, id: &str, secret: &str) -> Option<&OAuthClient> {
         let (id, secret): (Hash, Hash) = (Sha256::digest(id).into(), Sha256::digest(secret).into());
         let mut found = None;

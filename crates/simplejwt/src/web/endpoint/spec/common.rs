@@ -1,4 +1,4 @@
-//! How an operation ends beside its own outcomes: what its protocol adds.
+//! Outcomes that an operation's protocol adds to its own.
 
 use http::StatusCode;
 
@@ -7,14 +7,17 @@ use super::Outcome;
 const UNAVAILABLE: Outcome = Outcome::refusal(
     StatusCode::SERVICE_UNAVAILABLE,
     "unavailable",
-    "the database, the feed of revocations or the keys behind JWK_URL can't be had",
+    "the database, the revocation feed or the keys at JWK_URL are unavailable",
 );
-const BUSY: Outcome =
-    Outcome::refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many logins or writes wait");
+const BUSY: Outcome = Outcome::refusal(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "busy",
+    "too many logins or writes are waiting",
+);
 const REPEATED_HEADER: Outcome = Outcome::refusal(
     StatusCode::BAD_REQUEST,
     "repeated_header",
-    "a header field that may be there once is there twice",
+    "a header field that may occur only once was sent more than once",
 );
 const CROSS_ORIGIN: Outcome = Outcome::refusal(
     StatusCode::FORBIDDEN,
@@ -22,74 +25,74 @@ const CROSS_ORIGIN: Outcome = Outcome::refusal(
     "tokens are kept in cookies, and the request came from a page of another origin",
 );
 
-/// Where an access token is asked for.
+/// Outcomes of operations that need an access token.
 pub(super) const ACCESS_TOKEN: &[Outcome] = &[
     Outcome::refusal(
         StatusCode::UNAUTHORIZED,
         "not_authenticated",
-        "no token was sent, or another scheme",
+        "no token was sent, or one with another scheme",
     ),
     Outcome::refusal(
         StatusCode::UNAUTHORIZED,
         "bad_authorization_header",
-        "the header hasn't two parts",
+        "the header doesn't have two parts",
     ),
     TOKEN_NOT_VALID,
 ];
 
-/// A hook failed, or what was made doesn't go into a cookie.
+/// A hook failed, or a token is too long for a cookie.
 pub(in crate::web::endpoint) const FAULT: Outcome = Outcome::refusal(
     StatusCode::INTERNAL_SERVER_ERROR,
     "error",
-    "a hook failed, a token can't be signed, or is too long for a cookie",
+    "a hook failed, or a token can't be signed or is too long for a cookie",
 );
 
-/// The token is no good.
+/// The token is invalid.
 pub(in crate::web::endpoint) const TOKEN_NOT_VALID: Outcome = Outcome::refusal(
     StatusCode::UNAUTHORIZED,
     "token_not_valid",
-    "the token isn't good, is blacklisted or names no user",
+    "the token is invalid or blacklisted, or doesn't identify a user",
 );
 
-/// Cookies of two users.
+/// Valid cookies of two users.
 pub(in crate::web::endpoint) const AMBIGUOUS_COOKIES: Outcome = Outcome::refusal(
     StatusCode::UNAUTHORIZED,
     "ambiguous_cookies",
-    "the request has the cookies of two users",
+    "the request carries valid cookies of two users",
 );
 
-/// No cookie, where one would do for a field.
+/// No cookie to replace the field.
 pub(in crate::web::endpoint) const NO_COOKIE: Outcome = Outcome::refusal(
     StatusCode::UNAUTHORIZED,
     "not_authenticated",
     "the token is neither in the body nor in a cookie",
 );
 
-/// The user's row is gone.
+/// The user's row doesn't exist.
 pub(in crate::web::endpoint) const USER_NOT_FOUND: Outcome =
-    Outcome::refusal(StatusCode::UNAUTHORIZED, "user_not_found", "the token's user is gone");
+    Outcome::refusal(StatusCode::UNAUTHORIZED, "user_not_found", "the token's user doesn't exist");
 
-/// The user's row says that they are inactive.
+/// The user is inactive.
 pub(in crate::web::endpoint) const USER_INACTIVE: Outcome =
     Outcome::refusal(StatusCode::UNAUTHORIZED, "user_inactive", "the token's user is inactive");
 
-/// The token was issued for another password.
+/// The user's password has changed since the token was issued.
 pub(in crate::web::endpoint) const PASSWORD_CHANGED: Outcome = Outcome::refusal(
     StatusCode::UNAUTHORIZED,
     "password_changed",
-    "the user's password has been changed since the token was issued",
+    "the user's password has changed since the token was issued",
 );
 
-/// There is no such user, or they may have no token.
+/// The user doesn't exist, or may not have tokens.
 pub(in crate::web::endpoint) const NO_ACTIVE_ACCOUNT: Outcome = Outcome::refusal(
     StatusCode::UNAUTHORIZED,
     "no_active_account",
-    "the user is unknown, inactive or gone, or the password is wrong",
+    "the user doesn't exist or is inactive, or the password is wrong",
 );
 
-/// There are no users to ask.
+/// There is no user store.
 pub(in crate::web::endpoint) const LOGIN_DISABLED: Outcome =
-    Outcome::refusal(StatusCode::NOT_IMPLEMENTED, "login_disabled", "there are no users to ask");
+    Outcome::refusal(StatusCode::NOT_IMPLEMENTED, "login_disabled", "there is no user store");
 
 /// There is no key to sign with.
 pub(in crate::web::endpoint) const SIGNING_DISABLED: Outcome = Outcome::refusal(
@@ -99,49 +102,46 @@ pub(in crate::web::endpoint) const SIGNING_DISABLED: Outcome = Outcome::refusal(
 );
 
 /// There is no blacklist.
-pub(in crate::web::endpoint) const BLACKLIST_DISABLED: Outcome = Outcome::refusal(
-    StatusCode::NOT_IMPLEMENTED,
-    "blacklist_disabled",
-    "there is no blacklist to put tokens on",
-);
+pub(in crate::web::endpoint) const BLACKLIST_DISABLED: Outcome =
+    Outcome::refusal(StatusCode::NOT_IMPLEMENTED, "blacklist_disabled", "there is no blacklist");
 
 /// There are no sessions.
 pub(in crate::web::endpoint) const SESSIONS_DISABLED: Outcome =
-    Outcome::refusal(StatusCode::NOT_IMPLEMENTED, "sessions_disabled", "there are no sessions");
+    Outcome::refusal(StatusCode::NOT_IMPLEMENTED, "sessions_disabled", "sessions aren't enabled");
 
-/// More claims than a token may hold.
+/// The claims are longer than a token may be.
 pub(in crate::web::endpoint) const TOKEN_TOO_LONG: Outcome = Outcome::refusal(
     StatusCode::INTERNAL_SERVER_ERROR,
     "token_too_long",
-    "a token would be longer than any that is taken",
+    "a token would be longer than the maximum",
 );
 
-/// Neither one's own session nor one that staff may end.
+/// The session is neither the user's own, nor is the user staff.
 pub(in crate::web::endpoint) const PERMISSION_DENIED: Outcome = Outcome::refusal(
     StatusCode::FORBIDDEN,
     "permission_denied",
-    "another user is meant, and the one who asks isn't staff",
+    "the request concerns another user, and the caller isn't staff",
 );
 
-/// Staff asked for a user who isn't there.
+/// Staff named a user who doesn't exist.
 pub(in crate::web::endpoint) const NO_SUCH_USER: Outcome =
     Outcome::refusal(StatusCode::NOT_FOUND, "user_not_found", "there is no such user");
 
-/// Of Django REST framework's views.
+/// Outcomes of Django REST framework's views.
 pub(super) const REST: &[Outcome] = &[
     REPEATED_HEADER,
     CROSS_ORIGIN,
-    Outcome::refusal(StatusCode::NOT_FOUND, "not_found", "the query asks for an unknown `format`"),
+    Outcome::refusal(StatusCode::NOT_FOUND, "not_found", "`format` in the query is unknown"),
     Outcome::refusal(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "another method"),
-    Outcome::refusal(StatusCode::NOT_ACCEPTABLE, "not_acceptable", "`Accept` allows no JSON"),
+    Outcome::refusal(StatusCode::NOT_ACCEPTABLE, "not_acceptable", "`Accept` doesn't allow JSON"),
     UNAVAILABLE,
     BUSY,
 ];
 
-/// Of those that read a body.
+/// Outcomes of those that read a body.
 pub(super) const REST_BODY: &[Outcome] = &[
     Outcome::refusal(StatusCode::BAD_REQUEST, "parse_error", "the body can't be read"),
-    Outcome::refusal(StatusCode::BAD_REQUEST, "invalid", "fields are missing or not good"),
+    Outcome::refusal(StatusCode::BAD_REQUEST, "invalid", "fields are missing or invalid"),
     Outcome::refusal(
         StatusCode::PAYLOAD_TOO_LARGE,
         "request_too_large",
@@ -154,10 +154,10 @@ pub(super) const REST_BODY: &[Outcome] = &[
     ),
 ];
 
-/// Of what gateways ask.
+/// Outcomes of endpoints for gateways.
 pub(super) const GATEWAY: &[Outcome] = &[REPEATED_HEADER, CROSS_ORIGIN, UNAVAILABLE, BUSY];
 
-/// Of what OAuth's clients ask (RFC 6749 section 5.2).
+/// Outcomes of endpoints for OAuth's clients (RFC 6749 section 5.2).
 pub(super) const OAUTH: &[Outcome] = &[
     Outcome::refusal(
         StatusCode::BAD_REQUEST,
@@ -170,11 +170,7 @@ pub(super) const OAUTH: &[Outcome] = &[
         "invalid_client",
         "no credentials, or wrong ones; those in the header before the body is read",
     ),
-    Outcome::refusal(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "invalid_request",
-        "another method than `POST`",
-    ),
+    Outcome::refusal(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "the method isn't `POST`"),
     Outcome::refusal(
         StatusCode::PAYLOAD_TOO_LARGE,
         "invalid_request",

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use simplejwt::web::ErrorShape;
 
-use super::servers::{request, settings};
-use super::{BODY_LIMIT, Both, JSON, PASSWORD};
+use super::servers::{BODY_LIMIT, PASSWORD, request, settings};
+use super::{Both, JSON};
 
 /// Every refusal is in the application's shape, with upstream's status and headers: of endpoints,
 /// extractors, layers, permissions and of paths that nobody has.

@@ -1,0 +1,81 @@
+//! The statements that will be run, each prepared by the server.
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Error};
+
+use super::Check;
+use crate::mysql::database::Failure;
+use crate::mysql::statements::{self, Sql};
+use crate::mysql::{feed, flush, schema};
+use crate::sql::check::{Lines, Uses, refused};
+use crate::sql::column::UserColumns;
+use crate::sql::schema::OUTSTANDING;
+use crate::sql::table::UserTable;
+
+impl Check<'_> {
+    /// Has the server prepare each statement.
+    pub(super) async fn statements(
+        &mut self,
+        conn: &mut Conn,
+        users: &UserTable,
+        checked: Option<UserColumns>,
+    ) -> Result<(), Failure> {
+        let Some(checked) = checked else { return Ok(()) };
+        let mut statements = crate::mysql::users::statements(users, checked.clone(), self.uses);
+        let jti = schema::collation(conn, OUTSTANDING, "jti").await?;
+        if let (Some(jti), Lines::Mysql { exact }) = (jti, &self.lines)
+            && self.uses.tokens
+        {
+            statements.extend(every(&Sql::new(users, checked.user_id, &jti, exact), self.uses));
+        }
+        let mut refusals = Vec::new();
+        for sql in statements {
+            match conn.prep(sql.as_str()).await {
+                Ok(statement) => conn.close(statement).await?,
+                Err(Error::Server(error)) if matches!(error.code, 1290 | 1792 | 1836) => {}
+                // Told by the trials.
+                Err(Error::Server(error)) if matches!(error.code, 1142 | 1143) => {}
+                Err(Error::Server(error)) => {
+                    refusals.extend(refused(&self.problems, &sql, &error.message));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.problems.extend(refusals);
+        Ok(())
+    }
+}
+
+/// Each statement over the tables of tokens and sessions.
+fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
+    let Sql {
+        user_id: _,
+        insert,
+        is_registered,
+        unlisted,
+        is_blacklisted,
+        theirs,
+        others,
+        succeed,
+        state,
+        successor,
+        is_spent,
+        is_live,
+        of_sessions,
+    } = sql;
+    let mut statements: Vec<String> =
+        [insert, is_registered, unlisted, is_blacklisted, theirs, statements::BLACKLIST]
+            .map(str::to_owned)
+            .to_vec();
+    if uses.purge {
+        statements.extend(flush::statements());
+    }
+    if uses.sessions {
+        let own = [others, succeed, state, successor, is_spent];
+        statements.extend(own.map(String::clone));
+        statements.push(of_sessions.replace("{}", "?"));
+        statements.extend(feed::STATEMENTS.map(str::to_owned));
+        statements.extend(statements::statements(is_live));
+    }
+    statements
+}

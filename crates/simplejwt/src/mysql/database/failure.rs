@@ -1,0 +1,98 @@
+//! MySQL's errors: which of them pass by themselves, and the store's error that each comes to.
+
+use mysql_async::prelude::FromValue;
+use mysql_async::{Error, Row};
+
+use crate::error::StoreErrorKind;
+
+/// The failure of an attempt.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Mysql(#[from] Error),
+    #[error("a column holds a value of another type than is expected")]
+    Shape,
+    #[error("the token's id is that of another token but for the case of its letters")]
+    Collision,
+    /// Something changed in the meantime: the operation is begun again.
+    #[error("other transactions came between, again and again")]
+    Again,
+}
+
+/// The way to deal with a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// The connection is gone, or leads to a server that can't be written any more: again, on another one.
+    Reconnect,
+    /// The transaction lost against another one: again.
+    Repeat,
+    /// There is none: the operation fails.
+    GiveUp(StoreErrorKind),
+}
+
+impl Failure {
+    pub(super) fn remedy(&self) -> Remedy {
+        let error = match self {
+            Self::Mysql(error) => error,
+            Self::Again => return Remedy::Repeat,
+            Self::Shape | Self::Collision => {
+                return Remedy::GiveUp(StoreErrorKind::Incompatible);
+            }
+        };
+        match error {
+            Error::Server(error) => match error.code {
+                // Deadlock (also over the next number of AUTO_INCREMENT), lock wait, a row that
+                // changed, and a foreign key whose row has only just come or gone (1216 and 1217 to
+                // an account of MySQL 8.0 that hasn't every right).
+                1213 | 1205 | 1020 | 1216 | 1217 | 1451 | 1452 | 1467 => Remedy::Repeat,
+                // Shutdown, killed, the server's limits of idleness; read-only.
+                1053
+                | 1077
+                | 1078
+                | 1079
+                | 1080
+                | 1152..=1161
+                | 1184
+                | 1927
+                | 4031
+                | 1290
+                | 1792
+                | 1836
+                | 3100
+                | 1047
+                // Something went wrong while it was committed: nobody knows how it ended.
+                | 1180 => Remedy::Reconnect,
+                // A text with a character that the column's charset lacks, stored or compared, or
+                // one that is too long for it.
+                1366 | 1406 | 1267 | 1270 | 1271 | 1977 | 3854 | 3988 => {
+                    Remedy::GiveUp(StoreErrorKind::Unstorable)
+                }
+                // No such table or column, another number of values, a type that doesn't fit.
+                1054 | 1064 | 1109 | 1146 | 1136 | 1364 | 1264 | 1265 | 1292 | 1048 | 1062 => {
+                    Remedy::GiveUp(StoreErrorKind::Incompatible)
+                }
+                _ => Remedy::GiveUp(StoreErrorKind::Unavailable),
+            },
+            Error::Url(_) => Remedy::GiveUp(StoreErrorKind::Incompatible),
+            _ => Remedy::Reconnect,
+        }
+    }
+
+    /// `true` if a foreign key refused a row because it refers to none.
+    pub(crate) fn is_of_the_user(&self) -> bool {
+        matches!(self, Self::Mysql(Error::Server(error)) if matches!(error.code, 1216 | 1452))
+    }
+
+    /// `true` if a unique key refused a row.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Mysql(Error::Server(error)) if error.code == 1062)
+    }
+}
+
+/// A column of a row, without the panic that the driver's own conversion ends in.
+pub(crate) fn column<T: FromValue>(row: &Row, at: usize) -> Result<T, Failure> {
+    match row.get_opt(at) {
+        Some(Ok(value)) => Ok(value),
+        _ => Err(Failure::Shape),
+    }
+}
