@@ -175,7 +175,8 @@ impl Suites {
     pub(crate) fn on_mysql(&self, row: &Row, place: Option<&Path>, options: &str) -> Result<Done> {
         let server = Running::up("mariadb", place, options)?;
         let version = server.version()?;
-        let kinds = [("SIMPLEJWT_TEST_KINDS", "mysql")];
+        // A MySQL takes seconds to come up after a crash.
+        let kinds = [("SIMPLEJWT_TEST_KINDS", "mysql"), ("SIMPLEJWT_TEST_HISTORY", "60")];
         let run = |jobs: &[Job]| self.run(row, jobs, &server, &kinds);
         let library = if version.contains("MariaDB") { &["--skip", "tls"][..] } else { MARIADBS };
         let columns = [
@@ -266,6 +267,10 @@ impl Running {
         let mut made = Self { variables: BTreeMap::new(), place };
         made.services(&["down"])?;
         made.services(&["up", kind])?;
+        if kind == "mariadb" {
+            // Something that is no MySQL.
+            made.services(&["up", "postgres"])?;
+        }
         made.variables = made
             .services(&["env"])?
             .lines()
@@ -293,7 +298,7 @@ impl Running {
 
     /// Returns the version that the server writes to its log.
     pub(super) fn version(&self) -> Result<String> {
-        let socket = ["SIMPLEJWT_TEST_POSTGRES_SOCKET", "SIMPLEJWT_TEST_MYSQL_SOCKET"]
+        let socket = ["SIMPLEJWT_TEST_MYSQL_SOCKET", "SIMPLEJWT_TEST_POSTGRES_SOCKET"]
             .iter()
             .find_map(|name| self.variables.get(*name))
             .context("the server has a socket")?;

@@ -1,6 +1,6 @@
-//! The guard between a socket and hyper: it hands out a request's head whole, once that has been
-//! judged, and its body up to where it ends. So the limit of heads is exact whatever the pieces, and
-//! no request begins within another.
+//! The guard between a socket and hyper. It passes on a request's head as a whole, once the head
+//! has been checked, and the body up to its end. So the limit for heads is exact, whatever the
+//! pieces, and no request begins within another.
 
 #[cfg(test)]
 mod tests;
@@ -20,15 +20,16 @@ use tokio::time::{Sleep, sleep};
 use super::framing::Framing;
 use super::head::{self, Refused};
 
-/// The bytes that are read at once. With less than 8 KB hyper's buffer stays as small as it is at first.
+/// The number of bytes read at once. Below 8 KB, hyper's buffer keeps its small initial size.
 const PIECE: usize = 4096;
 /// The beginning of HTTP/2's preface, which looks like a head.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
-/// A head in place of one that was refused, so that this is answered in its turn.
+/// The head that replaces a refused one, so that the refusal is answered in its turn.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n";
-/// The bytes that a client may still send after the answer that ends its connection, and get to see it.
+/// The number of bytes that a client may still send after the answer that ends its connection, and
+/// get to see it.
 const LINGERED: usize = 8 * 1024 * 1024;
-/// The time that it may take for them.
+/// The time that a client has to send them.
 const LINGERING: Duration = Duration::from_secs(2);
 
 /// The version of HTTP that a connection speaks.
@@ -42,14 +43,13 @@ pub(super) enum Version {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     refused: Mutex<Option<Refused>>,
-    /// `true` once some of a head has come, until its request begins.
+    /// `true` from the first bytes of a head until its request begins.
     is_on_its_way: AtomicBool,
     changed: Notify,
 }
 
 impl Seen {
-    /// Notes that the request that was handed out has begun. Returns the reason for its refusal, if it was
-    /// refused.
+    /// Records that the request that was passed on has begun. Returns the reason if it was refused.
     pub(super) fn begin(&self) -> Option<Refused> {
         self.is_on_its_way.store(false, Ordering::Release);
         self.changed.notify_waiters();
@@ -70,9 +70,9 @@ impl Seen {
 
 #[derive(Debug)]
 enum State {
-    /// A head is awaited, which was looked through so far.
+    /// Waiting for a head, of which this number of bytes has been examined.
     Head(usize),
-    /// The body of the head that was handed out.
+    /// In the body of the head that was passed on.
     Body(Framing),
     /// Nothing more is read.
     Refused,
@@ -80,22 +80,22 @@ enum State {
     Open,
 }
 
-/// A socket whose requests are handed out one by one.
+/// A socket whose requests are passed on one by one.
 pub(super) struct Guard<S> {
     inner: S,
     limit: usize,
     state: State,
-    /// Bytes that have come, and weren't looked at yet or aren't due yet.
+    /// Bytes that have arrived, and are not examined or not due yet.
     pending: BytesMut,
-    /// Bytes that are to be handed out next.
+    /// Bytes to pass on next.
     due: Bytes,
     seen: Arc<Seen>,
-    /// The end of the time, and the bytes, that are left to a client that is still sending.
+    /// The remaining time and bytes of a client that is still sending.
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
-    /// A guard that refuses heads of more than `limit` bytes.
+    /// Creates a guard that refuses heads of more than `limit` bytes.
     pub(super) fn new(inner: S, limit: usize) -> Self {
         Self {
             inner,
@@ -108,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         }
     }
 
-    /// Its findings, as they come.
+    /// Returns its findings, which change as requests arrive.
     pub(super) fn seen(&self) -> Arc<Seen> {
         Arc::clone(&self.seen)
     }
@@ -123,12 +123,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         })
     }
 
-    /// Passes everything on, since HTTP/2 was agreed upon.
+    /// Passes everything on, because HTTP/2 was negotiated.
     pub(super) fn open(&mut self) {
         self.state = State::Open;
     }
 
-    /// Reads until a head is due, or the connection's end.
+    /// Reads until a head is due, or to the connection's end.
     fn poll_head(&mut self, context: &mut Context<'_>, is_first: bool) -> Poll<io::Result<()>> {
         while let State::Head(looked_at) = self.state {
             if leading_lines(&self.pending) < self.pending.len() {
@@ -142,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                 self.refuse(Refused::TooLarge);
             } else if let Some(length) = length {
                 let head = self.pending.split_to(length).freeze();
-                // Empty lines are left over from the request before (RFC 9112, section 2.2).
+                // Empty lines are left over from the previous request (RFC 9112, section 2.2).
                 let head = head.slice(leading_lines(&head)..);
                 match head::judge(&head) {
                     Ok(framing) => {
@@ -171,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         self.state = State::Refused;
     }
 
-    /// `true` if a client may be sending what nobody will read.
+    /// Returns `true` if a client may be sending something that nobody will read.
     fn is_within_request(&self) -> bool {
         match self.state {
             State::Refused => true,
@@ -181,8 +181,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 }
 
-/// The length of the head that the bytes begin with, once all of it is there, and the offset up to which
-/// there is nothing to look for again.
+/// Returns the length of the head at the beginning of the bytes, if it is complete, and the offset
+/// up to which nothing has to be examined again.
 fn end_of_head(bytes: &[u8], looked_at: usize) -> (Option<usize>, usize) {
     let begin = leading_lines(bytes);
     if begin == bytes.len() {
@@ -194,7 +194,7 @@ fn end_of_head(bytes: &[u8], looked_at: usize) -> (Option<usize>, usize) {
         match bytes.get(line_end..) {
             Some([b'\n', ..]) => return (Some(line_end + 1), at),
             Some([b'\r', b'\n', ..]) => return (Some(line_end + 2), at),
-            // Not known yet: the line's end is looked at again.
+            // Not known yet, so the line's end is examined again.
             Some([] | [b'\r']) | None => return (None, line_end - 1),
             Some(_) => at = line_end,
         }
@@ -202,7 +202,7 @@ fn end_of_head(bytes: &[u8], looked_at: usize) -> (Option<usize>, usize) {
     (None, bytes.len())
 }
 
-/// The length of the empty lines that the bytes begin with.
+/// Returns the length of the empty lines at the beginning of the bytes.
 fn leading_lines(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len())
 }
@@ -233,7 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                     }
                     this.state = State::Head(0);
                 }
-                // Where the next request would begin isn't known.
+                // The beginning of the next request is unknown.
                 State::Body(framing) if framing.is_broken() => return Poll::Ready(Ok(())),
                 State::Body(framing) if !this.pending.is_empty() => {
                     let length = this.pending.len().min(buffer.remaining());
@@ -251,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                     this.pending.extend_from_slice(next);
                     return Poll::Ready(Ok(()));
                 }
-                // The answer ends the connection; an end of the client's side would cancel it.
+                // The answer ends the connection; the end of the client's side would cancel it.
                 State::Refused => return Poll::Pending,
                 State::Open if this.pending.is_empty() => {
                     return Pin::new(&mut this.inner).poll_read(context, buffer);
@@ -292,8 +292,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         Pin::new(&mut self.get_mut().inner).poll_flush(context)
     }
 
-    /// A socket that is closed while bytes are unread is reset, and the answer may be lost with it:
-    /// what the client is still sending is read for a while.
+    /// If a socket is closed while bytes are unread, it is reset and the answer may be lost. So the
+    /// client's data is read for a while.
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.lingering.is_none() {

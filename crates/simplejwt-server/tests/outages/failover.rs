@@ -1,5 +1,5 @@
-//! A PostgreSQL that is away: at the start, for a while, and for good, with a standby promoted
-//! under load. What was acknowledged stays; what wasn't can be asked again.
+//! A PostgreSQL that is unavailable: at the start, for a while, and permanently, with a standby
+//! promoted under load. Acknowledged changes persist; others can be requested again.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 #![allow(
@@ -34,7 +34,7 @@ fn environment(url: &str) -> Vec<(&str, &str)> {
     ]
 }
 
-/// Makes the tables and a user.
+/// Creates the tables and a user.
 fn prepare(environment: &[(&str, &str)]) {
     let made = run(&["migrate"], environment);
     assert!(made.status.success(), "{}", stderr(&made));
@@ -68,7 +68,7 @@ impl Peer {
     }
 }
 
-/// An answer for want of the database.
+/// Asserts that the answer is that for an unavailable database.
 fn assert_unavailable(answer: &Response) {
     assert_eq!(answer.status, 503, "{answer:?}");
     assert!(answer.head.contains("\r\nretry-after: "), "{answer:?}");
@@ -78,7 +78,7 @@ fn refresh(server: Peer, token: &str) -> Response {
     server.post("/api/token/refresh/", &format!(r#"{{"refresh":"{token}"}}"#))
 }
 
-/// What needs no database: verified by the key alone.
+/// Asserts that requests without the database work: tokens are verified by the key alone.
 fn assert_stateless_goes_on(server: Peer, access: &str) {
     let bearer = format!("Bearer {access}");
     let path = "/api/protected-stateless/";

@@ -10,6 +10,10 @@ use super::servers::{self, Standing};
 use super::tls::Tls;
 use super::url::{Address, Target};
 
+/// How long the server waits for the next statement, in seconds: for so long, a node that has lost its
+/// power may hold locks. One that has only been idle connects again.
+const MAX_IDLE: u32 = 60;
+
 /// Opens connections to a server; to which one, [`Servers`](super::servers::Servers) decides.
 pub(super) struct Connector {
     pub(super) target: Target,
@@ -41,7 +45,8 @@ impl Connector {
         conn.query_drop(format!(
             "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,\
              ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', autocommit = 1, \
-             innodb_lock_wait_timeout = {lock_timeout}, foreign_key_checks = 1, unique_checks = 1"
+             innodb_lock_wait_timeout = {lock_timeout}, foreign_key_checks = 1, unique_checks = 1, \
+             wait_timeout = CAST(LEAST(@@wait_timeout, {MAX_IDLE}) AS UNSIGNED)"
         ))
         .await
         .map_err(explain)?;

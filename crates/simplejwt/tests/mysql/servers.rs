@@ -15,7 +15,7 @@ use simplejwt::store::session::{NextToken, RefreshOutcome, SessionRefresh};
 use simplejwt::{SessionStore as _, TokenStore as _};
 
 use crate::support::instance::Instance;
-use crate::support::mysql::{World, admin, server_url};
+use crate::support::mysql::{World, admin, is_mariadb, server_url};
 use crate::support::relay::Relay;
 use crate::support::traffic::{NOW, refresh, step, token};
 
@@ -66,9 +66,8 @@ async fn a_full_server_is_waited_for() {
     let account = format!("few_{}", std::process::id());
     let mut conn = admin(&server_url()).await;
     for sql in [
-        format!(
-            "CREATE OR REPLACE USER {account}@'%' IDENTIFIED BY 'few' WITH MAX_USER_CONNECTIONS 3"
-        ),
+        format!("DROP USER IF EXISTS {account}@'%'"),
+        format!("CREATE USER {account}@'%' IDENTIFIED BY 'few' WITH MAX_USER_CONNECTIONS 3"),
         format!("GRANT ALL ON {}.* TO {account}@'%'", world.name),
     ] {
         conn.query_drop(sql).await.unwrap();
@@ -99,6 +98,29 @@ fn with_grace(seconds: u64, chain: usize, at: u64, next: &str) -> SessionRefresh
     again
 }
 
+/// Statements from which on every COMMIT hangs, and the one that lets it go on.
+type Commits = (&'static [&'static str], &'static str);
+
+const COMMITS_OF_MARIADB: Commits = (
+    &[
+        "BACKUP STAGE START",
+        "BACKUP STAGE FLUSH",
+        "BACKUP STAGE BLOCK_DDL",
+        "BACKUP STAGE BLOCK_COMMIT",
+    ],
+    "BACKUP STAGE END",
+);
+
+/// A COMMIT waits for a replica, and there is none.
+const COMMITS_OF_MYSQL: Commits = (
+    &[
+        "INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'",
+        "SET GLOBAL rpl_semi_sync_source_timeout = 600000",
+        "SET GLOBAL rpl_semi_sync_source_enabled = 1",
+    ],
+    "SET GLOBAL rpl_semi_sync_source_enabled = 0",
+);
+
 /// A demoted primary, and one whose COMMITs hang.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_does_not_commit_and_one_that_only_reads() {
@@ -115,8 +137,10 @@ async fn a_server_that_does_not_commit_and_one_that_only_reads() {
     }
     let mut watcher = admin(instance.url()).await;
     let mut conn = admin(instance.url()).await;
-    for stage in ["START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"] {
-        conn.query_drop(format!("BACKUP STAGE {stage}")).await.unwrap();
+    let is_mariadb = is_mariadb(&mut conn).await;
+    let (hang, go_on) = if is_mariadb { COMMITS_OF_MARIADB } else { COMMITS_OF_MYSQL };
+    for sql in hang {
+        conn.query_drop(*sql).await.unwrap();
     }
     let begun = Instant::now();
     store.refresh(&with_grace(1, 0, 0, "late")).await.unwrap_err();
@@ -126,12 +150,16 @@ async fn a_server_that_does_not_commit_and_one_that_only_reads() {
         let store = store.clone();
         tokio::spawn(async move { store.refresh(&with_grace(1, 0, 30, "again")).await })
     };
-    let blocked = "SELECT count(*) FROM information_schema.PROCESSLIST \
-                   WHERE INFO LIKE 'INSERT INTO simplejwt_session_token%' AND TIME_MS > 100";
-    while watcher.query_first::<u64, _>(blocked).await.unwrap() == Some(0) {
+    let blocked = format!(
+        "SELECT count(*) FROM information_schema.PROCESSLIST \
+         WHERE INFO LIKE 'INSERT INTO simplejwt_session_token%' AND {}",
+        // MySQL counts in seconds alone.
+        if is_mariadb { "TIME_MS > 100" } else { "TIME > 0" }
+    );
+    while watcher.query_first::<u64, _>(blocked.as_str()).await.unwrap() == Some(0) {
         assert!(!waiting.is_finished(), "{:?}", waiting.await);
     }
-    conn.query_drop("BACKUP STAGE END").await.unwrap();
+    conn.query_drop(go_on).await.unwrap();
     let answer = waiting.await.unwrap().unwrap().outcome;
     assert!(matches!(&answer, RefreshOutcome::Repeated(next) if next.jti == "late"), "{answer:?}");
     // It is dated with the end of the COMMIT, some three seconds later.

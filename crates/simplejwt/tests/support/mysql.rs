@@ -35,6 +35,12 @@ pub(crate) fn url_of(server: &str, database: &str) -> String {
     format!("{head}://{authority}/{database}{query}")
 }
 
+/// `true` for MariaDB, `false` for MySQL.
+pub(crate) async fn is_mariadb(conn: &mut Conn) -> bool {
+    let version: Option<String> = conn.query_first("SELECT version()").await.unwrap();
+    version.unwrap().contains("MariaDB")
+}
+
 /// Dropped at its end.
 pub(crate) struct World {
     server: String,

@@ -1,4 +1,4 @@
-//! The guard between two ends of a pipe, with what goes in cut into pieces of every size.
+//! The guard between two ends of a pipe, with input in pieces of every size.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
@@ -9,7 +9,7 @@ fn guarded(limit: usize) -> (Guard<DuplexStream>, DuplexStream) {
     (Guard::new(server, limit), client)
 }
 
-/// What comes out, read by read, of what goes in by pieces of this size.
+/// Returns the output, read by read, for input in pieces of this size.
 async fn passed(bytes: &str, piece: usize, limit: usize) -> (Vec<String>, Option<Refused>) {
     let (mut guard, mut client) = guarded(limit);
     let mut out = vec![String::new()];
@@ -47,7 +47,7 @@ async fn requests_come_one_by_one_whatever_the_pieces() {
     let all = requests.concat();
     for piece in 1..=all.len() {
         let (out, refused) = passed(&all, piece, 8192).await;
-        // The request within the body begins with GET, too.
+        // The request within the body also begins with GET.
         let out: Vec<_> = out.concat().split_inclusive("\n\r\n").map(str::to_owned).collect();
         assert_eq!(out.concat(), all, "by {piece}");
         assert_eq!(refused, None);
@@ -67,7 +67,7 @@ async fn the_limit_of_heads_is_exact_whatever_the_pieces() {
         let head = bare.replace("Long: ", &format!("Long: {long}"));
         assert_eq!(head.len(), length);
         for piece in [1, 2, 7, 299, 300, 301] {
-            // What follows doesn't count.
+            // Bytes after the head don't count.
             for more in ["", "GET / HTTP/1.1\r\n"] {
                 let (out, refused) = passed(&format!("{head}{more}"), piece, 300).await;
                 assert_eq!(refused, expected, "{length} by {piece}");
@@ -95,7 +95,7 @@ async fn nothing_comes_behind_what_was_refused() {
     assert!(!out.contains("smuggled"), "{out}");
 }
 
-/// To hyper it is idle for as long as it hasn't seen it.
+/// hyper considers the connection idle until it has seen the request.
 #[tokio::test]
 async fn a_request_is_on_its_way_until_it_begins() {
     let (mut guard, mut client) = guarded(8192);

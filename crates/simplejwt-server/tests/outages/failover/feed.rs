@@ -1,4 +1,5 @@
-//! The feed of revocations, whose account is taken away, and a server that slept through a failover.
+//! The feed of revocations when its account is taken away, and a server that slept through a
+//! failover.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,8 @@ use super::{
 use crate::instance::Instance;
 use crate::support::process::{PATIENCE, Response, Server, run, stderr};
 
-/// The feed's database goes wrong in a way that the driver can't cope with, and comes right again:
-/// what is revoked is known anew, and nothing has to be restarted.
+/// The feed's database fails in a way that the driver can't handle, and then recovers: the
+/// revocations are read again, and nothing has to be restarted.
 #[test]
 fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
     use mysql_async::prelude::Queryable as _;
@@ -17,22 +18,31 @@ fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
     let instance = Instance::mariadb("feed");
     let url = instance.url().to_owned();
     let place = url.split_once('@').unwrap().1;
-    let run = |sql: &str| {
+    let attempt = |sql: &str| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut conn = mysql_async::Conn::from_url(&url).await.unwrap();
-            conn.query_drop(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-            conn.disconnect().await.unwrap();
-        });
+            let answer = conn.query_first::<String, _>(sql).await?;
+            conn.disconnect().await?;
+            Ok::<_, mysql_async::Error>(answer.unwrap_or_default())
+        })
     };
-    for sql in [
-        "INSTALL SONAME 'auth_ed25519'",
-        "INSTALL SONAME 'auth_pam'",
-        "CREATE USER served IDENTIFIED VIA ed25519 USING PASSWORD('s3cret')",
-        "GRANT ALL ON *.* TO served",
-    ] {
-        run(sql);
-    }
+    let ask_mysql = |sql: &str| attempt(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let run = |sql: &str| drop(ask_mysql(sql));
+    let is_mariadb = ask_mysql("SELECT version()").contains("MariaDB");
+    let (plugins, good, bad) = if is_mariadb {
+        (
+            &["INSTALL SONAME 'auth_ed25519'", "INSTALL SONAME 'auth_pam'"][..],
+            "VIA ed25519 USING PASSWORD('s3cret')",
+            "VIA pam USING 'mariadb'",
+        )
+    } else {
+        let no_login = "INSTALL PLUGIN mysql_no_login SONAME 'mysql_no_login.so'";
+        (&[no_login][..], "WITH caching_sha2_password BY 's3cret'", "WITH mysql_no_login")
+    };
+    plugins.iter().for_each(|sql| run(sql));
+    run(&format!("CREATE USER served IDENTIFIED {good}"));
+    run("GRANT ALL ON *.* TO served");
     let served = format!("mysql://served:s3cret@{place}");
     let mut environment = environment(&served);
     environment.push(("SIMPLEJWT_SESSION_CLAIM", "true"));
@@ -48,8 +58,14 @@ fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
         || server.request("GET", "/api/protected-stateless/", &[("Authorization", &bearer)], "");
     assert_eq!(ask().status, 200);
 
-    run("ALTER USER served IDENTIFIED VIA pam USING 'mariadb'");
-    run("KILL CONNECTION USER served");
+    run(&format!("ALTER USER served IDENTIFIED {bad}"));
+    let ids = ask_mysql(
+        "SELECT group_concat(id) FROM information_schema.PROCESSLIST WHERE user = 'served'",
+    );
+    for id in ids.split(',') {
+        // One that has just ended by itself is no failure.
+        let _ = attempt(&format!("KILL CONNECTION {id}"));
+    }
     await_readiness(server, 503);
     let begun = Instant::now();
     while ask().status == 200 {
@@ -58,9 +74,10 @@ fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
     assert_unavailable(&ask());
     assert_unavailable(&server.post("/api/token/", LOGIN));
     let told = run_cli(&["config", "check"], &environment);
-    assert!(told.contains("ALTER USER") && told.lines().count() == 1, "{told}");
+    let cure = if is_mariadb { "ALTER USER" } else { "the name and the password" };
+    assert!(told.contains(cure) && told.lines().count() == 1, "{told}");
 
-    run("ALTER USER served IDENTIFIED VIA ed25519 USING PASSWORD('s3cret')");
+    run(&format!("ALTER USER served IDENTIFIED {good}"));
     await_readiness(server, 200);
     let begun = Instant::now();
     while ask().status != 200 {
@@ -69,14 +86,14 @@ fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
     assert!(process.stop().success());
 }
 
-/// What a command that fails says.
+/// Returns the message of a command that fails.
 fn run_cli(args: &[&str], environment: &[(&str, &str)]) -> String {
     let output = run(args, environment);
     assert!(!output.status.success());
     stderr(&output)
 }
 
-/// Runs the statements, each by itself; how many rows the last one has.
+/// Runs the statements, each by itself, and returns the number of rows of the last one.
 fn rows(url: &str, statements: &[&str]) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -99,7 +116,7 @@ fn logout(server: Peer, pair: &Response) {
     }
 }
 
-/// What an access token is answered once the server can tell.
+/// Returns the status for an access token, once the server can tell.
 fn told_of(server: Peer, pair: &Response) -> u16 {
     let bearer = format!("Bearer {}", pair.text("access"));
     let begun = Instant::now();
@@ -114,8 +131,8 @@ fn told_of(server: Peer, pair: &Response) -> u16 {
     }
 }
 
-/// The standby hadn't heard of the newest logouts when it was promoted. A server that slept
-/// meanwhile has, and its number comes again for another logout; and the old primary is back.
+/// The standby hadn't received the newest logouts when it was promoted. A server that slept in the
+/// meantime has, and its number is used again for another logout; and the old primary is back.
 #[test]
 fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
     let mut instance = Instance::up("slept");
@@ -139,7 +156,7 @@ fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
     let pairs: Vec<Response> = (0..6).map(|_| other.post("/api/token/", LOGIN)).collect();
     logout(other, &pairs[0]);
 
-    // From now on the standby doesn't hear of anything.
+    // From now on, the standby receives nothing.
     let reload = "SELECT pg_reload_conf()";
     rows(&primary, &["ALTER SYSTEM SET synchronous_standby_names = ''", reload]);
     rows(&standby, &["ALTER SYSTEM SET primary_conninfo = ''", reload]);
@@ -165,8 +182,9 @@ fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
     sleeper.signal("-CONT");
     let awoken = Instant::now();
     for (at, pair) in pairs.iter().enumerate() {
-        // What was lost with the primary is good on the new one; whoever heard of it goes on.
-        // What it slept through it may miss for feed_max_age, 2 seconds.
+        // Tokens whose revocation was lost with the primary are valid on the new one; servers that
+        // had received it continue to refuse them. A server may miss what happened while it slept
+        // for feed_max_age, 2 seconds.
         let slept = at >= 3 && awoken.elapsed() < Duration::from_secs(2);
         while slept && told_of(asleep, pair) == 200 {
             assert!(awoken.elapsed() < Duration::from_secs(3), "session {at}");
@@ -176,7 +194,7 @@ fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
         assert!(lost || told_of(Peer(fresh.address), pair) == 401, "session {at}, fresh");
         assert!(lost || refresh(Peer(fresh.address), &pair.text("refresh")).status == 401);
     }
-    // The old primary is left alone by everybody.
+    // Every server ignores the old primary.
     for server in [asleep, other, Peer(fresh.address)] {
         let pair = server.post("/api/token/", LOGIN);
         assert_eq!(pair.status, 200, "{pair:?}");

@@ -42,8 +42,9 @@ impl Failure {
         match error {
             Error::Server(error) => match error.code {
                 // Deadlock (also over the next number of AUTO_INCREMENT), lock wait, a row that
-                // changed, and a foreign key whose row has only just come or gone.
-                1213 | 1205 | 1020 | 1451 | 1452 | 1467 => Remedy::Repeat,
+                // changed, and a foreign key whose row has only just come or gone (1216 and 1217 to
+                // an account of MySQL 8.0 that hasn't every right).
+                1213 | 1205 | 1020 | 1216 | 1217 | 1451 | 1452 | 1467 => Remedy::Repeat,
                 // Shutdown, killed, the server's limits of idleness; read-only.
                 1053
                 | 1077
@@ -79,7 +80,7 @@ impl Failure {
 
     /// `true` if a foreign key refused a row because it refers to none.
     pub(crate) fn is_of_the_user(&self) -> bool {
-        matches!(self, Self::Mysql(Error::Server(error)) if error.code == 1452)
+        matches!(self, Self::Mysql(Error::Server(error)) if matches!(error.code, 1216 | 1452))
     }
 
     /// `true` if a unique key refused a row.
