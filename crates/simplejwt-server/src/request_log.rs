@@ -56,6 +56,11 @@ impl RequestLog {
         Self { id, span, line }
     }
 
+    /// What the request is called.
+    pub(crate) fn id(&self) -> &RequestId {
+        &self.id
+    }
+
     /// Names the answer, and logs it.
     pub(crate) fn answered(self, response: &mut Response<Body>) {
         if let Some(id) = self.id.header_value() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row};
+use simplejwt::event::Act;
 use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::RefreshOutcome;
@@ -180,11 +181,11 @@ async fn a_store_works_behind_one_of_version_1(
     let database = connect(&url).await.unwrap();
     migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
     let store = MysqlStore::open(&database, &UserTable::default()).await.unwrap();
-    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), RefreshOutcome::Refreshed);
+    assert_eq!(store.refresh(&step(0, 0)).await.unwrap().outcome, RefreshOutcome::Refreshed);
     // Longer than what is copied at a time, there and back.
     let mut long = token("long");
     long.token = "x".repeat(200_000);
-    store.record(&long).await.unwrap();
+    store.record(&long, &Act::at(NOW)).await.unwrap();
     let kept: Option<String> = conn
         .query_first(
             "SELECT token FROM simplejwt.token_blacklist_outstandingtoken WHERE jti = 'long'",

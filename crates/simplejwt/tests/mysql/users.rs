@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mysql_async::prelude::Queryable as _;
 use simplejwt::Timestamp;
+use simplejwt::event::{Act, Cause};
 use simplejwt::mysql::MysqlUsers;
 use simplejwt::mysql::{MysqlStore, migrate};
 use simplejwt::sql::manage::UserOptions;
@@ -35,13 +36,14 @@ async fn users_are_made_found_and_changed() {
     let database = world.database().await;
     migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
     let users = users(&database, UserTable::default()).await;
-    let ann = users.create_user(new("ann", "secret"), NOW).await.unwrap();
+    let ann = users.create_user(new("ann", "secret"), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!((ann.id.as_str(), ann.username.as_str(), ann.is_active), ("1", "ann", true));
-    let again = users.create_user(new("ann", "secret"), NOW).await.unwrap_err();
+    let again = users.create_user(new("ann", "secret"), &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(again, ManageError::AlreadyExists { .. }), "{again}");
-    let long = users.create_user(new(&"x".repeat(151), "secret"), NOW).await.unwrap_err();
+    let long =
+        users.create_user(new(&"x".repeat(151), "secret"), &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(long, ManageError::BadUsername { max: 150 }), "{long}");
-    users.create_user(new("bob", "secret"), NOW).await.unwrap();
+    users.create_user(new("bob", "secret"), &Cause::at(NOW)).await.unwrap();
 
     let login = |name: &str, password: &str| {
         let (users, credentials) = (users.clone(), Credentials::new(name, password));
@@ -52,17 +54,17 @@ async fn users_are_made_found_and_changed() {
     assert_eq!(login("ANN", "secret").await, Some("1".into()));
     assert_eq!(login("ann", "wrong").await, None);
     assert_eq!(login("nobody", "secret").await, None);
-    users.set_active("ann", false).await.unwrap();
-    users.set_active("ann", false).await.unwrap();
+    users.set_active("ann", false, &Cause::at(NOW)).await.unwrap();
+    users.set_active("ann", false, &Cause::at(NOW)).await.unwrap();
     assert_eq!(login("ann", "secret").await, None);
     assert!(!users.find(&"1".into()).await.unwrap().unwrap().is_active);
-    users.set_active("ann", true).await.unwrap();
+    users.set_active("ann", true, &Cause::at(NOW)).await.unwrap();
     let hash = hashers().encode("other").unwrap();
-    users.set_password("ann", &hash).await.unwrap();
+    users.set_password("ann", &hash, &Cause::at(NOW)).await.unwrap();
     assert_eq!(login("ann", "other").await, Some("1".into()));
     for error in [
-        users.set_password("nobody", &hash).await.unwrap_err(),
-        users.set_active("nobody", true).await.unwrap_err(),
+        users.set_password("nobody", &hash, &Cause::at(NOW)).await.unwrap_err(),
+        users.set_active("nobody", true, &Cause::at(NOW)).await.unwrap_err(),
     ] {
         assert!(matches!(error, ManageError::NoSuchUser { .. }), "{error}");
     }
@@ -91,13 +93,13 @@ async fn a_rehash_keeps_the_sessions() {
     // Of fewer iterations than today's.
     let weak = Parameters { pbkdf2_iterations: 1000, ..Parameters::default() };
     let old = Hashers::default().with_parameters(weak).unwrap().encode("secret").unwrap();
-    users.set_password("one", &old).await.unwrap();
+    users.set_password("one", &old, &Cause::at(NOW)).await.unwrap();
     let retain_until =
         RetainUntil { refresh: token("x").expires_at, access: token("x").expires_at };
     let session = |password: &str| NewSession {
         id: "s".into(),
         user_id: "1".into(),
-        client: Default::default(),
+
         password: Some(password_fingerprint(password)),
     };
     let open = OpenSession {
@@ -105,7 +107,7 @@ async fn a_rehash_keeps_the_sessions() {
         token: token("s"),
         expires_at: token("s").expires_at,
         limit: None,
-        at: NOW,
+        cause: Cause::at(NOW),
         retain_until,
     };
     let _ = store.open(&open).await.unwrap();
@@ -120,10 +122,10 @@ async fn a_rehash_keeps_the_sessions() {
         tolerance: Default::default(),
         idle: None,
         lifetime: None,
-        at: NOW,
+        cause: Cause::at(NOW),
         retain_until,
     };
-    assert_eq!(store.refresh(&refresh).await.unwrap(), RefreshOutcome::Refreshed);
+    assert_eq!(store.refresh(&refresh).await.unwrap().outcome, RefreshOutcome::Refreshed);
 }
 
 async fn custom(key: KeyKind, column: &str, values: [&str; 2], ids: [&str; 2]) {
@@ -157,7 +159,7 @@ async fn custom(key: KeyKind, column: &str, values: [&str; 2], ids: [&str; 2]) {
         assert_eq!(user.id.as_str(), id);
         assert_eq!(users.find(&user.id).await.unwrap().unwrap().username, name);
         let of_user = OutstandingToken { user_id: Some(user.id.clone()), ..token(name) };
-        store.record(&of_user).await.unwrap();
+        store.record(&of_user, &Act::at(NOW)).await.unwrap();
     }
     let unknown = "SELECT COUNT(*) FROM token_blacklist_outstandingtoken WHERE user_id IS NULL";
     assert_eq!(world.one(unknown).await, "0", "a token's user wasn't found");
@@ -373,7 +375,7 @@ async fn what_the_databases_character_set_lacks_is_no_failure() {
         migrate::apply(&database, &table, NOW).await.unwrap();
         let users = users(&database, table.clone()).await;
         let store = MysqlStore::open(&database, &table).await.unwrap();
-        let user = users.create_user(new(name, "pw"), NOW).await.unwrap();
+        let user = users.create_user(new(name, "pw"), &Cause::at(NOW)).await.unwrap().outcome;
         assert_eq!(user.username, name, "{charset}");
         let login = async |name: &str| users.authenticate(&Credentials::new(name, "pw")).await;
         assert_eq!(login(name).await.unwrap().unwrap().id, user.id, "{charset}");
@@ -382,10 +384,10 @@ async fn what_the_databases_character_set_lacks_is_no_failure() {
             assert!(!store.is_blacklisted(other).await.unwrap(), "{charset} {other:?}");
             assert_eq!(store.session_of(other).await.unwrap(), None, "{charset} {other:?}");
             assert_eq!(store.sessions(&other.into(), NOW).await.unwrap(), [], "{charset}");
-            let error = users.set_active(other, true).await.unwrap_err();
+            let error = users.set_active(other, true, &Cause::at(NOW)).await.unwrap_err();
             assert!(matches!(error, ManageError::NoSuchUser { .. }), "{charset} {error}");
         }
-        let error = users.create_user(new(foreign, "pw"), NOW).await.unwrap_err();
+        let error = users.create_user(new(foreign, "pw"), &Cause::at(NOW)).await.unwrap_err();
         assert!(matches!(error, ManageError::UnstorableUsername { .. }), "{charset} {error}");
         let by_name = UserTable { user_id_field: "username".into(), ..table };
         let users = self::users(&database, by_name.clone()).await;

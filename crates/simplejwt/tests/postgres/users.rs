@@ -5,13 +5,14 @@
 use crate::support::people::People;
 use crate::support::postgres::{Database, execute};
 use crate::support::{columns, hashes, rights, spawn, spelling};
+use simplejwt::event::{Act, Cause};
 use simplejwt::postgres::PostgresUsers;
 use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::session::{
-    AccessClaims, EndReason, EndSessions, NewSession, NextToken, RefreshOutcome, RetainUntil,
-    SessionRefresh, SessionSelector,
+    AccessClaims, EndEvent, EndReason, EndSessions, NewSession, NextToken, RefreshOutcome,
+    RetainUntil, SessionRefresh, SessionSelector,
 };
 use simplejwt::store::{Blacklisting, OutstandingToken};
 use simplejwt::users::conformance::{self, IdType};
@@ -90,14 +91,13 @@ fn refresh(jti: &str, next: &str, password: &str) -> SessionRefresh {
         session: NewSession {
             id: "first".into(),
             user_id: "1".into(),
-            client: Default::default(),
             password: Some(password_fingerprint(password)),
         },
         grace: Duration::ZERO,
         tolerance: Duration::ZERO,
         idle: None,
         lifetime: None,
-        at: NOW,
+        cause: Cause::at(NOW),
         retain_until: RetainUntil { refresh: later, access: later },
     }
 }
@@ -111,17 +111,18 @@ async fn a_rehash_leaves_sessions_tied_to_the_password_and_a_change_does_not() {
     let list = [Hasher::Pbkdf2Sha256, Hasher::Md5];
     let site = site(database, UserTable::default(), &list, UserOptions::default()).await;
     let before = site.text("password", "alice").await.unwrap();
-    let opened = store.refresh(&refresh("first", "second", &before)).await.unwrap();
+    let opened = store.refresh(&refresh("first", "second", &before)).await.unwrap().outcome;
     assert_eq!(opened, RefreshOutcome::Refreshed);
 
     let alice = site.login("alice", "correct horse").await.unwrap();
     assert_ne!(alice.password, before);
-    let refreshed = store.refresh(&refresh("second", "third", &alice.password)).await.unwrap();
+    let refreshed =
+        store.refresh(&refresh("second", "third", &alice.password)).await.unwrap().outcome;
     assert_eq!(refreshed, RefreshOutcome::Refreshed);
 
     let other = site.hashers.encode("another").unwrap();
-    site.users.set_password("alice", &other).await.unwrap();
-    let refused = store.refresh(&refresh("third", "fourth", &other)).await.unwrap();
+    site.users.set_password("alice", &other, &Cause::at(NOW)).await.unwrap();
+    let refused = store.refresh(&refresh("third", "fourth", &other)).await.unwrap().outcome;
     assert_eq!(refused, RefreshOutcome::PasswordChanged);
     let fingerprint: String = site
         .raw
@@ -185,7 +186,7 @@ async fn a_new_users_row_is_as_django_makes_it() {
         is_staff: true,
         is_superuser: false,
     };
-    let carol = site.users.create_user(new.clone(), NOW).await.unwrap();
+    let carol = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(carol.id.as_str(), "3");
     assert!(carol.is_active && carol.is_staff && !carol.is_superuser);
     let row = "concat_ws('|', email, first_name, last_name, date_joined AT TIME ZONE 'UTC', \
@@ -196,39 +197,40 @@ async fn a_new_users_row_is_as_django_makes_it() {
     );
     assert!(site.login("carol", "s3cret").await.is_some());
 
-    let error = site.users.create_user(new.clone(), NOW).await.unwrap_err();
+    let error = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap_err();
     let exists = matches!(&error, ManageError::AlreadyExists { username } if username == "carol");
     assert!(exists, "{error:?}");
     let hidden = NewUser { username: "dan\0".into(), ..new.clone() };
-    let error = site.users.create_user(hidden, NOW).await;
+    let error = site.users.create_user(hidden, &Cause::at(NOW)).await;
     assert!(matches!(error, Err(ManageError::UnusableText { .. })), "{error:?}");
     for username in [String::new(), "x".repeat(151)] {
-        let error = site.users.create_user(NewUser { username, ..new.clone() }, NOW).await;
+        let error =
+            site.users.create_user(NewUser { username, ..new.clone() }, &Cause::at(NOW)).await;
         assert!(matches!(error, Err(ManageError::BadUsername { max: 150 })), "{error:?}");
     }
     let longest = NewUser { username: "ü".repeat(150), ..new };
-    site.users.create_user(longest, NOW).await.unwrap();
+    site.users.create_user(longest, &Cause::at(NOW)).await.unwrap();
 }
 
 #[tokio::test]
 async fn users_are_changed_and_listed() {
     let site = django().await;
     let hash = site.hashers.encode("another").unwrap();
-    site.users.set_password("alice", &hash).await.unwrap();
+    site.users.set_password("alice", &hash, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("alice", "correct horse").await.is_none());
     assert!(site.login("alice", "another").await.is_some());
-    site.users.set_password("alice", &unusable_password()).await.unwrap();
+    site.users.set_password("alice", &unusable_password(), &Cause::at(NOW)).await.unwrap();
     assert!(site.login("alice", "another").await.is_none());
 
-    site.users.set_active("bob", true).await.unwrap();
+    site.users.set_active("bob", true, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("bob", "battery staple").await.is_some());
-    site.users.set_active("bob", false).await.unwrap();
+    site.users.set_active("bob", false, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("bob", "battery staple").await.is_none());
 
     for nobody in ["nobody", "alice\0"] {
-        let error = site.users.set_active(nobody, false).await.unwrap_err();
+        let error = site.users.set_active(nobody, false, &Cause::at(NOW)).await.unwrap_err();
         assert!(matches!(&error, ManageError::NoSuchUser { .. }), "{nobody:?}: {error:?}");
-        let error = site.users.set_password(nobody, "x").await.unwrap_err();
+        let error = site.users.set_password(nobody, "x", &Cause::at(NOW)).await.unwrap_err();
         assert!(matches!(&error, ManageError::NoSuchUser { .. }), "{nobody:?}: {error:?}");
         assert_eq!(site.users.by_username(nobody).await.unwrap(), None);
     }
@@ -306,8 +308,8 @@ async fn keys_of_every_type_are_those_of_users_and_of_tokens() {
         }
         let mine = OutstandingToken { user_id: Some(ann.id.clone()), ..token("mine") };
         let gone = OutstandingToken { user_id: Some("99".into()), ..token("gone") };
-        store.record(&mine).await.unwrap();
-        store.record(&gone).await.unwrap();
+        store.record(&mine, &Act::at(NOW)).await.unwrap();
+        store.record(&gone, &Act::at(NOW)).await.unwrap();
         let owner = "SELECT user_id::text FROM token_blacklist_outstandingtoken WHERE jti = $1";
         let mine: Option<String> = site.raw.query_one(owner, &[&"mine"]).await.unwrap().get(0);
         assert_eq!(mine.as_deref(), Some(key), "{declared}");
@@ -323,7 +325,7 @@ async fn keys_of_every_type_are_those_of_users_and_of_tokens() {
 async fn a_custom_user_model_with_a_uuid() {
     let database = Database::with(&keyed("uuid")).await;
     let site = site(database, custom(KeyKind::Uuid), &[Hasher::Md5], UserOptions::default()).await;
-    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let made = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap().outcome;
     let sql = "SELECT uid::text FROM \"odd \"\"name\"";
     let stored: String = site.raw.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(made.id.as_str(), stored);
@@ -334,7 +336,7 @@ async fn a_custom_user_model_with_a_uuid() {
         assert_eq!(site.users.find(&id.as_str().into()).await.unwrap().as_ref(), Some(&made));
     }
     assert!(site.users.find(&"1".into()).await.unwrap().is_none());
-    let error = site.users.set_active("Ann@example.com", false).await.unwrap_err();
+    let error = site.users.set_active("Ann@example.com", false, &Cause::at(NOW)).await.unwrap_err();
     assert!(error.to_string().contains("is_active"), "{error}");
 }
 
@@ -345,7 +347,7 @@ async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
     migrate::apply(&connected, &custom(KeyKind::Uuid), NOW).await.unwrap();
     let store = PostgresStore::open(&connected, &custom(KeyKind::Uuid)).await.unwrap();
     let site = site(database, custom(KeyKind::Uuid), &[Hasher::Md5], UserOptions::default()).await;
-    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let made = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap().outcome;
     let id = made.id.as_str();
     let (upper, digits) = (id.to_uppercase(), id.replace('-', ""));
     spelling::every_spelling_or_none(
@@ -382,12 +384,12 @@ async fn a_user_that_only_the_application_can_make_isnt_made() {
     let table = custom(KeyKind::Uuid);
     let options = UserOptions::default();
     let fine = site(Database::with(&sql).await, table.clone(), &[Hasher::Md5], options).await;
-    fine.users.create_user(ann(&fine.hashers), NOW).await.unwrap();
+    fine.users.create_user(ann(&fine.hashers), &Cause::at(NOW)).await.unwrap();
 
     let columns = "shoe integer NOT NULL, team text NOT NULL, pw varchar";
     let sql = keyed("uuid").replace("pw varchar", columns);
     let site = site(Database::with(&sql).await, table, &[Hasher::Md5], options).await;
-    let error = site.users.create_user(ann(&site.hashers), NOW).await.unwrap_err();
+    let error = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap_err();
     assert!(error.to_string().contains("shoe, team"), "{error}");
     assert_eq!(site.users.list(None, 9).await.unwrap(), []);
 }
@@ -430,10 +432,11 @@ async fn a_nul_character_is_no_failure_of_the_database() {
         let end = EndSessions {
             which: SessionSelector::One { id: id.into(), user_id },
             reason: EndReason::Logout,
-            at: NOW,
+            event: EndEvent::SessionsEnded,
+            cause: Cause::at(NOW),
             retain_until: RetainUntil { refresh: NOW, access: NOW },
         };
-        assert_eq!(store.end_sessions(&end).await.unwrap(), 0, "{id:?}");
+        assert_eq!(store.end_sessions(&end).await.unwrap().outcome, 0, "{id:?}");
     }
     let claims = AccessClaims {
         session: None,
@@ -451,16 +454,16 @@ async fn a_nul_character_is_no_failure_of_the_database() {
 async fn a_user_can_be_deleted_while_tokens_of_theirs_are_stored() {
     let made = Database::migrated().await;
     let store = made.store().await;
-    store.record(&token("one")).await.unwrap();
+    store.record(&token("one"), &Act::at(NOW)).await.unwrap();
     execute(
         &made.url,
         "BEGIN; UPDATE token_blacklist_outstandingtoken SET user_id = NULL WHERE user_id = 1; \
          DELETE FROM auth_user WHERE id = 1; COMMIT",
     )
     .await;
-    let blacklisted = store.blacklist(&token("one"), NOW).await.unwrap();
+    let blacklisted = store.blacklist(&token("one"), &Act::at(NOW)).await.unwrap().outcome;
     assert_eq!(blacklisted, Blacklisting::Blacklisted);
-    store.record(&token("two")).await.unwrap();
+    store.record(&token("two"), &Act::at(NOW)).await.unwrap();
 }
 
 #[tokio::test]
@@ -588,7 +591,7 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
         let site = site(database, table, &[Hasher::Md5], UserOptions::default()).await;
         let password = site.hashers.encode("pw").unwrap();
         let new = NewUser { username: name.into(), password, ..NewUser::default() };
-        let user = site.users.create_user(new.clone(), NOW).await.unwrap();
+        let user = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap().outcome;
         assert_eq!(user.username, name, "{encoding}");
         assert_eq!(site.login(name, "pw").await.unwrap().id, user.id, "{encoding}");
         let foreign = ["😀", "日本", "Zo\0", "\0", "Ω"];
@@ -597,7 +600,7 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
             assert!(site.login(other, "pw").await.is_none(), "{encoding} {other:?}");
             assert_eq!(site.hashers.computations(), before + 1, "{encoding} {other:?}");
             assert_eq!(site.users.find(&other.into()).await.unwrap(), None);
-            let error = site.users.set_active(other, true).await.unwrap_err();
+            let error = site.users.set_active(other, true, &Cause::at(NOW)).await.unwrap_err();
             assert!(matches!(error, ManageError::NoSuchUser { .. }), "{encoding} {error}");
             assert!(!store.is_blacklisted(other).await.unwrap(), "{encoding}");
             assert_eq!(store.session_of(other).await.unwrap(), None, "{encoding}");
@@ -606,10 +609,10 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
         }
         if encoding == "LATIN1" {
             let new = NewUser { username: "Зоя".into(), ..new };
-            let error = site.users.create_user(new, NOW).await.unwrap_err();
+            let error = site.users.create_user(new, &Cause::at(NOW)).await.unwrap_err();
             assert!(matches!(error, ManageError::UnstorableUsername { .. }), "{error}");
             let text = token("日本");
-            let error = store.record(&text).await.unwrap_err();
+            let error = store.record(&text, &Act::at(NOW)).await.unwrap_err();
             assert_eq!(error.kind(), simplejwt::error::StoreErrorKind::Unstorable);
             let refused: simplejwt::Error = error.into();
             assert_eq!(refused.code(), "token_not_valid");
@@ -619,23 +622,22 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
         let agent = format!("Browser é € {}", "日".repeat(300));
         let client = simplejwt::store::session::Client::new(Some("192.0.2.1"), Some(&agent));
         let open = simplejwt::store::session::OpenSession {
-            session: NewSession {
-                id: "first".into(),
-                user_id: user.id.clone(),
-                client: client.clone(),
-                password: None,
-            },
+            session: NewSession { id: "first".into(), user_id: user.id.clone(), password: None },
             token: token("first"),
             expires_at: later,
             limit: None,
-            at: NOW,
+            cause: Cause { client, ..Cause::at(NOW) },
             retain_until,
         };
-        let _ = store.open(&open).await.unwrap();
+        let opened = store.open(&open).await.unwrap();
+        // What the database can't hold is left out there, and nowhere else.
+        assert_eq!(opened.events[0].client, open.cause.client, "{encoding}");
         let mut next = refresh("first", "second", "");
-        next.session.client = client;
+        next.cause = open.cause.clone();
         next.session.password = None;
-        assert_eq!(store.refresh(&next).await.unwrap(), RefreshOutcome::Refreshed, "{encoding}");
+        let refreshed = store.refresh(&next).await.unwrap();
+        assert_eq!(refreshed.outcome, RefreshOutcome::Refreshed, "{encoding}");
+        assert_eq!(refreshed.events[0].client, open.cause.client, "{encoding}");
         let shown = store.sessions(&user.id, NOW).await.unwrap().remove(0).client;
         let expected = if encoding == "LATIN1" { "Browser é ? ?" } else { "Browser ? ? ?" };
         assert!(shown.user_agent.unwrap().starts_with(expected), "{encoding}");
@@ -654,9 +656,9 @@ async fn rows_that_are_not_utf8_are_no_failure_of_others() {
     let site = site(database, table, &[Hasher::Md5], UserOptions::default()).await;
     let password = site.hashers.encode("pw").unwrap();
     let new = NewUser { username: "ann".into(), password, ..NewUser::default() };
-    let ann = site.users.create_user(new.clone(), NOW).await.unwrap();
+    let ann = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap().outcome;
     let zoe = NewUser { username: "zoe".into(), ..new };
-    let zoe = site.users.create_user(zoe, NOW).await.unwrap();
+    let zoe = site.users.create_user(zoe, &Cause::at(NOW)).await.unwrap().outcome;
     // Latin-1, as another program has stored it.
     execute(
         &url,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use simplejwt::error::StoreErrorKind;
+use simplejwt::event::{Act, Cause};
 use simplejwt::sql::schema::SchemaError;
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::sqlite::{OpenError, SqliteDatabase, SqliteOptions, SqliteStore, migrate};
@@ -122,11 +123,16 @@ async fn a_database_of_djangos_is_used_as_it_is() {
     let (live, spent) = ("5c0e1d2f3a4b4c5d8e9f0a1b2c3d4e5f", "6c0e1d2f3a4b4c5d8e9f0a1b2c3d4e5f");
     assert!(!store.is_blacklisted(live).await.unwrap());
     assert!(store.is_blacklisted(spent).await.unwrap());
-    let rotation = store.rotate(&token(spent, "1"), &token("x", "1"), NOW).await.unwrap();
+    let rotation =
+        store.rotate(&token(spent, "1"), &token("x", "1"), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(rotation, Rotation::Replayed);
-    let rotation = store.rotate(&token(live, "1"), &token("next", "1"), NOW).await.unwrap();
+    let rotation = store
+        .rotate(&token(live, "1"), &token("next", "1"), &Cause::at(NOW))
+        .await
+        .unwrap()
+        .outcome;
     assert_eq!(rotation, Rotation::Rotated);
-    store.record(&token("gone", "999")).await.unwrap();
+    store.record(&token("gone", "999"), &Act::at(NOW)).await.unwrap();
 
     type Row = (String, String, String, Option<i64>, String, i64);
     let rows: Vec<Row> = raw(&database)
@@ -167,18 +173,19 @@ async fn a_replay_writes_nothing_to_the_disk() {
     let spent = token("6c0e1d2f3a4b4c5d8e9f0a1b2c3d4e5f", "1");
     let log = database.path().with_extension("sqlite3-wal");
     let written = || std::fs::metadata(&log).unwrap().len();
-    let _ = store.rotate(&token("a", "1"), &token("b", "1"), NOW).await.unwrap();
+    let _ = store.rotate(&token("a", "1"), &token("b", "1"), &Cause::at(NOW)).await.unwrap();
     let before = written();
     assert!(before > 0);
     for _ in 0..10 {
-        let rotation = store.rotate(&spent, &token("x", "1"), NOW).await.unwrap();
+        let rotation =
+            store.rotate(&spent, &token("x", "1"), &Cause::at(NOW)).await.unwrap().outcome;
         assert_eq!(rotation, Rotation::Replayed);
-        let outcome = store.blacklist(&spent, NOW).await.unwrap();
+        let outcome = store.blacklist(&spent, &Act::at(NOW)).await.unwrap().outcome;
         assert_eq!(outcome, Blacklisting::AlreadyBlacklisted);
-        store.record(&spent).await.unwrap();
+        store.record(&spent, &Act::at(NOW)).await.unwrap();
     }
     assert_eq!(written(), before);
-    let _ = store.blacklist(&token("b", "1"), NOW).await.unwrap();
+    let _ = store.blacklist(&token("b", "1"), &Act::at(NOW)).await.unwrap();
     assert!(written() > before);
 }
 
@@ -283,9 +290,9 @@ async fn tokens_of_a_custom_user_model() {
     assert_eq!(steps.len(), 2 + OURS.len(), "auth_user isn't needed");
     let store = SqliteStore::open(&database, &users).unwrap();
     let alice = "01234567-89ab-cdef-0123-456789abcdef";
-    store.record(&token("a", alice)).await.unwrap();
-    store.record(&token("b", "11111111-1111-1111-1111-111111111111")).await.unwrap();
-    store.record(&token("c", "1")).await.unwrap();
+    store.record(&token("a", alice), &Act::at(NOW)).await.unwrap();
+    store.record(&token("b", "11111111-1111-1111-1111-111111111111"), &Act::at(NOW)).await.unwrap();
+    store.record(&token("c", "1"), &Act::at(NOW)).await.unwrap();
     let stored: Vec<Option<String>> = raw(&database)
         .prepare("SELECT user_id FROM token_blacklist_outstandingtoken ORDER BY jti")
         .unwrap()
@@ -299,7 +306,7 @@ async fn tokens_of_a_custom_user_model() {
     // By a column that isn't the key: what is stored is the key all the same.
     let by_email = UserTable { user_id_field: "email".into(), ..users };
     let store = SqliteStore::open(&database, &by_email).unwrap();
-    store.record(&token("d", "a@b.c")).await.unwrap();
+    store.record(&token("d", "a@b.c"), &Act::at(NOW)).await.unwrap();
     assert_eq!(store.blacklist_all(&"a@b.c".into(), NOW).await.unwrap(), 1);
     assert!(store.is_blacklisted("d").await.unwrap());
 }
@@ -371,10 +378,10 @@ async fn somebody_who_reads_does_not_stand_in_the_way_of_opening() {
     let database = SqliteDatabase::open(&path, no_wait()).unwrap();
     assert_eq!(journal(), "delete");
     let store = SqliteStore::open(&database, &UserTable::default()).unwrap();
-    let error = store.blacklist(&token("a", "1"), NOW).await.unwrap_err();
+    let error = store.blacklist(&token("a", "1"), &Act::at(NOW)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     reader.execute_batch("ROLLBACK").unwrap();
-    let outcome = store.blacklist(&token("a", "1"), NOW).await.unwrap();
+    let outcome = store.blacklist(&token("a", "1"), &Act::at(NOW)).await.unwrap().outcome;
     assert_eq!(outcome, Blacklisting::Blacklisted);
     assert!(store.is_blacklisted("a").await.unwrap());
     drop((store, database));
@@ -389,13 +396,15 @@ async fn a_lock_that_is_held_too_long_is_an_error_and_changes_nothing() {
     let store = SqliteStore::open(&database, &UserTable::default()).unwrap();
     let holder = raw(&database);
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = store.rotate(&token("a", "1"), &token("b", "1"), NOW).await.unwrap_err();
+    let error =
+        store.rotate(&token("a", "1"), &token("b", "1"), &Cause::at(NOW)).await.unwrap_err();
     assert_eq!((error.kind(), error.operation()), (StoreErrorKind::Unavailable, "rotate"));
     assert_eq!(store.ping().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
     assert!(!store.is_blacklisted("a").await.unwrap(), "reading goes on");
     holder.execute_batch("ROLLBACK").unwrap();
     store.ping().await.unwrap();
-    let rotation = store.rotate(&token("a", "1"), &token("b", "1"), NOW).await.unwrap();
+    let rotation =
+        store.rotate(&token("a", "1"), &token("b", "1"), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(rotation, Rotation::Rotated);
 }
 
@@ -406,7 +415,7 @@ async fn a_table_that_is_gone_is_no_passing_trouble() {
     raw(&database).execute_batch("DROP TABLE token_blacklist_blacklistedtoken").unwrap();
     let error = store.is_blacklisted("a").await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Incompatible);
-    let error = store.blacklist(&token("a", "1"), NOW).await.unwrap_err();
+    let error = store.blacklist(&token("a", "1"), &Act::at(NOW)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Incompatible);
     let registered: i64 = raw(&database)
         .query_row("SELECT count(*) FROM token_blacklist_outstandingtoken", (), |r| r.get(0))
@@ -420,7 +429,7 @@ async fn debug_shows_no_token() {
     let store = SqliteStore::open(&database, &UserTable::default()).unwrap();
     let token = OutstandingToken { token: "topsecret".into(), ..token("a", "1") };
     raw(&database).execute_batch("DROP TABLE token_blacklist_blacklistedtoken").unwrap();
-    let error = store.blacklist(&token, NOW).await.unwrap_err();
+    let error = store.blacklist(&token, &Act::at(NOW)).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap();
     let shown = format!("{store:?} {token:?} {error:?} {error} {source}");
     assert!(shown.contains("db.sqlite3") && !shown.contains("topsecret"), "{shown}");

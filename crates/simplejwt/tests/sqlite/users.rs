@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::sqlite::SqliteUsers;
@@ -108,7 +109,7 @@ async fn a_new_users_row_is_as_django_makes_it() {
         is_staff: true,
         is_superuser: false,
     };
-    let carol = site.users.create_user(new.clone(), NOW).await.unwrap();
+    let carol = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(carol.id.as_str(), "3");
     assert!(carol.is_active && carol.is_staff && !carol.is_superuser);
     let row: (String, String, String, String, i64, i64, i64, Option<String>) = site
@@ -138,34 +139,35 @@ async fn a_new_users_row_is_as_django_makes_it() {
     );
     assert!(site.login("carol", "s3cret").await.is_some());
 
-    let error = site.users.create_user(new.clone(), NOW).await.unwrap_err();
+    let error = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(error, ManageError::AlreadyExists { username } if username == "carol"));
     for username in [String::new(), "x".repeat(151)] {
-        let error = site.users.create_user(NewUser { username, ..new.clone() }, NOW).await;
+        let error =
+            site.users.create_user(NewUser { username, ..new.clone() }, &Cause::at(NOW)).await;
         assert!(matches!(error, Err(ManageError::BadUsername { max: 150 })));
     }
     let longest = NewUser { username: "ü".repeat(150), ..new };
-    site.users.create_user(longest, NOW).await.unwrap();
+    site.users.create_user(longest, &Cause::at(NOW)).await.unwrap();
 }
 
 #[tokio::test]
 async fn users_are_changed_and_listed() {
     let site = django();
     let hash = site.hashers.encode("another").unwrap();
-    site.users.set_password("alice", &hash).await.unwrap();
+    site.users.set_password("alice", &hash, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("alice", "correct horse").await.is_none());
     assert!(site.login("alice", "another").await.is_some());
-    site.users.set_password("alice", &unusable_password()).await.unwrap();
+    site.users.set_password("alice", &unusable_password(), &Cause::at(NOW)).await.unwrap();
     assert!(site.login("alice", "another").await.is_none());
 
-    site.users.set_active("bob", true).await.unwrap();
+    site.users.set_active("bob", true, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("bob", "battery staple").await.is_some());
-    site.users.set_active("bob", false).await.unwrap();
+    site.users.set_active("bob", false, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("bob", "battery staple").await.is_none());
 
-    let error = site.users.set_active("nobody", false).await.unwrap_err();
+    let error = site.users.set_active("nobody", false, &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(error, ManageError::NoSuchUser { username } if username == "nobody"));
-    let error = site.users.set_password("nobody", "x").await.unwrap_err();
+    let error = site.users.set_password("nobody", "x", &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(error, ManageError::NoSuchUser { .. }));
 
     let names = async |after: Option<&str>, limit| -> Vec<String> {
@@ -208,7 +210,7 @@ fn ann(hashers: &Hashers) -> NewUser {
 #[tokio::test]
 async fn a_custom_user_model_with_a_uuid() {
     let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
-    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let made = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap().outcome;
     let stored: String =
         site.raw.query_row("SELECT uid FROM \"odd \"\"name\"", (), |row| row.get(0)).unwrap();
     assert_eq!(stored.len(), 32);
@@ -220,14 +222,14 @@ async fn a_custom_user_model_with_a_uuid() {
         assert_eq!(site.users.find(&id.into()).await.unwrap().as_ref(), Some(&made), "{id}");
     }
     assert!(site.users.find(&"1".into()).await.unwrap().is_none());
-    let error = site.users.set_active("Ann@example.com", false).await.unwrap_err();
+    let error = site.users.set_active("Ann@example.com", false, &Cause::at(NOW)).await.unwrap_err();
     assert!(error.to_string().contains("is_active"), "{error}");
 }
 
 #[tokio::test]
 async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
     let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
-    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let made = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap().outcome;
     let path = site.directory.path().join("db.sqlite3");
     let database = SqliteDatabase::open(path, SqliteOptions::default()).unwrap();
     migrate::apply(&database, &custom(), NOW).await.unwrap();
@@ -259,11 +261,11 @@ async fn the_login_name_as_the_id() {
 async fn a_user_that_only_the_application_can_make_isnt_made() {
     let sql = format!("{CUSTOM}; ALTER TABLE \"odd \"\"name\" ADD shoe integer NOT NULL DEFAULT 1");
     let fine = site(&sql, custom(), &[Hasher::Md5], UserOptions::default());
-    fine.users.create_user(ann(&fine.hashers), NOW).await.unwrap();
+    fine.users.create_user(ann(&fine.hashers), &Cause::at(NOW)).await.unwrap();
 
     let sql = CUSTOM.replace("pw varchar", "shoe integer NOT NULL, team text NOT NULL, pw varchar");
     let site = site(&sql, custom(), &[Hasher::Md5], UserOptions::default());
-    let error = site.users.create_user(ann(&site.hashers), NOW).await.unwrap_err();
+    let error = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap_err();
     assert!(error.to_string().contains("shoe, team"), "{error}");
     assert_eq!(site.users.list(None, 9).await.unwrap(), []);
 }

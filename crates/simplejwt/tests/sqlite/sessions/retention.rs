@@ -2,6 +2,7 @@
 //! and of Django's, with any leeway, and whatever the lifetimes are changed to.
 
 use proptest::prelude::*;
+use simplejwt::event::Act;
 use simplejwt::service::{Caller, Scope};
 use simplejwt::settings::{Revocation, TokenClass};
 use simplejwt::store::OutstandingToken;
@@ -143,7 +144,7 @@ async fn verify_knows_access_tokens_on_the_blacklist() {
             created_at: NOW,
             expires_at: NOW + seconds(300),
         };
-        let _ = world.store.blacklist(&row, NOW).await.unwrap();
+        let _ = world.store.blacklist(&row, &Act::at(NOW)).await.unwrap();
         let refused = world.auth.verify(&access).await;
         assert!(matches!(refused, Err(Error::VerifiedBlacklisted)), "{}", world.name());
         assert!(world.auth.introspect(&access).await.unwrap().is_none(), "{}", world.name());
@@ -410,7 +411,7 @@ impl Run<'_> {
                     created_at: shifted(tokens.now(), -zone),
                     expires_at: shifted(exp, -zone),
                 };
-                self.world.store.record(&row).await.unwrap();
+                self.world.store.record(&row, &Act::at(NOW)).await.unwrap();
                 self.families.push(Family {
                     id: row.jti,
                     refresh: vec![encoded],
