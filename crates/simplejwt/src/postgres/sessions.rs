@@ -121,14 +121,19 @@ impl SessionStore for PostgresStore {
         &self,
         refresh: &SessionRefresh,
     ) -> Result<Recorded<RefreshOutcome>, StoreError> {
-        match self.encoding.fitted(&refresh.cause.client) {
-            Cow::Borrowed(_) => self.refresh_fitted(refresh).await,
+        let fitted = match self.encoding.fitted(&refresh.cause.client) {
+            Cow::Borrowed(_) => Cow::Borrowed(refresh),
             Cow::Owned(client) => {
                 let mut fitted = refresh.clone();
                 fitted.cause.client = client;
-                Ok(told_with(self.refresh_fitted(&fitted).await?, &refresh.cause))
+                Cow::Owned(fitted)
             }
-        }
+        };
+        let refreshed = self.refresh_fitted(&fitted).await?;
+        Ok(match fitted {
+            Cow::Borrowed(_) => refreshed,
+            Cow::Owned(_) => told_with(refreshed, &refresh.cause),
+        })
     }
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {

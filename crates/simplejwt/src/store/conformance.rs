@@ -128,12 +128,7 @@ where
     spent_rules::a_row_that_is_gone_is_made_anew(&make().await).await;
     spent_rules::a_spent_token_stays_so_without_its_row(&make().await).await;
     spent_rules::what_nobody_remembers_is_refused(&make().await).await;
-    event_rules::logins_are_recorded(&make().await).await;
-    event_rules::a_refresh_is_recorded_in_the_session_it_is_in(&make().await).await;
-    event_rules::a_refused_refresh_is_recorded(&make().await).await;
-    event_rules::ends_are_recorded(&make().await).await;
-    event_rules::revocations_are_recorded(&make().await).await;
-    event_rules::refreshes_at_once_are_each_their_own(Arc::new(make().await), &spawn).await;
+    event_rules::of_sessions(&make, &spawn).await;
     verdict_trials::every_row_of_the_table_is_kept(&make().await).await;
     session_races::one_refresh_wins(Arc::new(make().await), &spawn).await;
     session_races::those_that_lose_end_nothing(Arc::new(make().await), &spawn).await;

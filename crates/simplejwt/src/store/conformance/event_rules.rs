@@ -1,6 +1,7 @@
 //! What holds of the records that are made in the transaction of a verb: who did it, when and from where,
 //! and in which session.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,7 +86,28 @@ pub(super) async fn rotations_are_recorded(store: &impl TokenStore) {
     }
 }
 
-pub(super) async fn logins_are_recorded(store: &impl SessionStore) {
+/// The rules of sessions. In a box of their own: all rules in one future are more than the stack of a test's
+/// thread holds in a debug build.
+pub(super) fn of_sessions<'a, S, Make, Made>(
+    make: &'a Make,
+    spawn: &'a impl Fn(Task),
+) -> Pin<Box<dyn Future<Output = ()> + 'a>>
+where
+    S: SessionStore,
+    Make: Fn() -> Made,
+    Made: Future<Output = S> + 'a,
+{
+    Box::pin(async move {
+        logins_are_recorded(&make().await).await;
+        a_refresh_is_recorded_in_the_session_it_is_in(&make().await).await;
+        a_refused_refresh_is_recorded(&make().await).await;
+        ends_are_recorded(&make().await).await;
+        revocations_are_recorded(&make().await).await;
+        refreshes_at_once_are_each_their_own(Arc::new(make().await), spawn).await;
+    })
+}
+
+async fn logins_are_recorded(store: &impl SessionStore) {
     let login = |id: &str| Event::LoggedIn { user_id: "1".into(), session_id: Some(id.into()) };
     let at = |id: &str, seconds, limit| OpenSession { cause: by_staff(seconds), limit, ..open(id) };
     let opened = good(store.open(&at("a", 0, None)).await);
@@ -119,7 +141,7 @@ fn refreshed(jti: &str, session: &str) -> Event {
 }
 
 /// The tokens name no session, as without the claim `sid`: what they join is called as they are.
-pub(super) async fn a_refresh_is_recorded_in_the_session_it_is_in(store: &impl SessionStore) {
+async fn a_refresh_is_recorded_in_the_session_it_is_in(store: &impl SessionStore) {
     let by = |seconds, refresh| SessionRefresh { cause: by_staff(seconds), ..refresh };
     let take = async |seconds, refresh: SessionRefresh, event: Event| {
         let recorded = good(store.refresh(&by(seconds, refresh)).await);
@@ -162,7 +184,7 @@ pub(super) async fn a_refresh_is_recorded_in_the_session_it_is_in(store: &impl S
     take(6, late, refused("late", "a", TokenRefusal::SessionEnded)).await;
 }
 
-pub(super) async fn a_refused_refresh_is_recorded(store: &impl SessionStore) {
+async fn a_refused_refresh_is_recorded(store: &impl SessionStore) {
     let by = |seconds, refresh| SessionRefresh { cause: by_staff(seconds), ..refresh };
     let take = async |seconds, refresh: SessionRefresh, event: Event| {
         let recorded = good(store.refresh(&by(seconds, refresh)).await);
@@ -196,7 +218,7 @@ pub(super) async fn a_refused_refresh_is_recorded(store: &impl SessionStore) {
 }
 
 /// Each of many at once has its own session: a store may take them together.
-pub(super) async fn refreshes_at_once_are_each_their_own<S: SessionStore>(
+async fn refreshes_at_once_are_each_their_own<S: SessionStore>(
     store: Arc<S>,
     spawn: &impl Fn(Task),
 ) {
@@ -220,7 +242,7 @@ pub(super) async fn refreshes_at_once_are_each_their_own<S: SessionStore>(
     }
 }
 
-pub(super) async fn ends_are_recorded(store: &impl SessionStore) {
+async fn ends_are_recorded(store: &impl SessionStore) {
     let end = |which, event, seconds| EndSessions {
         which,
         reason: EndReason::Staff,
@@ -265,7 +287,7 @@ pub(super) async fn ends_are_recorded(store: &impl SessionStore) {
     assert_told(&recorded, &by_staff(7), ended(None, Some("nobody"), None, 0));
 }
 
-pub(super) async fn revocations_are_recorded(store: &impl SessionStore) {
+async fn revocations_are_recorded(store: &impl SessionStore) {
     let revocation = |jti: &str| Revocation {
         subject: RevocationSubject::Token(jti.to_owned()),
         revoked_at: NOW,
