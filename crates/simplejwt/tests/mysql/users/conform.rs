@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use mysql_async::prelude::Queryable as _;
-use simplejwt::mysql::{MysqlStore, MysqlUsers, migrate};
+use simplejwt::mysql::{MysqlStore, migrate};
 use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::conformance::{self, IdType};
 use simplejwt::users::password::HashingPool;
 
-use super::new;
-use crate::support::mysql::{NOW, World, users};
+use crate::support::mysql::{NOW, World};
 use crate::support::people::People;
 use crate::support::spawn;
 
@@ -81,7 +80,7 @@ async fn conforms(world: World, ids: IdType) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn djangos_users_conform() {
     let world = World::new().await;
-    world.run(include_str!("../fixtures/django_mariadb.sql")).await;
+    world.run(include_str!("../../fixtures/django_mariadb.sql")).await;
     conforms(world, IdType::Integer).await;
 }
 

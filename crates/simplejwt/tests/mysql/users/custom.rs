@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use simplejwt::mysql::{MysqlStore, MysqlUsers, migrate};
-use simplejwt::sql::manage::UserOptions;
+use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::{OutstandingToken, TokenStore as _};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
 use simplejwt::users::{Credentials, UserStore as _};
 
-use super::new;
-use crate::support::mysql::{NOW, World, hashers, token, users};
+use crate::support::mysql::{NOW, World, token, users};
 use crate::support::spelling::every_spelling_or_none;
 
 async fn custom(key: KeyKind, column: &str, values: [&str; 2], ids: [&str; 2]) {
