@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use simplejwt::mysql::{MysqlStore, MysqlUsers, migrate};
-use simplejwt::sql::manage::{ManageUsers, UserOptions};
+use simplejwt::sql::manage::{ManageUsers as _, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::store::{OutstandingToken, TokenStore as _};
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
