@@ -57,6 +57,11 @@ impl RequestLog {
         Self { id, span, line }
     }
 
+    /// Returns the request's id.
+    pub(crate) fn id(&self) -> &RequestId {
+        &self.id
+    }
+
     /// Adds the request's id to the answer, and logs the answer.
     pub(crate) fn answered(self, response: &mut Response<Body>) {
         if let Some(id) = self.id.header_value() {

@@ -205,6 +205,7 @@ async fn answer(
     let settled = refused.map_or_else(|| host::settle(&mut head), Err);
     let client = client::address(&head.headers, peer, limits.proxies);
     let log = RequestLog::begin(&head, refused.is_none(), client, limits.log_requests);
+    head.extensions.insert(log.id().clone());
     if let Some(client) = client {
         head.extensions.insert(ClientAddress(client));
     }

@@ -10,6 +10,7 @@ use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use simplejwt::async_trait;
+use simplejwt::event::{Act, Cause, Recorded};
 use simplejwt::store::{
     Blacklisting, FlushExpired, Flushed, OutstandingToken, Position, Rotation, conformance,
 };
@@ -36,34 +37,39 @@ fn blacklist(rows: &mut Rows<'_>, token: &OutstandingToken) -> bool {
 
 #[async_trait]
 impl TokenStore for MapStore {
-    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+    async fn record(
+        &self,
+        token: &OutstandingToken,
+        act: &Act,
+    ) -> Result<Recorded<()>, StoreError> {
         self.begin().entry(token.jti.clone()).or_insert_with(|| (token.clone(), false));
-        Ok(())
+        Ok(act.recorded(()))
     }
 
     async fn rotate(
         &self,
         spent: &OutstandingToken,
         next: &OutstandingToken,
-        _: Timestamp,
-    ) -> Result<Rotation, StoreError> {
+        cause: &Cause,
+    ) -> Result<Recorded<Rotation>, StoreError> {
         let mut rows = self.begin();
         if !blacklist(&mut rows, spent) {
-            return Ok(Rotation::Replayed);
+            return Ok(Rotation::Replayed.recorded(spent, cause));
         }
         rows.insert(next.jti.clone(), (next.clone(), false));
-        Ok(Rotation::Rotated)
+        Ok(Rotation::Rotated.recorded(spent, cause))
     }
 
     async fn blacklist(
         &self,
         token: &OutstandingToken,
-        _: Timestamp,
-    ) -> Result<Blacklisting, StoreError> {
-        Ok(match blacklist(&mut self.begin(), token) {
+        act: &Act,
+    ) -> Result<Recorded<Blacklisting>, StoreError> {
+        let outcome = match blacklist(&mut self.begin(), token) {
             true => Blacklisting::Blacklisted,
             false => Blacklisting::AlreadyBlacklisted,
-        })
+        };
+        Ok(outcome.recorded(act))
     }
 
     async fn blacklist_all(&self, user: &UserId, _: Timestamp) -> Result<u64, StoreError> {

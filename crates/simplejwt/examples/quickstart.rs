@@ -19,6 +19,7 @@ use std::error::Error;
 
 use axum::Router;
 use axum::routing::get;
+use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::SqliteUsers;
@@ -41,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("alice's password: {}", password.as_str());
         let password = pool.encode(password).await?;
         let alice = NewUser { username: "alice".into(), password, ..NewUser::default() };
-        users.create_user(alice, SystemClock.now()).await?;
+        users.create_user(alice, &Cause::at(SystemClock.now())).await?;
     }
 
     let settings = Settings {

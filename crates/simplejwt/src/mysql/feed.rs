@@ -11,6 +11,7 @@ use super::statements::{HOLDS, LEASE};
 use super::tokens::{changed, exists};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Act, Recorded};
 use crate::store::feed::{
     self, AccessClaims, Revocation, RevocationFeed, RevocationSubject, Revocations,
 };
@@ -123,11 +124,13 @@ async fn revoked(conn: &mut Conn, access: &AccessClaims, at: Timestamp) -> Resul
 
 #[async_trait]
 impl RevocationFeed for MysqlStore {
-    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
+    async fn revoke(&self, revocation: &Revocation, act: &Act) -> Result<Recorded<()>, StoreError> {
         attempt!(self.database.attempts("revoke"), |conn| async {
             begin(conn).await?;
             insert(conn, std::slice::from_ref(revocation)).await?;
-            commit(conn).await
+            let recorded = act.recorded(());
+            commit(conn).await?;
+            Ok(recorded)
         })
     }
 

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::MysqlStore;
 use super::database::{Failure, Lent};
 use crate::error::StoreError;
+use crate::event::Recorded;
 use crate::logging::with_causes;
 use crate::sql::late::LONGEST;
 use crate::store::session::{NextToken, RefreshOutcome, SessionRefresh, SessionStore as _};
@@ -23,7 +24,7 @@ pub(super) const DATE: &str = "\
 pub(super) async fn refresh(
     store: &MysqlStore,
     refresh: &SessionRefresh,
-) -> Result<RefreshOutcome, StoreError> {
+) -> Result<Recorded<RefreshOutcome>, StoreError> {
     let jti = &refresh.token.jti;
     let was_good = store.late.is_any() && (store.late.knows(jti) || !store.is_spent(jti).await?);
     let refresh = Arc::new(refresh.clone());
@@ -55,7 +56,7 @@ fn follow(
     store: &MysqlStore,
     refresh: &Arc<SessionRefresh>,
     begun: Instant,
-    work: impl Future<Output = (Conn, Result<RefreshOutcome, Failure>)> + Send + 'static,
+    work: impl Future<Output = (Conn, Result<Recorded<RefreshOutcome>, Failure>)> + Send + 'static,
 ) {
     if !matches!(refresh.next, NextToken::Rotated { .. }) {
         return;
@@ -64,14 +65,15 @@ fn follow(
     let refresh = Arc::clone(refresh);
     tokio::spawn(async move {
         let _followed = followed;
-        let Ok((mut conn, Ok(RefreshOutcome::Refreshed))) = timeout(LONGEST, work).await else {
+        let Ok((mut conn, Ok(refreshed))) = timeout(LONGEST, work).await else { return };
+        if refreshed.outcome != RefreshOutcome::Refreshed {
             return;
-        };
+        }
         let NextToken::Rotated { token, .. } = &refresh.next else { return };
         let values = params! {
             "next" => &token.jti,
-            "then" => refresh.at.as_micros(),
-            "now" => (refresh.at + begun.elapsed()).as_micros(),
+            "then" => refresh.cause.at.as_micros(),
+            "now" => (refresh.cause.at + begun.elapsed()).as_micros(),
         };
         if let Err(error) = conn.exec_drop(DATE, values).await {
             tracing::warn!(

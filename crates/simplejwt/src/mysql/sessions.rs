@@ -21,6 +21,7 @@ use super::tokens::{changed, exists};
 use super::{MysqlStore, late};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::Recorded;
 use crate::sql::check::Uses;
 use crate::store::session::{
     Client, EndSessions, OpenOutcome, OpenSession, PINGED, RefreshOutcome, Session, SessionHead,
@@ -53,11 +54,14 @@ fn head(row: &Row) -> Result<SessionHead, Failure> {
 
 #[async_trait]
 impl SessionStore for MysqlStore {
-    async fn open(&self, open: &OpenSession) -> Result<OpenOutcome, StoreError> {
+    async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
         attempt!(self.database.attempts("open"), |conn| self.sql.open(conn, open))
     }
 
-    async fn refresh(&self, refresh: &SessionRefresh) -> Result<RefreshOutcome, StoreError> {
+    async fn refresh(
+        &self,
+        refresh: &SessionRefresh,
+    ) -> Result<Recorded<RefreshOutcome>, StoreError> {
         late::refresh(self, refresh).await
     }
 
@@ -89,18 +93,18 @@ impl SessionStore for MysqlStore {
         })
     }
 
-    async fn end_sessions(&self, ending: &EndSessions) -> Result<u64, StoreError> {
-        let mut ended = 0;
+    async fn end_sessions(&self, ending: &EndSessions) -> Result<Recorded<u64>, StoreError> {
+        let mut before = 0;
         loop {
             let attempts = self.database.attempts("end_sessions");
-            let batch = match attempt!(attempts, |conn| end::batch(&self.sql, conn, ending)) {
+            match attempt!(attempts, |conn| end::batch(&self.sql, conn, ending, before)) {
                 // There is no such user.
-                Err(error) if end::is_of_nobody(ending, &error) => return Ok(ended),
-                batch => batch?,
-            };
-            ended += batch.ended;
-            if batch.last {
-                return Ok(ended);
+                Err(error) if end::is_of_nobody(ending, &error) => {
+                    return Ok(ending.recorded(before));
+                }
+                Err(error) => return Err(error),
+                Ok(end::Batch::Last(ended)) => return Ok(ended),
+                Ok(end::Batch::Full(ended)) => before += ended,
             }
         }
     }

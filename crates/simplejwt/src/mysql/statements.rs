@@ -19,8 +19,8 @@ pub(super) struct Sql {
     pub(super) theirs: String,
     /// The same, but for those in one session.
     pub(super) others: String,
-    /// Puts the successor of a live token into its session, if that is good; tells the number of
-    /// the registered token.
+    /// Puts the successor of a live token into its session, if that is good; tells what
+    /// [`found`] reads.
     pub(super) succeed: String,
     pub(super) state: String,
     pub(super) successor: String,
@@ -124,11 +124,13 @@ impl Sql {
                 "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {others}"
             ),
             // This table has no AUTO_INCREMENT whose counter the query could hold. What
-            // LAST_INSERT_ID is given comes back with the answer.
+            // LAST_INSERT_ID is given comes back with the answer: the registered token, and whether
+            // the session is the one that is named, without another question.
             succeed: format!(
                 "INSERT INTO simplejwt_session_token \
                  (jti, session_id, parent_jti, access_jti, created_at, used_at, expires_at, \
-                 address) SELECT :next, IF(LAST_INSERT_ID(o.id), t.session_id, NULL), :jti, \
+                 address) SELECT :next, IF(LAST_INSERT_ID(2 * o.id + (t.session_id = :session)), \
+                 t.session_id, NULL), :jti, \
                  :access, :at, :at, :expires_at, :address \
                  FROM token_blacklist_outstandingtoken AS o \
                  JOIN simplejwt_session_token AS t ON {t_is_o} \
@@ -181,6 +183,12 @@ impl Sql {
             ),
         }
     }
+}
+
+/// What comes back from the statement for a successor: the number of the registered token, and whether
+/// the session is the one that was named.
+pub(super) fn found(told: u64) -> (u64, bool) {
+    (told / 2, told % 2 == 1)
 }
 
 // A session that is there stays as it is, and is locked.
@@ -260,6 +268,8 @@ pub(super) fn live_but_one(is_live: &str) -> String {
 pub(super) const NOTE_USE: &str = "\
     UPDATE simplejwt_session_token SET used_at = :at, address = :address \
     WHERE jti = :jti AND used_at < :before";
+pub(super) const SESSION_OF: &str =
+    "SELECT session_id FROM simplejwt_session_token WHERE jti = :jti";
 pub(super) const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = :id";
 // The session can't be ended beside what holds this.
 pub(super) const HOLD: &str = "\
@@ -297,6 +307,7 @@ pub(super) fn statements(is_live: &str) -> Vec<String> {
         LEASE,
         HOLDS,
         NOTE_USE,
+        SESSION_OF,
         OWNER,
         HOLD,
         UNENDED,

@@ -10,6 +10,7 @@ use mysql_async::{Conn, Params, Row, Value, params};
 use super::{MysqlDatabase, database, flush, schema, statements};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Act, Cause, Recorded};
 use crate::logging::with_causes;
 use crate::sql::check::{Lines, Uses, trials};
 use crate::sql::late::Late;
@@ -285,32 +286,42 @@ pub(super) async fn until_none(
 
 #[async_trait]
 impl TokenStore for MysqlStore {
-    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
-        attempt!(self.database.attempts("record"), |conn| self.sql.register(conn, token))
+    async fn record(
+        &self,
+        token: &OutstandingToken,
+        act: &Act,
+    ) -> Result<Recorded<()>, StoreError> {
+        attempt!(self.database.attempts("record"), |conn| async {
+            self.sql.register(conn, token).await?;
+            Ok(act.recorded(()))
+        })
     }
 
     async fn rotate(
         &self,
         spent: &OutstandingToken,
         next: &OutstandingToken,
-        at: Timestamp,
-    ) -> Result<Rotation, StoreError> {
+        cause: &Cause,
+    ) -> Result<Recorded<Rotation>, StoreError> {
         let attempts = self.database.attempts("rotate");
-        attempt!(attempts, |conn| self.sql.rotate(conn, spent, next, at))
+        attempt!(attempts, |conn| async {
+            let rotation = self.sql.rotate(conn, spent, next, cause.at).await?;
+            Ok(rotation.recorded(spent, cause))
+        })
     }
 
     async fn blacklist(
         &self,
         token: &OutstandingToken,
-        at: Timestamp,
-    ) -> Result<Blacklisting, StoreError> {
-        let added = attempt!(self.database.attempts("blacklist"), |conn| async {
+        act: &Act,
+    ) -> Result<Recorded<Blacklisting>, StoreError> {
+        attempt!(self.database.attempts("blacklist"), |conn| async {
             begin(conn).await?;
-            let added = self.sql.blacklist(conn, token, at).await?;
+            let added = self.sql.blacklist(conn, token, act.cause.at).await?;
+            let recorded = Blacklisting::first_if(added).recorded(act);
             commit(conn).await?;
-            Ok(added)
-        })?;
-        Ok(if added { Blacklisting::Blacklisted } else { Blacklisting::AlreadyBlacklisted })
+            Ok(recorded)
+        })
     }
 
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {

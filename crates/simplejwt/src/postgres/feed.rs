@@ -15,6 +15,7 @@ use super::tokens::PgResult;
 use super::{PostgresDatabase, PostgresStore, run};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::event::{Act, Recorded};
 use crate::store::feed::{
     self, AccessClaims, Revocation, RevocationFeed, RevocationSubject, Revocations,
 };
@@ -184,11 +185,13 @@ async fn listen(database: &PostgresDatabase) -> PgResult<Option<Listening>> {
 
 #[async_trait]
 impl RevocationFeed for PostgresStore {
-    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
+    async fn revoke(&self, revocation: &Revocation, act: &Act) -> Result<Recorded<()>, StoreError> {
         run!(self.database, "revoke", |client| async {
             let transaction = client.transaction().await?;
             insert(&transaction, std::slice::from_ref(revocation)).await?;
-            transaction.commit().await
+            let recorded = act.recorded(());
+            transaction.commit().await?;
+            Ok(recorded)
         })
     }
 

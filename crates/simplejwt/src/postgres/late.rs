@@ -11,6 +11,7 @@ use super::refusal::Refusal;
 use super::rotations::DATE;
 use super::tokens::PgResult;
 use crate::error::StoreError;
+use crate::event::Recorded;
 use crate::sql::late::LONGEST;
 use crate::store::session::{NextToken, RefreshOutcome, SessionRefresh};
 
@@ -20,7 +21,7 @@ pub(super) async fn refresh(
     store: &PostgresStore,
     refresh: &SessionRefresh,
     was_good: bool,
-) -> Result<Option<RefreshOutcome>, StoreError> {
+) -> Result<Option<Recorded<RefreshOutcome>>, StoreError> {
     let refresh = Arc::new(refresh.clone());
     let mut attempts = store.database.attempts("refresh");
     loop {
@@ -56,7 +57,7 @@ fn follow(
     store: &PostgresStore,
     refresh: &Arc<SessionRefresh>,
     begun: Instant,
-    work: impl Future<Output = (Own, PgResult<Option<RefreshOutcome>>)> + Send + 'static,
+    work: impl Future<Output = (Own, PgResult<Option<Recorded<RefreshOutcome>>>)> + Send + 'static,
 ) {
     if !matches!(refresh.next, NextToken::Rotated { .. }) {
         return;
@@ -66,14 +67,14 @@ fn follow(
     tokio::spawn(async move {
         let _followed = followed;
         let Ok((client, outcome)) = timeout(LONGEST, work).await else { return };
-        let (Some(session), Ok(Some(RefreshOutcome::Refreshed))) = (client.client(), outcome)
-        else {
+        let (Some(session), Ok(Some(refreshed))) = (client.client(), outcome) else { return };
+        if refreshed.outcome != RefreshOutcome::Refreshed {
             return;
-        };
+        }
         let NextToken::Rotated { token, .. } = &refresh.next else { return };
         let next = vec![token.jti.as_str()];
-        let written = vec![refresh.at.as_micros()];
-        let now = vec![(refresh.at + begun.elapsed()).as_micros()];
+        let written = vec![refresh.cause.at.as_micros()];
+        let now = vec![(refresh.cause.at + begun.elapsed()).as_micros()];
         if let Err(error) = session.execute(DATE, &[&next, &written, &now]).await {
             tracing::warn!(
                 event = "rotation_not_dated",

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp as Moment;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::PostgresDatabase;
@@ -77,19 +78,19 @@ impl Rotating {
         access_jti: &str,
     ) -> Self {
         let since = |limit: Option<Duration>| {
-            limit.map_or(i64::MIN, |limit| (refresh.at - limit).as_micros())
+            limit.map_or(i64::MIN, |limit| (refresh.cause.at - limit).as_micros())
         };
         let in_session = InSession {
             created_after: since(refresh.lifetime),
             used_after: since(refresh.idle),
             password: refresh.session.password.clone(),
             access_jti: access_jti.to_owned(),
-            address: refresh.session.client.address.clone(),
-            at: refresh.at.as_micros(),
+            address: refresh.cause.client.address.clone(),
+            at: refresh.cause.at.as_micros(),
             expires_at: next.expires_at.as_micros(),
         };
         let in_session = Some(in_session);
-        Self { in_session, ..Self::new(sql, &refresh.token, next, refresh.at) }
+        Self { in_session, ..Self::new(sql, &refresh.token, next, refresh.cause.at) }
     }
 
     pub(super) fn spent(&self) -> &OutstandingToken {
@@ -99,6 +100,19 @@ impl Rotating {
     pub(super) fn next(&self) -> &OutstandingToken {
         &self.next
     }
+
+    /// What is said of its token among those that were spent.
+    fn among<'a>(&self, spent: &'a [Spent]) -> Option<&'a Spent> {
+        spent.iter().find(|spent| spent.jti == self.spent.jti)
+    }
+}
+
+/// What a statement says of a token that it has spent.
+#[derive(Clone, Debug)]
+pub(super) struct Spent {
+    jti: String,
+    /// The session that it is in; none outside of sessions.
+    pub(super) session_id: Option<String>,
 }
 
 /// The statements.
@@ -113,7 +127,7 @@ impl Statements {
         const NOT_BLACKLISTED: &str = "NOT EXISTS (SELECT 1 \
              FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id)";
         let user = key("done.user_id");
-        let statement = |arrays: &str, columns: &str, found: &str, link: &str| {
+        let statement = |arrays: &str, columns: &str, found: &str, link: &str, spent: &str| {
             format!(
                 "WITH given AS MATERIALIZED (SELECT g.*, ({found} AND {NOT_BLACKLISTED}) AS id \
                  FROM set_config('lock_timeout', \
@@ -128,7 +142,7 @@ impl Statements {
                  next AS (INSERT INTO token_blacklist_outstandingtoken \
                  (token, created_at, expires_at, user_id, jti) \
                  SELECT token, at, expires_at, {user}, jti FROM done){link} \
-                 SELECT spent FROM done"
+                 {spent}"
             )
         };
         Self {
@@ -137,6 +151,7 @@ impl Statements {
                 "",
                 "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = g.spent",
                 "",
+                "SELECT spent, NULL::text FROM done",
             ),
             in_session: statement(
                 ", $8::text[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], \
@@ -154,7 +169,8 @@ impl Statements {
                  access_jti, created_at, used_at, expires_at, address) \
                  SELECT jti, (SELECT t.session_id FROM simplejwt_session_token AS t \
                  WHERE t.jti = done.spent), spent, access_jti, now, now, expires, address \
-                 FROM done)",
+                 FROM done RETURNING parent_jti, session_id)",
+                "SELECT parent_jti, session_id FROM link",
             ),
         }
     }
@@ -165,24 +181,23 @@ impl Statements {
         [plain, in_session]
     }
 
-    /// Rotates one, waiting for it; whether it was done. It isn't where the token isn't known,
+    /// Rotates one, waiting for it, if it can be done. It can't where the token isn't known,
     /// was spent before, or its session isn't as it has to be.
     pub(super) async fn rotate(
         &self,
         client: &impl GenericClient,
         rotating: &Rotating,
-    ) -> PgResult<bool> {
-        let spent = self.run(client, std::slice::from_ref(rotating), None).await?;
-        Ok(!spent.is_empty())
+    ) -> PgResult<Option<Spent>> {
+        Ok(self.run(client, std::slice::from_ref(rotating), None).await?.pop())
     }
 
-    /// The ids of those tokens that were spent. All of them are in sessions, or none.
+    /// Those tokens that were spent. All of them are in sessions, or none.
     async fn run(
         &self,
         client: &impl GenericClient,
         items: &[Rotating],
         lock_timeout: Option<&str>,
-    ) -> PgResult<Vec<String>> {
+    ) -> PgResult<Vec<Spent>> {
         fn each<'a, T>(items: &'a [Rotating], of: impl Fn(&'a Rotating) -> T) -> Vec<T> {
             items.iter().map(of).collect()
         }
@@ -215,7 +230,8 @@ impl Statements {
         };
         let statement = client.prepare_cached(sql).await?;
         let rows = client.query(&statement, &values).await?;
-        rows.iter().map(|row| row.try_get(0)).collect()
+        let spent = |row: &Row| Ok(Spent { jti: row.try_get(0)?, session_id: row.try_get(1)? });
+        rows.iter().map(spent).collect()
     }
 }
 
@@ -230,7 +246,7 @@ pub(super) const DATE: &str = "\
     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS d (jti, written, now) \
     WHERE t.jti = d.jti AND t.created_at = d.written";
 
-/// The rotations of one kind, in batches. The answer is whether it was done: where it wasn't, that
+/// The rotations of one kind, in batches. The answer is what was spent, if it was: where it wasn't, that
 /// may also be because of others in the batch, or because an earlier attempt has done it.
 ///
 /// A batch that isn't over in time goes on, and its rotations are dated when it is.
@@ -250,7 +266,7 @@ impl Rotations {
         &self,
         items: Arc<[Rotating]>,
         begun: Instant,
-        work: impl Future<Output = (Own, PgResult<Vec<String>>)> + Send + 'static,
+        work: impl Future<Output = (Own, PgResult<Vec<Spent>>)> + Send + 'static,
     ) {
         let tokens = items.iter().map(|item| item.spent.jti.clone()).collect();
         let Some(followed) = self.late.follow(tokens) else { return };
@@ -260,7 +276,7 @@ impl Rotations {
             let (Some(session), Ok(spent)) = (client.client(), outcome) else { return };
             let passed = i64::try_from(begun.elapsed().as_micros()).unwrap_or(i64::MAX);
             let (mut next, mut written, mut now) = (Vec::new(), Vec::new(), Vec::new());
-            for item in items.iter().filter(|item| spent.contains(&item.spent.jti)) {
+            for item in items.iter().filter(|item| item.among(&spent).is_some()) {
                 let Some(in_session) = &item.in_session else { continue };
                 next.push(item.next.jti.as_str());
                 written.push(in_session.at);
@@ -279,7 +295,7 @@ impl Rotations {
 #[async_trait]
 impl Work for Rotations {
     type Item = Rotating;
-    type Answer = bool;
+    type Answer = Option<Spent>;
 
     fn operation(&self) -> &'static str {
         "refresh"
@@ -289,9 +305,9 @@ impl Work for Rotations {
         Some(&item.spent.jti)
     }
 
-    async fn run(&self, items: &[Rotating]) -> Result<Vec<bool>, StoreError> {
+    async fn run(&self, items: &[Rotating]) -> Result<Vec<Option<Spent>>, StoreError> {
         let mut attempts = self.database.attempts(self.operation());
-        let none = vec![false; items.len()];
+        let none = vec![None; items.len()];
         let items: Arc<[Rotating]> = items.into();
         loop {
             let client = attempts.client().await?;
@@ -323,7 +339,7 @@ impl Work for Rotations {
             match settled {
                 Ok(None) => {}
                 Ok(Some(spent)) => {
-                    return Ok(items.iter().map(|item| spent.contains(&item.spent.jti)).collect());
+                    return Ok(items.iter().map(|item| item.among(&spent).cloned()).collect());
                 }
                 // One of them can't be stored. Each finds out for itself.
                 Err(error) if is_of_one(&error) => return Ok(none),

@@ -26,6 +26,7 @@ use super::tokens::PgResult;
 use super::{PostgresDatabase, PostgresStore, late, run};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Cause, Recorded};
 use crate::sql::lookup::nothing_of;
 use crate::store::session::{
     Client, EndSessions, NextToken, OpenOutcome, OpenSession, PINGED, RefreshOutcome, Session,
@@ -69,41 +70,69 @@ pub(super) fn spent(database: &PostgresDatabase) -> Lookup<()> {
     Lookup::new(database, "is_spent", IS_SPENT, |_| Ok(()))
 }
 
-#[async_trait]
-impl SessionStore for PostgresStore {
-    async fn open(&self, open: &OpenSession) -> Result<OpenOutcome, StoreError> {
-        let client = self.encoding.fitted(&open.session.client);
-        let fitted = match client {
-            Cow::Borrowed(_) => Cow::Borrowed(open),
-            Cow::Owned(client) => {
-                let mut open = open.clone();
-                open.session.client = client;
-                Cow::Owned(open)
-            }
-        };
-        run!(self.database, "open", |client| self.sql.open(&mut client, &fitted))
-    }
-
-    async fn refresh(&self, refresh: &SessionRefresh) -> Result<RefreshOutcome, StoreError> {
-        let refresh = match self.encoding.fitted(&refresh.session.client) {
-            Cow::Borrowed(_) => Cow::Borrowed(refresh),
-            Cow::Owned(client) => {
-                let mut refresh = refresh.clone();
-                refresh.session.client = client;
-                Cow::Owned(refresh)
-            }
-        };
-        let refresh = refresh.as_ref();
+impl PostgresStore {
+    /// A refresh by a client of whom the database can hold everything.
+    async fn refresh_fitted(
+        &self,
+        refresh: &SessionRefresh,
+    ) -> Result<Recorded<RefreshOutcome>, StoreError> {
         let jti = &refresh.token.jti;
         let was_good = self.late.is_any() && (self.late.knows(jti) || !self.is_spent(jti).await?);
         if let NextToken::Rotated { token, access_jti } = &refresh.next {
             let rotating = Rotating::in_session(&self.sql, refresh, token, access_jti);
-            if self.rotations_in_sessions.run(rotating).await? {
-                return Ok(RefreshOutcome::Refreshed);
+            if let Some(spent) = self.rotations_in_sessions.run(rotating).await? {
+                let session_id = spent.session_id.as_deref();
+                return Ok(refresh.recorded(RefreshOutcome::Refreshed, session_id));
             }
         }
         late::refresh(self, refresh, was_good).await?.ok_or_else(|| {
             StoreError::unavailable("refresh", "other transactions came between, again and again")
+        })
+    }
+}
+
+/// The same records with this cause.
+fn told_with<T>(recorded: Recorded<T>, cause: &Cause) -> Recorded<T> {
+    let events = recorded.events.into_iter().map(|record| cause.record(record.event)).collect();
+    Recorded { events, ..recorded }
+}
+
+#[async_trait]
+impl SessionStore for PostgresStore {
+    async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
+        let client = self.encoding.fitted(&open.cause.client);
+        let fitted = match client {
+            Cow::Borrowed(_) => Cow::Borrowed(open),
+            Cow::Owned(client) => {
+                let mut open = open.clone();
+                open.cause.client = client;
+                Cow::Owned(open)
+            }
+        };
+        let opened = run!(self.database, "open", |client| self.sql.open(&mut client, &fitted))?;
+        Ok(match fitted {
+            Cow::Borrowed(_) => opened,
+            // What can't be stored can be told.
+            Cow::Owned(_) => told_with(opened, &open.cause),
+        })
+    }
+
+    async fn refresh(
+        &self,
+        refresh: &SessionRefresh,
+    ) -> Result<Recorded<RefreshOutcome>, StoreError> {
+        let fitted = match self.encoding.fitted(&refresh.cause.client) {
+            Cow::Borrowed(_) => Cow::Borrowed(refresh),
+            Cow::Owned(client) => {
+                let mut fitted = refresh.clone();
+                fitted.cause.client = client;
+                Cow::Owned(fitted)
+            }
+        };
+        let refreshed = self.refresh_fitted(&fitted).await?;
+        Ok(match fitted {
+            Cow::Borrowed(_) => refreshed,
+            Cow::Owned(_) => told_with(refreshed, &refresh.cause),
         })
     }
 
@@ -142,7 +171,7 @@ impl SessionStore for PostgresStore {
         nothing_of(user_id.as_str(), found.await)
     }
 
-    async fn end_sessions(&self, ending: &EndSessions) -> Result<u64, StoreError> {
+    async fn end_sessions(&self, ending: &EndSessions) -> Result<Recorded<u64>, StoreError> {
         let ended = async {
             let (user_id, except) = match &ending.which {
                 SessionSelector::One { id, user_id } => {
@@ -152,14 +181,14 @@ impl SessionStore for PostgresStore {
                 }
                 SessionSelector::All { user_id, except } => (user_id, except.as_deref()),
             };
-            let mut ended = 0;
+            let mut before = 0;
             loop {
-                let (batch, is_last) = run!(self.database, "end_sessions", |client| {
-                    self.sql.end_batch(&mut client, user_id, except, ending)
+                let batch = run!(self.database, "end_sessions", |client| {
+                    self.sql.end_batch(&mut client, user_id, except, ending, before)
                 })?;
-                ended += batch;
-                if is_last {
-                    return Ok(ended);
+                match batch {
+                    end::Batch::Last(ended) => return Ok(ended),
+                    end::Batch::Full(ended) => before += ended,
                 }
             }
         };
@@ -171,7 +200,7 @@ impl SessionStore for PostgresStore {
         };
         match ended.await {
             // There is no such session, and no such user.
-            Err(error) if texts.iter().any(|text| error.is_of(text)) => Ok(0),
+            Err(error) if texts.iter().any(|text| error.is_of(text)) => Ok(ending.recorded(0)),
             ended => ended,
         }
     }

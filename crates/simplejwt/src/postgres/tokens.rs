@@ -12,6 +12,7 @@ use tokio_postgres::types::ToSql;
 use super::{PostgresDatabase, feed, flush, run, schema, sessions};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Act, Cause, Recorded};
 use crate::logging::with_causes;
 use crate::sql::late::Late;
 use crate::sql::lookup::nothing_of;
@@ -108,7 +109,7 @@ impl Sql {
         client: &mut Object,
         rotating: &Rotating,
     ) -> PgResult<Rotation> {
-        if self.rotations.rotate(&*client, rotating).await? {
+        if self.rotations.rotate(&*client, rotating).await?.is_some() {
             return Ok(Rotation::Rotated);
         }
         // Not registered, or blacklisted already.
@@ -116,7 +117,7 @@ impl Sql {
         self.record(&transaction, rotating.spent()).await?;
         let rotated = self.rotations.rotate(&transaction, rotating).await?;
         transaction.commit().await?;
-        if rotated {
+        if rotated.is_some() {
             return Ok(Rotation::Rotated);
         }
         // The answer to the attempt before may have been lost, and not its work.
@@ -222,31 +223,42 @@ impl PostgresStore {
 
 #[async_trait]
 impl TokenStore for PostgresStore {
-    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
-        run!(self.database, "record", |client| self.sql.record(&client, token))
+    async fn record(
+        &self,
+        token: &OutstandingToken,
+        act: &Act,
+    ) -> Result<Recorded<()>, StoreError> {
+        run!(self.database, "record", |client| async {
+            self.sql.record(&client, token).await?;
+            Ok(act.recorded(()))
+        })
     }
 
     async fn rotate(
         &self,
         spent: &OutstandingToken,
         next: &OutstandingToken,
-        at: Timestamp,
-    ) -> Result<Rotation, StoreError> {
-        let rotating = Rotating::new(&self.sql, spent, next, at);
-        if self.rotations.run(rotating.clone()).await? {
-            return Ok(Rotation::Rotated);
+        cause: &Cause,
+    ) -> Result<Recorded<Rotation>, StoreError> {
+        let rotating = Rotating::new(&self.sql, spent, next, cause.at);
+        if self.rotations.run(rotating.clone()).await?.is_some() {
+            return Ok(Rotation::Rotated.recorded(spent, cause));
         }
-        run!(self.database, "rotate", |client| self.sql.rotate(&mut client, &rotating))
+        run!(self.database, "rotate", |client| async {
+            let rotation = self.sql.rotate(&mut client, &rotating).await?;
+            Ok(rotation.recorded(spent, cause))
+        })
     }
 
     async fn blacklist(
         &self,
         token: &OutstandingToken,
-        at: Timestamp,
-    ) -> Result<Blacklisting, StoreError> {
-        let added =
-            run!(self.database, "blacklist", |client| self.sql.blacklist(&mut client, token, at))?;
-        Ok(if added { Blacklisting::Blacklisted } else { Blacklisting::AlreadyBlacklisted })
+        act: &Act,
+    ) -> Result<Recorded<Blacklisting>, StoreError> {
+        run!(self.database, "blacklist", |client| async {
+            let added = self.sql.blacklist(&mut client, token, act.cause.at).await?;
+            Ok(Blacklisting::first_if(added).recorded(act))
+        })
     }
 
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {

@@ -2,9 +2,9 @@
 //! the flows are [theirs](Auth::acting_as).
 
 use super::Auth;
-use super::events::presented_of;
+use super::events::presented;
 use crate::error::{Error, TokenError};
-use crate::event::{Event, UserChange};
+use crate::event::{Event, EventRecord, UserChange};
 use crate::store::Blacklisting;
 use crate::store::session::{EndReason, SessionSelector};
 use crate::token::{Refresh, Untyped};
@@ -26,10 +26,8 @@ impl Auth {
     /// # Errors
     /// [`Error::NoSuchUser`] where there is no such user, nor any session of one; internal errors.
     pub async fn password_changed(&self, user_id: &UserId) -> Result<Option<u64>, Error> {
-        let ended = self.end_all(user_id, EndReason::Password).await?;
         let user_id = self.canonical(user_id).await?;
-        self.tell(Event::PasswordChanged { user_id });
-        Ok(ended)
+        self.user_recorded(&[self.cause().record(Event::PasswordChanged { user_id })]).await
     }
 
     /// To be called once a user was added, or is another than before. Sessions of one who was disabled
@@ -45,19 +43,44 @@ impl Auth {
         change: UserChange,
     ) -> Result<Option<u64>, Error> {
         let user_id = self.canonical(user_id).await?;
-        let ended = match change {
-            UserChange::Added | UserChange::Enabled => None,
-            UserChange::Disabled => self.end_all(&user_id, EndReason::User).await?,
-            UserChange::Deleted => match self.known_user(&user_id).await {
-                Ok(_) => self.end_all(&user_id, EndReason::User).await?,
-                // There is nothing left to end.
-                Err(Error::NoSuchUser) => Some(0),
-                Err(Error::SessionsDisabled) => None,
-                Err(error) => return Err(error),
-            },
-        };
-        self.tell(Event::UserChanged { user_id, change });
+        self.user_recorded(&[self.cause().record(Event::UserChanged { user_id, change })]).await
+    }
+
+    /// To be called with the records of a change, where whoever changed the row has made them (as
+    /// `ManageUsers` of the feature `sql` does): ends the sessions that have to end by it, and then tells of
+    /// it. How many sessions; `None` where none are kept, or none had to end.
+    ///
+    /// # Errors
+    /// As [`password_changed`](Self::password_changed) and [`user_changed`](Self::user_changed).
+    pub async fn user_recorded(&self, records: &[EventRecord]) -> Result<Option<u64>, Error> {
+        let mut ended = None;
+        for record in records {
+            ended = self.end_for(&record.event).await?;
+            self.tell_recorded(std::slice::from_ref(record));
+        }
         Ok(ended)
+    }
+
+    /// Ends the sessions that have to end by what has happened to a user.
+    async fn end_for(&self, event: &Event) -> Result<Option<u64>, Error> {
+        Ok(match event {
+            Event::PasswordChanged { user_id } => {
+                self.end_all(user_id, EndReason::Password).await?
+            }
+            Event::UserChanged { user_id, change: UserChange::Disabled } => {
+                self.end_all(user_id, EndReason::User).await?
+            }
+            Event::UserChanged { user_id, change: UserChange::Deleted } => {
+                match self.known_user(user_id).await {
+                    Ok(_) => self.end_all(user_id, EndReason::User).await?,
+                    // There is nothing left to end.
+                    Err(Error::NoSuchUser) => Some(0),
+                    Err(Error::SessionsDisabled) => None,
+                    Err(error) => return Err(error),
+                }
+            }
+            _ => None,
+        })
     }
 
     async fn end_all(&self, user_id: &UserId, reason: EndReason) -> Result<Option<u64>, Error> {
@@ -78,26 +101,24 @@ impl Auth {
     /// # Errors
     /// [`Error::Token`] for a token that isn't good; [`Error::BlacklistDisabled`]; internal errors.
     pub async fn blacklist_any(&self, token: &str) -> Result<Blacklisting, Error> {
-        let store = self.blacklist_store()?;
+        self.blacklist_store()?;
         let now = self.tokens.now();
         let claims = self.decode_claims(token, now).await?;
         let verified = self.tokens.accept::<Untyped>(claims)?;
         self.tokens.jti(&verified).ok_or(TokenError::MissingId)?;
         let listed = self.outstanding(&verified, token, now)?;
-        let mut ended = None;
+        let event = |token| Event::TokenBlacklisted { token };
+        let mut ended = false;
         if let Some(sessions) = self.sessions() {
             let verified = verified.into_kind::<Refresh>();
             let reason = EndReason::Blacklisted;
-            ended = match self.end_session_for(sessions, &verified, &listed, reason, now).await {
-                Err(Error::Token(_)) => None,
+            let end = self.end_session_for(sessions, &verified, &listed, reason, event, now);
+            ended = match end.await {
+                Err(Error::Token(_)) => false,
                 ended => ended?,
             };
         }
-        let outcome = store.blacklist(&listed, now).await?;
-        let outcome = if ended.is_some() { Blacklisting::Blacklisted } else { outcome };
-        if outcome == Blacklisting::Blacklisted {
-            self.tell(Event::TokenBlacklisted { token: presented_of(&listed, ended) });
-        }
-        Ok(outcome)
+        let outcome = self.list(&listed, (!ended).then(|| event(presented(&listed))), now).await?;
+        Ok(if ended { Blacklisting::Blacklisted } else { outcome })
     }
 }

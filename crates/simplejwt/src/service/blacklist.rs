@@ -1,11 +1,11 @@
 //! Putting refresh tokens on the blacklist.
 
 use super::Auth;
-use super::events::presented_of;
+use super::events::{blacklisted_presented, presented};
 use crate::error::{Error, TokenError};
 use crate::event::{Event, Target};
+use crate::store::Blacklisting;
 use crate::store::session::EndReason;
-use crate::store::{Blacklisting, OutstandingToken};
 use crate::token::Refresh;
 
 impl Auth {
@@ -22,8 +22,14 @@ impl Auth {
         let Some(sessions) = self.sessions() else {
             let refresh = self.decode_listed::<Refresh>(token, now).await?;
             let spent = self.outstanding(&refresh, token, now)?;
-            let outcome = self.blacklist_store()?.blacklist(&spent, now).await?;
-            return self.blacklisted(&spent, outcome, None);
+            let event = Event::TokenBlacklisted { token: presented(&spent) };
+            return match self.list(&spent, Some(event), now).await? {
+                Blacklisting::Blacklisted => Ok(()),
+                Blacklisting::AlreadyBlacklisted => {
+                    self.tell_blacklisted(Target::Service, &spent.jti);
+                    Err(TokenError::Blacklisted.into())
+                }
+            };
         };
         let (refresh, jti) = self.decode_spent_too(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
@@ -31,27 +37,18 @@ impl Auth {
         let is_over = self.blacklist_store()?.is_blacklisted(&jti).await?
             && sessions.session_of(&jti).await?.is_none_or(|session| session.spent_at.is_none());
         let reason = EndReason::Blacklisted;
-        let (outcome, ended) = self.end_session_of(sessions, &refresh, &spent, reason, now).await?;
-        let outcome = if is_over { Blacklisting::AlreadyBlacklisted } else { outcome };
-        self.blacklisted(&spent, outcome, ended)
-    }
-
-    /// `ended` is the session that was ended by it.
-    fn blacklisted(
-        &self,
-        spent: &OutstandingToken,
-        outcome: Blacklisting,
-        ended: Option<String>,
-    ) -> Result<(), Error> {
-        match outcome {
-            Blacklisting::Blacklisted => {
-                self.tell(Event::TokenBlacklisted { token: presented_of(spent, ended) });
-                Ok(())
-            }
-            Blacklisting::AlreadyBlacklisted => {
-                self.tell_blacklisted(Target::Service, &spent.jti);
-                Err(TokenError::Blacklisted.into())
-            }
+        let event = |token| match is_over {
+            true => blacklisted_presented(&jti),
+            false => Event::TokenBlacklisted { token },
+        };
+        let (outcome, is_told) =
+            self.end_session_of(sessions, &refresh, &spent, reason, event, now).await?;
+        if outcome == Blacklisting::Blacklisted && !is_over {
+            return Ok(());
         }
+        if !is_told {
+            self.tell_blacklisted(Target::Service, &jti);
+        }
+        Err(TokenError::Blacklisted.into())
     }
 }

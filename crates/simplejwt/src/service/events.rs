@@ -1,7 +1,8 @@
 //! Who is told of what happens, and by whom it was done.
 
 use super::Auth;
-use crate::event::{Actor, Client, Event, EventRecord, PresentedToken, Target, TokenRefusal};
+use crate::clock::Timestamp;
+use crate::event::{Act, Actor, Cause, Event, EventRecord, PresentedToken, Target, TokenRefusal};
 use crate::store::OutstandingToken;
 use crate::token::Token;
 
@@ -54,38 +55,59 @@ impl Auth {
         Self { actor, ..self.clone() }
     }
 
+    /// Who does at this moment what is asked of these flows, and from where: for what isn't done by a flow
+    /// and has to be told of all the same, as a change of a user is.
+    pub fn cause(&self) -> Cause {
+        self.cause_at(self.tokens.now())
+    }
+
+    pub(super) fn cause_at(&self, at: Timestamp) -> Cause {
+        let request_id = self.request_id.as_deref().map(str::to_owned);
+        Cause { at, actor: self.actor.clone(), client: self.client(), request_id }
+    }
+
+    /// What is told by this event, if a store does it.
+    pub(super) fn act(&self, event: Event, at: Timestamp) -> Act {
+        Act { event: Some(event), cause: self.cause_at(at) }
+    }
+
+    /// Tells of what a store has recorded.
+    pub(super) fn tell_recorded(&self, records: &[EventRecord]) {
+        for record in records {
+            self.listeners.tell(record);
+        }
+    }
+
+    /// Tells of what changes nothing in a store, or nothing of ours.
     pub(super) fn tell(&self, event: Event) {
         self.tell_of(Target::default(), event);
     }
 
     /// The same, where the log line has the name of one module of several.
     pub(super) fn tell_of(&self, target: Target, event: Event) {
-        let none = Client::default();
-        let client = self.client.as_deref().unwrap_or(&none);
-        let record = EventRecord::new(event, self.tokens.now(), self.actor.clone(), client);
+        let record = self.cause().record(event);
         self.listeners.tell(&EventRecord { target, ..record });
     }
 
     /// A token that isn't in a session was refreshed.
-    pub(super) fn tell_refreshed<T>(&self, token: &Token<T>) {
+    pub(super) fn refreshed_event<T>(&self, token: &Token<T>) -> Event {
         let (jti, user_id) = (self.tokens.jti(token), self.tokens.user_id(token));
-        self.tell(Event::Refreshed { token: PresentedToken { jti, session_id: None, user_id } });
+        Event::Refreshed { token: PresentedToken { jti, session_id: None, user_id } }
     }
 
     /// A token that is on the blacklist was presented.
     pub(super) fn tell_blacklisted(&self, target: Target, jti: &str) {
-        let token = PresentedToken { jti: Some(jti.to_owned()), ..PresentedToken::default() };
-        self.tell_of(target, Event::TokenRefused { token, reason: TokenRefusal::Blacklisted });
+        self.tell_of(target, blacklisted_presented(jti));
     }
+}
+
+/// A token that is on the blacklist was presented.
+pub(super) fn blacklisted_presented(jti: &str) -> Event {
+    let token = PresentedToken { jti: Some(jti.to_owned()), ..PresentedToken::default() };
+    Event::TokenRefused { token, reason: TokenRefusal::Blacklisted }
 }
 
 /// The names of a token whose session isn't asked for.
 pub(super) fn presented(token: &OutstandingToken) -> PresentedToken {
-    presented_of(token, None)
-}
-
-/// The names of a token, and of the session that it was in.
-pub(super) fn presented_of(token: &OutstandingToken, session_id: Option<String>) -> PresentedToken {
-    let (jti, user_id) = (Some(token.jti.clone()), token.user_id.clone());
-    PresentedToken { jti, session_id, user_id }
+    PresentedToken::outside_of_sessions(token)
 }

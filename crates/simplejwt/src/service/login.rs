@@ -3,7 +3,7 @@
 use super::{Auth, Issued, TokenPair};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::event::{EndReason, Event, LoginRefusal};
+use crate::event::{Event, EventRecord, LoginRefusal};
 use crate::settings::{AtLimit, SESSION_CLAIM, TokenClass};
 use crate::store::retention::Times;
 use crate::store::session::{NewSession, OpenOutcome, OpenSession, SessionLimit};
@@ -24,8 +24,8 @@ impl Auth {
         let issued = self.issue(&refresh)?;
         let access = self.tokens.access_from_at(&refresh, now, None);
         let access = self.issue(&self.within_lifetime(access, now, now))?;
-        self.begin_login(credentials, &refresh, &issued.token, &user, now).await?;
-        self.logged_in(&user, &refresh, now).await?;
+        let begun = self.begin_login(credentials, &refresh, &issued.token, &user, now).await?;
+        self.logged_in(&user, &begun, now).await?;
         Ok(TokenPair { refresh: issued, access })
     }
 
@@ -40,8 +40,8 @@ impl Auth {
         let token = self.issue_for::<Sliding>(TokenClass::Sliding, &user, now).await?;
         let token = self.within_lifetime(token, now, now);
         let issued = self.issue(&token)?;
-        self.begin_login(credentials, &token, &issued.token, &user, now).await?;
-        self.logged_in(&user, &token, now).await?;
+        let begun = self.begin_login(credentials, &token, &issued.token, &user, now).await?;
+        self.logged_in(&user, &begun, now).await?;
         Ok(issued)
     }
 
@@ -60,7 +60,8 @@ impl Auth {
         }
     }
 
-    /// As [`begin`](Self::begin); a login that is one too many counts as refused.
+    /// As [`begin`](Self::begin); a login that is one too many counts as refused. The record of the login
+    /// is told once it is complete.
     async fn begin_login<T: TokenType>(
         &self,
         credentials: &Credentials,
@@ -68,28 +69,29 @@ impl Auth {
         encoded: &str,
         user: &User,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<EventRecord>, Error> {
         let begun = self.begin(token, encoded, user, now).await;
         if matches!(begun, Err(Error::TooManySessions)) {
             let (user_id, reason) = (Some(user.id.clone()), LoginRefusal::TooManySessions);
             self.tell(Event::login_refused(&credentials.username, user_id, reason));
             self.hooks.on_login_failed(credentials).await;
         }
-        begun
+        let is_login = |record: &EventRecord| matches!(record.event, Event::LoggedIn { .. });
+        let (login, ended): (Vec<_>, Vec<_>) = begun?.into_iter().partition(is_login);
+        self.tell_recorded(&ended);
+        Ok(login)
     }
 
-    async fn logged_in<T>(
+    async fn logged_in(
         &self,
         user: &User,
-        token: &Token<T>,
+        begun: &[EventRecord],
         now: Timestamp,
     ) -> Result<(), Error> {
         if self.settings().update_last_login {
             self.user_store()?.update_last_login(&user.id, now).await?;
         }
-        // A session's id is that of its first token.
-        let session_id = self.sessions().and_then(|_| self.tokens.jti(token));
-        self.tell(Event::LoggedIn { user_id: user.id.clone(), session_id });
+        self.tell_recorded(begun);
         self.hooks.on_login_success(user).await;
         Ok(())
     }
@@ -115,16 +117,18 @@ impl Auth {
         Ok(self.tokens.mint(self.with_extra_claims(class, user, claims).await?))
     }
 
-    /// Registers a login's first token, which opens a session where there are sessions.
+    /// Registers a login's first token, which opens a session where there are sessions; what is to be told
+    /// of it.
     async fn begin<T: TokenType>(
         &self,
         token: &Token<T>,
         encoded: &str,
         user: &User,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<EventRecord>, Error> {
         let Some(sessions) = self.sessions() else {
-            return self.register(token, encoded, now).await;
+            let event = Event::LoggedIn { user_id: user.id.clone(), session_id: None };
+            return self.register(token, encoded, event, now).await;
         };
         let settings = self.settings();
         let first = self.outstanding(token, encoded, now)?;
@@ -138,7 +142,6 @@ impl Auth {
             session: NewSession {
                 id: first.jti.clone(),
                 user_id: user.id.clone(),
-                client: self.client(),
                 password: fingerprint(&user.password),
             },
             expires_at: self.retention.last_exp(self.times(token), first.expires_at),
@@ -147,23 +150,14 @@ impl Auth {
                 AtLimit::EvictOldest => SessionLimit::EvictOldest(limit),
                 AtLimit::Refuse => SessionLimit::Refuse(limit),
             }),
-            at: now,
+            cause: self.cause_at(now),
             retain_until: self.retain_until(now),
         };
-        match sessions.open(&open).await.map_err(Error::Store)? {
-            OpenOutcome::Opened { evicted: 0 } => {}
-            OpenOutcome::Opened { evicted } => {
-                self.tell(Event::SessionsEnded {
-                    user_id: Some(user.id.clone()),
-                    session_id: None,
-                    except_session_id: None,
-                    reason: EndReason::Limit,
-                    ended: evicted,
-                });
-            }
-            OpenOutcome::TooMany => return Err(Error::TooManySessions),
+        let recorded = sessions.open(&open).await.map_err(Error::Store)?;
+        match recorded.outcome {
+            OpenOutcome::Opened { .. } => Ok(recorded.events),
+            OpenOutcome::TooMany => Err(Error::TooManySessions),
         }
-        Ok(())
     }
 
     fn times<T>(&self, token: &Token<T>) -> Times {

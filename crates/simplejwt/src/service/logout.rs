@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Auth;
-use super::events::presented_of;
+use super::events::presented;
 use super::sessions::{Belonging, was_ended_at};
 use crate::claims::UserClaim;
 use crate::error::{Error, TokenError};
@@ -155,13 +155,11 @@ impl Auth {
         let (refresh, _) = self.decode_spent_too(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
         let reason = EndReason::Logout;
-        match self.end_session_of(sessions, &refresh, &spent, reason, now).await? {
-            (Blacklisting::Blacklisted, ended) => {
-                self.tell(Event::LoggedOut { token: presented_of(&spent, ended) });
-                Ok(1)
-            }
+        let event = |token| Event::LoggedOut { token };
+        match self.end_session_of(sessions, &refresh, &spent, reason, event, now).await? {
+            (Blacklisting::Blacklisted, _) => Ok(1),
             (Blacklisting::AlreadyBlacklisted, _) => {
-                let (token, reason) = (presented_of(&spent, None), TokenRefusal::SessionEnded);
+                let (token, reason) = (presented(&spent), TokenRefusal::SessionEnded);
                 self.tell_of(Target::Sessions, Event::TokenRefused { token, reason });
                 Err(TokenError::Blacklisted.into())
             }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Auth;
-use super::events::presented_of;
+use super::events::presented;
 use crate::claims::Claims;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
@@ -129,13 +129,14 @@ impl Auth {
         {
             let subject = RevocationSubject::Token(jti.clone());
             let revocation = Revocation { subject, revoked_at: now, expires_at };
-            self.session_store()?.revoke(&revocation).await?;
             let token = PresentedToken {
                 jti: Some(jti),
                 session_id: untyped.claims().str(SESSION_CLAIM).map(Cow::into_owned),
                 user_id: self.tokens.user_id(&untyped),
             };
-            self.tell(Event::TokenRevoked { token, is_access: true });
+            let act = self.act(Event::TokenRevoked { token, is_access: true }, now);
+            let recorded = self.session_store()?.revoke(&revocation, &act).await?;
+            self.tell_recorded(&recorded.events);
             outcome = Revoking::Revoked;
         }
         Ok(outcome)
@@ -148,25 +149,22 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Revoking, Error> {
         let spent = self.outstanding(&token, encoded, now)?;
-        let (outcome, ended) = match self.sessions() {
+        let event = |token| Event::TokenRevoked { token, is_access: false };
+        let outcome = match self.sessions() {
             Some(sessions) => {
                 let reason = EndReason::Logout;
-                match self.end_session_of(sessions, &token, &spent, reason, now).await {
+                match self.end_session_of(sessions, &token, &spent, reason, event, now).await {
                     // It names another user's session: no good anywhere.
                     Err(Error::Token(_)) => return Ok(Revoking::NotGood),
-                    outcome => outcome?,
+                    outcome => outcome?.0,
                 }
             }
-            None => (self.blacklist_store()?.blacklist(&spent, now).await?, None),
+            None => self.list(&spent, Some(event(presented(&spent))), now).await?,
         };
-        match outcome {
-            Blacklisting::Blacklisted => {
-                let token = presented_of(&spent, ended);
-                self.tell(Event::TokenRevoked { token, is_access: false });
-                Ok(Revoking::Revoked)
-            }
-            Blacklisting::AlreadyBlacklisted => Ok(Revoking::NotGood),
-        }
+        Ok(match outcome {
+            Blacklisting::Blacklisted => Revoking::Revoked,
+            Blacklisting::AlreadyBlacklisted => Revoking::NotGood,
+        })
     }
 
     /// A token of any kind whose form, signature and times are good, and which can be found by

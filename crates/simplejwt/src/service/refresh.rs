@@ -2,11 +2,10 @@
 
 mod in_session;
 
-use super::events::presented;
 use super::{Auth, Issued, Refreshed};
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
-use crate::event::{Event, SpentOutcome, Target};
+use crate::event::Target;
 use crate::settings::TokenClass;
 use crate::store::Rotation;
 use crate::store::session::SessionStore;
@@ -39,7 +38,7 @@ impl Auth {
         let access = self.issue(&self.tokens.access_from_at(&refresh, now, None))?;
         let settings = self.settings();
         if !settings.rotate_refresh_tokens {
-            self.tell_refreshed(&refresh);
+            self.tell(self.refreshed_event(&refresh));
             return self.refreshed(access, None, &refresh);
         }
         let successor = self.tokens.rotated(&refresh, now, None);
@@ -47,18 +46,17 @@ impl Auth {
         if settings.blacklist_after_rotation {
             let spent = self.outstanding(&refresh, token, now)?;
             let next = self.outstanding(&successor, &issued.token, now)?;
-            match self.blacklist_store()?.rotate(&spent, &next, now).await? {
-                Rotation::Rotated => {}
-                Rotation::Replayed => {
-                    let (token, outcome) = (presented(&spent), SpentOutcome::Refused);
-                    self.tell(Event::SpentTokenPresented { token, outcome });
-                    return Err(TokenError::Blacklisted.into());
-                }
+            let store = self.blacklist_store()?;
+            let recorded = store.rotate(&spent, &next, &self.cause_at(now)).await?;
+            self.tell_recorded(&recorded.events);
+            if recorded.outcome == Rotation::Replayed {
+                return Err(TokenError::Blacklisted.into());
             }
         } else {
-            self.register(&successor, &issued.token, now).await?;
+            let event = self.refreshed_event(&refresh);
+            let events = self.register(&successor, &issued.token, event, now).await?;
+            self.tell_recorded(&events);
         }
-        self.tell_refreshed(&refresh);
         self.refreshed(access, Some(issued), &refresh)
     }
 
@@ -142,7 +140,7 @@ impl Auth {
             None => slid,
         };
         let issued = self.issue(&slid)?;
-        self.tell_refreshed(&slid);
+        self.tell(self.refreshed_event(&slid));
         Ok(issued)
     }
 }

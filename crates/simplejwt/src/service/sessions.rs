@@ -3,19 +3,21 @@
 use std::borrow::Cow;
 
 use super::Auth;
+use super::events::presented;
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError, can_be_id};
-use crate::event::{Event, PresentedToken, TokenRefusal};
+use crate::event::{Act, Event, PresentedToken, TokenRefusal};
 use crate::settings::{RevocationMode, SESSION_CLAIM};
 use crate::store::session::{
-    EndReason, EndSessions, Revocation, RevocationSubject, Session, SessionSelector, SessionStore,
+    EndEvent, EndReason, EndSessions, Revocation, RevocationSubject, Session, SessionSelector,
+    SessionStore,
 };
 use crate::store::{Blacklisting, OutstandingToken};
 use crate::token::{Refresh, Token};
 use crate::users::UserId;
 
-/// SessionSelector session a refresh token belongs to.
+/// The session that a refresh token belongs to.
 pub(super) enum Belonging {
     /// It is in this one, or names it.
     Session(Held),
@@ -111,10 +113,21 @@ impl Auth {
             },
             which => which,
         };
-        let end = EndSessions { which, reason, at, retain_until: self.retain_until(at) };
+        let end = self.ending(which, reason, EndEvent::SessionsEnded, at);
         let ended = sessions.end_sessions(&end).await?;
-        self.tell(end.event(ended));
-        Ok(ended)
+        self.tell_recorded(&ended.events);
+        Ok(ended.outcome)
+    }
+
+    pub(super) fn ending(
+        &self,
+        which: SessionSelector,
+        reason: EndReason,
+        event: EndEvent,
+        at: Timestamp,
+    ) -> EndSessions {
+        let (cause, retain_until) = (self.cause_at(at), self.retain_until(at));
+        EndSessions { which, reason, event, cause, retain_until }
     }
 
     /// Revokes the access tokens without a session of a user who isn't there any more.
@@ -127,7 +140,9 @@ impl Auth {
         if self.settings().sessions.revocation != RevocationMode::Stateless {
             let subject = RevocationSubject::User(user_id);
             let expires_at = self.retain_until(now).access;
-            sessions.revoke(&Revocation { subject, revoked_at: now, expires_at }).await?;
+            let revocation = Revocation { subject, revoked_at: now, expires_at };
+            let recorded = sessions.revoke(&revocation, &Act::untold(self.cause_at(now))).await?;
+            self.tell_recorded(&recorded.events);
         }
         Ok(())
     }
@@ -207,23 +222,40 @@ impl Auth {
         TokenError::Invalid.into()
     }
 
-    /// Ends the session of a refresh token that is put on the blacklist. The outcome is that of
-    /// the token, unless a session was ended by it.
+    /// Ends the session of a refresh token that is put on the blacklist, and tells of it by `event`, if
+    /// either was done. The outcome is that of the token, unless a session was ended by it; and whether
+    /// there was something to tell.
     pub(super) async fn end_session_of(
         &self,
         sessions: &dyn SessionStore,
         refresh: &Token<Refresh>,
         spent: &OutstandingToken,
         reason: EndReason,
+        event: impl Fn(PresentedToken) -> Event,
         now: Timestamp,
-    ) -> Result<(Blacklisting, Option<String>), Error> {
-        let ended = self.end_session_for(sessions, refresh, spent, reason, now).await?;
+    ) -> Result<(Blacklisting, bool), Error> {
+        let ended = self.end_session_for(sessions, refresh, spent, reason, &event, now).await?;
         // Of a token that nobody has seen yet, or that is alone.
-        let blacklisting = self.blacklist_store()?.blacklist(spent, now).await?;
-        Ok((if ended.is_some() { Blacklisting::Blacklisted } else { blacklisting }, ended))
+        let outcome = self.list(spent, (!ended).then(|| event(presented(spent))), now).await?;
+        let is_first = outcome == Blacklisting::Blacklisted;
+        Ok((if ended { Blacklisting::Blacklisted } else { outcome }, ended || is_first))
     }
 
-    /// Ends the session that the token is in or names: its id, unless it had ended before.
+    /// Puts a token on the blacklist, and tells of it by this event if it wasn't there.
+    pub(super) async fn list(
+        &self,
+        token: &OutstandingToken,
+        event: Option<Event>,
+        now: Timestamp,
+    ) -> Result<Blacklisting, Error> {
+        let act = Act { event, cause: self.cause_at(now) };
+        let recorded = self.blacklist_store()?.blacklist(token, &act).await?;
+        self.tell_recorded(&recorded.events);
+        Ok(recorded.outcome)
+    }
+
+    /// Ends the session that the token is in or names, and tells of it by what `event` makes of the token
+    /// and that session; whether it hadn't ended before.
     ///
     /// # Errors
     /// [`TokenError::Invalid`] where that is another user's; internal errors.
@@ -233,21 +265,30 @@ impl Auth {
         refresh: &Token<Refresh>,
         spent: &OutstandingToken,
         reason: EndReason,
+        event: impl FnOnce(PresentedToken) -> Event,
         at: Timestamp,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<bool, Error> {
         let id = match self.belonging(sessions, refresh, &spent.jti).await? {
             Belonging::Session(session) if !session.has_ended => session.id,
-            Belonging::Session(_) | Belonging::None => return Ok(None),
+            Belonging::Session(_) | Belonging::None => return Ok(false),
             Belonging::Foreign(id) => {
                 let user_id = spent.user_id.as_ref().map_or("", UserId::as_str);
                 return Err(self.foreign(&spent.jti, &id, user_id));
             }
         };
+        let token = PresentedToken { session_id: Some(id.clone()), ..presented(spent) };
         let which = SessionSelector::One { id: id.clone(), user_id: None };
-        let end = EndSessions { which, reason, at, retain_until: self.retain_until(at) };
-        let ended =
-            sessions.end_sessions(&end).await? > 0 || was_ended_at(sessions, &id, at).await?;
-        Ok(ended.then_some(id))
+        let end = self.ending(which, reason, EndEvent::Other(event(token)), at);
+        let ended = sessions.end_sessions(&end).await?;
+        self.tell_recorded(&ended.events);
+        if ended.outcome > 0 {
+            return Ok(true);
+        }
+        let was_ended = was_ended_at(sessions, &id, at).await?;
+        if was_ended {
+            self.tell_recorded(&end.recorded(1).events);
+        }
+        Ok(was_ended)
     }
 }
 

@@ -8,8 +8,9 @@ use super::column::ColumnType;
 use super::table::UserTable;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Cause, Event, Recorded, UserChange};
 use crate::random;
-use crate::users::{User, UserStore};
+use crate::users::{User, UserId, UserStore};
 
 /// How users in a table behave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,6 +155,9 @@ impl fmt::Display for Reference {
 }
 
 /// A [`UserStore`] over a table of Django's, whose users can be made and changed.
+///
+/// What is [recorded](Recorded) of it was made in the transaction of the change. It ends no sessions: hand
+/// the records to [`Auth::user_recorded`](crate::Auth::user_recorded), which does.
 #[async_trait]
 pub trait ManageUsers: UserStore {
     /// Whether users can log in just now: reads the table as a login does, and tries, without changing
@@ -163,7 +167,8 @@ pub trait ManageUsers: UserStore {
     /// The database's.
     async fn ping(&self, writes_last_login: bool) -> Result<(), StoreError>;
 
-    /// Makes a user, active, who joined at `at`, which is the current time.
+    /// Makes a user, active, who joined at the time of the `cause`; records
+    /// [`UserChanged`](crate::Event::UserChanged).
     ///
     /// The name is stored in the normal form NFKC and the domain of the address in lower case, as by
     /// Django's `create_user`.
@@ -174,19 +179,35 @@ pub trait ManageUsers: UserStore {
     /// # Errors
     /// [`ManageError::AlreadyExists`], [`ManageError::BadUsername`], [`ManageError::UnusableText`],
     /// [`ManageError::UnknownColumns`], or the database's.
-    async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError>;
+    async fn create_user(
+        &self,
+        user: NewUser,
+        cause: &Cause,
+    ) -> Result<Recorded<User>, ManageError>;
 
-    /// Stores another password hash for the user of this name.
+    /// Stores another password hash for the user of this name: whose it is. Records
+    /// [`PasswordChanged`](crate::Event::PasswordChanged).
     ///
     /// # Errors
     /// [`ManageError::NoSuchUser`], or the database's.
-    async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError>;
+    async fn set_password(
+        &self,
+        username: &str,
+        hash: &str,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError>;
 
-    /// Makes the user of this name active or inactive.
+    /// Makes the user of this name active or inactive: who it is. Records
+    /// [`UserChanged`](crate::Event::UserChanged), also where the user was so before.
     ///
     /// # Errors
     /// [`ManageError::NoSuchUser`], [`ManageError::NoColumn`], or the database's.
-    async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError>;
+    async fn set_active(
+        &self,
+        username: &str,
+        active: bool,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError>;
 
     /// The rows of other tables that keep the user of this name from being deleted: those that refer
     /// to it by a foreign key, except for registered tokens, which stay without their user as
@@ -196,12 +217,16 @@ pub trait ManageUsers: UserStore {
     /// [`ManageError::NoSuchUser`], or the database's.
     async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError>;
 
-    /// Deletes the user of this name. Its sessions aren't ended by that: end them first, so that
+    /// Deletes the user of this name: who it was. Records [`UserChanged`](crate::Event::UserChanged). Its sessions aren't ended by that: end them first, so that
     /// whoever checks access tokens hears of it.
     ///
     /// # Errors
     /// [`ManageError::NoSuchUser`], [`ManageError::Referred`], or the database's.
-    async fn delete_user(&self, username: &str) -> Result<(), ManageError>;
+    async fn delete_user(
+        &self,
+        username: &str,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError>;
 
     /// The user of this name.
     ///
@@ -220,6 +245,35 @@ impl fmt::Debug for dyn ManageUsers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("dyn ManageUsers")
     }
+}
+
+/// What is changed of a user.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    Password,
+    User(UserChange),
+}
+
+impl Change {
+    pub(crate) fn active(active: bool) -> Self {
+        Self::User(if active { UserChange::Enabled } else { UserChange::Disabled })
+    }
+
+    /// The record of it, in the transaction that does it.
+    pub(crate) fn recorded(self, user_id: UserId, cause: &Cause) -> Recorded<UserId> {
+        let of = user_id.clone();
+        let event = match self {
+            Self::Password => Event::PasswordChanged { user_id: of },
+            Self::User(change) => Event::UserChanged { user_id: of, change },
+        };
+        Recorded { outcome: user_id, events: vec![cause.record(event)] }
+    }
+}
+
+/// A user that was made, with the record of it.
+pub(crate) fn added(user: User, cause: &Cause) -> Recorded<User> {
+    let Recorded { events, .. } = Change::User(UserChange::Added).recorded(user.id.clone(), cause);
+    Recorded { outcome: user, events }
 }
 
 /// What goes into a column of a new user's row, for a database to store in its own way.

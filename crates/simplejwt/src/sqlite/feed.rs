@@ -8,6 +8,7 @@ use super::SqliteStore;
 use super::statements::LEASE;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Act, Recorded};
 use crate::store::feed::{
     self, AccessClaims, Revocation, RevocationFeed, RevocationSubject, Revocations,
 };
@@ -110,9 +111,13 @@ fn revoked(
 
 #[async_trait]
 impl RevocationFeed for SqliteStore {
-    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
-        let revocation = revocation.clone();
-        self.database.write("revoke", move |connection| insert(connection, &revocation)).await
+    async fn revoke(&self, revocation: &Revocation, act: &Act) -> Result<Recorded<()>, StoreError> {
+        let (revocation, act) = (revocation.clone(), act.clone());
+        let revoke = move |connection: &Connection| {
+            insert(connection, &revocation)?;
+            Ok(act.recorded(()))
+        };
+        self.database.write("revoke", revoke).await
     }
 
     async fn revocations(

@@ -16,10 +16,11 @@ use super::statements::{
 };
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::Recorded;
 use crate::sql::check::{Lines, Uses, trials};
 use crate::store::session::{
     Client, EndSessions, OpenOutcome, OpenSession, PINGED, RefreshOutcome, Session, SessionHead,
-    SessionRefresh, SessionSelector, SessionStore,
+    SessionRefresh, SessionStore,
 };
 use crate::users::UserId;
 
@@ -51,12 +52,15 @@ fn head(row: &Row<'_>) -> rusqlite::Result<SessionHead> {
 
 #[async_trait]
 impl SessionStore for SqliteStore {
-    async fn open(&self, open: &OpenSession) -> Result<OpenOutcome, StoreError> {
+    async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
         let (sql, open) = (Arc::clone(&self.sql), open.clone());
         self.database.write("open", move |connection| sql.open(connection, &open)).await
     }
 
-    async fn refresh(&self, refresh: &SessionRefresh) -> Result<RefreshOutcome, StoreError> {
+    async fn refresh(
+        &self,
+        refresh: &SessionRefresh,
+    ) -> Result<Recorded<RefreshOutcome>, StoreError> {
         let (sql, refresh) = (Arc::clone(&self.sql), refresh.clone());
         self.database.write("refresh", move |connection| sql.refresh(connection, &refresh)).await
     }
@@ -87,27 +91,14 @@ impl SessionStore for SqliteStore {
         })
     }
 
-    async fn end_sessions(&self, ending: &EndSessions) -> Result<u64, StoreError> {
-        let mut ended = 0;
+    async fn end_sessions(&self, ending: &EndSessions) -> Result<Recorded<u64>, StoreError> {
+        let mut before = 0;
         loop {
             let (sql, ending) = (Arc::clone(&self.sql), ending.clone());
-            let batch = move |connection: &Connection| match &ending.which {
-                SessionSelector::One { id, user_id } => {
-                    let theirs = end::owner(connection, id)?.is_some_and(|owner| {
-                        user_id.as_ref().is_none_or(|user_id| user_id.as_str() == owner)
-                    });
-                    let ended = theirs
-                        && end::end(connection, id, ending.reason, ending.at, ending.retain_until)?;
-                    Ok(u64::from(ended))
-                }
-                SessionSelector::All { user_id, except } => {
-                    sql.end_all(connection, user_id, except.as_deref(), &ending)
-                }
-            };
-            let batch = self.database.write("end_sessions", batch).await?;
-            ended += batch;
-            if batch < u64::from(end::BATCH) {
-                return Ok(ended);
+            let batch = move |connection: &Connection| sql.end_batch(connection, &ending, before);
+            match self.database.write("end_sessions", batch).await? {
+                end::Batch::Last(ended) => return Ok(ended),
+                end::Batch::Full(ended) => before += ended,
             }
         }
     }
@@ -170,6 +161,7 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
+    use crate::event::Cause;
     use crate::sql::table::UserTable;
     use crate::sqlite::statements::{SHOW, SPEND, SUCCEED};
     use crate::sqlite::{SqliteDatabase, migrate};
@@ -229,20 +221,16 @@ mod tests {
             let refresh = SessionRefresh {
                 token: token(n),
                 next: NextToken::Rotated { token: token(n + 1), access_jti: format!("{n}-access") },
-                session: NewSession {
-                    id: "0".into(),
-                    user_id: "1".into(),
-                    client: Client::default(),
-                    password: None,
-                },
+                session: NewSession { id: "0".into(), user_id: "1".into(), password: None },
                 grace: std::time::Duration::ZERO,
                 tolerance: std::time::Duration::ZERO,
                 idle: None,
                 lifetime: None,
-                at: now + std::time::Duration::from_secs(n.into()),
+                cause: Cause::at(now + std::time::Duration::from_secs(n.into())),
                 retain_until: RetainUntil { refresh: later, access: later },
             };
-            assert_eq!(store.refresh(&refresh).await.unwrap(), RefreshOutcome::Refreshed);
+            let refreshed = store.refresh(&refresh).await.unwrap();
+            assert_eq!(refreshed.outcome, RefreshOutcome::Refreshed);
         }
         let record = store.sql.record.clone();
         let compiled_anew = database.write("count", move |connection| {

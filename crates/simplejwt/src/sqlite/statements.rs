@@ -93,7 +93,8 @@ pub(super) const SPEND: &str = "\
 pub(super) const SUCCEED: &str = "\
     INSERT INTO simplejwt_session_token \
     (jti, session_id, parent_jti, access_jti, created_at, used_at, expires_at, address) \
-    SELECT ?1, session_id, ?2, ?3, ?4, ?4, ?5, ?6 FROM simplejwt_session_token WHERE jti = ?2";
+    SELECT ?1, session_id, ?2, ?3, ?4, ?4, ?5, ?6 FROM simplejwt_session_token WHERE jti = ?2 \
+    RETURNING session_id";
 pub(super) const STATE: &str = "\
     SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, o.id IS NOT NULL, \
     b.blacklisted_at, EXISTS (\

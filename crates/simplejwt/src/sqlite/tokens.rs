@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row, params};
 use super::{SqliteDatabase, flush, schema};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Act, Cause, Recorded};
 use crate::sql::check::{Lines, Uses, trials};
 use crate::sql::schema::{SchemaError, by_user_id};
 use crate::sql::table::{Key, UserTable};
@@ -151,24 +152,33 @@ impl SqliteStore {
 
 #[async_trait]
 impl TokenStore for SqliteStore {
-    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
-        let (sql, token) = (Arc::clone(&self.sql), token.clone());
-        self.database.write("record", move |connection| sql.record(connection, &token)).await
+    async fn record(
+        &self,
+        token: &OutstandingToken,
+        act: &Act,
+    ) -> Result<Recorded<()>, StoreError> {
+        let (sql, token, act) = (Arc::clone(&self.sql), token.clone(), act.clone());
+        let record = move |connection: &Connection| {
+            sql.record(connection, &token)?;
+            Ok(act.recorded(()))
+        };
+        self.database.write("record", record).await
     }
 
     async fn rotate(
         &self,
         spent: &OutstandingToken,
         next: &OutstandingToken,
-        at: Timestamp,
-    ) -> Result<Rotation, StoreError> {
+        cause: &Cause,
+    ) -> Result<Recorded<Rotation>, StoreError> {
         let (sql, spent, next) = (Arc::clone(&self.sql), spent.clone(), next.clone());
+        let cause = cause.clone();
         let rotate = move |connection: &Connection| {
-            if !sql.blacklist(connection, &spent, at)? {
-                return Ok(Rotation::Replayed);
+            if !sql.blacklist(connection, &spent, cause.at)? {
+                return Ok(Rotation::Replayed.recorded(&spent, &cause));
             }
             sql.record(connection, &next)?;
-            Ok(Rotation::Rotated)
+            Ok(Rotation::Rotated.recorded(&spent, &cause))
         };
         self.database.write("rotate", rotate).await
     }
@@ -176,14 +186,14 @@ impl TokenStore for SqliteStore {
     async fn blacklist(
         &self,
         token: &OutstandingToken,
-        at: Timestamp,
-    ) -> Result<Blacklisting, StoreError> {
-        let (sql, token) = (Arc::clone(&self.sql), token.clone());
-        let added = self
-            .database
-            .write("blacklist", move |connection| sql.blacklist(connection, &token, at))
-            .await?;
-        Ok(if added { Blacklisting::Blacklisted } else { Blacklisting::AlreadyBlacklisted })
+        act: &Act,
+    ) -> Result<Recorded<Blacklisting>, StoreError> {
+        let (sql, token, act) = (Arc::clone(&self.sql), token.clone(), act.clone());
+        let blacklist = move |connection: &Connection| {
+            let added = sql.blacklist(connection, &token, act.cause.at)?;
+            Ok(Blacklisting::first_if(added).recorded(&act))
+        };
+        self.database.write("blacklist", blacklist).await
     }
 
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {

@@ -16,6 +16,7 @@
 //! ```
 
 mod end_rules;
+mod event_rules;
 mod feed_rules;
 mod purge_rules;
 mod races;
@@ -36,6 +37,8 @@ use super::session::{
 };
 use super::{Leases, OutstandingToken, TokenStore};
 use crate::clock::Timestamp;
+use crate::error::StoreError;
+use crate::event::{Act, Cause, Recorded};
 use crate::settings::Settings;
 pub use crate::suite::Task;
 use crate::suite::{broken, good, together};
@@ -69,6 +72,8 @@ where
     rules::flush_goes_on_past_what_stays(&make().await).await;
     rules::the_newest_tokens_are_told(&make().await).await;
     rules::it_answers(&make().await).await;
+    event_rules::acts_are_recorded(&make().await).await;
+    event_rules::rotations_are_recorded(&make().await).await;
     races::one_rotation_wins(Arc::new(make().await), &spawn).await;
     races::rotation_and_blacklisting_dont_both_win(Arc::new(make().await), &spawn).await;
     races::one_blacklisting_is_the_first(Arc::new(make().await), &spawn).await;
@@ -123,6 +128,7 @@ where
     spent_rules::a_row_that_is_gone_is_made_anew(&make().await).await;
     spent_rules::a_spent_token_stays_so_without_its_row(&make().await).await;
     spent_rules::what_nobody_remembers_is_refused(&make().await).await;
+    event_rules::of_sessions(&make, &spawn).await;
     verdict_trials::every_row_of_the_table_is_kept(&make().await).await;
     session_races::one_refresh_wins(Arc::new(make().await), &spawn).await;
     session_races::those_that_lose_end_nothing(Arc::new(make().await), &spawn).await;
@@ -155,6 +161,21 @@ where
 /// The moment at which the suite takes place.
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
+/// What the suite does, by the user and from one place.
+fn cause(at: Timestamp) -> Cause {
+    Cause { client: Client::new(Some("192.0.2.1"), Some("suite")), ..Cause::at(at) }
+}
+
+/// The same, where it is of no interest what is told of it.
+fn act(at: Timestamp) -> Act {
+    Act::untold(cause(at))
+}
+
+/// The outcome of a call that has to succeed.
+fn done<T>(recorded: Result<Recorded<T>, StoreError>) -> T {
+    good(recorded).outcome
+}
+
 fn token(jti: &str) -> OutstandingToken {
     OutstandingToken {
         jti: jti.to_owned(),
@@ -170,12 +191,7 @@ fn token_of(user: &str, jti: &str) -> OutstandingToken {
 }
 
 fn session(id: &str) -> NewSession {
-    NewSession {
-        id: id.to_owned(),
-        user_id: "1".into(),
-        client: Client::new(Some("192.0.2.1"), Some("suite")),
-        password: Some("fingerprint".into()),
-    }
+    NewSession { id: id.to_owned(), user_id: "1".into(), password: Some("fingerprint".into()) }
 }
 
 fn retain_until() -> RetainUntil {
@@ -189,7 +205,7 @@ fn open(id: &str) -> OpenSession {
         token: token(id),
         expires_at: after(60),
         limit: None,
-        at: NOW,
+        cause: cause(NOW),
         retain_until: retain_until(),
     }
 }
@@ -204,7 +220,7 @@ fn refresh(spent: &str, next: &str) -> SessionRefresh {
         tolerance: std::time::Duration::ZERO,
         idle: None,
         lifetime: None,
-        at: NOW,
+        cause: cause(NOW),
         retain_until: retain_until(),
     }
 }
@@ -212,8 +228,11 @@ fn refresh(spent: &str, next: &str) -> SessionRefresh {
 /// The same at another time.
 fn refresh_at(spent: &str, next: &str, seconds: i64, grace: u64) -> SessionRefresh {
     let at = after(seconds);
-    let mut refresh =
-        SessionRefresh { at, grace: std::time::Duration::from_secs(grace), ..refresh(spent, next) };
+    let mut refresh = SessionRefresh {
+        cause: cause(at),
+        grace: std::time::Duration::from_secs(grace),
+        ..refresh(spent, next)
+    };
     if let NextToken::Rotated { token, .. } = &mut refresh.next {
         token.created_at = at;
     }

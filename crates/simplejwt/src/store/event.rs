@@ -1,47 +1,93 @@
-//! The events of the verbs that change sessions: what was asked and what came of it say all of it.
+//! The records of the verbs that change sessions and tokens: what was asked and what came of it say all of it.
 //!
-//! A store that keeps events writes what these give by the transaction that the verb is; the flows tell
-//! the same once it has returned.
+//! A store makes them in the transaction that the verb is, and the flows tell what it has returned.
 
-use super::session::{EndSessions, RefreshOutcome, SessionRefresh, SessionSelector};
-use crate::event::{Event, PresentedToken, SpentOutcome, TokenRefusal};
+use super::session::{
+    EndEvent, EndSessions, OpenOutcome, OpenSession, RefreshOutcome, SessionRefresh,
+    SessionSelector,
+};
+use super::{OutstandingToken, Rotation};
+use crate::event::{Cause, EndReason, Event, PresentedToken, Recorded, SpentOutcome, TokenRefusal};
+
+impl OpenSession {
+    /// This outcome of the login, with its records: the sessions that were ended to make room, and the
+    /// login. A login that is one too many has changed nothing, and whoever asked tells of it.
+    pub fn recorded(&self, outcome: OpenOutcome) -> Recorded<OpenOutcome> {
+        let OpenOutcome::Opened { evicted } = outcome else { return Recorded::nothing(outcome) };
+        let user_id = self.session.user_id.clone();
+        let ended = (evicted > 0).then(|| Event::SessionsEnded {
+            user_id: Some(user_id.clone()),
+            session_id: None,
+            except_session_id: None,
+            reason: EndReason::Limit,
+            ended: evicted,
+        });
+        let session_id = Some(self.session.id.clone());
+        let events = ended.into_iter().chain([Event::LoggedIn { user_id, session_id }]);
+        Recorded { outcome, events: events.map(|event| self.cause.record(event)).collect() }
+    }
+}
 
 impl SessionRefresh {
-    /// The event of this refresh, if it ended so.
-    ///
-    /// The session is the one that [`session`](Self::session) has: of a token that doesn't name the session
-    /// it is in (without `session_claim`), that is the token's own id.
-    pub fn event(&self, outcome: &RefreshOutcome) -> Event {
+    /// This outcome of the refresh, with its record. `session_id` is the session that the token is in, as
+    /// the store has found it; `None` where it is in none, and the one that it names is meant.
+    pub fn recorded(
+        &self,
+        outcome: RefreshOutcome,
+        session_id: Option<&str>,
+    ) -> Recorded<RefreshOutcome> {
+        let session_id = session_id.unwrap_or(&self.session.id);
+        let event = self.event(&outcome, session_id);
+        Recorded {
+            outcome,
+            events: event.map(|event| self.cause.record(event)).into_iter().collect(),
+        }
+    }
+
+    /// The event of this outcome, in this session. None of [`RefreshOutcome::PasswordChanged`]: whoever
+    /// asked looks at the password anew, and the event is that of the end of the session.
+    fn event(&self, outcome: &RefreshOutcome, session_id: &str) -> Option<Event> {
         let token = PresentedToken {
             jti: Some(self.token.jti.clone()),
-            session_id: Some(self.session.id.clone()),
+            session_id: Some(session_id.to_owned()),
             user_id: Some(self.session.user_id.clone()),
         };
         let reason = match outcome {
-            RefreshOutcome::Refreshed => return Event::Refreshed { token },
+            RefreshOutcome::Refreshed => return Some(Event::Refreshed { token }),
             RefreshOutcome::Repeated(successor) => {
-                return Event::RefreshRepeated { token, suspicious: !successor.same_address };
+                return Some(Event::RefreshRepeated { token, suspicious: !successor.same_address });
             }
             RefreshOutcome::Replayed => {
-                return Event::SpentTokenPresented { token, outcome: SpentOutcome::Refused };
+                return Some(Event::SpentTokenPresented { token, outcome: SpentOutcome::Refused });
             }
             RefreshOutcome::Reused => {
-                return Event::SpentTokenPresented { token, outcome: SpentOutcome::SessionEnded };
+                let outcome = SpentOutcome::SessionEnded;
+                return Some(Event::SpentTokenPresented { token, outcome });
             }
             RefreshOutcome::Blacklisted => TokenRefusal::Blacklisted,
             RefreshOutcome::Ended => TokenRefusal::SessionEnded,
             RefreshOutcome::Forgotten => TokenRefusal::Unregistered,
             RefreshOutcome::Foreign => TokenRefusal::ForeignSession,
             RefreshOutcome::Expired => TokenRefusal::SessionExpired,
-            RefreshOutcome::PasswordChanged => TokenRefusal::PasswordChanged,
+            RefreshOutcome::PasswordChanged => return None,
         };
-        Event::TokenRefused { token, reason }
+        Some(Event::TokenRefused { token, reason })
     }
 }
 
 impl EndSessions {
-    /// The event of this end, if so many sessions hadn't ended before.
-    pub fn event(&self, ended: u64) -> Event {
+    /// So many sessions that hadn't ended before, with the record of it.
+    pub fn recorded(&self, ended: u64) -> Recorded<u64> {
+        let event = match &self.event {
+            EndEvent::SessionsEnded => Some(self.sessions_ended(ended)),
+            EndEvent::Other(event) => (ended > 0).then(|| event.clone()),
+            EndEvent::None => None,
+        };
+        let events = event.map(|event| self.cause.record(event)).into_iter().collect();
+        Recorded { outcome: ended, events }
+    }
+
+    fn sessions_ended(&self, ended: u64) -> Event {
         let (session_id, user_id, except_session_id) = match &self.which {
             SessionSelector::One { id, user_id } => (Some(id.clone()), user_id.clone(), None),
             SessionSelector::All { user_id, except } => {
@@ -52,14 +98,34 @@ impl EndSessions {
     }
 }
 
+impl Rotation {
+    /// This outcome of the rotation of a token that is in no session, with its record.
+    pub fn recorded(self, spent: &OutstandingToken, cause: &Cause) -> Recorded<Self> {
+        let token = PresentedToken::outside_of_sessions(spent);
+        let event = match self {
+            Self::Rotated => Event::Refreshed { token },
+            Self::Replayed => Event::SpentTokenPresented { token, outcome: SpentOutcome::Refused },
+        };
+        Recorded { outcome: self, events: vec![cause.record(event)] }
+    }
+}
+
+impl PresentedToken {
+    /// A token of which no session is known.
+    pub(crate) fn outside_of_sessions(token: &OutstandingToken) -> Self {
+        let (jti, user_id) = (Some(token.jti.clone()), token.user_id.clone());
+        Self { jti, session_id: None, user_id }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::Timestamp;
-    use crate::event::EndReason;
+    use crate::event::EventRecord;
     use crate::settings::Settings;
-    use crate::store::OutstandingToken;
     use crate::store::session::{NewSession, NextToken, RetainUntil, Successor};
+    use crate::users::UserId;
 
     const AT: Timestamp = Timestamp::from_secs(1_767_323_045);
 
@@ -74,18 +140,22 @@ mod tests {
             },
             next: NextToken::None,
             session: NewSession {
-                id: "s".into(),
+                id: "named".into(),
                 user_id: "1".into(),
-                client: Default::default(),
                 password: Some("fingerprint".into()),
             },
             grace: Default::default(),
             tolerance: Default::default(),
             idle: None,
             lifetime: None,
-            at: AT,
+            cause: Cause::at(AT),
             retain_until: RetainUntil::of(&Settings::default(), AT),
         }
+    }
+
+    fn told<T>(recorded: &Recorded<T>) -> Vec<String> {
+        let json = |record: &EventRecord| serde_json::to_string(&record.event).unwrap();
+        recorded.events.iter().map(json).collect()
     }
 
     #[test]
@@ -110,35 +180,77 @@ mod tests {
             (RefreshOutcome::Forgotten, "token_refused", format!("{refused}\"unregistered\"")),
             (RefreshOutcome::Foreign, "token_refused", format!("{refused}\"foreign_session\"")),
             (RefreshOutcome::Expired, "token_refused", format!("{refused}\"session_expired\"")),
-            (
-                RefreshOutcome::PasswordChanged,
-                "token_refused",
-                format!("{refused}\"password_changed\""),
-            ),
         ] {
             let names = r#""jti":"t","session_id":"s","user_id":"1""#;
             let expected = format!(r#"{{"event":"{name}",{names}{rest}}}"#);
-            let event = refresh().event(&outcome);
-            assert_eq!(serde_json::to_string(&event).unwrap(), expected, "{outcome:?}");
+            let recorded = refresh().recorded(outcome, Some("s"));
+            assert_eq!(told(&recorded), [expected], "{:?}", recorded.outcome);
         }
+        let named = refresh().recorded(RefreshOutcome::Forgotten, None);
+        assert!(told(&named).concat().contains(r#""session_id":"named""#), "{named:?}");
+        // The end of the session tells of it.
+        let changed = refresh().recorded(RefreshOutcome::PasswordChanged, Some("s"));
+        assert_eq!(changed.events, []);
     }
 
     #[test]
     fn an_end_says_of_what_and_why() {
-        let end = |which, reason| {
-            let retain_until = RetainUntil::of(&Settings::default(), AT);
-            let event = EndSessions { which, reason, at: AT, retain_until }.event(2);
-            serde_json::to_string(&event).unwrap()
+        let end = |which, reason, event| EndSessions {
+            which,
+            reason,
+            event,
+            cause: Cause::at(AT),
+            retain_until: RetainUntil::of(&Settings::default(), AT),
         };
         let one = SessionSelector::One { id: "s".into(), user_id: None };
-        assert_eq!(
-            end(one, EndReason::Staff),
-            r#"{"event":"sessions_ended","session_id":"s","reason":"staff","ended":2}"#
-        );
+        let by_staff = end(one.clone(), EndReason::Staff, EndEvent::SessionsEnded);
+        for ended in [0, 2] {
+            let expected = format!(
+                r#"{{"event":"sessions_ended","session_id":"s","reason":"staff","ended":{ended}}}"#
+            );
+            assert_eq!(told(&by_staff.recorded(ended)), [expected]);
+        }
         let others = SessionSelector::All { user_id: "1".into(), except: Some("s".into()) };
+        let others = end(others, EndReason::Password, EndEvent::SessionsEnded).recorded(2);
         assert_eq!(
-            end(others, EndReason::Password),
-            r#"{"event":"sessions_ended","user_id":"1","except_session_id":"s","reason":"password","ended":2}"#
+            told(&others),
+            [
+                r#"{"event":"sessions_ended","user_id":"1","except_session_id":"s","reason":"password","ended":2}"#
+            ]
         );
+        let event = Event::LoggedOut { token: PresentedToken::default() };
+        let logout = end(one.clone(), EndReason::Logout, EndEvent::Other(event));
+        assert_eq!(told(&logout.recorded(0)), [""; 0]);
+        assert_eq!(told(&logout.recorded(1)), [r#"{"event":"logged_out"}"#]);
+        let silent = end(one, EndReason::User, EndEvent::None);
+        assert_eq!(told(&silent.recorded(1)), [""; 0]);
+    }
+
+    #[test]
+    fn a_login_tells_of_what_it_has_ended() {
+        let session = NewSession { id: "s".into(), ..refresh().session };
+        let open = OpenSession {
+            session,
+            token: refresh().token,
+            expires_at: AT,
+            limit: None,
+            cause: Cause::at(AT),
+            retain_until: RetainUntil::of(&Settings::default(), AT),
+        };
+        let login = r#"{"event":"logged_in","user_id":"1","session_id":"s"}"#;
+        assert_eq!(told(&open.recorded(OpenOutcome::Opened { evicted: 0 })), [login]);
+        let evicted = r#"{"event":"sessions_ended","user_id":"1","reason":"limit","ended":3}"#;
+        assert_eq!(told(&open.recorded(OpenOutcome::Opened { evicted: 3 })), [evicted, login]);
+        assert_eq!(told(&open.recorded(OpenOutcome::TooMany)), [""; 0]);
+    }
+
+    #[test]
+    fn a_rotation_without_a_session_names_none() {
+        let spent = OutstandingToken { user_id: None::<UserId>, ..refresh().token };
+        let rotated = Rotation::Rotated.recorded(&spent, &Cause::at(AT));
+        assert_eq!(told(&rotated), [r#"{"event":"refreshed","jti":"t"}"#]);
+        let replayed = Rotation::Replayed.recorded(&spent, &Cause::at(AT));
+        let refused = r#"{"event":"spent_token_presented","jti":"t","outcome":"refused"}"#;
+        assert_eq!(told(&replayed), [refused]);
     }
 }

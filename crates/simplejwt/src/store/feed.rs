@@ -1,4 +1,4 @@
-//! What has been revoked: a feed that every process reads on from where it was, page by page.
+//! The feed of revocations: a list that every process reads on from where it was, page by page.
 //!
 //! A page shows that it belongs to the same history as the one before. The numbers alone don't: a standby that took over without the newest of them gives them away
 //! again. So each page also tells what stands at the number that it was asked from, and at the
@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Act, Recorded};
 use crate::users::UserId;
 
 pub(crate) use page::{Asked, Row};
@@ -23,17 +24,17 @@ pub struct Revocations {
     /// been, where these are all there are. Smaller than the one asked from only where the
     /// database was put back to an earlier state.
     pub sequence: i64,
-    /// Whether there are no more for now.
+    /// `true` if there are no more for now.
     pub complete: bool,
-    /// What stands at the number that was asked from, expired or not; `None` where nothing does.
+    /// The mark at the number that was asked from, expired or not; `None` where nothing stands there.
     pub before: Option<Mark>,
-    /// What stands at [`sequence`](Self::sequence), expired or not; `None` where nothing does.
+    /// The mark at [`sequence`](Self::sequence), expired or not; `None` where nothing stands there.
     pub last: Option<Mark>,
     /// Which line of history the database is on, where it tells: PostgreSQL's timeline.
     pub timeline: Option<String>,
 }
 
-/// What stands at a sequence number, to be compared with what stood there.
+/// The content of a sequence number, to be compared with what stood there before.
 ///
 /// Ids of sessions and tokens are random and times are microseconds, so that two histories have
 /// the same mark at the same number only where they have the same revocation there.
@@ -56,7 +57,7 @@ impl Mark {
     }
 }
 
-/// What has been revoked.
+/// The tokens that a revocation is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RevocationSubject {
     /// Every access token whose `sid` this is.
@@ -78,7 +79,7 @@ impl RevocationSubject {
         }
     }
 
-    /// What was stored; `None` for a kind of a later version's.
+    /// The subject that was stored as these words; `None` for a kind that only a later version knows.
     pub fn from_words(kind: &str, id: String) -> Option<Self> {
         match kind {
             "session" => Some(Self::Session(id)),
@@ -101,7 +102,7 @@ pub struct Revocation {
     pub expires_at: Timestamp,
 }
 
-/// What an access token says of itself, for [`RevocationFeed::is_revoked`].
+/// The claims of an access token, for [`RevocationFeed::is_revoked`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessClaims {
     /// `sid`.
@@ -115,7 +116,7 @@ pub struct AccessClaims {
 }
 
 impl AccessClaims {
-    /// Whether a revocation of this subject, made at `revoked_at`, is one of this token.
+    /// `true` if a revocation of this subject, made at `revoked_at`, covers this token.
     pub fn is_covered_by(&self, subject: &RevocationSubject, revoked_at: Timestamp) -> bool {
         match subject {
             RevocationSubject::Session(id) => self.session.as_ref() == Some(id),
@@ -139,7 +140,7 @@ impl AccessClaims {
 #[async_trait]
 pub trait RevocationFeed: Send + Sync + 'static {
     /// Revokes something: a single access token, mostly.
-    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError>;
+    async fn revoke(&self, revocation: &Revocation, act: &Act) -> Result<Recorded<()>, StoreError>;
 
     /// At most `limit` of the revocations after a sequence number (0: from the beginning) whose
     /// `expires_at` is later than `at`. What counts still is what isn't
@@ -152,7 +153,7 @@ pub trait RevocationFeed: Send + Sync + 'static {
         at: Timestamp,
     ) -> Result<Revocations, StoreError>;
 
-    /// Whether an access token that says this of itself is revoked, by a revocation whose
+    /// `true` if an access token with these claims is revoked, by a revocation whose
     /// `expires_at` is later than `at` (see [`revocations`](Self::revocations)); also true where
     /// it names a session that has ended, isn't there or is another user's.
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError>;

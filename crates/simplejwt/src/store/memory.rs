@@ -14,6 +14,7 @@ use super::{
 };
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Act, Cause, Recorded};
 use crate::users::UserId;
 
 /// Tokens in this process's memory, for tests, examples and small tools.
@@ -91,33 +92,38 @@ impl State {
 
 #[async_trait]
 impl TokenStore for MemoryStore {
-    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+    async fn record(
+        &self,
+        token: &OutstandingToken,
+        act: &Act,
+    ) -> Result<Recorded<()>, StoreError> {
         self.lock().entry(token);
-        Ok(())
+        Ok(act.recorded(()))
     }
 
     async fn rotate(
         &self,
         spent: &OutstandingToken,
         next: &OutstandingToken,
-        at: Timestamp,
-    ) -> Result<Rotation, StoreError> {
+        cause: &Cause,
+    ) -> Result<Recorded<Rotation>, StoreError> {
         let mut state = self.lock();
-        match state.blacklist(spent, at) {
-            Blacklisting::AlreadyBlacklisted => Ok(Rotation::Replayed),
+        let outcome = match state.blacklist(spent, cause.at) {
+            Blacklisting::AlreadyBlacklisted => Rotation::Replayed,
             Blacklisting::Blacklisted => {
                 state.entry(next);
-                Ok(Rotation::Rotated)
+                Rotation::Rotated
             }
-        }
+        };
+        Ok(outcome.recorded(spent, cause))
     }
 
     async fn blacklist(
         &self,
         token: &OutstandingToken,
-        at: Timestamp,
-    ) -> Result<Blacklisting, StoreError> {
-        Ok(self.lock().blacklist(token, at))
+        act: &Act,
+    ) -> Result<Recorded<Blacklisting>, StoreError> {
+        Ok(self.lock().blacklist(token, act.cause.at).recorded(act))
     }
 
     async fn blacklist_all(&self, user_id: &UserId, at: Timestamp) -> Result<u64, StoreError> {

@@ -5,7 +5,7 @@
 //! of upstream's blacklist decide who wins: a token is spent when, and only when, its id is
 //! there.
 //!
-//! What a presented token comes to is decided by [`verdict`], for every store alike.
+//! [`verdict`] decides on a presented token, for every store alike.
 
 mod end;
 mod refresh;
@@ -18,13 +18,14 @@ use super::TokenStore;
 use super::leases::Leases;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::Recorded;
 use crate::users::UserId;
 
 pub use super::feed::{
     AccessClaims, Mark, Revocation, RevocationFeed, RevocationSubject, Revocations,
 };
 pub use crate::event::{Client, EndReason};
-pub use end::{EndSessions, SessionSelector};
+pub use end::{EndEvent, EndSessions, SessionSelector};
 pub use refresh::{NextToken, RefreshOutcome, SessionRefresh, Successor};
 pub use types::{
     NewSession, OpenOutcome, OpenSession, RetainUntil, Session, SessionHead, SessionLimit,
@@ -42,6 +43,8 @@ pub(crate) const PINGED: &str = "ping";
 /// # Contract
 /// As that of [`TokenStore`], and:
 /// - Each method is one transaction, unless it says otherwise.
+/// - What is [recorded](Recorded) of [`open`](Self::open), [`refresh`](Self::refresh) and
+///   [`end_sessions`](Self::end_sessions) is what `recorded` of their requests gives for the outcome.
 /// - Ending a session blacklists its live tokens, stores a [`Revocation`] of it, and is final.
 ///   A refresh beside it comes before or after: either it finds its token blacklisted, or its
 ///   successor is blacklisted too.
@@ -57,10 +60,10 @@ pub trait SessionStore: TokenStore + RevocationFeed + Leases {
     /// Opens a session and registers its first token. With a limit, of any number of concurrent
     /// logins no more than so many leave a session that is live: not ended, its newest token
     /// neither expired nor blacklisted.
-    async fn open(&self, open: &OpenSession) -> Result<OpenOutcome, StoreError>;
+    async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError>;
 
-    /// Takes a refresh token. What it comes to is [`verdict`](verdict::verdict)'s to say, of what
-    /// the store has found ([`Found`](verdict::Found)) and in this order:
+    /// Takes a refresh token. [`verdict`](verdict::verdict) decides on it, by what the store has
+    /// found ([`Found`](verdict::Found)) and in this order:
     ///
     /// 1. A token that is in no session joins `session` (opened if it isn't there), and is
     ///    registered if it isn't. Where that session is another user's: [`RefreshOutcome::Foreign`].
@@ -91,8 +94,14 @@ pub trait SessionStore: TokenStore + RevocationFeed + Leases {
     ///    is blacklisted. Where there is no `next`, the token's time of use is brought up to
     ///    date, if it is more than a minute old.
     ///
-    /// What has to be ended is ended when this returns, by the same transaction.
-    async fn refresh(&self, refresh: &SessionRefresh) -> Result<RefreshOutcome, StoreError>;
+    /// Sessions that have to end have ended when this returns, by the same transaction.
+    ///
+    /// The record names the session that the token is in, which isn't always the one that the token
+    /// names.
+    async fn refresh(
+        &self,
+        refresh: &SessionRefresh,
+    ) -> Result<Recorded<RefreshOutcome>, StoreError>;
 
     /// The session with this id, ended or not.
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError>;
@@ -101,7 +110,7 @@ pub trait SessionStore: TokenStore + RevocationFeed + Leases {
     /// session's other tokens.
     async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError>;
 
-    /// Whether the refresh or sliding token with this id is good no longer: it stands on the
+    /// `true` if the refresh or sliding token with this id is no longer good: it stands on the
     /// blacklist, has a successor that took its place in its session, or the session has ended.
     /// The latter two count also where somebody else has deleted the rows of the blacklist.
     async fn is_spent(&self, jti: &str) -> Result<bool, StoreError>;
@@ -111,11 +120,11 @@ pub trait SessionStore: TokenStore + RevocationFeed + Leases {
     async fn sessions(&self, user_id: &UserId, at: Timestamp) -> Result<Vec<Session>, StoreError>;
 
     /// Ends sessions; how many there were that hadn't ended before. Ending all sessions of a
-    /// user may take several transactions, of a bounded size each; those that are opened in the
-    /// meantime may stay. Where tokens that are in no session are ended too, a [`RevocationSubject::User`]
+    /// user may take several transactions, of a bounded size each, of which the last has the record;
+    /// those that are opened in the meantime may stay. Where tokens that are in no session are ended too, a [`RevocationSubject::User`]
     /// is revoked, until [`RetainUntil::refresh`]: these are tokens of others, who may have other
     /// lifetimes.
-    async fn end_sessions(&self, end: &EndSessions) -> Result<u64, StoreError>;
+    async fn end_sessions(&self, end: &EndSessions) -> Result<Recorded<u64>, StoreError>;
 
     /// The user's password hash was rewritten although the password is the same: sessions that
     /// were tied to the fingerprint `old` are tied to `new`.
@@ -132,7 +141,7 @@ pub trait SessionStore: TokenStore + RevocationFeed + Leases {
     /// what is [due](super::retention::Retention::sessions_due).
     async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError>;
 
-    /// Whether sessions can be kept just now: what that reads and writes is tried without changing a
+    /// Checks that sessions can be kept just now: their reads and writes are tried without changing a
     /// row, and a commit proves that the disk takes it. `at` is the current time, and another with
     /// each call.
     async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError>;

@@ -13,31 +13,36 @@ use super::session::{
 use super::{Blacklisting, Leases, OutstandingToken, RevocationFeed, Rotation, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Act, Cause, Recorded};
 use crate::users::UserId;
 
 macro_rules! behind {
     ($($pointer:ty),*) => {$(
         #[async_trait]
         impl<T: TokenStore + ?Sized> TokenStore for $pointer {
-            async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
-                (**self).record(token).await
+            async fn record(
+                &self,
+                token: &OutstandingToken,
+                act: &Act,
+            ) -> Result<Recorded<()>, StoreError> {
+                (**self).record(token, act).await
             }
 
             async fn rotate(
                 &self,
                 spent: &OutstandingToken,
                 next: &OutstandingToken,
-                at: Timestamp,
-            ) -> Result<Rotation, StoreError> {
-                (**self).rotate(spent, next, at).await
+                cause: &Cause,
+            ) -> Result<Recorded<Rotation>, StoreError> {
+                (**self).rotate(spent, next, cause).await
             }
 
             async fn blacklist(
                 &self,
                 token: &OutstandingToken,
-                at: Timestamp,
-            ) -> Result<Blacklisting, StoreError> {
-                (**self).blacklist(token, at).await
+                act: &Act,
+            ) -> Result<Recorded<Blacklisting>, StoreError> {
+                (**self).blacklist(token, act).await
             }
 
             async fn blacklist_all(&self, user: &UserId, at: Timestamp) -> Result<u64, StoreError> {
@@ -63,11 +68,14 @@ macro_rules! behind {
 
         #[async_trait]
         impl<T: SessionStore + ?Sized> SessionStore for $pointer {
-            async fn open(&self, open: &OpenSession) -> Result<OpenOutcome, StoreError> {
+            async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
                 (**self).open(open).await
             }
 
-            async fn refresh(&self, refresh: &SessionRefresh) -> Result<RefreshOutcome, StoreError> {
+            async fn refresh(
+                &self,
+                refresh: &SessionRefresh,
+            ) -> Result<Recorded<RefreshOutcome>, StoreError> {
                 (**self).refresh(refresh).await
             }
 
@@ -91,7 +99,7 @@ macro_rules! behind {
                 (**self).sessions(user, at).await
             }
 
-            async fn end_sessions(&self, end: &EndSessions) -> Result<u64, StoreError> {
+            async fn end_sessions(&self, end: &EndSessions) -> Result<Recorded<u64>, StoreError> {
                 (**self).end_sessions(end).await
             }
 
@@ -115,8 +123,12 @@ macro_rules! behind {
 
         #[async_trait]
         impl<T: RevocationFeed + ?Sized> RevocationFeed for $pointer {
-            async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
-                (**self).revoke(revocation).await
+            async fn revoke(
+                &self,
+                revocation: &Revocation,
+                act: &Act,
+            ) -> Result<Recorded<()>, StoreError> {
+                (**self).revoke(revocation, act).await
             }
 
             async fn revocations(

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use http::header::USER_AGENT;
 use http::request::Parts;
 
+use super::request_id::RequestId;
+use crate::service::Auth;
 use crate::store::session::Client;
 
 /// The client's address, put into a request's extensions by the program that accepts the
@@ -24,6 +26,15 @@ pub fn client(parts: &Parts) -> Client {
         user_agents.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     let user_agent = (!user_agents.is_empty()).then(|| user_agents.join(", "));
     Client::new(address.as_deref(), user_agent.as_deref())
+}
+
+/// The flows for this request: from its client, and with the [`RequestId`] that its extensions may have.
+pub(super) fn flows_for(auth: &Auth, parts: &Parts) -> Auth {
+    let auth = auth.from_client(client(parts));
+    match parts.extensions.get::<RequestId>() {
+        Some(id) => auth.for_request(id.as_str()),
+        None => auth,
+    }
 }
 
 #[cfg(test)]

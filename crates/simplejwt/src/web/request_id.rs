@@ -6,6 +6,9 @@ use crate::random;
 
 /// The id of a request: the one that a proxy or the client gave it in `X-Request-Id`, or a new one.
 ///
+/// Events name it ([`EventRecord::request_id`](crate::EventRecord::request_id)) if whoever accepts the
+/// request puts it into the request's extensions, as the server does.
+///
 /// ```
 /// use http::HeaderMap;
 /// use simplejwt::web::request_id::RequestId;

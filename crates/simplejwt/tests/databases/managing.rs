@@ -7,6 +7,7 @@ use crate::support::mysql;
 use crate::support::postgres::Database;
 use crate::support::rights;
 use simplejwt::Timestamp;
+use simplejwt::event::{Actor, Cause, Event, UserChange};
 use simplejwt::postgres::PostgresUsers;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
@@ -59,7 +60,7 @@ fn hashing() -> HashingPool {
 async fn add(users: &impl ManageUsers, username: &str) -> Result<String, ManageError> {
     let (username, password) = (username.to_owned(), unusable_password());
     let new = NewUser { username, password, ..NewUser::default() };
-    users.create_user(new, NOW).await.map(|user| user.username)
+    users.create_user(new, &Cause::at(NOW)).await.map(|added| added.outcome.username)
 }
 
 /// `key` is how the database declares a column that refers to a user's id.
@@ -72,8 +73,8 @@ async fn names_and_deletion(users: &impl ManageUsers, raw: &impl Raw, key: &str)
         let refused = add(users, name).await.unwrap_err();
         assert!(matches!(refused, ManageError::UnusableText { .. }), "{name:?}: {refused}");
     }
-    users.delete_user("fin").await.unwrap();
-    users.delete_user("zoë").await.unwrap();
+    users.delete_user("fin", &Cause::at(NOW)).await.unwrap();
+    users.delete_user("zoë", &Cause::at(NOW)).await.unwrap();
 
     rights::people(users).await;
     for sql in rights::RIGHTS {
@@ -100,7 +101,7 @@ async fn names_and_deletion(users: &impl ManageUsers, raw: &impl Raw, key: &str)
     let kept = users.references("ann").await.unwrap();
     let told: Vec<String> = kept.iter().map(ToString::to_string).collect();
     assert_eq!(told, ["notes.author_id: 2 rows"]);
-    let refused = users.delete_user("ann").await.unwrap_err();
+    let refused = users.delete_user("ann", &Cause::at(NOW)).await.unwrap_err();
     let ManageError::Referred { references, .. } = &refused else { panic!("{refused}") };
     assert_eq!(*references, kept);
     assert!(refused.to_string().contains("notes.author_id: 2 rows"), "{refused}");
@@ -109,7 +110,7 @@ async fn names_and_deletion(users: &impl ManageUsers, raw: &impl Raw, key: &str)
 
     raw.run(&format!("DELETE FROM notes WHERE author_id = {}", id("ann"))).await;
     assert!(users.references("ann").await.unwrap().is_empty());
-    users.delete_user("ann").await.unwrap();
+    users.delete_user("ann", &Cause::at(NOW)).await.unwrap();
     assert!(users.by_username("ann").await.unwrap().is_none());
     for (sql, expected) in [
         ("SELECT COUNT(*) FROM auth_user WHERE username IN ('ann', 'zoe', 'idle', 'top')", 3),
@@ -128,10 +129,44 @@ async fn names_and_deletion(users: &impl ManageUsers, raw: &impl Raw, key: &str)
         assert_eq!(raw.count(sql).await, expected, "{sql}");
     }
     for name in ["ann", "nobody", "nul\0", "\u{1f980}"] {
-        let gone = users.delete_user(name).await.unwrap_err();
+        let gone = users.delete_user(name, &Cause::at(NOW)).await.unwrap_err();
         assert!(matches!(gone, ManageError::NoSuchUser { .. }), "{name:?}: {gone}");
         let gone = users.references(name).await.unwrap_err();
         assert!(matches!(gone, ManageError::NoSuchUser { .. }), "{name:?}: {gone}");
+    }
+}
+
+/// A change and its record are of one transaction, by whoever it was.
+async fn changes_are_recorded(users: &impl ManageUsers) {
+    let by = |seconds| Cause {
+        actor: Actor::Operator { account: Some("root".into()) },
+        ..Cause::at(NOW + std::time::Duration::from_secs(seconds))
+    };
+    let new = NewUser { username: "eve".into(), password: "!".into(), ..NewUser::default() };
+    let added = users.create_user(new.clone(), &by(0)).await.unwrap();
+    let id = added.outcome.id.clone();
+    let changed = |change| Event::UserChanged { user_id: id.clone(), change };
+    assert_eq!(added.events, [by(0).record(changed(UserChange::Added))]);
+    assert!(users.create_user(new, &by(1)).await.is_err());
+    let password = users.set_password("eve", "!other", &by(2)).await.unwrap();
+    let event = Event::PasswordChanged { user_id: id.clone() };
+    assert_eq!((&password.outcome, password.events), (&id, vec![by(2).record(event)]));
+    // Also where it was so before.
+    for (active, change) in
+        [(false, UserChange::Disabled), (false, UserChange::Disabled), (true, UserChange::Enabled)]
+    {
+        let recorded = users.set_active("eve", active, &by(3)).await.unwrap();
+        let expected = vec![by(3).record(changed(change))];
+        assert_eq!((&recorded.outcome, recorded.events), (&id, expected));
+    }
+    let gone = users.delete_user("eve", &by(4)).await.unwrap();
+    let expected = vec![by(4).record(changed(UserChange::Deleted))];
+    assert_eq!((&gone.outcome, gone.events), (&id, expected));
+    for refused in [
+        users.set_password("eve", "!", &by(5)).await.unwrap_err(),
+        users.set_active("eve", true, &by(5)).await.unwrap_err(),
+    ] {
+        assert!(matches!(refused, ManageError::NoSuchUser { .. }), "{refused}");
     }
 }
 
@@ -144,6 +179,7 @@ async fn on_sqlite() {
     let database = SqliteDatabase::open(path, SqliteOptions::default()).unwrap();
     let (table, options) = (UserTable::default(), UserOptions::default());
     let users = SqliteUsers::open(&database, table, hashing(), options).unwrap();
+    changes_are_recorded(&users).await;
     names_and_deletion(&users, &raw, "integer NOT NULL").await;
 }
 
@@ -154,6 +190,7 @@ async fn on_postgresql() {
     let (table, options) = (UserTable::default(), UserOptions::default());
     let connected = database.connect().await;
     let users = PostgresUsers::open(&connected, table, hashing(), options).await.unwrap();
+    changes_are_recorded(&users).await;
     names_and_deletion(&users, &raw, "integer NOT NULL").await;
 }
 
@@ -162,5 +199,6 @@ async fn on_mysql() {
     let world = mysql::World::new().await;
     world.run(include_str!("../fixtures/django_mariadb.sql")).await;
     let users = mysql::users(&world.database().await, UserTable::default()).await;
+    changes_are_recorded(&users).await;
     names_and_deletion(&users, &world, "integer NOT NULL").await;
 }

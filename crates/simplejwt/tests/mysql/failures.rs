@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use simplejwt::error::StoreErrorKind;
+use simplejwt::event::Act;
 use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlOptions, MysqlStore, migrate};
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::RefreshOutcome;
@@ -101,7 +102,7 @@ async fn a_server_that_is_killed_stopped_or_frozen() {
         for outcome in [
             store.ping().await,
             store.is_blacklisted("nothing").await.map(drop),
-            store.record(&token("other")).await,
+            store.record(&token("other"), &Act::at(NOW)).await.map(drop),
         ] {
             let error = outcome.expect_err(down);
             assert!(
@@ -136,17 +137,17 @@ async fn a_server_that_only_reads_goes_on_answering_reads() {
     let url = instance.url().replace("simplejwt:simplejwt@", "plain:plain@");
     let database = MysqlDatabase::connect(&url, impatient()).await.unwrap();
     let store = MysqlStore::open(&database, &UserTable::default()).await.unwrap();
-    store.record(&token("before")).await.unwrap();
+    store.record(&token("before"), &Act::at(NOW)).await.unwrap();
     conn.query_drop("SET GLOBAL read_only = 1").await.unwrap();
     for _ in 0..3 {
         assert!(!store.is_blacklisted("before").await.unwrap());
-        assert_unavailable(&store.record(&token("during")).await.unwrap_err());
-        assert_unavailable(&store.blacklist(&token("before"), NOW).await.unwrap_err());
+        assert_unavailable(&store.record(&token("during"), &Act::at(NOW)).await.unwrap_err());
+        assert_unavailable(&store.blacklist(&token("before"), &Act::at(NOW)).await.unwrap_err());
         assert_unavailable(&store.refresh(&step(0, 0)).await.unwrap_err());
     }
     conn.query_drop("SET GLOBAL read_only = 0").await.unwrap();
-    store.record(&token("after")).await.unwrap();
-    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), RefreshOutcome::Refreshed);
+    store.record(&token("after"), &Act::at(NOW)).await.unwrap();
+    assert_eq!(store.refresh(&step(0, 0)).await.unwrap().outcome, RefreshOutcome::Refreshed);
 }
 
 #[tokio::test]

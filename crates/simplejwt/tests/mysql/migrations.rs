@@ -2,6 +2,7 @@
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
+use simplejwt::event::Cause;
 use simplejwt::mysql::{ConnectError, MysqlDatabase, MysqlStore, migrate};
 use simplejwt::sql::schema::SchemaError;
 use simplejwt::sql::table::UserTable;
@@ -63,7 +64,7 @@ async fn djangos_tables_are_adopted() {
     let names: Vec<_> = done.iter().map(|step| step.name).collect();
     assert_eq!(names, ["0005_session", "0006_expires_at"]);
     let store = MysqlStore::open(&database, &users).await.unwrap();
-    let rotation = store.rotate(&token("a"), &token("b"), NOW).await.unwrap();
+    let rotation = store.rotate(&token("a"), &token("b"), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(rotation, Rotation::Rotated);
     assert_eq!(
         world.one("SELECT CONCAT(user_id, ' ', expires_at) FROM token_blacklist_outstandingtoken WHERE jti = 'b'").await,

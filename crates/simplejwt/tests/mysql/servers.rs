@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable as _;
+use simplejwt::event::Act;
 use simplejwt::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::{NextToken, RefreshOutcome, SessionRefresh};
@@ -38,23 +39,23 @@ async fn a_silent_first_server_is_passed_by_within_the_requests_own_time() {
     let first = relay.address.to_string();
     let url = world.url.replace(&good, &format!("{first},{good}"));
     let store = open(&url).await;
-    store.record(&token("before")).await.unwrap();
+    store.record(&token("before"), &Act::at(NOW)).await.unwrap();
     let accepted = relay.accepted();
     assert!(accepted > 0, "the first of them is used");
     relay.fall_silent();
     let begun = Instant::now();
-    store.record(&token("during")).await.unwrap();
+    store.record(&token("during"), &Act::at(NOW)).await.unwrap();
     let took = begun.elapsed();
     assert!(took > Duration::from_secs(1) && took < Duration::from_secs(5), "{took:?}");
     // From then on nobody waits for it.
     for number in 0..10 {
-        store.record(&token(&number.to_string())).await.unwrap();
+        store.record(&token(&number.to_string()), &Act::at(NOW)).await.unwrap();
     }
     assert!(begun.elapsed() < took + Duration::from_secs(2), "{:?}", begun.elapsed());
     assert_eq!(relay.accepted(), accepted);
     // Whoever starts only now passes it by, too.
     let begun = Instant::now();
-    open(&url).await.record(&token("fresh")).await.unwrap();
+    open(&url).await.record(&token("fresh"), &Act::at(NOW)).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
@@ -76,7 +77,9 @@ async fn a_full_server_is_waited_for() {
     let mut tasks = Vec::new();
     for number in 0..60 {
         let store = store.clone();
-        tasks.push(tokio::spawn(async move { store.record(&token(&number.to_string())).await }));
+        tasks.push(tokio::spawn(async move {
+            store.record(&token(&number.to_string()), &Act::at(NOW)).await
+        }));
     }
     for task in tasks {
         task.await.unwrap().unwrap();
@@ -87,7 +90,7 @@ async fn a_full_server_is_waited_for() {
 fn with_grace(seconds: u64, chain: usize, at: u64, next: &str) -> SessionRefresh {
     let mut again = step(chain, 0);
     again.grace = Duration::from_secs(seconds);
-    again.at = NOW + Duration::from_secs(at);
+    again.cause.at = NOW + Duration::from_secs(at);
     if let NextToken::Rotated { token, .. } = &mut again.next {
         token.jti = next.into();
         token.token = format!("{next}.token");
@@ -130,7 +133,7 @@ async fn a_server_that_does_not_commit_and_one_that_only_reads() {
     for chain in 0..2 {
         let first = token(&format!("chain-{chain}-0"));
         let joined = refresh(&first.jti, &first.jti, NextToken::None);
-        assert_eq!(store.refresh(&joined).await.unwrap(), RefreshOutcome::Refreshed);
+        assert_eq!(store.refresh(&joined).await.unwrap().outcome, RefreshOutcome::Refreshed);
     }
     let mut watcher = admin(instance.url()).await;
     let mut conn = admin(instance.url()).await;
@@ -157,7 +160,7 @@ async fn a_server_that_does_not_commit_and_one_that_only_reads() {
         assert!(!waiting.is_finished(), "{:?}", waiting.await);
     }
     conn.query_drop(go_on).await.unwrap();
-    let answer = waiting.await.unwrap().unwrap();
+    let answer = waiting.await.unwrap().unwrap().outcome;
     assert!(matches!(&answer, RefreshOutcome::Repeated(next) if next.jti == "late"), "{answer:?}");
     // It is dated with the end of the COMMIT, some three seconds later.
     let dated = "SELECT created_at FROM simplejwt.simplejwt_session_token WHERE jti = 'late'";
@@ -175,6 +178,6 @@ async fn a_server_that_does_not_commit_and_one_that_only_reads() {
     conn.query_drop("SET GLOBAL read_only = 1").await.unwrap();
     let (demoted, good) = (host(instance.url()).to_owned(), host(&world.url).to_owned());
     let both = open(&world.url.replace(&good, &format!("{demoted},{good}"))).await;
-    both.record(&token("elsewhere")).await.unwrap();
-    assert!(other.blacklist(&token("elsewhere"), NOW).await.is_ok());
+    both.record(&token("elsewhere"), &Act::at(NOW)).await.unwrap();
+    assert!(other.blacklist(&token("elsewhere"), &Act::at(NOW)).await.is_ok());
 }

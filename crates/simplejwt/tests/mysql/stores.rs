@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mysql_async::prelude::Queryable as _;
+use simplejwt::event::{Act, Cause};
 use simplejwt::store::conformance::{self, Task};
 use simplejwt::store::{Blacklisting, Rotation, TokenStore as _};
 
@@ -41,15 +42,18 @@ async fn a_collation_never_passes_one_token_off_as_another() {
         .await;
     let users = simplejwt::sql::table::UserTable::default();
     let store = simplejwt::mysql::MysqlStore::open(store.database(), &users).await.unwrap();
-    assert_eq!(store.blacklist(&token("A"), NOW).await.unwrap(), Blacklisting::Blacklisted);
+    assert_eq!(
+        store.blacklist(&token("A"), &Act::at(NOW)).await.unwrap().outcome,
+        Blacklisting::Blacklisted
+    );
     for other in ["a", "A ", "Á"] {
         assert!(!store.is_blacklisted(other).await.unwrap(), "{other:?}");
-        let error = store.rotate(&token(other), &token("next"), NOW).await.unwrap_err();
+        let error = store.rotate(&token(other), &token("next"), &Cause::at(NOW)).await.unwrap_err();
         assert_eq!(error.kind(), simplejwt::error::StoreErrorKind::Incompatible, "{other:?}");
-        assert!(store.record(&token(other)).await.is_err());
+        assert!(store.record(&token(other), &Act::at(NOW)).await.is_err());
     }
     assert_eq!(world.one("SELECT COUNT(*) FROM token_blacklist_outstandingtoken").await, "1");
-    let rotation = store.rotate(&token("b"), &token("c"), NOW).await.unwrap();
+    let rotation = store.rotate(&token("b"), &token("c"), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(rotation, Rotation::Rotated);
 }
 
@@ -65,18 +69,13 @@ async fn the_statements_of_a_rotation_are_counted() {
     let store = world.store_with(options).await;
     let retain_until =
         RetainUntil { refresh: token("x").expires_at, access: token("x").expires_at };
-    let session = NewSession {
-        id: "0".into(),
-        user_id: "1".into(),
-        client: Default::default(),
-        password: None,
-    };
+    let session = NewSession { id: "0".into(), user_id: "1".into(), password: None };
     let open = OpenSession {
         session: session.clone(),
         token: token("0"),
         expires_at: token("0").expires_at,
         limit: None,
-        at: NOW,
+        cause: Cause::at(NOW),
         retain_until,
     };
     let _ = store.open(&open).await.unwrap();
@@ -91,10 +90,10 @@ async fn the_statements_of_a_rotation_are_counted() {
         tolerance: Default::default(),
         idle: None,
         lifetime: None,
-        at: NOW,
+        cause: Cause::at(NOW),
         retain_until,
     };
-    assert_eq!(store.refresh(&refresh(0)).await.unwrap(), RefreshOutcome::Refreshed);
+    assert_eq!(store.refresh(&refresh(0)).await.unwrap().outcome, RefreshOutcome::Refreshed);
     // Of this store's one connection only: other tests use the server, too.
     let id = world
         .one(&format!(
@@ -108,7 +107,7 @@ async fn the_statements_of_a_rotation_are_counted() {
         conn.query_first("SELECT @@log_output, @@general_log").await.unwrap();
     conn.query_drop("SET GLOBAL log_output = 'TABLE'").await.unwrap();
     conn.query_drop("SET GLOBAL general_log = 1").await.unwrap();
-    let outcome = store.refresh(&refresh(1)).await.unwrap();
+    let outcome = store.refresh(&refresh(1)).await.unwrap().outcome;
     let (output, on) = log_was.unwrap();
     conn.query_drop(format!("SET GLOBAL general_log = {on}")).await.unwrap();
     conn.query_drop(format!("SET GLOBAL log_output = '{output}'")).await.unwrap();
@@ -179,7 +178,7 @@ async fn a_deadlock_is_tried_again() {
     let world = World::new().await;
     let store = Arc::new(world.store().await);
     for jti in ["a", "b"] {
-        store.record(&token(jti)).await.unwrap();
+        store.record(&token(jti), &Act::at(NOW)).await.unwrap();
     }
     let mut other = world.conn().await;
     let lock = |jti: &str| {
@@ -246,8 +245,8 @@ async fn tables_that_refer_to_tokens() {
 #[tokio::test]
 async fn sessions_beside_tables_in_other_character_sets() {
     use simplejwt::store::session::{
-        Client, EndReason, EndSessions, NewSession, NextToken, OpenSession, RefreshOutcome,
-        RetainUntil, SessionRefresh, SessionSelector, SessionStore as _,
+        Client, EndEvent, EndReason, EndSessions, NewSession, NextToken, OpenSession,
+        RefreshOutcome, RetainUntil, SessionRefresh, SessionSelector, SessionStore as _,
     };
     const DJANGO: &str = include_str!("../fixtures/django_mariadb.sql");
     for charset in ["utf8mb3", "latin1"] {
@@ -264,18 +263,15 @@ async fn sessions_beside_tables_in_other_character_sets() {
         let store = simplejwt::mysql::MysqlStore::open(&database, &users).await.unwrap();
         let expires_at = token("x").expires_at;
         let retain_until = RetainUntil { refresh: expires_at, access: expires_at };
-        let session = NewSession {
-            id: "s".into(),
-            user_id: "1".into(),
-            client: Client::new(Some("192.0.2.1"), Some("Браузер 🦀")),
-            password: None,
-        };
+        let session = NewSession { id: "s".into(), user_id: "1".into(), password: None };
+        let client = Client::new(Some("192.0.2.1"), Some("Браузер 🦀"));
+        let cause = Cause { client, ..Cause::at(NOW) };
         let open = OpenSession {
             session: session.clone(),
             token: token("a"),
             expires_at,
             limit: None,
-            at: NOW,
+            cause: cause.clone(),
             retain_until,
         };
         let _ = store.open(&open).await.unwrap();
@@ -287,10 +283,10 @@ async fn sessions_beside_tables_in_other_character_sets() {
             tolerance: Default::default(),
             idle: None,
             lifetime: None,
-            at: NOW,
+            cause: cause.clone(),
             retain_until,
         };
-        let refreshed = store.refresh(&refresh("a", "b")).await.unwrap();
+        let refreshed = store.refresh(&refresh("a", "b")).await.unwrap().outcome;
         assert_eq!(refreshed, RefreshOutcome::Refreshed, "{charset}");
         assert!(store.is_spent("a").await.unwrap() && !store.is_spent("b").await.unwrap());
         let shown = store.sessions(&"1".into(), NOW).await.unwrap().remove(0);
@@ -299,9 +295,15 @@ async fn sessions_beside_tables_in_other_character_sets() {
             store.refresh(&refresh("🦀", "c")).await.unwrap_err().into();
         assert_eq!(refused.code(), "token_not_valid", "{charset}");
         let which = SessionSelector::All { user_id: "1".into(), except: None };
-        let ending = EndSessions { which, reason: EndReason::Logout, at: NOW, retain_until };
-        assert_eq!(store.end_sessions(&ending).await.unwrap(), 1, "{charset}");
-        assert_eq!(store.refresh(&refresh("b", "c")).await.unwrap(), RefreshOutcome::Ended);
+        let ending = EndSessions {
+            which,
+            reason: EndReason::Logout,
+            event: EndEvent::SessionsEnded,
+            cause: cause.clone(),
+            retain_until,
+        };
+        assert_eq!(store.end_sessions(&ending).await.unwrap().outcome, 1, "{charset}");
+        assert_eq!(store.refresh(&refresh("b", "c")).await.unwrap().outcome, RefreshOutcome::Ended);
         assert!(store.is_blacklisted("b").await.unwrap(), "{charset}");
     }
 }

@@ -5,6 +5,7 @@ mod custom;
 mod encodings;
 
 use simplejwt::Timestamp;
+use simplejwt::event::Cause;
 use simplejwt::mysql::migrate;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser};
 use simplejwt::sql::table::UserTable;
@@ -30,13 +31,14 @@ async fn users_are_made_found_and_changed() {
     let database = world.database().await;
     migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
     let users = users(&database, UserTable::default()).await;
-    let ann = users.create_user(new("ann", "secret"), NOW).await.unwrap();
+    let ann = users.create_user(new("ann", "secret"), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!((ann.id.as_str(), ann.username.as_str(), ann.is_active), ("1", "ann", true));
-    let again = users.create_user(new("ann", "secret"), NOW).await.unwrap_err();
+    let again = users.create_user(new("ann", "secret"), &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(again, ManageError::AlreadyExists { .. }), "{again}");
-    let long = users.create_user(new(&"x".repeat(151), "secret"), NOW).await.unwrap_err();
+    let long =
+        users.create_user(new(&"x".repeat(151), "secret"), &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(long, ManageError::BadUsername { max: 150 }), "{long}");
-    users.create_user(new("bob", "secret"), NOW).await.unwrap();
+    users.create_user(new("bob", "secret"), &Cause::at(NOW)).await.unwrap();
 
     let login = |name: &str, password: &str| {
         let (users, credentials) = (users.clone(), Credentials::new(name, password));
@@ -47,17 +49,17 @@ async fn users_are_made_found_and_changed() {
     assert_eq!(login("ANN", "secret").await, Some("1".into()));
     assert_eq!(login("ann", "wrong").await, None);
     assert_eq!(login("nobody", "secret").await, None);
-    users.set_active("ann", false).await.unwrap();
-    users.set_active("ann", false).await.unwrap();
+    users.set_active("ann", false, &Cause::at(NOW)).await.unwrap();
+    users.set_active("ann", false, &Cause::at(NOW)).await.unwrap();
     assert_eq!(login("ann", "secret").await, None);
     assert!(!users.find(&"1".into()).await.unwrap().unwrap().is_active);
-    users.set_active("ann", true).await.unwrap();
+    users.set_active("ann", true, &Cause::at(NOW)).await.unwrap();
     let hash = hashers().encode("other").unwrap();
-    users.set_password("ann", &hash).await.unwrap();
+    users.set_password("ann", &hash, &Cause::at(NOW)).await.unwrap();
     assert_eq!(login("ann", "other").await, Some("1".into()));
     for error in [
-        users.set_password("nobody", &hash).await.unwrap_err(),
-        users.set_active("nobody", true).await.unwrap_err(),
+        users.set_password("nobody", &hash, &Cause::at(NOW)).await.unwrap_err(),
+        users.set_active("nobody", true, &Cause::at(NOW)).await.unwrap_err(),
     ] {
         assert!(matches!(error, ManageError::NoSuchUser { .. }), "{error}");
     }
@@ -86,13 +88,13 @@ async fn a_rehash_keeps_the_sessions() {
     // Of fewer iterations than today's.
     let weak = Parameters { pbkdf2_iterations: 1000, ..Parameters::default() };
     let old = Hashers::default().with_parameters(weak).unwrap().encode("secret").unwrap();
-    users.set_password("one", &old).await.unwrap();
+    users.set_password("one", &old, &Cause::at(NOW)).await.unwrap();
     let retain_until =
         RetainUntil { refresh: token("x").expires_at, access: token("x").expires_at };
     let session = |password: &str| NewSession {
         id: "s".into(),
         user_id: "1".into(),
-        client: Default::default(),
+
         password: Some(password_fingerprint(password)),
     };
     let open = OpenSession {
@@ -100,7 +102,7 @@ async fn a_rehash_keeps_the_sessions() {
         token: token("s"),
         expires_at: token("s").expires_at,
         limit: None,
-        at: NOW,
+        cause: Cause::at(NOW),
         retain_until,
     };
     let _ = store.open(&open).await.unwrap();
@@ -115,10 +117,10 @@ async fn a_rehash_keeps_the_sessions() {
         tolerance: Default::default(),
         idle: None,
         lifetime: None,
-        at: NOW,
+        cause: Cause::at(NOW),
         retain_until,
     };
-    assert_eq!(store.refresh(&refresh).await.unwrap(), RefreshOutcome::Refreshed);
+    assert_eq!(store.refresh(&refresh).await.unwrap().outcome, RefreshOutcome::Refreshed);
 }
 
 #[tokio::test]

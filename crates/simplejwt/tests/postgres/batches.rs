@@ -4,6 +4,7 @@
 
 use crate::support::postgres::Database;
 use crate::support::traffic::{NOW, refresh, step, token};
+use simplejwt::event::{Act, Cause};
 use simplejwt::postgres::PostgresStore;
 use simplejwt::store::OutstandingToken;
 use simplejwt::store::session::{NextToken, RefreshOutcome};
@@ -20,7 +21,10 @@ async fn transactions(raw: &tokio_postgres::Client) -> i64 {
 /// The first tokens of so many chains, each known and in its session.
 async fn known(store: &PostgresStore) {
     for chain in 0..MANY {
-        assert_eq!(store.refresh(&step(chain, 0)).await.unwrap(), RefreshOutcome::Refreshed);
+        assert_eq!(
+            store.refresh(&step(chain, 0)).await.unwrap().outcome,
+            RefreshOutcome::Refreshed
+        );
     }
 }
 
@@ -35,7 +39,9 @@ async fn all_at_once(
             let access_jti = format!("{chain}-access");
             asked.next = NextToken::Rotated { token: next(chain), access_jti };
             let store = store.clone();
-            tokio::spawn(async move { store.refresh(&asked).await })
+            tokio::spawn(
+                async move { store.refresh(&asked).await.map(|refreshed| refreshed.outcome) },
+            )
         })
         .collect();
     let mut outcomes = Vec::new();
@@ -95,7 +101,10 @@ async fn one_that_cannot_be_done_stops_no_other() {
     }
     for chain in [3, taken] {
         assert!(!store.is_blacklisted(&format!("chain-{chain}-1")).await.unwrap());
-        assert_eq!(store.refresh(&step(chain, 1)).await.unwrap(), RefreshOutcome::Refreshed);
+        assert_eq!(
+            store.refresh(&step(chain, 1)).await.unwrap().outcome,
+            RefreshOutcome::Refreshed
+        );
     }
 }
 
@@ -113,12 +122,12 @@ async fn one_that_waits_for_a_lock_holds_up_no_other() {
     let waiting: Vec<_> = [1, 2]
         .map(|chain| {
             let store = store.clone();
-            tokio::spawn(async move { store.refresh(&step(chain, 1)).await.unwrap() })
+            tokio::spawn(async move { store.refresh(&step(chain, 1)).await.unwrap().outcome })
         })
         .into();
     for round in 1..20 {
         for chain in 3..10 {
-            let outcome = store.refresh(&step(chain, round)).await.unwrap();
+            let outcome = store.refresh(&step(chain, round)).await.unwrap().outcome;
             assert_eq!(outcome, RefreshOutcome::Refreshed);
         }
     }
@@ -137,14 +146,14 @@ async fn the_same_token_is_spent_once_however_it_meets_itself() {
     for round in 0..20 {
         let first = format!("round-{round}");
         let join = refresh(&first, &first, NextToken::None);
-        assert_eq!(store.refresh(&join).await.unwrap(), RefreshOutcome::Refreshed);
+        assert_eq!(store.refresh(&join).await.unwrap().outcome, RefreshOutcome::Refreshed);
         let tasks: Vec<_> = (0..16)
             .map(|n| {
                 let store = if n % 2 == 0 { store.clone() } else { other.clone() };
                 let next = token(&format!("round-{round}-{n}"));
                 let access_jti = format!("{round}-{n}");
                 let asked = refresh(&first, &first, NextToken::Rotated { token: next, access_jti });
-                tokio::spawn(async move { store.refresh(&asked).await.unwrap() })
+                tokio::spawn(async move { store.refresh(&asked).await.unwrap().outcome })
             })
             .collect();
         let mut refreshed = 0;
@@ -162,14 +171,16 @@ async fn tokens_without_sessions() {
     let made = Database::migrated().await;
     let (store, raw) = (made.store().await, made.client().await);
     for n in 0..MANY {
-        store.record(&token(&format!("{n}-0"))).await.unwrap();
+        store.record(&token(&format!("{n}-0")), &Act::at(NOW)).await.unwrap();
     }
     let before = transactions(&raw).await;
     let tasks: Vec<_> = (0..MANY)
         .map(|n| {
             let store = store.clone();
             let (spent, next) = (token(&format!("{n}-0")), token(&format!("{n}-1")));
-            tokio::spawn(async move { store.rotate(&spent, &next, NOW).await.unwrap() })
+            tokio::spawn(async move {
+                store.rotate(&spent, &next, &Cause::at(NOW)).await.unwrap().outcome
+            })
         })
         .collect();
     for task in tasks {
@@ -181,6 +192,9 @@ async fn tokens_without_sessions() {
         assert!(store.is_blacklisted(&format!("{n}-0")).await.unwrap());
         assert!(!store.is_blacklisted(&format!("{n}-1")).await.unwrap());
         let again = (token(&format!("{n}-0")), token(&format!("{n}-2")));
-        assert_eq!(store.rotate(&again.0, &again.1, NOW).await.unwrap(), Rotation::Replayed);
+        assert_eq!(
+            store.rotate(&again.0, &again.1, &Cause::at(NOW)).await.unwrap().outcome,
+            Rotation::Replayed
+        );
     }
 }

@@ -15,10 +15,11 @@ use crate::support::traffic::{
     CHAINS, NOW, Traffic, assert_unavailable, recovered, refresh, retain_until, step, token,
 };
 use simplejwt::error::StoreErrorKind;
+use simplejwt::event::{Act, Cause};
 use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::{
-    EndReason, EndSessions, NextToken, RefreshOutcome, SessionRefresh, SessionSelector,
+    EndEvent, EndReason, EndSessions, NextToken, RefreshOutcome, SessionRefresh, SessionSelector,
 };
 use simplejwt::{SessionStore as _, TokenStore as _};
 
@@ -81,7 +82,7 @@ async fn a_server_that_is_killed_stopped_or_frozen() {
         for outcome in [
             store.ping().await,
             store.is_blacklisted("nothing").await.map(drop),
-            store.record(&token("other")).await,
+            store.record(&token("other"), &Act::at(NOW)).await.map(drop),
         ] {
             let error = outcome.expect_err(down);
             assert!(
@@ -176,13 +177,13 @@ async fn a_frozen_first_server_is_passed_over() {
 async fn a_server_that_only_reads_goes_on_answering_reads() {
     let made = Database::migrated().await;
     let store = made.store().await;
-    store.record(&token("before")).await.unwrap();
+    store.record(&token("before"), &Act::at(NOW)).await.unwrap();
     made.read_only(true).await;
     made.disconnect().await;
     for _ in 0..3 {
         assert!(!store.is_blacklisted("before").await.unwrap());
-        assert_unavailable(&store.record(&token("during")).await.unwrap_err());
-        assert_unavailable(&store.blacklist(&token("before"), NOW).await.unwrap_err());
+        assert_unavailable(&store.record(&token("during"), &Act::at(NOW)).await.unwrap_err());
+        assert_unavailable(&store.blacklist(&token("before"), &Act::at(NOW)).await.unwrap_err());
         assert_unavailable(&store.refresh(&step(0, 0)).await.unwrap_err());
         let error = store.ping().await.unwrap_err();
         assert_unavailable(&error);
@@ -190,8 +191,8 @@ async fn a_server_that_only_reads_goes_on_answering_reads() {
     }
     made.read_only(false).await;
     // Connections that refused a write aren't used again: nobody has to cut them off.
-    store.record(&token("after")).await.unwrap();
-    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), RefreshOutcome::Refreshed);
+    store.record(&token("after"), &Act::at(NOW)).await.unwrap();
+    assert_eq!(store.refresh(&step(0, 0)).await.unwrap().outcome, RefreshOutcome::Refreshed);
     let ready = store.ping().await;
     assert!(ready.is_ok(), "{ready:?}");
 }
@@ -202,7 +203,7 @@ async fn a_deadlock_is_tried_again() {
     let made = Database::migrated().await;
     let store = made.store().await;
     let added = refresh("first", "first", NextToken::Added(token("second")));
-    assert_eq!(store.refresh(&added).await.unwrap(), RefreshOutcome::Refreshed);
+    assert_eq!(store.refresh(&added).await.unwrap().outcome, RefreshOutcome::Refreshed);
     let other = made.client().await;
     let insert = |jti: &str| {
         format!(
@@ -221,7 +222,8 @@ async fn a_deadlock_is_tried_again() {
             let end = EndSessions {
                 which,
                 reason: EndReason::Logout,
-                at: NOW,
+                event: EndEvent::SessionsEnded,
+                cause: Cause::at(NOW),
                 retain_until: retain_until(),
             };
             store.end_sessions(&end).await
@@ -233,7 +235,7 @@ async fn a_deadlock_is_tried_again() {
     while watcher.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
     other.batch_execute(&insert("first")).await.unwrap();
     other.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(ending.await.unwrap().unwrap(), 1);
+    assert_eq!(ending.await.unwrap().unwrap().outcome, 1);
     assert!(store.session("first").await.unwrap().unwrap().ended_at.is_some());
     let deadlocks = "SELECT pg_stat_force_next_flush(), deadlocks FROM pg_stat_database \
                      WHERE datname = current_database()";
@@ -248,7 +250,7 @@ async fn a_deadlock_is_tried_again() {
 async fn a_full_disk_keeps_what_was_there_and_stores_no_half() {
     let made = Database::migrated().await;
     let store = made.store().await;
-    assert_eq!(store.refresh(&step(0, 0)).await.unwrap(), RefreshOutcome::Refreshed);
+    assert_eq!(store.refresh(&step(0, 0)).await.unwrap().outcome, RefreshOutcome::Refreshed);
     let raw = made.client().await;
     raw.batch_execute(
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
@@ -265,7 +267,7 @@ async fn a_full_disk_keeps_what_was_there_and_stores_no_half() {
     assert!(!store.is_blacklisted("chain-0-1").await.unwrap(), "all or nothing");
     store.ping().await.unwrap();
     raw.batch_execute("DROP TRIGGER full_disk ON simplejwt_session_token").await.unwrap();
-    assert_eq!(store.refresh(&step(0, 1)).await.unwrap(), RefreshOutcome::Refreshed);
+    assert_eq!(store.refresh(&step(0, 1)).await.unwrap().outcome, RefreshOutcome::Refreshed);
     assert!(store.is_blacklisted("chain-0-1").await.unwrap());
 }
 
@@ -288,7 +290,9 @@ async fn a_full_server_is_waited_for() {
     let mut tasks = Vec::new();
     for number in 0..60 {
         let store = store.clone();
-        tasks.push(tokio::spawn(async move { store.record(&token(&number.to_string())).await }));
+        tasks.push(tokio::spawn(async move {
+            store.record(&token(&number.to_string()), &Act::at(NOW)).await
+        }));
     }
     for task in tasks {
         task.await.unwrap().unwrap();
@@ -300,7 +304,7 @@ async fn a_full_server_is_waited_for() {
 fn with_grace(at: u64, next: &str) -> SessionRefresh {
     let mut again = step(0, 0);
     again.grace = Duration::from_secs(1);
-    again.at = NOW + Duration::from_secs(at);
+    again.cause.at = NOW + Duration::from_secs(at);
     if let NextToken::Rotated { token, .. } = &mut again.next {
         token.jti = next.into();
         token.token = format!("{next}.token");
@@ -317,7 +321,7 @@ async fn a_commit_that_hangs_is_dated_by_its_end() {
         PostgresOptions { operation_timeout: Duration::from_secs(2), ..Default::default() };
     let store = own_store(instance.url(), options).await;
     let joined = refresh("chain-0-0", "chain-0-0", NextToken::None);
-    assert_eq!(store.refresh(&joined).await.unwrap(), RefreshOutcome::Refreshed);
+    assert_eq!(store.refresh(&joined).await.unwrap().outcome, RefreshOutcome::Refreshed);
     let raw = client(instance.url()).await;
     let standby = async |name: &str| {
         let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'");
@@ -330,7 +334,7 @@ async fn a_commit_that_hangs_is_dated_by_its_end() {
     let begun = Instant::now();
     // What is begun before the server has read its settings ends.
     for number in 0.. {
-        if store.record(&token(&format!("other-{number}"))).await.is_err() {
+        if store.record(&token(&format!("other-{number}")), &Act::at(NOW)).await.is_err() {
             break;
         }
     }
@@ -353,7 +357,7 @@ async fn a_commit_that_hangs_is_dated_by_its_end() {
         assert!(!waiting.is_finished(), "{:?}", waiting.await);
     }
     standby("").await;
-    let answer = waiting.await.unwrap().unwrap();
+    let answer = waiting.await.unwrap().unwrap().outcome;
     assert!(matches!(&answer, RefreshOutcome::Repeated(next) if next.jti == "late"), "{answer:?}");
     // It is dated with the end of the COMMIT, two seconds later or more.
     let dated = "SELECT created_at FROM simplejwt_session_token WHERE jti = $1";

@@ -5,6 +5,7 @@
 use crate::support::postgres::Database;
 use crate::support::references::{self, Dialect};
 use crate::support::{NOW, spawn};
+use simplejwt::event::{Act, Cause};
 use simplejwt::postgres::{PostgresDatabase, PostgresStore};
 use simplejwt::store::conformance;
 use simplejwt::store::retention::{MARGIN, Retention};
@@ -59,12 +60,7 @@ async fn a_session_is_found_without_its_other_tokens() {
     let store = made.store().await;
     let later = NOW + std::time::Duration::from_secs(3600);
     let open = OpenSession {
-        session: NewSession {
-            id: "0".into(),
-            user_id: "1".into(),
-            client: Default::default(),
-            password: None,
-        },
+        session: NewSession { id: "0".into(), user_id: "1".into(), password: None },
         token: OutstandingToken {
             jti: "0".into(),
             token: "0.token".into(),
@@ -74,7 +70,7 @@ async fn a_session_is_found_without_its_other_tokens() {
         },
         expires_at: later,
         limit: None,
-        at: NOW,
+        cause: Cause::at(NOW),
         retain_until: RetainUntil { refresh: later, access: later },
     };
     let _ = store.open(&open).await.unwrap();
@@ -155,7 +151,7 @@ async fn a_referring_table_that_cant_be_read() {
         expires_at: NOW,
     };
     for jti in ["a", "b", "c"] {
-        store.record(&token(jti)).await.unwrap();
+        store.record(&token(jti), &Act::at(NOW)).await.unwrap();
     }
     let role = format!("purger_{}", made.name);
     raw.batch_execute(&format!(

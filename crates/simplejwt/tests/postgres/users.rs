@@ -9,6 +9,7 @@ mod hashes;
 
 use std::time::Duration;
 
+use simplejwt::event::{Act, Cause};
 use simplejwt::postgres::{PostgresStore, PostgresUsers, migrate};
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
@@ -89,14 +90,13 @@ fn refresh(jti: &str, next: &str, password: &str) -> SessionRefresh {
         session: NewSession {
             id: "first".into(),
             user_id: "1".into(),
-            client: Default::default(),
             password: Some(password_fingerprint(password)),
         },
         grace: Duration::ZERO,
         tolerance: Duration::ZERO,
         idle: None,
         lifetime: None,
-        at: NOW,
+        cause: Cause::at(NOW),
         retain_until: RetainUntil { refresh: later, access: later },
     }
 }
@@ -110,17 +110,18 @@ async fn a_rehash_leaves_sessions_tied_to_the_password_and_a_change_does_not() {
     let list = [Hasher::Pbkdf2Sha256, Hasher::Md5];
     let site = site(database, UserTable::default(), &list, UserOptions::default()).await;
     let before = site.text("password", "alice").await.unwrap();
-    let opened = store.refresh(&refresh("first", "second", &before)).await.unwrap();
+    let opened = store.refresh(&refresh("first", "second", &before)).await.unwrap().outcome;
     assert_eq!(opened, RefreshOutcome::Refreshed);
 
     let alice = site.login("alice", "correct horse").await.unwrap();
     assert_ne!(alice.password, before);
-    let refreshed = store.refresh(&refresh("second", "third", &alice.password)).await.unwrap();
+    let refreshed =
+        store.refresh(&refresh("second", "third", &alice.password)).await.unwrap().outcome;
     assert_eq!(refreshed, RefreshOutcome::Refreshed);
 
     let other = site.hashers.encode("another").unwrap();
-    site.users.set_password("alice", &other).await.unwrap();
-    let refused = store.refresh(&refresh("third", "fourth", &other)).await.unwrap();
+    site.users.set_password("alice", &other, &Cause::at(NOW)).await.unwrap();
+    let refused = store.refresh(&refresh("third", "fourth", &other)).await.unwrap().outcome;
     assert_eq!(refused, RefreshOutcome::PasswordChanged);
     let fingerprint: String = site
         .raw
@@ -184,7 +185,7 @@ async fn a_new_users_row_is_as_django_makes_it() {
         is_staff: true,
         is_superuser: false,
     };
-    let carol = site.users.create_user(new.clone(), NOW).await.unwrap();
+    let carol = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(carol.id.as_str(), "3");
     assert!(carol.is_active && carol.is_staff && !carol.is_superuser);
     let row = "concat_ws('|', email, first_name, last_name, date_joined AT TIME ZONE 'UTC', \
@@ -195,39 +196,40 @@ async fn a_new_users_row_is_as_django_makes_it() {
     );
     assert!(site.login("carol", "s3cret").await.is_some());
 
-    let error = site.users.create_user(new.clone(), NOW).await.unwrap_err();
+    let error = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap_err();
     let exists = matches!(&error, ManageError::AlreadyExists { username } if username == "carol");
     assert!(exists, "{error:?}");
     let hidden = NewUser { username: "dan\0".into(), ..new.clone() };
-    let error = site.users.create_user(hidden, NOW).await;
+    let error = site.users.create_user(hidden, &Cause::at(NOW)).await;
     assert!(matches!(error, Err(ManageError::UnusableText { .. })), "{error:?}");
     for username in [String::new(), "x".repeat(151)] {
-        let error = site.users.create_user(NewUser { username, ..new.clone() }, NOW).await;
+        let error =
+            site.users.create_user(NewUser { username, ..new.clone() }, &Cause::at(NOW)).await;
         assert!(matches!(error, Err(ManageError::BadUsername { max: 150 })), "{error:?}");
     }
     let longest = NewUser { username: "ü".repeat(150), ..new };
-    site.users.create_user(longest, NOW).await.unwrap();
+    site.users.create_user(longest, &Cause::at(NOW)).await.unwrap();
 }
 
 #[tokio::test]
 async fn users_are_changed_and_listed() {
     let site = django().await;
     let hash = site.hashers.encode("another").unwrap();
-    site.users.set_password("alice", &hash).await.unwrap();
+    site.users.set_password("alice", &hash, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("alice", "correct horse").await.is_none());
     assert!(site.login("alice", "another").await.is_some());
-    site.users.set_password("alice", &unusable_password()).await.unwrap();
+    site.users.set_password("alice", &unusable_password(), &Cause::at(NOW)).await.unwrap();
     assert!(site.login("alice", "another").await.is_none());
 
-    site.users.set_active("bob", true).await.unwrap();
+    site.users.set_active("bob", true, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("bob", "battery staple").await.is_some());
-    site.users.set_active("bob", false).await.unwrap();
+    site.users.set_active("bob", false, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("bob", "battery staple").await.is_none());
 
     for nobody in ["nobody", "alice\0"] {
-        let error = site.users.set_active(nobody, false).await.unwrap_err();
+        let error = site.users.set_active(nobody, false, &Cause::at(NOW)).await.unwrap_err();
         assert!(matches!(&error, ManageError::NoSuchUser { .. }), "{nobody:?}: {error:?}");
-        let error = site.users.set_password(nobody, "x").await.unwrap_err();
+        let error = site.users.set_password(nobody, "x", &Cause::at(NOW)).await.unwrap_err();
         assert!(matches!(&error, ManageError::NoSuchUser { .. }), "{nobody:?}: {error:?}");
         assert_eq!(site.users.by_username(nobody).await.unwrap(), None);
     }
@@ -272,16 +274,16 @@ async fn what_is_missing_is_named() {
 async fn a_user_can_be_deleted_while_tokens_of_theirs_are_stored() {
     let made = Database::migrated().await;
     let store = made.store().await;
-    store.record(&token("one")).await.unwrap();
+    store.record(&token("one"), &Act::at(NOW)).await.unwrap();
     execute(
         &made.url,
         "BEGIN; UPDATE token_blacklist_outstandingtoken SET user_id = NULL WHERE user_id = 1; \
          DELETE FROM auth_user WHERE id = 1; COMMIT",
     )
     .await;
-    let blacklisted = store.blacklist(&token("one"), NOW).await.unwrap();
+    let blacklisted = store.blacklist(&token("one"), &Act::at(NOW)).await.unwrap().outcome;
     assert_eq!(blacklisted, Blacklisting::Blacklisted);
-    store.record(&token("two")).await.unwrap();
+    store.record(&token("two"), &Act::at(NOW)).await.unwrap();
 }
 
 #[tokio::test]

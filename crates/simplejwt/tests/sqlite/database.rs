@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use simplejwt::error::StoreErrorKind;
+use simplejwt::event::{Act, Cause};
 use simplejwt::sql::schema::SchemaError;
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
@@ -75,18 +76,19 @@ async fn a_replay_writes_nothing_to_the_disk() {
     let spent = token("6c0e1d2f3a4b4c5d8e9f0a1b2c3d4e5f", "1");
     let log = database.path().with_extension("sqlite3-wal");
     let written = || std::fs::metadata(&log).unwrap().len();
-    let _ = store.rotate(&token("a", "1"), &token("b", "1"), NOW).await.unwrap();
+    let _ = store.rotate(&token("a", "1"), &token("b", "1"), &Cause::at(NOW)).await.unwrap();
     let before = written();
     assert!(before > 0);
     for _ in 0..10 {
-        let rotation = store.rotate(&spent, &token("x", "1"), NOW).await.unwrap();
+        let rotation =
+            store.rotate(&spent, &token("x", "1"), &Cause::at(NOW)).await.unwrap().outcome;
         assert_eq!(rotation, Rotation::Replayed);
-        let outcome = store.blacklist(&spent, NOW).await.unwrap();
+        let outcome = store.blacklist(&spent, &Act::at(NOW)).await.unwrap().outcome;
         assert_eq!(outcome, Blacklisting::AlreadyBlacklisted);
-        store.record(&spent).await.unwrap();
+        store.record(&spent, &Act::at(NOW)).await.unwrap();
     }
     assert_eq!(written(), before);
-    let _ = store.blacklist(&token("b", "1"), NOW).await.unwrap();
+    let _ = store.blacklist(&token("b", "1"), &Act::at(NOW)).await.unwrap();
     assert!(written() > before);
 }
 
@@ -185,13 +187,15 @@ async fn a_lock_that_is_held_too_long_is_an_error_and_changes_nothing() {
     let store = SqliteStore::open(&database, &UserTable::default()).unwrap();
     let holder = raw(&database);
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = store.rotate(&token("a", "1"), &token("b", "1"), NOW).await.unwrap_err();
+    let error =
+        store.rotate(&token("a", "1"), &token("b", "1"), &Cause::at(NOW)).await.unwrap_err();
     assert_eq!((error.kind(), error.operation()), (StoreErrorKind::Unavailable, "rotate"));
     assert_eq!(store.ping().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
     assert!(!store.is_blacklisted("a").await.unwrap(), "reading goes on");
     holder.execute_batch("ROLLBACK").unwrap();
     store.ping().await.unwrap();
-    let rotation = store.rotate(&token("a", "1"), &token("b", "1"), NOW).await.unwrap();
+    let rotation =
+        store.rotate(&token("a", "1"), &token("b", "1"), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(rotation, Rotation::Rotated);
 }
 
@@ -202,7 +206,7 @@ async fn a_table_that_is_gone_is_no_passing_trouble() {
     raw(&database).execute_batch("DROP TABLE token_blacklist_blacklistedtoken").unwrap();
     let error = store.is_blacklisted("a").await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Incompatible);
-    let error = store.blacklist(&token("a", "1"), NOW).await.unwrap_err();
+    let error = store.blacklist(&token("a", "1"), &Act::at(NOW)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Incompatible);
     let registered: i64 = raw(&database)
         .query_row("SELECT count(*) FROM token_blacklist_outstandingtoken", (), |r| r.get(0))
@@ -216,7 +220,7 @@ async fn debug_shows_no_token() {
     let store = SqliteStore::open(&database, &UserTable::default()).unwrap();
     let token = OutstandingToken { token: "topsecret".into(), ..token("a", "1") };
     raw(&database).execute_batch("DROP TABLE token_blacklist_blacklistedtoken").unwrap();
-    let error = store.blacklist(&token, NOW).await.unwrap_err();
+    let error = store.blacklist(&token, &Act::at(NOW)).await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap();
     let shown = format!("{store:?} {token:?} {error:?} {error} {source}");
     assert!(shown.contains("db.sqlite3") && !shown.contains("topsecret"), "{shown}");

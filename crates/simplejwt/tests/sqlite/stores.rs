@@ -5,6 +5,7 @@
 use std::sync::Mutex;
 
 use simplejwt::Timestamp;
+use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::SqliteUsers;
@@ -43,7 +44,7 @@ async fn sqlite_in(directory: &TempDir, options: SqliteOptions) -> SqliteStore {
     for (name, id) in [("one", "1"), ("two", "2")] {
         let new =
             NewUser { username: name.into(), password: unusable_password(), ..Default::default() };
-        assert_eq!(users.create_user(new, NOW).await.unwrap().id.as_str(), id);
+        assert_eq!(users.create_user(new, &Cause::at(NOW)).await.unwrap().outcome.id.as_str(), id);
     }
     SqliteStore::open(&database, &table).unwrap()
 }

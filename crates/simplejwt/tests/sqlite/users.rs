@@ -7,6 +7,7 @@ mod custom;
 mod hashes;
 
 use rusqlite::Connection;
+use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteUsers};
@@ -107,7 +108,7 @@ async fn a_new_users_row_is_as_django_makes_it() {
         is_staff: true,
         is_superuser: false,
     };
-    let carol = site.users.create_user(new.clone(), NOW).await.unwrap();
+    let carol = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(carol.id.as_str(), "3");
     assert!(carol.is_active && carol.is_staff && !carol.is_superuser);
     let row: (String, String, String, String, i64, i64, i64, Option<String>) = site
@@ -137,34 +138,35 @@ async fn a_new_users_row_is_as_django_makes_it() {
     );
     assert!(site.login("carol", "s3cret").await.is_some());
 
-    let error = site.users.create_user(new.clone(), NOW).await.unwrap_err();
+    let error = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(error, ManageError::AlreadyExists { username } if username == "carol"));
     for username in [String::new(), "x".repeat(151)] {
-        let error = site.users.create_user(NewUser { username, ..new.clone() }, NOW).await;
+        let error =
+            site.users.create_user(NewUser { username, ..new.clone() }, &Cause::at(NOW)).await;
         assert!(matches!(error, Err(ManageError::BadUsername { max: 150 })));
     }
     let longest = NewUser { username: "ü".repeat(150), ..new };
-    site.users.create_user(longest, NOW).await.unwrap();
+    site.users.create_user(longest, &Cause::at(NOW)).await.unwrap();
 }
 
 #[tokio::test]
 async fn users_are_changed_and_listed() {
     let site = django();
     let hash = site.hashers.encode("another").unwrap();
-    site.users.set_password("alice", &hash).await.unwrap();
+    site.users.set_password("alice", &hash, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("alice", "correct horse").await.is_none());
     assert!(site.login("alice", "another").await.is_some());
-    site.users.set_password("alice", &unusable_password()).await.unwrap();
+    site.users.set_password("alice", &unusable_password(), &Cause::at(NOW)).await.unwrap();
     assert!(site.login("alice", "another").await.is_none());
 
-    site.users.set_active("bob", true).await.unwrap();
+    site.users.set_active("bob", true, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("bob", "battery staple").await.is_some());
-    site.users.set_active("bob", false).await.unwrap();
+    site.users.set_active("bob", false, &Cause::at(NOW)).await.unwrap();
     assert!(site.login("bob", "battery staple").await.is_none());
 
-    let error = site.users.set_active("nobody", false).await.unwrap_err();
+    let error = site.users.set_active("nobody", false, &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(error, ManageError::NoSuchUser { username } if username == "nobody"));
-    let error = site.users.set_password("nobody", "x").await.unwrap_err();
+    let error = site.users.set_password("nobody", "x", &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(error, ManageError::NoSuchUser { .. }));
 
     let names = async |after: Option<&str>, limit| -> Vec<String> {

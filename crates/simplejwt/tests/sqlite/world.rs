@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use simplejwt::event::Cause;
 use simplejwt::service::{Refreshed, TokenPair};
 use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
@@ -81,7 +82,7 @@ async fn sqlite() -> (SqliteStore, TempDir) {
     for (name, id) in [("alice", "1"), ("bob", "2")] {
         let password = unusable_password();
         let new = NewUser { username: name.into(), password, ..NewUser::default() };
-        assert_eq!(rows.create_user(new, NOW).await.unwrap().id.as_str(), id);
+        assert_eq!(rows.create_user(new, &Cause::at(NOW)).await.unwrap().outcome.id.as_str(), id);
     }
     (SqliteStore::open(&database, &table).unwrap(), directory)
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageUsers, NewUser};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, Rehash, StoredKind,
@@ -26,12 +27,12 @@ pub(crate) fn pool(hashers: &Hashers) -> HashingPool {
 
 async fn add(users: &Users, name: &str, hash: &str) {
     let new = NewUser { username: name.into(), password: hash.into(), ..NewUser::default() };
-    users.create_user(new, Timestamp::from_secs(1_767_323_045)).await.unwrap();
+    users.create_user(new, &Cause::at(Timestamp::from_secs(1_767_323_045))).await.unwrap();
 }
 
 /// Whether a login rewrites this hash, and that it is a login.
 async fn rewrites(users: &Users, name: &str, hash: &str) -> bool {
-    users.set_password(name, hash).await.unwrap();
+    users.set_password(name, hash, &Cause::at(crate::support::NOW)).await.unwrap();
     let user = users.authenticate(&Credentials::new(name, PASSWORD)).await.unwrap().unwrap();
     let stored = users.by_username(name).await.unwrap().unwrap().password;
     assert_eq!(user.password, stored);
@@ -67,8 +68,8 @@ pub(crate) async fn djangos_table(open: impl AsyncFn(Hashers) -> Users) {
     assert!(rewrites(&open(listed).await, "ann", &more).await, "the first of the list");
     // As in Django: the password was right, so an inactive user's hash is rewritten as well.
     let users = open(with_iterations(2000)).await;
-    users.set_password("ann", &fewer).await.unwrap();
-    users.set_active("ann", false).await.unwrap();
+    users.set_password("ann", &fewer, &Cause::at(crate::support::NOW)).await.unwrap();
+    users.set_active("ann", false, &Cause::at(crate::support::NOW)).await.unwrap();
     assert_eq!(users.authenticate(&Credentials::new("ann", PASSWORD)).await.unwrap(), None);
     let stored = users.by_username("ann").await.unwrap().unwrap().password;
     assert!(stored.starts_with("pbkdf2_sha256$2000$"), "{stored}");

@@ -20,6 +20,7 @@ pub(crate) mod spelling;
 pub(crate) mod traffic;
 
 use simplejwt::Timestamp;
+use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageUsers, NewUser};
 use simplejwt::store::conformance::Task;
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
@@ -43,7 +44,7 @@ pub(crate) async fn two_users(users: &impl ManageUsers) {
     for (name, id) in [("one", "1"), ("two", "2")] {
         let new =
             NewUser { username: name.into(), password: unusable_password(), ..Default::default() };
-        assert_eq!(users.create_user(new, NOW).await.unwrap().id.as_str(), id);
+        assert_eq!(users.create_user(new, &Cause::at(NOW)).await.unwrap().outcome.id.as_str(), id);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use simplejwt::Timestamp;
+use simplejwt::event::Cause;
 use simplejwt::mysql::MysqlUsers;
 use simplejwt::mysql::{MysqlDatabase, MysqlOptions, MysqlStore, migrate};
 use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
@@ -122,7 +123,10 @@ impl World {
         for (name, id) in [("one", "1"), ("two", "2")] {
             let password = unusable_password();
             let new = NewUser { username: name.into(), password, ..Default::default() };
-            assert_eq!(users.create_user(new, NOW).await.unwrap().id.as_str(), id);
+            assert_eq!(
+                users.create_user(new, &Cause::at(NOW)).await.unwrap().outcome.id.as_str(),
+                id
+            );
         }
         MysqlStore::open(&database, &table).await.unwrap()
     }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+use simplejwt::event::Act;
 use simplejwt::store::retention::{MARGIN, Retention};
 use simplejwt::store::{FlushExpired, Flushed, OutstandingToken, Referenced, TokenStore};
 use simplejwt::{Settings, Timestamp};
@@ -102,9 +103,9 @@ fn token(jti: &str, expires_at: Timestamp) -> OutstandingToken {
 
 async fn fill(store: &impl TokenStore) {
     for number in 0..TOKENS {
-        let _ = store.blacklist(&token(&format!("t{number}"), NOW), NOW).await.unwrap();
+        let _ = store.blacklist(&token(&format!("t{number}"), NOW), &Act::at(NOW)).await.unwrap();
     }
-    store.record(&token("live", NOW + 3 * MARGIN)).await.unwrap();
+    store.record(&token("live", NOW + 3 * MARGIN), &Act::at(NOW)).await.unwrap();
 }
 
 fn flush(batch: u32, cascade: bool) -> FlushExpired {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
 use serde_json::{Value, json};
+use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageUsers, NewUser};
 use simplejwt::users::password::unusable_password;
 use simplejwt::{Timestamp, User};
@@ -50,9 +51,9 @@ pub(crate) async fn people(users: &impl ManageUsers) {
         let password = unusable_password();
         let new =
             NewUser { username: name.into(), email, password, is_superuser, ..Default::default() };
-        users.create_user(new, Timestamp::from_secs(1_767_323_045)).await.unwrap();
+        users.create_user(new, &Cause::at(Timestamp::from_secs(1_767_323_045))).await.unwrap();
     }
-    users.set_active("idle", false).await.unwrap();
+    users.set_active("idle", false, &Cause::at(crate::support::NOW)).await.unwrap();
 }
 
 async fn user(users: &impl ManageUsers, name: &str) -> User {

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use simplejwt::error::StoreErrorKind;
+use simplejwt::event::Cause;
 use simplejwt::store::OutstandingToken;
 use simplejwt::store::session::{
     NewSession, NextToken, RefreshOutcome, RetainUntil, SessionRefresh,
@@ -38,17 +39,12 @@ pub(crate) fn refresh(session: &str, jti: &str, next: NextToken) -> SessionRefre
     SessionRefresh {
         token: token(jti),
         next,
-        session: NewSession {
-            id: session.into(),
-            user_id: "1".into(),
-            client: Default::default(),
-            password: None,
-        },
+        session: NewSession { id: session.into(), user_id: "1".into(), password: None },
         grace: Duration::ZERO,
         tolerance: Duration::ZERO,
         idle: None,
         lifetime: None,
-        at: NOW,
+        cause: Cause::at(NOW),
         retain_until: retain_until(),
     }
 }
@@ -85,7 +81,8 @@ impl Traffic {
                     let mut at = 0;
                     while going.load(Ordering::Relaxed) {
                         match store.refresh(&step(chain, at)).await {
-                            Ok(outcome) => {
+                            Ok(refreshed) => {
+                                let outcome = refreshed.outcome;
                                 assert_eq!(outcome, RefreshOutcome::Refreshed, "{chain}-{at}");
                                 at += 1;
                                 acknowledged.fetch_add(1, Ordering::Relaxed);
@@ -131,7 +128,10 @@ impl Traffic {
                 assert!(store.is_blacklisted(&jti).await.unwrap(), "{jti} was spent");
             }
             // The last one is live: it can be spent once more.
-            assert_eq!(store.refresh(&step(chain, last)).await.unwrap(), RefreshOutcome::Refreshed);
+            assert_eq!(
+                store.refresh(&step(chain, last)).await.unwrap().outcome,
+                RefreshOutcome::Refreshed
+            );
             let rows = count(format!("chain-{chain}-0")).await;
             assert_eq!(rows, last + 2, "one successor each");
         }

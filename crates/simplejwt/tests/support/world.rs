@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use simplejwt::event::{Act, Cause, Recorded};
 use simplejwt::store::{Blacklisting, FlushExpired, Flushed, OutstandingToken, Rotation};
 use simplejwt::{
     Access, Auth, Claims, Credentials, Error, Hooks, ManualClock, Refresh, Settings, Sliding,
@@ -141,35 +142,40 @@ impl Store {
 
 #[async_trait]
 impl TokenStore for Store {
-    async fn record(&self, token: &OutstandingToken) -> Result<(), StoreError> {
+    async fn record(
+        &self,
+        token: &OutstandingToken,
+        act: &Act,
+    ) -> Result<Recorded<()>, StoreError> {
         self.open("record")?.record(token);
-        Ok(())
+        Ok(act.recorded(()))
     }
 
     async fn rotate(
         &self,
         spent: &OutstandingToken,
         next: &OutstandingToken,
-        _at: Timestamp,
-    ) -> Result<Rotation, StoreError> {
+        cause: &Cause,
+    ) -> Result<Recorded<Rotation>, StoreError> {
         let mut rows = self.open("rotate")?;
         if !rows.blacklist(spent) {
-            return Ok(Rotation::Replayed);
+            return Ok(Rotation::Replayed.recorded(spent, cause));
         }
         rows.record(next);
-        Ok(Rotation::Rotated)
+        Ok(Rotation::Rotated.recorded(spent, cause))
     }
 
     async fn blacklist(
         &self,
         token: &OutstandingToken,
-        _at: Timestamp,
-    ) -> Result<Blacklisting, StoreError> {
-        Ok(if self.open("blacklist")?.blacklist(token) {
+        act: &Act,
+    ) -> Result<Recorded<Blacklisting>, StoreError> {
+        let outcome = if self.open("blacklist")?.blacklist(token) {
             Blacklisting::Blacklisted
         } else {
             Blacklisting::AlreadyBlacklisted
-        })
+        };
+        Ok(outcome.recorded(act))
     }
 
     async fn blacklist_all(&self, user_id: &UserId, _at: Timestamp) -> Result<u64, StoreError> {

@@ -6,6 +6,7 @@ mod cookies;
 #[path = "../../examples/custom_user_store.rs"]
 #[allow(dead_code, reason = "its tests are run here, its program by `examples`")]
 mod custom_user_store;
+mod events;
 mod examples;
 mod extractors;
 mod hyper;

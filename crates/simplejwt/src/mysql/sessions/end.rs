@@ -5,6 +5,7 @@ use mysql_async::{Conn, Params, Row, Value, params};
 
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::Recorded;
 use crate::mysql::database::{Failure, begin, column, commit};
 use crate::mysql::feed;
 use crate::mysql::statements::{OWNER_OF_UNENDED, Sql, UNENDED, set_ended, unended};
@@ -18,10 +19,11 @@ use crate::users::UserId;
 const BATCH: usize = 1000;
 
 /// What one transaction has done.
-pub(super) struct Batch {
-    pub(super) ended: u64,
-    /// Whether there is no more to be done.
-    pub(super) last: bool,
+pub(super) enum Batch {
+    /// It has ended so many, and there may be more.
+    Full(u64),
+    /// There are no more: so many were ended by all of them.
+    Last(Recorded<u64>),
 }
 
 /// Ends those of the sessions that haven't ended, and blacklists their tokens; the revocations
@@ -62,13 +64,14 @@ pub(super) async fn end(
     Ok(ended.into_iter().map(revocation).collect())
 }
 
-/// One transaction of [`EndSessions`].
+/// One transaction of [`EndSessions`], which have ended so many before.
 pub(super) async fn batch(
     sql: &Sql,
     conn: &mut Conn,
     ending: &EndSessions,
+    before: u64,
 ) -> Result<Batch, Failure> {
-    let (reason, now, retain_until) = (ending.reason, ending.at, ending.retain_until);
+    let (reason, now, retain_until) = (ending.reason, ending.cause.at, ending.retain_until);
     begin(conn).await?;
     let (mut revoked, last) = match &ending.which {
         SessionSelector::One { id, user_id } => {
@@ -100,8 +103,12 @@ pub(super) async fn batch(
         });
     }
     feed::insert(conn, &revoked).await?;
+    let batch = match last {
+        true => Batch::Last(ending.recorded(before + ended)),
+        false => Batch::Full(ended),
+    };
     commit(conn).await?;
-    Ok(Batch { ended, last })
+    Ok(batch)
 }
 
 /// Whether it failed because the table of users can't hold the id that is meant.

@@ -5,6 +5,7 @@ use mysql_async::{Conn, Row, params};
 
 use super::end::end;
 use crate::clock::Timestamp;
+use crate::event::{Cause, Recorded};
 use crate::mysql::database::{Failure, begin, column, commit};
 use crate::mysql::feed;
 use crate::mysql::statements::{
@@ -12,9 +13,7 @@ use crate::mysql::statements::{
 };
 use crate::mysql::tokens::changed;
 use crate::store::OutstandingToken;
-use crate::store::session::{
-    Client, EndReason, NewSession, OpenOutcome, OpenSession, SessionLimit,
-};
+use crate::store::session::{EndReason, NewSession, OpenOutcome, OpenSession, SessionLimit};
 use crate::users::UserId;
 
 impl Sql {
@@ -22,31 +21,32 @@ impl Sql {
         &self,
         conn: &mut Conn,
         open: &OpenSession,
-    ) -> Result<OpenOutcome, Failure> {
+    ) -> Result<Recorded<OpenOutcome>, Failure> {
         let session = &open.session;
         begin(conn).await?;
         let mut evicted = Vec::new();
         if let Some(limit) = open.limit {
             lock_user(conn, &session.user_id).await?;
-            let mut live = live(conn, self, &session.user_id, &session.id, open.at).await?;
+            let mut live = live(conn, self, &session.user_id, &session.id, open.cause.at).await?;
             let (SessionLimit::EvictOldest(places) | SessionLimit::Refuse(places)) = limit;
             // One place is for the session that is opened.
             let surplus = (live.len() + 1).saturating_sub(places as usize);
             if surplus > 0 && matches!(limit, SessionLimit::Refuse(_)) {
                 commit(conn).await?;
-                return Ok(OpenOutcome::TooMany);
+                return Ok(open.recorded(OpenOutcome::TooMany));
             }
             live.truncate(surplus);
-            evicted = end(self, conn, &live, EndReason::Limit, open.at, open.retain_until).await?;
+            evicted =
+                end(self, conn, &live, EndReason::Limit, open.cause.at, open.retain_until).await?;
         }
-        insert_session(conn, session, open.at, open.expires_at).await?;
-        let client = &session.client;
-        self.join(conn, &session.id, &open.token, open.expires_at, client, open.at).await?;
+        insert_session(conn, session, &open.cause, open.expires_at).await?;
+        self.join(conn, &session.id, &open.token, open.expires_at, &open.cause).await?;
         // The numbers of the revocations last: they are what everybody waits for.
         let count = evicted.len() as u64;
         feed::insert(conn, &evicted).await?;
+        let recorded = open.recorded(OpenOutcome::Opened { evicted: count });
         commit(conn).await?;
-        Ok(OpenOutcome::Opened { evicted: count })
+        Ok(recorded)
     }
 
     pub(super) async fn join(
@@ -55,16 +55,15 @@ impl Sql {
         session: &str,
         token: &OutstandingToken,
         expires_at: Timestamp,
-        client: &Client,
-        now: Timestamp,
+        cause: &Cause,
     ) -> Result<(), Failure> {
         self.register(conn, token).await?;
         let values = params! {
             "jti" => &token.jti,
             "session" => session,
-            "at" => now.as_micros(),
+            "at" => cause.at.as_micros(),
             "expires_at" => expires_at.as_micros(),
-            "address" => &client.address,
+            "address" => &cause.client.address,
         };
         changed(conn, JOIN_SESSION, values).await.map(drop)
     }
@@ -73,17 +72,17 @@ impl Sql {
 pub(super) async fn insert_session(
     conn: &mut Conn,
     session: &NewSession,
-    now: Timestamp,
+    cause: &Cause,
     kept_until: Timestamp,
 ) -> Result<(), Failure> {
     let values = params! {
         "id" => &session.id,
         "user" => session.user_id.as_str(),
-        "at" => now.as_micros(),
+        "at" => cause.at.as_micros(),
         "expires_at" => kept_until.as_micros(),
         "password" => &session.password,
-        "address" => &session.client.address,
-        "user_agent" => &session.client.user_agent,
+        "address" => &cause.client.address,
+        "user_agent" => &cause.client.user_agent,
     };
     changed(conn, INSERT_SESSION, values).await.map(drop)
 }

@@ -8,9 +8,10 @@ use mysql_async::{Conn, Row, params};
 use super::end;
 use super::open::insert_session;
 use crate::clock::Timestamp;
+use crate::event::Recorded;
 use crate::mysql::database::{Failure, begin, column, commit, rollback};
 use crate::mysql::feed;
-use crate::mysql::statements::{HOLD, NOTE_USE, OWNER, Sql};
+use crate::mysql::statements::{self, HOLD, NOTE_USE, OWNER, SESSION_OF, Sql};
 use crate::mysql::tokens::{blacklist_by_id, changed, exists};
 use crate::store::OutstandingToken;
 use crate::store::session::verdict::{
@@ -25,17 +26,18 @@ impl Sql {
         conn: &mut Conn,
         refresh: &SessionRefresh,
         was_good: bool,
-    ) -> Result<RefreshOutcome, Failure> {
+    ) -> Result<Recorded<RefreshOutcome>, Failure> {
         begin(conn).await?;
         if let NextToken::Rotated { token, access_jti } = &refresh.next
-            && self.rotate_in_session(conn, refresh, token, access_jti).await?
+            && let Some(id) = self.rotate_in_session(conn, refresh, token, access_jti).await?
         {
+            let recorded = refresh.recorded(RefreshOutcome::Refreshed, Some(&id));
             commit(conn).await?;
-            return Ok(RefreshOutcome::Refreshed);
+            return Ok(recorded);
         }
-        let outcome = self.refresh_slowly(conn, refresh, was_good).await?;
+        let recorded = self.refresh_slowly(conn, refresh, was_good).await?;
         commit(conn).await?;
-        Ok(outcome)
+        Ok(recorded)
     }
 
     /// Whatever the usual case isn't.
@@ -44,29 +46,32 @@ impl Sql {
         conn: &mut Conn,
         refresh: &SessionRefresh,
         was_good: bool,
-    ) -> Result<RefreshOutcome, Failure> {
-        let (token, now) = (&refresh.token, refresh.at);
+    ) -> Result<Recorded<RefreshOutcome>, Failure> {
+        let (token, now) = (&refresh.token, refresh.cause.at);
         let mut found = self.look_up(conn, refresh, was_good).await?;
         if verdict(refresh, &found) == Verdict::Join {
             let new = &refresh.session;
             // This locks the session, and so its end comes before or after.
-            insert_session(conn, new, now, token.expires_at).await?;
-            self.join(conn, &new.id, token, token.expires_at, &new.client, now).await?;
+            insert_session(conn, new, &refresh.cause, token.expires_at).await?;
+            self.join(conn, &new.id, token, token.expires_at, &refresh.cause).await?;
             found = self.look_up(conn, refresh, was_good).await?.just_joined();
         }
         match (verdict(refresh, &found), found) {
-            (Verdict::Answer(outcome), _) => Ok(outcome),
-            (Verdict::Blacklist, _) => {
+            (Verdict::Answer(outcome), found) => Ok(refresh.recorded(outcome, found.session_id())),
+            (Verdict::Blacklist, found) => {
                 self.blacklist(conn, token, now).await?;
-                Ok(RefreshOutcome::Ended)
+                Ok(refresh.recorded(RefreshOutcome::Ended, found.session_id()))
             }
             (Verdict::End(reason, outcome), Found::InSession(state)) => {
                 // Somebody else may have been quicker.
-                let ended = self.end_one(conn, refresh, state.session_id, reason).await?;
-                Ok(if ended { outcome } else { RefreshOutcome::Ended })
+                let id = state.session_id;
+                let ended = self.end_one(conn, refresh, id.clone(), reason).await?;
+                let outcome = if ended { outcome } else { RefreshOutcome::Ended };
+                Ok(refresh.recorded(outcome, Some(&id)))
             }
             (Verdict::Refresh { register }, Found::InSession(state)) => {
-                self.carry_on(conn, refresh, &state.session_id, register).await
+                let outcome = self.carry_on(conn, refresh, &state.session_id, register).await?;
+                Ok(refresh.recorded(outcome, Some(&state.session_id)))
             }
             // The session that it has joined is gone again.
             _ => Err(Failure::Again),
@@ -81,8 +86,7 @@ impl Sql {
         session_id: &str,
         register: bool,
     ) -> Result<RefreshOutcome, Failure> {
-        let (token, now) = (&refresh.token, refresh.at);
-        let client = &refresh.session.client;
+        let (token, now) = (&refresh.token, refresh.cause.at);
         // Whoever ends the session has to find registered what is in it.
         let has_to_hold = register || matches!(refresh.next, NextToken::Added(_));
         if has_to_hold && !exists(conn, HOLD, params! { "id" => session_id }).await? {
@@ -96,18 +100,19 @@ impl Sql {
                 let values = params! {
                     "jti" => &token.jti,
                     "at" => now.as_micros(),
-                    "address" => &client.address,
+                    "address" => &refresh.cause.client.address,
                     "before" => (now - SessionRefresh::USE_INTERVAL).as_micros(),
                 };
                 changed(conn, NOTE_USE, values).await?;
             }
             NextToken::Added(next) => {
-                self.join(conn, session_id, next, next.expires_at, client, now).await?;
+                self.join(conn, session_id, next, next.expires_at, &refresh.cause).await?;
             }
             NextToken::Rotated { token: next, access_jti } => {
                 // It has only just joined its session or was registered anew, or what was in
                 // the way is gone.
-                if !self.rotate_in_session(conn, refresh, next, access_jti).await? {
+                let session = self.rotate_in_session(conn, refresh, next, access_jti).await?;
+                if session.is_none() {
                     return Err(Failure::Again);
                 }
             }
@@ -115,41 +120,49 @@ impl Sql {
         Ok(RefreshOutcome::Refreshed)
     }
 
-    /// The usual case, three inserts; whether this was it. Otherwise the transaction is as good as
-    /// new.
+    /// The usual case, three inserts: the session, if this was it. Otherwise the transaction is as
+    /// good as new.
     async fn rotate_in_session(
         &self,
         conn: &mut Conn,
         refresh: &SessionRefresh,
         next: &OutstandingToken,
         access_jti: &str,
-    ) -> Result<bool, Failure> {
-        let now = refresh.at;
+    ) -> Result<Option<String>, Failure> {
+        let now = refresh.cause.at;
         let since =
             |limit: Option<Duration>| limit.map_or(i64::MIN, |limit| (now - limit).as_micros());
         let values = params! {
             "next" => &next.jti,
             "jti" => &refresh.token.jti,
+            "session" => &refresh.session.id,
             "access" => access_jti,
             "at" => now.as_micros(),
             "expires_at" => next.expires_at.as_micros(),
-            "address" => &refresh.session.client.address,
+            "address" => &refresh.cause.client.address,
             "opened_after" => since(refresh.lifetime),
             "used_after" => since(refresh.idle),
             "password" => &refresh.session.password,
         };
         if changed(conn, &self.succeed, values).await? == 0 {
-            return Ok(false);
+            return Ok(None);
         }
-        let id = conn.last_insert_id().ok_or(Failure::Shape)?;
+        let (id, is_named) = statements::found(conn.last_insert_id().ok_or(Failure::Shape)?);
         // Whoever ends the session may have been quicker than this.
         if !blacklist_by_id(conn, id, now).await? {
             rollback(conn).await?;
             begin(conn).await?;
-            return Ok(false);
+            return Ok(None);
         }
         self.succeed(conn, next).await?;
-        Ok(true)
+        match is_named {
+            true => Ok(Some(refresh.session.id.clone())),
+            false => {
+                let values = params! { "jti" => &next.jti };
+                let row: Option<Row> = conn.exec_first(SESSION_OF, values).await?;
+                row.map(|row| column(&row, 0)).transpose()
+            }
+        }
     }
 
     /// What there is of the token that is presented.
@@ -204,7 +217,7 @@ impl Sql {
         jti: &str,
         refresh: &SessionRefresh,
     ) -> Result<Option<Descendant>, Failure> {
-        let values = params! { "jti" => jti, "at" => refresh.at.as_micros() };
+        let values = params! { "jti" => jti, "at" => refresh.cause.at.as_micros() };
         let row: Option<Row> = conn.exec_first(&self.successor, values).await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Descendant {
@@ -212,7 +225,7 @@ impl Sql {
                 jti: column(&row, 0)?,
                 access_jti: column::<Option<String>>(&row, 1)?.unwrap_or_default(),
                 created_at: Timestamp::from_micros(column(&row, 2)?),
-                same_address: column::<Option<String>>(&row, 3)? == refresh.session.client.address,
+                same_address: column::<Option<String>>(&row, 3)? == refresh.cause.client.address,
             },
             used_at: Timestamp::from_micros(column(&row, 4)?),
             is_spent: column(&row, 5)?,
@@ -229,7 +242,8 @@ impl Sql {
         reason: EndReason,
     ) -> Result<bool, Failure> {
         let ids = [session];
-        let revoked = end::end(self, conn, &ids, reason, refresh.at, refresh.retain_until).await?;
+        let revoked =
+            end::end(self, conn, &ids, reason, refresh.cause.at, refresh.retain_until).await?;
         feed::insert(conn, &revoked).await?;
         Ok(!revoked.is_empty())
     }

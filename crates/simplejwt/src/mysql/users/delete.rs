@@ -11,6 +11,7 @@ use crate::sql::lookup::nothing_of;
 use crate::sql::manage::Reference;
 use crate::sql::references::OnDelete;
 use crate::sql::table::{Key, backticked};
+use crate::users::UserId;
 
 /// Keys of one column that lead to a table, of every database that the account sees.
 const KEYS: &str = "\
@@ -25,6 +26,13 @@ const KEYS: &str = "\
 /// There is no user of the name.
 pub(super) struct NotThere;
 
+/// The user of the name.
+pub(super) struct UserFound {
+    pub(super) user_id: UserId,
+    /// What keeps the user.
+    pub(super) references: Vec<Reference>,
+}
+
 impl MysqlUsers {
     /// What keeps a user; where nothing does and `deletes` is true, it is gone afterwards.
     pub(super) async fn delete(
@@ -32,7 +40,7 @@ impl MysqlUsers {
         operation: &'static str,
         username: &str,
         deletes: bool,
-    ) -> Result<Result<Vec<Reference>, NotThere>, StoreError> {
+    ) -> Result<Result<UserFound, NotThere>, StoreError> {
         let Some(login) = self.sql.login.parse_login(username) else { return Ok(Err(NotThere)) };
         let found = attempt!(self.database.attempts(operation), |conn| async {
             begin(conn).await?;
@@ -51,10 +59,9 @@ impl MysqlUsers {
         conn: &mut Conn,
         login: &Key,
         deletes: bool,
-    ) -> Result<Result<Vec<Reference>, NotThere>, Failure> {
-        if self.sql.all(conn, &self.sql.by_login, login).await?.is_empty() {
-            return Ok(Err(NotThere));
-        }
+    ) -> Result<Result<UserFound, NotThere>, Failure> {
+        let user = self.sql.all(conn, &self.sql.by_login, login).await?.into_iter().next();
+        let Some(user) = user else { return Ok(Err(NotThere)) };
         let users = &self.sql.table;
         let rows: Vec<Row> = conn.exec(KEYS, params! { "table" => &users.table }).await?;
         let keys = rows.iter().map(key).collect::<Result<Vec<_>, _>>()?;
@@ -72,7 +79,7 @@ impl MysqlUsers {
                 conn.exec_drop(sql, login()).await?;
             }
         }
-        Ok(Ok(found))
+        Ok(Ok(UserFound { user_id: user.user.id, references: found }))
     }
 }
 

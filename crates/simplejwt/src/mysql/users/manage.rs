@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row, Value, params};
 
-use super::delete::NotThere;
-use crate::clock::Timestamp;
+use super::delete::{NotThere, UserFound};
 use crate::error::{StoreError, StoreErrorKind};
+use crate::event::{Cause, Recorded, UserChange};
 use crate::mysql::MysqlUsers;
 use crate::mysql::database::{Failure, attempt, begin, commit};
 use crate::mysql::datetime::datetime;
@@ -15,12 +15,12 @@ use crate::mysql::tokens::changed;
 use crate::sql::check::{Access, Lines, trial};
 use crate::sql::lookup::nothing_of;
 use crate::sql::manage::{
-    Field, ManageError, ManageUsers, NewUser, Reference, field_of, longest_name,
+    Change, Field, ManageError, ManageUsers, NewUser, Reference, added, field_of, longest_name,
 };
 use crate::sql::naming::as_django;
 use crate::sql::table::backticked;
-use crate::users::User;
 use crate::users::login::LoginRows as _;
+use crate::users::{User, UserId};
 
 #[async_trait]
 impl ManageUsers for MysqlUsers {
@@ -40,10 +40,14 @@ impl ManageUsers for MysqlUsers {
         })
     }
 
-    async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
+    async fn create_user(
+        &self,
+        user: NewUser,
+        cause: &Cause,
+    ) -> Result<Recorded<User>, ManageError> {
         let user = as_django(user, &self.sql.table)?;
         let created = attempt!(self.database.attempts("create_user"), |conn| async {
-            match self.create(conn, &user, at).await {
+            match self.create(conn, &user, cause).await {
                 Err(failure) if failure.is_duplicate() => {
                     conn.query_drop("ROLLBACK").await?;
                     Ok(Err(ManageError::AlreadyExists { username: user.username.clone() }))
@@ -59,27 +63,46 @@ impl ManageUsers for MysqlUsers {
         }
     }
 
-    async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError> {
-        self.change("set_password", &self.sql.set_password, username, hash.into()).await
+    async fn set_password(
+        &self,
+        username: &str,
+        hash: &str,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
+        let (statement, change) = (&self.sql.set_password, Change::Password);
+        self.change("set_password", statement, username, hash.into(), change, cause).await
     }
 
-    async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError> {
+    async fn set_active(
+        &self,
+        username: &str,
+        active: bool,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
         let Some(statement) = &self.sql.set_active else {
             let table = self.sql.table.table.clone();
             return Err(ManageError::NoColumn { table, setting: "is_active" });
         };
-        self.change("set_active", statement, username, active.into()).await
+        let change = Change::active(active);
+        self.change("set_active", statement, username, active.into(), change, cause).await
     }
 
     async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError> {
-        self.delete("references", username, false).await?.map_err(|_| unknown(username))
+        let found = self.delete("references", username, false).await?;
+        found.map(|found| found.references).map_err(|_| unknown(username))
     }
 
-    async fn delete_user(&self, username: &str) -> Result<(), ManageError> {
+    async fn delete_user(
+        &self,
+        username: &str,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
         match self.delete("delete_user", username, true).await? {
             Err(NotThere) => Err(unknown(username)),
-            Ok(references) if references.is_empty() => Ok(()),
-            Ok(references) => {
+            Ok(UserFound { user_id, references }) if references.is_empty() => {
+                Ok(Change::User(UserChange::Deleted).recorded(user_id, cause))
+            }
+            Ok(UserFound { references, .. }) => {
                 Err(ManageError::Referred { username: username.to_owned(), references })
             }
         }
@@ -116,28 +139,31 @@ impl MysqlUsers {
         statement: &str,
         username: &str,
         value: Value,
-    ) -> Result<(), ManageError> {
+        change: Change,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
         let Some(key) = self.sql.login.parse_login(username) else {
             return Err(ManageError::NoSuchUser { username: username.to_owned() });
         };
-        let exists = attempt!(self.database.attempts(operation), |conn| async {
+        let recorded = attempt!(self.database.attempts(operation), |conn| async {
             let values = params! { "value" => value.clone(), "key" => Value::from(&key) };
+            begin(conn).await?;
             // A row that had the value already counts as not changed.
-            Ok(changed(conn, statement, values).await? > 0
-                || !self.sql.all(conn, &self.sql.by_login, &key).await?.is_empty())
+            changed(conn, statement, values).await?;
+            let found = self.sql.all(conn, &self.sql.by_login, &key).await?.into_iter().next();
+            let recorded = found.map(|found| change.recorded(found.user.id, cause));
+            commit(conn).await?;
+            Ok(recorded)
         });
-        match nothing_of(username, exists)? {
-            true => Ok(()),
-            false => Err(ManageError::NoSuchUser { username: username.to_owned() }),
-        }
+        nothing_of(username, recorded)?.ok_or_else(|| unknown(username))
     }
 
     async fn create(
         &self,
         conn: &mut Conn,
         user: &NewUser,
-        at: Timestamp,
-    ) -> Result<Result<User, ManageError>, Failure> {
+        cause: &Cause,
+    ) -> Result<Result<Recorded<User>, ManageError>, Failure> {
         let table = &self.sql.table;
         let columns = schema::columns(conn, &table.table).await?;
         let max = schema::find(&columns, &table.login)
@@ -152,7 +178,7 @@ impl MysqlUsers {
         let mut values = Vec::new();
         let mut unknown = Vec::new();
         for column in &columns {
-            match field_of(table, self.sql.key, &column.name, user, at) {
+            match field_of(table, self.sql.key, &column.name, user, cause.at) {
                 Some(field) => {
                     names.push(backticked(&column.name));
                     values.push(match column.name.eq_ignore_ascii_case(&table.login) {
@@ -179,7 +205,7 @@ impl MysqlUsers {
         let found = self.sql.all(conn, &self.sql.by_login, &key).await?;
         commit(conn).await?;
         Ok(match found.into_iter().next() {
-            Some(found) => Ok(found.user),
+            Some(found) => Ok(added(found.user, cause)),
             None => {
                 let cause = "the new user isn't found by its name";
                 let kind = StoreErrorKind::Incompatible;

@@ -4,6 +4,7 @@ use deadpool_postgres::{GenericClient as _, Object, Transaction};
 use tokio_postgres::types::ToSql;
 
 use crate::clock::Timestamp;
+use crate::event::Recorded;
 use crate::postgres::feed;
 use crate::postgres::statements::{END_SESSIONS, Sql, UNENDED, UNENDED_ONE};
 use crate::postgres::tokens::{PgResult, moment, parameter, until_none};
@@ -65,15 +66,25 @@ pub(super) async fn end_one(
     Ok(any)
 }
 
+/// What one transaction has done.
+pub(super) enum Batch {
+    /// It has ended so many, and there may be more.
+    Full(u64),
+    /// There are no more: so many were ended by all of them.
+    Last(Recorded<u64>),
+}
+
 impl Sql {
-    /// A batch of a user's sessions and, with the last, the tokens that are in none.
+    /// A batch of a user's sessions and, with the last, the tokens that are in none; so many
+    /// were ended before.
     pub(super) async fn end_batch(
         &self,
         client: &mut Object,
         user_id: &UserId,
         except: Option<&str>,
         ending: &EndSessions,
-    ) -> PgResult<(u64, bool)> {
+        before: u64,
+    ) -> PgResult<Batch> {
         let transaction = client.transaction().await?;
         let statement = transaction.prepare_cached(UNENDED).await?;
         let ids: Vec<String> = transaction
@@ -84,23 +95,28 @@ impl Sql {
             .collect::<PgResult<_>>()?;
         let is_last = ids.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
         let ended =
-            end(self, &transaction, &ids, ending.reason, ending.at, ending.retain_until).await?;
+            end(self, &transaction, &ids, ending.reason, ending.cause.at, ending.retain_until)
+                .await?;
         let count = ended.len() as u64;
-        let mut revocations = revoked(ended, ending.at, ending.retain_until);
+        let mut revocations = revoked(ended, ending.cause.at, ending.retain_until);
         if is_last {
             if let Some(key) = self.user_id.kind.parse(user_id).map(parameter) {
-                let values: [&(dyn ToSql + Sync); 3] = [&moment(ending.at), &key, &except];
+                let values: [&(dyn ToSql + Sync); 3] = [&moment(ending.cause.at), &key, &except];
                 until_none(&transaction, &self.blacklist_others, &values).await?;
             }
             revocations.push(Revocation {
                 subject: RevocationSubject::User(user_id.clone()),
-                revoked_at: ending.at,
+                revoked_at: ending.cause.at,
                 expires_at: ending.retain_until.refresh,
             });
         }
         feed::insert(&transaction, &revocations).await?;
+        let batch = match is_last {
+            true => Batch::Last(ending.recorded(before + count)),
+            false => Batch::Full(count),
+        };
         transaction.commit().await?;
-        Ok((count, is_last))
+        Ok(batch)
     }
 }
 
@@ -110,16 +126,17 @@ pub(super) async fn end_named(
     id: &str,
     user_id: Option<&UserId>,
     ending: &EndSessions,
-) -> PgResult<u64> {
+) -> PgResult<Recorded<u64>> {
     let transaction = client.transaction().await?;
     let statement = transaction.prepare_cached(UNENDED_ONE).await?;
     let user_id = user_id.map(UserId::as_str);
     let Some(row) = transaction.query_opt(&statement, &[&id, &user_id]).await? else {
-        return Ok(0);
+        return Ok(ending.recorded(0));
     };
     let id = row.try_get(0)?;
     let ended =
-        end_one(sql, &transaction, id, ending.reason, ending.at, ending.retain_until).await?;
+        end_one(sql, &transaction, id, ending.reason, ending.cause.at, ending.retain_until).await?;
+    let recorded = ending.recorded(ended.into());
     transaction.commit().await?;
-    Ok(u64::from(ended))
+    Ok(recorded)
 }

@@ -4,6 +4,7 @@ use deadpool_postgres::{GenericClient, Object};
 
 use super::end::{end, revoked};
 use crate::clock::Timestamp;
+use crate::event::{Cause, Recorded};
 use crate::postgres::feed;
 use crate::postgres::statements::{INSERT_SESSION, JOIN_SESSION, LOCK_USER, Sql, live_but_one};
 use crate::postgres::tokens::{PgResult, moment};
@@ -15,10 +16,10 @@ impl Sql {
         &self,
         client: &mut Object,
         open: &OpenSession,
-    ) -> PgResult<OpenOutcome> {
+    ) -> PgResult<Recorded<OpenOutcome>> {
         let Some(limit) = open.limit else {
             self.insert_opened(&*client, open).await?;
-            return Ok(OpenOutcome::Opened { evicted: 0 });
+            return Ok(open.recorded(OpenOutcome::Opened { evicted: 0 }));
         };
         let transaction = client.transaction().await?;
         let user_id = open.session.user_id.as_str();
@@ -26,7 +27,7 @@ impl Sql {
         transaction.execute(&lock, &[&user_id]).await?;
         let statement = transaction.prepare_cached(&live_but_one()).await?;
         let live: Vec<String> = transaction
-            .query(&statement, &[&user_id, &open.at.as_micros(), &open.session.id])
+            .query(&statement, &[&user_id, &open.cause.at.as_micros(), &open.session.id])
             .await?
             .iter()
             .map(|row| row.try_get(0))
@@ -35,16 +36,18 @@ impl Sql {
         // One place is for the session that is opened.
         let surplus = (live.len() + 1).saturating_sub(places as usize);
         if surplus > 0 && matches!(limit, SessionLimit::Refuse(_)) {
-            return Ok(OpenOutcome::TooMany);
+            return Ok(open.recorded(OpenOutcome::TooMany));
         }
         let oldest = live.get(..surplus.min(live.len())).unwrap_or_default();
         let ended =
-            end(self, &transaction, oldest, EndReason::Limit, open.at, open.retain_until).await?;
+            end(self, &transaction, oldest, EndReason::Limit, open.cause.at, open.retain_until)
+                .await?;
         let evicted = ended.len() as u64;
         self.insert_opened(&transaction, open).await?;
-        feed::insert(&transaction, &revoked(ended, open.at, open.retain_until)).await?;
+        feed::insert(&transaction, &revoked(ended, open.cause.at, open.retain_until)).await?;
+        let recorded = open.recorded(OpenOutcome::Opened { evicted });
         transaction.commit().await?;
-        Ok(OpenOutcome::Opened { evicted })
+        Ok(recorded)
     }
 
     async fn insert_opened(&self, client: &impl GenericClient, open: &OpenSession) -> PgResult<()> {
@@ -56,11 +59,11 @@ impl Sql {
                 &[
                     &session.id,
                     &session.user_id.as_str(),
-                    &open.at.as_micros(),
+                    &open.cause.at.as_micros(),
                     &open.expires_at.as_micros(),
                     &session.password,
-                    &session.client.address,
-                    &session.client.user_agent,
+                    &open.cause.client.address,
+                    &open.cause.client.user_agent,
                     &token.token,
                     &moment(token.created_at),
                     &moment(token.expires_at),
@@ -78,15 +81,20 @@ impl Sql {
         session: &str,
         token: &OutstandingToken,
         expires_at: Timestamp,
-        address: &Option<String>,
-        now: Timestamp,
+        cause: &Cause,
     ) -> PgResult<()> {
         self.record(client, token).await?;
         let statement = client.prepare_cached(JOIN_SESSION).await?;
         client
             .execute(
                 &statement,
-                &[&token.jti, &session, &now.as_micros(), &expires_at.as_micros(), address],
+                &[
+                    &token.jti,
+                    &session,
+                    &cause.at.as_micros(),
+                    &expires_at.as_micros(),
+                    &cause.client.address,
+                ],
             )
             .await?;
         Ok(())
@@ -96,7 +104,7 @@ impl Sql {
 pub(super) async fn insert_session(
     client: &impl GenericClient,
     session: &NewSession,
-    now: Timestamp,
+    cause: &Cause,
     kept_until: Timestamp,
 ) -> PgResult<()> {
     let statement = client.prepare_cached(INSERT_SESSION).await?;
@@ -106,11 +114,11 @@ pub(super) async fn insert_session(
             &[
                 &session.id,
                 &session.user_id.as_str(),
-                &now.as_micros(),
+                &cause.at.as_micros(),
                 &kept_until.as_micros(),
                 &session.password,
-                &session.client.address,
-                &session.client.user_agent,
+                &cause.client.address,
+                &cause.client.user_agent,
             ],
         )
         .await?;

@@ -6,6 +6,7 @@ use jiff::Timestamp as Moment;
 use super::at;
 use super::end::end_one;
 use super::open::insert_session;
+use crate::event::Recorded;
 use crate::postgres::rotations::Rotating;
 use crate::postgres::statements::{
     BLACKLIST, HOLD, IS_REGISTERED, NOTE_USE, OWNER, STATE, SUCCESSOR, Sql,
@@ -27,7 +28,7 @@ const USUAL: Verdict = Verdict::Refresh { register: false };
 enum Step {
     /// It has joined a session: to be looked at again.
     Again,
-    Done(RefreshOutcome),
+    Done(Recorded<RefreshOutcome>),
 }
 
 impl Sql {
@@ -37,25 +38,26 @@ impl Sql {
         client: &mut Object,
         refresh: &SessionRefresh,
         mut was_good: bool,
-    ) -> PgResult<Option<RefreshOutcome>> {
+    ) -> PgResult<Option<Recorded<RefreshOutcome>>> {
         for _ in 0..MAX_STEPS {
             let jti = &refresh.token.jti;
             if refresh.next == NextToken::None
                 && let Some(state) = state(client, jti).await?
-                && let used_at = state.used_at
+                && let (used_at, session_id) = (state.used_at, state.session_id.clone())
                 && verdict(refresh, &Found::InSession(state)) == USUAL
             {
-                if used_at + SessionRefresh::USE_INTERVAL < refresh.at {
+                if used_at + SessionRefresh::USE_INTERVAL < refresh.cause.at {
                     note_use(client, refresh).await?;
                 }
-                return Ok(Some(RefreshOutcome::Refreshed));
+                return Ok(Some(refresh.recorded(RefreshOutcome::Refreshed, Some(&session_id))));
             }
             if let NextToken::Rotated { token, access_jti } = &refresh.next {
                 // The rotation waits for another one of this token that is on its way.
                 was_good |= state(client, jti).await?.is_some_and(|s| !s.is_spent());
                 let rotating = Rotating::in_session(self, refresh, token, access_jti);
-                if self.rotations.rotate(&*client, &rotating).await? {
-                    return Ok(Some(RefreshOutcome::Refreshed));
+                if let Some(spent) = self.rotations.rotate(&*client, &rotating).await? {
+                    let session_id = spent.session_id.as_deref();
+                    return Ok(Some(refresh.recorded(RefreshOutcome::Refreshed, session_id)));
                 }
             }
             let transaction = client.transaction().await?;
@@ -79,13 +81,16 @@ impl Sql {
             None => return self.join_named(transaction, refresh).await,
         };
         match (verdict(refresh, &found), found) {
-            (Verdict::Answer(outcome), _) => Ok(Step::Done(outcome)),
+            (Verdict::Answer(outcome), found) => {
+                Ok(Step::Done(refresh.recorded(outcome, found.session_id())))
+            }
             (Verdict::End(reason, outcome), Found::InSession(state)) => {
-                let (now, until) = (refresh.at, refresh.retain_until);
+                let (now, until) = (refresh.cause.at, refresh.retain_until);
                 let id = state.session_id;
-                let ended = end_one(self, transaction, id, reason, now, until).await?;
+                let ended = end_one(self, transaction, id.clone(), reason, now, until).await?;
                 // Somebody else may have been quicker.
-                Ok(Step::Done(if ended { outcome } else { RefreshOutcome::Ended }))
+                let outcome = if ended { outcome } else { RefreshOutcome::Ended };
+                Ok(Step::Done(refresh.recorded(outcome, Some(&id))))
             }
             (Verdict::Refresh { register }, Found::InSession(state)) => {
                 self.carry_on(transaction, refresh, &state.session_id, register).await
@@ -101,7 +106,7 @@ impl Sql {
         transaction: &Transaction<'_>,
         refresh: &SessionRefresh,
     ) -> PgResult<Step> {
-        let (token, now, new) = (&refresh.token, refresh.at, &refresh.session);
+        let (token, now, new) = (&refresh.token, refresh.cause.at, &refresh.session);
         if refresh.has_expired() {
             let owner = transaction.prepare_cached(OWNER).await?;
             let owner = transaction.query_opt(&owner, &[&new.id]).await?;
@@ -110,10 +115,10 @@ impl Sql {
             let is_registered = transaction.query_opt(&registered, &[&token.jti]).await?.is_some();
             let found = Found::NoSession { owner: owner.map(Into::into), is_registered };
             if let Verdict::Answer(outcome) = verdict(refresh, &found) {
-                return Ok(Step::Done(outcome));
+                return Ok(Step::Done(refresh.recorded(outcome, None)));
             }
         }
-        insert_session(transaction, new, now, token.expires_at).await?;
+        insert_session(transaction, new, &refresh.cause, token.expires_at).await?;
         // Held until the token is known to be in it, to whoever ends it.
         let (ended, owner) = match hold(transaction, &new.id).await? {
             Some((ended, owner)) => (ended, Some(owner.into())),
@@ -122,17 +127,16 @@ impl Sql {
         if let Verdict::Answer(outcome) =
             verdict(refresh, &Found::NoSession { owner, is_registered: true })
         {
-            return Ok(Step::Done(outcome));
+            return Ok(Step::Done(refresh.recorded(outcome, None)));
         }
-        let address = &new.client.address;
-        self.join(transaction, &new.id, token, token.expires_at, address, now).await?;
+        self.join(transaction, &new.id, token, token.expires_at, &refresh.cause).await?;
         if !ended {
             return Ok(Step::Again);
         }
         // What `Verdict::Blacklist` says of a token that has just joined an ended session.
         let blacklist = transaction.prepare_cached(BLACKLIST).await?;
         transaction.execute(&blacklist, &[&moment(now), &token.jti]).await?;
-        Ok(Step::Done(RefreshOutcome::Ended))
+        Ok(Step::Done(refresh.recorded(RefreshOutcome::Ended, Some(&new.id))))
     }
 
     /// Stores what comes after a token that is good.
@@ -146,7 +150,7 @@ impl Sql {
         // Whoever ends the session has to find registered what is in it.
         let has_to_hold = register || matches!(refresh.next, NextToken::Added(_));
         if has_to_hold && hold(transaction, session_id).await?.is_none_or(|(ended, _)| ended) {
-            return Ok(Step::Done(RefreshOutcome::Ended));
+            return Ok(Step::Done(refresh.recorded(RefreshOutcome::Ended, Some(session_id))));
         }
         if register {
             self.record(transaction, &refresh.token).await?;
@@ -154,22 +158,21 @@ impl Sql {
         match &refresh.next {
             NextToken::None => note_use(transaction, refresh).await?,
             NextToken::Added(next) => {
-                let (now, address) = (refresh.at, &refresh.session.client.address);
-                self.join(transaction, session_id, next, next.expires_at, address, now).await?;
+                self.join(transaction, session_id, next, next.expires_at, &refresh.cause).await?;
             }
             // It has been registered anew, or was good in between: somebody else's transaction was
             // undone.
             NextToken::Rotated { .. } => return Ok(Step::Again),
         }
-        Ok(Step::Done(RefreshOutcome::Refreshed))
+        Ok(Step::Done(refresh.recorded(RefreshOutcome::Refreshed, Some(session_id))))
     }
 }
 
 /// Brings a token's time of use up to date.
 async fn note_use(client: &impl GenericClient, refresh: &SessionRefresh) -> PgResult<()> {
     let statement = client.prepare_cached(NOTE_USE).await?;
-    let before = (refresh.at - SessionRefresh::USE_INTERVAL).as_micros();
-    let (now, address) = (refresh.at.as_micros(), &refresh.session.client.address);
+    let before = (refresh.cause.at - SessionRefresh::USE_INTERVAL).as_micros();
+    let (now, address) = (refresh.cause.at.as_micros(), &refresh.cause.client.address);
     client.execute(&statement, &[&refresh.token.jti, &now, address, &before]).await?;
     Ok(())
 }
@@ -231,14 +234,14 @@ async fn descendant(
     refresh: &SessionRefresh,
 ) -> PgResult<Option<Descendant>> {
     let statement = client.prepare_cached(SUCCESSOR).await?;
-    let row = client.query_opt(&statement, &[&jti, &refresh.at.as_micros()]).await?;
+    let row = client.query_opt(&statement, &[&jti, &refresh.cause.at.as_micros()]).await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Descendant {
         successor: Successor {
             jti: row.try_get(0)?,
             access_jti: row.try_get::<_, Option<String>>(1)?.unwrap_or_default(),
             created_at: at(row.try_get(2)?),
-            same_address: row.try_get::<_, Option<String>>(3)? == refresh.session.client.address,
+            same_address: row.try_get::<_, Option<String>>(3)? == refresh.cause.client.address,
         },
         used_at: at(row.try_get(4)?),
         is_spent: row.try_get(5)?,

@@ -9,6 +9,7 @@ use crate::sql::lookup::nothing_of;
 use crate::sql::manage::Reference;
 use crate::sql::references::OnDelete;
 use crate::sql::table::{quoted, relation};
+use crate::users::UserId;
 
 /// Keys of one column that lead to a relation; those of partitions stand for themselves.
 const KEYS: &str = "\
@@ -25,6 +26,13 @@ const KEYS: &str = "\
 /// There is no user of the name.
 pub(super) struct NotThere;
 
+/// The user of the name.
+pub(super) struct UserFound {
+    pub(super) user_id: UserId,
+    /// What keeps the user.
+    pub(super) references: Vec<Reference>,
+}
+
 impl PostgresUsers {
     /// What keeps a user; where nothing does and `deletes` is true, it is gone afterwards.
     pub(super) async fn delete(
@@ -32,7 +40,7 @@ impl PostgresUsers {
         operation: &'static str,
         username: &str,
         deletes: bool,
-    ) -> Result<Result<Vec<Reference>, NotThere>, StoreError> {
+    ) -> Result<Result<UserFound, NotThere>, StoreError> {
         let Some(login) = self.sql.login.kind.parse_login(username).map(parameter) else {
             return Ok(Err(NotThere));
         };
@@ -47,10 +55,9 @@ impl PostgresUsers {
                 let rows = transaction.query(KEYS, &[&table]).await?;
                 let keys = rows.iter().map(key).collect::<PgResult<Vec<_>>>()?;
                 let deletion = Deletion::new(users, &keys, &table, &is_the_user);
-                let lock = format!("SELECT 1 FROM {table} WHERE {is_the_user}");
-                if transaction.query_opt(&lock, &[&login]).await?.is_none() {
+                let Some(user) = self.sql.by_login(&transaction, &login).await? else {
                     return Ok(Err(NotThere));
-                }
+                };
                 let mut found = Vec::new();
                 for (key, count) in &deletion.counts {
                     let rows = transaction.query_one(count, &[&login]).await?.try_get(0)?;
@@ -62,7 +69,7 @@ impl PostgresUsers {
                     }
                 }
                 transaction.commit().await?;
-                Ok(Ok(found))
+                Ok(Ok(UserFound { user_id: user.user.id, references: found }))
             })
         };
         let found = found.await.map(Some);

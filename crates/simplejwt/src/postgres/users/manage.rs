@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use super::delete::NotThere;
+use super::delete::{NotThere, UserFound};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Cause, Recorded, UserChange};
 use crate::postgres::PostgresUsers;
 use crate::postgres::refusal::Refusal;
 use crate::postgres::tokens::{moment, parameter};
@@ -14,12 +15,12 @@ use crate::postgres::{run, schema};
 use crate::sql::check::{Access, Lines, trial};
 use crate::sql::lookup::nothing_of;
 use crate::sql::manage::{
-    Field, ManageError, ManageUsers, NewUser, Reference, field_of, longest_name,
+    Change, Field, ManageError, ManageUsers, NewUser, Reference, added, field_of, longest_name,
 };
 use crate::sql::naming::as_django;
 use crate::sql::table::{quoted, relation};
-use crate::users::User;
 use crate::users::login::LoginRows as _;
+use crate::users::{User, UserId};
 
 /// What is put into columns, cast from text to their types.
 struct Filled {
@@ -72,21 +73,25 @@ impl PostgresUsers {
         statement: &str,
         username: &str,
         value: &str,
-    ) -> Result<(), ManageError> {
+        change: Change,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
         let Some(key) = self.sql.login.kind.parse_login(username).map(parameter) else {
             return Err(ManageError::NoSuchUser { username: username.to_owned() });
         };
         // In a block of its own, out of which the error comes instead of out of this function.
         let changed = async {
             run!(self.database, operation, |client| async {
-                let statement = client.prepare_cached(statement).await?;
-                client.execute(&statement, &[&value, &key]).await
+                let transaction = client.transaction().await?;
+                let statement = transaction.prepare_cached(statement).await?;
+                transaction.execute(&statement, &[&value, &key]).await?;
+                let found = self.sql.by_login(&transaction, &key).await?;
+                let recorded = found.map(|found| change.recorded(found.user.id, cause));
+                transaction.commit().await?;
+                Ok(recorded)
             })
         };
-        match nothing_of(&key, changed.await)? {
-            0 => Err(ManageError::NoSuchUser { username: username.to_owned() }),
-            _ => Ok(()),
-        }
+        nothing_of(&key, changed.await)?.ok_or_else(|| unknown(username))
     }
 }
 
@@ -130,9 +135,13 @@ impl ManageUsers for PostgresUsers {
         })
     }
 
-    async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
+    async fn create_user(
+        &self,
+        user: NewUser,
+        cause: &Cause,
+    ) -> Result<Recorded<User>, ManageError> {
         let user = as_django(user, &self.sql.table)?;
-        let filled = self.fill(&user, at).await?;
+        let filled = self.fill(&user, cause.at).await?;
         let casts: Vec<_> = filled
             .casts
             .iter()
@@ -147,46 +156,73 @@ impl ManageUsers for PostgresUsers {
         );
         let values: Vec<&(dyn ToSql + Sync)> =
             filled.values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        let Some(key) = self.sql.login.kind.parse_login(&user.username).map(parameter) else {
+            return Err(ManageError::of_name(&self.sql.table, &user.username));
+        };
         // In a block of its own, out of which the error comes instead of out of this function.
-        let inserted =
-            async { run!(self.database, "create_user", |client| client.execute(&insert, &values)) };
+        let inserted = async {
+            run!(self.database, "create_user", |client| async {
+                let transaction = client.transaction().await?;
+                transaction.execute(&insert, &values).await?;
+                let found = self.sql.by_login(&transaction, &key).await?;
+                let created = found.map(|found| added(found.user, cause));
+                transaction.commit().await?;
+                Ok(created)
+            })
+        };
         match inserted.await {
-            Ok(_) => {}
+            Ok(Some(created)) => Ok(created),
+            Ok(None) => Err(ManageError::NoSuchUser { username: user.username }),
             Err(error) if is_duplicate(&error) => {
-                return Err(ManageError::AlreadyExists { username: user.username });
+                Err(ManageError::AlreadyExists { username: user.username })
             }
             Err(error) if error.is_of(&user.username) => {
-                return Err(ManageError::of_name(&self.sql.table, &user.username));
+                Err(ManageError::of_name(&self.sql.table, &user.username))
             }
-            Err(error) => return Err(error.into()),
-        }
-        match self.by_username(&user.username).await? {
-            Some(user) => Ok(user),
-            None => Err(ManageError::NoSuchUser { username: user.username }),
+            Err(error) => Err(error.into()),
         }
     }
 
-    async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError> {
-        self.change("set_password", &self.sql.set_password, username, hash).await
+    async fn set_password(
+        &self,
+        username: &str,
+        hash: &str,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
+        let (statement, change) = (&self.sql.set_password, Change::Password);
+        self.change("set_password", statement, username, hash, change, cause).await
     }
 
-    async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError> {
+    async fn set_active(
+        &self,
+        username: &str,
+        active: bool,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
         let Some(statement) = &self.sql.set_active else {
             let table = self.sql.table.table.clone();
             return Err(ManageError::NoColumn { table, setting: "is_active" });
         };
-        self.change("set_active", statement, username, if active { "1" } else { "0" }).await
+        let (value, change) = (if active { "1" } else { "0" }, Change::active(active));
+        self.change("set_active", statement, username, value, change, cause).await
     }
 
     async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError> {
-        self.delete("references", username, false).await?.map_err(|_| unknown(username))
+        let found = self.delete("references", username, false).await?;
+        found.map(|found| found.references).map_err(|_| unknown(username))
     }
 
-    async fn delete_user(&self, username: &str) -> Result<(), ManageError> {
+    async fn delete_user(
+        &self,
+        username: &str,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
         match self.delete("delete_user", username, true).await? {
             Err(NotThere) => Err(unknown(username)),
-            Ok(references) if references.is_empty() => Ok(()),
-            Ok(references) => {
+            Ok(UserFound { user_id, references }) if references.is_empty() => {
+                Ok(Change::User(UserChange::Deleted).recorded(user_id, cause))
+            }
+            Ok(UserFound { references, .. }) => {
                 Err(ManageError::Referred { username: username.to_owned(), references })
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
 use crate::postgres::encoding::Text;
@@ -167,6 +168,17 @@ impl Sql {
             rights: Rights::new(&table, dialect),
             table,
         })
+    }
+
+    /// The user of this name, the first of them.
+    pub(super) async fn by_login(
+        &self,
+        client: &impl GenericClient,
+        key: &str,
+    ) -> Result<Option<Found<String>>, tokio_postgres::Error> {
+        let statement = client.prepare_cached(&self.by_login).await?;
+        let rows = client.query(&statement, &[&key]).await?;
+        rows.first().map(|row| self.found(row)).transpose()
     }
 
     pub(super) fn found(&self, row: &Row) -> Result<Found<String>, tokio_postgres::Error> {

@@ -3,13 +3,13 @@
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
-use crate::event::{Event, TokenRefusal};
+use crate::event::{Event, PresentedToken, Recorded, TokenRefusal};
 use crate::service::events::presented;
 use crate::service::{Auth, Refreshed};
 use crate::settings::{SESSION_CLAIM, TokenClass};
 use crate::store::OutstandingToken;
 use crate::store::session::{
-    EndReason, EndSessions, NewSession, NextToken, RefreshOutcome, SessionRefresh, SessionSelector,
+    EndEvent, EndReason, NewSession, NextToken, RefreshOutcome, SessionRefresh, SessionSelector,
     SessionStore, Successor,
 };
 use crate::token::{Refresh, Token};
@@ -49,30 +49,30 @@ impl Auth {
         // first one.
         let refresh = self.with_refreshed_claims(TokenClass::Refresh, &user, refresh).await?;
         let mut attempt = self.attempt(&refresh, token, &user, &known, now)?;
-        let mut outcome = sessions.refresh(&attempt.refresh).await?;
-        if outcome == RefreshOutcome::PasswordChanged
+        let mut recorded = sessions.refresh(&attempt.refresh).await?;
+        if recorded.outcome == RefreshOutcome::PasswordChanged
             && let Some(user) = self.user_store()?.find(&user.id).await?
         {
             // The hash may have been rewritten, for the same password, since it was read.
             attempt.refresh.session.password = fingerprint(&user);
-            outcome = sessions.refresh(&attempt.refresh).await?;
+            recorded = sessions.refresh(&attempt.refresh).await?;
         }
-        self.outcome(sessions, outcome, attempt, &refresh, &known, now).await
+        self.outcome(sessions, recorded, attempt, &refresh, &known, now).await
     }
 
     /// Tells what came of it; the answer for the client.
     async fn outcome(
         &self,
         sessions: &dyn SessionStore,
-        outcome: RefreshOutcome,
+        recorded: Recorded<RefreshOutcome>,
         attempt: Attempt,
         refresh: &Token<Refresh>,
         known: &SessionFacts,
         now: Timestamp,
     ) -> Result<Refreshed, Error> {
         let Attempt { refresh: asked, answer } = attempt;
-        self.tell(asked.event(&outcome));
-        match outcome {
+        self.tell_recorded(&recorded.events);
+        match recorded.outcome {
             RefreshOutcome::Refreshed => Ok(answer),
             RefreshOutcome::Repeated(successor) => self.again(refresh, &successor, known, now),
             RefreshOutcome::Replayed
@@ -82,8 +82,17 @@ impl Auth {
             RefreshOutcome::Foreign => Err(TokenError::Invalid.into()),
             RefreshOutcome::Forgotten | RefreshOutcome::Expired => Err(TokenError::Expired.into()),
             RefreshOutcome::PasswordChanged => {
-                let reason = EndReason::Password;
-                self.end_session_for(sessions, refresh, &asked.token, reason, now).await?;
+                let user_id = &asked.session.user_id;
+                let refused = |token| Event::TokenRefused {
+                    token: PresentedToken { user_id: Some(user_id.clone()), ..token },
+                    reason: TokenRefusal::PasswordChanged,
+                };
+                let (token, reason) = (&asked.token, EndReason::Password);
+                let end = self.end_session_for(sessions, refresh, token, reason, refused, now);
+                if !end.await? {
+                    // Somebody else has ended it meanwhile.
+                    self.tell(refused(presented(token)));
+                }
                 Err(Error::PasswordChanged)
             }
         }
@@ -122,7 +131,6 @@ impl Auth {
             session: NewSession {
                 id: known.id.clone().unwrap_or_else(|| spent.jti.clone()),
                 user_id: user.id.clone(),
-                client: self.client(),
                 password: fingerprint(user),
             },
             token: spent,
@@ -131,7 +139,7 @@ impl Auth {
             tolerance: settings.sessions.reuse_tolerance,
             idle: settings.sessions.idle_lifetime,
             lifetime: settings.sessions.lifetime,
-            at: now,
+            cause: self.cause_at(now),
             retain_until: self.retain_until(now),
         };
         Ok(Attempt { refresh, answer })
@@ -180,19 +188,18 @@ impl Auth {
         };
         let error = self.blacklisted_or(error, &spent.jti).await?;
         let Some(reason) = reason else { return Ok(error) };
-        if self.end_session_for(sessions, refresh, spent, reason, now).await?.is_some() {
-            let refusal = match reason {
-                EndReason::Password => TokenRefusal::PasswordChanged,
-                _ => TokenRefusal::UserInactive,
-            };
-            self.tell(Event::TokenRefused { token: presented(spent), reason: refusal });
-        }
+        let refusal = match reason {
+            EndReason::Password => TokenRefusal::PasswordChanged,
+            _ => TokenRefusal::UserInactive,
+        };
+        let refused = |_| Event::TokenRefused { token: presented(spent), reason: refusal };
+        self.end_session_for(sessions, refresh, spent, reason, refused, now).await?;
         if reason == EndReason::User
             && let UserClaim::Id(user_id) = self.tokens.user_claim(refresh)
         {
             let which = SessionSelector::All { user_id, except: None };
-            let retain_until = self.retain_until(now);
-            sessions.end_sessions(&EndSessions { which, reason, at: now, retain_until }).await?;
+            let end = self.ending(which, reason, EndEvent::None, now);
+            self.tell_recorded(&sessions.end_sessions(&end).await?.events);
         }
         Ok(error)
     }

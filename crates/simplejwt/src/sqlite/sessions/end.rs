@@ -3,13 +3,16 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::clock::Timestamp;
+use crate::event::Recorded;
 use crate::sqlite::statements::{BLACKLIST_SESSION, END_SESSION, OWNER, Sql, UNENDED};
 use crate::sqlite::{datetime, feed};
-use crate::store::session::{EndReason, EndSessions, RetainUntil, Revocation, RevocationSubject};
+use crate::store::session::{
+    EndReason, EndSessions, RetainUntil, Revocation, RevocationSubject, SessionSelector,
+};
 use crate::users::UserId;
 
 /// Sessions that are ended by one transaction at most.
-pub(super) const BATCH: u32 = 1000;
+const BATCH: u32 = 1000;
 
 /// Whether it hadn't ended before.
 pub(super) fn end(
@@ -41,8 +44,41 @@ pub(super) fn end(
     Ok(true)
 }
 
+/// What one transaction has done.
+pub(super) enum Batch {
+    /// It has ended so many, and there may be more.
+    Full(u64),
+    /// There are no more: so many were ended by all of them.
+    Last(Recorded<u64>),
+}
+
 impl Sql {
-    pub(super) fn end_all(
+    /// One transaction of [`EndSessions`], which have ended so many before.
+    pub(super) fn end_batch(
+        &self,
+        connection: &Connection,
+        ending: &EndSessions,
+        before: u64,
+    ) -> rusqlite::Result<Batch> {
+        let ended = match &ending.which {
+            SessionSelector::One { id, user_id } => {
+                let theirs = owner(connection, id)?.is_some_and(|owner| {
+                    user_id.as_ref().is_none_or(|user_id| user_id.as_str() == owner)
+                });
+                let (now, until) = (ending.cause.at, ending.retain_until);
+                u64::from(theirs && end(connection, id, ending.reason, now, until)?)
+            }
+            SessionSelector::All { user_id, except } => {
+                self.end_all(connection, user_id, except.as_deref(), ending)?
+            }
+        };
+        Ok(match ended < u64::from(BATCH) {
+            true => Batch::Last(ending.recorded(before + ended)),
+            false => Batch::Full(ended),
+        })
+    }
+
+    fn end_all(
         &self,
         connection: &Connection,
         user_id: &UserId,
@@ -54,13 +90,13 @@ impl Sql {
             .query_map(params![user_id.as_str(), except, BATCH], |row| row.get::<_, String>(0))?
             .collect::<rusqlite::Result<Vec<_>>>()?;
         for id in &ids {
-            end(connection, id, ending.reason, ending.at, ending.retain_until)?;
+            end(connection, id, ending.reason, ending.cause.at, ending.retain_until)?;
         }
         if ids.len() < BATCH as usize {
             // The last batch: what is in no session, too.
             if let Some(key) = self.user_id.parse(user_id) {
                 connection.prepare_cached(&self.blacklist_others)?.execute(params![
-                    datetime::text(ending.at),
+                    datetime::text(ending.cause.at),
                     key,
                     except
                 ])?;
@@ -69,7 +105,7 @@ impl Sql {
                 connection,
                 &Revocation {
                     subject: RevocationSubject::User(user_id.clone()),
-                    revoked_at: ending.at,
+                    revoked_at: ending.cause.at,
                     expires_at: ending.retain_until.refresh,
                 },
             )?;

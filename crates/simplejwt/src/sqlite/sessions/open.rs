@@ -4,11 +4,10 @@ use rusqlite::{Connection, params};
 
 use super::end::end;
 use crate::clock::Timestamp;
+use crate::event::{Cause, Recorded};
 use crate::sqlite::statements::{INSERT_SESSION, JOIN_SESSION, Sql, live_by_age};
 use crate::store::OutstandingToken;
-use crate::store::session::{
-    Client, EndReason, NewSession, OpenOutcome, OpenSession, SessionLimit,
-};
+use crate::store::session::{EndReason, NewSession, OpenOutcome, OpenSession, SessionLimit};
 use crate::users::UserId;
 
 impl Sql {
@@ -16,26 +15,26 @@ impl Sql {
         &self,
         connection: &Connection,
         open: &OpenSession,
-    ) -> rusqlite::Result<OpenOutcome> {
+    ) -> rusqlite::Result<Recorded<OpenOutcome>> {
         let mut evicted = 0;
         if let Some(limit) = open.limit {
-            let live = live(connection, &open.session.user_id, open.at)?;
+            let live = live(connection, &open.session.user_id, open.cause.at)?;
             let (SessionLimit::EvictOldest(places) | SessionLimit::Refuse(places)) = limit;
             // One place is for the session that is opened.
             let surplus = (live.len() + 1).saturating_sub(places as usize);
             if surplus > 0 && matches!(limit, SessionLimit::Refuse(_)) {
-                return Ok(OpenOutcome::TooMany);
+                return Ok(open.recorded(OpenOutcome::TooMany));
             }
             for id in live.iter().take(surplus) {
-                let ended = end(connection, id, EndReason::Limit, open.at, open.retain_until)?;
+                let ended =
+                    end(connection, id, EndReason::Limit, open.cause.at, open.retain_until)?;
                 evicted += u64::from(ended);
             }
         }
         let session = &open.session;
-        insert_session(connection, session, open.at, open.expires_at)?;
-        let client = &session.client;
-        self.join(connection, &session.id, &open.token, open.expires_at, client, open.at)?;
-        Ok(OpenOutcome::Opened { evicted })
+        insert_session(connection, session, &open.cause, open.expires_at)?;
+        self.join(connection, &session.id, &open.token, open.expires_at, &open.cause)?;
+        Ok(open.recorded(OpenOutcome::Opened { evicted }))
     }
 
     pub(super) fn join(
@@ -44,16 +43,15 @@ impl Sql {
         session: &str,
         token: &OutstandingToken,
         expires_at: Timestamp,
-        client: &Client,
-        now: Timestamp,
+        cause: &Cause,
     ) -> rusqlite::Result<()> {
         self.record(connection, token)?;
         connection.prepare_cached(JOIN_SESSION)?.execute(params![
             token.jti,
             session,
-            now.as_micros(),
+            cause.at.as_micros(),
             expires_at.as_micros(),
-            client.address,
+            cause.client.address,
         ])?;
         Ok(())
     }
@@ -62,17 +60,17 @@ impl Sql {
 pub(super) fn insert_session(
     connection: &Connection,
     session: &NewSession,
-    now: Timestamp,
+    cause: &Cause,
     kept_until: Timestamp,
 ) -> rusqlite::Result<()> {
     connection.prepare_cached(INSERT_SESSION)?.execute(params![
         session.id,
         session.user_id.as_str(),
-        now.as_micros(),
+        cause.at.as_micros(),
         kept_until.as_micros(),
         session.password,
-        session.client.address,
-        session.client.user_agent,
+        cause.client.address,
+        cause.client.user_agent,
     ])?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::at;
 use super::end::{end, owner};
 use super::open::insert_session;
+use crate::event::Recorded;
 use crate::sqlite::datetime;
 use crate::sqlite::statements::{IS_REGISTERED, NOTE_USE, SPEND, STATE, SUCCEED, SUCCESSOR, Sql};
 use crate::store::OutstandingToken;
@@ -18,37 +19,38 @@ impl Sql {
         &self,
         connection: &Connection,
         refresh: &SessionRefresh,
-    ) -> rusqlite::Result<RefreshOutcome> {
+    ) -> rusqlite::Result<Recorded<RefreshOutcome>> {
         if let NextToken::Rotated { token, access_jti } = &refresh.next
-            && self.rotate_in_session(connection, refresh, token, access_jti)?
+            && let Some(id) = self.rotate_in_session(connection, refresh, token, access_jti)?
         {
-            return Ok(RefreshOutcome::Refreshed);
+            return Ok(refresh.recorded(RefreshOutcome::Refreshed, Some(&id)));
         }
-        let (token, now) = (&refresh.token, refresh.at);
+        let (token, now) = (&refresh.token, refresh.cause.at);
         let mut found = look_up(connection, refresh)?;
         if verdict(refresh, &found) == Verdict::Join {
             let new = &refresh.session;
-            insert_session(connection, new, now, token.expires_at)?;
-            self.join(connection, &new.id, token, token.expires_at, &new.client, now)?;
+            insert_session(connection, new, &refresh.cause, token.expires_at)?;
+            self.join(connection, &new.id, token, token.expires_at, &refresh.cause)?;
             found = look_up(connection, refresh)?.just_joined();
         }
         match (verdict(refresh, &found), found) {
-            (Verdict::Answer(outcome), _) => Ok(outcome),
-            (Verdict::Blacklist, _) => {
+            (Verdict::Answer(outcome), found) => Ok(refresh.recorded(outcome, found.session_id())),
+            (Verdict::Blacklist, found) => {
                 self.blacklist(connection, token, now)?;
-                Ok(RefreshOutcome::Ended)
+                Ok(refresh.recorded(RefreshOutcome::Ended, found.session_id()))
             }
             (Verdict::End(reason, outcome), Found::InSession(state)) => {
                 let until = refresh.retain_until;
                 let ended = end(connection, &state.session_id, reason, now, until)?;
-                Ok(if ended { outcome } else { RefreshOutcome::Ended })
+                let outcome = if ended { outcome } else { RefreshOutcome::Ended };
+                Ok(refresh.recorded(outcome, Some(&state.session_id)))
             }
             (Verdict::Refresh { register }, Found::InSession(state)) => {
                 if register {
                     self.record(connection, token)?;
                 }
                 self.carry_on(connection, refresh, &state.session_id)?;
-                Ok(RefreshOutcome::Refreshed)
+                Ok(refresh.recorded(RefreshOutcome::Refreshed, Some(&state.session_id)))
             }
             // It has joined a session above.
             _ => Err(rusqlite::Error::QueryReturnedNoRows),
@@ -62,40 +64,39 @@ impl Sql {
         refresh: &SessionRefresh,
         session_id: &str,
     ) -> rusqlite::Result<()> {
-        let (token, now) = (&refresh.token, refresh.at);
-        let client = &refresh.session.client;
+        let (token, now) = (&refresh.token, refresh.cause.at);
         match &refresh.next {
             NextToken::None => {
                 connection.prepare_cached(NOTE_USE)?.execute(params![
                     token.jti,
                     now.as_micros(),
-                    client.address,
+                    refresh.cause.client.address,
                     (now - SessionRefresh::USE_INTERVAL).as_micros(),
                 ])?;
                 Ok(())
             }
             NextToken::Added(next) => {
-                self.join(connection, session_id, next, next.expires_at, client, now)
+                self.join(connection, session_id, next, next.expires_at, &refresh.cause)
             }
             NextToken::Rotated { token: next, access_jti } => {
                 // It has only just joined its session, or was registered anew.
                 match self.rotate_in_session(connection, refresh, next, access_jti)? {
-                    true => Ok(()),
-                    false => Err(rusqlite::Error::StatementChangedRows(0)),
+                    Some(_) => Ok(()),
+                    None => Err(rusqlite::Error::StatementChangedRows(0)),
                 }
             }
         }
     }
 
-    /// The usual case, in three statements; whether this was it.
+    /// The usual case, in three statements: the session, if this was it.
     fn rotate_in_session(
         &self,
         connection: &Connection,
         refresh: &SessionRefresh,
         next: &OutstandingToken,
         access_jti: &str,
-    ) -> rusqlite::Result<bool> {
-        let now = refresh.at;
+    ) -> rusqlite::Result<Option<String>> {
+        let now = refresh.cause.at;
         let since = |limit: Option<std::time::Duration>| {
             limit.map_or(i64::MIN, |limit| (now - limit).as_micros())
         };
@@ -107,18 +108,18 @@ impl Sql {
             refresh.session.password,
         ])?;
         if spent == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         self.record(connection, next)?;
-        connection.prepare_cached(SUCCEED)?.execute(params![
+        let values = params![
             next.jti,
             refresh.token.jti,
             access_jti,
             now.as_micros(),
             next.expires_at.as_micros(),
-            refresh.session.client.address,
-        ])?;
-        Ok(true)
+            refresh.cause.client.address,
+        ];
+        connection.prepare_cached(SUCCEED)?.query_row(values, |row| row.get(0)).map(Some)
     }
 }
 
@@ -176,14 +177,14 @@ fn descendant(
                 jti: row.get(0)?,
                 access_jti: row.get::<_, Option<String>>(1)?.unwrap_or_default(),
                 created_at: at(row.get(2)?),
-                same_address: row.get::<_, Option<String>>(3)? == refresh.session.client.address,
+                same_address: row.get::<_, Option<String>>(3)? == refresh.cause.client.address,
             },
             used_at: at(row.get(4)?),
             is_spent: row.get(5)?,
             is_good: row.get(6)?,
         })
     };
-    let values = params![jti, refresh.at.as_micros()];
+    let values = params![jti, refresh.cause.at.as_micros()];
     connection.prepare_cached(SUCCESSOR)?.query_row(values, read).optional()
 }
 

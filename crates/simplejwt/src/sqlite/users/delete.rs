@@ -8,6 +8,7 @@ use crate::sql::manage::Reference;
 use crate::sql::references::OnDelete;
 use crate::sql::table::{Key, UserTable, quoted};
 use crate::sqlite::SqliteUsers;
+use crate::users::UserId;
 
 /// Keys of one column that lead to a table, which SQLite finds whatever the case of its name.
 const KEYS: &str = "\
@@ -20,6 +21,13 @@ const KEYS: &str = "\
 /// There is no user of the name.
 pub(super) struct NotThere;
 
+/// The user of the name.
+pub(super) struct UserFound {
+    pub(super) user_id: UserId,
+    /// What keeps the user.
+    pub(super) references: Vec<Reference>,
+}
+
 impl SqliteUsers {
     /// What keeps a user; where nothing does and `deletes` is true, it is gone afterwards.
     pub(super) async fn delete(
@@ -27,14 +35,14 @@ impl SqliteUsers {
         operation: &'static str,
         username: &str,
         deletes: bool,
-    ) -> Result<Result<Vec<Reference>, NotThere>, StoreError> {
+    ) -> Result<Result<UserFound, NotThere>, StoreError> {
         let Some(login) = self.sql.login.parse_login(username) else { return Ok(Err(NotThere)) };
         let sql = std::sync::Arc::clone(&self.sql);
         let job = move |connection: &Connection| {
-            if sql.all(connection, &sql.by_login, &login)?.is_empty() {
-                return Ok(Err(NotThere));
-            }
-            delete(connection, &sql.table, &login, deletes).map(Ok)
+            let found = sql.all(connection, &sql.by_login, &login)?.into_iter().next();
+            let Some(found) = found else { return Ok(Err(NotThere)) };
+            let references = delete(connection, &sql.table, &login, deletes)?;
+            Ok(Ok(UserFound { user_id: found.user.id, references }))
         };
         self.database.write(operation, job).await
     }

@@ -7,20 +7,21 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, ffi, params, params_from_iter};
 
 use super::Sql;
-use super::delete::NotThere;
+use super::delete::{NotThere, UserFound};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Cause, Recorded, UserChange};
 use crate::sql::check::{Access, Lines, trial};
 use crate::sql::manage::{
-    Field, ManageError, ManageUsers, NewUser, Reference, field_of, longest_name,
+    Change, Field, ManageError, ManageUsers, NewUser, Reference, added, field_of, longest_name,
 };
 use crate::sql::naming::as_django;
 use crate::sql::table::{Key, quoted};
 use crate::sqlite::SqliteUsers;
 use crate::sqlite::datetime::text;
 use crate::sqlite::schema;
-use crate::users::User;
 use crate::users::login::LoginRows as _;
+use crate::users::{User, UserId};
 
 #[async_trait]
 impl ManageUsers for SqliteUsers {
@@ -38,36 +39,61 @@ impl ManageUsers for SqliteUsers {
         }
     }
 
-    async fn create_user(&self, user: NewUser, at: Timestamp) -> Result<User, ManageError> {
+    async fn create_user(
+        &self,
+        user: NewUser,
+        cause: &Cause,
+    ) -> Result<Recorded<User>, ManageError> {
         let user = as_django(user, &self.sql.table)?;
-        let sql = Arc::clone(&self.sql);
-        self.database
-            .write("create_user", move |connection| create(connection, &sql, &user, at))
-            .await?
+        let (sql, cause) = (Arc::clone(&self.sql), cause.clone());
+        let create = move |connection: &Connection| {
+            let created = create(connection, &sql, &user, cause.at)?;
+            Ok(created.map(|user| added(user, &cause)))
+        };
+        self.database.write("create_user", create).await?
     }
 
-    async fn set_password(&self, username: &str, hash: &str) -> Result<(), ManageError> {
+    async fn set_password(
+        &self,
+        username: &str,
+        hash: &str,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
         let statement = self.sql.set_password.clone();
-        self.change("set_password", statement, username, Value::Text(hash.to_owned())).await
+        let (value, change) = (Value::Text(hash.to_owned()), Change::Password);
+        self.change("set_password", statement, username, value, change, cause).await
     }
 
-    async fn set_active(&self, username: &str, active: bool) -> Result<(), ManageError> {
+    async fn set_active(
+        &self,
+        username: &str,
+        active: bool,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
         let Some(statement) = self.sql.set_active.clone() else {
             let table = self.sql.table.table.clone();
             return Err(ManageError::NoColumn { table, setting: "is_active" });
         };
-        self.change("set_active", statement, username, Value::Integer(active.into())).await
+        let (value, change) = (Value::Integer(active.into()), Change::active(active));
+        self.change("set_active", statement, username, value, change, cause).await
     }
 
     async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError> {
-        self.delete("references", username, false).await?.map_err(|_| unknown(username))
+        let found = self.delete("references", username, false).await?;
+        found.map(|found| found.references).map_err(|_| unknown(username))
     }
 
-    async fn delete_user(&self, username: &str) -> Result<(), ManageError> {
+    async fn delete_user(
+        &self,
+        username: &str,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
         match self.delete("delete_user", username, true).await? {
             Err(NotThere) => Err(unknown(username)),
-            Ok(references) if references.is_empty() => Ok(()),
-            Ok(references) => {
+            Ok(UserFound { user_id, references }) if references.is_empty() => {
+                Ok(Change::User(UserChange::Deleted).recorded(user_id, cause))
+            }
+            Ok(UserFound { references, .. }) => {
                 Err(ManageError::Referred { username: username.to_owned(), references })
             }
         }
@@ -100,17 +126,19 @@ impl SqliteUsers {
         statement: String,
         username: &str,
         value: Value,
-    ) -> Result<(), ManageError> {
+        change: Change,
+        cause: &Cause,
+    ) -> Result<Recorded<UserId>, ManageError> {
         let Some(key) = self.sql.login.parse_login(username) else {
             return Err(ManageError::NoSuchUser { username: username.to_owned() });
         };
-        let change = move |connection: &Connection| {
-            connection.prepare_cached(&statement)?.execute(params![value, key])
+        let (sql, cause) = (Arc::clone(&self.sql), cause.clone());
+        let work = move |connection: &Connection| {
+            connection.prepare_cached(&statement)?.execute(params![value, key])?;
+            let found = sql.all(connection, &sql.by_login, &key)?.into_iter().next();
+            Ok(found.map(|found| change.recorded(found.user.id, &cause)))
         };
-        match self.database.write(operation, change).await? {
-            0 => Err(ManageError::NoSuchUser { username: username.to_owned() }),
-            _ => Ok(()),
-        }
+        self.database.write(operation, work).await?.ok_or_else(|| unknown(username))
     }
 }
 

@@ -1,14 +1,14 @@
 //! What holds of the feed of revocations, and what a page tells of the history that it belongs to.
 
 use super::session_rules::one;
-use super::{NOW, after, good, open};
+use super::{NOW, act, after, done, good, open};
 use crate::clock::Timestamp;
 use crate::store::session::{AccessClaims, Mark, Revocation, RevocationSubject, SessionStore};
 
 async fn revoke(store: &impl SessionStore, name: &str, seconds: i64) {
     let subject = RevocationSubject::Session(name.to_owned());
     let revocation = Revocation { subject, revoked_at: NOW, expires_at: after(seconds) };
-    good(store.revoke(&revocation).await);
+    done(store.revoke(&revocation, &act(NOW)).await);
 }
 
 /// Two databases that were one until the first revocation: a standby took over without the rest.
@@ -58,7 +58,7 @@ pub(super) async fn revocations_come_in_order(store: &impl SessionStore) {
         expires_at,
     };
     for number in 0..5 {
-        good(store.revoke(&of(&format!("t{number}"), after(10 + number))).await);
+        done(store.revoke(&of(&format!("t{number}"), after(10 + number)), &act(NOW)).await);
     }
     let first = good(store.revocations(empty.sequence, 3, NOW).await);
     assert_eq!(first.entries, [0, 1, 2].map(|n| of(&format!("t{n}"), after(10 + n))));
@@ -84,7 +84,7 @@ pub(super) async fn revocations_come_in_order(store: &impl SessionStore) {
 
 pub(super) async fn revoked_tokens_are_known(store: &impl SessionStore) {
     for id in ["a", "b"] {
-        let _ = good(store.open(&open(id)).await);
+        let _ = done(store.open(&open(id)).await);
     }
     let access = |session: Option<&str>, jti: &str, user: &str, seconds: i64| AccessClaims {
         session: session.map(str::to_owned),
@@ -95,7 +95,7 @@ pub(super) async fn revoked_tokens_are_known(store: &impl SessionStore) {
     let of_a = access(Some("a"), "x", "1", 0);
     assert!(!good(store.is_revoked(&of_a, NOW).await));
     assert!(good(store.is_revoked(&access(Some("nowhere"), "x", "1", 0), NOW).await));
-    assert_eq!(good(store.end_sessions(&one("a")).await), 1);
+    assert_eq!(done(store.end_sessions(&one("a")).await), 1);
     assert!(good(store.is_revoked(&of_a, NOW).await));
     assert!(!good(store.is_revoked(&access(Some("b"), "x", "1", 0), NOW).await));
 
@@ -104,14 +104,14 @@ pub(super) async fn revoked_tokens_are_known(store: &impl SessionStore) {
         revoked_at: NOW,
         expires_at: after(50),
     };
-    good(store.revoke(&token).await);
+    done(store.revoke(&token, &act(NOW)).await);
     assert!(good(store.is_revoked(&access(Some("b"), "single", "1", 0), NOW).await));
     assert!(good(store.is_revoked(&access(None, "single", "1", 0), NOW).await));
     assert!(!good(store.is_revoked(&access(None, "single", "1", 0), after(50)).await));
     assert!(!good(store.is_revoked(&access(None, "SINGLE", "1", 0), NOW).await));
 
     let user = Revocation { subject: RevocationSubject::User("1".into()), ..token };
-    good(store.revoke(&user).await);
+    done(store.revoke(&user, &act(NOW)).await);
     for (claims, revoked) in [
         (access(None, "y", "1", -1), true),
         (access(None, "y", "1", 0), true),

@@ -1,18 +1,18 @@
 //! What holds of the purge of sessions, and of the leases on such work.
 
 use super::session_rules::one;
-use super::{NOW, after, good, open, refresh};
+use super::{NOW, after, done, good, open, refresh};
 use crate::store::leases::Leases;
 use crate::store::session::{NextToken, RefreshOutcome, SessionStore};
 
 pub(super) async fn what_has_expired_is_flushed(store: &impl SessionStore) {
-    let _ = good(store.open(&open("a")).await);
-    assert_eq!(good(store.refresh(&refresh("a", "b")).await), RefreshOutcome::Refreshed);
+    let _ = done(store.open(&open("a")).await);
+    assert_eq!(done(store.refresh(&refresh("a", "b")).await), RefreshOutcome::Refreshed);
     let mut long = open("long");
     long.expires_at = after(600);
-    let _ = good(store.open(&long).await);
-    let _ = good(store.open(&open("ended")).await);
-    assert_eq!(good(store.end_sessions(&one("ended")).await), 1);
+    let _ = done(store.open(&long).await);
+    let _ = done(store.open(&open("ended")).await);
+    assert_eq!(done(store.end_sessions(&one("ended")).await), 1);
     assert_eq!(good(store.flush_sessions(after(49), 100).await), 0);
     assert_eq!(good(store.flush_sessions(after(50), 100).await), 1, "the revocation");
     let first = good(store.flush_sessions(after(60), 2).await);
@@ -34,14 +34,14 @@ pub(super) async fn what_has_expired_is_flushed(store: &impl SessionStore) {
 pub(super) async fn sessions_that_go_on_are_not_in_the_way_of_the_flush(store: &impl SessionStore) {
     for number in 0..5 {
         let id = format!("on{number}");
-        let _ = good(store.open(&open(&id)).await);
+        let _ = done(store.open(&open(&id)).await);
         let mut refresh = refresh(&id, &format!("{id}-next"));
         if let NextToken::Rotated { token, .. } = &mut refresh.next {
             token.expires_at = after(600);
         }
-        assert_eq!(good(store.refresh(&refresh).await), RefreshOutcome::Refreshed);
+        assert_eq!(done(store.refresh(&refresh).await), RefreshOutcome::Refreshed);
     }
-    let _ = good(store.open(&open("over")).await);
+    let _ = done(store.open(&open("over")).await);
     let mut batches = 0;
     while good(store.flush_sessions(after(100), 2).await) > 0 {
         batches += 1;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{NOW, Task, after, deleted, good, together, token};
+use super::{NOW, Task, act, after, cause, deleted, done, good, together, token};
 use crate::store::{Blacklisting, Rotation, TokenStore};
 
 const ROUNDS: usize = 20;
@@ -13,14 +13,18 @@ pub(super) async fn one_rotation_wins<S: TokenStore>(store: Arc<S>, spawn: &impl
         let spent = token(&format!("spent {round}"));
         // Registered or not: the rule is the same.
         if round % 2 == 0 {
-            good(store.record(&spent).await);
+            done(store.record(&spent, &act(NOW)).await);
         }
         let outcomes = together(
             spawn,
             (0..TASKS).map(|task| {
                 let (store, spent) = (Arc::clone(&store), spent.clone());
                 async move {
-                    good(store.rotate(&spent, &token(&format!("next {round} {task}")), NOW).await)
+                    done(
+                        store
+                            .rotate(&spent, &token(&format!("next {round} {task}")), &cause(NOW))
+                            .await,
+                    )
                 }
             }),
         )
@@ -47,9 +51,13 @@ pub(super) async fn rotation_and_blacklisting_dont_both_win<S: TokenStore>(
                 async move {
                     if (task + round) % 2 == 0 {
                         let next = token(&format!("next {round} {task}"));
-                        (good(store.rotate(&spent, &next, NOW).await) == Rotation::Rotated, true)
+                        (
+                            done(store.rotate(&spent, &next, &cause(NOW)).await)
+                                == Rotation::Rotated,
+                            true,
+                        )
                     } else {
-                        let outcome = good(store.blacklist(&spent, NOW).await);
+                        let outcome = done(store.blacklist(&spent, &act(NOW)).await);
                         (outcome == Blacklisting::Blacklisted, false)
                     }
                 }
@@ -74,7 +82,7 @@ pub(super) async fn one_blacklisting_is_the_first<S: TokenStore>(
             spawn,
             (0..TASKS).map(|_| {
                 let (store, spent) = (Arc::clone(&store), spent.clone());
-                async move { good(store.blacklist(&spent, NOW).await) }
+                async move { done(store.blacklist(&spent, &act(NOW)).await) }
             }),
         )
         .await;
@@ -90,7 +98,7 @@ pub(super) async fn tokens_are_registered_once<S: TokenStore>(
     for round in 0..ROUNDS {
         let record = |_| {
             let store = Arc::clone(&store);
-            async move { good(store.record(&token(&format!("same {round}"))).await) }
+            async move { done(store.record(&token(&format!("same {round}")), &act(NOW)).await) }
         };
         together(spawn, (0..TASKS).map(record)).await;
     }
@@ -106,14 +114,14 @@ pub(super) async fn nothing_slips_past_blacklist_all<S: TokenStore>(
     for round in 0..ROUNDS {
         let spent = token(&format!("spent {round}"));
         let next = token(&format!("next {round}"));
-        good(store.record(&spent).await);
+        done(store.record(&spent, &act(NOW)).await);
         together(
             spawn,
             (0..2).map(|task| {
                 let (store, spent, next) = (Arc::clone(&store), spent.clone(), next.clone());
                 async move {
                     if (task + round) % 2 == 0 {
-                        let _ = good(store.rotate(&spent, &next, NOW).await);
+                        let _ = done(store.rotate(&spent, &next, &cause(NOW)).await);
                     } else {
                         good(store.blacklist_all(&"1".into(), NOW).await);
                     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{NOW, after, deleted, encoded, flush, good, token, token_of};
+use super::{NOW, act, after, cause, deleted, done, encoded, flush, good, token, token_of};
 use crate::clock::Timestamp;
 use crate::settings::Settings;
 use crate::store::retention::{MARGIN, Retention};
@@ -10,34 +10,34 @@ use crate::store::{Blacklisting, FlushExpired, OutstandingToken, Rotation, Token
 
 pub(super) async fn record_leaves_what_is_there(store: &impl TokenStore) {
     let first = token("a");
-    good(store.record(&first).await);
-    good(store.record(&first).await);
+    done(store.record(&first, &act(NOW)).await);
+    done(store.record(&first, &act(NOW)).await);
     // Another token under the same id: its expiry must not take the place of the first's.
-    good(store.record(&OutstandingToken { expires_at: after(-60), ..token("a") }).await);
+    done(store.record(&OutstandingToken { expires_at: after(-60), ..token("a") }, &act(NOW)).await);
     let flushed = deleted(store, NOW, 10).await;
     assert_eq!(flushed, 0, "record replaced a registered token");
     let flushed = deleted(store, after(60), 10).await;
     assert_eq!(flushed, 1, "record registered a token more than once, or not at all");
 
     let spent = token("b");
-    assert_eq!(good(store.blacklist(&spent, NOW).await), Blacklisting::Blacklisted);
-    good(store.record(&spent).await);
+    assert_eq!(done(store.blacklist(&spent, &act(NOW)).await), Blacklisting::Blacklisted);
+    done(store.record(&spent, &act(NOW)).await);
     assert!(good(store.is_blacklisted("b").await), "record took a token off the blacklist");
 }
 
 pub(super) async fn blacklist_says_whether_it_was_first(store: &impl TokenStore) {
     let token = token("a");
-    good(store.record(&token).await);
+    done(store.record(&token, &act(NOW)).await);
     assert!(!good(store.is_blacklisted("a").await), "a registered token counts as blacklisted");
-    assert_eq!(good(store.blacklist(&token, NOW).await), Blacklisting::Blacklisted);
+    assert_eq!(done(store.blacklist(&token, &act(NOW)).await), Blacklisting::Blacklisted);
     assert!(good(store.is_blacklisted("a").await), "a blacklisted token isn't");
-    assert_eq!(good(store.blacklist(&token, NOW).await), Blacklisting::AlreadyBlacklisted);
+    assert_eq!(done(store.blacklist(&token, &act(NOW)).await), Blacklisting::AlreadyBlacklisted);
     assert!(!good(store.is_blacklisted("b").await), "a token that nobody has seen is blacklisted");
 }
 
 pub(super) async fn an_unregistered_token_is_registered_when_blacklisted(store: &impl TokenStore) {
-    assert_eq!(good(store.blacklist(&token("a"), NOW).await), Blacklisting::Blacklisted);
-    let rotation = good(store.rotate(&token("b"), &token("c"), NOW).await);
+    assert_eq!(done(store.blacklist(&token("a"), &act(NOW)).await), Blacklisting::Blacklisted);
+    let rotation = done(store.rotate(&token("b"), &token("c"), &cause(NOW)).await);
     assert_eq!(rotation, Rotation::Rotated, "an unregistered token can't be rotated");
     assert!(good(store.is_blacklisted("a").await), "blacklist lost an unregistered token");
     assert!(good(store.is_blacklisted("b").await), "rotate lost an unregistered token");
@@ -47,22 +47,22 @@ pub(super) async fn an_unregistered_token_is_registered_when_blacklisted(store: 
 
 pub(super) async fn rotate_spends_once(store: &impl TokenStore) {
     let (first, second, third) = (token("a"), token("b"), token("c"));
-    good(store.record(&first).await);
-    assert_eq!(good(store.rotate(&first, &second, NOW).await), Rotation::Rotated);
+    done(store.record(&first, &act(NOW)).await);
+    assert_eq!(done(store.rotate(&first, &second, &cause(NOW)).await), Rotation::Rotated);
     assert!(good(store.is_blacklisted("a").await), "a spent token isn't blacklisted");
     assert!(!good(store.is_blacklisted("b").await), "the successor is blacklisted");
-    assert_eq!(good(store.rotate(&second, &third, NOW).await), Rotation::Rotated);
-    assert_eq!(good(store.rotate(&first, &token("d"), NOW).await), Rotation::Replayed);
-    assert_eq!(good(store.blacklist(&first, NOW).await), Blacklisting::AlreadyBlacklisted);
-    assert_eq!(good(store.blacklist(&third, NOW).await), Blacklisting::Blacklisted);
-    let rotation = good(store.rotate(&third, &token("e"), NOW).await);
+    assert_eq!(done(store.rotate(&second, &third, &cause(NOW)).await), Rotation::Rotated);
+    assert_eq!(done(store.rotate(&first, &token("d"), &cause(NOW)).await), Rotation::Replayed);
+    assert_eq!(done(store.blacklist(&first, &act(NOW)).await), Blacklisting::AlreadyBlacklisted);
+    assert_eq!(done(store.blacklist(&third, &act(NOW)).await), Blacklisting::Blacklisted);
+    let rotation = done(store.rotate(&third, &token("e"), &cause(NOW)).await);
     assert_eq!(rotation, Rotation::Replayed, "a blacklisted token was rotated");
 }
 
 pub(super) async fn a_replay_changes_nothing(store: &impl TokenStore) {
     let spent = token("a");
-    assert_eq!(good(store.blacklist(&spent, NOW).await), Blacklisting::Blacklisted);
-    assert_eq!(good(store.rotate(&spent, &token("b"), NOW).await), Rotation::Replayed);
+    assert_eq!(done(store.blacklist(&spent, &act(NOW)).await), Blacklisting::Blacklisted);
+    assert_eq!(done(store.rotate(&spent, &token("b"), &cause(NOW)).await), Rotation::Replayed);
     assert!(!good(store.is_blacklisted("b").await));
     let flushed = deleted(store, after(60), 10).await;
     assert_eq!(flushed, 1, "a replay registered a successor");
@@ -72,7 +72,7 @@ pub(super) async fn ids_are_compared_exactly(store: &impl TokenStore) {
     let long = "x".repeat(255);
     let blacklisted = ["A", "ключ-🔑", "o'; DROP TABLE x; --", "%", "\u{e9}", " s", &long];
     for jti in blacklisted {
-        assert_eq!(good(store.blacklist(&token(jti), NOW).await), Blacklisting::Blacklisted);
+        assert_eq!(done(store.blacklist(&token(jti), &act(NOW)).await), Blacklisting::Blacklisted);
     }
     for jti in blacklisted {
         assert!(good(store.is_blacklisted(jti).await), "{jti:?} isn't blacklisted");
@@ -82,7 +82,7 @@ pub(super) async fn ids_are_compared_exactly(store: &impl TokenStore) {
     for (number, jti) in others.into_iter().enumerate() {
         assert!(!good(store.is_blacklisted(jti).await), "{jti:?} is taken for another id");
         let next = token(&format!("next {number}"));
-        let rotation = good(store.rotate(&token(jti), &next, NOW).await);
+        let rotation = done(store.rotate(&token(jti), &next, &cause(NOW)).await);
         assert_eq!(rotation, Rotation::Rotated, "{jti:?} is taken for another id");
     }
 }
@@ -93,11 +93,15 @@ pub(super) async fn unknown_users_are_no_obstacle(store: &impl TokenStore) {
         let of_user =
             |jti: String| OutstandingToken { user_id: user.map(Into::into), ..token(&jti) };
         let (spent, next) = (of_user(format!("spent {number}")), of_user(format!("next {number}")));
-        good(store.record(&spent).await);
-        assert_eq!(good(store.rotate(&spent, &next, NOW).await), Rotation::Rotated, "{user:?}");
+        done(store.record(&spent, &act(NOW)).await);
+        assert_eq!(
+            done(store.rotate(&spent, &next, &cause(NOW)).await),
+            Rotation::Rotated,
+            "{user:?}"
+        );
         assert!(good(store.is_blacklisted(&spent.jti).await), "{user:?}");
     }
-    good(store.record(&token_of("1", "known")).await);
+    done(store.record(&token_of("1", "known"), &act(NOW)).await);
     good(store.blacklist_all(&"999999".into(), NOW).await);
     good(store.blacklist_all(&"nobody".into(), NOW).await);
     assert!(!good(store.is_blacklisted("known").await), "blacklist_all took another user's token");
@@ -107,13 +111,13 @@ pub(super) async fn unknown_users_are_no_obstacle(store: &impl TokenStore) {
 
 pub(super) async fn blacklist_all_takes_the_users_tokens(store: &impl TokenStore) {
     for jti in ["a", "b", "c"] {
-        good(store.record(&token_of("1", jti)).await);
+        done(store.record(&token_of("1", jti), &act(NOW)).await);
     }
     // It may count all the same: it slid, or there is leeway.
     let past = OutstandingToken { expires_at: after(-60), ..token("past") };
-    good(store.record(&past).await);
-    good(store.record(&token_of("2", "other")).await);
-    assert_eq!(good(store.blacklist(&token("c"), NOW).await), Blacklisting::Blacklisted);
+    done(store.record(&past, &act(NOW)).await);
+    done(store.record(&token_of("2", "other"), &act(NOW)).await);
+    assert_eq!(done(store.blacklist(&token("c"), &act(NOW)).await), Blacklisting::Blacklisted);
 
     assert_eq!(good(store.blacklist_all(&"1".into(), NOW).await), 3, "a, b and past");
     for (jti, expected) in [("a", true), ("b", true), ("c", true), ("past", true), ("other", false)]
@@ -121,7 +125,7 @@ pub(super) async fn blacklist_all_takes_the_users_tokens(store: &impl TokenStore
         assert_eq!(good(store.is_blacklisted(jti).await), expected, "{jti}");
     }
     assert_eq!(good(store.blacklist_all(&"1".into(), NOW).await), 0, "a second time");
-    assert_eq!(good(store.rotate(&token("a"), &token("d"), NOW).await), Rotation::Replayed);
+    assert_eq!(done(store.rotate(&token("a"), &token("d"), &cause(NOW)).await), Rotation::Replayed);
 }
 
 pub(super) async fn flush_takes_what_has_expired(store: &impl TokenStore) {
@@ -134,7 +138,7 @@ pub(super) async fn flush_takes_what_has_expired(store: &impl TokenStore) {
     let second = OutstandingToken { expires_at: whole, ..token("second") };
     let cases = [expiring("before", -1), expiring("at", 0), expiring("after", 1)];
     for token in cases.iter().chain([&second]) {
-        assert_eq!(good(store.blacklist(token, NOW).await), Blacklisting::Blacklisted);
+        assert_eq!(done(store.blacklist(token, &act(NOW)).await), Blacklisting::Blacklisted);
     }
     let just_before = Timestamp::from_micros(whole.as_micros() - 1);
     assert_eq!(deleted(store, just_before, 10).await, 0, "too early");
@@ -144,16 +148,16 @@ pub(super) async fn flush_takes_what_has_expired(store: &impl TokenStore) {
     assert!(good(store.is_blacklisted("after").await), "flush took a token that hasn't expired");
     assert_eq!(deleted(store, NOW, 10).await, 0, "a second time");
 
-    good(store.record(&expiring("never blacklisted", -1)).await);
+    done(store.record(&expiring("never blacklisted", -1), &act(NOW)).await);
     assert_eq!(deleted(store, NOW, 10).await, 1, "one that isn't blacklisted");
-    let again = good(store.blacklist(&expiring("at", 0), NOW).await);
+    let again = done(store.blacklist(&expiring("at", 0), &act(NOW)).await);
     assert_eq!(again, Blacklisting::Blacklisted, "flush left a blacklist entry behind");
 }
 
 pub(super) async fn flush_keeps_to_its_batch(store: &impl TokenStore) {
     for number in 0..5 {
         let token = OutstandingToken { expires_at: after(-1), ..token(&number.to_string()) };
-        assert_eq!(good(store.blacklist(&token, NOW).await), Blacklisting::Blacklisted);
+        assert_eq!(done(store.blacklist(&token, &act(NOW)).await), Blacklisting::Blacklisted);
     }
     assert_eq!(deleted(store, NOW, 0).await, 0);
     for (flushed, left) in [(2, 3), (2, 1), (1, 0), (0, 0)] {
@@ -195,11 +199,11 @@ pub(super) async fn flush_goes_by_what_tokens_say(store: &impl TokenStore) {
             expires_at: at,
             ..token(&format!("shifted by {hours}"))
         };
-        assert_eq!(good(store.blacklist(&shifted, NOW).await), Blacklisting::Blacklisted);
+        assert_eq!(done(store.blacklist(&shifted, &act(NOW)).await), Blacklisting::Blacklisted);
     }
     // One that can't be read has its column alone.
     let unreadable = OutstandingToken { expires_at: after(-HOUR), ..token("unreadable") };
-    assert_eq!(good(store.blacklist(&unreadable, NOW).await), Blacklisting::Blacklisted);
+    assert_eq!(done(store.blacklist(&unreadable, &act(NOW)).await), Blacklisting::Blacklisted);
     let leeway = Duration::from_secs(600);
     let retention = Retention::of(&Settings { leeway, ..Settings::default() });
     for (seconds, gone) in [
@@ -233,7 +237,7 @@ pub(super) async fn flush_keeps_what_slides(store: &impl TokenStore) {
             expires_at: Timestamp::from_secs(exp),
             ..token(jti)
         };
-        assert_eq!(good(store.blacklist(&sliding, NOW).await), Blacklisting::Blacklisted);
+        assert_eq!(done(store.blacklist(&sliding, &act(NOW)).await), Blacklisting::Blacklisted);
     }
     let leeway = Duration::from_secs(10);
     let retention = Retention::of(&Settings { leeway, ..Settings::default() });
@@ -257,11 +261,11 @@ pub(super) async fn flush_goes_on_past_what_stays(store: &impl TokenStore) {
         let late = encoded(&format!(r#"{{"exp": {}}}"#, NOW.as_secs() + 1_000_000));
         let stays =
             OutstandingToken { token: late, expires_at: NOW, ..token(&format!("{number}")) };
-        good(store.record(&stays).await);
+        done(store.record(&stays, &act(NOW)).await);
     }
     for number in 0..3 {
         let goes = OutstandingToken { expires_at: after(1), ..token(&format!("goes {number}")) };
-        good(store.record(&goes).await);
+        done(store.record(&goes, &act(NOW)).await);
     }
     assert_eq!(flush_all(store, flush(after(1), 2)).await, 3);
     // They were put off: there is nothing to be looked at.
@@ -274,7 +278,7 @@ pub(super) async fn the_newest_tokens_are_told(store: &impl TokenStore) {
     assert!(good(store.newest(3).await).is_empty());
     for number in 0..5 {
         let token = OutstandingToken { created_at: after(number), ..token(&number.to_string()) };
-        good(store.record(&token).await);
+        done(store.record(&token, &act(NOW)).await);
     }
     let found = good(store.newest(3).await);
     let ids: Vec<_> = found.iter().map(|token| token.jti.as_str()).collect();
@@ -287,7 +291,7 @@ pub(super) async fn it_answers(store: &impl TokenStore) {
     good(store.ping().await);
     assert_eq!(deleted(store, NOW, u32::MAX).await, 0);
     let far = OutstandingToken { expires_at: Timestamp::from_secs(i64::MAX), ..token("far") };
-    good(store.record(&far).await);
+    done(store.record(&far, &act(NOW)).await);
     assert_eq!(deleted(store, NOW, 10).await, 0, "a token of the far future expired");
     assert_eq!(good(store.blacklist_all(&"1".into(), NOW).await), 1);
 }

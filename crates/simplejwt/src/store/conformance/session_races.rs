@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    NOW, Task, after, deleted, good, open, refresh, refresh_at, retain_until, together, token,
+    NOW, Task, act, after, cause, deleted, done, good, open, refresh, refresh_at, retain_until,
+    together, token,
 };
 use crate::store::leases::Leases;
 use crate::store::session::{
-    EndReason, EndSessions, OpenOutcome, OpenSession, RefreshOutcome, Revocation,
+    EndEvent, EndReason, EndSessions, OpenOutcome, OpenSession, RefreshOutcome, Revocation,
     RevocationSubject, SessionLimit, SessionSelector, SessionStore,
 };
 
@@ -24,13 +25,13 @@ async fn registered(store: &impl SessionStore) -> u64 {
 pub(super) async fn one_refresh_wins<S: SessionStore>(store: Arc<S>, spawn: &impl Fn(Task)) {
     for round in 0..ROUNDS {
         let spent = format!("spent {round}");
-        let _ = good(store.open(&open(&spent)).await);
+        let _ = done(store.open(&open(&spent)).await);
         let outcomes = together(
             spawn,
             (0..TASKS).map(|task| {
                 let (store, spent) = (Arc::clone(&store), spent.clone());
                 async move {
-                    good(store.refresh(&refresh(&spent, &format!("next {round} {task}"))).await)
+                    done(store.refresh(&refresh(&spent, &format!("next {round} {task}"))).await)
                 }
             }),
         )
@@ -51,7 +52,7 @@ pub(super) async fn those_that_lose_end_nothing<S: SessionStore>(
 ) {
     for round in 0..ROUNDS {
         let spent = format!("spent {round}");
-        let _ = good(store.open(&open(&spent)).await);
+        let _ = done(store.open(&open(&spent)).await);
         let outcomes = together(
             spawn,
             (0..TASKS).map(|task| {
@@ -60,7 +61,7 @@ pub(super) async fn those_that_lose_end_nothing<S: SessionStore>(
                     let next = format!("next {round} {task}");
                     let mut refresh = refresh(&spent, &next);
                     refresh.tolerance = Duration::from_secs(10);
-                    (good(store.refresh(&refresh).await), next)
+                    (done(store.refresh(&refresh).await), next)
                 }
             }),
         )
@@ -71,7 +72,7 @@ pub(super) async fn those_that_lose_end_nothing<S: SessionStore>(
         let won = outcomes.iter().find(|(outcome, _)| *outcome == RefreshOutcome::Refreshed);
         let (_, won) = won.expect("one has won");
         let later = refresh(won, &format!("later {round}"));
-        assert_eq!(good(store.refresh(&later).await), RefreshOutcome::Refreshed, "the winner's");
+        assert_eq!(done(store.refresh(&later).await), RefreshOutcome::Refreshed, "the winner's");
     }
     assert_eq!(registered(&*store).await, 3 * ROUNDS as u64, "a refresh that lost left a row");
 }
@@ -83,8 +84,8 @@ pub(super) async fn ancestors_beside_the_newest<S: SessionStore>(
 ) {
     for round in 0..ROUNDS {
         let (first, second) = (format!("first {round}"), format!("second {round}"));
-        let _ = good(store.open(&open(&first)).await);
-        let _ = good(store.refresh(&refresh_at(&first, &second, 0, 10)).await);
+        let _ = done(store.open(&open(&first)).await);
+        let _ = done(store.refresh(&refresh_at(&first, &second, 0, 10)).await);
         let outcomes = together(
             spawn,
             (0..TASKS).map(|task| {
@@ -92,7 +93,7 @@ pub(super) async fn ancestors_beside_the_newest<S: SessionStore>(
                 let store = Arc::clone(&store);
                 async move {
                     let next = format!("third {round} {task}");
-                    (good(store.refresh(&refresh_at(&spent, &next, 0, 10)).await), next)
+                    (done(store.refresh(&refresh_at(&spent, &next, 0, 10)).await), next)
                 }
             }),
         )
@@ -121,7 +122,7 @@ pub(super) async fn a_row_that_is_gone_is_made_once<S: SessionStore>(
 ) {
     for round in 0..ROUNDS {
         let spent = format!("spent {round}");
-        let _ = good(store.open(&open(&spent)).await);
+        let _ = done(store.open(&open(&spent)).await);
         let _ = registered(&*store).await;
         let outcomes = together(
             spawn,
@@ -130,7 +131,7 @@ pub(super) async fn a_row_that_is_gone_is_made_once<S: SessionStore>(
                 async move {
                     let mut refresh = refresh(&spent, &format!("next {round} {task}"));
                     refresh.tolerance = Duration::from_secs(10);
-                    good(store.refresh(&refresh).await)
+                    done(store.refresh(&refresh).await)
                 }
             }),
         )
@@ -149,14 +150,14 @@ pub(super) async fn all_get_the_same_successor<S: SessionStore>(
 ) {
     for round in 0..ROUNDS {
         let spent = format!("spent {round}");
-        let _ = good(store.open(&open(&spent)).await);
+        let _ = done(store.open(&open(&spent)).await);
         let outcomes = together(
             spawn,
             (0..TASKS).map(|task| {
                 let (store, spent) = (Arc::clone(&store), spent.clone());
                 async move {
                     let next = format!("next {round} {task}");
-                    (good(store.refresh(&refresh_at(&spent, &next, 0, 10)).await), next)
+                    (done(store.refresh(&refresh_at(&spent, &next, 0, 10)).await), next)
                 }
             }),
         )
@@ -187,7 +188,7 @@ pub(super) async fn an_unknown_token_joins_once<S: SessionStore>(
     for round in 0..ROUNDS {
         let spent = format!("spent {round}");
         if round % 2 == 0 {
-            good(store.record(&token(&spent)).await);
+            done(store.record(&token(&spent), &act(NOW)).await);
         }
         let outcomes = together(
             spawn,
@@ -195,7 +196,7 @@ pub(super) async fn an_unknown_token_joins_once<S: SessionStore>(
                 let (store, spent) = (Arc::clone(&store), spent.clone());
                 async move {
                     let next = format!("next {round} {task}");
-                    good(store.refresh(&refresh_at(&spent, &next, 0, 10)).await)
+                    done(store.refresh(&refresh_at(&spent, &next, 0, 10)).await)
                 }
             }),
         )
@@ -217,28 +218,33 @@ pub(super) async fn nothing_slips_past_the_end<S: SessionStore>(
         let id = format!("session {round}");
         // Known or not when the race begins.
         if round % 4 != 3 {
-            let _ = good(store.open(&open(&id)).await);
+            let _ = done(store.open(&open(&id)).await);
         } else {
-            good(store.record(&token(&id)).await);
+            done(store.record(&token(&id), &act(NOW)).await);
         }
         let which = if round % 2 == 0 {
             SessionSelector::One { id: id.clone(), user_id: None }
         } else {
             SessionSelector::All { user_id: "1".into(), except: None }
         };
-        let end =
-            EndSessions { which, reason: EndReason::Logout, at: NOW, retain_until: retain_until() };
+        let end = EndSessions {
+            which,
+            reason: EndReason::Logout,
+            event: EndEvent::SessionsEnded,
+            cause: cause(NOW),
+            retain_until: retain_until(),
+        };
         let refreshed = together(
             spawn,
             (0..4).map(|task| {
                 let (store, end, id) = (Arc::clone(&store), end.clone(), id.clone());
                 async move {
                     if (task + round) % 4 == 0 {
-                        good(store.end_sessions(&end).await);
+                        done(store.end_sessions(&end).await);
                         return false;
                     }
                     let next = format!("next {round} {task}");
-                    let outcome = good(store.refresh(&refresh_at(&id, &next, 0, 10)).await);
+                    let outcome = done(store.refresh(&refresh_at(&id, &next, 0, 10)).await);
                     outcome == RefreshOutcome::Refreshed
                 }
             }),
@@ -247,13 +253,13 @@ pub(super) async fn nothing_slips_past_the_end<S: SessionStore>(
         let won = refreshed.iter().filter(|won| **won).count();
         assert!(won <= 1, "{won} refreshes won");
         // A token that nobody knew may have joined its session after the end of all.
-        good(store.end_sessions(&end).await);
+        done(store.end_sessions(&end).await);
         assert!(good(store.is_blacklisted(&id).await), "the token slipped past");
         for task in 0..4 {
             let next = format!("next {round} {task}");
             if good(store.session_of(&next).await).is_some() {
                 assert!(good(store.is_blacklisted(&next).await), "the successor slipped past");
-                let outcome = good(store.refresh(&refresh(&next, "x")).await);
+                let outcome = done(store.refresh(&refresh(&next, "x")).await);
                 assert_eq!(outcome, RefreshOutcome::Ended);
             }
         }
@@ -268,15 +274,15 @@ pub(super) async fn reuse_and_the_next_refresh<S: SessionStore>(
 ) {
     for round in 0..ROUNDS {
         let (first, second) = (format!("first {round}"), format!("second {round}"));
-        let _ = good(store.open(&open(&first)).await);
-        let _ = good(store.refresh(&refresh(&first, &second)).await);
+        let _ = done(store.open(&open(&first)).await);
+        let _ = done(store.refresh(&refresh(&first, &second)).await);
         let outcomes = together(
             spawn,
             (0..2).map(|task| {
                 let (store, spent) =
                     (Arc::clone(&store), if task == 0 { first.clone() } else { second.clone() });
                 async move {
-                    good(store.refresh(&refresh(&spent, &format!("third {round} {task}"))).await)
+                    done(store.refresh(&refresh(&spent, &format!("third {round} {task}"))).await)
                 }
             }),
         )
@@ -302,8 +308,8 @@ pub(super) async fn no_login_too_many<S: SessionStore>(store: Arc<S>, spawn: &im
                 let store = Arc::clone(&store);
                 let id = format!("{limit:?} {task}");
                 let at = after(i64::try_from(task).unwrap_or_default());
-                let opening = OpenSession { limit: Some(limit), at, ..open(&id) };
-                async move { good(store.open(&opening).await) }
+                let opening = OpenSession { limit: Some(limit), cause: cause(at), ..open(&id) };
+                async move { done(store.open(&opening).await) }
             }),
         )
         .await;
@@ -333,7 +339,7 @@ pub(super) async fn nobody_misses_a_revocation<S: SessionStore>(
                     revoked_at: NOW,
                     expires_at: after(50),
                 };
-                good(store.revoke(&revocation).await);
+                done(store.revoke(&revocation, &act(NOW)).await);
             }
             Vec::new()
         };

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{after, session, token};
+use super::{after, cause, session, token};
 use crate::clock::Timestamp;
 use crate::store::session::{NextToken, SessionRefresh};
 
@@ -155,7 +155,7 @@ impl Case {
             tolerance: long_if(["both", "tolerance"].contains(&since)),
             idle: Some(long_if(limits != "idle")),
             lifetime: Some(long_if(limits != "lifetime")),
-            at: Self::at(),
+            cause: cause(Self::at()),
             retain_until: super::retain_until(),
         }
     }

@@ -1,11 +1,11 @@
 //! Stores against the table of `verdict_table.rs`: of each row some cases are made and tried.
 
 use super::verdict_table::{Case, Row, cases, rows};
-use super::{after, broken, flush, good, open, refresh, token};
+use super::{act, after, broken, cause, done, flush, good, open, refresh, token};
 use crate::store::OutstandingToken;
 use crate::store::session::{
-    EndReason, EndSessions, NextToken, OpenSession, RefreshOutcome, SessionSelector, SessionStore,
-    verdict::Lineage,
+    EndEvent, EndReason, EndSessions, NextToken, OpenSession, RefreshOutcome, SessionSelector,
+    SessionStore, verdict::Lineage,
 };
 
 /// How many cases of a row are tried with a rotation.
@@ -95,10 +95,10 @@ impl Trial {
         let short = OutstandingToken { expires_at: after(-1000), ..token(jti) };
         if case.is_in_session() {
             let registered = if case.is_registered() { token(jti) } else { short };
-            let _ = good(store.open(&OpenSession { token: registered, ..open(jti) }).await);
+            let _ = done(store.open(&OpenSession { token: registered, ..open(jti) }).await);
         } else {
             if case.is_registered() {
-                good(store.record(&token(jti)).await);
+                done(store.record(&token(jti), &act(after(0))).await);
             }
             if case.session() != "none" {
                 let mut other = open(&self.session_id());
@@ -106,13 +106,13 @@ impl Trial {
                     other.session.user_id = "2".into();
                     other.token.user_id = Some("2".into());
                 }
-                let _ = good(store.open(&other).await);
+                let _ = done(store.open(&other).await);
             }
         }
         match case.spent() {
             "no" => {}
             "listed" => {
-                let _ = good(store.blacklist(&token(jti), after(0)).await);
+                let _ = done(store.blacklist(&token(jti), &act(after(0))).await);
             }
             _ => self.rotated(store).await,
         }
@@ -123,8 +123,14 @@ impl Trial {
         if ["ended", "closed"].contains(&case.session()) {
             let which = SessionSelector::One { id: self.session_id(), user_id: None };
             let retain_until = super::retain_until();
-            let end = EndSessions { which, reason: EndReason::Logout, at: after(0), retain_until };
-            assert_eq!(good(store.end_sessions(&end).await), 1, "{case:?}: it hasn't ended");
+            let end = EndSessions {
+                which,
+                reason: EndReason::Logout,
+                event: EndEvent::SessionsEnded,
+                cause: cause(after(0)),
+                retain_until,
+            };
+            assert_eq!(done(store.end_sessions(&end).await), 1, "{case:?}: it hasn't ended");
         }
     }
 
@@ -139,11 +145,11 @@ impl Trial {
             {
                 token.expires_at = Case::at();
             }
-            assert_eq!(good(store.refresh(&rotation).await), RefreshOutcome::Refreshed);
+            assert_eq!(done(store.refresh(&rotation).await), RefreshOutcome::Refreshed);
             spent = descendant;
         }
         if self.case.newest() == "listed" {
-            let _ = good(store.blacklist(&token(&spent), after(0)).await);
+            let _ = done(store.blacklist(&token(&spent), &act(after(0))).await);
         }
     }
 
@@ -162,7 +168,7 @@ impl Trial {
             Next::Nothing => NextToken::None,
         };
         let session_id = self.session_id();
-        let outcome = good(store.refresh(&case.refresh(jti, &session_id, asked)).await);
+        let outcome = done(store.refresh(&case.refresh(jti, &session_id, asked)).await);
         if word(&outcome) != row.outcome {
             broken(&format!("{outcome:?} of {case:?}, next {next:?}, and not as in {row:?}"));
         }

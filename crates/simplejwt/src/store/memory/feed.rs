@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Act, Recorded};
 use crate::store::feed::{
     self, AccessClaims, Revocation, RevocationFeed, RevocationSubject, Revocations,
 };
@@ -27,10 +28,10 @@ impl State {
 
 #[async_trait]
 impl RevocationFeed for MemoryStore {
-    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
+    async fn revoke(&self, revocation: &Revocation, act: &Act) -> Result<Recorded<()>, StoreError> {
         let Revocation { subject, revoked_at, expires_at } = revocation.clone();
         self.lock().revoke(subject, revoked_at, expires_at);
-        Ok(())
+        Ok(act.recorded(()))
     }
 
     async fn revocations(

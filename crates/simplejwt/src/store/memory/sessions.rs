@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
+use crate::event::{Cause, Recorded};
 use crate::store::OutstandingToken;
 use crate::store::session::{
     Client, EndSessions, NewSession, OpenOutcome, OpenSession, RefreshOutcome, RetainUntil,
@@ -46,14 +47,14 @@ struct TokenRow {
 }
 
 impl State {
-    fn insert_session(&mut self, new: &NewSession, at: Timestamp, kept_until: Timestamp) {
+    fn insert_session(&mut self, new: &NewSession, cause: &Cause, kept_until: Timestamp) {
         self.sessions.sessions.entry(new.id.clone()).or_insert_with(|| Row {
             user_id: new.user_id.clone(),
-            created_at: at,
+            created_at: cause.at,
             kept_until,
             ended_at: None,
             password: new.password.clone(),
-            client: new.client.clone(),
+            client: cause.client.clone(),
         });
     }
 
@@ -62,18 +63,17 @@ impl State {
         session: &str,
         token: &OutstandingToken,
         expires_at: Timestamp,
-        client: &Client,
-        at: Timestamp,
+        cause: &Cause,
     ) {
         self.entry(token);
         self.sessions.tokens.entry(token.jti.clone()).or_insert_with(|| TokenRow {
             session: session.to_owned(),
             parent: None,
             access_jti: None,
-            created_at: at,
-            used_at: at,
+            created_at: cause.at,
+            used_at: cause.at,
             expires_at,
-            address: client.address.clone(),
+            address: cause.client.address.clone(),
         });
     }
 
@@ -146,28 +146,31 @@ impl State {
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn open(&self, open: &OpenSession) -> Result<OpenOutcome, StoreError> {
+    async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
         let mut state = self.lock();
         let user_id = &open.session.user_id;
         let mut evicted = 0;
         if let Some(limit) = open.limit {
-            let live = state.live(user_id, open.at);
+            let live = state.live(user_id, open.cause.at);
             let (SessionLimit::EvictOldest(limit) | SessionLimit::Refuse(limit)) = limit;
             // One place is for the session that is opened.
             let surplus = (live.len() + 1).saturating_sub(limit as usize);
             if surplus > 0 && matches!(open.limit, Some(SessionLimit::Refuse(_))) {
-                return Ok(OpenOutcome::TooMany);
+                return Ok(open.recorded(OpenOutcome::TooMany));
             }
             for id in live.iter().take(surplus) {
-                evicted += u64::from(state.end(id, open.at, open.retain_until));
+                evicted += u64::from(state.end(id, open.cause.at, open.retain_until));
             }
         }
-        state.insert_session(&open.session, open.at, open.expires_at);
-        state.join(&open.session.id, &open.token, open.expires_at, &open.session.client, open.at);
-        Ok(OpenOutcome::Opened { evicted })
+        state.insert_session(&open.session, &open.cause, open.expires_at);
+        state.join(&open.session.id, &open.token, open.expires_at, &open.cause);
+        Ok(open.recorded(OpenOutcome::Opened { evicted }))
     }
 
-    async fn refresh(&self, refresh: &SessionRefresh) -> Result<RefreshOutcome, StoreError> {
+    async fn refresh(
+        &self,
+        refresh: &SessionRefresh,
+    ) -> Result<Recorded<RefreshOutcome>, StoreError> {
         Ok(self.lock().refresh(refresh))
     }
 
@@ -206,14 +209,15 @@ impl SessionStore for MemoryStore {
         Ok(sessions)
     }
 
-    async fn end_sessions(&self, end: &EndSessions) -> Result<u64, StoreError> {
+    async fn end_sessions(&self, end: &EndSessions) -> Result<Recorded<u64>, StoreError> {
         let mut state = self.lock();
         let (user_id, except) = match &end.which {
             SessionSelector::One { id, user_id } => {
                 let theirs = state.sessions.sessions.get(id).is_some_and(|row| {
                     user_id.as_ref().is_none_or(|user_id| row.user_id == *user_id)
                 });
-                return Ok(u64::from(theirs && state.end(id, end.at, end.retain_until)));
+                let ended = theirs && state.end(id, end.cause.at, end.retain_until);
+                return Ok(end.recorded(ended.into()));
             }
             SessionSelector::All { user_id, except } => (user_id, except),
         };
@@ -226,7 +230,7 @@ impl SessionStore for MemoryStore {
             .collect();
         let mut ended = 0;
         for id in ids {
-            ended += u64::from(state.end(&id, end.at, end.retain_until));
+            ended += u64::from(state.end(&id, end.cause.at, end.retain_until));
         }
         let State { tokens, sessions } = &mut *state;
         for (jti, entry) in tokens {
@@ -235,11 +239,15 @@ impl SessionStore for MemoryStore {
                 .get(jti)
                 .is_some_and(|token| Some(&token.session) == except.as_ref());
             if !stays && entry.token.user_id.as_ref() == Some(user_id) {
-                entry.blacklisted_at.get_or_insert(end.at);
+                entry.blacklisted_at.get_or_insert(end.cause.at);
             }
         }
-        state.revoke(RevocationSubject::User(user_id.clone()), end.at, end.retain_until.refresh);
-        Ok(ended)
+        state.revoke(
+            RevocationSubject::User(user_id.clone()),
+            end.cause.at,
+            end.retain_until.refresh,
+        );
+        Ok(end.recorded(ended))
     }
 
     async fn password_rehashed(

@@ -1,9 +1,8 @@
 //! Which sessions are ended.
 
 use super::RetainUntil;
-use crate::clock::Timestamp;
 use crate::error::can_be_id;
-use crate::event::EndReason;
+use crate::event::{Cause, EndReason, Event};
 use crate::users::UserId;
 
 /// Which sessions to end.
@@ -27,7 +26,7 @@ pub enum SessionSelector {
 }
 
 impl SessionSelector {
-    /// Whether any session can be meant: none has an id or a user that the tables can't hold.
+    /// `false` if no session can be meant: none has an id or a user that the tables can't hold.
     pub(crate) fn can_be_there(&self) -> bool {
         let user_can = |user_id: &UserId| can_be_id(user_id.as_str());
         match self {
@@ -37,15 +36,28 @@ impl SessionSelector {
     }
 }
 
+/// The event that tells of an end of sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndEvent {
+    /// [`Event::SessionsEnded`], also where none was left to be ended.
+    SessionsEnded,
+    /// Another one, if a session was ended: what somebody did with a token of it.
+    Other(Event),
+    /// None: another event tells of it already.
+    None,
+}
+
 /// Sessions to be ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndSessions {
     /// Which.
     pub which: SessionSelector,
-    /// Why.
+    /// The reason.
     pub reason: EndReason,
-    /// The current time.
-    pub at: Timestamp,
-    /// How long it is remembered.
+    /// The event that tells of it.
+    pub event: EndEvent,
+    /// The one who ends them, from where and when.
+    pub cause: Cause,
+    /// The time until which it is remembered.
     pub retain_until: RetainUntil,
 }

@@ -1,12 +1,13 @@
-//! A refresh token that is presented, and what it comes to.
+//! A refresh token that is presented, and its outcome.
 
 use std::time::Duration;
 
 use super::{NewSession, RetainUntil};
 use crate::clock::Timestamp;
+use crate::event::Cause;
 use crate::store::OutstandingToken;
 
-/// What comes after a refresh token that is presented.
+/// The successor of a refresh token that is presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextToken {
     /// Nothing: it stays as it is.
@@ -27,40 +28,40 @@ pub enum NextToken {
 pub struct SessionRefresh {
     /// The token, verified.
     pub token: OutstandingToken,
-    /// What comes after it.
+    /// Its successor.
     pub next: NextToken,
     /// The session it joins if it is seen for the first time, opened if there is none with
     /// this id: as named by its `sid`, or by its own id. Its password is also what the password
     /// of a session seen before is compared with.
     pub session: NewSession,
-    /// How long a spent token is answered with the newest pair of its session.
+    /// For this long, a spent token is answered with the newest pair of its session.
     pub grace: Duration,
-    /// How long a spent token that comes again is refused and ends nothing.
+    /// For this long, a spent token that comes again is refused and ends nothing.
     pub tolerance: Duration,
-    /// How long a session may go without a refresh.
+    /// The longest time that a session may go without a refresh.
     pub idle: Option<Duration>,
-    /// How long a session may last.
+    /// The longest time that a session may last.
     pub lifetime: Option<Duration>,
-    /// The current time.
-    pub at: Timestamp,
-    /// How long the end of the session is remembered, should this be it.
+    /// The one who presents it, from where and when.
+    pub cause: Cause,
+    /// The time until which the end of the session is remembered, should this be it.
     pub retain_until: RetainUntil,
 }
 
 impl SessionRefresh {
-    /// How often the use of a token that isn't rotated is noted.
+    /// The use of a token that isn't rotated is noted no more often than this.
     pub const USE_INTERVAL: Duration = Duration::from_secs(60);
 
-    /// Whether a token that was spent at this time is answered again. Never without a grace, also
+    /// `true` if a token that was spent at this time is answered again. Never without a grace, also
     /// where the clock of who spent it is ahead.
     pub fn is_within_grace(&self, spent_at: Timestamp) -> bool {
-        !self.grace.is_zero() && spent_at + self.grace > self.at
+        !self.grace.is_zero() && spent_at + self.grace > self.cause.at
     }
 
-    /// Whether a token that was spent at this time is refused without ending anything. Never
+    /// `true` if a token that was spent at this time is refused without ending anything. Never
     /// without a tolerance, also where the clock of who spent it is ahead.
     pub fn is_within_tolerance(&self, spent_at: Timestamp) -> bool {
-        !self.tolerance.is_zero() && spent_at + self.tolerance > self.at
+        !self.tolerance.is_zero() && spent_at + self.tolerance > self.cause.at
     }
 
     /// The same of a token that somebody else blacklisted, at this time as the column has it.
@@ -72,22 +73,22 @@ impl SessionRefresh {
         const QUARTER: i64 = 15 * 60 * 1_000_000;
         const FARTHEST: u64 = 14 * 60 * 60 * 1_000_000;
         let tolerance = i64::try_from(self.tolerance.as_micros()).unwrap_or(i64::MAX);
-        let apart = self.at.as_micros().saturating_sub(blacklisted_at.as_micros());
+        let apart = self.cause.at.as_micros().saturating_sub(blacklisted_at.as_micros());
         let beyond = apart.rem_euclid(QUARTER);
         let is_soon = beyond < tolerance || QUARTER - beyond < tolerance;
         is_soon && apart.unsigned_abs() < FARTHEST.saturating_add(tolerance.unsigned_abs())
     }
 
-    /// Whether a session that was opened at one time, and whose token was made or last used at
+    /// `true` if a session that was opened at one time, and whose token was made or last used at
     /// the other, has lasted too long or was idle too long.
     pub(crate) fn is_over(&self, opened_at: Timestamp, used_at: Timestamp) -> bool {
         let passed = |limit: Option<Duration>, since: Timestamp| {
-            limit.is_some_and(|limit| since + limit <= self.at)
+            limit.is_some_and(|limit| since + limit <= self.cause.at)
         };
         passed(self.lifetime, opened_at) || passed(self.idle, used_at)
     }
 
-    /// Whether the session was opened with another password than the user's of now.
+    /// `true` if the session was opened with another password than the user's of now.
     pub(crate) fn has_other_password(&self, opened_with: Option<&str>) -> bool {
         match (opened_with, self.session.password.as_deref()) {
             (Some(then), Some(now)) => then != now,
@@ -95,12 +96,12 @@ impl SessionRefresh {
         }
     }
 
-    /// Whether the token's `exp` has passed: it was let through by a leeway.
+    /// `true` if the token's `exp` has passed: it was let through by a leeway.
     pub(crate) fn has_expired(&self) -> bool {
-        self.token.expires_at <= self.at
+        self.token.expires_at <= self.cause.at
     }
 
-    /// Whether this is the id of the successor that this very call wants to store.
+    /// `true` for the id of the successor that this very call wants to store.
     pub(crate) fn is_own(&self, jti: &str) -> bool {
         matches!(&self.next, NextToken::Rotated { token, .. } if token.jti == jti)
     }
@@ -115,11 +116,11 @@ pub struct Successor {
     pub access_jti: String,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Whether it was made for a client with the same address.
+    /// `true` if it was made for a client with the same address.
     pub same_address: bool,
 }
 
-/// How [`SessionStore::refresh`](super::SessionStore::refresh) ended.
+/// The outcome of [`SessionStore::refresh`](super::SessionStore::refresh).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum RefreshOutcome {

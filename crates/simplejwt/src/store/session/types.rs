@@ -1,7 +1,7 @@
-//! What a session is, and what opens one.
+//! A session, and the login that opens one.
 
 use crate::clock::Timestamp;
-use crate::event::Client;
+use crate::event::{Cause, Client};
 use crate::settings::Settings;
 use crate::store::OutstandingToken;
 use crate::store::retention::Retention;
@@ -14,8 +14,6 @@ pub struct NewSession {
     pub id: String,
     /// The value of the token's user claim.
     pub user_id: UserId,
-    /// Who opened it.
-    pub client: Client,
     /// The [fingerprint](crate::users::password_fingerprint) of the user's stored password
     /// hash; `None` doesn't tie the session to the password.
     pub password: Option<String>,
@@ -40,7 +38,7 @@ pub struct Session {
     pub client: Client,
 }
 
-/// What of a [`Session`] costs the same to look up, however many tokens it has had.
+/// The part of a [`Session`] that costs the same to look up, however many tokens it has had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionHead {
     /// The session's id.
@@ -56,7 +54,7 @@ pub struct SessionHead {
     pub spent_at: Option<Timestamp>,
 }
 
-/// How many sessions a user may have at once, and what happens to one more.
+/// The number of sessions that a user may have at once, and the consequence of one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionLimit {
     /// Those opened first are ended to make room.
@@ -75,15 +73,15 @@ pub struct OpenSession {
     /// The last `exp` that the token can have, which is how long its row in the session is kept:
     /// its `exp`, and of a sliding token what the last renewal can give.
     pub expires_at: Timestamp,
-    /// How many sessions the user may have.
+    /// The number of sessions that the user may have.
     pub limit: Option<SessionLimit>,
-    /// The current time.
-    pub at: Timestamp,
-    /// Until when what is ended to make room has to be refused.
+    /// The login's client and time, which the session keeps, and who does it.
+    pub cause: Cause,
+    /// The time until which sessions that are ended to make room are remembered.
     pub retain_until: RetainUntil,
 }
 
-/// How long the end of a session is remembered: until these times are
+/// The times until which the end of a session is remembered: until they are
 /// [due](Retention::due).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetainUntil {
@@ -102,7 +100,7 @@ impl RetainUntil {
         Self { refresh: retention.last_refresh_exp(at), access: retention.last_access_exp(at) }
     }
 }
-/// How [`SessionStore::open`](super::SessionStore::open) ended.
+/// The outcome of [`SessionStore::open`](super::SessionStore::open).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum OpenOutcome {

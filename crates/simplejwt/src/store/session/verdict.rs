@@ -1,4 +1,4 @@
-//! What a refresh token that is presented comes to, decided from what a store has found.
+//! The decision on a refresh token that is presented, by what a store has found.
 //!
 //! The rules are those of [`SessionStore::refresh`](super::SessionStore::refresh). A store looks the
 //! token up, asks [`verdict`], and does what it says, in one transaction. A statement that takes the
@@ -13,8 +13,8 @@
 //!         session_id: "3b7ce2b2c1e14d0cb0f7b0d9a4c0b8f3".into(),
 //!         has_ended: false,
 //!         has_just_joined: false,
-//!         opened_at: refresh.at,
-//!         used_at: refresh.at,
+//!         opened_at: refresh.cause.at,
+//!         used_at: refresh.cause.at,
 //!         password: None,
 //!         is_registered: true,
 //!         spent: Spent::Blacklisted(None),
@@ -22,7 +22,7 @@
 //!     verdict(refresh, &Found::InSession(found))
 //! }
 //! # use simplejwt::store::session::{NewSession, NextToken, RetainUntil};
-//! # use simplejwt::{Timestamp, store::OutstandingToken};
+//! # use simplejwt::{Timestamp, event::Cause, store::OutstandingToken};
 //! # let at = Timestamp::from_secs(0);
 //! # let refresh = SessionRefresh {
 //! #     token: OutstandingToken {
@@ -30,13 +30,13 @@
 //! #     },
 //! #     next: NextToken::None,
 //! #     session: NewSession {
-//! #         id: "a".into(), user_id: "1".into(), client: Default::default(), password: None,
+//! #         id: "a".into(), user_id: "1".into(), password: None,
 //! #     },
 //! #     grace: Default::default(),
 //! #     tolerance: Default::default(),
 //! #     idle: None,
 //! #     lifetime: None,
-//! #     at,
+//! #     cause: Cause::at(at),
 //! #     retain_until: RetainUntil { refresh: at, access: at },
 //! # };
 //! let ends = Verdict::End(EndReason::Blacklisted, RefreshOutcome::Blacklisted);
@@ -50,23 +50,31 @@ use super::{EndReason, RefreshOutcome, SessionRefresh, Successor};
 use crate::clock::Timestamp;
 use crate::users::UserId;
 
-/// What a store has found of a token that is presented.
+/// The findings of a store on a token that is presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// It is in no session.
     NoSession {
         /// The user of the session that it would join, where that is there already.
         owner: Option<UserId>,
-        /// Whether it is registered. Counts only for a token that has expired.
+        /// `true` if it is registered. Counts only for a token that has expired.
         is_registered: bool,
     },
     /// It is in a session.
     InSession(TokenState),
 }
 
-#[cfg(any(feature = "sqlite", feature = "mysql"))]
 impl Found {
+    /// The session that the token is in.
+    pub fn session_id(&self) -> Option<&str> {
+        match self {
+            Self::NoSession { .. } => None,
+            Self::InSession(state) => Some(&state.session_id),
+        }
+    }
+
     /// The same of a token that has joined its session by this call.
+    #[cfg(any(feature = "sqlite", feature = "mysql"))]
     pub(crate) fn just_joined(mut self) -> Self {
         if let Self::InSession(state) = &mut self {
             state.has_just_joined = true;
@@ -80,9 +88,9 @@ impl Found {
 pub struct TokenState {
     /// The session's id.
     pub session_id: String,
-    /// Whether the session has ended.
+    /// `true` if the session has ended.
     pub has_ended: bool,
-    /// Whether the token has joined the session by this very call.
+    /// `true` if the token has joined the session by this very call.
     pub has_just_joined: bool,
     /// When the session was opened.
     pub opened_at: Timestamp,
@@ -90,13 +98,13 @@ pub struct TokenState {
     pub used_at: Timestamp,
     /// The fingerprint of the password that the session is tied to.
     pub password: Option<String>,
-    /// Whether the token is registered.
+    /// `true` if the token is registered.
     pub is_registered: bool,
-    /// Whether it is spent.
+    /// The state of being spent.
     pub spent: Spent,
 }
 
-/// Whether a token is spent, and what is known of that.
+/// The state of being spent, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spent {
     /// It isn't.
@@ -109,7 +117,7 @@ pub enum Spent {
 }
 
 impl TokenState {
-    /// Whether the token is spent.
+    /// `true` if the token is spent.
     pub fn is_spent(&self) -> bool {
         self.spent != Spent::No
     }
@@ -118,17 +126,17 @@ impl TokenState {
 /// A token that comes of a spent one, as a store finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descendant {
-    /// What would be answered.
+    /// The answer, if it counts.
     pub successor: Successor,
     /// When it was made or last used.
     pub used_at: Timestamp,
-    /// Whether it is spent in its turn: it has a successor in the session.
+    /// `true` if it is spent in its turn: it has a successor in the session.
     pub is_spent: bool,
-    /// Whether it is neither blacklisted nor expired.
+    /// `true` if it is neither blacklisted nor expired.
     pub is_good: bool,
 }
 
-/// What comes of a spent token, followed as far as it counts.
+/// The descendants of a spent token, followed as far as they count.
 ///
 /// A store that has found the immediate successor looks up whose successor is
 /// [wanted](Self::wanted), [follows](Self::follow) what it finds, and asks again.
@@ -137,12 +145,12 @@ pub struct Lineage {
     spent_at: Timestamp,
     is_own: bool,
     newest: Descendant,
-    /// How many more may be looked up.
+    /// The number of descendants that may still be looked up.
     left: usize,
 }
 
 impl Lineage {
-    /// How many rotations are followed from a spent token to the newest one.
+    /// The number of rotations that are followed from a spent token to the newest one.
     pub const FARTHEST: usize = 100;
 
     /// The lineage of the presented token, whose immediate successor is `child`.
@@ -151,7 +159,7 @@ impl Lineage {
     /// spent before, whatever the successor is dated with: that one's transaction took that long.
     pub fn new(refresh: &SessionRefresh, child: Descendant, was_good: bool) -> Self {
         let made_at = child.successor.created_at;
-        let spent_at = if was_good { made_at.max(refresh.at) } else { made_at };
+        let spent_at = if was_good { made_at.max(refresh.cause.at) } else { made_at };
         let is_own = refresh.is_own(&child.successor.jti);
         let counts = refresh.is_within_grace(spent_at) && !is_own;
         let left = if counts { Self::FARTHEST - 1 } else { 0 };
@@ -176,7 +184,7 @@ impl Lineage {
     }
 }
 
-/// What is to be done about a presented token.
+/// The decision on a presented token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Verdict {
@@ -185,7 +193,7 @@ pub enum Verdict {
     Join,
     /// It is good, and what comes after it is stored: [`RefreshOutcome::Refreshed`].
     Refresh {
-        /// Whether it has to be registered before, as its row is gone.
+        /// `true` if it has to be registered before, as its row is gone.
         register: bool,
     },
     /// This is the answer, and nothing is changed.
@@ -198,7 +206,7 @@ pub enum Verdict {
     End(EndReason, RefreshOutcome),
 }
 
-/// What comes of a token that is presented, by what was found of it.
+/// Decides on a token that is presented, by what was found of it.
 pub fn verdict(refresh: &SessionRefresh, found: &Found) -> Verdict {
     match found {
         Found::NoSession { owner, is_registered } => {
@@ -266,7 +274,7 @@ fn of_lineage(refresh: &SessionRefresh, state: &TokenState, lineage: &Lineage) -
     }
 }
 
-/// Whether the session keeps a token that was made or last used at this time from being refreshed.
+/// The refusal by the session of a token that was made or last used at this time, if it refuses it.
 fn of_session(refresh: &SessionRefresh, state: &TokenState, used_at: Timestamp) -> Option<Verdict> {
     if refresh.is_over(state.opened_at, used_at) {
         return Some(Verdict::End(EndReason::Expired, RefreshOutcome::Expired));

@@ -16,7 +16,7 @@ use super::{Endpoint, ReadError, RouterOptions};
 use crate::logging::cut;
 use crate::service::Auth;
 use crate::web::body::Data;
-use crate::web::client::client;
+use crate::web::client::{client, flows_for};
 use crate::web::form::{has_too_many_fields, raw_pairs, unquote};
 use crate::web::json::{Text, Value};
 use crate::web::object::{Json, object};
@@ -59,7 +59,7 @@ where
             None,
         );
     }
-    let auth = &auth.from_client(client(parts));
+    let auth = &flows_for(auth, parts);
     let mut response = match answer(auth, endpoint, options, parts, read_body).await {
         Ok(response) => response,
         Err(refusal) => refuse(refusal, auth),

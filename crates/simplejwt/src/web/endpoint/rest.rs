@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::service::Auth;
 use crate::web::accept::{self, Rendering, Unacceptable};
 use crate::web::body::{self, BodyError};
-use crate::web::client::client;
+use crate::web::client::flows_for;
 use crate::web::object::{Json, object};
 use crate::web::{body_under, csrf, error_response, json_response, singleton};
 
@@ -32,7 +32,7 @@ where
 {
     let mut response = match accept::negotiate(parts) {
         Ok(rendering) => {
-            let auth = auth.from_client(client(parts));
+            let auth = flows_for(auth, parts);
             match answer(&auth, endpoint, options, (parts, rendering), read_body).await {
                 Ok(response) => response,
                 Err(Refusal::Flow(error)) => refuse(&error, &auth, rendering),

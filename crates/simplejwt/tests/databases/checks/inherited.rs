@@ -1,6 +1,7 @@
 //! Users who inherit by tables: Django's multi-table inheritance.
 
 use rusqlite::Connection;
+use simplejwt::event::{Act, Cause};
 use simplejwt::mysql::MysqlStore;
 use simplejwt::mysql::MysqlUsers;
 use simplejwt::postgres::PostgresStore;
@@ -67,22 +68,22 @@ async fn is_served(users: &impl ManageUsers, store: &impl TokenStore, name: &str
     assert!(users.find(&"2".into()).await.unwrap().is_none(), "{name}");
     assert_eq!(users.list(None, 9).await.unwrap().len(), 1, "{name}");
     assert!(users.list(Some("ann"), 9).await.unwrap().is_empty(), "{name}");
-    users.set_password("ann", "!new").await.unwrap();
-    users.set_active("ann", true).await.unwrap();
+    users.set_password("ann", "!new", &Cause::at(NOW)).await.unwrap();
+    users.set_active("ann", true, &Cause::at(NOW)).await.unwrap();
     users.update_last_login(&"1".into(), NOW).await.unwrap();
     assert_eq!(users.by_username("ann").await.unwrap().unwrap().password, "!new");
-    let nobody = users.set_password("bob", "!new").await.unwrap_err();
+    let nobody = users.set_password("bob", "!new", &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(nobody, ManageError::NoSuchUser { .. }), "{name}: {nobody}");
     let new = NewUser { username: "eve".into(), ..NewUser::default() };
-    let refused = users.create_user(new, NOW).await.unwrap_err();
+    let refused = users.create_user(new, &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(refused, ManageError::Inherited { .. }), "{name}: {refused}");
-    let refused = users.delete_user("ann").await.unwrap_err();
+    let refused = users.delete_user("ann", &Cause::at(NOW)).await.unwrap_err();
     assert!(
         refused.to_string().contains("shop_customer.account_ptr_id: 1 row"),
         "{name}: {refused}"
     );
     for user in ["1", "2"] {
-        store.record(&token(name, user)).await.unwrap();
+        store.record(&token(name, user), &Act::at(NOW)).await.unwrap();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
+use simplejwt::event::{Act, Cause};
 use simplejwt::mysql::MysqlUsers;
 use simplejwt::mysql::{MysqlDatabase, MysqlOptions, MysqlStore};
 use simplejwt::postgres::PostgresUsers;
@@ -12,9 +13,9 @@ use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::retention::Retention;
 use simplejwt::store::session::{
-    AccessClaims, Client, EndReason, EndSessions, NewSession, NextToken, OpenOutcome, OpenSession,
-    RefreshOutcome, RetainUntil, Revocation, RevocationSubject, SessionLimit, SessionRefresh,
-    SessionSelector,
+    AccessClaims, Client, EndEvent, EndReason, EndSessions, NewSession, NextToken, OpenOutcome,
+    OpenSession, RefreshOutcome, RetainUntil, Revocation, RevocationSubject, SessionLimit,
+    SessionRefresh, SessionSelector,
 };
 use simplejwt::store::{FlushExpired, OutstandingToken, Rotation, TokenStore as _};
 use simplejwt::{SessionStore, Settings, Timestamp};
@@ -201,8 +202,11 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
     let session = |id: &str| NewSession {
         id: id.into(),
         user_id: "1".into(),
-        client: Client::new(Some("203.0.113.7"), Some("a browser")),
         password: Some("print".into()),
+    };
+    let cause = |at| {
+        let client = Client::new(Some("203.0.113.7"), Some("a browser"));
+        Cause { client, ..Cause::at(at) }
     };
     let retain_until = RetainUntil { refresh: NOW, access: NOW };
     let open = |id: &str, limit| OpenSession {
@@ -210,7 +214,7 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
         token: token(id),
         expires_at: token(id).expires_at,
         limit,
-        at: NOW,
+        cause: cause(NOW),
         retain_until,
     };
     let refresh = |id: &str, next, at| SessionRefresh {
@@ -221,7 +225,7 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
         tolerance: Duration::ZERO,
         idle: None,
         lifetime: None,
-        at,
+        cause: cause(at),
         retain_until,
     };
     let rotated = |jti: &str| NextToken::Rotated { token: token(jti), access_jti: "x".into() };
@@ -231,11 +235,14 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
     store.ping_sessions(NOW).await.unwrap();
     users.ping(true).await.unwrap();
     users.update_last_login(&"1".into(), NOW).await.unwrap();
-    users.set_password("one", "!").await.unwrap();
+    users.set_password("one", "!", &Cause::at(NOW)).await.unwrap();
     for limit in [None, Some(SessionLimit::EvictOldest(1))] {
         let id = if limit.is_none() { "a" } else { "b" };
         let evicted = u64::from(limit.is_some());
-        assert_eq!(store.open(&open(id, limit)).await.unwrap(), OpenOutcome::Opened { evicted });
+        assert_eq!(
+            store.open(&open(id, limit)).await.unwrap().outcome,
+            OpenOutcome::Opened { evicted }
+        );
     }
     for (jti, next, at, expected) in [
         ("b", rotated("b2"), NOW, RefreshOutcome::Refreshed),
@@ -245,7 +252,11 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
         ("c", rotated("c2"), NOW, RefreshOutcome::Refreshed),
         ("c", rotated("c3"), later, RefreshOutcome::Reused),
     ] {
-        assert_eq!(store.refresh(&refresh(jti, next, at)).await.unwrap(), expected, "{jti}");
+        assert_eq!(
+            store.refresh(&refresh(jti, next, at)).await.unwrap().outcome,
+            expected,
+            "{jti}"
+        );
     }
     store.password_rehashed(&"1".into(), "print", "other").await.unwrap();
     assert!(store.session("b").await.unwrap().is_some());
@@ -253,14 +264,20 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
     assert!(store.is_spent("b").await.unwrap());
     assert_eq!(store.sessions(&"1".into(), NOW).await.unwrap().len(), 1);
     let which = SessionSelector::All { user_id: "1".into(), except: None };
-    let ending = EndSessions { which, reason: EndReason::Logout, at: NOW, retain_until };
-    assert_eq!(store.end_sessions(&ending).await.unwrap(), 1);
+    let ending = EndSessions {
+        which,
+        reason: EndReason::Logout,
+        event: EndEvent::SessionsEnded,
+        cause: cause(NOW),
+        retain_until,
+    };
+    assert_eq!(store.end_sessions(&ending).await.unwrap().outcome, 1);
     let revocation = Revocation {
         subject: RevocationSubject::Token("x".into()),
         revoked_at: NOW,
         expires_at: later,
     };
-    store.revoke(&revocation).await.unwrap();
+    store.revoke(&revocation, &Act::at(NOW)).await.unwrap();
     assert!(!store.revocations(0, 10, NOW).await.unwrap().entries.is_empty());
     let access = AccessClaims {
         jti: Some("x".into()),
@@ -271,13 +288,19 @@ async fn everything(store: &impl SessionStore, users: &impl ManageUsers) {
     assert!(store.is_revoked(&access, NOW).await.unwrap());
     assert!(store.lease("purge", "me", NOW, later).await.unwrap());
 
-    store.record(&token("d")).await.unwrap();
-    assert_eq!(store.rotate(&token("d"), &token("e"), NOW).await.unwrap(), Rotation::Rotated);
-    assert_eq!(store.rotate(&token("f"), &token("g"), NOW).await.unwrap(), Rotation::Rotated);
+    store.record(&token("d"), &Act::at(NOW)).await.unwrap();
+    assert_eq!(
+        store.rotate(&token("d"), &token("e"), &Cause::at(NOW)).await.unwrap().outcome,
+        Rotation::Rotated
+    );
+    assert_eq!(
+        store.rotate(&token("f"), &token("g"), &Cause::at(NOW)).await.unwrap().outcome,
+        Rotation::Rotated
+    );
     assert_eq!(store.blacklist_all(&"1".into(), NOW).await.unwrap(), 2);
     assert!(store.is_blacklisted("e").await.unwrap());
     assert!(!store.newest(5).await.unwrap().is_empty());
-    store.record(&expired("old")).await.unwrap();
+    store.record(&expired("old"), &Act::at(NOW)).await.unwrap();
     let retention = Retention::of(&Settings::default());
     let flushed = store.flush_expired(&FlushExpired::new(retention, NOW, 100)).await.unwrap();
     assert_eq!(flushed.deleted, 1);
@@ -306,9 +329,9 @@ async fn flushing_needs_what_djangos_needs() {
     let role = Role::with(&grants, "flush").await;
     let owners = role.database.store().await;
     for jti in ["a", "b"] {
-        owners.record(&expired(jti)).await.unwrap();
+        owners.record(&expired(jti), &Act::at(NOW)).await.unwrap();
     }
-    let _ = owners.blacklist(&expired("b"), NOW).await.unwrap();
+    let _ = owners.blacklist(&expired("b"), &Act::at(NOW)).await.unwrap();
     let database = role.connect().await;
     let store = PostgresStore::open(&database, &UserTable::default()).await.unwrap();
     let retention = Retention::of(&Settings::default());

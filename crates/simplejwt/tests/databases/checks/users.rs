@@ -1,6 +1,7 @@
 //! Tables of users: columns whose type doesn't say what is in them.
 
 use rusqlite::Connection;
+use simplejwt::event::Cause;
 use simplejwt::mysql::MysqlUsers;
 use simplejwt::postgres::PostgresUsers;
 use simplejwt::postgres::migrate;
@@ -64,7 +65,7 @@ async fn what_is_in_a_column_of_32_characters_tells_what_it_holds() {
     let database = SqliteDatabase::open_or_create(&path, SqliteOptions::default()).unwrap();
     sqlite::migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
     let open = |users| SqliteUsers::open(&database, users, hashing_pool(), options).unwrap();
-    open(UserTable::default()).create_user(ann(), NOW).await.unwrap();
+    open(UserTable::default()).create_user(ann(), &Cause::at(NOW)).await.unwrap();
     let direct = Connection::open(&path).unwrap();
     direct.execute_batch(&[CODES, UNIQUE].join(";\n")).unwrap();
     // Nothing says otherwise yet.
@@ -77,7 +78,7 @@ async fn what_is_in_a_column_of_32_characters_tells_what_it_holds() {
     let database = made.connect().await;
     let open =
         async |users| PostgresUsers::open(&database, users, hashing_pool(), options).await.unwrap();
-    open(UserTable::default()).await.create_user(ann(), NOW).await.unwrap();
+    open(UserTable::default()).await.create_user(ann(), &Cause::at(NOW)).await.unwrap();
     client.batch_execute(&[CODES, UNIQUE, VALUE].join(";\n")).await.unwrap();
     assert!(open(users()).await.by_username("K-2041").await.unwrap().is_some());
 
@@ -85,7 +86,7 @@ async fn what_is_in_a_column_of_32_characters_tells_what_it_holds() {
     let database = world.store().await.database().clone();
     let open =
         async |users| MysqlUsers::open(&database, users, hashing_pool(), options).await.unwrap();
-    open(UserTable::default()).await.create_user(ann(), NOW).await.unwrap();
+    open(UserTable::default()).await.create_user(ann(), &Cause::at(NOW)).await.unwrap();
     for sql in [CODES, UNIQUE, VALUE] {
         world.run(sql).await;
     }

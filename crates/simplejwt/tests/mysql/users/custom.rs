@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use simplejwt::event::Act;
 use simplejwt::mysql::{MysqlStore, MysqlUsers, migrate};
 use simplejwt::sql::manage::{ManageUsers as _, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
@@ -43,7 +44,7 @@ async fn custom(key: KeyKind, column: &str, values: [&str; 2], ids: [&str; 2]) {
         assert_eq!(user.id.as_str(), id);
         assert_eq!(users.find(&user.id).await.unwrap().unwrap().username, name);
         let of_user = OutstandingToken { user_id: Some(user.id.clone()), ..token(name) };
-        store.record(&of_user).await.unwrap();
+        store.record(&of_user, &Act::at(NOW)).await.unwrap();
     }
     let unknown = "SELECT COUNT(*) FROM token_blacklist_outstandingtoken WHERE user_id IS NULL";
     assert_eq!(world.one(unknown).await, "0", "a token's user wasn't found");

@@ -1,5 +1,6 @@
 //! Texts that the database, or its character set, has no place for.
 
+use simplejwt::event::Cause;
 use simplejwt::mysql::{MysqlStore, migrate};
 use simplejwt::sql::manage::{ManageError, ManageUsers};
 use simplejwt::sql::table::UserTable;
@@ -23,7 +24,7 @@ async fn what_the_databases_character_set_lacks_is_no_failure() {
         migrate::apply(&database, &table, NOW).await.unwrap();
         let users = users(&database, table.clone()).await;
         let store = MysqlStore::open(&database, &table).await.unwrap();
-        let user = users.create_user(new(name, "pw"), NOW).await.unwrap();
+        let user = users.create_user(new(name, "pw"), &Cause::at(NOW)).await.unwrap().outcome;
         assert_eq!(user.username, name, "{charset}");
         let login = async |name: &str| users.authenticate(&Credentials::new(name, "pw")).await;
         assert_eq!(login(name).await.unwrap().unwrap().id, user.id, "{charset}");
@@ -32,10 +33,10 @@ async fn what_the_databases_character_set_lacks_is_no_failure() {
             assert!(!store.is_blacklisted(other).await.unwrap(), "{charset} {other:?}");
             assert_eq!(store.session_of(other).await.unwrap(), None, "{charset} {other:?}");
             assert_eq!(store.sessions(&other.into(), NOW).await.unwrap(), [], "{charset}");
-            let error = users.set_active(other, true).await.unwrap_err();
+            let error = users.set_active(other, true, &Cause::at(NOW)).await.unwrap_err();
             assert!(matches!(error, ManageError::NoSuchUser { .. }), "{charset} {error}");
         }
-        let error = users.create_user(new(foreign, "pw"), NOW).await.unwrap_err();
+        let error = users.create_user(new(foreign, "pw"), &Cause::at(NOW)).await.unwrap_err();
         assert!(matches!(error, ManageError::UnstorableUsername { .. }), "{charset} {error}");
         let by_name = UserTable { user_id_field: "username".into(), ..table };
         let users = self::users(&database, by_name.clone()).await;

@@ -1,5 +1,6 @@
 //! Custom user models: keys of other types, and tables of other forms.
 
+use simplejwt::event::{Act, Cause};
 use simplejwt::postgres::{PostgresStore, migrate};
 use simplejwt::sql::manage::{ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
@@ -73,8 +74,8 @@ async fn keys_of_every_type_are_those_of_users_and_of_tokens() {
         }
         let mine = OutstandingToken { user_id: Some(ann.id.clone()), ..token("mine") };
         let gone = OutstandingToken { user_id: Some("99".into()), ..token("gone") };
-        store.record(&mine).await.unwrap();
-        store.record(&gone).await.unwrap();
+        store.record(&mine, &Act::at(NOW)).await.unwrap();
+        store.record(&gone, &Act::at(NOW)).await.unwrap();
         let owner = "SELECT user_id::text FROM token_blacklist_outstandingtoken WHERE jti = $1";
         let mine: Option<String> = site.raw.query_one(owner, &[&"mine"]).await.unwrap().get(0);
         assert_eq!(mine.as_deref(), Some(key), "{declared}");
@@ -90,7 +91,7 @@ async fn keys_of_every_type_are_those_of_users_and_of_tokens() {
 async fn a_custom_user_model_with_a_uuid() {
     let database = Database::with(&keyed("uuid")).await;
     let site = site(database, custom(KeyKind::Uuid), &[Hasher::Md5], UserOptions::default()).await;
-    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let made = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap().outcome;
     let sql = "SELECT uid::text FROM \"odd \"\"name\"";
     let stored: String = site.raw.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(made.id.as_str(), stored);
@@ -101,7 +102,7 @@ async fn a_custom_user_model_with_a_uuid() {
         assert_eq!(site.users.find(&id.as_str().into()).await.unwrap().as_ref(), Some(&made));
     }
     assert!(site.users.find(&"1".into()).await.unwrap().is_none());
-    let error = site.users.set_active("Ann@example.com", false).await.unwrap_err();
+    let error = site.users.set_active("Ann@example.com", false, &Cause::at(NOW)).await.unwrap_err();
     assert!(error.to_string().contains("is_active"), "{error}");
 }
 
@@ -112,7 +113,7 @@ async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
     migrate::apply(&connected, &custom(KeyKind::Uuid), NOW).await.unwrap();
     let store = PostgresStore::open(&connected, &custom(KeyKind::Uuid)).await.unwrap();
     let site = site(database, custom(KeyKind::Uuid), &[Hasher::Md5], UserOptions::default()).await;
-    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let made = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap().outcome;
     let id = made.id.as_str();
     let (upper, digits) = (id.to_uppercase(), id.replace('-', ""));
     spelling::every_spelling_or_none(
@@ -149,12 +150,12 @@ async fn a_user_that_only_the_application_can_make_isnt_made() {
     let table = custom(KeyKind::Uuid);
     let options = UserOptions::default();
     let fine = site(Database::with(&sql).await, table.clone(), &[Hasher::Md5], options).await;
-    fine.users.create_user(ann(&fine.hashers), NOW).await.unwrap();
+    fine.users.create_user(ann(&fine.hashers), &Cause::at(NOW)).await.unwrap();
 
     let columns = "shoe integer NOT NULL, team text NOT NULL, pw varchar";
     let sql = keyed("uuid").replace("pw varchar", columns);
     let site = site(Database::with(&sql).await, table, &[Hasher::Md5], options).await;
-    let error = site.users.create_user(ann(&site.hashers), NOW).await.unwrap_err();
+    let error = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap_err();
     assert!(error.to_string().contains("shoe, team"), "{error}");
     assert_eq!(site.users.list(None, 9).await.unwrap(), []);
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use simplejwt::event::{Act, Cause};
 use simplejwt::postgres::{PostgresStore, migrate};
 use simplejwt::sql::manage::{ManageError, ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::session::{
-    AccessClaims, EndReason, EndSessions, NewSession, RefreshOutcome, RetainUntil, SessionSelector,
+    AccessClaims, EndEvent, EndReason, EndSessions, NewSession, RefreshOutcome, RetainUntil,
+    SessionSelector,
 };
 use simplejwt::users::password::Hasher;
 use simplejwt::{RevocationFeed as _, SessionStore as _, TokenStore as _, UserStore as _};
@@ -28,10 +30,11 @@ async fn a_nul_character_is_no_failure_of_the_database() {
         let end = EndSessions {
             which: SessionSelector::One { id: id.into(), user_id },
             reason: EndReason::Logout,
-            at: NOW,
+            event: EndEvent::SessionsEnded,
+            cause: Cause::at(NOW),
             retain_until: RetainUntil { refresh: NOW, access: NOW },
         };
-        assert_eq!(store.end_sessions(&end).await.unwrap(), 0, "{id:?}");
+        assert_eq!(store.end_sessions(&end).await.unwrap().outcome, 0, "{id:?}");
     }
     let claims = AccessClaims {
         session: None,
@@ -57,7 +60,7 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
         let site = site(database, table, &[Hasher::Md5], UserOptions::default()).await;
         let password = site.hashers.encode("pw").unwrap();
         let new = NewUser { username: name.into(), password, ..NewUser::default() };
-        let user = site.users.create_user(new.clone(), NOW).await.unwrap();
+        let user = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap().outcome;
         assert_eq!(user.username, name, "{encoding}");
         assert_eq!(site.login(name, "pw").await.unwrap().id, user.id, "{encoding}");
         let foreign = ["😀", "日本", "Zo\0", "\0", "Ω"];
@@ -66,7 +69,7 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
             assert!(site.login(other, "pw").await.is_none(), "{encoding} {other:?}");
             assert_eq!(site.hashers.computations(), before + 1, "{encoding} {other:?}");
             assert_eq!(site.users.find(&other.into()).await.unwrap(), None);
-            let error = site.users.set_active(other, true).await.unwrap_err();
+            let error = site.users.set_active(other, true, &Cause::at(NOW)).await.unwrap_err();
             assert!(matches!(error, ManageError::NoSuchUser { .. }), "{encoding} {error}");
             assert!(!store.is_blacklisted(other).await.unwrap(), "{encoding}");
             assert_eq!(store.session_of(other).await.unwrap(), None, "{encoding}");
@@ -75,10 +78,10 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
         }
         if encoding == "LATIN1" {
             let new = NewUser { username: "Зоя".into(), ..new };
-            let error = site.users.create_user(new, NOW).await.unwrap_err();
+            let error = site.users.create_user(new, &Cause::at(NOW)).await.unwrap_err();
             assert!(matches!(error, ManageError::UnstorableUsername { .. }), "{error}");
             let text = token("日本");
-            let error = store.record(&text).await.unwrap_err();
+            let error = store.record(&text, &Act::at(NOW)).await.unwrap_err();
             assert_eq!(error.kind(), simplejwt::error::StoreErrorKind::Unstorable);
             let refused: simplejwt::Error = error.into();
             assert_eq!(refused.code(), "token_not_valid");
@@ -88,23 +91,22 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
         let agent = format!("Browser é € {}", "日".repeat(300));
         let client = simplejwt::store::session::Client::new(Some("192.0.2.1"), Some(&agent));
         let open = simplejwt::store::session::OpenSession {
-            session: NewSession {
-                id: "first".into(),
-                user_id: user.id.clone(),
-                client: client.clone(),
-                password: None,
-            },
+            session: NewSession { id: "first".into(), user_id: user.id.clone(), password: None },
             token: token("first"),
             expires_at: later,
             limit: None,
-            at: NOW,
+            cause: Cause { client, ..Cause::at(NOW) },
             retain_until,
         };
-        let _ = store.open(&open).await.unwrap();
+        let opened = store.open(&open).await.unwrap();
+        // What the database can't hold is left out there, and nowhere else.
+        assert_eq!(opened.events[0].client, open.cause.client, "{encoding}");
         let mut next = refresh("first", "second", "");
-        next.session.client = client;
+        next.cause = open.cause.clone();
         next.session.password = None;
-        assert_eq!(store.refresh(&next).await.unwrap(), RefreshOutcome::Refreshed, "{encoding}");
+        let refreshed = store.refresh(&next).await.unwrap();
+        assert_eq!(refreshed.outcome, RefreshOutcome::Refreshed, "{encoding}");
+        assert_eq!(refreshed.events[0].client, open.cause.client, "{encoding}");
         let shown = store.sessions(&user.id, NOW).await.unwrap().remove(0).client;
         let expected = if encoding == "LATIN1" { "Browser é ? ?" } else { "Browser ? ? ?" };
         assert!(shown.user_agent.unwrap().starts_with(expected), "{encoding}");
@@ -123,9 +125,9 @@ async fn rows_that_are_not_utf8_are_no_failure_of_others() {
     let site = site(database, table, &[Hasher::Md5], UserOptions::default()).await;
     let password = site.hashers.encode("pw").unwrap();
     let new = NewUser { username: "ann".into(), password, ..NewUser::default() };
-    let ann = site.users.create_user(new.clone(), NOW).await.unwrap();
+    let ann = site.users.create_user(new.clone(), &Cause::at(NOW)).await.unwrap().outcome;
     let zoe = NewUser { username: "zoe".into(), ..new };
-    let zoe = site.users.create_user(zoe, NOW).await.unwrap();
+    let zoe = site.users.create_user(zoe, &Cause::at(NOW)).await.unwrap().outcome;
     // Latin-1, as another program has stored it.
     execute(
         &url,

@@ -1,6 +1,7 @@
 //! Tables of Django's beside those that are made here.
 
 use simplejwt::TokenStore as _;
+use simplejwt::event::{Act, Cause};
 use simplejwt::sql::schema::SchemaError;
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::sqlite::{SqliteStore, migrate};
@@ -65,11 +66,16 @@ async fn a_database_of_djangos_is_used_as_it_is() {
     let (live, spent) = ("5c0e1d2f3a4b4c5d8e9f0a1b2c3d4e5f", "6c0e1d2f3a4b4c5d8e9f0a1b2c3d4e5f");
     assert!(!store.is_blacklisted(live).await.unwrap());
     assert!(store.is_blacklisted(spent).await.unwrap());
-    let rotation = store.rotate(&token(spent, "1"), &token("x", "1"), NOW).await.unwrap();
+    let rotation =
+        store.rotate(&token(spent, "1"), &token("x", "1"), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(rotation, Rotation::Replayed);
-    let rotation = store.rotate(&token(live, "1"), &token("next", "1"), NOW).await.unwrap();
+    let rotation = store
+        .rotate(&token(live, "1"), &token("next", "1"), &Cause::at(NOW))
+        .await
+        .unwrap()
+        .outcome;
     assert_eq!(rotation, Rotation::Rotated);
-    store.record(&token("gone", "999")).await.unwrap();
+    store.record(&token("gone", "999"), &Act::at(NOW)).await.unwrap();
 
     type Row = (String, String, String, Option<i64>, String, i64);
     let rows: Vec<Row> = raw(&database)
@@ -125,9 +131,9 @@ async fn tokens_of_a_custom_user_model() {
     assert_eq!(steps.len(), 2 + OURS.len(), "auth_user isn't needed");
     let store = SqliteStore::open(&database, &users).unwrap();
     let alice = "01234567-89ab-cdef-0123-456789abcdef";
-    store.record(&token("a", alice)).await.unwrap();
-    store.record(&token("b", "11111111-1111-1111-1111-111111111111")).await.unwrap();
-    store.record(&token("c", "1")).await.unwrap();
+    store.record(&token("a", alice), &Act::at(NOW)).await.unwrap();
+    store.record(&token("b", "11111111-1111-1111-1111-111111111111"), &Act::at(NOW)).await.unwrap();
+    store.record(&token("c", "1"), &Act::at(NOW)).await.unwrap();
     let stored: Vec<Option<String>> = raw(&database)
         .prepare("SELECT user_id FROM token_blacklist_outstandingtoken ORDER BY jti")
         .unwrap()
@@ -141,7 +147,7 @@ async fn tokens_of_a_custom_user_model() {
     // By a column that isn't the key: what is stored is the key all the same.
     let by_email = UserTable { user_id_field: "email".into(), ..users };
     let store = SqliteStore::open(&database, &by_email).unwrap();
-    store.record(&token("d", "a@b.c")).await.unwrap();
+    store.record(&token("d", "a@b.c"), &Act::at(NOW)).await.unwrap();
     assert_eq!(store.blacklist_all(&"a@b.c".into(), NOW).await.unwrap(), 1);
     assert!(store.is_blacklisted("d").await.unwrap());
 }

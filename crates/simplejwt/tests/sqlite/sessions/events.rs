@@ -64,8 +64,6 @@ async fn next(auth: &Auth, token: &str) -> Pair {
 }
 
 fn windows(settings: &mut Settings) {
-    // Tokens that name their session are told of with it.
-    settings.sessions.session_claim = true;
     settings.sessions.rotation_grace = seconds(10);
     settings.sessions.reuse_tolerance = seconds(20);
 }
@@ -92,6 +90,36 @@ async fn a_refresh_is_told_by_what_became_of_it() {
         assert!(auth.refresh(&second).await.is_err());
         let refused = named("token_refused", &second, &first);
         assert_eq!(told.one(), with(refused, "reason", "session_ended"));
+    }
+}
+
+/// The store finds out in which session a token is, also where the token doesn't say.
+#[tokio::test]
+async fn a_refresh_names_its_session_however_often_it_was_rotated() {
+    for session_claim in [false, true] {
+        let worlds = worlds(|settings| {
+            settings.sessions.session_claim = session_claim;
+            settings.sessions.idle_lifetime = Some(seconds(60));
+        });
+        for world in worlds.await {
+            let (auth, told) = Told::to(&world.auth);
+            let first = log_in(&auth).await.refresh;
+            let mut token = first.clone();
+            for _ in 0..3 {
+                told.events();
+                let successor = next(&auth, &token).await.refresh;
+                assert_eq!(told.one(), named("refreshed", &token, &first), "{}", world.name());
+                token = successor;
+            }
+            world.set_password("alice", "another").await;
+            assert!(matches!(auth.refresh(&token).await, Err(Error::PasswordChanged)));
+            let refused = named("token_refused", &token, &first);
+            assert_eq!(told.one(), with(refused, "reason", "password_changed"));
+            assert!(auth.refresh(&token).await.is_err());
+            let refused = named("token_refused", &token, &first);
+            assert_eq!(told.one(), with(refused, "reason", "session_ended"));
+            world.set_password("alice", PASSWORD).await;
+        }
     }
 }
 
@@ -215,6 +243,45 @@ async fn a_session_of_another_user_is_told_of_as_such() {
         let listed = json!({"event": "token_blacklisted", "jti": jti(&forged), "user_id": "1"});
         assert_eq!(told.events(), [expected, listed]);
         next(&auth, &bobs).await;
+    }
+}
+
+/// Whatever is told says who did it, from where and in which request.
+#[tokio::test]
+async fn every_record_has_its_cause() {
+    for world in worlds(|settings| {
+        settings.sessions.revocation = RevocationMode::Strict;
+        settings.sessions.session_claim = true;
+        settings.sessions.max_per_user = Some(1);
+    })
+    .await
+    {
+        let client = Client::new(Some("192.0.2.7"), Some("browser"));
+        let actor = Actor::Staff { user_id: "2".into() };
+        let auth = world.auth.from_client(client.clone()).for_request("r-7");
+        let (auth, told) = Told::to(&auth.acting_as(actor.clone()));
+        let wrong = Credentials::new("alice", "a wrong one");
+        assert!(auth.obtain_pair(&wrong).await.is_err());
+        let first = log_in(&auth).await;
+        // Ends the first one.
+        let second = log_in(&auth).await;
+        assert!(auth.refresh(&first.refresh).await.is_err());
+        let second = next(&auth, &second.refresh).await;
+        let _ = auth.revoke(&second.access).await.unwrap();
+        auth.log_out_with(&second.refresh).await.unwrap();
+        auth.blacklist(&log_in(&auth).await.refresh).await.unwrap();
+        let _ = auth.revoke(&log_in(&auth).await.refresh).await.unwrap();
+        let sliding = auth.obtain_sliding(&credentials("alice")).await.unwrap().token;
+        auth.refresh_sliding(&sliding).await.unwrap();
+        auth.password_changed(&alice()).await.unwrap();
+        auth.user_changed(&alice(), UserChange::Enabled).await.unwrap();
+        let records = std::mem::take(&mut *told.0.lock().unwrap());
+        let names: BTreeSet<_> = records.iter().map(|record| record.event.name()).collect();
+        assert_eq!(names.len(), 10, "{names:?}");
+        for record in &records {
+            assert_eq!((&record.actor, &record.client, record.at), (&actor, &client, NOW));
+            assert_eq!(record.request_id.as_deref(), Some("r-7"), "{record:?}");
+        }
     }
 }
 

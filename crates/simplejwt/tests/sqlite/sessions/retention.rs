@@ -3,6 +3,7 @@
 
 mod random;
 
+use simplejwt::event::Act;
 use simplejwt::service::{Caller, Scope};
 use simplejwt::settings::{RevocationMode, TokenClass};
 use simplejwt::store::OutstandingToken;
@@ -144,7 +145,7 @@ async fn verify_knows_access_tokens_on_the_blacklist() {
             created_at: NOW,
             expires_at: NOW + seconds(300),
         };
-        let _ = world.store.blacklist(&row, NOW).await.unwrap();
+        let _ = world.store.blacklist(&row, &Act::at(NOW)).await.unwrap();
         let refused = world.auth.verify(&access).await;
         assert!(matches!(refused, Err(Error::VerifiedBlacklisted)), "{}", world.name());
         assert!(world.auth.introspect(&access).await.unwrap().is_none(), "{}", world.name());

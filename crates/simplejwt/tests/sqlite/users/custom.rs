@@ -1,5 +1,6 @@
 //! Custom user models: keys of other types, and tables of other forms.
 
+use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageUsers, NewUser, UserOptions};
 use simplejwt::sql::table::{KeyKind, UserTable};
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
@@ -38,7 +39,7 @@ fn ann(hashers: &Hashers) -> NewUser {
 #[tokio::test]
 async fn a_custom_user_model_with_a_uuid() {
     let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
-    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let made = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap().outcome;
     let stored: String =
         site.raw.query_row("SELECT uid FROM \"odd \"\"name\"", (), |row| row.get(0)).unwrap();
     assert_eq!(stored.len(), 32);
@@ -50,14 +51,14 @@ async fn a_custom_user_model_with_a_uuid() {
         assert_eq!(site.users.find(&id.into()).await.unwrap().as_ref(), Some(&made), "{id}");
     }
     assert!(site.users.find(&"1".into()).await.unwrap().is_none());
-    let error = site.users.set_active("Ann@example.com", false).await.unwrap_err();
+    let error = site.users.set_active("Ann@example.com", false, &Cause::at(NOW)).await.unwrap_err();
     assert!(error.to_string().contains("is_active"), "{error}");
 }
 
 #[tokio::test]
 async fn an_id_in_another_spelling_is_the_users_or_nobodys() {
     let site = site(CUSTOM, custom(), &[Hasher::Md5], UserOptions::default());
-    let made = site.users.create_user(ann(&site.hashers), NOW).await.unwrap();
+    let made = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap().outcome;
     let path = site.directory.path().join("db.sqlite3");
     let database = SqliteDatabase::open(path, SqliteOptions::default()).unwrap();
     migrate::apply(&database, &custom(), NOW).await.unwrap();
@@ -89,11 +90,11 @@ async fn the_login_name_as_the_id() {
 async fn a_user_that_only_the_application_can_make_isnt_made() {
     let sql = format!("{CUSTOM}; ALTER TABLE \"odd \"\"name\" ADD shoe integer NOT NULL DEFAULT 1");
     let fine = site(&sql, custom(), &[Hasher::Md5], UserOptions::default());
-    fine.users.create_user(ann(&fine.hashers), NOW).await.unwrap();
+    fine.users.create_user(ann(&fine.hashers), &Cause::at(NOW)).await.unwrap();
 
     let sql = CUSTOM.replace("pw varchar", "shoe integer NOT NULL, team text NOT NULL, pw varchar");
     let site = site(&sql, custom(), &[Hasher::Md5], UserOptions::default());
-    let error = site.users.create_user(ann(&site.hashers), NOW).await.unwrap_err();
+    let error = site.users.create_user(ann(&site.hashers), &Cause::at(NOW)).await.unwrap_err();
     assert!(error.to_string().contains("shoe, team"), "{error}");
     assert_eq!(site.users.list(None, 9).await.unwrap(), []);
 }

@@ -1,5 +1,6 @@
 //! Keys, what refers to them, and flags, in every type that their columns may have.
 
+use simplejwt::event::Cause;
 use simplejwt::sql::manage::NewUser;
 use simplejwt::sql::table::{KeyKind, UserTable};
 
@@ -179,9 +180,9 @@ pub(crate) async fn flags_are_read_and_written_in_their_type<P: Place>(place: &P
         assert_eq!(flags("no").await, (false, true, false), "{declared}");
         assert_eq!(flags("also").await, (true, true, true), "{declared}");
         assert_eq!(flags("null").await, (false, false, false), "{declared}");
-        users.set_active("yes", false).await.unwrap();
+        users.set_active("yes", false, &Cause::at(NOW)).await.unwrap();
         assert_eq!(flags("yes").await, (false, false, true), "{declared}");
-        users.set_active("yes", true).await.unwrap();
+        users.set_active("yes", true, &Cause::at(NOW)).await.unwrap();
         assert_eq!(flags("yes").await, (true, false, true), "{declared}");
         let new = NewUser {
             username: "new".into(),
@@ -189,7 +190,7 @@ pub(crate) async fn flags_are_read_and_written_in_their_type<P: Place>(place: &P
             is_staff: true,
             ..NewUser::default()
         };
-        users.create_user(new, NOW).await.unwrap();
+        users.create_user(new, &Cause::at(NOW)).await.unwrap();
         assert_eq!(flags("new").await, (true, true, false), "{declared}");
     }
     // 'Y', 't', 'active': which word is yes?

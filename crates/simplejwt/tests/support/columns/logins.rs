@@ -1,5 +1,6 @@
 //! Login names, in every type that a column of them may have.
 
+use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageError, NewUser};
 use simplejwt::sql::table::UserTable;
 use simplejwt::{Credentials, User};
@@ -119,14 +120,14 @@ pub(crate) async fn login_names_are_compared_by_the_columns_type<P: Place>(place
             assert_eq!(user, None, "{declared} {name:?}");
             assert_eq!(hashers.computations(), before + 1, "{declared} {name:?}");
             assert_eq!(users.by_username(name).await.unwrap(), None, "{declared} {name:?}");
-            let error = users.set_active(name, false).await.unwrap_err();
+            let error = users.set_active(name, false, &Cause::at(NOW)).await.unwrap_err();
             assert!(matches!(error, ManageError::NoSuchUser { .. }), "{declared} {name:?} {error}");
         }
         let name = case.found[0];
-        users.set_active(name, false).await.unwrap();
+        users.set_active(name, false, &Cause::at(NOW)).await.unwrap();
         let credentials = Credentials::new(name, "pw");
         assert_eq!(users.authenticate(&credentials).await.unwrap(), None, "{declared}");
-        users.set_active(name, true).await.unwrap();
+        users.set_active(name, true, &Cause::at(NOW)).await.unwrap();
         let listed = users.list(None, 9).await.unwrap();
         assert_eq!(
             listed.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(),
@@ -168,11 +169,14 @@ pub(crate) async fn names_are_stored_in_the_columns_type<P: Place>(place: &P) {
         password: hashers.encode("pw").unwrap(),
         ..NewUser::default()
     };
-    assert_eq!(users.create_user(new("4711"), NOW).await.unwrap().username, "4711");
+    assert_eq!(
+        users.create_user(new("4711"), &Cause::at(NOW)).await.unwrap().outcome.username,
+        "4711"
+    );
     for name in ["abc", "1.5", "9999999999999999999999"] {
-        let error = users.create_user(new(name), NOW).await.unwrap_err();
+        let error = users.create_user(new(name), &Cause::at(NOW)).await.unwrap_err();
         assert!(matches!(error, ManageError::UnstorableUsername { .. }), "{name}: {error}");
     }
-    let error = users.create_user(new("4711"), NOW).await.unwrap_err();
+    let error = users.create_user(new("4711"), &Cause::at(NOW)).await.unwrap_err();
     assert!(matches!(error, ManageError::AlreadyExists { .. }), "{error}");
 }

@@ -1,5 +1,6 @@
 //! Taking a refresh token.
 
+use crate::event::Recorded;
 use crate::store::Blacklisting;
 use crate::store::memory::State;
 use crate::store::session::verdict::{
@@ -8,42 +9,45 @@ use crate::store::session::verdict::{
 use crate::store::session::{NextToken, RefreshOutcome, SessionRefresh, Successor};
 
 impl State {
-    pub(super) fn refresh(&mut self, refresh: &SessionRefresh) -> RefreshOutcome {
-        let (token, now) = (&refresh.token, refresh.at);
+    pub(super) fn refresh(&mut self, refresh: &SessionRefresh) -> Recorded<RefreshOutcome> {
+        let (token, now) = (&refresh.token, refresh.cause.at);
         let mut has_just_joined = false;
         loop {
             let found = self.found(refresh, has_just_joined);
             match (verdict(refresh, &found), found) {
-                (Verdict::Answer(outcome), _) => return outcome,
+                (Verdict::Answer(outcome), found) => {
+                    return refresh.recorded(outcome, found.session_id());
+                }
                 (Verdict::Join, _) if !has_just_joined => {
                     let new = &refresh.session;
-                    self.insert_session(new, now, token.expires_at);
-                    self.join(&new.id, token, token.expires_at, &new.client, now);
+                    self.insert_session(new, &refresh.cause, token.expires_at);
+                    self.join(&new.id, token, token.expires_at, &refresh.cause);
                     has_just_joined = true;
                 }
-                (Verdict::Blacklist, _) => {
+                (Verdict::Blacklist, found) => {
                     let (Blacklisting::Blacklisted | Blacklisting::AlreadyBlacklisted) =
                         self.blacklist(token, now);
-                    return RefreshOutcome::Ended;
+                    return refresh.recorded(RefreshOutcome::Ended, found.session_id());
                 }
                 (Verdict::End(_, outcome), Found::InSession(state)) => {
                     self.end(&state.session_id, now, refresh.retain_until);
-                    return outcome;
+                    return refresh.recorded(outcome, Some(&state.session_id));
                 }
                 (Verdict::Refresh { .. }, Found::InSession(state)) => {
                     self.carry_on(refresh, &state.session_id);
-                    return RefreshOutcome::Refreshed;
+                    let outcome = RefreshOutcome::Refreshed;
+                    return refresh.recorded(outcome, Some(&state.session_id));
                 }
                 // A token that is in no session isn't told anything else, and joins it at once.
-                _ => return RefreshOutcome::Ended,
+                _ => return refresh.recorded(RefreshOutcome::Ended, None),
             }
         }
     }
 
     /// Stores what comes after a token that is good.
     fn carry_on(&mut self, refresh: &SessionRefresh, session_id: &str) {
-        let (token, now) = (&refresh.token, refresh.at);
-        let client = &refresh.session.client;
+        let (token, now) = (&refresh.token, refresh.cause.at);
+        let client = &refresh.cause.client;
         self.entry(token);
         match &refresh.next {
             NextToken::None => {
@@ -54,11 +58,13 @@ impl State {
                     row.address.clone_from(&client.address);
                 }
             }
-            NextToken::Added(next) => self.join(session_id, next, next.expires_at, client, now),
+            NextToken::Added(next) => {
+                self.join(session_id, next, next.expires_at, &refresh.cause);
+            }
             NextToken::Rotated { token: next, access_jti } => {
                 // It isn't spent: that was looked at.
                 let _ = self.blacklist(token, now);
-                self.join(session_id, next, next.expires_at, client, now);
+                self.join(session_id, next, next.expires_at, &refresh.cause);
                 if let Some(row) = self.sessions.tokens.get_mut(&next.jti) {
                     row.parent = Some(token.jti.clone());
                     row.access_jti = Some(access_jti.clone());
@@ -112,11 +118,11 @@ impl State {
                 jti: jti.clone(),
                 access_jti: row.access_jti.clone().unwrap_or_default(),
                 created_at: row.created_at,
-                same_address: row.address == refresh.session.client.address,
+                same_address: row.address == refresh.cause.client.address,
             },
             used_at: row.used_at,
             is_spent: self.successor_of(jti).is_some(),
-            is_good: row.expires_at > refresh.at && !self.is_blacklisted(jti),
+            is_good: row.expires_at > refresh.cause.at && !self.is_blacklisted(jti),
         })
     }
 }

@@ -1,12 +1,13 @@
 //! Random histories of a session, after which nothing that was revoked opens anything.
 
 use proptest::prelude::*;
+use simplejwt::event::Act;
 use simplejwt::service::{Caller, Scope};
 use simplejwt::settings::{RevocationMode, TokenClass};
 use simplejwt::store::OutstandingToken;
 use simplejwt::{Access, Auth, Error, Refresh, Settings, Timestamp, TokenError};
 
-use crate::world::{Pair, World, alice, credentials, jti, seconds};
+use crate::world::{NOW, Pair, World, alice, credentials, jti, seconds};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -195,7 +196,7 @@ impl Run<'_> {
                     created_at: shifted(tokens.now(), -zone),
                     expires_at: shifted(exp, -zone),
                 };
-                self.world.store.record(&row).await.unwrap();
+                self.world.store.record(&row, &Act::at(NOW)).await.unwrap();
                 self.families.push(Family {
                     id: row.jti,
                     refresh: vec![encoded],
