@@ -84,7 +84,7 @@ fn every_problem_is_told_at_once_and_no_key_is_shown() {
         "ACCESS_TOKEN_LIFETIME is not a duration: write seconds (300)",
         "ROTATE_REFRESH_TOKENS is \"perhaps\", not a boolean",
         "SIGNING_KEY is not a string",
-        "ACCES_TOKEN_LIFETIME is no setting: the names are access_token_lifetime,",
+        "ACCES_TOKEN_LIFETIME is not a setting: the names are access_token_lifetime,",
         "TOKEN_OBTAIN_SERIALIZER is \"app.serializers.Mine\", and only \"rest_framework_simplejwt.",
         "`Hooks::extra_claims`",
         "app.tokens.Mine",
