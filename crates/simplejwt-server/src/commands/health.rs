@@ -169,7 +169,7 @@ mod tests {
             "there isn't ready: 503: [2Jthe database is away"
         );
         let cut = told("HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\nready\n").await;
-        assert!(cut.unwrap_err().to_string().starts_with("there doesn't answer"));
+        assert!(cut.unwrap_err().to_string().starts_with("there didn't finish its answer"));
     }
 
     #[cfg(unix)]

@@ -287,7 +287,7 @@ mod tests {
             ("mssql://h", "Microsoft SQL Server"),
             ("mongodb+srv://h", "MongoDB"),
             ("orcale://h", "unknown database \"orcale\""),
-            ("jdbc:postgresql://h/d", "Java's"),
+            ("jdbc:postgresql://h/d", "URLs for Java"),
             ("file:./dev.db", "sqlite:///"),
             ("postgres:db", "no server"),
             ("mysql://", "no server"),

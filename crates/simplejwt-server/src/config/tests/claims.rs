@@ -38,8 +38,8 @@ fn claims_come_from_the_file_or_the_environment() {
 #[test]
 fn claims_that_mean_something_already_are_refused() {
     for (claims, told) in [
-        ("exp=date_joined", "exp has a meaning of its own"),
-        ("sub=username", "sub has a meaning of its own"),
+        ("exp=date_joined", "exp has its own meaning"),
+        ("sub=username", "sub has its own meaning"),
         ("user_id=username", "user_id is USER_ID_CLAIM"),
         ("token_type=username", "token_type is a claim that the tokens need"),
         ("sid=username", "sid is a claim that the tokens need"),

@@ -63,7 +63,7 @@ fn claims_that_cant_be_had_refuse_to_start() {
         ("mail=emall", 4, "no column \"emall\""),
         (r#"{"roles":{"groups":true}}"#, 4, "no table \"auth_user_groups\""),
         (r#"{"perms":{"permissions":true}}"#, 4, "no table \"auth_user_groups\""),
-        ("jti=email", 3, "jti has a meaning of its own"),
+        ("jti=email", 3, "jti has its own meaning"),
         ("pw=password", 3, "holds a secret"),
     ] {
         let output = run(&["serve"], &site.environment(&[("SIMPLEJWT_CLAIMS", claims)]));

@@ -91,7 +91,7 @@ impl GatewayOptions {
         };
         if TAKEN.contains(&header) {
             return Err(SettingsError::one(format!(
-                "the header {name} has a meaning of its own: write a name such as \"X-Auth-Email\""
+                "the header {name} has its own meaning: write a name such as \"X-Auth-Email\""
             )));
         }
         if self.headers.iter().any(|(other, _)| *other == header) {

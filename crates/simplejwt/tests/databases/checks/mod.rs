@@ -8,6 +8,7 @@ mod inherited;
 mod migrating;
 mod mysql;
 mod postgres;
+mod requests;
 mod rights;
 mod sqlite;
 mod users;
