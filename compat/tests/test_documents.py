@@ -148,7 +148,7 @@ def start(place, parts):
     with started(place, parts):
         made = re.search(r"alice.*shown only once: (\S+)", place.log.read_text())
         log_in(place, "alice", made[1])
-        assert "note: the configuration is ./simplejwt.toml" in place.log.read_text()
+        assert "note: using the configuration ./simplejwt.toml" in place.log.read_text()
 
 
 @contextlib.contextmanager
@@ -231,7 +231,7 @@ def django_takes_over(place, parts):
     place.run("python manage.py migrate --check && simplejwt migrate --check")
 
 
-@home("docs/database-tls.md", "Making them")
+@home("docs/database-tls.md", "Creating certificates")
 def certificates(place, parts):
     said = [place.run(part) for part in parts]
     assert "DNS:localhost" in said[-1] and "IP Address:127.0.0.1" in said[-1]

@@ -28,7 +28,7 @@ def test_a_blacklist_that_nobody_mentions_is_refused(site):
     assert refusal.returncode == 3
     assert "token_blacklist = true" in refusal.stderr and "SIMPLEJWT_TOKEN_BLACKLIST=true" in refusal.stderr
     meant = check(made, {**silent, "SIMPLEJWT_TOKEN_BLACKLIST": "false"})
-    assert meant.returncode == 0 and "blacklisted are good here" in meant.stderr
+    assert meant.returncode == 0 and "blacklisted are accepted here" in meant.stderr
 
 
 @pytest.mark.parametrize("database", ["postgres"])
@@ -61,6 +61,6 @@ def test_logged_out_tokens_stay_so_without_use_tz(site, zone, named):
     assert checked.returncode == 0, checked.stderr
     assert at_django
     if named:
-        assert f"USE_TZ = False in the zone {named}" in checked.stderr
+        assert f"USE_TZ = False in the time zone {named}" in checked.stderr
     else:
         assert "USE_TZ" not in checked.stderr

@@ -38,6 +38,7 @@ mod lines;
 mod needed;
 mod rights;
 mod tables;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 mod users;
 
 use std::fmt;
@@ -64,6 +65,7 @@ pub(crate) use rights::{Access, Grantee, Right, trial, trials};
     allow(unused_imports, reason = "each database uses a part of it")
 )]
 pub(crate) use tables::{FoundTable, Relation, judge};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) use users::{column_faults, of_owners, of_users};
 
 /// The uses of a database, which decide on what has to be right in it.

@@ -13,6 +13,10 @@ mod query;
     allow(unused_imports, reason = "an SQLite file has neither user nor host")
 )]
 pub(crate) use parts::Parts;
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
+    allow(unused_imports, reason = "only the databases have URLs")
+)]
 pub(crate) use query::Query;
 
 /// A parameter behind a URL's question mark, and its effect.

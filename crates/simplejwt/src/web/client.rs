@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use http::header::USER_AGENT;
 use http::request::Parts;
 
+#[cfg(feature = "web")]
 use super::request_id::RequestId;
+#[cfg(feature = "web")]
 use crate::service::Auth;
 use crate::store::session::Client;
 
@@ -29,6 +31,7 @@ pub fn client(parts: &Parts) -> Client {
 }
 
 /// The flows for this request: from its client, and with the [`RequestId`] that its extensions may have.
+#[cfg(feature = "web")]
 pub(super) fn flows_for(auth: &Auth, parts: &Parts) -> Auth {
     let auth = auth.from_client(client(parts));
     match parts.extensions.get::<RequestId>() {

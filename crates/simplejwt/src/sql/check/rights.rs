@@ -3,8 +3,10 @@
 use crate::sql::schema::{BLACKLISTED, OUTSTANDING};
 use crate::sql::table::UserTable;
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use super::Problem;
 use super::needed::{Column, Holds, Needed, needed};
-use super::{Lines, Problem, Uses};
+use super::{Lines, Uses};
 
 /// A way to access a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! Roles that may do what docs/operations.md says and nothing else.
 
 use mysql_async::prelude::Queryable as _;
+use simplejwt::Settings;
 use simplejwt::event::Act;
 use simplejwt::mysql::MysqlUsers;
 use simplejwt::mysql::{MysqlDatabase, MysqlOptions, MysqlStore};
@@ -11,7 +12,6 @@ use simplejwt::sql::manage::UserOptions;
 use simplejwt::sql::table::UserTable;
 use simplejwt::store::retention::Retention;
 use simplejwt::store::{FlushExpired, TokenStore as _};
-use simplejwt::Settings;
 
 use super::requests::{everything, expired};
 use super::{mysql, postgres, texts};

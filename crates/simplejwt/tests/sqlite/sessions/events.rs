@@ -11,9 +11,7 @@ use simplejwt::event::{Actor, UserChange};
 use simplejwt::service::Scope;
 use simplejwt::settings::RevocationMode;
 use simplejwt::store::session::{Client, EndReason, SessionSelector};
-use simplejwt::{
-    Auth, Credentials, Error, EventRecord, KeySet, Refresh, Settings, Tokens, UserStore as _,
-};
+use simplejwt::{Auth, Credentials, Error, EventRecord, KeySet, Refresh, Settings, Tokens};
 
 use crate::world::{NOW, PASSWORD, Pair, World, alice, claims, credentials, seconds, worlds};
 
