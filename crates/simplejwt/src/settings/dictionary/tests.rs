@@ -89,7 +89,7 @@ fn every_problem_is_told_at_once_and_no_key_is_shown() {
         "`Hooks::extra_claims`",
         "app.tokens.Mine",
         "revocation is \"sometimes\": write \"stateless\" or \"feed\" or \"strict\"",
-        "rotation is none of enabled, session_claim",
+        "rotation is not one of enabled, session_claim",
         "COOKIES is a list, not a table",
     ] {
         assert!(wrong.contains(text), "{text} is missing in:\n{wrong}");
