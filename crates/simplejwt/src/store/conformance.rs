@@ -28,6 +28,7 @@ pub(crate) mod verdict_table;
 pub(crate) mod verdict_trials;
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use super::flush::FlushExpired;
@@ -92,6 +93,22 @@ where
     Make: Fn() -> Made,
     Made: Future<Output = S>,
 {
+    boxed(|| refreshes(&make)).await;
+    boxed(|| ends(&make)).await;
+    boxed(|| spent_tokens(&make)).await;
+    boxed(|| event_rules::of_sessions(&make, &spawn)).await;
+    boxed(|| races_of_sessions(&make, &spawn)).await;
+    leases(make, spawn).await;
+}
+
+/// A group of rules as a future on the heap. It is made in a frame of its own: in a debug build the frame
+/// of a function that awaits many rules has room for all of their futures, and a test's thread has not.
+#[inline(never)]
+fn boxed<F: Future<Output = ()>>(group: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(group())
+}
+
+async fn refreshes<S: SessionStore, Made: Future<Output = S>>(make: &impl Fn() -> Made) {
     session_rules::a_login_opens_a_session(&make().await).await;
     session_rules::a_rotation_stays_in_the_session(&make().await).await;
     session_rules::an_unknown_token_joins_a_session(&make().await).await;
@@ -105,17 +122,23 @@ where
     session_rules::spent_tokens_are_known(&make().await).await;
     session_rules::sessions_expire(&make().await).await;
     session_rules::another_password_changes_nothing(&make().await).await;
+}
+
+async fn ends<S: SessionStore, Made: Future<Output = S>>(make: &impl Fn() -> Made) {
     end_rules::sessions_are_listed(&make().await).await;
     end_rules::sessions_are_ended(&make().await).await;
     end_rules::all_but_one_are_ended(&make().await).await;
     end_rules::many_sessions_are_ended(&make().await).await;
     end_rules::limits_are_kept(&make().await).await;
     feed_rules::revocations_come_in_order(&make().await).await;
-    feed_rules::another_history_is_noticed(&make).await;
+    feed_rules::another_history_is_noticed(make).await;
     feed_rules::revoked_tokens_are_known(&make().await).await;
     purge_rules::what_has_expired_is_flushed(&make().await).await;
     purge_rules::sessions_that_go_on_are_not_in_the_way_of_the_flush(&make().await).await;
     session_rules::ids_are_compared_exactly(&make().await).await;
+}
+
+async fn spent_tokens<S: SessionStore, Made: Future<Output = S>>(make: &impl Fn() -> Made) {
     spent_rules::within_the_tolerance_a_spent_token_ends_nothing(&make().await).await;
     spent_rules::what_others_blacklist_is_tolerated_as_long(&make().await).await;
     spent_rules::the_time_of_blacklisting_may_be_any_zones(&make().await).await;
@@ -128,19 +151,23 @@ where
     spent_rules::a_row_that_is_gone_is_made_anew(&make().await).await;
     spent_rules::a_spent_token_stays_so_without_its_row(&make().await).await;
     spent_rules::what_nobody_remembers_is_refused(&make().await).await;
-    event_rules::of_sessions(&make, &spawn).await;
+}
+
+async fn races_of_sessions<S: SessionStore, Made: Future<Output = S>>(
+    make: &impl Fn() -> Made,
+    spawn: &impl Fn(Task),
+) {
     verdict_trials::every_row_of_the_table_is_kept(&make().await).await;
-    session_races::one_refresh_wins(Arc::new(make().await), &spawn).await;
-    session_races::those_that_lose_end_nothing(Arc::new(make().await), &spawn).await;
-    session_races::ancestors_beside_the_newest(Arc::new(make().await), &spawn).await;
-    session_races::a_row_that_is_gone_is_made_once(Arc::new(make().await), &spawn).await;
-    session_races::all_get_the_same_successor(Arc::new(make().await), &spawn).await;
-    session_races::an_unknown_token_joins_once(Arc::new(make().await), &spawn).await;
-    session_races::nothing_slips_past_the_end(Arc::new(make().await), &spawn).await;
-    session_races::reuse_and_the_next_refresh(Arc::new(make().await), &spawn).await;
-    session_races::no_login_too_many(Arc::new(make().await), &spawn).await;
-    session_races::nobody_misses_a_revocation(Arc::new(make().await), &spawn).await;
-    leases(make, spawn).await;
+    session_races::one_refresh_wins(Arc::new(make().await), spawn).await;
+    session_races::those_that_lose_end_nothing(Arc::new(make().await), spawn).await;
+    session_races::ancestors_beside_the_newest(Arc::new(make().await), spawn).await;
+    session_races::a_row_that_is_gone_is_made_once(Arc::new(make().await), spawn).await;
+    session_races::all_get_the_same_successor(Arc::new(make().await), spawn).await;
+    session_races::an_unknown_token_joins_once(Arc::new(make().await), spawn).await;
+    session_races::nothing_slips_past_the_end(Arc::new(make().await), spawn).await;
+    session_races::reuse_and_the_next_refresh(Arc::new(make().await), spawn).await;
+    session_races::no_login_too_many(Arc::new(make().await), spawn).await;
+    session_races::nobody_misses_a_revocation(Arc::new(make().await), spawn).await;
 }
 
 /// Runs the suite of what [`Leases`] have to do, which is part of [`sessions`]; panics with the rule

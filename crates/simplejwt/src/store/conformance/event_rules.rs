@@ -1,7 +1,6 @@
 //! What holds of the records that are made in the transaction of a verb: who did it, when and from where,
 //! and in which session.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,25 +85,17 @@ pub(super) async fn rotations_are_recorded(store: &impl TokenStore) {
     }
 }
 
-/// The rules of sessions. In a box of their own: all rules in one future are more than the stack of a test's
-/// thread holds in a debug build.
-pub(super) fn of_sessions<'a, S, Make, Made>(
-    make: &'a Make,
-    spawn: &'a impl Fn(Task),
-) -> Pin<Box<dyn Future<Output = ()> + 'a>>
-where
-    S: SessionStore,
-    Make: Fn() -> Made,
-    Made: Future<Output = S> + 'a,
-{
-    Box::pin(async move {
-        logins_are_recorded(&make().await).await;
-        a_refresh_is_recorded_in_the_session_it_is_in(&make().await).await;
-        a_refused_refresh_is_recorded(&make().await).await;
-        ends_are_recorded(&make().await).await;
-        revocations_are_recorded(&make().await).await;
-        refreshes_at_once_are_each_their_own(Arc::new(make().await), spawn).await;
-    })
+/// The rules of sessions.
+pub(super) async fn of_sessions<S: SessionStore, Made: Future<Output = S>>(
+    make: &impl Fn() -> Made,
+    spawn: &impl Fn(Task),
+) {
+    logins_are_recorded(&make().await).await;
+    a_refresh_is_recorded_in_the_session_it_is_in(&make().await).await;
+    a_refused_refresh_is_recorded(&make().await).await;
+    ends_are_recorded(&make().await).await;
+    revocations_are_recorded(&make().await).await;
+    refreshes_at_once_are_each_their_own(Arc::new(make().await), spawn).await;
 }
 
 async fn logins_are_recorded(store: &impl SessionStore) {
