@@ -18,7 +18,7 @@ use simplejwt::{Clock as _, SystemClock};
 const SERVERS: usize = 2;
 const CLIENTS: usize = 6;
 /// Longer than a test can take, so that a lost answer can always be requested again.
-const GRACE: u32 = 120;
+const GRACE: u32 = 240;
 
 /// Returns the length of each history: `SIMPLEJWT_TEST_HISTORY`, in seconds.
 fn length() -> Duration {
@@ -177,7 +177,13 @@ fn run(mut site: Site, mut fault: impl FnMut(&mut Site, &mut Chance) -> usize) {
     // At the end, live sessions can be refreshed and ended ones can't, on either server.
     let (mut live, mut ended) = (0, 0);
     for (session, (token, logged_out)) in ends(&events) {
-        let answer = site.refresh(session % SERVERS, &token);
+        let mut answer = site.refresh(session % SERVERS, &token);
+        // MySQL 8.0 may keep a killed connection and its locks until it has been idle for a minute.
+        let patience = SystemClock.now() + Duration::from_secs(80);
+        while answer.status == 503 && SystemClock.now() < patience {
+            wait(Duration::from_millis(200));
+            answer = site.refresh(session % SERVERS, &token);
+        }
         match logged_out {
             Some(false) => {
                 assert_eq!(answer.status, 200, "{kind:?}: a session was lost: {answer:?}");
