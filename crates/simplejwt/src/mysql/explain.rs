@@ -130,8 +130,9 @@ pub enum ConnectError {
     },
     /// The account's authentication plugin is one that the driver hasn't.
     #[error(
-        "MySQL at {address} wants the user authenticated by {plugin}, which isn't supported: ALTER \
-         USER to one of caching_sha2_password, mysql_native_password, ed25519 or parsec"
+        "MySQL at {address} wants the user authenticated by {plugin}, which isn't supported: check \
+         the name, since MySQL asks this of unknown users, too, or ALTER USER to one of \
+         caching_sha2_password, mysql_native_password, ed25519 or parsec"
     )]
     Plugin {
         /// Which server.
