@@ -59,6 +59,28 @@ async fn a_silent_first_server_is_passed_by_within_the_requests_own_time() {
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
+/// A server that has lost its power keeps its locks no longer than that; whoever wants less has less.
+#[tokio::test]
+async fn a_connection_is_idle_for_a_minute_at_most() {
+    let world = World::new().await;
+    drop(world.store().await);
+    world
+        .run(
+            "CREATE TABLE seen (jti varchar(255) PRIMARY KEY, seconds bigint);\n\
+         CREATE TRIGGER look BEFORE INSERT ON token_blacklist_outstandingtoken FOR EACH ROW \
+         INSERT INTO seen VALUES (NEW.jti, @@SESSION.wait_timeout)",
+        )
+        .await;
+    for (jti, parameters, seconds) in
+        [("own", "", "60"), ("less", "?init_command=SET%20wait_timeout=7", "7")]
+    {
+        let store = open(&format!("{}{parameters}", world.url)).await;
+        store.record(&token(jti), &Act::at(NOW)).await.unwrap();
+        let sql = format!("SELECT CAST(seconds AS char) FROM seen WHERE jti = '{jti}'");
+        assert_eq!(world.one(&sql).await, seconds, "{jti}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_server_is_waited_for() {
     let world = World::new().await;

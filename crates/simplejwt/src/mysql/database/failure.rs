@@ -96,3 +96,20 @@ pub(crate) fn column<T: FromValue>(row: &Row, at: usize) -> Result<T, Failure> {
         _ => Err(Failure::Shape),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// MySQL 8.0 names another number to an account that hasn't every right.
+    #[test]
+    fn a_foreign_key_refuses_by_either_number() {
+        for (code, is_of_the_user) in [(1216, true), (1452, true), (1217, false), (1451, false)] {
+            let (message, state) = ("a foreign key constraint fails".into(), "23000".into());
+            let error = mysql_async::ServerError { code, message, state };
+            let failure = Failure::Mysql(Error::Server(error));
+            assert_eq!(failure.remedy(), Remedy::Repeat, "{code}");
+            assert_eq!(failure.is_of_the_user(), is_of_the_user, "{code}");
+        }
+    }
+}
