@@ -1,6 +1,6 @@
 //! The bodies of requests: when they are read, their memory, and answers that nobody reads.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 
 use super::{one_answer, site};
@@ -130,6 +130,9 @@ fn a_body_that_isnt_taken_is_answered_with_the_endpoints_headers() {
     }
 }
 
+/// The interim response of RFC 9110, section 15.2.1, which comes when the body is waited for.
+const CONTINUE: &[u8; 25] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 #[test]
 fn the_oldest_of_too_many_bodies_gives_way() {
     let site = site(&[
@@ -140,10 +143,14 @@ fn the_oldest_of_too_many_bodies_gives_way() {
     let server = &site.servers[0];
     let begin = || {
         let mut stream = server.connect();
-        let json = [("Content-Type", "application/json")];
-        let mut bytes = head("POST", "/api/token/verify/", &json, 60_000).into_bytes();
-        bytes.extend([b' '; 59_000]);
-        stream.write_all(&bytes).unwrap();
+        let headers = [("Content-Type", "application/json"), ("Expect", "100-continue")];
+        let head = head("POST", "/api/token/verify/", &headers, 60_000);
+        stream.write_all(head.as_bytes()).unwrap();
+        // The body counts as begun now, before that of the next connection.
+        let mut go_on = [0; CONTINUE.len()];
+        stream.read_exact(&mut go_on).unwrap();
+        assert_eq!(&go_on, CONTINUE);
+        stream.write_all(&[b' '; 59_000]).unwrap();
         stream
     };
     let (first, second) = (begin(), begin());
