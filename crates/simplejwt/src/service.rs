@@ -1,4 +1,4 @@
-//! The flows: one method per view of upstream's. No HTTP, no SQL.
+//! The flows: one method for each of upstream's views. No HTTP, no SQL.
 
 mod administration;
 mod authenticate;
@@ -60,13 +60,13 @@ pub struct Auth {
     request_id: Option<Arc<str>>,
     actor: Actor,
     listeners: Arc<Listeners>,
-    /// What an edge keeps with the flows that it hands around; nothing to the flows themselves.
+    /// Data that an adapter attaches to the flows, which don't use it themselves.
     edge: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Auth {
-    /// Flows that issue and verify tokens. Login needs [`with_users`](Self::with_users); with the
-    /// blacklist on, everything but stateless authentication needs
+    /// Creates flows that issue and verify tokens. Login needs [`with_users`](Self::with_users).
+    /// With the blacklist on, everything but stateless authentication needs
     /// [`with_store`](Self::with_store).
     pub fn new(tokens: Tokens) -> Self {
         let revoked = Arc::new(Revoked::new(tokens.settings().sessions.feed_max_entries));
@@ -87,15 +87,15 @@ impl Auth {
         }
     }
 
-    /// With these users: a store, or an `Arc` of one that is shared with others.
+    /// Sets the store of users, or an `Arc` of one that is shared.
     #[must_use]
     pub fn with_users(mut self, users: impl UserStore) -> Self {
         self.users = Some(Arc::new(users));
         self
     }
 
-    /// With this store, or the one behind this `Arc`, which is used if `token_blacklist` is on, and
-    /// without sessions.
+    /// Sets the store of tokens, or an `Arc` of one that is shared. It is used if `token_blacklist`
+    /// is on, and without sessions.
     #[must_use]
     pub fn with_store(mut self, store: impl TokenStore) -> Self {
         self.store = Some(Arc::new(store));
@@ -103,8 +103,8 @@ impl Auth {
         self
     }
 
-    /// With this store, or the one behind this `Arc`, which is used if `token_blacklist` is on, and
-    /// with sessions unless the settings switch them off.
+    /// Sets the store of tokens and sessions, or an `Arc` of one that is shared. It is used if
+    /// `token_blacklist` is on, with sessions unless the settings switch them off.
     #[must_use]
     pub fn with_sessions(mut self, store: impl SessionStore) -> Self {
         let store: Arc<dyn SessionStore> = Arc::new(store);
@@ -113,14 +113,14 @@ impl Auth {
         self
     }
 
-    /// As [`with_users`](Self::with_users), which takes an `Arc` as well.
+    /// As [`with_users`](Self::with_users), which also accepts an `Arc`.
     #[must_use]
     pub fn with_shared_users(mut self, users: Arc<dyn UserStore>) -> Self {
         self.users = Some(users);
         self
     }
 
-    /// As [`with_sessions`](Self::with_sessions), which takes an `Arc` as well.
+    /// As [`with_sessions`](Self::with_sessions), which also accepts an `Arc`.
     #[must_use]
     pub fn with_shared_sessions(mut self, store: Arc<dyn SessionStore>) -> Self {
         self.store = Some(Arc::clone(&store) as Arc<dyn TokenStore>);
@@ -128,23 +128,23 @@ impl Auth {
         self
     }
 
-    /// The same flows for a request from this client, which the list of sessions shows.
+    /// Returns the same flows for a request from this client, which the list of sessions shows.
     #[must_use]
     pub fn from_client(&self, client: Client) -> Self {
         Self { client: Some(Arc::new(client)), ..self.clone() }
     }
 
-    /// The same flows for the request that is called so in the log, which events name.
+    /// Returns the same flows for the request with this id in the log, which events contain.
     #[must_use]
     pub fn for_request(&self, request_id: &str) -> Self {
         Self { request_id: Some(request_id.into()), ..self.clone() }
     }
 
-    /// Whether the settings ask for what this instance has no store for: to be called once, when
-    /// all of it is put together.
+    /// Checks that there is a store for everything that the settings ask for. Call it once, when
+    /// this instance is complete.
     ///
     /// # Errors
-    /// Each such setting, with what to do about it.
+    /// Each setting that lacks its store, with what to do about it.
     pub fn check(&self) -> Result<(), SettingsError> {
         let settings = self.settings();
         let mut problems = Vec::new();
@@ -163,7 +163,7 @@ impl Auth {
         SettingsError::of(problems)
     }
 
-    /// With these hooks in place of Django's behaviour.
+    /// Sets hooks, which replace Django's behaviour.
     #[must_use]
     pub fn with_hooks(mut self, hooks: impl Hooks) -> Self {
         self.hooks = Arc::new(hooks);
@@ -179,17 +179,17 @@ impl Auth {
         self.edge.as_deref()?.downcast_ref()
     }
 
-    /// The tokens.
+    /// Returns the tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub fn settings(&self) -> &Settings {
         self.tokens.settings()
     }
 
-    /// Registers a new token where the blacklist is on; what is to be told of it.
+    /// Registers a new token if the blacklist is on. Returns the records to report.
     async fn register<T>(
         &self,
         token: &Token<T>,
@@ -210,12 +210,12 @@ impl Auth {
         self.client.as_deref().cloned().unwrap_or_default()
     }
 
-    /// How long the end of a session that ends now has to be remembered.
+    /// Returns the times until which the end of a session that ends now is remembered.
     fn retain_until(&self, now: Timestamp) -> RetainUntil {
         RetainUntil::of(self.settings(), now)
     }
 
-    /// What counts no longer: to be asked with, where revocations are.
+    /// Returns the time to query revocations with: those that expire by then no longer count.
     fn due(&self) -> Timestamp {
         self.retention.due(self.tokens.now())
     }
@@ -238,7 +238,7 @@ impl Auth {
         })
     }
 
-    /// The store, if there are sessions.
+    /// Returns the store, if there are sessions.
     fn sessions(&self) -> Option<&dyn SessionStore> {
         self.sessions.as_deref().filter(|_| self.settings().has_sessions())
     }
@@ -255,7 +255,7 @@ impl Auth {
     }
 }
 
-/// A token without its signature: readable, and no longer a token.
+/// Returns a token without its signature: readable, but no longer valid.
 fn redacted(encoded: &str) -> String {
     let end = encoded.rfind('.').map_or(0, |dot| dot + 1);
     encoded.get(..end).unwrap_or_default().to_owned()

@@ -1,5 +1,5 @@
-//! What staff and operators do: with users, and with tokens that aren't theirs. Events say who it was, where
-//! the flows are [theirs](Auth::acting_as).
+//! Actions of staff and operators, on users and on tokens of others. Events name the actor that
+//! [`Auth::acting_as`] sets.
 
 use super::Auth;
 use super::events::presented;
@@ -11,8 +11,8 @@ use crate::token::{Refresh, Untyped};
 use crate::users::UserId;
 
 impl Auth {
-    /// To be called once a user's stored password is another: ends the user's sessions. How many there
-    /// were; `None` where none are kept.
+    /// To be called after a user's stored password was changed: ends the user's sessions, and
+    /// returns their number; `None` if none are kept.
     ///
     /// ```
     /// # async fn change(auth: &simplejwt::Auth) -> Result<(), simplejwt::Error> {
@@ -24,19 +24,19 @@ impl Auth {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoSuchUser`] where there is no such user, nor any session of one; internal errors.
+    /// [`Error::NoSuchUser`] if there is no such user, nor a session of one; internal errors.
     pub async fn password_changed(&self, user_id: &UserId) -> Result<Option<u64>, Error> {
         let user_id = self.canonical(user_id).await?;
         self.user_recorded(&[self.cause().record(Event::PasswordChanged { user_id })]).await
     }
 
-    /// To be called once a user was added, or is another than before. Sessions of one who was disabled
-    /// or deleted end: how many there were; `None` where none are kept, or none had to end.
+    /// To be called after a user was added or changed. Ends the sessions of one who was disabled or
+    /// deleted, and returns their number; `None` if none are kept, or none had to end.
     ///
-    /// Before a user is deleted, disable the user: a session that is opened meanwhile would stay.
+    /// Before you delete a user, disable the user: otherwise a session opened meanwhile would stay.
     ///
     /// # Errors
-    /// [`Error::NoSuchUser`] where a user was disabled who isn't there; internal errors.
+    /// [`Error::NoSuchUser`] if a user was disabled who doesn't exist; internal errors.
     pub async fn user_changed(
         &self,
         user_id: &UserId,
@@ -46,9 +46,10 @@ impl Auth {
         self.user_recorded(&[self.cause().record(Event::UserChanged { user_id, change })]).await
     }
 
-    /// To be called with the records of a change, where whoever changed the row has made them (as
-    /// `ManageUsers` of the feature `sql` does): ends the sessions that have to end by it, and then tells of
-    /// it. How many sessions; `None` where none are kept, or none had to end.
+    /// To be called with the records of a change, if the code that changed the row has made them,
+    /// as `ManageUsers` of the feature `sql` does. Ends the sessions that have to end, and then
+    /// reports the change. Returns the number of sessions; `None` if none are kept, or none had to
+    /// end.
     ///
     /// # Errors
     /// As [`password_changed`](Self::password_changed) and [`user_changed`](Self::user_changed).
@@ -61,7 +62,7 @@ impl Auth {
         Ok(ended)
     }
 
-    /// Ends the sessions that have to end by what has happened to a user.
+    /// Ends the sessions that have to end because of this event.
     async fn end_for(&self, event: &Event) -> Result<Option<u64>, Error> {
         Ok(match event {
             Event::PasswordChanged { user_id } => {
@@ -92,14 +93,14 @@ impl Auth {
         }
     }
 
-    /// Puts a token on the blacklist that is none of the caller's, be it a refresh or a sliding token or
-    /// of any other kind, and ends its session. It needn't have been seen here, and its user needn't be
-    /// there any more. [`blacklist`](Self::blacklist) is for whoever has the token.
+    /// Blacklists a token of somebody else, of any type, and ends its session. The token may be one
+    /// that hasn't been seen here before, and its user may no longer exist.
+    /// [`blacklist`](Self::blacklist) is for the holder of a token.
     ///
-    /// Where it names a session of another user, that goes on.
+    /// If the token names a session of another user, that session isn't ended.
     ///
     /// # Errors
-    /// [`Error::Token`] for a token that isn't good; [`Error::BlacklistDisabled`]; internal errors.
+    /// [`Error::Token`] for an invalid token; [`Error::BlacklistDisabled`]; internal errors.
     pub async fn blacklist_any(&self, token: &str) -> Result<Blacklisting, Error> {
         self.blacklist_store()?;
         let now = self.tokens.now();

@@ -1,4 +1,4 @@
-//! What a token is good for, and who its user is.
+//! Verifying tokens, and finding their users.
 
 use subtle::ConstantTimeEq as _;
 
@@ -10,8 +10,8 @@ use crate::token::{Access, Refresh, Sliding, Token, Untyped};
 use crate::users::{User, UserId, revoke_claim};
 
 impl Auth {
-    /// Whether a token of any kind is good. Upstream: `TokenVerifyView`, which looks at the
-    /// blacklist only where `BLACKLIST_AFTER_ROTATION` is on.
+    /// Verifies a token of any type. Upstream: `TokenVerifyView`, which checks the blacklist only
+    /// if `BLACKLIST_AFTER_ROTATION` is on.
     ///
     /// # Errors
     /// [`Error::Token`], [`Error::VerifiedBlacklisted`]; internal errors.
@@ -24,7 +24,7 @@ impl Auth {
             return Err(Error::VerifiedBlacklisted);
         }
         let settings = self.settings();
-        // Access tokens too: whoever put one on the blacklist means it.
+        // Access tokens too: one that somebody has blacklisted is meant to be refused.
         if (settings.blacklist_after_rotation || revocation != RevocationMode::Stateless)
             && self.is_listed(&token, now).await?
         {
@@ -33,7 +33,7 @@ impl Auth {
         Ok(token)
     }
 
-    /// The token of a request, given as one of `AUTH_TOKEN_CLASSES`. Upstream:
+    /// Verifies the token of a request as one of `AUTH_TOKEN_CLASSES`. Upstream:
     /// `JWTAuthentication.get_validated_token`.
     ///
     /// # Errors
@@ -67,8 +67,8 @@ impl Auth {
         Err(Error::TokenNotValid(messages))
     }
 
-    /// Whether the token says who its user is: what upstream's
-    /// `JWTStatelessUserAuthentication` asks.
+    /// Returns the user that the token names, without a lookup. Upstream:
+    /// `JWTStatelessUserAuthentication`.
     ///
     /// # Errors
     /// [`Error::NoUserClaim`]
@@ -79,7 +79,7 @@ impl Auth {
         }
     }
 
-    /// The row of the token's user. Upstream: `JWTAuthentication.get_user`.
+    /// Returns the row of the token's user. Upstream: `JWTAuthentication.get_user`.
     ///
     /// # Errors
     /// [`Error::NoUserClaim`], [`Error::UserNotFound`], [`Error::UserInactive`],
@@ -98,9 +98,9 @@ impl Auth {
         Ok(user)
     }
 
-    /// Whether the user has this permission (`app_label.codename`), by Django's rule: an inactive
-    /// user has none and a superuser every one, be there one of that name or not; all others have
-    /// those that the user store knows of. Upstream: `user.has_perm`.
+    /// Returns `true` if the user has this permission (`app_label.codename`), by Django's rule: an
+    /// inactive user has none, a superuser has all, even those that don't exist, and others have
+    /// those that the user store returns. Upstream: `user.has_perm`.
     ///
     /// ```
     /// # async fn change(auth: &simplejwt::Auth, user: &simplejwt::User) -> Result<(), simplejwt::Error> {
@@ -120,7 +120,7 @@ impl Auth {
         Ok(self.user_store()?.permissions(&user.id).await?.contains(permission))
     }
 
-    /// The names of the user's groups, sorted; none without a user store that has groups.
+    /// Returns the names of the user's groups, sorted; none if the user store has no groups.
     ///
     /// # Errors
     /// Internal errors.
@@ -128,7 +128,7 @@ impl Auth {
         Ok(self.user_store()?.groups(&user.id).await?)
     }
 
-    /// The token's user, who has to exist still and may have tokens.
+    /// Returns the token's user, who must still exist and be allowed to have tokens.
     pub(super) async fn check_user<T>(&self, token: &Token<T>) -> Result<User, Error> {
         let id = match self.tokens.user_claim(token) {
             UserClaim::Id(id) => id,

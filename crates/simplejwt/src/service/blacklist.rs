@@ -11,12 +11,11 @@ use crate::token::Refresh;
 impl Auth {
     /// Puts a refresh token on the blacklist. Upstream: `TokenBlacklistView`.
     ///
-    /// With sessions, the token's session ends; also by a spent token, for as long as the session
-    /// goes on.
+    /// With sessions, the token's session ends, even if the token is a spent one.
     ///
     /// # Errors
-    /// [`Error::Token`] for a token that isn't good, also where it is blacklisted and there is no
-    /// session left to end; [`Error::BlacklistDisabled`]; internal errors.
+    /// [`Error::Token`] for an invalid token, or for a blacklisted one if there is no session left
+    /// to end; [`Error::BlacklistDisabled`]; internal errors.
     pub async fn blacklist(&self, token: &str) -> Result<(), Error> {
         let now = self.tokens.now();
         let Some(sessions) = self.sessions() else {
@@ -33,7 +32,7 @@ impl Auth {
         };
         let (refresh, jti) = self.decode_spent_too(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
-        // Not by a rotation here: it has no successor, whose session might go on without an answer.
+        // Blacklisted otherwise than by a rotation here, which would have left a successor.
         let is_over = self.blacklist_store()?.is_blacklisted(&jti).await?
             && sessions.session_of(&jti).await?.is_none_or(|session| session.spent_at.is_none());
         let reason = EndReason::Blacklisted;

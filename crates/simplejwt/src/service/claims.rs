@@ -1,4 +1,4 @@
-//! Where hooks have a say in the claims, and where not.
+//! The claims that hooks may change.
 
 use super::Auth;
 use crate::claims::Claims;
@@ -7,7 +7,7 @@ use crate::settings::TokenClass;
 use crate::token::{Token, TokenType};
 use crate::users::User;
 
-/// A hook did what no hook may.
+/// A hook changed a claim that hooks can't change.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "a hook changed the claim {claim:?} of a {token_type} token, by which the token itself is \
@@ -19,7 +19,7 @@ struct ReservedClaim {
 }
 
 impl Auth {
-    /// The claims of a login's first token, with what the hook adds.
+    /// Returns the claims of a login's first token, including those that the hook adds.
     pub(super) async fn with_extra_claims(
         &self,
         class: TokenClass,
@@ -32,7 +32,7 @@ impl Auth {
         Ok(changed)
     }
 
-    /// A token that is being refreshed, with the claims that what comes of it is to have.
+    /// Returns a token that is being refreshed, with the claims for the tokens issued from it.
     pub(super) async fn with_refreshed_claims<T: TokenType>(
         &self,
         class: TokenClass,

@@ -1,4 +1,4 @@
-//! Tokens that were sent, verified as far as each flow asks.
+//! Decoding presented tokens, with the checks that each flow needs.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::settings::RevocationMode;
 use crate::token::{Token, TokenType};
 
 impl Auth {
-    /// Fetches the verifying keys where `JWK_URL` says where from and they are due: for calling
+    /// Fetches the verifying keys from `JWK_URL`, if it is set and they are due. Meant to be called
     /// every few seconds, so that no request has to wait for it.
     pub async fn refresh_keys(&self) {
         if let Some(remote) = self.tokens.keys().remote() {
@@ -20,8 +20,8 @@ impl Auth {
         }
     }
 
-    /// Why no token can be verified, where the keys behind `JWK_URL` were never there: each check
-    /// is [`Error::KeysUnavailable`] then. `None` where there are keys, be they old.
+    /// Returns the reason why there are no keys from `JWK_URL`, so that every check fails with
+    /// [`Error::KeysUnavailable`]; `None` if there are some, even old ones.
     pub fn why_keys_are_missing(&self) -> Option<Arc<str>> {
         self.tokens.keys().remote().and_then(RemoteKeys::why_missing)
     }
@@ -32,7 +32,7 @@ impl Auth {
             let lacks_key = || keys.verify_compact(token) == Err(JwsError::UnknownKey);
             let missing = remote.why_missing().is_some() || lacks_key();
             remote.refresh(now, missing).await;
-            // What a key that can't be had would say of the token, nobody knows.
+            // The key that is missing might have verified the token.
             if remote.why_missing().is_some() || missing && remote.is_out_of_date() && lacks_key() {
                 return Err(Error::KeysUnavailable);
             }
@@ -54,8 +54,8 @@ impl Auth {
         Ok(token)
     }
 
-    /// Verifies a token of a kind that can be blacklisted. As upstream does, the blacklist is
-    /// asked once the signature and the times are known to be good, before the rest is looked at.
+    /// Verifies a token of a type that can be blacklisted. As in upstream, the blacklist is checked
+    /// after the signature and the times, and before the rest.
     pub(super) async fn decode_listed<T: TokenType>(
         &self,
         token: &str,
@@ -72,7 +72,8 @@ impl Auth {
         Ok(self.tokens.accept(claims)?)
     }
 
-    /// Whether a token is blacklisted or, as its session knows, was spent or ended with it.
+    /// Returns `true` if a token is blacklisted or, according to its session, was spent or has
+    /// ended.
     pub(super) async fn is_spent(&self, jti: &str) -> Result<bool, Error> {
         let store = self.blacklist_store()?;
         Ok(match self.sessions() {

@@ -1,4 +1,4 @@
-//! Who is told of what happens, and by whom it was done.
+//! Reporting events, and the cause of an event.
 
 use super::Auth;
 use crate::clock::Timestamp;
@@ -7,13 +7,13 @@ use crate::store::OutstandingToken;
 use crate::token::Token;
 
 impl Auth {
-    /// Has `listener` told of every [event](crate::event), once it has happened and its log line is
-    /// written. It may be called more than once; listeners are told one after the other, in the order
-    /// in which they were added.
+    /// Adds a listener, which is called with every [event](crate::event) once it has happened and
+    /// its log line is written. Can be called more than once: listeners are called one after
+    /// another, in the order in which they were added.
     ///
-    /// A listener is called while a request is waiting: what takes long goes into a channel. It can't
-    /// refuse anything ([`Hooks`](crate::Hooks) can), and a process that dies beforehand has told it
-    /// nothing.
+    /// A request waits while a listener runs, so slow work belongs in another task, behind a
+    /// channel. A listener can't refuse anything ([`Hooks`](crate::Hooks) can), and isn't called if
+    /// the process dies before.
     ///
     /// ```
     /// use simplejwt::{Auth, Event, EventRecord, Settings, Tokens};
@@ -37,8 +37,8 @@ impl Auth {
         self
     }
 
-    /// The same flows, for what this actor does: events say so. Without it, that is the user whom they
-    /// are about.
+    /// Returns the same flows for what this actor does, whom events name. Without it, that is the
+    /// user whom the event is about.
     ///
     /// ```
     /// # use simplejwt::event::Actor;
@@ -55,8 +55,8 @@ impl Auth {
         Self { actor, ..self.clone() }
     }
 
-    /// Who does at this moment what is asked of these flows, and from where: for what isn't done by a flow
-    /// and has to be told of all the same, as a change of a user is.
+    /// Returns the cause of what is done with these flows now: actor, client, request and time. For
+    /// changes that have to be reported although no flow makes them, such as those of a user.
     pub fn cause(&self) -> Cause {
         self.cause_at(self.tokens.now())
     }
@@ -66,48 +66,48 @@ impl Auth {
         Cause { at, actor: self.actor.clone(), client: self.client(), request_id }
     }
 
-    /// What is told by this event, if a store does it.
+    /// Returns the act for a store, which records this event if it changes something.
     pub(super) fn act(&self, event: Event, at: Timestamp) -> Act {
         Act { event: Some(event), cause: self.cause_at(at) }
     }
 
-    /// Tells of what a store has recorded.
+    /// Reports what a store has recorded.
     pub(super) fn tell_recorded(&self, records: &[EventRecord]) {
         for record in records {
             self.listeners.tell(record);
         }
     }
 
-    /// Tells of what changes nothing in a store, or nothing of ours.
+    /// Reports an event that changed nothing in a store of ours.
     pub(super) fn tell(&self, event: Event) {
         self.tell_of(Target::default(), event);
     }
 
-    /// The same, where the log line has the name of one module of several.
+    /// As [`tell`](Self::tell), with the module that the log line names.
     pub(super) fn tell_of(&self, target: Target, event: Event) {
         let record = self.cause().record(event);
         self.listeners.tell(&EventRecord { target, ..record });
     }
 
-    /// A token that isn't in a session was refreshed.
+    /// Returns the event of the refresh of a token that isn't in a session.
     pub(super) fn refreshed_event<T>(&self, token: &Token<T>) -> Event {
         let (jti, user_id) = (self.tokens.jti(token), self.tokens.user_id(token));
         Event::Refreshed { token: PresentedToken { jti, session_id: None, user_id } }
     }
 
-    /// A token that is on the blacklist was presented.
+    /// Reports that a blacklisted token was presented.
     pub(super) fn tell_blacklisted(&self, target: Target, jti: &str) {
         self.tell_of(target, blacklisted_presented(jti));
     }
 }
 
-/// A token that is on the blacklist was presented.
+/// Returns the event of a blacklisted token that was presented.
 pub(super) fn blacklisted_presented(jti: &str) -> Event {
     let token = PresentedToken { jti: Some(jti.to_owned()), ..PresentedToken::default() };
     Event::TokenRefused { token, reason: TokenRefusal::Blacklisted }
 }
 
-/// The names of a token whose session isn't asked for.
+/// Returns the ids of a token, without looking up its session.
 pub(super) fn presented(token: &OutstandingToken) -> PresentedToken {
     PresentedToken::outside_of_sessions(token)
 }

@@ -1,4 +1,4 @@
-//! What the flows issue: tokens, each with how long it is good.
+//! The tokens that the flows issue, each with its expiry.
 
 use std::fmt;
 
@@ -7,22 +7,21 @@ use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::token::{Sliding, Token, TokenType};
 
-/// A token that was just issued. Whoever hands it on knows how long it is good without looking
-/// into it.
+/// A newly issued token, with its expiry, so that it doesn't have to be decoded.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Issued {
     /// The signed token in compact form (RFC 7515 section 7.1).
     pub token: String,
-    /// When it expires, in whole seconds: its `exp`.
+    /// The time at which it expires, in whole seconds: its `exp`.
     pub expires_at: Timestamp,
-    /// Until when it can be renewed although it has expired: the refresh expiry of a sliding
-    /// token (`SLIDING_TOKEN_REFRESH_EXP_CLAIM`). `None` for any other kind.
+    /// The time until which it can be renewed, even after it has expired: the refresh expiry of a
+    /// sliding token (`SLIDING_TOKEN_REFRESH_EXP_CLAIM`). `None` for any other type.
     pub renewable_until: Option<Timestamp>,
 }
 
 impl Issued {
-    /// When it stops being of any use: it has expired, and can't be renewed either.
+    /// Returns the time at which it becomes useless: expired, and no longer renewable.
     pub fn useful_until(&self) -> Timestamp {
         self.renewable_until.map_or(self.expires_at, |until| until.max(self.expires_at))
     }
@@ -38,7 +37,7 @@ impl fmt::Debug for Issued {
     }
 }
 
-/// What a login answers with.
+/// The tokens that a login issues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenPair {
@@ -48,7 +47,7 @@ pub struct TokenPair {
     pub access: Issued,
 }
 
-/// What a refresh answers with.
+/// The tokens that a refresh issues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refreshed {
@@ -56,13 +55,13 @@ pub struct Refreshed {
     pub access: Issued,
     /// The new refresh token, with `ROTATE_REFRESH_TOKENS`.
     pub refresh: Option<Issued>,
-    /// Until when the client can refresh again: when the new refresh token expires, or the one
-    /// that was presented where there is no new one.
+    /// The time until which the client can refresh again: the expiry of the new refresh token or,
+    /// without one, of the presented token.
     pub refreshable_until: Timestamp,
 }
 
 impl Auth {
-    /// The token, signed, and how long it is good.
+    /// Signs the token, and returns it with its expiry.
     pub(super) fn issue<T: TokenType>(&self, token: &Token<T>) -> Result<Issued, Error> {
         let renewable_until = match T::NAME == Sliding::NAME {
             true => token.claims().numeric_date(&self.settings().sliding_token_refresh_exp_claim),

@@ -1,4 +1,4 @@
-//! Logging in: credentials for tokens.
+//! Logging in: tokens for credentials.
 
 use super::{Auth, Issued, TokenPair};
 use crate::clock::Timestamp;
@@ -11,11 +11,12 @@ use crate::token::{Refresh, Sliding, Token, TokenType};
 use crate::users::{Credentials, User, password_fingerprint, revoke_claim};
 
 impl Auth {
-    /// A new refresh and access token for whoever these credentials belong to. Upstream:
+    /// Returns a new refresh and access token for the user with these credentials. Upstream:
     /// `TokenObtainPairView`.
     ///
     /// # Errors
-    /// [`Error::NoActiveAccount`], whatever the reason; internal errors.
+    /// [`Error::NoActiveAccount`], whatever the reason; [`Error::TooManySessions`]; internal
+    /// errors.
     pub async fn obtain_pair(&self, credentials: &Credentials) -> Result<TokenPair, Error> {
         let user = self.log_in(credentials).await?;
         let now = self.tokens.now();
@@ -29,7 +30,7 @@ impl Auth {
         Ok(TokenPair { refresh: issued, access })
     }
 
-    /// A new sliding token for whoever these credentials belong to. Upstream:
+    /// Returns a new sliding token for the user with these credentials. Upstream:
     /// `TokenObtainSlidingView`.
     ///
     /// # Errors
@@ -60,8 +61,8 @@ impl Auth {
         }
     }
 
-    /// As [`begin`](Self::begin); a login that is one too many counts as refused. The record of the login
-    /// is told once it is complete.
+    /// As [`begin`](Self::begin), but reports a login beyond the limit as refused. Returns the
+    /// record of the login, to be reported once it is complete.
     async fn begin_login<T: TokenType>(
         &self,
         credentials: &Credentials,
@@ -117,8 +118,8 @@ impl Auth {
         Ok(self.tokens.mint(self.with_extra_claims(class, user, claims).await?))
     }
 
-    /// Registers a login's first token, which opens a session where there are sessions; what is to be told
-    /// of it.
+    /// Registers a login's first token, which opens a session if there are sessions. Returns the
+    /// records to report.
     async fn begin<T: TokenType>(
         &self,
         token: &Token<T>,

@@ -1,4 +1,4 @@
-//! Logging out: who asks, and which of their sessions end.
+//! Logging out: the caller, and the sessions to end.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,13 @@ use crate::store::session::{EndReason, SessionSelector};
 use crate::token::{Access, Token};
 use crate::users::UserId;
 
-/// What to log out of.
+/// The sessions to log out of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// The session that asks.
+    /// The caller's session.
     #[default]
     This,
-    /// Every session but that.
+    /// Every session except the caller's.
     Others,
     /// Every session.
     All,
@@ -30,7 +30,7 @@ impl Scope {
     /// Every scope.
     pub const ALL: [Self; 3] = [Self::This, Self::Others, Self::All];
 
-    /// The word for it in a request.
+    /// Returns the scope's name in a request.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::This => "this",
@@ -39,26 +39,26 @@ impl Scope {
         }
     }
 
-    /// The scope that a request names.
+    /// Returns the scope with this name; `None` if there is none.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 }
 
-/// Who asks for sessions, or for their end.
+/// The user who asks for their sessions, or ends them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The user.
     pub user_id: UserId,
-    /// The session that asks, as far as the token tells.
+    /// The id of the caller's session, if known from the token.
     pub session: Option<String>,
-    /// Whether the refresh token that they hold is spent, longer than `rotation_grace` ago: its
-    /// session can be ended by it, and nothing else.
+    /// `true` if the refresh token that they hold was spent longer than `rotation_grace` ago: it
+    /// can end its own session, and nothing else.
     pub is_spent: bool,
 }
 
 impl Auth {
-    /// Who sent this access token: `sid` names the session, where there is one.
+    /// Returns the sender of this access token. The session is the one in `sid`, if there is one.
     ///
     /// # Errors
     /// [`Error::NoUserClaim`]
@@ -68,11 +68,11 @@ impl Auth {
         Ok(Caller { user_id, session, is_spent: false })
     }
 
-    /// Who holds this refresh token. A spent one tells, too, for as long as its session goes on.
+    /// Returns the holder of this refresh token, which may be a spent one until its session ends.
     ///
     /// # Errors
-    /// [`Error::Token`] for a token that isn't good; [`Error::SessionsDisabled`],
-    /// [`Error::NoUserClaim`]; internal errors.
+    /// [`Error::Token`] for an invalid token; [`Error::SessionsDisabled`], [`Error::NoUserClaim`];
+    /// internal errors.
     pub async fn caller_of_refresh(&self, token: &str) -> Result<Caller, Error> {
         let sessions = self.session_store()?;
         let now = self.tokens.now();
@@ -96,21 +96,21 @@ impl Auth {
         };
         let grace = self.settings().sessions.rotation_grace;
         let is_spent = match session.spent_at {
-            // Refreshing would be answered.
+            // Within the grace, it could still be refreshed.
             Some(spent_at) => grace.is_zero() || spent_at + grace <= now,
             None => is_listed,
         };
         Ok(Caller { user_id, session: Some(session.id), is_spent })
     }
 
-    /// Ends the caller's sessions; how many. None is an answer only where there may be none:
-    /// with [`Scope::Others`] and [`Scope::All`].
+    /// Ends the caller's sessions and returns their number, which can be 0 only with
+    /// [`Scope::Others`] and [`Scope::All`].
     ///
     /// # Errors
-    /// [`Error::SessionUnknown`] where the scope needs the caller's session and the token doesn't
-    /// tell, or names one that isn't there; [`Error::Token`] where that has ended already, is
-    /// another user's, or where the caller's token is spent and more than its session is asked
-    /// for; [`Error::SessionsDisabled`]; internal errors.
+    /// [`Error::SessionUnknown`] if the scope needs the caller's session and the token doesn't name
+    /// one, or names one that doesn't exist; [`Error::Token`] if that session has already ended or
+    /// is another user's, or if the caller's token is spent and the scope isn't [`Scope::This`];
+    /// [`Error::SessionsDisabled`]; internal errors.
     pub async fn log_out(&self, caller: &Caller, scope: Scope) -> Result<u64, Error> {
         let user_id = caller.user_id.clone();
         if caller.is_spent && scope != Scope::This {
@@ -125,7 +125,7 @@ impl Auth {
         self.end_sessions(which, EndReason::Logout).await
     }
 
-    /// Ends one session of this user, which has to be there.
+    /// Ends one session of this user, which must exist.
     async fn log_out_of(&self, id: &str, user_id: UserId) -> Result<u64, Error> {
         let which = SessionSelector::One { id: id.to_owned(), user_id: Some(user_id.clone()) };
         let at = self.tokens.now();
@@ -143,12 +143,12 @@ impl Auth {
         }
     }
 
-    /// Ends the session of a refresh token, also of one that hasn't been seen here before, and of
-    /// a spent one for as long as its session goes on; how many sessions, which is 1.
+    /// Ends the session of a refresh token, which may be one that hasn't been seen here before, or
+    /// a spent one until its session ends. Returns the number of sessions, which is 1.
     ///
     /// # Errors
-    /// [`Error::Token`] for a token that isn't good, also where it is blacklisted and there is no
-    /// session left to end; [`Error::SessionsDisabled`]; internal errors.
+    /// [`Error::Token`] for an invalid token, or for a blacklisted one if there is no session left
+    /// to end; [`Error::SessionsDisabled`]; internal errors.
     pub async fn log_out_with(&self, token: &str) -> Result<u64, Error> {
         let sessions = self.session_store()?;
         let now = self.tokens.now();

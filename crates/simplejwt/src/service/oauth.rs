@@ -1,4 +1,4 @@
-//! What OAuth's systems ask of tokens: to revoke one (RFC 7009), and what it is worth (RFC 7662).
+//! OAuth token revocation (RFC 7009) and introspection (RFC 7662).
 
 use std::borrow::Cow;
 
@@ -14,46 +14,47 @@ use crate::store::session::{AccessClaims, EndReason, Revocation, RevocationSubje
 use crate::token::{Refresh, Token, Untyped};
 use crate::users::{User, UserId};
 
-/// What [`Auth::introspect`] says of a token that is good.
+/// The answer of [`Auth::introspect`] about an active token.
 #[derive(Clone, Debug)]
 pub struct Introspected {
-    /// Its claims.
+    /// The token, with its claims.
     pub token: Token<Untyped>,
-    /// Whose it is.
+    /// The id of its user.
     pub user_id: UserId,
-    /// The user's login name, where there are users to ask.
+    /// The user's login name, if there is a user store.
     pub username: Option<String>,
-    /// Whether protected routes take it as it is: whether its kind is one of
+    /// `true` if protected routes accept it as it is, since its type is one of
     /// `AUTH_TOKEN_CLASSES`.
     pub opens_routes: bool,
 }
 
-/// How [`Auth::revoke`] ended.
+/// The outcome of [`Auth::revoke`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Revoking {
-    /// The token is good no longer.
+    /// The token is no longer valid.
     Revoked,
-    /// It wasn't good before: nothing had to be done.
+    /// It wasn't valid before: nothing had to be done.
     NotGood,
-    /// Tokens of its kind can't be revoked, as the settings are: an access token where
-    /// [`revocation`](crate::settings::SessionSettings::revocation) is stateless, any token
-    /// without a blacklist, and kinds of an application's own.
+    /// Tokens of its type can't be revoked with these settings: an access token if
+    /// [`revocation`](crate::settings::SessionSettings::revocation) is stateless, any token without
+    /// a blacklist, and an application's own types.
     Unsupported,
 }
 
-/// What a token is, by the claim that `TOKEN_TYPE_CLAIM` names.
+/// The type of a token, according to the claim that `TOKEN_TYPE_CLAIM` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TokenKind {
     Known(TokenClass),
-    /// There is no such claim, by the settings: each token counts as any kind.
+    /// The settings have no such claim: each token counts as any type.
     Any,
-    /// An application's own.
+    /// An application's own type.
     Other,
 }
 
 impl TokenKind {
-    /// Whether it can be put on the blacklist here; whoever has the table can put any id there.
+    /// Returns `true` if it can be blacklisted here. Others with access to the table can add any
+    /// id.
     fn may_be_listed(self) -> bool {
         matches!(self, Self::Known(TokenClass::Refresh | TokenClass::Sliding) | Self::Any)
     }
@@ -64,12 +65,12 @@ impl TokenKind {
 }
 
 impl Auth {
-    /// What a token is worth at this moment (RFC 7662); `None` if it isn't good, for whatever
-    /// reason: form, signature or times, blacklisted or revoked, its session has ended or its
-    /// user is inactive or gone, or it is of a kind of an application's own.
+    /// Returns the state of a token at this moment (RFC 7662); `None` if it isn't active, for
+    /// whatever reason: its form, signature or times are invalid, it is blacklisted or revoked, its
+    /// session has ended, its user is inactive or gone, or it is of an application's own type.
     ///
-    /// Asks the database for sessions and the user also where `revocation` doesn't have each
-    /// request do so: an ended session shows at once.
+    /// Always asks the database for the session and the user, even if `revocation` doesn't require
+    /// that of each request, so that an ended session shows at once.
     ///
     /// # Errors
     /// Internal errors only.
@@ -103,9 +104,9 @@ impl Auth {
         Ok(Some(Introspected { token, user_id, username, opens_routes }))
     }
 
-    /// Revokes a token (RFC 7009). A refresh or sliding token is blacklisted and its session
-    /// ended, as by [`blacklist`](Self::blacklist); also by one that was rotated away, since its
-    /// holder means the session. An access token is revoked by itself, its session goes on.
+    /// Revokes a token (RFC 7009). A refresh or sliding token is blacklisted and its session ended,
+    /// as by [`blacklist`](Self::blacklist); even one that was rotated away, since its holder means
+    /// the session. An access token is revoked alone, and its session isn't ended.
     ///
     /// # Errors
     /// Internal errors only.
@@ -154,7 +155,7 @@ impl Auth {
             Some(sessions) => {
                 let reason = EndReason::Logout;
                 match self.end_session_of(sessions, &token, &spent, reason, event, now).await {
-                    // It names another user's session: no good anywhere.
+                    // It names another user's session, so it isn't valid anywhere.
                     Err(Error::Token(_)) => return Ok(Revoking::NotGood),
                     outcome => outcome?.0,
                 }
@@ -167,8 +168,8 @@ impl Auth {
         })
     }
 
-    /// A token of any kind whose form, signature and times are good, and which can be found by
-    /// its id where that matters; `None` for any other.
+    /// Decodes a token of any type; `None` if its form, signature or times are invalid, or if it
+    /// needs an id and has none.
     async fn read_any(
         &self,
         token: &str,
@@ -188,7 +189,7 @@ impl Auth {
         (!needs_id || self.tokens.jti(&token).is_some()).then_some((token, kind))
     }
 
-    /// `None` for a token that doesn't say what it is.
+    /// Returns the token's type; `None` if it doesn't name one.
     fn kind_of(&self, token: &Token<Untyped>) -> Option<TokenKind> {
         let Some(claim) = &self.settings().token_type_claim else { return Some(TokenKind::Any) };
         let name = token.claims().str(claim)?;
@@ -197,8 +198,8 @@ impl Auth {
         Some(class.map_or(TokenKind::Other, TokenKind::Known))
     }
 
-    /// Whether a token's id is on the blacklist, whatever kind it is of, or the session of a
-    /// refresh or sliding token is over.
+    /// Returns `true` if a token of any type is blacklisted, or the session of a refresh or sliding
+    /// token is over.
     pub(super) async fn is_listed(
         &self,
         token: &Token<Untyped>,
@@ -214,7 +215,7 @@ impl Auth {
         }
     }
 
-    /// Whether a refresh or sliding token is on the blacklist, or its session is over.
+    /// Returns `true` if a refresh or sliding token is blacklisted, or its session is over.
     async fn is_over(&self, token: &Token<Untyped>, now: Timestamp) -> Result<bool, Error> {
         if !self.settings().token_blacklist {
             return Ok(false);
@@ -227,7 +228,7 @@ impl Auth {
         let (id, is_in_it) = match sessions.session_of(&jti).await? {
             Some(session) if session.spent_at.is_some() => return Ok(true),
             Some(session) => (session.id, true),
-            // It joins the session that it names once it is refreshed.
+            // It will join the session that it names when it is refreshed.
             None => match self.session_claim(token) {
                 Some(id) => (id, false),
                 None => return Ok(false),
@@ -248,7 +249,8 @@ impl Auth {
             || settings.idle_lifetime.is_some_and(|time| is_over(session.refreshed_at, time)))
     }
 
-    /// Whether an access token was revoked or its session has ended, as the database has it.
+    /// Returns `true` if, according to the database, an access token was revoked or its session has
+    /// ended.
     async fn is_ended(&self, token: &Token<Untyped>) -> Result<bool, Error> {
         let Some(sessions) = self.sessions() else { return Ok(false) };
         let user_id = match self.tokens.user_id(token) {
@@ -264,7 +266,7 @@ impl Auth {
         Ok(sessions.is_revoked(&access, self.due()).await?)
     }
 
-    /// The session that the token names, where it is we who write that claim.
+    /// Returns the session that the token names, if the settings let us write that claim.
     fn session_claim(&self, token: &Token<Untyped>) -> Option<String> {
         let claim =
             token.claims().str(SESSION_CLAIM).filter(|_| self.settings().sessions.session_claim);
@@ -286,7 +288,7 @@ impl Auth {
 }
 
 enum Holder {
-    /// There are no users here to ask.
+    /// There is no user store.
     Unknown,
     Good(Box<User>),
     /// Inactive, gone, or with another password.

@@ -1,5 +1,5 @@
-//! Several tokens where one is meant: cookies of one name, of which a host beside ours may have
-//! set some (RFC 6265bis section 8.6).
+//! Choosing one of several cookies with the same name, some of which a sibling host may have set
+//! (RFC 6265bis section 8.6).
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::settings::SESSION_CLAIM;
 use crate::token::{Access, Token, TokenType};
 use crate::users::UserId;
 
-/// How long an answer can be under way that replaces a token which expires meanwhile.
+/// The maximum time for which the answer that replaces an expiring token can be in transit.
 const UNDER_WAY: Duration = Duration::from_secs(60);
 
-/// What a token that was signed here says, whether it has expired or not.
+/// The content of a token that was signed here, expired or not.
 struct Recognized<'a> {
     token: &'a str,
     claims: Claims,
@@ -23,25 +23,25 @@ struct Recognized<'a> {
     issued_at: i64,
 }
 
-/// What a token is worth beside others, the worst first.
+/// The rank of a token among others, the lowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Worth {
-    /// It has expired, its session has ended, or it is of another kind.
+    /// It has expired, its session has ended, or it is of another type.
     Dead,
-    /// It was spent, and its session goes on.
+    /// It was spent, but its session hasn't ended.
     Spent,
-    /// It is good, as far as can be told without using it.
+    /// It is valid, as far as can be told without using it.
     Good,
 }
 
 impl Auth {
-    /// The token that counts of several that were sent by cookie, verified as by
-    /// [`authenticate`](Self::authenticate): the good one, of several of one user the newest. What
-    /// isn't good changes nothing beside it.
+    /// Verifies several tokens that were sent in cookies, as [`authenticate`](Self::authenticate)
+    /// does, and returns the valid one; of several of one user, the newest. Invalid tokens beside a
+    /// valid one don't matter.
     ///
     /// # Errors
-    /// [`Error::AmbiguousCookies`] for good tokens of two users, [`Error::NotAuthenticated`] for no
-    /// token; else those of [`authenticate`](Self::authenticate).
+    /// [`Error::AmbiguousCookies`] for valid tokens of two users, [`Error::NotAuthenticated`] if
+    /// there is no token; otherwise those of [`authenticate`](Self::authenticate).
     pub async fn authenticate_any(&self, sent: &[String]) -> Result<Token<Access>, Error> {
         let mut good: Vec<Token<Access>> = Vec::new();
         let mut refusal = Error::NotAuthenticated;
@@ -49,7 +49,7 @@ impl Auth {
             match self.authenticate(token).await {
                 Ok(token) => good.push(token),
                 Err(error) if error.is_internal() => return Err(error),
-                // A token of ours that has expired tells more than one that isn't ours.
+                // The refusal of an expired token of ours says more than that of a foreign token.
                 Err(error) if says_more(&error, &refusal) => refusal = error,
                 Err(_) => {}
             }
@@ -66,16 +66,16 @@ impl Auth {
         newest.ok_or(refusal)
     }
 
-    /// The token of this kind that counts of several that were sent by cookie; `None` if there is
-    /// none. Nothing is used up by the choice. Tokens that weren't signed here count for nothing
-    /// beside one that was, and dead ones for nothing beside a live one; of several of one user it
-    /// is the newest. Where two users have a live one, the access tokens that came `beside` them
-    /// decide, expired ones too: they are the cookie that a host beside ours can't set by default.
-    /// A live one of a user whom they don't name isn't chosen, be it the only one.
+    /// Chooses one of several tokens of this type that were sent in cookies; `None` if there are
+    /// none. The choice doesn't use up any token. A token that was signed here is preferred to
+    /// others, a live one to a dead one, and the newest to others of the same user. If two users
+    /// have live ones, the access tokens sent `beside` them decide, even expired ones: theirs is
+    /// the cookie that a sibling host can't set by default. A live token of a user whom they don't
+    /// name isn't chosen, even if it is the only one.
     ///
     /// # Errors
-    /// [`Error::AmbiguousCookies`] if that leaves two users, or none of those who are named
-    /// beside; internal errors.
+    /// [`Error::AmbiguousCookies`] if that leaves two users, or none of those named by the access
+    /// tokens; internal errors.
     pub async fn choose<T: TokenType>(
         &self,
         sent: &[String],
@@ -111,12 +111,12 @@ impl Auth {
         Ok(newest.map(|token| token.token.to_owned()).or_else(|| sent.first().cloned()))
     }
 
-    /// Whether refresh tokens that were sent by cookie are dead, and any that might have replaced
-    /// them too: they are no tokens at all, their sessions have ended or run out, or they expired
-    /// and nothing came after them. The cookies can be removed then without taking a newer one of
-    /// another tab.
+    /// Returns `true` if refresh tokens that were sent in cookies are dead, and so are any that
+    /// might have replaced them: they aren't tokens at all, their sessions have ended or expired,
+    /// or they expired without a successor. Then the cookies can be removed without losing a newer
+    /// one of another tab.
     ///
-    /// A token that was signed elsewhere says nothing: another server may know the key.
+    /// A token that was signed elsewhere is ignored: another server may know the key.
     ///
     /// # Errors
     /// Internal errors.
@@ -160,7 +160,8 @@ impl Auth {
         Ok(idle || token.has_expired && session.expires_at + settings.leeway <= now)
     }
 
-    /// What a token says that was signed here and is meant for here, expired or not.
+    /// Returns the content of a token that was signed here and is intended for this server, expired
+    /// or not; `None` for any other.
     async fn recognize<'a>(
         &self,
         token: &'a str,
@@ -179,7 +180,7 @@ impl Auth {
         Ok(Some(Recognized { token, claims, has_expired, issued_at }))
     }
 
-    /// Of a token that has expired, if nothing else is wrong with it.
+    /// Returns the claims of an expired token, if nothing else is wrong with it.
     fn expired_claims(&self, token: &str, now: Timestamp) -> Option<Claims> {
         let payload = self.tokens.keys().verify_compact(token).ok()?;
         let claims = Claims::parse(payload).ok()?;
@@ -210,10 +211,10 @@ impl Auth {
         })
     }
 
-    /// Drops the tokens of other users and sessions than the access tokens name, if one is left.
+    /// Keeps only the tokens of users and sessions that the access tokens name, if there are any.
     ///
     /// # Errors
-    /// [`Error::AmbiguousCookies`] if none is left of a user whom they name; internal errors.
+    /// [`Error::AmbiguousCookies`] if there is none of a user whom they name; internal errors.
     async fn keep_those_beside(
         &self,
         rivals: &mut Vec<Recognized<'_>>,
@@ -259,7 +260,7 @@ fn issued_at(claims: &Claims) -> i64 {
     claims.numeric_date("iat").ok().flatten().unwrap_or(i64::MIN)
 }
 
-/// Whether a refusal is about a token of ours where the other isn't, or is the first.
+/// Returns `true` if a refusal is the first, or about a token of ours while the other isn't.
 fn says_more(error: &Error, other: &Error) -> bool {
     let is_ours = |error: &Error| match error {
         Error::TokenNotValid(messages) => {

@@ -1,4 +1,4 @@
-//! Refreshing: with sessions, and as upstream without.
+//! Refreshing tokens: with sessions, or without as upstream.
 
 mod in_session;
 
@@ -12,16 +12,16 @@ use crate::store::session::SessionStore;
 use crate::token::{Refresh, Sliding, Token};
 
 impl Auth {
-    /// A new access token for a refresh token and, with `ROTATE_REFRESH_TOKENS`, its successor.
-    /// Upstream: `TokenRefreshView`.
+    /// Returns a new access token for a refresh token and, with `ROTATE_REFRESH_TOKENS`, its
+    /// successor. Upstream: `TokenRefreshView`.
     ///
-    /// Of any number of concurrent calls with one token, exactly one rotates it where
-    /// `BLACKLIST_AFTER_ROTATION` is on. With sessions, the others get the newest pair of the
-    /// session within `rotation_grace` of the rotation, are refused and nothing else within
-    /// `reuse_tolerance` of it, and end the whole session later.
+    /// With `BLACKLIST_AFTER_ROTATION`, exactly one of any number of concurrent calls with the same
+    /// token rotates it. With sessions, the others get the newest pair of the session within
+    /// `rotation_grace` of the rotation, are only refused within `reuse_tolerance` of it, and end
+    /// the whole session after that.
     ///
     /// # Errors
-    /// [`Error::Token`] for a token that isn't good; [`Error::NoActiveAccountForToken`],
+    /// [`Error::Token`] for an invalid token; [`Error::NoActiveAccountForToken`],
     /// [`Error::NoUserClaim`], [`Error::PasswordChanged`]; internal errors.
     pub async fn refresh(&self, token: &str) -> Result<Refreshed, Error> {
         match self.sessions() {
@@ -60,7 +60,7 @@ impl Auth {
         self.refreshed(access, Some(issued), &refresh)
     }
 
-    /// The answer to a refresh with this token.
+    /// Returns the answer to a refresh with this token.
     fn refreshed(
         &self,
         access: Issued,
@@ -74,7 +74,7 @@ impl Auth {
         Ok(Refreshed { access, refresh, refreshable_until })
     }
 
-    /// The token, expiring with its session at the latest.
+    /// Returns the token, expiring no later than its session.
     pub(super) fn within_lifetime<T>(
         &self,
         token: Token<T>,
@@ -83,7 +83,7 @@ impl Auth {
     ) -> Token<T> {
         let settings = self.settings();
         match settings.sessions.lifetime.filter(|_| settings.has_sessions()) {
-            // A session that is over is refused by the store; nothing is issued expired.
+            // The store refuses a session that is over; nothing is issued already expired.
             Some(lifetime) if created_at + lifetime > now => {
                 self.tokens.until(token, created_at + lifetime)
             }
@@ -91,7 +91,7 @@ impl Auth {
         }
     }
 
-    /// This error, unless the token is blacklisted, too: that comes first.
+    /// Returns this error, or that of a blacklisted token, which takes precedence.
     pub(super) async fn blacklisted_or(&self, error: Error, jti: &str) -> Result<Error, Error> {
         if self.is_spent(jti).await? {
             self.tell_blacklisted(Target::Refresh, jti);
@@ -100,7 +100,7 @@ impl Auth {
         Ok(error)
     }
 
-    /// A sliding token that is renewed, if its session goes on.
+    /// Returns a renewed sliding token, expiring no later than its session, unless that is over.
     pub(super) async fn slide_in_session(
         &self,
         sessions: &dyn SessionStore,
@@ -119,7 +119,7 @@ impl Auth {
         Ok(self.within_lifetime(token, session.created_at, now))
     }
 
-    /// A sliding token with its lifetime renewed. Upstream: `TokenRefreshSlidingView`.
+    /// Renews the lifetime of a sliding token. Upstream: `TokenRefreshSlidingView`.
     ///
     /// # Errors
     /// As [`refresh`](Self::refresh).

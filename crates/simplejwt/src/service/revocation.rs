@@ -1,4 +1,4 @@
-//! Access tokens that are refused before they expire.
+//! Revoked access tokens, which are refused before they expire.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -16,27 +16,27 @@ use crate::store::session::AccessClaims;
 use crate::token::Token;
 use crate::users::{User, UserId};
 
-/// How often the database is asked for news, where it doesn't tell by itself.
+/// The time between two queries for new revocations, if the database doesn't send notices.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 impl Auth {
-    /// Reads which access tokens have been revoked, where the setting `revocation` is `Feed`.
+    /// Reads new revocations of access tokens, if the setting `revocation` is `Feed`.
     ///
     /// # Errors
     /// The store's.
     pub async fn poll_revocations(&self) -> Result<(), Error> {
         if self.settings().sessions.revocation == RevocationMode::Feed {
-            // As old as the question, not as the answer.
+            // Taken before the query: the answer is at least this recent.
             let now = self.tokens.now();
             self.revoked.poll(self.session_store()?, now, self.retention.due(now)).await?;
         }
         Ok(())
     }
 
-    /// Keeps up with the revocations: never returns, and is to be run beside the requests where
-    /// the setting `revocation` is `Feed`. `sleep` is the runtime's, as in
-    /// `auth.follow_revocations(tokio::time::sleep)`. A store that fails or panics interrupts it,
-    /// which [`is_feed_current`](Self::is_feed_current) tells, and it goes on.
+    /// Keeps reading revocations, and never returns: to be run beside the requests, if the setting
+    /// `revocation` is `Feed`. `sleep` is the runtime's, as in
+    /// `auth.follow_revocations(tokio::time::sleep)`. A store that fails or panics only interrupts
+    /// it, as [`is_feed_current`](Self::is_feed_current) shows.
     pub async fn follow_revocations<S: Future<Output = ()>>(&self, sleep: impl Fn(Duration) -> S) {
         if self.settings().sessions.revocation != RevocationMode::Feed {
             return std::future::pending().await;
@@ -70,15 +70,15 @@ impl Auth {
         }
     }
 
-    /// A driver that panics interrupts the feed and doesn't end it.
+    /// A driver that panics interrupts the feed, but doesn't end it.
     async fn poll_caught(&self) -> Result<(), Error> {
         panics::caught(self.poll_revocations())
             .await
             .unwrap_or_else(|panic| Err(StoreError::unavailable("revocations", panic).into()))
     }
 
-    /// Whether this process knows every revocation up to now, or nearly; always so where it
-    /// doesn't go by a feed.
+    /// Returns `true` if this process knows all revocations up to at most `feed_max_age` ago, or
+    /// doesn't use a feed.
     pub fn is_feed_current(&self) -> bool {
         let settings = &self.settings().sessions;
         settings.revocation != RevocationMode::Feed
@@ -88,12 +88,12 @@ impl Auth {
                 .is_some_and(|at| at + settings.feed_max_age >= self.tokens.now())
     }
 
-    /// How many revocations are kept in memory.
+    /// Returns the number of revocations in memory.
     pub fn revocations_known(&self) -> usize {
         self.revoked.len()
     }
 
-    /// Whether a token whose signature and times are good has been revoked.
+    /// Returns `true` if a token whose signature and times are valid has been revoked.
     pub(super) async fn is_revoked<T>(&self, token: &Token<T>) -> Result<bool, Error> {
         let settings = &self.settings().sessions;
         match settings.revocation {
@@ -112,7 +112,7 @@ impl Auth {
                     self.issued_at(token),
                 );
                 match known {
-                    // Of a token that lives longer than its revocation the database knows more.
+                    // The database knows more about a token that outlives its revocation.
                     RevocationStatus::NotRevoked if self.may_be_forgotten(token) => {
                         self.ask_whether_revoked(token, false).await
                     }
@@ -142,7 +142,7 @@ impl Auth {
         let access = AccessClaims {
             session: token.claims().str(SESSION_CLAIM).map(std::borrow::Cow::into_owned),
             jti: self.tokens.jti(token),
-            // As sessions and revocations have it.
+            // The id as it is in sessions and revocations.
             user_id: found.map(|user| user.id.clone()).or(user_id),
             issued_at: self.issued_at(token),
         };
@@ -158,7 +158,7 @@ impl Auth {
     }
 }
 
-/// The output of the first future, if it is ready before the second.
+/// Returns the output of the first future, if it is ready before the second.
 async fn first<A: Future, B: Future>(a: A, b: B) -> Option<A::Output> {
     let (mut a, mut b) = (pin!(a), pin!(b));
     poll_fn(|context| match a.as_mut().poll(context) {

@@ -1,4 +1,4 @@
-//! What a user sees of their sessions, and how they end.
+//! Listing and ending a user's sessions.
 
 use std::borrow::Cow;
 
@@ -19,11 +19,11 @@ use crate::users::UserId;
 
 /// The session that a refresh token belongs to.
 pub(super) enum Belonging {
-    /// It is in this one, or names it.
+    /// The token is in this session, or names it.
     Session(Held),
-    /// It is in none that is known here.
+    /// The token is in no session that is known here.
     None,
-    /// It names one that is another user's.
+    /// The token names this session, which is another user's.
     Foreign(String),
 }
 
@@ -31,12 +31,12 @@ pub(super) enum Belonging {
 pub(super) struct Held {
     pub(super) id: String,
     pub(super) has_ended: bool,
-    /// When the token was spent in it, if it was.
+    /// The time at which the token was spent in it, if it was.
     pub(super) spent_at: Option<Timestamp>,
 }
 
 impl Auth {
-    /// A user's sessions that haven't ended; the one refreshed last comes first.
+    /// Returns a user's sessions that haven't ended, the most recently refreshed first.
     ///
     /// # Errors
     /// [`Error::SessionsDisabled`]; internal errors.
@@ -49,9 +49,9 @@ impl Auth {
         Ok(sessions.sessions(&user_id, self.tokens.now()).await?)
     }
 
-    /// The id of a user as tokens and sessions have it, whichever way the database takes for equal
-    /// it is written in: a UUID with capital letters or without hyphens, a text in another case.
-    /// For a user who was deleted the id as given, where it has sessions.
+    /// Returns the id of a user as tokens and sessions have it. It may be given in any form that
+    /// the database considers equal: a UUID with capital letters or without hyphens, text in
+    /// another case. The id of a deleted user who still has sessions is returned as given.
     ///
     /// # Errors
     /// [`Error::NoSuchUser`]; [`Error::SessionsDisabled`]; internal errors.
@@ -69,15 +69,15 @@ impl Auth {
         }
     }
 
-    /// Ends sessions, and with them their refresh tokens; their access tokens too, where the
-    /// setting `revocation` has them looked at. How many sessions there were.
+    /// Ends sessions with their refresh tokens, and with their access tokens if the setting
+    /// `revocation` has those checked. Returns the number of sessions.
     ///
-    /// For a changed password, a user that was deactivated or deleted, or by staff. The user's id
-    /// may be written in any way that [`known_user`](Self::known_user) knows.
+    /// For use by staff, and after a user's password was changed or the user was deactivated or
+    /// deleted. The user's id may have any form that [`known_user`](Self::known_user) accepts.
     ///
     /// # Errors
-    /// [`Error::NoSuchUser`] where all sessions of a user were to be ended who isn't there, and
-    /// has none; [`Error::SessionsDisabled`]; internal errors.
+    /// [`Error::NoSuchUser`] if all sessions were to be ended of a user who doesn't exist and has
+    /// none; [`Error::SessionsDisabled`]; internal errors.
     pub async fn end_sessions(
         &self,
         which: SessionSelector,
@@ -130,7 +130,7 @@ impl Auth {
         EndSessions { which, reason, event, cause, retain_until }
     }
 
-    /// Revokes the access tokens without a session of a user who isn't there any more.
+    /// Revokes the access tokens outside of sessions of a user who no longer exists.
     async fn forget_user(
         &self,
         sessions: &dyn SessionStore,
@@ -147,8 +147,8 @@ impl Auth {
         Ok(())
     }
 
-    /// The id of a user who is there, as the user's row has it; the given one where there are no
-    /// users to ask.
+    /// Returns the id of an existing user as the user's row has it; the given one if there is no
+    /// user store.
     async fn found(&self, user_id: &UserId) -> Result<Option<UserId>, Error> {
         match &self.users {
             Some(users) => Ok(users.find(user_id).await?.map(|user| user.id)),
@@ -156,7 +156,7 @@ impl Auth {
         }
     }
 
-    /// The id as the user's row has it, or as given where there is none.
+    /// Returns the id as the user's row has it, or as given if there is no row.
     pub(super) async fn canonical(&self, user_id: &UserId) -> Result<UserId, Error> {
         Ok(self.found(user_id).await?.unwrap_or_else(|| user_id.clone()))
     }
@@ -165,8 +165,8 @@ impl Auth {
         self.sessions().ok_or(Error::SessionsDisabled)
     }
 
-    /// A refresh token whose form, signature, times and kind are good, blacklisted or not; and
-    /// its id.
+    /// Decodes a refresh token with valid form, signature, times and type, even if it is
+    /// blacklisted. Returns its id, too.
     pub(super) async fn decode_spent_too(
         &self,
         token: &str,
@@ -180,7 +180,7 @@ impl Auth {
         }
     }
 
-    /// The session that a refresh token is in, or names.
+    /// Returns the session that a refresh token is in, or names.
     pub(super) async fn belonging(
         &self,
         sessions: &dyn SessionStore,
@@ -210,7 +210,7 @@ impl Auth {
         Ok(Belonging::Session(Held { id, has_ended, spent_at: None }))
     }
 
-    /// The refusal of a token that names another user's session; it is told to nobody but the log.
+    /// Refuses a token that names another user's session. The client isn't told the reason.
     pub(super) fn foreign(&self, jti: &str, session: &str, user_id: &str) -> Error {
         let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let token = PresentedToken {
@@ -222,9 +222,9 @@ impl Auth {
         TokenError::Invalid.into()
     }
 
-    /// Ends the session of a refresh token that is put on the blacklist, and tells of it by `event`, if
-    /// either was done. The outcome is that of the token, unless a session was ended by it; and whether
-    /// there was something to tell.
+    /// Blacklists a refresh token and ends its session; reports `event` if either was done. Returns
+    /// the outcome for the token, or `Blacklisted` if a session was ended, and `true` if there was
+    /// something to report.
     pub(super) async fn end_session_of(
         &self,
         sessions: &dyn SessionStore,
@@ -235,13 +235,13 @@ impl Auth {
         now: Timestamp,
     ) -> Result<(Blacklisting, bool), Error> {
         let ended = self.end_session_for(sessions, refresh, spent, reason, &event, now).await?;
-        // Of a token that nobody has seen yet, or that is alone.
+        // For a token that hasn't been seen before, or is in no session.
         let outcome = self.list(spent, (!ended).then(|| event(presented(spent))), now).await?;
         let is_first = outcome == Blacklisting::Blacklisted;
         Ok((if ended { Blacklisting::Blacklisted } else { outcome }, ended || is_first))
     }
 
-    /// Puts a token on the blacklist, and tells of it by this event if it wasn't there.
+    /// Blacklists a token, and reports this event if it wasn't blacklisted before.
     pub(super) async fn list(
         &self,
         token: &OutstandingToken,
@@ -254,11 +254,11 @@ impl Auth {
         Ok(recorded.outcome)
     }
 
-    /// Ends the session that the token is in or names, and tells of it by what `event` makes of the token
-    /// and that session; whether it hadn't ended before.
+    /// Ends the session that the token is in or names, and reports what `event` makes of the token
+    /// and that session. Returns `true` if the session hadn't ended before.
     ///
     /// # Errors
-    /// [`TokenError::Invalid`] where that is another user's; internal errors.
+    /// [`TokenError::Invalid`] if the session is another user's; internal errors.
     pub(super) async fn end_session_for(
         &self,
         sessions: &dyn SessionStore,
@@ -292,8 +292,8 @@ impl Auth {
     }
 }
 
-/// Whether a session was ended at exactly this moment: by this very call, whose first answer from
-/// the database got lost, so that it was asked again.
+/// Returns `true` if a session was ended at exactly this time: by this very call, which was
+/// repeated because the database's first answer got lost.
 pub(super) async fn was_ended_at(
     sessions: &dyn SessionStore,
     id: &str,

@@ -1,4 +1,4 @@
-//! RefreshOutcome where there are sessions: the store decides, and a lost race is an answer.
+//! Refreshing with sessions: the store decides, and a lost race is one of the outcomes.
 
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
@@ -25,8 +25,8 @@ impl Auth {
         let now = self.tokens.now();
         let claims = self.decode_claims(token, now).await?;
         let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
-        // Upstream looks at the blacklist first. Here the rotation itself does, unless it doesn't
-        // come to one.
+        // Upstream checks the blacklist first. Here the rotation does, or `blacklisted_or` if there
+        // is no rotation.
         let accepted = async {
             let refresh = self.tokens.accept::<Refresh>(claims)?;
             let user = self.check_user(&refresh).await;
@@ -45,8 +45,7 @@ impl Auth {
             Some(id) => self.tokens.in_session(refresh, id),
             None => refresh,
         };
-        // Before the store is asked: the pair that is made again comes of the same claims as the
-        // first one.
+        // Before the store is asked, so that a repeated pair has the same claims as the first.
         let refresh = self.with_refreshed_claims(TokenClass::Refresh, &user, refresh).await?;
         let mut attempt = self.attempt(&refresh, token, &user, &known, now)?;
         let mut recorded = sessions.refresh(&attempt.refresh).await?;
@@ -60,7 +59,7 @@ impl Auth {
         self.outcome(sessions, recorded, attempt, &refresh, &known, now).await
     }
 
-    /// Tells what came of it; the answer for the client.
+    /// Reports the outcome and returns the answer for the client.
     async fn outcome(
         &self,
         sessions: &dyn SessionStore,
@@ -90,7 +89,7 @@ impl Auth {
                 let (token, reason) = (&asked.token, EndReason::Password);
                 let end = self.end_session_for(sessions, refresh, token, reason, refused, now);
                 if !end.await? {
-                    // Somebody else has ended it meanwhile.
+                    // Somebody else has ended it in the meantime.
                     self.tell(refused(presented(token)));
                 }
                 Err(Error::PasswordChanged)
@@ -98,7 +97,7 @@ impl Auth {
         }
     }
 
-    /// What the store is asked, and the answer for the client if it agrees.
+    /// Returns the request to the store, and the answer for the client if the store agrees.
     fn attempt(
         &self,
         refresh: &Token<Refresh>,
@@ -145,8 +144,8 @@ impl Auth {
         Ok(Attempt { refresh, answer })
     }
 
-    /// The newest pair of the session as it was first handed out, made again; with another access
-    /// token where that one has expired.
+    /// Returns the newest pair of the session again, as it was first issued, but with a new access
+    /// token if that one has expired.
     fn again(
         &self,
         refresh: &Token<Refresh>,
@@ -167,8 +166,8 @@ impl Auth {
         self.refreshed(access, Some(next), refresh)
     }
 
-    /// A refresh that the user stands in the way of. Where the user is inactive or gone, that is
-    /// the end of all sessions.
+    /// Handles a refresh that is refused because of its user, and returns the error for the client.
+    /// If the user is inactive or gone, all of the user's sessions end.
     async fn refused(
         &self,
         sessions: &dyn SessionStore,
@@ -180,7 +179,7 @@ impl Auth {
         if error.is_internal() {
             return Ok(error);
         }
-        // A spent token, too, says whose session it is that has to end.
+        // Even a spent token identifies the session that has to end.
         let reason = match &error {
             Error::PasswordChanged => Some(EndReason::Password),
             Error::NoActiveAccountForToken if self.is_gone(refresh).await? => Some(EndReason::User),
@@ -204,7 +203,7 @@ impl Auth {
         Ok(error)
     }
 
-    /// Whether the token's user is inactive or doesn't exist; not whether a hook dislikes it.
+    /// Returns `true` if the token's user is inactive or doesn't exist. Hooks don't matter here.
     async fn is_gone(&self, refresh: &Token<Refresh>) -> Result<bool, Error> {
         let UserClaim::Id(id) = self.tokens.user_claim(refresh) else { return Ok(false) };
         let user = self.user_store()?.find(&id).await?;
@@ -216,18 +215,18 @@ fn fingerprint(user: &User) -> Option<String> {
     (!user.password.is_empty()).then(|| password_fingerprint(&user.password))
 }
 
-/// A refresh that is asked of the store, and the answer if it agrees.
+/// A refresh to request from the store, and the answer if the store agrees.
 struct Attempt {
     refresh: SessionRefresh,
     answer: Refreshed,
 }
 
-/// What has to be known of a token's session before its successor can be made.
+/// The facts about a token's session that its successor depends on.
 struct SessionFacts {
-    /// The session, where the token doesn't open one.
+    /// The session's id; `None` if the token opens one.
     id: Option<String>,
     created_at: Timestamp,
-    /// What `sid` has to be in the tokens that are issued, where it isn't in this one.
+    /// The `sid` of the tokens to be issued, if this token has none.
     session_claim: Option<String>,
 }
 
@@ -243,7 +242,7 @@ impl SessionFacts {
         let named = named.map(std::borrow::Cow::into_owned);
         let mut known = Self { id: named, created_at: now, session_claim: None };
         let unnamed = settings.session_claim && known.id.is_none();
-        // Only what isn't in the token costs a look into the database.
+        // The database is only asked for what isn't in the token.
         if settings.lifetime.is_some() || unnamed {
             let Some(jti) = auth.tokens.jti(refresh) else { return Ok(known) };
             if let Some(session) = sessions.session_of(&jti).await? {
