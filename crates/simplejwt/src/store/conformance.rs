@@ -1,4 +1,4 @@
-//! What every [`TokenStore`] has to do, races included; and [`SessionStore`]s, and [`Leases`].
+//! The conformance suites of [`TokenStore`], [`SessionStore`] and [`Leases`], including races.
 //!
 //! ```
 //! use simplejwt::store::{conformance, memory::MemoryStore};
@@ -46,12 +46,12 @@ use crate::suite::{broken, good, together};
 
 /// Runs the whole suite; panics with the rule that was broken.
 ///
-/// `make` gives a store that holds no tokens, each time anew, and knows the users `1` and `2`;
-/// a store that keeps its users elsewhere may know any. `spawn` runs a task on threads of the
-/// caller's: the more there are, the harder the races.
+/// `make` returns a new, empty store each time, which knows the users `1` and `2`; a store that
+/// keeps its users elsewhere may know any. `spawn` runs a task on threads of the caller: the more
+/// there are, the harder the races.
 ///
 /// # Panics
-/// When the store doesn't keep the contract.
+/// If the store breaks the contract.
 pub async fn all<S, Make, Made>(make: Make, spawn: impl Fn(Task))
 where
     S: TokenStore,
@@ -82,11 +82,11 @@ where
     races::nothing_slips_past_blacklist_all(Arc::new(make().await), &spawn).await;
 }
 
-/// Runs the suite of what a [`SessionStore`] has to do beyond [`all`]; panics with the rule that
-/// was broken. `make` and `spawn` are as there.
+/// Runs the suite for what a [`SessionStore`] has to do beyond [`all`]; panics with the rule that
+/// was broken. `make` and `spawn` are as in [`all`].
 ///
 /// # Panics
-/// When the store doesn't keep the contract.
+/// If the store breaks the contract.
 pub async fn sessions<S, Make, Made>(make: Make, spawn: impl Fn(Task))
 where
     S: SessionStore,
@@ -101,8 +101,9 @@ where
     leases(make, spawn).await;
 }
 
-/// A group of rules as a future on the heap. It is made in a frame of its own: in a debug build the frame
-/// of a function that awaits many rules has room for all of their futures, and a test's thread has not.
+/// Returns a group of rules as a future on the heap, made in a frame of its own: in a debug build,
+/// the frame of a function that awaits many rules has room for all of their futures, which is too
+/// much for a test's thread.
 #[inline(never)]
 fn boxed<F: Future<Output = ()>>(group: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::pin(group())
@@ -170,11 +171,11 @@ async fn races_of_sessions<S: SessionStore, Made: Future<Output = S>>(
     session_races::nobody_misses_a_revocation(Arc::new(make().await), spawn).await;
 }
 
-/// Runs the suite of what [`Leases`] have to do, which is part of [`sessions`]; panics with the rule
-/// that was broken. `make` and `spawn` are as in [`all`].
+/// Runs the suite for [`Leases`], which is part of [`sessions`]; panics with the rule that was
+/// broken. `make` and `spawn` are as in [`all`].
 ///
 /// # Panics
-/// When the store doesn't keep the contract.
+/// If the store breaks the contract.
 pub async fn leases<S, Make, Made>(make: Make, spawn: impl Fn(Task))
 where
     S: Leases,
@@ -185,20 +186,20 @@ where
     session_races::one_holder_wins(Arc::new(make().await), &spawn).await;
 }
 
-/// The moment at which the suite takes place.
+/// The time at which the suite takes place.
 const NOW: Timestamp = Timestamp::from_micros(1_767_323_045_678_901);
 
-/// What the suite does, by the user and from one place.
+/// The cause of what the suite does: by the user, from one client.
 fn cause(at: Timestamp) -> Cause {
     Cause { client: Client::new(Some("192.0.2.1"), Some("suite")), ..Cause::at(at) }
 }
 
-/// The same, where it is of no interest what is told of it.
+/// The same, without an event.
 fn act(at: Timestamp) -> Act {
     Act::untold(cause(at))
 }
 
-/// The outcome of a call that has to succeed.
+/// Returns the outcome of a call that has to succeed.
 fn done<T>(recorded: Result<Recorded<T>, StoreError>) -> T {
     good(recorded).outcome
 }
@@ -225,7 +226,7 @@ fn retain_until() -> RetainUntil {
     RetainUntil { refresh: after(100), access: after(50) }
 }
 
-/// The login whose first token, and so whose session, is called `id`.
+/// Returns the login whose first token, and therefore session, has this id.
 fn open(id: &str) -> OpenSession {
     OpenSession {
         session: session(id),
@@ -237,7 +238,7 @@ fn open(id: &str) -> OpenSession {
     }
 }
 
-/// The refresh that puts `next` in the place of `spent`, which would join the session `spent`.
+/// Returns the refresh that replaces `spent` with `next`, and would join the session `spent`.
 fn refresh(spent: &str, next: &str) -> SessionRefresh {
     SessionRefresh {
         token: token(spent),
@@ -266,23 +267,23 @@ fn refresh_at(spent: &str, next: &str, seconds: i64, grace: u64) -> SessionRefre
     refresh
 }
 
-/// So many seconds after [`NOW`]; before it where negative.
+/// Returns the time so many seconds after [`NOW`]; before it, if negative.
 fn after(seconds: i64) -> Timestamp {
     Timestamp::from_micros(NOW.as_micros() + seconds * 1_000_000)
 }
 
-/// The first step of a purge for which everything is due up to `before`, if its token says no
-/// more than its column.
+/// Returns the first step of a purge for which everything is due up to `before`, if its token says
+/// no more than its column.
 fn flush(before: Timestamp, batch: u32) -> FlushExpired {
     FlushExpired::new(Retention::of(&Settings::default()), before + MARGIN, batch)
 }
 
-/// How many tokens such a step deletes.
+/// Returns the number of tokens that such a step deletes.
 async fn deleted(store: &impl TokenStore, before: Timestamp, batch: u32) -> u64 {
     good(store.flush_expired(&flush(before, batch)).await).deleted
 }
 
-/// A token with this payload.
+/// Returns a token with this payload.
 fn encoded(payload: &str) -> String {
     format!("e30.{}.signature", base64_simd::URL_SAFE_NO_PAD.encode_to_string(payload))
 }

@@ -1,6 +1,6 @@
-//! The records of the verbs that change sessions and tokens: what was asked and what came of it say all of it.
+//! The records of changes to sessions and tokens, made from the request and its outcome alone.
 //!
-//! A store makes them in the transaction that the verb is, and the flows tell what it has returned.
+//! A store makes them in the transaction of the change, and the flows report what it returned.
 
 use super::session::{
     EndEvent, EndSessions, OpenOutcome, OpenSession, RefreshOutcome, SessionRefresh,
@@ -10,8 +10,9 @@ use super::{OutstandingToken, Rotation};
 use crate::event::{Cause, EndReason, Event, PresentedToken, Recorded, SpentOutcome, TokenRefusal};
 
 impl OpenSession {
-    /// This outcome of the login, with its records: the sessions that were ended to make room, and the
-    /// login. A login that is one too many has changed nothing, and whoever asked tells of it.
+    /// Returns this outcome of the login with its records: the sessions that were ended to make
+    /// room, and the login. A login beyond the limit has changed nothing, and the caller reports
+    /// it.
     pub fn recorded(&self, outcome: OpenOutcome) -> Recorded<OpenOutcome> {
         let OpenOutcome::Opened { evicted } = outcome else { return Recorded::nothing(outcome) };
         let user_id = self.session.user_id.clone();
@@ -29,8 +30,8 @@ impl OpenSession {
 }
 
 impl SessionRefresh {
-    /// This outcome of the refresh, with its record. `session_id` is the session that the token is in, as
-    /// the store has found it; `None` where it is in none, and the one that it names is meant.
+    /// Returns this outcome of the refresh with its record. `session_id` is the session that the
+    /// store found the token in; `None` if it is in none, and the one that it names is meant.
     pub fn recorded(
         &self,
         outcome: RefreshOutcome,
@@ -44,8 +45,8 @@ impl SessionRefresh {
         }
     }
 
-    /// The event of this outcome, in this session. None of [`RefreshOutcome::PasswordChanged`]: whoever
-    /// asked looks at the password anew, and the event is that of the end of the session.
+    /// Returns the event of this outcome, in this session. [`RefreshOutcome::PasswordChanged`] has
+    /// none: the caller checks the password again, and the event is the end of the session.
     fn event(&self, outcome: &RefreshOutcome, session_id: &str) -> Option<Event> {
         let token = PresentedToken {
             jti: Some(self.token.jti.clone()),
@@ -76,7 +77,7 @@ impl SessionRefresh {
 }
 
 impl EndSessions {
-    /// So many sessions that hadn't ended before, with the record of it.
+    /// Returns this number of sessions, which hadn't ended before, with the record.
     pub fn recorded(&self, ended: u64) -> Recorded<u64> {
         let event = match &self.event {
             EndEvent::SessionsEnded => Some(self.sessions_ended(ended)),
@@ -99,7 +100,7 @@ impl EndSessions {
 }
 
 impl Rotation {
-    /// This outcome of the rotation of a token that is in no session, with its record.
+    /// Returns this outcome of rotating a token that is in no session, with its record.
     pub fn recorded(self, spent: &OutstandingToken, cause: &Cause) -> Recorded<Self> {
         let token = PresentedToken::outside_of_sessions(spent);
         let event = match self {
@@ -111,7 +112,7 @@ impl Rotation {
 }
 
 impl PresentedToken {
-    /// A token of which no session is known.
+    /// Creates a token without a session.
     pub(crate) fn outside_of_sessions(token: &OutstandingToken) -> Self {
         let (jti, user_id) = (Some(token.jti.clone()), token.user_id.clone());
         Self { jti, session_id: None, user_id }
@@ -188,7 +189,7 @@ mod tests {
         }
         let named = refresh().recorded(RefreshOutcome::Forgotten, None);
         assert!(told(&named).concat().contains(r#""session_id":"named""#), "{named:?}");
-        // The end of the session tells of it.
+        // The event is the end of the session.
         let changed = refresh().recorded(RefreshOutcome::PasswordChanged, Some("s"));
         assert_eq!(changed.events, []);
     }

@@ -1,8 +1,8 @@
-//! The feed of revocations: a list that every process reads on from where it was, page by page.
+//! The feed of revocations: a list that every process reads page by page, from where it left off.
 //!
-//! A page shows that it belongs to the same history as the one before. The numbers alone don't: a standby that took over without the newest of them gives them away
-//! again. So each page also tells what stands at the number that it was asked from, and at the
-//! one to go on from.
+//! A page shows that it belongs to the same history as the one before. The numbers alone don't: a
+//! standby that took over without the newest of them assigns them again. So each page also has the
+//! marks at the number that it was requested from, and at the one to continue from.
 
 mod page;
 
@@ -20,24 +20,24 @@ pub(crate) use page::{Asked, Row};
 pub struct Revocations {
     /// At most as many as were asked for.
     pub entries: Vec<Revocation>,
-    /// The sequence number to go on from: that of the last entry, or of the newest there has
-    /// been, where these are all there are. Smaller than the one asked from only where the
-    /// database was put back to an earlier state.
+    /// The sequence number to continue from: that of the last entry or, if these are all there are,
+    /// the newest that was ever assigned. Smaller than the requested one only if the database was
+    /// restored to an earlier state.
     pub sequence: i64,
     /// `true` if there are no more for now.
     pub complete: bool,
-    /// The mark at the number that was asked from, expired or not; `None` where nothing stands there.
+    /// The mark at the number that was requested, expired or not; `None` if there is none.
     pub before: Option<Mark>,
-    /// The mark at [`sequence`](Self::sequence), expired or not; `None` where nothing stands there.
+    /// The mark at [`sequence`](Self::sequence), expired or not; `None` if there is none.
     pub last: Option<Mark>,
-    /// Which line of history the database is on, where it tells: PostgreSQL's timeline.
+    /// The database's timeline, if it has timelines (PostgreSQL).
     pub timeline: Option<String>,
 }
 
-/// The content of a sequence number, to be compared with what stood there before.
+/// The identity of the revocation at a sequence number, to compare with what was there before.
 ///
-/// Ids of sessions and tokens are random and times are microseconds, so that two histories have
-/// the same mark at the same number only where they have the same revocation there.
+/// Ids of sessions and tokens are random and times are in microseconds, so two histories have the
+/// same mark at the same number only if they have the same revocation there.
 ///
 /// ```
 /// use simplejwt::Timestamp;
@@ -51,18 +51,19 @@ pub struct Revocations {
 pub struct Mark(String);
 
 impl Mark {
-    /// That of a row: the [words](RevocationSubject::words) of its subject, and when it was revoked.
+    /// Creates the mark of a row, from the [words](RevocationSubject::words) of its subject and the
+    /// time of the revocation.
     pub fn new(kind: &str, subject: &str, revoked_at: Timestamp) -> Self {
         Self(format!("{} {kind} {subject}", revoked_at.as_micros()))
     }
 }
 
-/// The tokens that a revocation is about.
+/// The tokens that a revocation covers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RevocationSubject {
-    /// Every access token whose `sid` this is.
+    /// Every access token with this `sid`.
     Session(String),
-    /// The access token whose id this is.
+    /// The access token with this id.
     Token(String),
     /// Every access token of this user that has no `sid` and was issued at the time of the
     /// revocation or before.
@@ -70,7 +71,7 @@ pub enum RevocationSubject {
 }
 
 impl RevocationSubject {
-    /// The word for the kind, and the id, as they are stored.
+    /// Returns the word for the kind, and the id, as they are stored.
     pub fn words(&self) -> (&'static str, &str) {
         match self {
             Self::Session(id) => ("session", id),
@@ -79,7 +80,8 @@ impl RevocationSubject {
         }
     }
 
-    /// The subject that was stored as these words; `None` for a kind that only a later version knows.
+    /// Returns the subject that was stored as these words; `None` for a kind that only a later
+    /// version knows.
     pub fn from_words(kind: &str, id: String) -> Option<Self> {
         match kind {
             "session" => Some(Self::Session(id)),
@@ -90,14 +92,14 @@ impl RevocationSubject {
     }
 }
 
-/// Access tokens that are to be refused although their signature and times are good.
+/// Access tokens that are refused although their signature and times are valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// Which.
+    /// The tokens.
     pub subject: RevocationSubject,
-    /// When they were revoked.
+    /// The time at which they were revoked.
     pub revoked_at: Timestamp,
-    /// The last `exp` of any of them: this can be forgotten when that is
+    /// The latest `exp` of any of them: the revocation can be forgotten when that is
     /// [due](super::retention::Retention::due).
     pub expires_at: Timestamp,
 }
@@ -107,7 +109,7 @@ pub struct Revocation {
 pub struct AccessClaims {
     /// `sid`.
     pub session: Option<String>,
-    /// Its id.
+    /// The token's id.
     pub jti: Option<String>,
     /// The value of its user claim.
     pub user_id: Option<UserId>,
@@ -116,12 +118,12 @@ pub struct AccessClaims {
 }
 
 impl AccessClaims {
-    /// `true` if a revocation of this subject, made at `revoked_at`, covers this token.
+    /// Returns `true` if a revocation of this subject, made at `revoked_at`, covers this token.
     pub fn is_covered_by(&self, subject: &RevocationSubject, revoked_at: Timestamp) -> bool {
         match subject {
             RevocationSubject::Session(id) => self.session.as_ref() == Some(id),
             RevocationSubject::Token(jti) => self.jti.as_ref() == Some(jti),
-            // A token that doesn't say when it was issued may have been issued before.
+            // A token without an `iat` may have been issued before.
             RevocationSubject::User(id) => {
                 self.session.is_none()
                     && self.user_id.as_ref() == Some(id)
@@ -135,17 +137,17 @@ impl AccessClaims {
 ///
 /// # Contract
 /// - A call that returns `Ok` is durable; one that returns `Err` has changed nothing.
-/// - Revocations become visible in the order of their sequence numbers: who has seen one has
+/// - Revocations become visible in the order of their sequence numbers: whoever has seen one has
 ///   seen all before it.
 #[async_trait]
 pub trait RevocationFeed: Send + Sync + 'static {
-    /// Revokes something: a single access token, mostly.
+    /// Stores a revocation, usually of a single access token.
     async fn revoke(&self, revocation: &Revocation, act: &Act) -> Result<Recorded<()>, StoreError>;
 
-    /// At most `limit` of the revocations after a sequence number (0: from the beginning) whose
-    /// `expires_at` is later than `at`. What counts still is what isn't
-    /// [due](super::retention::Retention::due): that is the time to ask with. A store that doesn't fill in what
-    /// stands at the [marks](Mark) takes it upon itself that numbers never go back.
+    /// Returns at most `limit` of the revocations after a sequence number (0: from the beginning)
+    /// whose `expires_at` is later than `at`. To get those that still count, pass what is
+    /// [due](super::retention::Retention::due) as `at`. A store that doesn't fill in the
+    /// [marks](Mark) must ensure that numbers never go back.
     async fn revocations(
         &self,
         after: i64,
@@ -153,12 +155,12 @@ pub trait RevocationFeed: Send + Sync + 'static {
         at: Timestamp,
     ) -> Result<Revocations, StoreError>;
 
-    /// `true` if an access token with these claims is revoked, by a revocation whose
-    /// `expires_at` is later than `at` (see [`revocations`](Self::revocations)); also true where
-    /// it names a session that has ended, isn't there or is another user's.
+    /// Returns `true` if an access token with these claims is revoked, by a revocation whose
+    /// `expires_at` is later than `at` (see [`revocations`](Self::revocations)), or if it names a
+    /// session that has ended, doesn't exist or is another user's.
     async fn is_revoked(&self, access: &AccessClaims, at: Timestamp) -> Result<bool, StoreError>;
 
-    /// Returns when there may be new revocations; never, where the database doesn't tell.
-    /// An error means that nothing will be told for now.
+    /// Returns when there may be new revocations; never, if the database doesn't send notices. An
+    /// error means that there will be no notices for now.
     async fn revocation_notice(&self) -> Result<(), StoreError>;
 }

@@ -1,4 +1,4 @@
-//! What a purge asks of a store, and what it is told.
+//! The request for a step of the purge, and its result.
 
 use super::retention::Retention;
 use crate::clock::Timestamp;
@@ -6,49 +6,49 @@ use crate::clock::Timestamp;
 /// A step of the purge, for [`TokenStore::flush_expired`](super::TokenStore::flush_expired).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlushExpired {
-    /// The rule that says which tokens can go.
+    /// The rule for which tokens can be deleted.
     pub retention: Retention,
     /// The time at which the purge began.
     pub at: Timestamp,
-    /// How many tokens are looked at, at most.
+    /// The maximum number of tokens to look at.
     pub batch: u32,
-    /// Whether rows of other tables that refer to a token, or to its entry in the blacklist, are
-    /// deleted with it, as Django does for `on_delete=CASCADE`. Without it such a token stays.
+    /// `true` to also delete rows of other tables that refer to a token or to its blacklist entry,
+    /// as Django does for `on_delete=CASCADE`. Otherwise such a token stays.
     pub cascade: bool,
-    /// Where the step before came to; `None` for the first.
+    /// The position that the step before reached; `None` for the first.
     pub after: Option<Position>,
 }
 
 impl FlushExpired {
-    /// The first step of a purge that takes no other table's rows with it.
+    /// Creates the first step of a purge that deletes no rows of other tables.
     pub fn new(retention: Retention, at: Timestamp, batch: u32) -> Self {
         Self { retention, at, batch, cascade: false, after: None }
     }
 }
 
-/// How far a purge has come, in the store's own words.
+/// The position that a purge has reached, in the store's own format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position(pub String);
 
-/// What a step of the purge did.
+/// The result of a step of the purge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flushed {
-    /// How many tokens were deleted, with their entries in the blacklist.
+    /// The number of tokens that were deleted, with their blacklist entries.
     pub deleted: u64,
-    /// What stands in the way of others, which stay.
+    /// The foreign keys because of which other tokens stay.
     pub referenced: Vec<Referenced>,
-    /// Where to go on; `None` when the purge is through.
+    /// The position to continue from; `None` if the purge is complete.
     pub next: Option<Position>,
 }
 
-/// A foreign key of another table by which tokens are kept.
+/// A foreign key of another table that keeps tokens from being deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Referenced {
-    /// The constraint's name; that of the column where constraints have none (SQLite).
+    /// The constraint's name; the column's if constraints have none (SQLite).
     pub constraint: String,
     /// The table that it belongs to.
     pub table: String,
-    /// How many tokens stay for it.
+    /// The number of tokens that stay because of it.
     pub tokens: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Tokens in memory: the reference for what a store does.
+//! Tokens in memory: the reference implementation of a store.
 
 mod feed;
 mod sessions;
@@ -19,10 +19,10 @@ use crate::users::UserId;
 
 /// Tokens in this process's memory, for tests, examples and small tools.
 ///
-/// **Not durable**: with the process the blacklist is gone, and every spent token that hasn't
-/// expired is good again. Nor is it shared with other processes. Clones share the tokens.
+/// **Not durable**: when the process ends, the blacklist is lost, and every spent token that hasn't
+/// expired is valid again. Nor is it shared with other processes. Clones share the tokens.
 ///
-/// It knows no users, so that it keeps any user's id.
+/// It knows no users, so it accepts any user's id.
 ///
 /// ```
 /// use simplejwt::store::memory::MemoryStore;
@@ -58,12 +58,13 @@ impl fmt::Debug for MemoryStore {
 }
 
 impl MemoryStore {
-    /// The registered token with this id, and since when it has been blacklisted.
+    /// Returns the registered token with this id, and the time at which it was blacklisted, if it
+    /// was.
     pub fn get(&self, jti: &str) -> Option<(OutstandingToken, Option<Timestamp>)> {
         self.lock().tokens.get(jti).map(|entry| (entry.token.clone(), entry.blacklisted_at))
     }
 
-    /// Nothing in between can fail and leave half a change behind.
+    /// No change can fail half-way.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,8 @@
-//! Until when a revocation counts: the one rule that the purge, sessions, the feed and `strict`
-//! go by.
+//! The rule for how long a revocation counts, which the purge, sessions, the feed and `strict`
+//! share.
 //!
-//! What is stored is the last `exp` that a token can have. It counts until [`LEEWAY`] and a
-//! [`MARGIN`] have passed since, by the settings of whoever asks: every reader compares it with
+//! The latest `exp` that a token can have is stored. It counts until [`LEEWAY`] and a [`MARGIN`]
+//! have passed after it, by the settings of the reader: every reader compares it with
 //! [`Retention::due`].
 //!
 //! [`LEEWAY`]: crate::Settings::leeway
@@ -14,9 +14,9 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::settings::Settings;
 
-/// How long a revocation is kept beyond the last moment at which a check could let its token
-/// through: a day. It covers clocks that differ, another `LEEWAY` at another server, and rows
-/// that a Django without `USE_TZ` has shifted by its zone, which is 14 hours at most.
+/// The time for which a revocation is kept beyond the last moment at which its token could pass a
+/// check: a day. It covers clocks that differ, another `LEEWAY` on another server, and rows that
+/// Django without `USE_TZ` has shifted by its time zone, at most 14 hours.
 pub const MARGIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The rule, with the lifetimes and the leeway of some settings.
@@ -42,7 +42,7 @@ pub struct Retention {
     refresh_exp_claim: String,
 }
 
-/// What a token's payload says of its times, in seconds since 1970 (RFC 7519 section 2).
+/// The times in a token's payload, in seconds since 1970 (RFC 7519 section 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
     /// `exp`.
@@ -54,7 +54,7 @@ pub struct Times {
 }
 
 impl Retention {
-    /// The rule for tokens that are checked with these settings.
+    /// Creates the rule for tokens that are checked with these settings.
     pub fn of(settings: &Settings) -> Self {
         Self {
             leeway: settings.leeway,
@@ -66,23 +66,24 @@ impl Retention {
         }
     }
 
-    /// What counts no longer at this time: everything whose last `exp` is this or earlier.
+    /// Returns what is due at `at`: everything whose latest `exp` is this time or earlier no longer
+    /// counts.
     pub fn due(&self, at: Timestamp) -> Timestamp {
         at - self.leeway - MARGIN
     }
 
-    /// The same for the rows of sessions, which keep the last `exp` of a sliding token as the
-    /// settings were when it was issued: its lifetime may be longer by now. And an access token
-    /// that a refresh token gets at its very end outlives that, by its whole lifetime: it can be
+    /// The same for the rows of sessions. These keep the latest `exp` of a sliding token by the
+    /// settings with which it was issued, but its lifetime may be longer by now. And an access
+    /// token issued at the very end of a refresh token outlives it by its whole lifetime: it can be
     /// revoked with its session, and counts as revoked without one.
     pub fn sessions_due(&self, at: Timestamp) -> Timestamp {
         self.due(at) - self.leeway - self.sliding.max(self.access)
     }
 
-    /// The last `exp` that a token with these times can have: `expires_at`, where it says nothing
-    /// of itself. A sliding token can be renewed until its refresh expiry and `LEEWAY` have
-    /// passed; its lifetime is the setting's or the one that it shows itself (`exp - iat`),
-    /// whichever is longer, since settings change.
+    /// Returns the latest `exp` that a token with these times can have: `expires_at`, if they are
+    /// unknown. A sliding token can be renewed until its refresh expiry and `LEEWAY` have passed;
+    /// its lifetime is the setting's or its own (`exp - iat`), whichever is longer, since settings
+    /// change.
     pub fn last_exp(&self, times: Times, expires_at: Timestamp) -> Timestamp {
         let exp = times.exp.map_or(expires_at, Timestamp::from_secs).max(expires_at);
         let Some(refresh_exp) = times.refresh_exp else { return exp };
@@ -91,8 +92,8 @@ impl Retention {
         exp.max(Timestamp::from_secs(refresh_exp) + self.leeway + self.sliding.max(shown))
     }
 
-    /// The same for a token as it is stored, with its signature or without, and what the column
-    /// beside it says; by the column alone where it can't be read.
+    /// The same for a stored token, with or without its signature, and the column beside it; by the
+    /// column alone if the token can't be read.
     pub fn last_exp_of(&self, encoded: &str, expires_at: Timestamp) -> Timestamp {
         match self.times_of(encoded) {
             Some(times) => self.last_exp(times, expires_at),
@@ -100,9 +101,9 @@ impl Retention {
         }
     }
 
-    /// What a token says of its times, whoever signed it; `None` where that can't be read.
+    /// Returns the times of a token, whoever signed it; `None` if they can't be read.
     pub fn times_of(&self, encoded: &str) -> Option<Times> {
-        /// The claim's default name: the setting may have been another when it was issued.
+        /// The claim's default name: the setting may have been different when it was issued.
         const REFRESH_EXP: &str = "refresh_exp";
         let payload = encoded.split('.').nth(1)?.trim_end_matches('=');
         let payload = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(payload).ok()?;
@@ -116,21 +117,20 @@ impl Retention {
         })
     }
 
-    /// The last `exp` of refresh and sliding tokens that are in a session which ends at this
-    /// time.
+    /// Returns the latest `exp` of refresh and sliding tokens in a session that ends at this time.
     pub(super) fn last_refresh_exp(&self, at: Timestamp) -> Timestamp {
         let slides = self.sliding_refresh + self.leeway + self.sliding;
         at + self.refresh.max(slides)
     }
 
-    /// The same of its access tokens.
+    /// The same for its access tokens.
     pub(super) fn last_access_exp(&self, at: Timestamp) -> Timestamp {
         at + self.access
     }
 
-    /// Whether whoever revoked an access token with these times may have forgotten it again while
-    /// the token still counts: it lives longer than the settings have access tokens live, which
-    /// were others when it was issued, or another's.
+    /// Returns `true` if the revocation of an access token with these times may already be
+    /// forgotten while the token still counts: it lives longer than the settings allow, since it
+    /// was issued with other settings or by another server.
     pub(crate) fn may_be_forgotten(
         &self,
         issued_at: Option<Timestamp>,
@@ -143,12 +143,12 @@ impl Retention {
     }
 }
 
-/// A NumericDate in whole seconds, fractions cut off.
+/// Reads a NumericDate in whole seconds, without fractions.
 fn seconds(value: &Value) -> Option<i64> {
     if let Some(seconds) = value.as_i64() {
         return Some(seconds);
     }
-    // Saturates: what is out of range is past or future all the same.
+    // Saturates: a value out of range is past or future all the same.
     #[expect(clippy::cast_possible_truncation, reason = "saturates")]
     value.as_f64().map(|number| number.trunc() as i64)
 }

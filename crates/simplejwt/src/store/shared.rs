@@ -1,4 +1,4 @@
-//! A store behind a pointer is a store: whoever shares one hands over an `Arc` of it.
+//! Pointers to stores are stores, so that one can be shared as an `Arc`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -170,7 +170,7 @@ macro_rules! behind {
 
 behind!(Arc<T>, Box<T>, &'static T);
 
-/// What holds a store can derive `Debug`; the store itself needn't have it.
+/// Lets types that hold a store derive `Debug`; the store itself needn't have it.
 impl fmt::Debug for dyn TokenStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("dyn TokenStore")

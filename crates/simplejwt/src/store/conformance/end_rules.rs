@@ -1,4 +1,4 @@
-//! What holds of listing and ending sessions, and of their number.
+//! Rules for listing and ending sessions, and for their number.
 
 use super::session_rules::{OPENED, end, is_blacklisted, one, revoked};
 use super::{NOW, act, after, cause, done, good, open, refresh, refresh_at, token, token_of};
@@ -94,7 +94,7 @@ pub(super) async fn all_but_one_are_ended(store: &impl SessionStore) {
         assert!(subjects.contains(&subject), "{subject:?} wasn't revoked");
     }
 
-    // What isn't ours may live as long as a refresh token.
+    // Tokens of others may live as long as a refresh token.
     let late = good(store.revocations(0, 100, after(50)).await);
     let late: Vec<_> = late.entries.into_iter().map(|entry| entry.subject).collect();
     assert_eq!(late, [RevocationSubject::User("1".into())]);
@@ -104,7 +104,7 @@ pub(super) async fn all_but_one_are_ended(store: &impl SessionStore) {
     assert!(is_blacklisted(store, "b2").await);
     assert_eq!(done(store.end_sessions(&all).await), 0);
     assert_eq!(listed(store, "2", NOW).await, ["two"]);
-    // A login afterwards is a new beginning.
+    // A login afterwards starts anew.
     let _ = done(store.open(&open("later")).await);
     assert_eq!(listed(store, "1", NOW).await, ["later"]);
 }
@@ -142,7 +142,7 @@ pub(super) async fn limits_are_kept(store: &impl SessionStore) {
     assert_eq!(done(store.open(&at("d", 3, evict)).await), OpenOutcome::Opened { evicted: 1 });
     assert!(is_blacklisted(store, "a").await && !is_blacklisted(store, "b").await);
     assert_eq!(revoked(store).await, [RevocationSubject::Session("a".into())]);
-    // What is no longer live doesn't count.
+    // Sessions that are no longer live don't count.
     let _ = done(store.blacklist(&token("b"), &act(NOW)).await);
     assert_eq!(done(store.open(&at("e", 4, evict)).await), OPENED);
     assert_eq!(listed(store, "1", NOW).await, ["e", "d"]);

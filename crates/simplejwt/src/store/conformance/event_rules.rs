@@ -1,5 +1,5 @@
-//! What holds of the records that are made in the transaction of a verb: who did it, when and from where,
-//! and in which session.
+//! Rules for the records made in the transaction of a change: who did it, when and from where, and
+//! in which session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::store::session::{
 };
 use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 
-/// Somebody else than the user, from somewhere, at this many seconds.
+/// Somebody other than the user, from another client, at this many seconds.
 fn by_staff(seconds: i64) -> Cause {
     Cause {
         at: after(seconds),
@@ -36,7 +36,7 @@ fn presented(jti: &str, session_id: Option<&str>) -> PresentedToken {
     }
 }
 
-/// The record of this event, and nothing else, with this cause.
+/// Asserts that the only record is that of this event, with this cause.
 #[track_caller]
 fn assert_told<T>(recorded: &Recorded<T>, cause: &Cause, event: Event) {
     let Cause { at, actor, client, request_id } = cause.clone();
@@ -49,7 +49,7 @@ pub(super) async fn acts_are_recorded(store: &impl TokenStore) {
         let event = Event::TokenBlacklisted { token: presented(jti, None) };
         Act { event: Some(event), cause: by_staff(seconds) }
     };
-    // The token may be there already: the act is one all the same.
+    // The token may already be registered: the event is recorded all the same.
     for seconds in [0, 1] {
         let login = Event::LoggedIn { user_id: "1".into(), session_id: None };
         let act = Act { event: Some(login.clone()), cause: by_staff(seconds) };
@@ -69,7 +69,7 @@ pub(super) async fn acts_are_recorded(store: &impl TokenStore) {
 }
 
 pub(super) async fn rotations_are_recorded(store: &impl TokenStore) {
-    // Registered, and not.
+    // Registered, and unregistered.
     let _ = good(store.record(&token("a"), &Act::untold(by_staff(0))).await);
     for (spent, next) in [("a", "a2"), ("b", "b2")] {
         let token = presented(spent, None);
@@ -85,7 +85,7 @@ pub(super) async fn rotations_are_recorded(store: &impl TokenStore) {
     }
 }
 
-/// The rules of sessions.
+/// The rules for sessions.
 pub(super) async fn of_sessions<S: SessionStore, Made: Future<Output = S>>(
     make: &impl Fn() -> Made,
     spawn: &impl Fn(Task),
@@ -131,7 +131,7 @@ fn refreshed(jti: &str, session: &str) -> Event {
     Event::Refreshed { token: presented(jti, Some(session)) }
 }
 
-/// The tokens name no session, as without the claim `sid`: what they join is called as they are.
+/// The tokens name no session, as without the claim `sid`: the one that they join has their id.
 async fn a_refresh_is_recorded_in_the_session_it_is_in(store: &impl SessionStore) {
     let by = |seconds, refresh| SessionRefresh { cause: by_staff(seconds), ..refresh };
     let take = async |seconds, refresh: SessionRefresh, event: Event| {
@@ -142,13 +142,13 @@ async fn a_refresh_is_recorded_in_the_session_it_is_in(store: &impl SessionStore
     for (jti, next) in [("a", "b"), ("b", "c"), ("c", "d")] {
         take(1, refresh(jti, next), refreshed(jti, "a")).await;
     }
-    // Once more, as the answer of the database got lost.
+    // Once more, as if the database's answer got lost.
     take(1, refresh("c", "d"), refreshed("c", "a")).await;
     for next in [NextToken::None, NextToken::Added(token("beside"))] {
         let kept = SessionRefresh { next, ..refresh("d", "") };
         take(2, kept, refreshed("d", "a")).await;
     }
-    // A token that names another session than it is in, and one that joins the session it names.
+    // A token that names a session other than its own, and one that joins the session it names.
     for (jti, next, named) in [("d", "e", "elsewhere"), ("joins", "joined", "a")] {
         let mut other = refresh(jti, next);
         other.session.id = named.into();
@@ -185,7 +185,7 @@ async fn a_refused_refresh_is_recorded(store: &impl SessionStore) {
         let _ = good(store.open(&open(id)).await);
         let _ = good(store.refresh(&refresh(id, &format!("{id}2"))).await);
     }
-    // The caller looks at the password anew, and ends the session: that is the event.
+    // The caller checks the password again, and ends the session: that is the event.
     let mut changed = refresh("a2", "x");
     changed.session.password = Some("another".into());
     let recorded = good(store.refresh(&by(1, changed)).await);
@@ -208,7 +208,7 @@ async fn a_refused_refresh_is_recorded(store: &impl SessionStore) {
     take(8, theirs, Event::TokenRefused { token, reason: TokenRefusal::ForeignSession }).await;
 }
 
-/// Each of many at once has its own session: a store may take them together.
+/// Each of many concurrent refreshes has its own session, even if a store takes them together.
 async fn refreshes_at_once_are_each_their_own<S: SessionStore>(
     store: Arc<S>,
     spawn: &impl Fn(Task),
@@ -254,7 +254,7 @@ async fn ends_are_recorded(store: &impl SessionStore) {
     for id in ["a", "b", "c", "d", "e"] {
         let _ = good(store.open(&open(id)).await);
     }
-    // Also where there is nothing left to be ended.
+    // Even if there is nothing left to end.
     for (seconds, count) in [(1, 1), (2, 0)] {
         let recorded =
             good(store.end_sessions(&end(one("a"), EndEvent::SessionsEnded, seconds)).await);

@@ -1,4 +1,4 @@
-//! What holds of the feed of revocations, and what a page tells of the history that it belongs to.
+//! Rules for the feed of revocations, and for what a page says about its history.
 
 use super::session_rules::one;
 use super::{NOW, act, after, done, good, open};
@@ -12,7 +12,7 @@ async fn revoke(store: &impl SessionStore, name: &str, seconds: i64) {
 }
 
 /// Two databases that were one until the first revocation: a standby took over without the rest.
-/// The second is made when the first is done with: it may be the same, emptied.
+/// The second is made when the first is no longer used: it may be the same, emptied.
 pub(super) async fn another_history_is_noticed<S, Made>(make: &impl Fn() -> Made)
 where
     S: SessionStore,
@@ -25,7 +25,7 @@ where
     let heard = good(lost.revocations(0, 10, NOW).await);
     assert_eq!(heard.before, None, "nothing stands at 0");
     assert_eq!(heard.last, Some(Mark::new("session", "lost", NOW)));
-    // Nothing new: the same stands there, also when it has expired.
+    // Nothing new: the mark is the same, even if the row has expired.
     for at in [NOW, after(50), after(1000)] {
         let same = good(lost.revocations(heard.sequence, 10, at).await);
         assert_eq!((&same.before, &same.last), (&heard.last, &heard.last));
@@ -41,7 +41,7 @@ where
     assert!(beyond.sequence > heard.sequence && beyond.complete);
     assert_eq!(beyond.before, Some(Mark::new("session", "missed", NOW)));
     assert_ne!(beyond.before, heard.last);
-    // A page that is full ends with what it holds, not with the newest.
+    // A full page ends with its last entry, not with the newest.
     let page = good(promoted.revocations(0, 2, NOW).await);
     assert!(!page.complete);
     assert_eq!(page.last, Some(Mark::new("session", "missed", NOW)));
@@ -69,14 +69,14 @@ pub(super) async fn revocations_come_in_order(store: &impl SessionStore) {
     let nothing = good(store.revocations(rest.sequence, 3, NOW).await);
     assert!(nothing.entries.is_empty() && nothing.complete);
     assert_eq!(nothing.sequence, rest.sequence);
-    // What has expired is left out, and gone on from nevertheless.
+    // Expired entries are left out, but the sequence goes past them.
     let late = good(store.revocations(0, 10, after(13)).await);
     assert_eq!(late.entries, [of("t4", after(14))]);
     assert_eq!(late.sequence, rest.sequence);
     let none = good(store.revocations(0, 10, after(14)).await);
     assert!(none.entries.is_empty() && none.complete);
     assert_eq!(none.sequence, rest.sequence);
-    // Asked from a place that this store hasn't come to yet.
+    // Requested from a number that this store hasn't reached yet.
     let ahead = good(store.revocations(rest.sequence + 100, 10, NOW).await);
     assert!(ahead.entries.is_empty());
     assert_eq!(ahead.sequence, rest.sequence, "it doesn't say that it is behind");

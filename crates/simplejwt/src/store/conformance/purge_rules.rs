@@ -1,4 +1,4 @@
-//! What holds of the purge of sessions, and of the leases on such work.
+//! Rules for the purge of sessions, and for leases.
 
 use super::session_rules::one;
 use super::{NOW, after, done, good, open, refresh};

@@ -1,4 +1,4 @@
-//! What holds however many do it at once.
+//! Rules for concurrent calls.
 
 use std::sync::Arc;
 
@@ -105,8 +105,9 @@ pub(super) async fn tokens_are_registered_once<S: TokenStore>(
     assert_eq!(deleted(&*store, after(60), u32::MAX).await, ROUNDS as u64);
 }
 
-/// A rotation beside `blacklist_all` may come before or after it. Before: the successor is
-/// registered when the user's tokens are taken. After: the token was taken and can't be rotated.
+/// A rotation concurrent with `blacklist_all` may come before or after it. Before: the successor is
+/// registered when the user's tokens are blacklisted. After: the token is blacklisted and can't be
+/// rotated.
 pub(super) async fn nothing_slips_past_blacklist_all<S: TokenStore>(
     store: Arc<S>,
     spawn: &impl Fn(Task),

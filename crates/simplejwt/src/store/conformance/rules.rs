@@ -1,4 +1,4 @@
-//! What holds without any concurrency.
+//! Rules without concurrency.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(super) async fn record_leaves_what_is_there(store: &impl TokenStore) {
     let first = token("a");
     done(store.record(&first, &act(NOW)).await);
     done(store.record(&first, &act(NOW)).await);
-    // Another token under the same id: its expiry must not take the place of the first's.
+    // Another token under the same id: its expiry must not replace that of the first.
     done(store.record(&OutstandingToken { expires_at: after(-60), ..token("a") }, &act(NOW)).await);
     let flushed = deleted(store, NOW, 10).await;
     assert_eq!(flushed, 0, "record replaced a registered token");
@@ -113,7 +113,7 @@ pub(super) async fn blacklist_all_takes_the_users_tokens(store: &impl TokenStore
     for jti in ["a", "b", "c"] {
         done(store.record(&token_of("1", jti), &act(NOW)).await);
     }
-    // It may count all the same: it slid, or there is leeway.
+    // It may still be valid: it was renewed, or there is leeway.
     let past = OutstandingToken { expires_at: after(-60), ..token("past") };
     done(store.record(&past, &act(NOW)).await);
     done(store.record(&token_of("2", "other"), &act(NOW)).await);
@@ -133,7 +133,7 @@ pub(super) async fn flush_takes_what_has_expired(store: &impl TokenStore) {
         expires_at: Timestamp::from_micros(NOW.as_micros() + micros),
         ..token(jti)
     };
-    // Whole seconds too, which some databases write in another way than fractions.
+    // Whole seconds too, which some databases write differently than fractions.
     let whole = Timestamp::from_secs(NOW.as_secs());
     let second = OutstandingToken { expires_at: whole, ..token("second") };
     let cases = [expiring("before", -1), expiring("at", 0), expiring("after", 1)];
@@ -170,7 +170,7 @@ pub(super) async fn flush_keeps_to_its_batch(store: &impl TokenStore) {
     }
 }
 
-/// Every token that is registered, with what the purge is to do about it, at `NOW`.
+/// Runs all steps of the purge. Returns the number of tokens that it deletes.
 async fn flush_all(store: &impl TokenStore, first: FlushExpired) -> u64 {
     let mut flush = first;
     let mut deleted = 0;
@@ -189,8 +189,8 @@ async fn flush_all(store: &impl TokenStore, first: FlushExpired) -> u64 {
 pub(super) async fn flush_goes_by_what_tokens_say(store: &impl TokenStore) {
     const HOUR: i64 = 3600;
     let exp = NOW.as_secs();
-    // How far the column is from the token's `exp`: Django without USE_TZ in zones of the east
-    // and the west.
+    // The hours between the column and the token's `exp`: Django without USE_TZ in zones east and
+    // west of UTC.
     for hours in [-14, -8, 0, 5, 12] {
         let at = Timestamp::from_secs(exp + hours * HOUR);
         let payload = format!(r#"{{"exp": {exp}.0, "iat": {}}}"#, exp - 60);
@@ -201,7 +201,7 @@ pub(super) async fn flush_goes_by_what_tokens_say(store: &impl TokenStore) {
         };
         assert_eq!(done(store.blacklist(&shifted, &act(NOW)).await), Blacklisting::Blacklisted);
     }
-    // One that can't be read has its column alone.
+    // For one that can't be read, only the column counts.
     let unreadable = OutstandingToken { expires_at: after(-HOUR), ..token("unreadable") };
     assert_eq!(done(store.blacklist(&unreadable, &act(NOW)).await), Blacklisting::Blacklisted);
     let leeway = Duration::from_secs(600);
@@ -212,7 +212,7 @@ pub(super) async fn flush_goes_by_what_tokens_say(store: &impl TokenStore) {
         // An hour less than the day and the leeway: the one that can't be read.
         (86_400 + 600 - HOUR + 1, 1),
         (86_400 + 600 - 1, 0),
-        // What its column puts off stays with it, on either side.
+        // A later column puts the deletion off; an earlier one doesn't advance it.
         (86_400 + 600, 3),
         (86_400 + 600 + 5 * HOUR - 1, 0),
         (86_400 + 600 + 5 * HOUR, 1),
@@ -230,7 +230,7 @@ pub(super) async fn flush_keeps_what_slides(store: &impl TokenStore) {
         let (iat, refresh_exp) = (exp - lifetime, exp + 5000);
         format!(r#"{{"exp": {exp}, "iat": {iat}, "jti": "x", "refresh_exp": {refresh_exp}}}"#)
     };
-    // The lifetime that counts is the settings' 300 seconds, or the one of the token itself.
+    // The longer lifetime counts: the settings' 300 seconds, or the token's own.
     for (jti, lifetime) in [("short", 10), ("long", 1000)] {
         let sliding = OutstandingToken {
             token: encoded(&payload(lifetime)),
@@ -255,7 +255,7 @@ pub(super) async fn flush_keeps_what_slides(store: &impl TokenStore) {
     assert!(!good(store.is_blacklisted("long").await));
 }
 
-/// Each step looks at what the one before hasn't.
+/// Each step looks at rows that the one before hasn't.
 pub(super) async fn flush_goes_on_past_what_stays(store: &impl TokenStore) {
     for number in 0..7 {
         let late = encoded(&format!(r#"{{"exp": {}}}"#, NOW.as_secs() + 1_000_000));
@@ -268,7 +268,7 @@ pub(super) async fn flush_goes_on_past_what_stays(store: &impl TokenStore) {
         done(store.record(&goes, &act(NOW)).await);
     }
     assert_eq!(flush_all(store, flush(after(1), 2)).await, 3);
-    // They were put off: there is nothing to be looked at.
+    // They were put off: there is nothing left to look at.
     let again = good(store.flush_expired(&flush(after(1), 1)).await);
     assert_eq!((again.deleted, again.next), (0, None), "what stays is come upon again");
     assert_eq!(flush_all(store, flush(after(1_000_001), 2)).await, 7);

@@ -1,4 +1,4 @@
-//! What holds of sessions however many do it at once.
+//! Rules for concurrent calls on sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ async fn registered(store: &impl SessionStore) -> u64 {
     deleted(store, after(60), u32::MAX / 2).await
 }
 
-/// Without grace and tolerance all but one find a spent token: the session is over, and there is
+/// Without grace and tolerance, all but one find a spent token: the session is over, and there is
 /// one successor.
 pub(super) async fn one_refresh_wins<S: SessionStore>(store: Arc<S>, spawn: &impl Fn(Task)) {
     for round in 0..ROUNDS {
@@ -45,7 +45,7 @@ pub(super) async fn one_refresh_wins<S: SessionStore>(store: Arc<S>, spawn: &imp
     assert_eq!(registered(&*store).await, 2 * ROUNDS as u64, "a refresh that lost left a row");
 }
 
-/// Within the tolerance the losers are refused, and the winner goes on.
+/// Within the tolerance, the losers are refused and the winner continues.
 pub(super) async fn those_that_lose_end_nothing<S: SessionStore>(
     store: Arc<S>,
     spawn: &impl Fn(Task),
@@ -77,7 +77,7 @@ pub(super) async fn those_that_lose_end_nothing<S: SessionStore>(
     assert_eq!(registered(&*store).await, 3 * ROUNDS as u64, "a refresh that lost left a row");
 }
 
-/// Tabs that are behind, and one that goes on: within the grace nobody is turned away.
+/// Tabs that are behind, and one that goes on: within the grace, none is refused.
 pub(super) async fn ancestors_beside_the_newest<S: SessionStore>(
     store: Arc<S>,
     spawn: &impl Fn(Task),
@@ -106,7 +106,7 @@ pub(super) async fn ancestors_beside_the_newest<S: SessionStore>(
                 RefreshOutcome::Refreshed => {}
                 RefreshOutcome::Repeated(successor) => {
                     let newest = won.iter().any(|(_, won)| *won == successor.jti);
-                    // Of those that presented the first, some came before the third was there.
+                    // Some of those that presented the first came before the third existed.
                     assert!(newest || successor.jti == second, "{next}: {successor:?}");
                 }
                 other => super::broken(&format!("within the grace: {other:?}")),
@@ -115,7 +115,7 @@ pub(super) async fn ancestors_beside_the_newest<S: SessionStore>(
     }
 }
 
-/// The registered row was deleted: whoever is first makes it anew, and one wins.
+/// The registered row was deleted: the first call makes it again, and one wins.
 pub(super) async fn a_row_that_is_gone_is_made_once<S: SessionStore>(
     store: Arc<S>,
     spawn: &impl Fn(Task),
@@ -143,7 +143,7 @@ pub(super) async fn a_row_that_is_gone_is_made_once<S: SessionStore>(
     }
 }
 
-/// Within the grace everybody gets the one successor.
+/// Within the grace, everybody gets the same successor.
 pub(super) async fn all_get_the_same_successor<S: SessionStore>(
     store: Arc<S>,
     spawn: &impl Fn(Task),
@@ -209,7 +209,7 @@ pub(super) async fn an_unknown_token_joins_once<S: SessionStore>(
     assert_eq!(registered(&*store).await, 2 * ROUNDS as u64);
 }
 
-/// A refresh beside the end of the session comes before or after it: nothing is alive then.
+/// A refresh concurrent with the end of the session comes before or after it: nothing survives.
 pub(super) async fn nothing_slips_past_the_end<S: SessionStore>(
     store: Arc<S>,
     spawn: &impl Fn(Task),
@@ -252,7 +252,7 @@ pub(super) async fn nothing_slips_past_the_end<S: SessionStore>(
         .await;
         let won = refreshed.iter().filter(|won| **won).count();
         assert!(won <= 1, "{won} refreshes won");
-        // A token that nobody knew may have joined its session after the end of all.
+        // An unknown token may have joined its session after all were ended.
         done(store.end_sessions(&end).await);
         assert!(good(store.is_blacklisted(&id).await), "the token slipped past");
         for task in 0..4 {
@@ -267,7 +267,7 @@ pub(super) async fn nothing_slips_past_the_end<S: SessionStore>(
     }
 }
 
-/// A thief presents the spent token while its owner goes on with the successor.
+/// A thief presents the spent token while its owner refreshes with the successor.
 pub(super) async fn reuse_and_the_next_refresh<S: SessionStore>(
     store: Arc<S>,
     spawn: &impl Fn(Task),
@@ -324,7 +324,7 @@ pub(super) async fn no_login_too_many<S: SessionStore>(store: Arc<S>, spawn: &im
     }
 }
 
-/// Whoever reads on from where they were sees every revocation, however many are under way.
+/// A reader that continues from its position sees every revocation, however many are in progress.
 pub(super) async fn nobody_misses_a_revocation<S: SessionStore>(
     store: Arc<S>,
     spawn: &impl Fn(Task),

@@ -1,4 +1,4 @@
-//! What holds of opening and refreshing a session when nobody else is there.
+//! Rules for opening and refreshing a session, without concurrency.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ pub(super) async fn a_login_opens_a_session(store: &impl SessionStore) {
     assert_eq!(good(store.session("b").await), None);
     assert_eq!(good(store.session_of("b").await), None);
     assert!(!is_blacklisted(store, "a").await);
-    // Registered as any token.
+    // Registered like any token.
     assert_eq!(
         done(store.blacklist(&token("a"), &act(NOW)).await),
         Blacklisting::Blacklisted,
@@ -96,7 +96,7 @@ pub(super) async fn an_unknown_token_joins_a_session(store: &impl SessionStore) 
         assert_eq!((found.id.as_str(), found.user_id.as_str()), (spent, "1"));
         assert!(is_blacklisted(store, spent).await);
     }
-    // Of another token that names a session which is there.
+    // Another token, which names an existing session.
     let mut named = refresh("c", "c2");
     named.session.id = "a".into();
     assert_eq!(done(store.refresh(&named).await), RefreshOutcome::Refreshed);
@@ -105,7 +105,7 @@ pub(super) async fn an_unknown_token_joins_a_session(store: &impl SessionStore) 
     let _ = done(store.blacklist(&token("d"), &act(NOW)).await);
     assert_eq!(done(store.refresh(&refresh("d", "d2")).await), RefreshOutcome::Blacklisted);
     assert_eq!(good(store.session_of("d2").await), None);
-    // Of a session that has ended.
+    // One that names a session that has ended.
     assert_eq!(done(store.end_sessions(&one("a")).await), 1);
     let ended = good(store.session_of("c2").await).expect("it is still known");
     assert_eq!((ended.created_at, ended.ended_at), (NOW, Some(NOW)));
@@ -144,7 +144,7 @@ pub(super) async fn a_token_is_added_or_kept(store: &impl SessionStore) {
 pub(super) async fn the_immediate_parent_is_answered_within_the_grace(store: &impl SessionStore) {
     let _ = done(store.open(&open("a")).await);
     assert_eq!(done(store.refresh(&refresh_at("a", "b", 0, 10)).await), RefreshOutcome::Refreshed);
-    // Asking doesn't prolong it.
+    // Repeating it doesn't extend the grace.
     for second in [0, 3, 6, 9] {
         let mut again = refresh_at("a", &format!("b{second}"), second, 10);
         again.cause.client.address = (second != 3).then(|| "192.0.2.1".to_owned());
@@ -192,7 +192,7 @@ pub(super) async fn reuse_ends_the_session(store: &impl SessionStore) {
 pub(super) async fn without_grace_clocks_may_differ(store: &impl SessionStore) {
     let _ = done(store.open(&open("a")).await);
     assert_eq!(done(store.refresh(&refresh_at("a", "b", 5, 0)).await), RefreshOutcome::Refreshed);
-    // By somebody who looked at the clock before, or whose clock is behind.
+    // By a process that read the clock earlier, or whose clock is behind.
     assert_eq!(done(store.refresh(&refresh_at("a", "c", 0, 0)).await), RefreshOutcome::Reused);
     assert_eq!(done(store.refresh(&refresh_at("b", "d", 6, 0)).await), RefreshOutcome::Ended);
 }
@@ -222,7 +222,7 @@ pub(super) async fn what_others_blacklisted_ends_the_session(store: &impl Sessio
     assert_eq!(done(store.refresh(&refresh("c", "x")).await), RefreshOutcome::Blacklisted);
 }
 
-/// What the session knows counts also where the blacklist has forgotten it.
+/// The session's state counts even if the blacklist has lost the entry.
 pub(super) async fn spent_tokens_are_known(store: &impl SessionStore) {
     for id in ["a", "ended", "listed"] {
         let _ = done(store.open(&open(id)).await);
@@ -236,7 +236,7 @@ pub(super) async fn spent_tokens_are_known(store: &impl SessionStore) {
     for (jti, spent) in cases.into_iter().chain([("listed", true)]) {
         assert_eq!(good(store.is_spent(jti).await), spent, "{jti}");
     }
-    // As another program's purge does, which doesn't know of leeway.
+    // Like the purge of another program, which ignores the leeway.
     while deleted(store, after(60), 10).await > 0 {}
     for (jti, spent) in cases {
         assert!(!is_blacklisted(store, jti).await, "{jti}");

@@ -1,4 +1,4 @@
-//! What a spent token comes to, and one whose row is gone or whose session is somebody else's.
+//! Rules for spent tokens, and for those whose row is gone or whose session is another user's.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn has_ended(store: &impl SessionStore, id: &str) -> bool {
     good(store.session(id).await).is_some_and(|session| session.ended_at.is_some())
 }
 
-/// Rotates one after the other, at these seconds.
+/// Rotates one after another, at these seconds.
 async fn rotated(store: &impl SessionStore, line: &[(&str, &str, i64)]) {
     for (spent, next, seconds) in line {
         let refresh = refresh_at(spent, next, *seconds, 0);
@@ -56,7 +56,7 @@ pub(super) async fn within_the_tolerance_a_spent_token_ends_nothing(store: &impl
     assert_eq!(done(store.refresh(&last).await), RefreshOutcome::Replayed, "the last moment");
     assert!(!has_ended(store, "a").await && !good(store.is_blacklisted("b").await));
     assert_eq!(good(store.session_of("x").await), None);
-    // Asking doesn't prolong it.
+    // Repeating it doesn't extend the tolerance.
     assert_eq!(done(store.refresh(&again(10)).await), RefreshOutcome::Reused, "it has passed");
     assert!(has_ended(store, "a").await && good(store.is_blacklisted("b").await));
     assert_eq!(done(store.refresh(&again(10)).await), RefreshOutcome::Ended);
@@ -82,7 +82,7 @@ pub(super) async fn what_others_blacklist_is_tolerated_as_long(store: &impl Sess
     }
 }
 
-/// Django without `USE_TZ` writes the time of its zone.
+/// Django without `USE_TZ` writes its local time.
 pub(super) async fn the_time_of_blacklisting_may_be_any_zones(store: &impl SessionStore) {
     const HOUR: i64 = 3600;
     for (jti, shift) in
@@ -280,7 +280,7 @@ pub(super) async fn a_spent_token_stays_so_without_its_row(store: &impl SessionS
     assert_eq!(done(store.refresh(&refresh_at("c", "x", 20, 0)).await), RefreshOutcome::Ended);
 }
 
-/// Taken after its expiry, as a leeway allows: a flush may have deleted what revoked it.
+/// Accepted after its expiry, thanks to a leeway: a flush may have deleted its revocation.
 pub(super) async fn what_nobody_remembers_is_refused(store: &impl SessionStore) {
     for id in ["a", "b"] {
         let _ = done(store.open(&open(id)).await);

@@ -1,6 +1,6 @@
-//! What a refresh token that is presented comes to, as a table: each case is one row's.
+//! The outcomes for a presented refresh token as a table: each case belongs to one row.
 //!
-//! The pure function is held to every case, a store to some of every row.
+//! The pure function is tested with every case, a store with some of every row.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use crate::store::session::{NextToken, SessionRefresh};
 /// The words of a case, by the table's columns:
 ///
 /// - session: the token is in one that is `open` or has `ended`; or in none yet, and the one that
-///   it names isn't there (`none`), is its user's (`own`), is its user's and has ended (`closed`),
-///   or is another user's (`foreign`).
+///   it names doesn't exist (`none`), is its user's (`own`), is its user's and has ended
+///   (`closed`), or is another user's (`foreign`).
 /// - spent: `no`; blacklisted by somebody else (`listed`); `replaced` by a successor; `retried`,
-///   by the very successor that this call brings.
+///   with the very successor of this call.
 /// - since: it was spent within the grace and the tolerance (`both`), within one of them, or a
 ///   `long` time ago.
-/// - newest: the newest token that comes of it is `good`, blacklisted (`listed`), `expired`, or too
-///   `far` off to be found.
+/// - newest: its newest descendant is `good`, blacklisted (`listed`), `expired`, or too `far` away
+///   to be found.
 /// - limits: the session keeps `within` its limits, was `idle` too long, or is past its `lifetime`.
 /// - password: the session's is the `same` as the user's, an `other`, or the user's is `untold`.
-/// - row: the token is registered (`kept`), also past its expiry (`late`); or its row is `gone`, also
-///   past its expiry (`lost`).
+/// - row: the token is registered (`kept`), also past its expiry (`late`); or its row is `gone`,
+///   also past its expiry (`lost`).
 ///
-/// What is done: `nothing`; it `ends` the session; it `stores` what comes next; it `lists` the token.
+/// The action: `nothing`; it `ends` the session; it `stores` the successor; it `lists` the token.
 pub(crate) const TABLE: &str = "
 session          spent     since           newest          limits         password     row            | outcome          done
 foreign          *         *               *               *              *            *              | Foreign          nothing
@@ -55,7 +55,7 @@ open             no        *               *               within         same/u
 
 const COLUMNS: usize = 7;
 
-/// The words that a column can have; `-` where nothing is spent.
+/// The words that a column can have; `-` if nothing is spent.
 const WORDS: [&[&str]; COLUMNS] = [
     &["open", "ended", "none", "own", "closed", "foreign"],
     &["no", "listed", "replaced", "retried"],
@@ -81,7 +81,7 @@ impl Row {
     }
 }
 
-/// The rows.
+/// Returns the rows.
 pub(crate) fn rows() -> Vec<Row> {
     let row = |line: &'static str| {
         let mut words = line.split_whitespace().filter(|word| *word != "|");
@@ -108,7 +108,7 @@ impl Case {
         self.0[3]
     }
 
-    /// Whether the token is in a session before it is presented.
+    /// Returns `true` if the token is in a session before it is presented.
     pub(crate) fn is_in_session(&self) -> bool {
         ["open", "ended"].contains(&self.session())
     }
@@ -117,7 +117,7 @@ impl Case {
         ["kept", "late"].contains(&self.0[6])
     }
 
-    /// Whether there can be such a case.
+    /// Returns `true` if there can be such a case.
     fn is_possible(&self) -> bool {
         let [_, spent, since, newest, ..] = self.0;
         match spent {
@@ -128,10 +128,10 @@ impl Case {
         }
     }
 
-    /// When it is presented. Whatever was before was at `after(0)`.
+    /// The time at which it is presented. Everything before was at `after(0)`.
     pub(crate) const AT: i64 = 5;
 
-    /// The call, of a token `jti` that names the session `session_id`.
+    /// Returns the call for a token `jti` that names the session `session_id`.
     pub(crate) fn refresh(&self, jti: &str, session_id: &str, next: NextToken) -> SessionRefresh {
         const SHORT: Duration = Duration::from_secs(3);
         const LONG: Duration = Duration::from_secs(10);
@@ -165,7 +165,7 @@ impl Case {
     }
 }
 
-/// Every case that there can be.
+/// Returns every possible case.
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = vec![Case([""; COLUMNS])];
     for (column, words) in WORDS.iter().enumerate() {

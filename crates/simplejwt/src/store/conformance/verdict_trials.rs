@@ -1,4 +1,4 @@
-//! Stores against the table of `verdict_table.rs`: of each row some cases are made and tried.
+//! Stores against the table of `verdict_table.rs`: some cases of each row are made and tried.
 
 use super::verdict_table::{Case, Row, cases, rows};
 use super::{act, after, broken, cause, done, flush, good, open, refresh, token};
@@ -8,10 +8,10 @@ use crate::store::session::{
     SessionStore, verdict::Lineage,
 };
 
-/// How many cases of a row are tried with a rotation.
+/// The number of cases of a row that are tried with a rotation.
 const OF_A_ROW: usize = 4;
 
-/// The table's word for an outcome.
+/// Returns the table's word for an outcome.
 pub(crate) fn word(outcome: &RefreshOutcome) -> &'static str {
     match outcome {
         RefreshOutcome::Refreshed => "Refreshed",
@@ -27,7 +27,7 @@ pub(crate) fn word(outcome: &RefreshOutcome) -> &'static str {
     }
 }
 
-/// What comes after the token.
+/// The successor of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Rotated,
@@ -35,7 +35,7 @@ enum Next {
     Nothing,
 }
 
-/// Cases of a row from its first to its last, and those two also without a rotation.
+/// Returns cases of a row from its first to its last, and those two also without a rotation.
 fn of_row(row: &Row, cases: &[Case]) -> Vec<(Case, Next)> {
     let own: Vec<Case> = cases.iter().filter(|case| row.is_of(case)).copied().collect();
     let few = |case: &Case| if case.newest() == "far" { 1 } else { OF_A_ROW };
@@ -66,12 +66,12 @@ pub(super) async fn every_row_of_the_table_is_kept(store: &impl SessionStore) {
 struct Trial {
     case: Case,
     next: Next,
-    /// The id of the token, and of its session where it is in one.
+    /// The id of the token, and of its session if it is in one.
     jti: String,
 }
 
 impl Trial {
-    /// The id of the session that the token is in or names.
+    /// Returns the id of the session that the token is in or names.
     fn session_id(&self) -> String {
         match self.case.session() {
             "own" | "closed" | "foreign" => format!("{}-session", self.jti),
@@ -83,15 +83,15 @@ impl Trial {
         format!("{}-{number}", self.jti)
     }
 
-    /// How many rotations lead to the newest.
+    /// Returns the number of rotations that lead to the newest.
     fn rotations(&self) -> usize {
         if self.case.newest() == "far" { Lineage::FARTHEST + 1 } else { 2 }
     }
 
-    /// Brings about what the case says.
+    /// Creates the situation of the case.
     async fn made(&self, store: &impl SessionStore) {
         let (case, jti) = (&self.case, self.jti.as_str());
-        // Registered so that a purge takes it and nothing else.
+        // Registered so that a purge deletes this one and nothing else.
         let short = OutstandingToken { expires_at: after(-1000), ..token(jti) };
         if case.is_in_session() {
             let registered = if case.is_registered() { token(jti) } else { short };

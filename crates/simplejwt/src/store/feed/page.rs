@@ -1,4 +1,4 @@
-//! A page of the feed, made of what a store has read.
+//! A page of the feed, made from what a store has read.
 
 use super::{Mark, Revocation, RevocationSubject, Revocations};
 use crate::clock::Timestamp;
@@ -12,7 +12,7 @@ pub(crate) struct Row {
     pub(crate) expires_at: Timestamp,
 }
 
-/// What was asked.
+/// The request for a page.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
     pub(crate) after: i64,
@@ -21,8 +21,8 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// The answer, out of the counter and of rows in the order of their numbers: at least the
-    /// first ones after the one asked from, the one that was asked from, and the newest.
+    /// Returns the page, from the counter and rows in the order of their numbers: at least the one
+    /// at the requested number, the first ones after it, and the newest.
     pub(crate) fn answer(self, newest: i64, rows: impl IntoIterator<Item = Row>) -> Revocations {
         let mut found = Revocations { sequence: self.after, ..Revocations::default() };
         let (mut read, mut at_newest) = (0, None);
@@ -40,14 +40,14 @@ impl Asked {
             }
             read += 1;
             (found.sequence, found.last) = (row.sequence, Some(mark));
-            // Another kind would be of a later version, and doesn't concern this one.
+            // An unknown kind is of a later version, and doesn't concern this one.
             if let Some(subject) = RevocationSubject::from_words(&row.kind, row.subject) {
                 let (revoked_at, expires_at) = (row.revoked_at, row.expires_at);
                 found.entries.push(Revocation { subject, revoked_at, expires_at });
             }
         }
         found.complete = read < self.limit;
-        // One that was committed after the counter was read may be beyond it.
+        // A row that was committed after the counter was read may be beyond it.
         let is_beyond = read > 0 && found.sequence > newest;
         if found.complete && !is_beyond {
             (found.sequence, found.last) = (newest, at_newest);
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(names(&whole), ["d", "e"]);
         assert_eq!((whole.sequence, whole.complete), (7, true));
         assert_eq!((&whole.before, &whole.last), (&mark("c"), &mark("g")));
-        // The newest isn't part of a page that is full before.
+        // A page that is full earlier doesn't contain the newest.
         let part = asked(3, 1).answer(7, rows());
         assert_eq!(names(&part), ["d"]);
         assert_eq!((part.sequence, part.complete), (4, false));

@@ -1,4 +1,4 @@
-//! Sessions in memory: the reference for what a [`SessionStore`] does.
+//! Sessions in memory: the reference implementation of a [`SessionStore`].
 
 mod refresh;
 
@@ -85,7 +85,7 @@ impl State {
         row.expires_at > at && self.successor_of(jti).is_none() && !self.is_blacklisted(jti)
     }
 
-    /// The live sessions of a user, by when they were opened.
+    /// Returns the live sessions of a user, the oldest first.
     fn live(&self, user_id: &UserId, at: Timestamp) -> Vec<String> {
         let is_live = |id: &String| {
             self.sessions
@@ -124,7 +124,7 @@ impl State {
         })
     }
 
-    /// Whether it hadn't ended before.
+    /// Ends a session. Returns `true` if it hadn't ended before.
     fn end(&mut self, id: &str, at: Timestamp, retain_until: RetainUntil) -> bool {
         let Some(row) = self.sessions.sessions.get_mut(id) else { return false };
         if row.ended_at.is_some() {
@@ -153,7 +153,7 @@ impl SessionStore for MemoryStore {
         if let Some(limit) = open.limit {
             let live = state.live(user_id, open.cause.at);
             let (SessionLimit::EvictOldest(limit) | SessionLimit::Refuse(limit)) = limit;
-            // One place is for the session that is opened.
+            // One more, for the session that is opened.
             let surplus = (live.len() + 1).saturating_sub(limit as usize);
             if surplus > 0 && matches!(open.limit, Some(SessionLimit::Refuse(_))) {
                 return Ok(open.recorded(OpenOutcome::TooMany));

@@ -1,32 +1,33 @@
-//! Which sessions are ended.
+//! Requests to end sessions.
 
 use super::RetainUntil;
 use crate::error::can_be_id;
 use crate::event::{Cause, EndReason, Event};
 use crate::users::UserId;
 
-/// Which sessions to end.
+/// The sessions to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionSelector {
-    /// The one with this id; of this user, where one is named.
+    /// The session with this id, of this user if one is given.
     One {
         /// The session's id.
         id: String,
-        /// Whose it has to be.
+        /// The user it must belong to.
         user_id: Option<UserId>,
     },
-    /// Every session of a user, but perhaps this one; and every token of the user that is in
-    /// none.
+    /// Every session of a user except one, if given, and every token of the user outside of
+    /// sessions.
     All {
-        /// Whose sessions.
+        /// The user.
         user_id: UserId,
-        /// The id of the session that stays.
+        /// The id of the session to keep.
         except: Option<String>,
     },
 }
 
 impl SessionSelector {
-    /// `false` if no session can be meant: none has an id or a user that the tables can't hold.
+    /// Returns `false` if there can be no such session, because the tables can't hold its id or
+    /// user.
     pub(crate) fn can_be_there(&self) -> bool {
         let user_can = |user_id: &UserId| can_be_id(user_id.as_str());
         match self {
@@ -36,28 +37,28 @@ impl SessionSelector {
     }
 }
 
-/// The event that tells of an end of sessions.
+/// The event to record for the end of sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndEvent {
-    /// [`Event::SessionsEnded`], also where none was left to be ended.
+    /// [`Event::SessionsEnded`], even if there was none left to end.
     SessionsEnded,
-    /// Another one, if a session was ended: what somebody did with a token of it.
+    /// Another one, if a session was ended: what was done with a token of it.
     Other(Event),
-    /// None: another event tells of it already.
+    /// None: another event covers it.
     None,
 }
 
-/// Sessions to be ended.
+/// A request to end sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndSessions {
-    /// Which.
+    /// The sessions.
     pub which: SessionSelector,
     /// The reason.
     pub reason: EndReason,
-    /// The event that tells of it.
+    /// The event to record.
     pub event: EndEvent,
-    /// The one who ends them, from where and when.
+    /// The actor, client and time.
     pub cause: Cause,
-    /// The time until which it is remembered.
+    /// The times until which the end is remembered.
     pub retain_until: RetainUntil,
 }

@@ -7,15 +7,15 @@ use crate::store::OutstandingToken;
 use crate::store::retention::Retention;
 use crate::users::UserId;
 
-/// A session to be opened.
+/// A session to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSession {
-    /// The session's id, which the claim `sid` holds: the id of its first refresh token.
+    /// The session's id, as in the claim `sid`: the id of its first refresh token.
     pub id: String,
     /// The value of the token's user claim.
     pub user_id: UserId,
-    /// The [fingerprint](crate::users::password_fingerprint) of the user's stored password
-    /// hash; `None` doesn't tie the session to the password.
+    /// The [fingerprint](crate::users::password_fingerprint) of the user's stored password hash;
+    /// `None` if the session isn't tied to the password.
     pub password: Option<String>,
 }
 
@@ -24,15 +24,15 @@ pub struct NewSession {
 pub struct Session {
     /// The session's id.
     pub id: String,
-    /// Whose it is.
+    /// The id of its user.
     pub user_id: UserId,
-    /// When it was opened.
+    /// The time at which it was opened.
     pub created_at: Timestamp,
-    /// When its newest token was made or last used.
+    /// The time at which its newest token was made or last used.
     pub refreshed_at: Timestamp,
-    /// When its newest token expires.
+    /// The time at which its newest token expires.
     pub expires_at: Timestamp,
-    /// When it was ended, if it was.
+    /// The time at which it was ended, if it was.
     pub ended_at: Option<Timestamp>,
     /// The address of the last refresh (or login) and the user agent of the login.
     pub client: Client,
@@ -43,23 +43,23 @@ pub struct Session {
 pub struct SessionHead {
     /// The session's id.
     pub id: String,
-    /// Whose it is.
+    /// The id of its user.
     pub user_id: UserId,
-    /// When it was opened.
+    /// The time at which it was opened.
     pub created_at: Timestamp,
-    /// When it was ended, if it was.
+    /// The time at which it was ended, if it was.
     pub ended_at: Option<Timestamp>,
-    /// When the token that was asked for got a successor in the session, if it has one: it is
-    /// spent since then, whatever the blacklist says.
+    /// The time at which the requested token got a successor in the session, if it has one: it has
+    /// been spent since then, whatever the blacklist says.
     pub spent_at: Option<Timestamp>,
 }
 
-/// The number of sessions that a user may have at once, and the consequence of one more.
+/// The maximum number of sessions of a user, and the consequence of one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionLimit {
-    /// Those opened first are ended to make room.
+    /// The oldest ones are ended to make room.
     EvictOldest(u32),
-    /// It isn't opened.
+    /// The new one isn't opened.
     Refuse(u32),
 }
 
@@ -70,14 +70,14 @@ pub struct OpenSession {
     pub session: NewSession,
     /// Its first token.
     pub token: OutstandingToken,
-    /// The last `exp` that the token can have, which is how long its row in the session is kept:
-    /// its `exp`, and of a sliding token what the last renewal can give.
+    /// The latest `exp` that the token can have, which is how long its row in the session is kept:
+    /// its `exp`, or for a sliding token what the last renewal can give.
     pub expires_at: Timestamp,
-    /// The number of sessions that the user may have.
+    /// The limit on the user's sessions.
     pub limit: Option<SessionLimit>,
-    /// The login's client and time, which the session keeps, and who does it.
+    /// The login's client and time, which the session keeps, and its actor.
     pub cause: Cause,
-    /// The time until which sessions that are ended to make room are remembered.
+    /// The times until which sessions that are ended to make room are remembered.
     pub retain_until: RetainUntil,
 }
 
@@ -85,16 +85,17 @@ pub struct OpenSession {
 /// [due](Retention::due).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetainUntil {
-    /// The last `exp` of a refresh or sliding token that can be in the session: until it is due
-    /// the session's row says that it has ended.
+    /// The latest `exp` of a refresh or sliding token in the session: until it is due, the
+    /// session's row says that it has ended.
     pub refresh: Timestamp,
-    /// The last `exp` of an access token that can be in the session: until it is due the session
-    /// stands among the [revocations](super::RevocationFeed::revocations).
+    /// The latest `exp` of an access token in the session: until it is due, the session is among
+    /// the [revocations](super::RevocationFeed::revocations).
     pub access: Timestamp,
 }
 
 impl RetainUntil {
-    /// That of a session which ends at this time, with the lifetimes of these settings.
+    /// Returns the times for a session that ends at this time, with the lifetimes of these
+    /// settings.
     pub fn of(settings: &Settings, at: Timestamp) -> Self {
         let retention = Retention::of(settings);
         Self { refresh: retention.last_refresh_exp(at), access: retention.last_access_exp(at) }
@@ -104,11 +105,11 @@ impl RetainUntil {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum OpenOutcome {
-    /// The session is open; so many others were ended to make room.
+    /// The session is open.
     Opened {
-        /// The sessions that were ended.
+        /// The number of sessions that were ended to make room.
         evicted: u64,
     },
-    /// The user has as many sessions as may be: nothing was changed.
+    /// The user has as many sessions as allowed: nothing was changed.
     TooMany,
 }

@@ -1,8 +1,8 @@
-//! The decision on a refresh token that is presented, by what a store has found.
+//! The decision on a presented refresh token, based on what a store has found.
 //!
-//! The rules are those of [`SessionStore::refresh`](super::SessionStore::refresh). A store looks the
-//! token up, asks [`verdict`], and does what it says, in one transaction. A statement that takes the
-//! usual case at once restates the rules; the suite has a trial for each of them.
+//! The rules are those of [`SessionStore::refresh`](super::SessionStore::refresh). A store looks up
+//! the token, calls [`verdict`], and does what it says, in one transaction. A statement that
+//! handles the usual case at once restates the rules; the suite tests each of them.
 //!
 //! ```
 //! use simplejwt::store::session::verdict::{Found, Spent, TokenState, Verdict, verdict};
@@ -50,14 +50,14 @@ use super::{EndReason, RefreshOutcome, SessionRefresh, Successor};
 use crate::clock::Timestamp;
 use crate::users::UserId;
 
-/// The findings of a store on a token that is presented.
+/// The state of a presented token, as a store has found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// It is in no session.
     NoSession {
-        /// The user of the session that it would join, where that is there already.
+        /// The user of the session that it would join, if that exists already.
         owner: Option<UserId>,
-        /// `true` if it is registered. Counts only for a token that has expired.
+        /// `true` if it is registered. Matters only for a token that has expired.
         is_registered: bool,
     },
     /// It is in a session.
@@ -65,7 +65,7 @@ pub enum Found {
 }
 
 impl Found {
-    /// The session that the token is in.
+    /// Returns the session that the token is in.
     pub fn session_id(&self) -> Option<&str> {
         match self {
             Self::NoSession { .. } => None,
@@ -73,7 +73,7 @@ impl Found {
         }
     }
 
-    /// The same of a token that has joined its session by this call.
+    /// Returns the same for a token that joined its session in this call.
     #[cfg(any(feature = "sqlite", feature = "mysql"))]
     pub(crate) fn just_joined(mut self) -> Self {
         if let Self::InSession(state) = &mut self {
@@ -83,63 +83,63 @@ impl Found {
     }
 }
 
-/// A token of a session, and what of the session concerns it.
+/// A token in a session, with the session's relevant state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenState {
     /// The session's id.
     pub session_id: String,
     /// `true` if the session has ended.
     pub has_ended: bool,
-    /// `true` if the token has joined the session by this very call.
+    /// `true` if the token joined the session in this very call.
     pub has_just_joined: bool,
-    /// When the session was opened.
+    /// The time at which the session was opened.
     pub opened_at: Timestamp,
-    /// When the token was made or last used.
+    /// The time at which the token was made or last used.
     pub used_at: Timestamp,
     /// The fingerprint of the password that the session is tied to.
     pub password: Option<String>,
     /// `true` if the token is registered.
     pub is_registered: bool,
-    /// The state of being spent.
+    /// The way in which the token was spent, if it was.
     pub spent: Spent,
 }
 
-/// The state of being spent, as far as it is known.
+/// The way in which a token was spent, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spent {
-    /// It isn't.
+    /// It isn't spent.
     No,
-    /// It has no successor in the session and was blacklisted by somebody else: at this time, if
-    /// that can be read.
+    /// It has no successor in the session and was blacklisted by somebody else: at this time, if it
+    /// can be read.
     Blacklisted(Option<Timestamp>),
     /// It has a successor in the session, whatever the blacklist says.
     Replaced(Lineage),
 }
 
 impl TokenState {
-    /// `true` if the token is spent.
+    /// Returns `true` if the token is spent.
     pub fn is_spent(&self) -> bool {
         self.spent != Spent::No
     }
 }
 
-/// A token that comes of a spent one, as a store finds it.
+/// A descendant of a spent token, as a store has found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descendant {
-    /// The answer, if it counts.
+    /// The answer, if this descendant counts.
     pub successor: Successor,
-    /// When it was made or last used.
+    /// The time at which it was made or last used.
     pub used_at: Timestamp,
-    /// `true` if it is spent in its turn: it has a successor in the session.
+    /// `true` if it is itself spent: it has a successor in the session.
     pub is_spent: bool,
     /// `true` if it is neither blacklisted nor expired.
     pub is_good: bool,
 }
 
-/// The descendants of a spent token, followed as far as they count.
+/// The descendants of a spent token, followed as far as they matter.
 ///
-/// A store that has found the immediate successor looks up whose successor is
-/// [wanted](Self::wanted), [follows](Self::follow) what it finds, and asks again.
+/// A store that has found the immediate successor looks up the successor of the
+/// [wanted](Self::wanted) token, [follows](Self::follow) the result, and asks again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lineage {
     spent_at: Timestamp,
@@ -150,13 +150,13 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    /// The number of rotations that are followed from a spent token to the newest one.
+    /// The maximum number of rotations that are followed from a spent token to the newest one.
     pub const FARTHEST: usize = 100;
 
-    /// The lineage of the presented token, whose immediate successor is `child`.
+    /// Creates the lineage of the presented token, whose immediate successor is `child`.
     ///
-    /// `was_good` where it is known not to have been spent when it was presented. Then it wasn't
-    /// spent before, whatever the successor is dated with: that one's transaction took that long.
+    /// `was_good` is `true` if the token is known not to have been spent when it was presented.
+    /// Then it wasn't spent before that, whatever its successor's date: storing it took that long.
     pub fn new(refresh: &SessionRefresh, child: Descendant, was_good: bool) -> Self {
         let made_at = child.successor.created_at;
         let spent_at = if was_good { made_at.max(refresh.cause.at) } else { made_at };
@@ -166,13 +166,13 @@ impl Lineage {
         Self { spent_at, is_own, newest: child, left }
     }
 
-    /// The id of the token whose successor has to be looked up; `None` where that makes no
+    /// Returns the id of the token whose successor has to be looked up; `None` if it makes no
     /// difference, or would go too far.
     pub fn wanted(&self) -> Option<&str> {
         (self.newest.is_spent && self.left > 0).then_some(self.newest.successor.jti.as_str())
     }
 
-    /// Goes on with what was found: `None` where the successor has gone in the meantime.
+    /// Continues with the result of a lookup: `None` if the successor has gone in the meantime.
     pub fn follow(&mut self, found: Option<Descendant>) {
         match found {
             Some(next) => {
@@ -188,25 +188,25 @@ impl Lineage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Verdict {
-    /// It joins the session that the call names, which is opened where it isn't there, and is
-    /// registered if it isn't. Then it is looked at again.
+    /// It joins the session that the call names, which is opened if it doesn't exist, and is
+    /// registered if it isn't. Then it is decided on again.
     Join,
-    /// It is good, and what comes after it is stored: [`RefreshOutcome::Refreshed`].
+    /// It is valid, and its successor, if any, is stored: [`RefreshOutcome::Refreshed`].
     Refresh {
-        /// `true` if it has to be registered before, as its row is gone.
+        /// `true` if it has to be registered first, because its row is gone.
         register: bool,
     },
     /// This is the answer, and nothing is changed.
     Answer(RefreshOutcome),
-    /// It has joined a session that has ended. It is blacklisted, so that it isn't good elsewhere,
+    /// It has joined a session that has ended. It is blacklisted, so that it isn't valid elsewhere,
     /// and the answer is [`RefreshOutcome::Ended`].
     Blacklist,
-    /// Its session is ended for this reason, and this is the answer; [`RefreshOutcome::Ended`]
-    /// where somebody else has ended it in the meantime.
+    /// Its session is ended for this reason, and this is the answer; [`RefreshOutcome::Ended`] if
+    /// somebody else has ended it in the meantime.
     End(EndReason, RefreshOutcome),
 }
 
-/// Decides on a token that is presented, by what was found of it.
+/// Decides on a presented token, based on what was found.
 pub fn verdict(refresh: &SessionRefresh, found: &Found) -> Verdict {
     match found {
         Found::NoSession { owner, is_registered } => {
@@ -222,7 +222,7 @@ pub fn verdict(refresh: &SessionRefresh, found: &Found) -> Verdict {
     }
 }
 
-/// That of a token that is in a session.
+/// Decides on a token that is in a session.
 fn of_state(refresh: &SessionRefresh, state: &TokenState) -> Verdict {
     if state.has_ended {
         return match state.has_just_joined {
@@ -249,7 +249,7 @@ fn of_state(refresh: &SessionRefresh, state: &TokenState) -> Verdict {
     Verdict::Refresh { register: !state.is_registered }
 }
 
-/// That of a token with a successor.
+/// Decides on a token with a successor.
 fn of_lineage(refresh: &SessionRefresh, state: &TokenState, lineage: &Lineage) -> Verdict {
     if lineage.is_own {
         // The answer to an earlier attempt got lost.
@@ -258,7 +258,7 @@ fn of_lineage(refresh: &SessionRefresh, state: &TokenState, lineage: &Lineage) -
     if refresh.is_within_grace(lineage.spent_at) {
         let newest = &lineage.newest;
         if newest.is_spent {
-            // It was too far to the newest one, or others are at it.
+            // The newest one is too far away, or others are rotating it.
             return Verdict::Answer(RefreshOutcome::Replayed);
         }
         if newest.is_good {
@@ -274,7 +274,8 @@ fn of_lineage(refresh: &SessionRefresh, state: &TokenState, lineage: &Lineage) -
     }
 }
 
-/// The refusal by the session of a token that was made or last used at this time, if it refuses it.
+/// Returns the refusal of a token that was made or last used at this time, if its session refuses
+/// it.
 fn of_session(refresh: &SessionRefresh, state: &TokenState, used_at: Timestamp) -> Option<Verdict> {
     if refresh.is_over(state.opened_at, used_at) {
         return Some(Verdict::End(EndReason::Expired, RefreshOutcome::Expired));

@@ -1,4 +1,4 @@
-//! Taking a refresh token.
+//! Refreshing with a presented token.
 
 use crate::event::Recorded;
 use crate::store::Blacklisting;
@@ -38,13 +38,13 @@ impl State {
                     let outcome = RefreshOutcome::Refreshed;
                     return refresh.recorded(outcome, Some(&state.session_id));
                 }
-                // A token that is in no session isn't told anything else, and joins it at once.
+                // Can't happen: a token in no session gets no other verdict, and joins it at once.
                 _ => return refresh.recorded(RefreshOutcome::Ended, None),
             }
         }
     }
 
-    /// Stores what comes after a token that is good.
+    /// Stores the successor of a valid token, or its time of use.
     fn carry_on(&mut self, refresh: &SessionRefresh, session_id: &str) {
         let (token, now) = (&refresh.token, refresh.cause.at);
         let client = &refresh.cause.client;
@@ -62,7 +62,7 @@ impl State {
                 self.join(session_id, next, next.expires_at, &refresh.cause);
             }
             NextToken::Rotated { token: next, access_jti } => {
-                // It isn't spent: that was looked at.
+                // It isn't spent: that was checked.
                 let _ = self.blacklist(token, now);
                 self.join(session_id, next, next.expires_at, &refresh.cause);
                 if let Some(row) = self.sessions.tokens.get_mut(&next.jti) {
@@ -85,7 +85,7 @@ impl State {
         };
         let spent = match (self.descendant(jti, refresh), self.tokens.get(jti)) {
             (Some(child), _) => {
-                // Each is seen as soon as it is dated.
+                // A successor becomes visible at the moment of its date.
                 let mut lineage = Lineage::new(refresh, child, false);
                 while let Some(jti) = lineage.wanted() {
                     let next = self.descendant(jti, refresh);
@@ -110,7 +110,7 @@ impl State {
         })
     }
 
-    /// The immediate successor of a token.
+    /// Returns the immediate successor of a token.
     fn descendant(&self, jti: &str, refresh: &SessionRefresh) -> Option<Descendant> {
         let (jti, row) = self.successor_of(jti)?;
         Some(Descendant {

@@ -1,4 +1,4 @@
-//! Every case there can be against the table of `conformance/verdict_table.rs`.
+//! Every possible case against the table of `conformance/verdict_table.rs`.
 
 use super::*;
 use crate::store::OutstandingToken;
@@ -61,7 +61,7 @@ fn state(case: &Case, refresh: &SessionRefresh) -> TokenState {
     }
 }
 
-/// What the function says, in the table's words.
+/// Returns what the function says, in the table's words.
 fn said(case: &Case) -> (&'static str, &'static str) {
     let refresh = refresh(case);
     let mut said = None;
@@ -166,7 +166,7 @@ fn a_lineage_is_followed_as_far_as_it_counts() {
     let mut lineage = Lineage::new(&within, descendant("1", true, false), false);
     lineage.follow(None);
     assert_eq!(lineage.wanted(), None);
-    // Nobody would be told of the newest.
+    // The newest would make no difference.
     let late = of("Reused");
     let late = SessionRefresh { grace: std::time::Duration::ZERO, ..late };
     assert_eq!(Lineage::new(&late, descendant("1", true, false), false).wanted(), None);
