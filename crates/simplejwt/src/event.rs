@@ -1,10 +1,9 @@
-//! Events as values: logins, refreshes, sessions that end, users that change, and who did
-//! it.
+//! Events as values: logins, refreshes, ended sessions, changed users, and who did it.
 //!
-//! The flows of [`Auth`](crate::Auth) tell of each [`Event`] once it has happened. Log lines are made of
-//! them ([docs/logs.md](https://github.com/simplejwt/simplejwt/blob/main/docs/logs.md)), and an
-//! application can [listen](crate::Auth::on_event). As JSON they have names that stay. None holds a
-//! password, a token, a key or a hash.
+//! The flows of [`Auth`](crate::Auth) report each [`Event`] once it has happened. Log lines are
+//! made from them ([docs/logs.md](https://github.com/simplejwt/simplejwt/blob/main/docs/logs.md)),
+//! and an application can [listen](crate::Auth::on_event) to them. Their names in JSON are stable.
+//! None contains a password, a token, a key or a hash.
 
 mod cause;
 mod client;
@@ -24,9 +23,9 @@ pub use client::Client;
 pub(crate) use listeners::Listeners;
 pub use reason::{EndReason, LoginRefusal, SpentOutcome, TokenRefusal, UserChange};
 
-/// Something that has happened, without when and by whom: that is in the [`EventRecord`].
+/// Something that has happened. Its time and its actor are in the [`EventRecord`].
 ///
-/// As JSON, the member `event` is the [`name`](Self::name) and what isn't known isn't there.
+/// In JSON, the member `event` is the [`name`](Self::name), and unknown values are left out.
 ///
 /// ```
 /// use simplejwt::event::Event;
@@ -41,7 +40,7 @@ pub use reason::{EndReason, LoginRefusal, SpentOutcome, TokenRefusal, UserChange
 pub enum Event {
     /// A user has logged in.
     LoggedIn {
-        /// Who.
+        /// The user.
         user_id: UserId,
         /// The session that was opened.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,29 +48,30 @@ pub enum Event {
     },
     /// A login was refused.
     LoginRefused {
-        /// The name that was sent: at most 150 characters of it, with tokens taken out.
+        /// The username as sent: at most 150 characters of it, with tokens removed.
         username: String,
-        /// The user, where the credentials were right.
+        /// The user, if the credentials were correct.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user_id: Option<UserId>,
-        /// Why.
+        /// The reason.
         reason: LoginRefusal,
     },
-    /// A refresh or sliding token was taken, and tokens were issued for it.
+    /// A refresh or sliding token was accepted, and tokens were issued for it.
     Refreshed {
-        /// The id of the token that was presented.
+        /// The token that was presented.
         #[serde(flatten)]
         token: PresentedToken,
     },
-    /// A spent token came again within `rotation_grace`, and was answered with its session's newest pair.
+    /// A spent token was presented again within `rotation_grace`, and answered with its session's
+    /// newest pair.
     RefreshRepeated {
         /// The token that was presented.
         #[serde(flatten)]
         token: PresentedToken,
-        /// `true` if it came from another address than the first time.
+        /// `true` if it came from a different address than the first time.
         suspicious: bool,
     },
-    /// A spent token came again, and was refused.
+    /// A spent token was presented again, and refused.
     SpentTokenPresented {
         /// The token that was presented.
         #[serde(flatten)]
@@ -79,15 +79,15 @@ pub enum Event {
         /// The consequence for its session.
         outcome: SpentOutcome,
     },
-    /// A token whose signature is good was refused for what the database knows of it.
+    /// A token with a valid signature was refused because of its state in the database.
     TokenRefused {
         /// The token that was presented.
         #[serde(flatten)]
         token: PresentedToken,
-        /// Why.
+        /// The reason.
         reason: TokenRefusal,
     },
-    /// Somebody has logged out with a refresh token: its session has ended.
+    /// A user logged out with a refresh token, whose session has ended.
     LoggedOut {
         /// The token that was presented.
         #[serde(flatten)]
@@ -99,59 +99,59 @@ pub enum Event {
         #[serde(flatten)]
         token: PresentedToken,
     },
-    /// A token was revoked as by RFC 7009. The session of a refresh or sliding token has ended with it.
+    /// A token was revoked (RFC 7009). The session of a refresh or sliding token has ended with it.
     TokenRevoked {
         /// The token that was presented.
         #[serde(flatten)]
         token: PresentedToken,
-        /// `true` for an access token, whose session goes on.
+        /// `true` for an access token, whose session hasn't ended.
         is_access: bool,
     },
-    /// Sessions were ended: one, or those of a user.
+    /// Sessions were ended: a single one, or those of a user.
     SessionsEnded {
-        /// Whose, where that is known.
+        /// The user, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user_id: Option<UserId>,
-        /// The one that was ended; without it, those of the user.
+        /// The session that was ended; `None` if it was those of the user.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session_id: Option<String>,
-        /// The one of the user's that goes on.
+        /// The user's session that wasn't ended.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         except_session_id: Option<String>,
-        /// Why.
+        /// The reason.
         reason: EndReason,
         /// The number of sessions that hadn't ended before.
         ended: u64,
     },
-    /// A user has another password.
+    /// A user's password was changed.
     PasswordChanged {
-        /// Whose.
+        /// The user.
         user_id: UserId,
     },
-    /// A user was added, or is another than before.
+    /// A user was added or changed.
     UserChanged {
-        /// Who.
+        /// The user.
         user_id: UserId,
-        /// In what.
+        /// The change.
         change: UserChange,
     },
 }
 
-/// The token that an event is about, by its names: they open nothing.
+/// The token that an event is about, by ids that don't give access.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresentedToken {
-    /// Its id.
+    /// The token's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
     /// The session that it is in or names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// Whose it is.
+    /// The token's user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
 }
 
-/// The one who did something.
+/// The actor behind an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -159,39 +159,39 @@ pub enum Actor {
     /// The user whom the event is about, or whoever has that user's password or token.
     #[default]
     User,
-    /// Staff, by a program that knows who they are.
+    /// A staff member, through a program that knows who it is.
     Staff {
-        /// Who they are.
+        /// The staff member.
         user_id: UserId,
     },
     /// Somebody at the command line.
     Operator {
-        /// The account of the operating system, where that is known.
+        /// The operating system's account, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account: Option<String>,
     },
     /// An OAuth client (RFC 6749).
     OauthClient {
-        /// Its id.
+        /// The client's id.
         client_id: String,
     },
     /// The application itself, by a rule of its own.
     System,
 }
 
-/// An [`Event`], when it happened and who did it.
+/// An [`Event`], with its time and its actor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRecord {
-    /// When it happened; in RFC 3339 as JSON.
+    /// The time at which it happened; in RFC 3339 format in JSON.
     #[serde(with = "time")]
     pub at: Timestamp,
-    /// The one who did it.
+    /// The actor.
     #[serde(default)]
     pub actor: Actor,
     /// The origin of the request; empty without one.
     #[serde(default)]
     pub client: Client,
-    /// The request's id in the log; `None` without a request, or where the edge doesn't tell.
+    /// The request's id in the log; `None` without a request, or if the adapter doesn't supply it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// The event.
@@ -203,7 +203,8 @@ pub struct EventRecord {
 }
 
 impl EventRecord {
-    /// The record of an event at this time, by this actor and from this client, without a request's id.
+    /// Creates the record of an event at this time, by this actor and from this client, without a
+    /// request id.
     pub fn new(event: Event, at: Timestamp, actor: Actor, client: &Client) -> Self {
         let user_agent = client.user_agent.as_deref().map(|text| without_tokens(text).into_owned());
         let client = Client { address: client.address.clone(), user_agent };
@@ -211,8 +212,8 @@ impl EventRecord {
     }
 }
 
-/// The module that a log line is of, where events of one kind come from several. These are names that
-/// operators filter by, and stay where the code moves.
+/// The module that a log line names, if events of one kind come from several. Operators filter by
+/// these names, which stay the same when code moves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Target {
     /// `simplejwt::service`
@@ -225,13 +226,13 @@ pub(crate) enum Target {
 }
 
 impl Event {
-    /// A login that was refused, with the name that was sent made fit to be kept.
+    /// Creates the event of a refused login, with a username that is safe to keep.
     pub fn login_refused(username: &str, user_id: Option<UserId>, reason: LoginRefusal) -> Self {
         let username = without_tokens(username);
         Self::LoginRefused { username: cut(&username).into_owned(), user_id, reason }
     }
 
-    /// Its name, which stays: the member `event` of its JSON.
+    /// Returns its stable name: the member `event` of its JSON.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::LoggedIn { .. } => "logged_in",
@@ -249,7 +250,8 @@ impl Event {
         }
     }
 
-    /// Its name in a security event token (RFC 8417 section 2) by OpenID's profiles CAEP 1.0 and RISC 1.0; `None` where they have nothing that says the same.
+    /// Returns its type as a security event token (RFC 8417 section 2), a URI from OpenID's
+    /// profiles CAEP 1.0 and RISC 1.0; `None` if they have no equivalent.
     pub const fn uri(&self) -> Option<&'static str> {
         Some(match self {
             Self::LoggedIn { .. } => {

@@ -4,10 +4,10 @@ use super::{Actor, Client, Event, EventRecord};
 use crate::clock::Timestamp;
 use crate::logging::without_tokens;
 
-/// Actor, client, request and time: what an [`EventRecord`] says besides its [`Event`].
+/// The actor, client, request and time of an [`Event`], as in its [`EventRecord`].
 ///
-/// A verb of a store takes it with what is asked for, and makes the records of what came of it in the
-/// transaction that the verb is.
+/// A store's method takes it with the request, and makes the records of the outcome in its
+/// transaction.
 ///
 /// ```
 /// use simplejwt::event::{Actor, Cause};
@@ -20,9 +20,9 @@ use crate::logging::without_tokens;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// The current time, which is also the time of whatever the verb stores.
+    /// The current time, which is also the time of everything that the method stores.
     pub at: Timestamp,
-    /// The one who does it.
+    /// The actor.
     pub actor: Actor,
     /// The origin of the request; empty without one.
     pub client: Client,
@@ -31,12 +31,12 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// At this time, by the user whom it is about, without a request.
+    /// Creates a cause at this time, by the user whom the event is about, without a request.
     pub fn at(at: Timestamp) -> Self {
         Self { at, actor: Actor::default(), client: Client::default(), request_id: None }
     }
 
-    /// The record of an event with this cause.
+    /// Creates the record of an event with this cause.
     pub fn record(&self, event: Event) -> EventRecord {
         let record = EventRecord::new(event, self.at, self.actor.clone(), &self.client);
         let request_id = self.request_id.as_deref().map(|id| without_tokens(id).into_owned());
@@ -44,7 +44,7 @@ impl Cause {
     }
 }
 
-/// A [`Cause`] with the event that is told if the verb changes something: for verbs whose caller knows the
+/// A [`Cause`] with the event to record if something is changed: for methods whose caller knows the
 /// event beforehand.
 ///
 /// ```
@@ -54,47 +54,47 @@ impl Cause {
 /// let token = PresentedToken { jti: Some("t".into()), ..PresentedToken::default() };
 /// let act = Act { event: Some(Event::LoggedOut { token }), cause: Cause::at(now) };
 /// assert_eq!(act.recorded(()).events, [act.cause.record(act.event.clone().unwrap())]);
-/// // A part of what another event tells.
+/// // Another event covers it.
 /// assert!(Act::at(now).recorded(()).events.is_empty());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
-    /// The event; `None` where another one tells of it already.
+    /// The event; `None` if another one covers it.
     pub event: Option<Event>,
     /// Actor, client and time.
     pub cause: Cause,
 }
 
 impl Act {
-    /// One at this time that no event tells of, as [`Cause::at`].
+    /// Creates an act without an event at this time, as [`Cause::at`].
     pub fn at(at: Timestamp) -> Self {
         Self::untold(Cause::at(at))
     }
 
-    /// One that no event of its own tells of.
+    /// Creates an act without an event of its own.
     pub fn untold(cause: Cause) -> Self {
         Self { event: None, cause }
     }
 
-    /// This outcome of a verb that has done what it was asked for, with the record of the event.
+    /// Returns this outcome of a method that did what was requested, with the record of the event.
     pub fn recorded<T>(&self, outcome: T) -> Recorded<T> {
         let events = self.event.iter().map(|event| self.cause.record(event.clone())).collect();
         Recorded { outcome, events }
     }
 }
 
-/// The outcome of a verb, with the records that were made in its transaction: what a store that keeps
-/// events has written, and what listeners are told.
+/// The outcome of a store's method, with the records made in its transaction: a store that keeps
+/// events has written them, and listeners receive them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded<T> {
     /// The outcome.
     pub outcome: T,
-    /// The records, in the order in which it happened.
+    /// The records, in the order of events.
     pub events: Vec<EventRecord>,
 }
 
 impl<T> Recorded<T> {
-    /// An outcome of which there is nothing to tell.
+    /// Creates an outcome with nothing to report.
     pub fn nothing(outcome: T) -> Self {
         Self { outcome, events: Vec::new() }
     }

@@ -14,12 +14,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// The longest address kept, in characters.
+    /// The maximum length of an address, in characters; a longer one is cut.
     pub const MAX_ADDRESS: usize = 45;
-    /// The longest user agent kept, in characters; what is longer is cut.
+    /// The maximum length of a user agent, in characters; a longer one is cut.
     pub const MAX_USER_AGENT: usize = 255;
 
-    /// A client, with what is too long cut and without control characters.
+    /// Creates a client. Values that are too long are cut, and control characters removed.
     pub fn new(address: Option<&str>, user_agent: Option<&str>) -> Self {
         let cut = |text: &str, longest: usize| -> Option<String> {
             let text: String = text.chars().filter(|c| !c.is_control()).take(longest).collect();

@@ -1,4 +1,4 @@
-//! The listeners that are told of events.
+//! The listeners for events.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ impl Listeners {
         self.0.push(Arc::new(listener));
     }
 
-    /// Tells everybody, in the order in which they were added; the log comes first.
+    /// Writes the log line, then calls the listeners in the order in which they were added.
     pub(crate) fn tell(&self, record: &EventRecord) {
         log(record);
         for listener in &self.0 {

@@ -1,6 +1,6 @@
 //! The log lines of events: docs/logs.md.
 //!
-//! The lines are older than the events. What an event knows beyond its line isn't added to it.
+//! The lines are older than the events. What an event contains beyond its line isn't added to it.
 
 use super::{EndReason, Event, EventRecord, LoginRefusal, PresentedToken, Target, TokenRefusal};
 use crate::users::UserId;
@@ -71,7 +71,7 @@ pub(super) fn log(record: &EventRecord) {
     }
 }
 
-/// The line of an event about a token that was used.
+/// Writes the line of an event about a token that was used.
 fn used(record: &EventRecord) {
     let client_address = record.client.address.as_deref();
     let user_agent = record.client.user_agent.as_deref();
@@ -196,7 +196,7 @@ fn spent(record: &EventRecord, token: &PresentedToken, outcome: &str) {
     }
 }
 
-/// A token that was refused for what the database knows of it.
+/// Writes the line of a token that was refused because of its state in the database.
 fn refused(record: &EventRecord, token: &PresentedToken, reason: TokenRefusal) {
     let client_address = record.client.address.as_deref();
     let user_agent = record.client.user_agent.as_deref();
@@ -328,7 +328,7 @@ fn blacklisted(record: &EventRecord, token: &PresentedToken) {
     }
 }
 
-/// The token's id, its session's and its user's.
+/// Returns the ids of the token, of its session and of its user.
 fn names(token: &PresentedToken) -> (Option<&str>, Option<&str>, Option<&str>) {
     let user_id = token.user_id.as_ref().map(UserId::as_str);
     (token.jti.as_deref(), token.session_id.as_deref(), user_id)

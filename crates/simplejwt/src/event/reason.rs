@@ -1,16 +1,16 @@
-//! Reasons of events, and their consequences.
+//! The reasons for events, and their consequences.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The reason for the end of a session; for events, the log and the table.
+/// The reason a session ended; for events, the log and the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// The user logged out of it.
     Logout,
-    /// A spent token of it was presented.
+    /// One of its spent tokens was presented again.
     Reuse,
     /// Its token was put on the blacklist.
     Blacklisted,
@@ -20,14 +20,14 @@ pub enum EndReason {
     Password,
     /// The user is inactive or gone.
     User,
-    /// The user opened more sessions than may be.
+    /// The user opened more sessions than allowed.
     Limit,
     /// Staff ended it.
     Staff,
 }
 
 impl EndReason {
-    /// The word that is stored; at most 16 characters.
+    /// Returns the word that is stored; at most 16 characters.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
@@ -48,32 +48,32 @@ impl fmt::Display for EndReason {
     }
 }
 
-/// The reason for the refusal of a login. The client isn't told which of these it was, but for the last.
+/// The reason a login was refused. The client is told only the last of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LoginRefusal {
-    /// Name or password is wrong, or the store of users lets this user in with none.
+    /// The username or password is wrong, or the user store doesn't let this user log in at all.
     Credentials,
-    /// The credentials are right, and the user may not have tokens: inactive, or refused by
+    /// The credentials are correct, but the user may not have tokens: inactive, or refused by
     /// [`Hooks::may_authenticate`](crate::Hooks::may_authenticate).
     NotAllowed,
     /// The user has as many sessions as `max_per_user` allows.
     TooManySessions,
 }
 
-/// The consequence for the session of a spent token that was presented.
+/// The consequence for its session when a spent token is presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpentOutcome {
-    /// It goes on, if there is one: the token was refused and nothing else.
+    /// It isn't ended, if there is one: only the token was refused.
     Refused,
-    /// It was ended, since the token was taken for stolen.
+    /// It was ended, since the token was considered stolen.
     SessionEnded,
 }
 
 impl SpentOutcome {
-    /// The word for it in the log.
+    /// Returns its name in the log.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Refused => "refused",
@@ -82,7 +82,7 @@ impl SpentOutcome {
     }
 }
 
-/// The reason for the refusal of a token whose signature is good.
+/// The reason a token with a valid signature was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -95,8 +95,7 @@ pub enum TokenRefusal {
     SessionExpired,
     /// It names a session of another user.
     ForeignSession,
-    /// It is past its expiry, within `LEEWAY`, and not registered any more: it may have been
-    /// blacklisted.
+    /// It has expired, within `LEEWAY`, and is no longer registered: it may have been blacklisted.
     Unregistered,
     /// The user's password was changed after the session was opened. The session has ended.
     PasswordChanged,
@@ -104,7 +103,7 @@ pub enum TokenRefusal {
     UserInactive,
 }
 
-/// A change of a user.
+/// A change to a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -113,8 +112,8 @@ pub enum UserChange {
     Added,
     /// The user is active again.
     Enabled,
-    /// The user isn't active any more.
+    /// The user is no longer active.
     Disabled,
-    /// The user is gone.
+    /// The user was deleted.
     Deleted,
 }

@@ -38,7 +38,7 @@ pub(super) fn login_refused(reason: LoginRefusal) -> Event {
     Event::login_refused("alice", user_id, reason)
 }
 
-/// Stored records are read by what comes after this release.
+/// Stored records are read by later releases.
 #[test]
 fn names_stay() {
     const NAMES: &str = r#""jti":"t","session_id":"s","user_id":"1""#;
@@ -148,7 +148,7 @@ fn a_record_says_when_who_and_from_where() {
     }
 }
 
-/// Whoever sends a request may put anything into the name and the user agent.
+/// A client can put anything into the username and the user agent.
 #[test]
 fn a_token_in_the_wrong_place_is_no_part_of_an_event() {
     let client = Client::new(None, Some(&format!("curl {TOKEN}")));
@@ -187,7 +187,7 @@ fn names_of_security_event_tokens_are_those_of_openid() {
         (changed(UserChange::Disabled), Some((risc, "account-disabled"))),
         (changed(UserChange::Deleted), Some((risc, "account-purged"))),
         (changed(UserChange::Added), None),
-        // One session goes on.
+        // One session isn't ended.
         (others, None),
         (spent(SpentOutcome::Refused), None),
         (login_refused(LoginRefusal::Credentials), None),

@@ -1,4 +1,4 @@
-//! A moment in RFC 3339, in UTC and with what there is of fractions of a second.
+//! Times in RFC 3339 format: in UTC, with fractions of a second if there are any.
 
 use serde::de::Error as _;
 use serde::ser::Error as _;

@@ -1,4 +1,4 @@
-//! The line of each event, to the letter: module, level, fields in their order, sentence.
+//! The exact line of each event: module, level, fields in their order, sentence.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
@@ -59,7 +59,7 @@ impl Subscriber for Lines {
     fn exit(&self, _: &Id) {}
 }
 
-/// The line of an event that is told so.
+/// Returns the log line of an event with this target.
 fn line(event: &Event, target: Target) -> String {
     let lines = Lines::default();
     let client = Client::new(Some("192.0.2.7"), Some("curl"));
