@@ -1,10 +1,9 @@
 //! Tokens in MySQL or MariaDB, in the tables of upstream's `token_blacklist` app.
 //!
-//! [`MysqlDatabase`] is the database, [`MysqlStore`] the tokens in it and
-//! [`MysqlUsers`] the users in it. Either side may have made
-//! the tables: Django's `migrate` or [`migrate::apply`].
+//! [`MysqlDatabase`] is the database, [`MysqlStore`] holds its tokens and [`MysqlUsers`] its users.
+//! The tables may have been created by Django's `migrate` or by [`migrate::apply`].
 //!
-//! Every transaction is READ COMMITTED; the unique keys decide who wins.
+//! Every transaction is READ COMMITTED; the unique keys decide races.
 
 pub mod check;
 mod connect;

@@ -1,11 +1,10 @@
 //! Tokens in PostgreSQL, in the tables of upstream's `token_blacklist` app.
 //!
-//! [`PostgresDatabase`] is the database, [`PostgresStore`] the tokens in it and
-//! [`PostgresUsers`] the users in it. Either side may have
-//! made the tables: Django's `migrate` or [`migrate::apply`].
+//! [`PostgresDatabase`] is the database, [`PostgresStore`] holds its tokens and [`PostgresUsers`]
+//! its users. The tables may have been created by Django's `migrate` or by [`migrate::apply`].
 //!
-//! What decides is always a unique key, within one statement where that will do: no outcome
-//! depends on the isolation level being more than READ COMMITTED.
+//! A unique key always decides, within a single statement if possible: no outcome needs an
+//! isolation level above READ COMMITTED.
 
 pub(crate) mod batch;
 pub mod check;

@@ -1,8 +1,8 @@
-//! What the databases share: tables and columns by their names, Django's schema, rights, what a
-//! database lacks, URLs and TLS.
+//! The databases' common parts: tables and columns by their names, Django's schema, rights, checks,
+//! URLs and TLS.
 //!
 //! Nothing here names a database's driver: each database's own folder (`sqlite`, `postgres`,
-//! `mysql`) stands on this.
+//! `mysql`) builds on this.
 
 #![cfg_attr(
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),

@@ -1,8 +1,7 @@
 //! Tokens in an SQLite file, in the tables of upstream's `token_blacklist` app.
 //!
-//! [`SqliteDatabase`] is the file, [`SqliteStore`] the tokens in it and
-//! [`SqliteUsers`] the users in it. Either side may have
-//! made the tables: Django's `migrate` or [`migrate::apply`].
+//! [`SqliteDatabase`] is the file, [`SqliteStore`] holds its tokens and [`SqliteUsers`] its users.
+//! The tables may have been created by Django's `migrate` or by [`migrate::apply`].
 
 pub mod check;
 mod connect;

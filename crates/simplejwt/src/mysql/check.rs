@@ -1,4 +1,4 @@
-//! Everything that is wrong in a MySQL or MariaDB database.
+//! Finds everything that is wrong with a MySQL or MariaDB database.
 
 mod rights;
 mod server;
@@ -24,11 +24,11 @@ use crate::sql::table::UserTable;
 
 const HAS_SEQUENCE: &str = "SELECT 1 FROM simplejwt_sequence WHERE name = 'revocation'";
 
-/// Finds everything that is wrong in the database, for these users and uses: nothing if every request will
-/// find what it needs. What it tries to write is undone.
+/// Returns everything that is wrong with the database for these users and uses; nothing if every
+/// request will find what it needs. Writes that it tries are rolled back.
 ///
 /// # Errors
-/// The database can't be asked.
+/// [`StoreError`] if the database can't be asked.
 pub async fn check(
     database: &MysqlDatabase,
     users: &UserTable,
@@ -53,7 +53,7 @@ struct Check<'a> {
     lines: Lines,
     uses: &'a Uses,
     problems: Vec<Problem>,
-    /// The account that is connected.
+    /// The connected account.
     grantee: Grantee,
     database: String,
     is_read_only: bool,
@@ -74,7 +74,7 @@ impl Check<'_> {
         for needed in needed(self.uses) {
             let (found, engine) = found(conn, needed.name).await?;
             let denied = self.trials(conn, needed).await?;
-            // Without a right on them, columns aren't shown.
+            // Columns on which the account has no right aren't shown.
             let is_whole = needed
                 .columns
                 .iter()

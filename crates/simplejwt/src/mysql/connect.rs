@@ -1,4 +1,4 @@
-//! One connection, to whichever of the servers can be written.
+//! Connecting to the server that can be written.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use super::servers::{self, Standing};
 use super::tls::Tls;
 use super::url::{Address, Target};
 
-/// How long the server waits for the next statement, in seconds: for so long, a node that has lost its
-/// power may hold locks. One that has only been idle connects again.
+/// The time that the server waits for the next statement, in seconds: for so long, a node that has
+/// lost its power may hold locks. A connection that was merely idle is opened again.
 const MAX_IDLE: u32 = 60;
 
-/// Opens connections to a server; to which one, [`Servers`](super::servers::Servers) decides.
+/// Opens connections to a server, which [`Servers`](super::servers::Servers) selects.
 pub(super) struct Connector {
     pub(super) target: Target,
     pub(super) tls: Tls,
     pub(super) connect_timeout: Duration,
-    /// How long a statement may wait for a row's lock.
+    /// The time that a statement may wait for a row's lock.
     pub(super) lock_timeout: Duration,
 }
 
 impl Connector {
-    /// A connection, and how its server stands.
+    /// Returns a connection, and its server's status.
     pub(super) async fn connect_to(
         &self,
         address: &Address,
@@ -34,10 +34,10 @@ impl Connector {
             self.tls.open(&self.target, address, self.opts(address), self.connect_timeout).await?;
         if let Some(statement) = &self.target.init_command {
             conn.query_drop(statement.as_str()).await.map_err(explain)?;
-            // Texts are read and written as what they are, whatever that said.
+            // Texts are read and written as they are, whatever that statement did.
             conn.query_drop("SET NAMES utf8mb4").await.map_err(explain)?;
         }
-        // MariaDB and MySQL call the variable of the isolation level by different names.
+        // MariaDB and MySQL have different names for the variable of the isolation level.
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             .await
             .map_err(explain)?;
@@ -63,10 +63,10 @@ impl Connector {
             .prefer_socket(false)
             .tcp_nodelay(true)
             .stmt_cache_size(128)
-            // Known, so that they needn't be asked for.
+            // Set, so that they needn't be asked for.
             .max_allowed_packet(Some(16 << 20))
             .wait_timeout(Some(28_800))
-            // The rows that were changed, not those that were found.
+            // Counts the rows that were changed, not those that were found.
             .client_found_rows(false);
         match address {
             Address::Host(host, port) => opts.ip_or_hostname(host.clone()).tcp_port(*port),

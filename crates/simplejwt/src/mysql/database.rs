@@ -1,4 +1,4 @@
-//! A MySQL or MariaDB database, by a pool of connections.
+//! A MySQL or MariaDB database, with a pool of connections.
 
 mod failure;
 mod retry;
@@ -25,13 +25,13 @@ use super::url::Target;
 pub struct MysqlOptions {
     /// The number of connections that may be open at a time. Default: 16.
     pub max_connections: usize,
-    /// The time to wait for a connection that is free; after it the operation is turned away with
+    /// The time to wait for a free connection, after which the operation fails with
     /// [`StoreErrorKind::Busy`](crate::error::StoreErrorKind::Busy). Default: 2 seconds.
     pub wait_timeout: Duration,
-    /// The time to wait for a host to take a connection. Default: 3 seconds.
+    /// The time to wait for a host to accept a connection. Default: 3 seconds.
     pub connect_timeout: Duration,
-    /// The time that an operation may take with everything: waiting for a connection and for the answer,
-    /// and trying again. A connection without an answer is closed. Default: 5 seconds.
+    /// The time limit of a whole operation: waiting for a connection and for the answer, and trying
+    /// again. A connection without an answer is closed. Default: 5 seconds.
     pub operation_timeout: Duration,
 }
 
@@ -48,12 +48,13 @@ impl Default for MysqlOptions {
 
 /// A MySQL or MariaDB database, open for tokens and users. Clones share its connections.
 ///
-/// The URL is `mysql://user:password@host:3306/database`, or `mariadb://…`. A character with a
-/// meaning of its own is written as `%` and two digits. Of several hosts (`host1:3306,host2:3306`)
-/// the first one that answers and can be written is used, of a Galera cluster the first that is in
-/// touch with the others; it is used as long as that is so. Parameters: `socket=/run/mysqld/mysqld.sock`,
+/// The URL is `mysql://user:password@host:3306/database`, or `mariadb://…`. Special characters are
+/// percent-encoded. Of several hosts (`host1:3306,host2:3306`), the first that answers and is
+/// writable is used, of a Galera cluster the first that is in touch with the others; it is used as
+/// long as that lasts. Parameters: `socket=/run/mysqld/mysqld.sock`,
 /// `ssl-mode=disabled|preferred|required|verify_ca|verify_identity` as in MySQL's own programs,
-/// `ssl-ca=FILE`, `ssl-cert=FILE` and `ssl-key=FILE` for servers that ask for a client's certificate.
+/// `ssl-ca=FILE`, and `ssl-cert=FILE` and `ssl-key=FILE` for servers that ask for a client
+/// certificate.
 ///
 /// Needs a Tokio runtime.
 #[derive(Clone)]
@@ -72,7 +73,7 @@ struct Shared {
     full_at: Mutex<Option<Instant>>,
 }
 
-/// The time to wait for a connection to come back before asking the server again, which had none left.
+/// The time to wait for a connection to come back before asking a server again that had none left.
 const FULL_INTERVAL: Duration = Duration::from_millis(100);
 
 impl fmt::Debug for MysqlDatabase {
@@ -85,8 +86,7 @@ impl fmt::Debug for MysqlDatabase {
 }
 
 impl MysqlDatabase {
-    /// Connects, which shows that the server answers; more connections are made as they are
-    /// needed.
+    /// Connects, which shows that the server answers; further connections are opened as needed.
     ///
     /// # Errors
     /// [`ConnectError`], whose text says what to do.
@@ -111,24 +111,24 @@ impl MysqlDatabase {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// The name of the database.
+    /// Returns the name of the database.
     pub fn name(&self) -> &str {
         &self.shared.servers.target().database
     }
 
-    /// The number of connections that may be open at a time.
+    /// Returns the number of connections that may be open at a time.
     pub(crate) fn max_connections(&self) -> usize {
         self.shared.options.max_connections.max(1)
     }
 }
 
 impl Shared {
-    /// A panic with the lock held would leave the list whole.
+    /// Locks the list, which a panic with the lock held leaves intact.
     fn idle(&self) -> MutexGuard<'_, Vec<(Conn, Link)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What leads to a server that isn't used any more is closed.
+    /// Takes a connection back. It is closed if its server is no longer used.
     fn give_back(&self, conn: Conn, link: Link) {
         if self.servers.uses(link) {
             self.idle().push((conn, link));
@@ -136,7 +136,7 @@ impl Shared {
         self.returned.notify_one();
     }
 
-    /// Another server is to be looked for: the connections that nobody uses lead to this one.
+    /// Leaves a server for another: idle connections lead to it, and are closed.
     fn leave(&self, link: Link) {
         self.servers.failed(link);
         self.idle().clear();
@@ -146,12 +146,12 @@ impl Shared {
         self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `true` if the server had no connection left just now.
+    /// Returns `true` if the server has just had no connection left.
     fn is_full(&self) -> bool {
         self.full_at().is_some_and(|at| at + FULL_INTERVAL > Instant::now())
     }
 
-    /// `true` if somebody other than the caller has a connection, which will come back.
+    /// Returns `true` if somebody other than the caller has a connection, which will come back.
     fn has_others(&self) -> bool {
         self.places.available_permits() + 1 < self.options.max_connections.max(1)
             || !self.idle().is_empty()

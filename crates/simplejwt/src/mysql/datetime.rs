@@ -6,13 +6,13 @@ use mysql_async::Value;
 
 use crate::clock::Timestamp;
 
-/// A moment outside of the years 1 to 9999 becomes the nearest that can be written, which keeps
-/// the order.
+/// Returns a time as Django stores it. Outside the years 1 to 9999, it becomes the nearest that can
+/// be written, which preserves the order.
 pub(crate) fn datetime(at: Timestamp) -> Value {
     const FIRST: i64 = -62_135_596_800_000_000;
     const LAST: i64 = 253_402_207_200_000_000;
     let micros = at.as_micros().clamp(FIRST, LAST);
-    // Within jiff's range after the clamp.
+    // Always within jiff's range after the clamp.
     let moment = Moment::from_microsecond(micros).unwrap_or(Moment::MAX);
     let civil = Offset::UTC.to_datetime(moment);
     Value::Date(

@@ -1,4 +1,4 @@
-//! Why a MySQL or MariaDB can't be used, in sentences that say what to do.
+//! Failures to connect to MySQL or MariaDB, in sentences that say what to do.
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
@@ -12,47 +12,48 @@ use crate::sql::tls::sentence;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
-/// Why a MySQL or MariaDB server can't be used. Never holds the password.
+/// The reason a MySQL or MariaDB server can't be connected to. Says what to do, and never contains
+/// the password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The URL isn't one.
+    /// The URL is invalid.
     #[error(transparent)]
     Url(#[from] UrlError),
     /// Nobody listens, or the name can't be resolved.
     #[error("can't reach MySQL at {address}: {advice}")]
     Unreachable {
-        /// Where it should be.
+        /// The server's address.
         address: String,
-        /// What to do.
+        /// Advice on what to do.
         advice: &'static str,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: Cause,
     },
-    /// It didn't answer in time.
+    /// The server didn't answer in time.
     #[error(
         "MySQL at {address} doesn't answer within {} seconds: is it a MySQL, and is it stuck?",
         within.as_secs_f32()
     )]
     Timeout {
-        /// Where it should be.
+        /// The server's address.
         address: String,
         /// The limit.
         within: Duration,
     },
-    /// The account is unknown, or has another password, or may not come from here.
+    /// The account is unknown, has another password, or may not connect from here.
     #[error("MySQL at {address} refuses the user: {advice}")]
     Refused {
-        /// Which server.
+        /// The server's address.
         address: String,
-        /// What to do.
+        /// Advice on what to do.
         advice: &'static str,
-        /// What it said.
+        /// The server's error.
         #[source]
         source: Cause,
     },
-    /// No such database, or the account may not use it.
+    /// There is no such database, or the account may not use it.
     #[error(
         "there is no database \"{database}\" at {address}, or the user may not use it: CREATE \
          DATABASE and GRANT make one"
@@ -60,50 +61,50 @@ pub enum ConnectError {
     NoDatabase {
         /// The database.
         database: String,
-        /// Which server.
+        /// The server's address.
         address: String,
-        /// What it said.
+        /// The server's error.
         #[source]
         source: Cause,
     },
-    /// It is there and takes no connections at this moment: it is stopping.
+    /// The server is there but takes no connections at the moment: it is stopping.
     #[error("MySQL at {address} takes no connections now: {advice}")]
     NotNow {
-        /// Which server.
+        /// The server's address.
         address: String,
-        /// What to do.
+        /// Advice on what to do.
         advice: &'static str,
-        /// What it said.
+        /// The server's error.
         #[source]
         source: Cause,
     },
-    /// It has no connection left, for anybody or for this user.
+    /// The server has no connection left, at all or for this user.
     #[error(
         "MySQL at {address} has no connection left for us: lower the pool's size here \
          (max_connections), or raise max_connections (max_user_connections) there"
     )]
     Full {
-        /// Which server.
+        /// The server's address.
         address: String,
-        /// What it said.
+        /// The server's error.
         #[source]
         source: Cause,
     },
-    /// The URL demands TLS.
+    /// The URL demands TLS, which the server lacks.
     #[error(
         "MySQL at {address} has no TLS, which ssl-mode demands: give it a certificate, or write \
          ssl-mode=preferred"
     )]
     NoTls {
-        /// Which server.
+        /// The server's address.
         address: String,
     },
-    /// The connection can't be secured, or not as the URL asks for it.
+    /// The connection can't be secured, or not as the URL demands.
     #[error("can't secure the connection to MySQL at {address}: {advice}")]
     Tls {
-        /// Which server.
+        /// The server's address.
         address: String,
-        /// What is wrong, and what to do.
+        /// The fault, and what to do.
         advice: String,
     },
     /// The file of certificate authorities can't be used.
@@ -111,7 +112,7 @@ pub enum ConnectError {
     Certificates {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Cause,
     },
     /// The client's own certificate or its key can't be used.
@@ -119,40 +120,40 @@ pub enum ConnectError {
     Identity {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Cause,
     },
-    /// Something listens there that doesn't speak MySQL's protocol.
+    /// Another kind of server listens there, which doesn't speak MySQL's protocol.
     #[error("what listens at {address} is no MySQL: check host and port")]
     NotMysql {
-        /// Where.
+        /// The server's address.
         address: String,
     },
-    /// The account's authentication plugin is one that the driver hasn't.
+    /// The driver doesn't support the account's authentication plugin.
     #[error(
         "MySQL at {address} wants the user authenticated by {plugin}, which isn't supported: check \
          the name, since MySQL asks this of unknown users, too, or ALTER USER to one of \
          caching_sha2_password, mysql_native_password, ed25519 or parsec"
     )]
     Plugin {
-        /// Which server.
+        /// The server's address.
         address: String,
         /// The plugin, by the client's name for it.
         plugin: String,
     },
-    /// The driver panicked at something that the server said.
+    /// The driver panicked at an answer from the server.
     #[error(
         "the driver failed at what MySQL at {address} said: check the server's version and the \
          user's authentication plugin"
     )]
     Driver {
-        /// Which server.
+        /// The server's address.
         address: String,
     },
-    /// Of several hosts none can be written.
+    /// None of several hosts is writable.
     #[error("none of the hosts can be written (@@read_only is set on those that answer)")]
     ReadOnly,
-    /// Of several hosts of a Galera cluster none is in touch with the others.
+    /// None of several hosts of a Galera cluster is in touch with the others.
     #[error(
         "none of the hosts is a synced member of its Galera cluster's primary component: look at \
          SHOW STATUS LIKE 'wsrep_%' there"
@@ -161,21 +162,22 @@ pub enum ConnectError {
     /// TLS can't be set up.
     #[error("can't set up connections")]
     Setup(#[source] Cause),
-    /// Anything else.
+    /// Any other error.
     #[error("MySQL at {address} can't be used")]
     Server {
-        /// Which server.
+        /// The server's address.
         address: String,
-        /// What it said.
+        /// The server's error.
         #[source]
         source: Cause,
     },
 }
 
 impl ConnectError {
-    /// Whether it may pass by itself, so that trying again makes sense: nobody listens, the name
-    /// isn't known yet, the server is stopping or full, all of them only read. Not so a wrong
-    /// password, a database that isn't there, or a certificate that isn't good.
+    /// Returns `true` if the error may be transient, so that trying again makes sense: nobody
+    /// listens, the name isn't known yet, the server is stopping or full, all hosts are read-only.
+    /// Returns `false` for a wrong password, a database that doesn't exist or an invalid
+    /// certificate.
     ///
     /// ```
     /// use simplejwt::mysql::{MysqlDatabase, MysqlOptions};
@@ -209,7 +211,7 @@ impl ConnectError {
                 if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
                     return Self::Tls { address, advice: sentence(&source) };
                 }
-                // What comes of bytes that are no packets.
+                // The driver's error for bytes that are no packets.
                 let unreadable = source.kind() == std::io::ErrorKind::InvalidData
                     || source.to_string().starts_with("Packet");
                 if unreadable {

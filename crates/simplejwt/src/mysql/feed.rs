@@ -1,5 +1,5 @@
-//! What has been revoked, numbered in the order of the commits: the counter's row is locked
-//! from the moment a number is drawn to the commit. And the leases.
+//! Revocations, numbered in the order of the commits: the counter's row is locked from the moment a
+//! number is drawn to the commit. And the leases.
 
 use async_trait::async_trait;
 use mysql_async::prelude::Queryable as _;
@@ -21,14 +21,14 @@ use crate::users::UserId;
 const DRAW: &str = "\
     UPDATE simplejwt_sequence SET value = LAST_INSERT_ID(value + :count) \
     WHERE name = 'revocation'";
-/// Read before the rows: whatever has a number up to this one was committed by then.
+/// Read before the rows: every revocation up to this number had been committed by then.
 const NEWEST: &str = "SELECT value FROM simplejwt_sequence WHERE name = 'revocation'";
 const AFTER: &str = "\
     (SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
     WHERE sequence > :after AND expires_at > :at ORDER BY sequence LIMIT :limit) \
     UNION SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
     WHERE sequence IN (:after, :newest) ORDER BY sequence";
-/// Or another user's.
+/// Selects `true` if the session has ended, or is another user's.
 const ENDED: &str = "\
     SELECT ended_at IS NOT NULL OR user_id <> coalesce(:user, user_id) FROM simplejwt_session \
     WHERE id = :id";
@@ -36,7 +36,7 @@ const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > :at \
     AND subject IN (:jti, :user) AND kind IN ('token', 'user')";
 
-/// Each statement.
+/// All statements.
 pub(super) const STATEMENTS: [&str; 6] = [
     DRAW,
     NEWEST,
@@ -47,7 +47,7 @@ pub(super) const STATEMENTS: [&str; 6] = [
      VALUES (?, ?, ?, ?, ?)",
 ];
 
-/// To be called as late as possible in a transaction: whoever revokes something else waits.
+/// To be called as late as possible in a transaction: other revocations wait for it.
 pub(super) async fn insert(conn: &mut Conn, revocations: &[Revocation]) -> Result<(), Failure> {
     if revocations.is_empty() {
         return Ok(());
@@ -149,7 +149,7 @@ impl RevocationFeed for MysqlStore {
         attempt!(attempts, |conn| revoked(conn, access, at))
     }
 
-    /// Never returns: MySQL tells nobody. It is asked often enough.
+    /// Never returns: MySQL has no notifications. Polling is frequent enough.
     async fn revocation_notice(&self) -> Result<(), StoreError> {
         std::future::pending().await
     }

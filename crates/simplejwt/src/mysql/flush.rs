@@ -1,4 +1,5 @@
-//! The purge of Django's tables: what is due is read and judged first, and deleted by its number.
+//! The purge of Django's tables: tokens that are due are read and judged first, and then deleted by
+//! their ids.
 
 use std::sync::{Arc, PoisonError};
 
@@ -28,8 +29,8 @@ const CANDIDATES: &str = "\
 const PUT_OFF: &str = "\
     UPDATE token_blacklist_outstandingtoken SET expires_at = :until \
     WHERE id = :id AND expires_at < :until";
-/// Every foreign key of the database, and those of others that lead into it: one row for each
-/// column. Only those are shown that the user may know of.
+/// All foreign keys of the database, and those of others that lead into it: one row for each
+/// column. Only those are shown that the user may know about.
 const FOREIGN_KEYS: &str = "\
     SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA, k.TABLE_NAME, k.TABLE_SCHEMA = DATABASE(), \
     k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, \
@@ -41,7 +42,7 @@ const FOREIGN_KEYS: &str = "\
     AND (k.TABLE_SCHEMA = DATABASE() OR k.REFERENCED_TABLE_SCHEMA = DATABASE()) \
     ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION";
 
-/// Each statement.
+/// All statements.
 pub(super) fn statements() -> Vec<String> {
     vec![
         candidates_with("NULL"),
@@ -65,7 +66,7 @@ fn newest_sql() -> String {
     )
 }
 
-/// The tables that refer to tokens. `users` loses no row.
+/// Returns the tables that refer to tokens. Rows of `users` are never deleted.
 pub(super) async fn references(conn: &mut Conn, users: &str) -> Result<References, Failure> {
     let rows: Vec<Row> = conn.query(FOREIGN_KEYS).await?;
     let table = |row: &Row, at: usize| -> Result<TableName, Failure> {
@@ -92,7 +93,7 @@ pub(super) async fn references(conn: &mut Conn, users: &str) -> Result<Reference
     Ok(References::new(&keys, &[users]))
 }
 
-/// Candidates, and where the next step goes on.
+/// Returns candidates, and the position where the next step continues.
 pub(super) async fn candidates(
     conn: &mut Conn,
     flush: &FlushExpired,
@@ -129,7 +130,7 @@ fn parse(position: &Position) -> Option<(i64, i64)> {
     Some((expires_at.parse().ok()?, id.parse().ok()?))
 }
 
-/// Puts right the columns of tokens that aren't due.
+/// Corrects the columns of tokens that aren't due.
 pub(super) async fn put_off(conn: &mut Conn, verdict: &Verdict) -> Result<(), Failure> {
     begin(conn).await?;
     for (id, until) in &verdict.put_off {
@@ -138,14 +139,14 @@ pub(super) async fn put_off(conn: &mut Conn, verdict: &Verdict) -> Result<(), Fa
     commit(conn).await
 }
 
-/// What a foreign key said of rows that were to be deleted.
+/// The foreign key that prevented a deletion.
 #[derive(Debug)]
 pub(super) struct Violation {
     pub(super) constraint: String,
     pub(super) table: String,
 }
 
-/// Deletes tokens; how many.
+/// Deletes tokens, and returns how many.
 pub(super) async fn delete(
     conn: &mut Conn,
     ids: &[i64],
@@ -172,14 +173,14 @@ pub(super) async fn delete(
     Ok(Ok(deleted))
 }
 
-/// Reads `… fails (`database`.`table`, CONSTRAINT `name` FOREIGN KEY …)`.
+/// Parses `… fails (`database`.`table`, CONSTRAINT `name` FOREIGN KEY …)`.
 fn violation(error: &mysql_async::Error) -> Option<Violation> {
     let mysql_async::Error::Server(error) = error else { return None };
     if !matches!(error.code, 1217 | 1451) {
         return None;
     }
     let mut names = error.message.split('`').skip(1).step_by(2);
-    // A user who mustn't know of the table isn't told.
+    // A user who may not know about the table isn't told its name.
     let table = names.nth(1).unwrap_or("?").to_owned();
     let constraint = names.next().unwrap_or("?").to_owned();
     Some(Violation { constraint, table })
@@ -189,7 +190,7 @@ pub(super) async fn newest(conn: &mut Conn, limit: u32) -> Result<Vec<Outstandin
     let rows: Vec<Row> = conn.exec(newest_sql(), params! { "limit" => limit }).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
-        // A time that can't be read tells nothing.
+        // A row whose times can't be read is left out.
         let times = column::<Option<i64>>(row, 2)?.zip(column::<Option<i64>>(row, 3)?);
         let Some((created_at, expires_at)) = times else { continue };
         found.push(OutstandingToken {
@@ -203,7 +204,7 @@ pub(super) async fn newest(conn: &mut Conn, limit: u32) -> Result<Vec<Outstandin
     Ok(found)
 }
 
-/// Whether Django made the tables of the blacklist, or anything is in them.
+/// Returns `true` if Django created the tables of the blacklist, or they have rows.
 pub(super) async fn blacklist_in_use(conn: &mut Conn) -> Result<bool, Failure> {
     const THERE: &str = "SELECT 1 FROM information_schema.TABLES \
         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :table";
@@ -222,7 +223,8 @@ pub(super) async fn blacklist_in_use(conn: &mut Conn) -> Result<bool, Failure> {
 }
 
 impl MysqlStore {
-    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    /// Returns the foreign keys that lead to tokens. `anew` reads them again, as when a purge
+    /// begins.
     pub(super) async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
         if anew {
             let attempts = self.database.attempts("flush_expired");
@@ -243,7 +245,7 @@ impl MysqlStore {
         *self.references.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
     }
 
-    /// Deletes tokens, one by one where a foreign key stands in the way of some.
+    /// Deletes tokens, one by one if a foreign key prevents the deletion of some.
     pub(super) async fn delete(
         &self,
         ids: &[i64],

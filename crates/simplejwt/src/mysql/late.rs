@@ -1,4 +1,4 @@
-//! Refreshes whose COMMIT takes longer than anybody waits.
+//! Refreshes whose COMMIT takes longer than their callers wait.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::logging::with_causes;
 use crate::sql::late::LONGEST;
 use crate::store::session::{NextToken, RefreshOutcome, SessionRefresh, SessionStore as _};
 
-/// Where it is still as it was written.
+/// Dates a rotation that still has its original date.
 pub(super) const DATE: &str = "\
     UPDATE simplejwt_session_token SET created_at = :now, used_at = :now \
     WHERE jti = :next AND created_at = :then";
 
-/// Refreshes; one that isn't over in time goes on, and is dated when it is.
+/// Refreshes a token; if that takes too long, it goes on, and is dated when it ends.
 pub(super) async fn refresh(
     store: &MysqlStore,
     refresh: &SessionRefresh,
@@ -33,7 +33,7 @@ pub(super) async fn refresh(
         let begun = Instant::now();
         let Lent { mut conn, link, place } = attempts.connection().await?;
         let (sql, asked) = (Arc::clone(&store.sql), Arc::clone(&refresh));
-        // It owns its connection, so that it can go on by itself.
+        // Owns its connection, so that it can go on by itself.
         let mut work = Box::pin(async move {
             let outcome = sql.refresh(&mut conn, &asked, was_good).await;
             (conn, outcome)

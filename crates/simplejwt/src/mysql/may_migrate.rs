@@ -1,6 +1,6 @@
-//! Whether the account may make what is missing: tried before anything is made, with statements that
-//! can't succeed. Rights are looked at before what else is wrong with a statement, whichever role or
-//! pattern they come from.
+//! Checks, before anything is created, that the account may create what is missing, by trying
+//! statements that can't succeed. The server checks rights before anything else about a statement,
+//! whichever role or pattern they come from.
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Row};
@@ -12,10 +12,10 @@ use crate::sql::schema::{EXPIRES_AT_INDEX, MissingRight, OUTSTANDING, SchemaErro
 use crate::sql::table::backticked;
 
 const WHO: &str = "SELECT CURRENT_USER(), DATABASE()";
-/// A cluster of Galera's carries definitions out on every node, and writes down those that fail.
+/// A Galera cluster runs definitions on every node, and logs those that fail.
 const IS_GALERA: &str = "SHOW VARIABLES WHERE Variable_name = 'wsrep_on' AND Value = 'ON'";
 
-/// A right on a table, and what is denied without it.
+/// A right on a table, and a statement that is denied without it.
 #[derive(Debug, PartialEq, Eq)]
 struct Trial {
     word: &'static str,
@@ -24,7 +24,7 @@ struct Trial {
 }
 
 /// # Errors
-/// [`SchemaError::MayNot`] names all that is missing.
+/// [`SchemaError::MayNot`] names everything that is missing.
 pub(super) async fn check(conn: &mut Conn, steps: &[Step]) -> Result<(), SchemaError> {
     let row: Option<Row> = conn.query_first(WHO).await.map_err(Failure::from)?;
     let row = row.ok_or(Failure::Shape)?;
@@ -47,7 +47,7 @@ pub(super) async fn check(conn: &mut Conn, steps: &[Step]) -> Result<(), SchemaE
     for (table, mut words) in denied {
         let name = backticked(&table);
         let what = format!("the account {account} may not {} on {name}", words.join(", "));
-        // Without CREATE nothing can be granted on a table that isn't there.
+        // Without CREATE, nothing can be granted on a table that doesn't exist.
         if !words.contains(&"CREATE") && is_missing(conn, &table).await? {
             words.insert(0, "CREATE");
         }
@@ -63,7 +63,7 @@ pub(super) async fn check(conn: &mut Conn, steps: &[Step]) -> Result<(), SchemaE
 async fn is_denied(conn: &mut Conn, sql: &str) -> Result<bool, Failure> {
     match conn.query_drop(sql).await {
         Ok(()) => Ok(false),
-        // What else is in the way is told by the statement that is meant.
+        // The actual statement will report any other obstacle.
         Err(Error::Server(error)) => Ok(matches!(error.code, 1044 | 1142 | 1143 | 1227)),
         Err(error) => Err(error.into()),
     }
@@ -79,7 +79,7 @@ fn trials(steps: &[Step]) -> Vec<Trial> {
             let parents = tables_behind(statement, "REFERENCES ");
             trials.extend(parents.map(|parent| trial("REFERENCES", parent)));
         } else if statement.starts_with("INSERT") {
-            // A row that is there is set to what it is, which is read for that.
+            // An existing row is set to its present value, which is read for that.
             trials.extend(["SELECT", "INSERT", "UPDATE"].map(|word| trial(word, table)));
             trials.extend(tables_behind(statement, "FROM ").map(|table| trial("SELECT", table)));
         }
@@ -90,7 +90,7 @@ fn trials(steps: &[Step]) -> Vec<Trial> {
     trials
 }
 
-/// It touches no row, and no table has two columns of one name.
+/// It touches no row, and no table has two columns of the same name.
 fn trial(word: &'static str, table: &str) -> Trial {
     let name = backticked(table);
     let sql = match word {
@@ -108,7 +108,7 @@ fn trial(word: &'static str, table: &str) -> Trial {
     Trial { word, table: table.to_owned(), sql }
 }
 
-/// The names that stand behind a word.
+/// Returns the names that follow a word.
 fn tables_behind<'a>(statement: &'a str, word: &'static str) -> impl Iterator<Item = &'a str> {
     let rests = statement.split(word).skip(1).filter_map(|rest| rest.strip_prefix('`'));
     rests.filter_map(|rest| rest.split_once('`').map(|(name, _)| name))

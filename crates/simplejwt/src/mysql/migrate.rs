@@ -1,14 +1,14 @@
-//! Makes the tables that are missing, and leaves those that are there as they are.
+//! Creates the missing tables, and leaves existing ones as they are.
 //!
-//! What a database's tables are decides, not a list of what has been run: tables that Django
-//! made are used as they are, and Django's own `django_migrations` is neither read nor written.
-//! A database in which something was made gets a table `simplejwt_migrations` that says what
-//! and when; Django takes no notice of it.
+//! The database's tables decide, not a list of what has been run: tables that Django created are
+//! used as they are, and Django's own `django_migrations` is neither read nor written. A database
+//! in which something was created gets a table `simplejwt_migrations` that records what and when;
+//! Django ignores it.
 //!
-//! MySQL commits with each statement that makes a table: what was interrupted is taken up where
-//! it stopped by the next run. The lock that keeps other processes out is the server's, and a
-//! cluster has several servers: what another node has made in the meantime is no failure, and it is
-//! looked again.
+//! MySQL commits after each statement that creates a table: the next run continues where an
+//! interrupted one stopped. The lock that keeps other processes out is the server's, and a cluster
+//! has several servers: if another node has created something in the meantime, that is no failure,
+//! and the migration looks again.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ const AUTH_USER: &str = include_str!("../../migrations/mysql/0001_auth_user.sql"
 const OUTSTANDING_TOKEN: &str = include_str!("../../migrations/mysql/0002_outstanding_token.sql");
 const BLACKLISTED_TOKEN: &str = include_str!("../../migrations/mysql/0003_blacklisted_token.sql");
 const AUTH_PERMISSION: &str = include_str!("../../migrations/mysql/0004_auth_permission.sql");
-/// What 0004 makes.
+/// The tables that 0004 creates.
 const AUTH_TABLES: [&str; 5] = [
     "auth_permission",
     "auth_group",
@@ -44,7 +44,7 @@ const AUTH_TABLES: [&str; 5] = [
 ];
 const SESSION: &str = include_str!("../../migrations/mysql/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/mysql/0006_expires_at.sql");
-/// The clauses of 0002 that depend on the table of users.
+/// The clauses of 0002 that depend on the users' table.
 const USER_KEY: &str = "`user_id` integer NULL";
 const USER_CONSTRAINT: &str = ", CONSTRAINT `token_blacklist_outs_user_id_83bc629a_fk_auth_user` \
     FOREIGN KEY (`user_id`) REFERENCES `auth_user` (`id`)";
@@ -58,28 +58,28 @@ const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES
     ON DUPLICATE KEY UPDATE applied_at = :at";
 const IS_RECORDED: &str = "SELECT 1 FROM simplejwt_migrations WHERE name = :name";
 pub(super) const RECORD_NAME: &str = "simplejwt_migrations";
-/// The lock's name, in SQL. Locks are the server's, not the database's, hence the name in it.
+/// The lock's name, in SQL. Locks belong to the server, not the database, hence its name in it.
 const LOCK_NAME: &str = "CONCAT('simplejwt.', LEFT(SHA2(DATABASE(), 256), 32))";
 
-/// An index on a big table takes its time.
+/// An index on a big table takes a long time.
 pub(super) const LIMIT: Duration = Duration::from_secs(6 * 3600);
 
-/// What [`apply`] would do; nothing where all the tables are there.
+/// Returns what [`apply`] would do; nothing if all tables exist.
 ///
 /// # Errors
-/// [`SchemaError`] where a table has the name but not the columns of one that is needed, where
-/// a custom user table is missing, or where the database can't be read.
+/// [`SchemaError`] if a table has the name but not the columns of one that is needed, if a custom
+/// user table is missing, or if the database can't be read.
 pub async fn plan(database: &MysqlDatabase, users: &UserTable) -> Result<Vec<Step>, SchemaError> {
     attempt!(database.attempts("plan"), |conn| async { Ok(steps(conn, users).await) })?
 }
 
-/// Makes the tables that are missing; what this call did. `at` is the current time.
+/// Creates the missing tables, and returns what this call did. `at` is the current time.
 ///
-/// May be run by any number of processes at once, at any number of a cluster's nodes.
+/// May be run by any number of processes at once, on any number of a cluster's nodes.
 ///
 /// # Errors
-/// As [`plan`], and where the database can't be written. What was made by then stays, and
-/// another call goes on from there.
+/// As for [`plan`], and if the database can't be written. Whatever was created by then stays, and
+/// another call continues from there.
 pub async fn apply(
     database: &MysqlDatabase,
     users: &UserTable,
@@ -99,7 +99,7 @@ pub async fn apply(
     }
 }
 
-/// One process at a time.
+/// Takes the lock: one process at a time.
 pub(super) async fn lock(conn: &mut Conn) -> Result<(), Failure> {
     let row: Option<Row> = conn.query_first(format!("SELECT GET_LOCK({LOCK_NAME}, 3600)")).await?;
     match row.map(|row| column::<Option<i64>>(&row, 0)).transpose()?.flatten() {
@@ -112,8 +112,8 @@ pub(super) async fn unlock(conn: &mut Conn) -> Result<(), Failure> {
     Ok(conn.query_drop(format!("DO RELEASE_LOCK({LOCK_NAME})")).await?)
 }
 
-/// What the database said becomes a failure that is tried again where that helps; what is said of
-/// the tables stays.
+/// Turns an error of the database into a failure that is retried if that helps; faults of the
+/// tables remain as they are.
 pub(super) fn repeatable<T>(
     outcome: Result<T, SchemaError>,
 ) -> Result<Result<T, SchemaError>, Failure> {
@@ -135,14 +135,14 @@ pub(super) fn repeatable<T>(
     }
 }
 
-/// Whether something is there already, or isn't there any more, that wasn't so a moment ago.
+/// Returns `true` if something has appeared or vanished since a moment ago.
 fn is_of_another_process(failure: &Failure) -> bool {
     let Failure::Mysql(Error::Server(error)) = failure else { return false };
     match error.code {
         // Table, column, index, foreign key, primary key's value; nothing to drop; a definition
         // that has changed.
         1050 | 1060 | 1061 | 1062 | 1091 | 1412 | 1615 | 1826 => true,
-        // MariaDB's words for a foreign key whose name is taken.
+        // MariaDB's error for a foreign key whose name is taken.
         1005 => error.message.contains("121"),
         _ => false,
     }
@@ -161,7 +161,7 @@ async fn run(
         conn.query_drop(RECORD_TABLE).await.map_err(Failure::from)?;
     }
     for step in steps {
-        // Before it is made: what is interrupted is made by the next run, and is ours then, too.
+        // Recorded first: if it is interrupted, the next run creates it, and it is still ours.
         record(conn, step.name, at).await?;
         let mut is_made = false;
         for statement in statements(&step.sql) {
@@ -175,12 +175,12 @@ async fn run(
     Ok(())
 }
 
-/// Writes that it was made here, and when.
+/// Records that it was created here, and when.
 pub(super) async fn record(conn: &mut Conn, name: &str, at: Timestamp) -> Result<(), Failure> {
     Ok(conn.exec_drop(RECORD, params! { "name" => name, "at" => datetime(at) }).await?)
 }
 
-/// Whether it was made here.
+/// Returns `true` if it was created here.
 pub(super) async fn is_recorded(conn: &mut Conn, name: &str) -> Result<bool, Failure> {
     if is_missing(conn, RECORD_NAME).await? {
         return Ok(false);
@@ -192,7 +192,7 @@ fn makes(statement: &str) -> bool {
     statement.starts_with("CREATE ") || statement.starts_with("ALTER ")
 }
 
-/// Whether the last statement found its table made already.
+/// Returns `true` if the last statement found its table in existence.
 async fn was_there(conn: &mut Conn) -> Result<bool, Failure> {
     const TABLE_EXISTS: i64 = 1050;
     if conn.get_warnings() == 0 {
@@ -207,7 +207,7 @@ async fn was_there(conn: &mut Conn) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// The statements of a file, which end with the line.
+/// Returns the statements of a file, one a line.
 pub(super) fn statements(sql: &str) -> impl Iterator<Item = &str> {
     sql.lines().filter(|line| !line.is_empty() && !line.starts_with("--"))
 }
@@ -221,7 +221,7 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
         steps.push(Step { name, table, sql: sql.replace(EXACT, &exact) });
     };
     let makes_users = is_missing(conn, &users.table).await? && users.table == AUTH_USER_TABLE;
-    // What was interrupted between this table and those of 0004 is ours all the same.
+    // Tables missing because of an interruption between this one and those of 0004 are still ours.
     let made_users =
         makes_users || (users.table == AUTH_USER_TABLE && is_recorded(conn, MADE_USERS).await?);
     let key_type = if makes_users {
@@ -287,7 +287,7 @@ pub(super) async fn is_missing(conn: &mut Conn, table: &str) -> Result<bool, Fai
     Ok(schema::columns(conn, table).await?.is_empty())
 }
 
-/// The type that a column has to have to refer to the users' primary key.
+/// Returns the type that a column needs to refer to the users' primary key.
 async fn key_type(conn: &mut Conn, users: &UserTable) -> Result<String, Failure> {
     let columns = schema::columns(conn, &users.table).await?;
     let declared = schema::find(&columns, &users.primary_key).ok_or(Failure::Shape)?;
@@ -300,7 +300,7 @@ async fn key_type(conn: &mut Conn, users: &UserTable) -> Result<String, Failure>
     })
 }
 
-/// Whether the columns that are named will be in the table that is going to be made.
+/// Checks that the table that will be created has the named columns.
 fn check_django_columns(users: &UserTable) -> Result<(), SchemaError> {
     let names = AUTH_USER.split('`').skip(1).step_by(2).skip(1);
     let django: Vec<String> = names.map(str::to_owned).collect();

@@ -1,5 +1,5 @@
-//! The parameters of a MySQL or MariaDB URL: those of the servers' own programs and drivers, and what
-//! Django's URL packages, SQLAlchemy, Prisma, Rails and Laravel add to them.
+//! The parameters of a MySQL or MariaDB URL: those of the servers' own programs and drivers, and
+//! what Django's URL packages, SQLAlchemy, Prisma, Rails and Laravel add to them.
 
 use crate::sql::url::Effect::{Honoured, Ignored, IgnoredBut, Only, Refused};
 use crate::sql::url::{UrlParameter, row};
@@ -13,8 +13,7 @@ const FILE: &str = "write what the file says";
 const ORM: &str = "another program's way of asking";
 const UTF8: &str = "utf8mb4";
 
-/// The parameters of a MySQL or MariaDB URL, and what becomes of each. One that isn't here is
-/// refused.
+/// The parameters of a MySQL or MariaDB URL, and the effect of each. Any other is refused.
 pub static URL_PARAMETERS: &[UrlParameter] = &[
     row("host", Honoured, "hosts with commas between, or a socket's path, in place of the URL's"),
     row("port", Honoured, "one port for all hosts or one for each, in place of the URL's"),

@@ -1,10 +1,10 @@
-//! TLS of our own making for the driver.
+//! TLS for the driver, provided by this library.
 //!
-//! The driver makes its TLS by itself, and takes no certificate that webpki can't read. It does
-//! connect by a Unix socket, though: it is given one that leads here, and what it sends is passed
-//! on to the server by a connection that is secured as the URL asks for it. While both introduce
-//! themselves, one packet more goes to the server, the request for TLS, so that the numbers of
-//! those after it differ by one. From then on bytes are copied.
+//! The driver does its TLS by itself, and accepts no certificate that webpki can't read. But it can
+//! connect to a Unix socket: it is given one that leads here, and its bytes are passed on to the
+//! server over a connection that is secured as the URL demands. During the handshake of the
+//! protocol, the server gets one more packet, the request for TLS, so that the numbers of those
+//! after it differ by one. From then on, bytes are copied.
 
 use std::future::poll_fn;
 use std::io;
@@ -23,12 +23,12 @@ use tokio_rustls::TlsConnector;
 
 use crate::sql::tls::sentence;
 
-/// Why the connection behind the driver's can't be had.
+/// The reason the connection behind the driver's failed.
 #[derive(Debug)]
 pub(super) enum Broken {
-    /// The network's error.
+    /// An error of the network.
     Io(io::Error),
-    /// The handshake's, as a sentence.
+    /// An error of the handshake, as a sentence.
     Tls(String),
     /// The server has no TLS.
     NoTls,
@@ -40,17 +40,17 @@ impl From<io::Error> for Broken {
     }
 }
 
-/// What is wanted of a secured connection.
+/// The parameters of a secured connection.
 pub(super) struct Secured<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) name: ServerName<'static>,
     pub(super) config: Arc<ClientConfig>,
-    /// How long until both have introduced themselves.
+    /// The time limit for the handshakes.
     pub(super) limit: Duration,
 }
 
-/// A connection of the driver's whose bytes go through TLS of ours.
+/// Returns a connection of the driver's whose bytes go through our TLS.
 pub(super) async fn connect(
     secured: Secured<'_>,
     opts: OptsBuilder,
@@ -62,7 +62,7 @@ pub(super) async fn connect(
     let (tell, told) = oneshot::channel();
     let (name, config, limit) = (secured.name, secured.config, secured.limit);
     tokio::spawn(async move {
-        // Whoever uses the driver's connection is told by its end.
+        // The driver's user learns of it when the connection ends.
         match tokio::time::timeout(limit, introduce(listener, server, name, config)).await {
             Ok(Ok((driver, server))) => {
                 drop(tell);
@@ -78,7 +78,7 @@ pub(super) async fn connect(
     }
 }
 
-/// A socket that has no file and is known to nobody else; by the path with which the driver
+/// Returns a socket that has no file and is unknown to others, and the path by which the driver
 /// finds it.
 fn listen() -> io::Result<(String, UnixListener)> {
     use std::os::linux::net::SocketAddrExt as _;
@@ -91,17 +91,17 @@ fn listen() -> io::Result<(String, UnixListener)> {
 
 /// `CLIENT_SSL` among the capabilities.
 const TLS: u32 = 0x800;
-/// What a client's answer and its request for TLS begin with: capabilities, the longest packet,
-/// the character set, and what is reserved.
+/// The length of the beginning of a client's answer, which is also its request for TLS:
+/// capabilities, the longest packet, the character set, and reserved bytes.
 const REQUEST: usize = 32;
 const OK: u8 = 0x00;
 const ERROR: u8 = 0xff;
-/// "Authenticated": the server goes on speaking.
+/// "Authenticated": the server continues.
 const FAST: [u8; 2] = [0x01, 0x03];
 
 type Server = tokio_rustls::client::TlsStream<TcpStream>;
 
-/// Until the server has taken the user, or refused.
+/// Relays packets until the server has accepted or refused the user.
 async fn introduce(
     listener: UnixListener,
     mut server: TcpStream,
@@ -110,7 +110,7 @@ async fn introduce(
 ) -> Result<(UnixStream, Server), Broken> {
     let mut driver = loop {
         let (stream, _) = listener.accept().await?;
-        // Anybody of this machine's can try a socket without a file.
+        // Any process on this machine can try a socket without a file.
         if stream.peer_cred()?.pid() == i32::try_from(std::process::id()).ok() {
             break stream;
         }
@@ -121,7 +121,7 @@ async fn introduce(
     match capabilities(&greeting) {
         Some(known) if known & TLS != 0 => {}
         Some(_) => return Err(Broken::NoTls),
-        // An error, or no MySQL: the driver has it and says so.
+        // An error, or not MySQL: the driver has received it and reports it.
         None => return Err(unreadable().into()),
     }
     let (number, mut answer) = packet(&mut driver).await?;
@@ -135,7 +135,7 @@ async fn introduce(
         .map_err(|error| Broken::Tls(sentence(&error)))?;
     write(&mut server, number.wrapping_add(1), &answer).await?;
     loop {
-        // A client's certificate that isn't taken is refused only now.
+        // A client certificate that isn't accepted is refused only now.
         let (number, said) = packet(&mut server).await.map_err(|error| {
             let of_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
             if of_tls { Broken::Tls(sentence(&error)) } else { Broken::Io(error) }
@@ -151,14 +151,14 @@ async fn introduce(
     }
 }
 
-/// The server's capabilities, out of the greeting of protocol version 10.
+/// Returns the server's capabilities, from the greeting of protocol version 10.
 fn capabilities(greeting: &[u8]) -> Option<u32> {
     let (10, rest) = greeting.split_first()? else { return None };
     let end = rest.iter().position(|&byte| byte == 0)?;
-    // The number of the connection, eight bytes of salt and one that fills.
+    // The connection's number, eight bytes of salt and a filler.
     let rest = rest.get(end + 1 + 4 + 8 + 1..)?;
     let low = u16::from_le_bytes(*rest.first_chunk()?);
-    // The character set and the state stand between both halves.
+    // The character set and the status are between the two halves.
     let high = rest.get(2 + 1 + 2..).and_then(|rest| rest.first_chunk());
     Some(u32::from(low) | high.map_or(0, |bytes| u32::from(u16::from_le_bytes(*bytes))) << 16)
 }
@@ -167,7 +167,7 @@ fn unreadable() -> io::Error {
     io::ErrorKind::InvalidData.into()
 }
 
-/// The longest packet before the user is known.
+/// The longest packet before the user is authenticated.
 const LONGEST: usize = 1 << 16;
 
 async fn packet(from: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, Vec<u8>)> {
@@ -192,7 +192,7 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), number: u8, payload: &[u8]) -
     to.flush().await
 }
 
-/// How long the server may take to hear that the driver has hung up.
+/// The time limit for telling the server that the driver has hung up.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Copies until either of them hangs up.

@@ -1,4 +1,4 @@
-//! What tables a database has, and whether they are the ones that are needed.
+//! The tables of a database, and checks that they are those that are needed.
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, params};
@@ -30,7 +30,7 @@ pub(crate) struct Collation {
     pub(crate) name: String,
 }
 
-/// The columns of a table, and how their texts are compared.
+/// Returns the columns of a table, and how their texts are compared.
 pub(super) async fn described(
     conn: &mut Conn,
     table: &str,
@@ -53,12 +53,12 @@ pub(super) async fn described(
         .collect()
 }
 
-/// The columns of a table; empty where there is none of that name.
+/// Returns the columns of a table; empty if there is no such table.
 pub(crate) async fn columns(conn: &mut Conn, table: &str) -> Result<Vec<Column>, Failure> {
     Ok(described(conn, table).await?.into_iter().map(|(column, _)| column).collect())
 }
 
-/// How the texts of a column are compared; `None` where it isn't there or holds no text.
+/// Returns the collation of a column; `None` if it doesn't exist or doesn't hold text.
 pub(crate) async fn collation(
     conn: &mut Conn,
     table: &str,
@@ -68,7 +68,7 @@ pub(crate) async fn collation(
     Ok(found.into_iter().find(|(column, _)| is(column, name)).and_then(|(_, collation)| collation))
 }
 
-/// The collation that takes texts for equal only if their bytes are: MariaDB's, or MySQL's.
+/// Returns the collation that considers texts equal only if their bytes are: MariaDB's or MySQL's.
 pub(crate) async fn exact_collation(conn: &mut Conn) -> Result<String, Failure> {
     let row: Option<Row> = conn
         .query_first(
@@ -82,7 +82,7 @@ pub(crate) async fn exact_collation(conn: &mut Conn) -> Result<String, Failure> 
     }
 }
 
-/// MySQL's names of columns ignore case.
+/// Compares names. MySQL's names of columns ignore case.
 fn is(column: &Column, name: &str) -> bool {
     column.name.eq_ignore_ascii_case(name)
 }
@@ -91,7 +91,7 @@ pub(crate) fn find<'a>(columns: &'a [Column], name: &str) -> Option<&'a Column> 
     columns.iter().find(|column| is(column, name))
 }
 
-/// The columns of a table that has at least the wanted ones.
+/// Returns the columns of a table, which has to have the wanted ones.
 pub(crate) async fn table(
     conn: &mut Conn,
     table: &str,
@@ -119,7 +119,8 @@ pub(crate) async fn table(
     }
 }
 
-/// Whether a unique index is on the whole of this column alone, or it is the primary key.
+/// Returns `true` if this column alone is the primary key or has a unique index over its whole
+/// length.
 async fn is_unique(conn: &mut Conn, table: &str, name: &str) -> Result<bool, Failure> {
     let row: Option<Row> = conn
         .exec_first(
@@ -132,7 +133,8 @@ async fn is_unique(conn: &mut Conn, table: &str, name: &str) -> Result<bool, Fai
     Ok(row.is_some())
 }
 
-/// Whether a foreign key can lead to the users' primary key: it is unique, and InnoDB keeps the table.
+/// Returns `true` if a foreign key can refer to the users' primary key: it is unique, and the
+/// table's engine is InnoDB.
 pub(super) async fn is_referable(conn: &mut Conn, users: &UserTable) -> Result<bool, Failure> {
     let row: Option<Row> = conn
         .exec_first(
@@ -144,7 +146,7 @@ pub(super) async fn is_referable(conn: &mut Conn, users: &UserTable) -> Result<b
     Ok(row.is_some() && is_unique(conn, &users.table, &users.primary_key).await?)
 }
 
-/// Whether there is a view of this name.
+/// Returns `true` if there is a view of this name.
 pub(super) async fn is_view(conn: &mut Conn, name: &str) -> Result<bool, Failure> {
     let row: Option<Row> = conn
         .exec_first(
@@ -156,8 +158,8 @@ pub(super) async fn is_view(conn: &mut Conn, name: &str) -> Result<bool, Failure
     Ok(row.is_some())
 }
 
-/// Whether no two users can have the same value in a column that they are found by. A view can't
-/// promise that: there it is looked whether two have it.
+/// Checks that no two users can have the same value in a column that they are found by. A view
+/// can't guarantee that, so its rows are checked.
 pub(crate) async fn check_unique(
     conn: &mut Conn,
     users: &UserTable,
@@ -205,12 +207,12 @@ async fn token_table(
     Ok(())
 }
 
-/// The table that another inherits from, as Django's multi-table inheritance makes it.
+/// Returns the table that another inherits from by Django's multi-table inheritance.
 async fn parent(conn: &mut Conn, table: &str) -> Result<Option<String>, Failure> {
     Ok(pointer(conn, table).await?.map(|(_, parent)| parent))
 }
 
-/// The column by which a table inherits from another, and that.
+/// Returns the column by which a table inherits from another, and that table.
 async fn pointer(conn: &mut Conn, table: &str) -> Result<Option<(String, String)>, Failure> {
     let row: Option<Row> = conn
         .exec_first(
@@ -223,7 +225,7 @@ async fn pointer(conn: &mut Conn, table: &str) -> Result<Option<(String, String)
     row.map(|row| Ok((column(&row, 0)?, column(&row, 1)?))).transpose()
 }
 
-/// The users' table, with the one that inherits from it where the users are in two.
+/// Returns the users' table, with the one that inherits from it if the users are in two.
 pub(crate) async fn resolved(conn: &mut Conn, users: &UserTable) -> Result<UserTable, Failure> {
     let named = users.table.as_str();
     let (child, found) = match pointer(conn, named).await? {
@@ -242,7 +244,7 @@ pub(crate) async fn resolved(conn: &mut Conn, users: &UserTable) -> Result<UserT
     Ok(users.inheriting(&parent, &child, &pointer, &of_parent, &of_child))
 }
 
-/// The tables that registered tokens refer to as their users'.
+/// Returns the tables that registered tokens refer to as their users'.
 async fn refers_to(conn: &mut Conn) -> Result<Vec<String>, Failure> {
     let rows: Vec<Row> = conn
         .exec(
@@ -255,7 +257,7 @@ async fn refers_to(conn: &mut Conn) -> Result<Vec<String>, Failure> {
     rows.iter().map(|row| column(row, 0)).collect()
 }
 
-/// The columns of users, those of the table that inherits too.
+/// Returns the columns of users, including those of the table that inherits.
 pub(crate) async fn columns_of(conn: &mut Conn, users: &UserTable) -> Result<Vec<Column>, Failure> {
     let mut found = columns(conn, &users.table).await?;
     if let Some(child) = &users.child {
@@ -265,7 +267,7 @@ pub(crate) async fn columns_of(conn: &mut Conn, users: &UserTable) -> Result<Vec
     Ok(found)
 }
 
-/// Whether the table of registered tokens is Django's, for the users of this table.
+/// Checks that the table of registered tokens is Django's, for the users of this table.
 pub(crate) async fn check_outstanding(
     conn: &mut Conn,
     users: &UserTable,
@@ -288,12 +290,12 @@ pub(crate) async fn check_outstanding(
     Ok(())
 }
 
-/// Whether the blacklist is Django's.
+/// Checks that the blacklist is Django's.
 pub(crate) async fn check_blacklisted(conn: &mut Conn) -> Result<(), SchemaError> {
     token_table(conn, BLACKLISTED, &["blacklisted_at", "token_id", "id"], "token_id").await
 }
 
-/// Whether both tables of tokens are Django's, and those of these users.
+/// Checks that both tables of tokens are Django's, for these users.
 pub(crate) async fn check_tokens(
     conn: &mut Conn,
     users: &UserTable,
@@ -305,7 +307,7 @@ pub(crate) async fn check_tokens(
     check_blacklisted(conn).await
 }
 
-/// Whether our own tables are there.
+/// Checks that the tables of the sessions exist.
 pub(crate) async fn check_sessions(conn: &mut Conn) -> Result<(), SchemaError> {
     for (name, wanted) in SESSION_TABLES {
         table(conn, name, wanted).await?;
@@ -313,7 +315,7 @@ pub(crate) async fn check_sessions(conn: &mut Conn) -> Result<(), SchemaError> {
     Ok(())
 }
 
-/// Whether a table has an index of this name.
+/// Returns `true` if the table has an index of this name.
 pub(crate) async fn has_index(conn: &mut Conn, table: &str, name: &str) -> Result<bool, Failure> {
     let row: Option<Row> = conn
         .exec_first(
@@ -325,7 +327,7 @@ pub(crate) async fn has_index(conn: &mut Conn, table: &str, name: &str) -> Resul
     Ok(row.is_some())
 }
 
-/// Whether the table of users has the columns that are named; what they hold.
+/// Checks that the users' table has the named columns; returns what they hold.
 pub(crate) async fn check_users(
     conn: &mut Conn,
     users: &UserTable,

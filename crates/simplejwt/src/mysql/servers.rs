@@ -1,10 +1,10 @@
-//! Which of several servers is used: one that answers, that can be written, and that knows what
-//! its cluster knows.
+//! Selects one of several servers: one that answers, is writable, and is up to date with its
+//! cluster.
 //!
-//! On a Galera cluster a node takes reads and writes while it is behind the others, or has lost
+//! In a Galera cluster, a node takes reads and writes while it is behind the others, or has lost
 //! them. So every connection to one waits, before it reads or writes, until the node has applied
-//! what was committed anywhere before (`wsrep_sync_wait`). A node that can't keep up with that is
-//! left for the next.
+//! everything that was committed elsewhere before (`wsrep_sync_wait`). A node that can't keep up
+//! with that is left for the next.
 
 mod standing;
 
@@ -24,7 +24,7 @@ use super::url::{Target, UrlError};
 use crate::panics;
 use crate::sql::servers::{Preference, STAGGER};
 
-/// The age of a server's account of itself from which on it is asked again, if there are others.
+/// The age at which a server's status is asked for again, if there are other servers.
 const CHECKED: Duration = Duration::from_secs(1);
 
 /// The server that a connection leads to.
@@ -58,17 +58,18 @@ impl Servers {
         self.preference.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `true` if the server that a connection leads to is the one that is used.
+    /// Returns `true` if the server that a connection leads to is the one in use.
     pub(super) fn uses(&self, link: Link) -> bool {
         self.count() < 2 || self.preference().current == Some(link.at)
     }
 
-    /// Notes that the server that a connection leads to isn't to be used for a while.
+    /// Records that the server that a connection leads to isn't to be used for a while.
     pub(super) fn failed(&self, link: Link) {
         self.preference().failed(link.at);
     }
 
-    /// `true` if a connection's server is still one to be used; asked now and then if there is another.
+    /// Returns `true` if a connection's server may still be used; asks now and then if there is
+    /// another.
     pub(super) async fn is_still_good(&self, conn: &mut Conn, link: &mut Link) -> bool {
         let now = Instant::now();
         if self.count() < 2 || link.checked_at + CHECKED > now {
@@ -82,7 +83,7 @@ impl Servers {
         matches!(stands, Ok(Standing::Good | Standing::Synced))
     }
 
-    /// A connection to one of the servers.
+    /// Connects to one of the servers.
     pub(super) async fn connect(&self) -> Result<(Conn, Link), ConnectError> {
         if self.count() == 1 {
             let (conn, standing) = reach(&self.connector, 0, false).await?;
@@ -131,7 +132,7 @@ impl Servers {
             self.preference().failed(at);
             next_at = next_at.map(|_| Instant::now());
         }
-        // It gives its data to another member, and waits for what it has to know.
+        // It sends its data to another member, and waits until it has caught up.
         if let Some((conn, link)) = behind {
             self.preference().current = Some(link.at);
             return Ok((conn, link));
@@ -140,8 +141,8 @@ impl Servers {
         Err(failed.unwrap_or(ConnectError::Url(UrlError::NoHost)))
     }
 
-    /// The order in which the servers are asked: that of the URL, with the one that is used first and those
-    /// that failed lately last.
+    /// Returns the order in which the servers are asked: that of the URL, with the one in use first
+    /// and those that failed lately last.
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.count()).collect();
         self.preference().sort(&mut order);
@@ -153,7 +154,7 @@ fn link(at: usize, standing: Standing) -> Link {
     Link { at, is_galera: standing.is_galera(), checked_at: Instant::now() }
 }
 
-/// Connects to one of them within its time; one of several that is in a cluster has to read, too.
+/// Connects to a server within its time limit; one of several, in a cluster, also has to read.
 async fn reach(
     connector: &Connector,
     at: usize,
@@ -172,7 +173,7 @@ async fn reach(
         }
         Ok((conn, standing))
     };
-    // A driver that panics is one that can't connect.
+    // If the driver panics, it can't connect.
     match timeout(limit, panics::caught(connecting)).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_)) => Err(ConnectError::Driver { address: address.to_string() }),

@@ -1,9 +1,9 @@
 //! Sessions in MySQL or MariaDB.
 //!
-//! A rotation locks no session. Whoever ends one sets `ended_at`, and then blacklists its
-//! tokens, looking anew each time, until none is left: a rotation that is under way makes a
-//! conflict, is waited for, and has left a successor; one that comes later makes a conflict
-//! itself. What joins a session otherwise than by a rotation locks the session's row.
+//! A rotation locks no session. Whoever ends one first sets `ended_at` and then blacklists its
+//! tokens, looking again until none is left: a rotation in progress conflicts with that, is waited
+//! for, and has left a successor; a later one meets the conflict itself. Tokens that join a session
+//! in any other way lock the session's row.
 
 mod end;
 mod open;
@@ -98,7 +98,7 @@ impl SessionStore for MysqlStore {
         loop {
             let attempts = self.database.attempts("end_sessions");
             match attempt!(attempts, |conn| end::batch(&self.sql, conn, ending, before)) {
-                // There is no such user.
+                // There can be no such user.
                 Err(error) if end::is_of_nobody(ending, &error) => {
                     return Ok(ending.recorded(before));
                 }

@@ -1,7 +1,7 @@
-//! The statements, with the names of the user table and the collations in them.
+//! The statements, with the names of the users' table and the collations in them.
 //!
-//! Django's `jti` has the database's collation, which mostly ignores case and trailing spaces.
-//! The index is looked up in that collation, and then the bytes are compared.
+//! Django's `jti` has the database's collation, which mostly ignores case and trailing spaces. The
+//! index is searched in that collation, and then the bytes are compared.
 
 use super::late::DATE;
 use super::schema::Collation;
@@ -12,41 +12,41 @@ pub(super) struct Sql {
     pub(super) user_id: ColumnType,
     pub(super) insert: String,
     pub(super) is_registered: String,
-    /// The registered token that isn't blacklisted.
+    /// Selects the registered token, unless it is blacklisted.
     pub(super) unlisted: String,
     pub(super) is_blacklisted: String,
-    /// A user's tokens that aren't blacklisted.
+    /// Selects a user's tokens that aren't blacklisted.
     pub(super) theirs: String,
-    /// The same, but for those in one session.
+    /// The same, except for those in one session.
     pub(super) others: String,
-    /// Puts the successor of a live token into its session, if that is good; tells what
-    /// [`found`] reads.
+    /// Puts the successor of a live token into its session, if that is valid; [`found`] reads the
+    /// result.
     pub(super) succeed: String,
     pub(super) state: String,
     pub(super) successor: String,
-    /// A token that is good no longer, as the blacklist has it or the session.
+    /// Finds a row if the token is no longer valid, by the blacklist or by its session.
     pub(super) is_spent: String,
-    /// Conditions on a session `s`: one of its tokens can still be refreshed.
+    /// A condition: a token of the session `s` can still be refreshed.
     pub(super) is_live: String,
-    /// The tokens of sessions, with `{}` for their ids.
+    /// Selects the tokens of sessions, with `{}` for their ids.
     pub(super) of_sessions: String,
 }
 
 // A duplicate key leaves the row as it is. `INSERT IGNORE` would hide other errors, too.
 pub(super) const NOT_TWICE: &str = "ON DUPLICATE KEY UPDATE token_id = \
     token_blacklist_blacklistedtoken.token_id";
-// Only saves what a conflict would cost: the number that AUTO_INCREMENT uses up.
+// Only saves the cost of a conflict: the number that AUTO_INCREMENT uses up.
 const NOT_BLACKLISTED: &str = "NOT EXISTS (\
     SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id)";
 const SELECT: &str = "SELECT o.id FROM token_blacklist_outstandingtoken AS o";
-/// The unique key decides. It is no `INSERT … SELECT`, which keeps everybody else's insert
-/// waiting for as long as it waits itself: it holds the counter of AUTO_INCREMENT.
+/// The unique key decides. An `INSERT … SELECT` would keep all other inserts waiting for as long as
+/// it waits itself, since it holds the counter of AUTO_INCREMENT.
 pub(super) const BLACKLIST: &str = "\
     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) VALUES (:at, :id) \
     ON DUPLICATE KEY UPDATE token_id = token_blacklist_blacklistedtoken.token_id";
 
 impl Sql {
-    /// `jti` is how Django's column is compared, `exact` how ours are.
+    /// `jti` is the collation of Django's column, `exact` that of ours.
     pub(super) fn new(
         users: &UserTable,
         user_id: ColumnType,
@@ -54,7 +54,7 @@ impl Sql {
         exact: &str,
     ) -> Self {
         let same = jti.name == exact;
-        // The registered token whose id is `value`.
+        // Finds the registered token whose id is `value`.
         let o_is = |value: &str| match same {
             true => format!("o.jti = {value}"),
             false => {
@@ -65,14 +65,14 @@ impl Sql {
                 )
             }
         };
-        // The token in a session that the registered token `o` is.
+        // Matches the session's token with the registered token `o`.
         let t_is_o = match same {
             true => "t.jti = o.jti".to_owned(),
             false => format!("t.jti = CONVERT(o.jti USING utf8mb4) COLLATE {exact}"),
         };
         let o_is_jti = o_is(":jti");
         let is_key = users.user_id_column() == users.primary_key;
-        // Of several users with the same value none is meant.
+        // If several users have the same value, none of them is meant.
         let (key, table) = (backticked(&users.primary_key), backticked(&users.table));
         let id = backticked(users.user_id_column());
         let inherits = users.and_inherits("u", backticked, backticked);
@@ -104,8 +104,8 @@ impl Sql {
                  (token, created_at, expires_at, user_id, jti) \
                  VALUES (:token, :created_at, :expires_at, {}, :jti) ON DUPLICATE KEY UPDATE \
                  jti = token_blacklist_outstandingtoken.jti",
-                // A statement with a query in it keeps everybody else's waiting for the next
-                // number of AUTO_INCREMENT.
+                // A statement with a query in it makes all others wait for the next number of
+                // AUTO_INCREMENT.
                 if is_key { ":user" } else { &key }
             ),
             is_registered: format!(
@@ -123,9 +123,9 @@ impl Sql {
             others: format!(
                 "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {others}"
             ),
-            // This table has no AUTO_INCREMENT whose counter the query could hold. What
-            // LAST_INSERT_ID is given comes back with the answer: the registered token, and whether
-            // the session is the one that is named, without another question.
+            // This table has no AUTO_INCREMENT whose counter the query could hold. The argument of
+            // LAST_INSERT_ID comes back with the answer: the registered token, and whether the
+            // session is the one named, without another query.
             succeed: format!(
                 "INSERT INTO simplejwt_session_token \
                  (jti, session_id, parent_jti, access_jti, created_at, used_at, expires_at, \
@@ -185,13 +185,13 @@ impl Sql {
     }
 }
 
-/// What comes back from the statement for a successor: the number of the registered token, and whether
-/// the session is the one that was named.
+/// Decodes the result of the statement for a successor: the registered token's id, and whether the
+/// session is the one named.
 pub(super) fn found(told: u64) -> (u64, bool) {
     (told / 2, told % 2 == 1)
 }
 
-// A session that is there stays as it is, and is locked.
+// An existing session stays as it is, and is locked.
 pub(super) const INSERT_SESSION: &str = "\
     INSERT INTO simplejwt_session \
     (id, user_id, created_at, expires_at, password, address, user_agent) \
@@ -218,7 +218,7 @@ pub(super) const HEAD_OF: &str = "\
     FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
     WHERE t.jti = :jti";
 // One at a time for each user, also on different nodes of a Galera cluster, which know of each
-// other's writes and not of each other's locks: so the row is written anew.
+// other's writes but not of each other's locks: so the row is written anew.
 pub(super) const FREE_USER: &str = "DELETE FROM simplejwt_user WHERE user_id = :user";
 pub(super) const LOCK_USER: &str = "INSERT INTO simplejwt_user (user_id) VALUES (:user)";
 pub(super) const REHASH: &str = "\
@@ -226,8 +226,8 @@ pub(super) const REHASH: &str = "\
 pub(super) const FLUSH_TOKENS: &str = "\
     DELETE FROM simplejwt_session_token WHERE expires_at <= :before \
     ORDER BY expires_at LIMIT :batch";
-/// Sessions that still have tokens are put off until those expire: left where they are, each
-/// batch would come upon all of them again.
+/// Sessions that still have tokens are put off until those expire; otherwise each batch would meet
+/// all of them again.
 pub(super) const FLUSH_SESSIONS: [&str; 3] = [
     "UPDATE simplejwt_session AS s JOIN (SELECT id FROM simplejwt_session \
      WHERE expires_at <= :before ORDER BY expires_at LIMIT :batch) AS due ON due.id = s.id \
@@ -241,7 +241,7 @@ pub(super) const FLUSH_SESSIONS: [&str; 3] = [
     "DELETE FROM simplejwt_revocation WHERE expires_at <= :before \
      ORDER BY expires_at LIMIT :batch",
 ];
-// Assigned from left to right: the second condition sees who has the lease by then.
+// Assigned from left to right: the second condition sees the new holder of the lease.
 pub(super) const LEASE: &str = "\
     INSERT INTO simplejwt_lease (name, holder, expires_at) VALUES (:name, :holder, :until) \
     ON DUPLICATE KEY UPDATE \
@@ -271,10 +271,10 @@ pub(super) const NOTE_USE: &str = "\
 pub(super) const SESSION_OF: &str =
     "SELECT session_id FROM simplejwt_session_token WHERE jti = :jti";
 pub(super) const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = :id";
-// The session can't be ended beside what holds this.
+// The session can't be ended while this is held.
 pub(super) const HOLD: &str = "\
     SELECT 1 FROM simplejwt_session WHERE id = :id AND ended_at IS NULL LOCK IN SHARE MODE";
-// The rows stay locked to the end of the transaction.
+// The rows stay locked until the end of the transaction.
 pub(super) const UNENDED: &str = "\
     SELECT id FROM simplejwt_session WHERE user_id = :user AND ended_at IS NULL \
     AND id <> coalesce(:except, '') ORDER BY id LIMIT 1000 FOR UPDATE";
@@ -294,7 +294,7 @@ pub(super) fn set_ended(marks: &str) -> String {
     )
 }
 
-/// Each statement.
+/// All statements.
 pub(super) fn statements(is_live: &str) -> Vec<String> {
     [
         INSERT_SESSION,

@@ -1,4 +1,4 @@
-//! One connection to one server, secured as `ssl-mode` has it.
+//! Connecting to one server, secured according to `ssl-mode`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +13,11 @@ use super::url::{Address, SslMode, Target};
 use crate::sql::tls::server_name;
 use crate::sql::tls::{SetupError, TlsOptions, Verify, client_config};
 
-/// What a URL asks for, read.
+/// The TLS that a URL asks for, with its files read.
 pub(super) struct Tls {
     config: Arc<ClientConfig>,
     verify: Verify,
-    /// Whether it is made here rather than by the driver.
+    /// `true` if TLS is provided here rather than by the driver.
     own: AtomicBool,
 }
 
@@ -38,16 +38,16 @@ impl Tls {
             SetupError::Identity(path, source) => ConnectError::Identity { path, source },
             SetupError::Other(source) => ConnectError::Setup(source),
         })?;
-        // The driver's own TLS takes the provider of the process; where there is none yet it gets
-        // the same.
+        // The driver's own TLS uses the provider of the process; if there is none yet, it gets the
+        // same.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Another thread may have been quicker, which is as good.
+            // Another thread may have been quicker, which is just as good.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
         Ok(Self { config: Arc::new(config), verify, own })
     }
 
-    /// A connection to one server; `opts` are all but what concerns TLS.
+    /// Connects to one server; `opts` are all options except for TLS.
     pub(super) async fn open(
         &self,
         target: &Target,
@@ -73,8 +73,8 @@ impl Tls {
         }
     }
 
-    /// By the driver's TLS first, since nothing stands between it and the server. It reads
-    /// certificates of the usual form only: once there is one of another, TLS is made here.
+    /// Tries the driver's TLS first, which needs no relay. It reads only certificates of the usual
+    /// form: after the first of another form, TLS is provided here.
     async fn secured(
         &self,
         target: &Target,
@@ -110,7 +110,7 @@ impl Tls {
         connect(secured, opts).await.map_err(|failed| match failed {
             (Some(Broken::NoTls), _) => Failed::NoTls,
             (Some(Broken::Tls(advice)), _) => Failed::Tls(advice),
-            // What the server said counts for more than how it hung up.
+            // The server's error is more useful than the way it hung up.
             (_, Some(error @ (Error::Server(_) | Error::Driver(_)))) => error.into(),
             (Some(Broken::Io(error)), _) => Failed::Driver(error.into()),
             (None, Some(error)) => error.into(),
@@ -125,10 +125,10 @@ impl Tls {
     }
 }
 
-/// Whether TLS can be made here: the driver has to be given a socket without a file.
+/// `true` if TLS can be provided here: the driver has to be given a socket without a file.
 const MADE_HERE: bool = cfg!(target_os = "linux");
 
-/// Why there is no secured connection.
+/// The reason there is no secured connection.
 enum Failed {
     NoTls,
     Tls(String),
@@ -150,8 +150,8 @@ async fn by_the_driver(target: &Target, opts: &OptsBuilder) -> Result<Conn, Erro
         Conn::new(opts.clone().ssl_opts(options))
     };
     let opened = with_name(None).await;
-    // It looks at the name even where it is told not to: it is given one that the certificate
-    // has, which is verified anew.
+    // The driver checks the name even if told not to: it is given one of the certificate's, which
+    // is verified again.
     if target.ssl_mode == SslMode::VerifyCa
         && let Err(error) = &opened
         && let Some(name) = certified_name(error)
@@ -182,7 +182,7 @@ fn of_rustls(error: &Error) -> Option<&rustls::Error> {
     source.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
-/// Whether TLS failed over what the certificate is like, or the kind of its key.
+/// Returns `true` if TLS failed because of the certificate's form or the kind of its key.
 fn is_of_the_certificate(error: &Error) -> bool {
     use rustls::AlertDescription::{HandshakeFailure, InsufficientSecurity};
     match of_rustls(error) {
@@ -196,7 +196,7 @@ fn is_of_the_certificate(error: &Error) -> bool {
     }
 }
 
-/// A name in a certificate that is good but for being in another name than the URL's.
+/// Returns a name in a certificate that is valid, but for another name than the URL's.
 fn certified_name(error: &Error) -> Option<String> {
     let rustls::Error::InvalidCertificate(rustls::CertificateError::NotValidForNameContext {
         presented,

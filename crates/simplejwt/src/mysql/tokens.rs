@@ -38,19 +38,19 @@ impl From<&Key> for Value {
 
 /// The tokens in a [`MysqlDatabase`].
 ///
-/// The user of a token is stored as the primary key of a row in the [`UserTable`], and as null
-/// where that has no such user: users that are kept elsewhere leave no trace here, and
-/// [`blacklist_all`](TokenStore::blacklist_all) finds no tokens of theirs.
+/// The user of a token is stored as the primary key of a row in the [`UserTable`], or as null if
+/// there is no such user: users that are kept elsewhere leave no trace here, and
+/// [`blacklist_all`](TokenStore::blacklist_all) finds none of their tokens.
 ///
-/// A table that Django made can't hold two tokens whose ids differ in nothing but the case of
-/// letters or trailing spaces, as its unique key takes them for the same: the second is refused
-/// with an error. The ids that upstream or this library makes can't.
+/// A table that Django created can't hold two tokens whose ids differ only in case or in trailing
+/// spaces, which its unique key considers equal: the second is refused with an error. Ids created
+/// by upstream or by this library never do.
 #[derive(Clone)]
 pub struct MysqlStore {
     pub(super) database: MysqlDatabase,
     pub(super) sql: Arc<Sql>,
     pub(super) users: Arc<str>,
-    /// As the catalogue had them when the purge began.
+    /// The catalogue at the beginning of the purge.
     pub(super) references: Arc<Mutex<Arc<References>>>,
     pub(super) late: Late,
 }
@@ -62,10 +62,10 @@ impl fmt::Debug for MysqlStore {
 }
 
 impl MysqlStore {
-    /// The tokens of a database that has Django's tables.
+    /// Opens the tokens of a database that has the tables.
     ///
     /// # Errors
-    /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
+    /// [`SchemaError`] names the table or column that is missing or isn't as Django creates it.
     pub async fn open(database: &MysqlDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let sql =
             attempt!(database.attempts("open"), |conn| async { Ok(prepare(conn, users).await) })??;
@@ -78,26 +78,27 @@ impl MysqlStore {
         })
     }
 
-    /// Whether the tables of the sessions are there: [`migrate::apply`](super::migrate::apply) makes them.
+    /// Checks that the tables of the sessions exist, which
+    /// [`migrate::apply`](super::migrate::apply) creates.
     ///
     /// # Errors
-    /// [`SchemaError`] where a table or column is missing; names it.
+    /// [`SchemaError`] names the table or column that is missing.
     pub async fn check_sessions(&self) -> Result<(), SchemaError> {
         attempt!(self.database.attempts("open"), |conn| async {
             Ok(schema::check_sessions(conn).await)
         })?
     }
 
-    /// Whether the database has the tables of Django's `token_blacklist` and they are in use:
-    /// Django's migrations made them, or a token is registered.
+    /// Returns `true` if the database has the tables of Django's `token_blacklist` and they are in
+    /// use: Django's migrations created them, or a token is registered.
     ///
     /// # Errors
-    /// The database's.
+    /// [`StoreError`] if the database fails.
     pub async fn blacklist_in_use(database: &MysqlDatabase) -> Result<bool, StoreError> {
         attempt!(database.attempts("open"), |conn| flush::blacklist_in_use(conn))
     }
 
-    /// The database that holds the tokens.
+    /// Returns the database that holds the tokens.
     pub fn database(&self) -> &MysqlDatabase {
         &self.database
     }
@@ -113,9 +114,9 @@ pub(super) async fn prepare(conn: &mut Conn, users: &UserTable) -> Result<Sql, S
     Ok(Sql::new(users, columns.user_id, &jti, &exact))
 }
 
-/// Runs statements that change nothing, as those will that do.
+/// Tries the accesses to the tables, with statements that change nothing.
 pub(super) async fn try_all(conn: &mut Conn, uses: &Uses) -> Result<(), Failure> {
-    // No collation is in them.
+    // They contain no collation.
     let lines = Lines::Mysql { exact: String::new() };
     for sql in trials(uses, &lines) {
         conn.exec_drop(sql, ()).await?;
@@ -123,7 +124,7 @@ pub(super) async fn try_all(conn: &mut Conn, uses: &Uses) -> Result<(), Failure>
     Ok(())
 }
 
-/// Whether a statement that asks for `1` found something.
+/// Returns `true` if a statement that selects `1` found a row.
 pub(crate) async fn exists(
     conn: &mut Conn,
     statement: &str,
@@ -132,7 +133,7 @@ pub(crate) async fn exists(
     Ok(conn.exec_first::<Row, _, _>(statement, values).await?.is_some())
 }
 
-/// How many rows a statement changed.
+/// Returns the number of rows that a statement changed.
 pub(crate) async fn changed(
     conn: &mut Conn,
     statement: &str,
@@ -143,7 +144,7 @@ pub(crate) async fn changed(
 }
 
 impl Sql {
-    /// Registers a token that isn't registered; whether it wasn't.
+    /// Registers a token; returns `true` if it wasn't registered before.
     pub(super) async fn insert(
         &self,
         conn: &mut Conn,
@@ -160,7 +161,7 @@ impl Sql {
             }
         };
         match changed(conn, &self.insert, values(user.as_ref())).await {
-            // There is no such user, or no more.
+            // The user doesn't exist, or no longer.
             Err(failure) if failure.is_of_the_user() => {
                 Ok(changed(conn, &self.insert, values(None)).await? > 0)
             }
@@ -196,7 +197,7 @@ impl Sql {
         }
     }
 
-    /// Whether it wasn't blacklisted before: the unique key says so.
+    /// Blacklists a token; returns `true` if it wasn't blacklisted before, by the unique key.
     pub(super) async fn blacklist(
         &self,
         conn: &mut Conn,
@@ -223,7 +224,7 @@ impl Sql {
             self.succeed(conn, next).await?;
         }
         commit(conn).await?;
-        // The answer to an earlier attempt of this call may have been lost.
+        // An earlier attempt may have succeeded, and only its answer been lost.
         let rotated =
             rotated || exists(conn, &self.is_registered, params! { "jti" => &next.jti }).await?;
         Ok(if rotated { Rotation::Rotated } else { Rotation::Replayed })
@@ -243,7 +244,7 @@ impl Sql {
     }
 }
 
-/// Blacklists the registered token with this number; whether this call did it.
+/// Blacklists the registered token with this id; returns `true` if this call did it.
 pub(super) async fn blacklist_by_id(
     conn: &mut Conn,
     id: u64,
@@ -253,8 +254,8 @@ pub(super) async fn blacklist_by_id(
     Ok(changed(conn, statements::BLACKLIST, values).await? > 0)
 }
 
-/// Blacklists the tokens that a statement finds, until it finds none; how many were. With a fresh
-/// snapshot each time: a rotation that was under way made a conflict, was waited for, and has
+/// Blacklists the tokens that a statement finds, until it finds none; returns how many. With a new
+/// snapshot each time: a rotation that was in progress caused a conflict, was waited for, and has
 /// left a successor.
 pub(super) async fn until_none(
     conn: &mut Conn,
@@ -342,7 +343,7 @@ impl TokenStore for MysqlStore {
         let found = attempt!(attempts(), |conn| flush::candidates(conn, flush, &references));
         let (candidates, next) = match found {
             Ok(found) => found,
-            // Tables that this user mustn't read, or that have changed since.
+            // Tables that this user may not read, or that have changed since.
             Err(error) if *references != References::default() => {
                 tracing::debug!(
                     event = "foreign_keys_unreadable",

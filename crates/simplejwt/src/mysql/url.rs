@@ -1,4 +1,4 @@
-//! `mysql://user:password@host:port/database?ssl-mode=…`, read into what a connection needs.
+//! Parsing `mysql://user:password@host:port/database?ssl-mode=…`.
 
 mod tls;
 
@@ -15,7 +15,7 @@ use super::parameters::URL_PARAMETERS;
 use crate::sql::tls::{IdentityFiles, KeyWithoutCertificate};
 use crate::sql::url::{Parts, Query, split};
 
-/// The reason for which a URL names no database. Holds no part of the user's name or password.
+/// The reason a URL names no database. Contains no part of the user's name or password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
@@ -48,7 +48,7 @@ pub enum UrlError {
     SslOverSocket(&'static str),
 }
 
-/// The address that a server listens at.
+/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Address {
     Host(String, u16),
@@ -64,7 +64,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// The database of a URL, and how to connect to it. `Debug` leaves the password out.
+/// The database of a URL, and how to connect to it. `Debug` omits the password.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) addresses: Vec<Address>,
@@ -97,7 +97,7 @@ impl Target {
         Self::read(url).map(|(target, _)| target)
     }
 
-    /// The target, and warnings about the URL.
+    /// Returns the target, and warnings about the URL.
     fn read(url: &str) -> Result<(Self, Vec<String>), UrlError> {
         let (before, query) = split(url, &["mysql", "mariadb"]).ok_or(UrlError::Scheme)?;
         let mut parts = Parts::parse(before).map_err(UrlError::Malformed)?;
@@ -115,7 +115,7 @@ impl Target {
         let ssl_mode = secured(&query)?;
         let ssl_identity = IdentityFiles::named(query.get(&["ssl-cert"]), query.get(&["ssl-key"]))
             .map_err(|KeyWithoutCertificate| UrlError::KeyAlone)?;
-        // A file of authorities is for looking at certificates.
+        // A file of authorities is there for verifying certificates.
         let ssl_mode = ssl_mode.unwrap_or(match ssl_ca {
             Some(_) => SslMode::VerifyIdentity,
             None => SslMode::Preferred,
@@ -148,7 +148,8 @@ impl Target {
     }
 }
 
-/// Warnings about the parts of a URL that have no effect: sentences, at most one for all parameters.
+/// Returns warnings about the parts of a URL that have no effect: sentences, at most one for all
+/// parameters.
 ///
 /// ```
 /// use simplejwt::mysql::url_warnings;
@@ -158,7 +159,7 @@ impl Target {
 /// ```
 ///
 /// # Errors
-/// [`UrlError`]: the URL can't be what was meant, or asks for what isn't supported.
+/// [`UrlError`] if the URL is invalid, or asks for something that isn't supported.
 pub fn url_warnings(url: &str) -> Result<Vec<String>, UrlError> {
     Target::read(url).map(|(_, warnings)| warnings)
 }

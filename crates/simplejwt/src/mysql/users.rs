@@ -33,14 +33,14 @@ use crate::users::{Credentials, User, UserId, UserStore, password_fingerprint};
 
 /// The users in a [`MysqlDatabase`].
 ///
-/// The login name is compared as the column's collation has it, as Django does: with MySQL's
-/// usual ones `ALICE` logs in as `alice`. The tokens are those of the one user there is.
+/// The login name is compared by the column's collation, as in Django: with MySQL's usual ones,
+/// `ALICE` logs in as `alice`. There is one user, and the tokens are that user's.
 #[derive(Clone)]
 pub struct MysqlUsers {
     database: MysqlDatabase,
     passwords: Passwords,
     options: UserOptions,
-    /// Whether the database has sessions, which may be tied to passwords.
+    /// `true` if the database has sessions, which may be tied to passwords.
     has_sessions: bool,
     sql: Arc<Sql>,
 }
@@ -66,11 +66,11 @@ async fn check(
 }
 
 impl MysqlUsers {
-    /// The users of a table. Passwords are compared by the threads of `pool`.
+    /// Opens the users of a table. Passwords are verified by the threads of `pool`.
     ///
     /// # Errors
-    /// [`SchemaError`] where the table or a column is missing, isn't of a type that can be used, or
-    /// isn't unique although users are found by it; names it and says what there is.
+    /// [`SchemaError`] names the table or column that is missing, has an unusable type, or isn't
+    /// unique although users are found by it, and says what was found.
     pub async fn open(
         database: &MysqlDatabase,
         table: UserTable,
@@ -92,7 +92,7 @@ impl MysqlUsers {
         })
     }
 
-    /// The table that the users are in.
+    /// Returns the table that the users are in.
     pub fn table(&self) -> &UserTable {
         &self.sql.table
     }
@@ -113,7 +113,7 @@ impl MysqlUsers {
             .map_err(|error| StoreError::new(operation, StoreErrorKind::Incompatible, error))
     }
 
-    /// The rows that a statement over the tables of groups and permissions finds.
+    /// Returns the rows that a statement over the tables of groups and permissions finds.
     async fn rights(&self, right: Right, user: &UserId) -> Result<Vec<Vec<String>>, StoreError> {
         let known = match self.sql.rights.known(right) {
             Some(statement) => Some(statement),
@@ -133,7 +133,7 @@ impl MysqlUsers {
         nothing_of(user.as_str(), found)
     }
 
-    /// The one row with a value that is unique.
+    /// Returns the one row with a unique value.
     async fn one(
         &self,
         operation: &'static str,
@@ -196,7 +196,7 @@ impl UserStore for MysqlUsers {
         let sql = &self.sql;
         let Some(key) = sql.user_id.parse(id) else { return Ok(None) };
         let found = self.one("find", &sql.by_user_id, &key, id.as_str()).await?;
-        // The collation may take another text for the same; the claim has to be the id itself.
+        // The collation may consider another text equal; the claim has to be the id itself.
         let exact = |user: &User| sql.user_id != ColumnType::Text || user.id == *id;
         Ok(found.map(|found| found.user).filter(exact))
     }

@@ -1,8 +1,8 @@
-//! What comes at the same time, done by one statement.
+//! Concurrent requests, served by one statement.
 //!
-//! A transaction costs the server much the same for one row as for thirty. So what comes while
-//! others are on their way is gathered, and goes together. Nothing waits for company: with nothing
-//! on its way, a batch of one starts at once.
+//! A transaction costs the server about the same for one row as for thirty. So requests that arrive
+//! while others are in progress are gathered into a batch. Nothing waits for company: when nothing
+//! is in progress, a batch of one starts at once.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,28 +14,28 @@ use futures_channel::oneshot;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::panics;
 
-/// Batches on their way at a time: while one is on its way to the disk, another is worked on.
+/// The number of batches in progress: while one is being written to the disk, another is worked on.
 const CONCURRENT: usize = 2;
-/// Items of one batch at most.
+/// The largest number of items in a batch.
 const LARGEST: usize = 64;
-/// Items that wait at most. One more is turned away.
+/// The largest number of items that wait. One more is refused.
 const WAITING: usize = 10_000;
 
-/// What a batch does.
+/// The work of a batch.
 #[async_trait]
 pub(crate) trait Work: Send + Sync + 'static {
-    /// What is asked.
+    /// A request.
     type Item: Send + Sync + 'static;
-    /// What is answered.
+    /// Its answer.
     type Answer: Send + 'static;
 
-    /// The verb, for errors.
+    /// The name of the operation, for errors.
     fn operation(&self) -> &'static str;
 
-    /// Two with the same key are never in one batch.
+    /// Returns an item's key. Two items with the same key are never in one batch.
     fn key(item: &Self::Item) -> Option<&str>;
 
-    /// The answers, in the order of the items. An error is everybody's.
+    /// Returns the answers, in the order of the items. An error is everybody's.
     async fn run(&self, items: &[Self::Item]) -> Result<Vec<Self::Answer>, StoreError>;
 }
 
@@ -51,7 +51,7 @@ struct Queue<W: Work> {
     running: usize,
 }
 
-/// Gathers what is asked. Clones share what waits.
+/// Gathers requests into batches. Clones share the queue.
 pub(crate) struct Batches<W: Work>(Arc<Shared<W>>);
 
 struct Shared<W: Work> {
@@ -67,7 +67,7 @@ impl<W: Work> Clone for Batches<W> {
 }
 
 impl<W: Work> Batches<W> {
-    /// `patience` is how long anybody waits for an answer.
+    /// `patience` is the time to wait for an answer.
     pub(crate) fn new(work: W, patience: Duration) -> Self {
         let queue = Mutex::new(Queue { waiting: VecDeque::new(), running: 0 });
         Self(Arc::new(Shared { work, patience, queue }))
@@ -77,11 +77,11 @@ impl<W: Work> Batches<W> {
         &self.0.work
     }
 
-    /// The item's answer. It is given even where nobody waits for it any more, once it is on its
-    /// way.
+    /// Returns the item's answer. Once its batch has started, the work is done even if nobody waits
+    /// for it any more.
     ///
     /// # Errors
-    /// That of the whole batch; `Busy` where too many wait, `Unavailable` after too long a wait.
+    /// The whole batch's; `Busy` if too many are waiting, `Unavailable` after too long a wait.
     pub(crate) async fn run(&self, item: W::Item) -> Result<W::Answer, StoreError> {
         let (answer, answered) = oneshot::channel();
         {
@@ -115,8 +115,8 @@ impl<W: Work> Shared<W> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next batch; `None` where nothing waits, and then there is a runner less. Those with
-    /// the key of another one are left for later, and whoever has gone away is left out.
+    /// Returns the next batch; `None` if nothing is waiting, which ends a runner. Items with the
+    /// key of another are left for later, and those whose callers have gone are dropped.
     fn next(&self) -> Option<Vec<Waiting<W>>> {
         let mut queue = self.queue();
         let mut keys = HashSet::new();
@@ -142,7 +142,7 @@ impl<W: Work> Shared<W> {
     }
 }
 
-/// Runs batches until nothing waits.
+/// Runs batches until nothing is waiting.
 struct Runner<W: Work> {
     shared: Arc<Shared<W>>,
     is_done: bool,
@@ -153,8 +153,7 @@ impl<W: Work> Runner<W> {
         while let Some(batch) = self.shared.next() {
             let (items, answers): (Vec<_>, Vec<_>) =
                 batch.into_iter().map(|waiting| (waiting.item, waiting.answer)).unzip();
-            // Nobody to take an answer: nothing to do about it.
-            // A panic is this batch's affair; what waits goes on.
+            // Callers may have gone. A panic fails only this batch; those that wait continue.
             let outcome = panics::caught(self.shared.work.run(&items)).await;
             let outcome = outcome.unwrap_or_else(|panic| {
                 Err(StoreError::unavailable(self.shared.work.operation(), panic))
@@ -177,7 +176,7 @@ impl<W: Work> Runner<W> {
     }
 }
 
-/// One that was given up on its way, with the runtime that it was on.
+/// For a runner that was dropped while it ran, with its runtime.
 impl<W: Work> Drop for Runner<W> {
     fn drop(&mut self) {
         if self.is_done {
@@ -237,14 +236,14 @@ mod tests {
         tokio::spawn(async move { batches.run(item).await })
     }
 
-    /// On one thread: each task that is spawned gets as far as it can.
+    /// On a single thread: every spawned task gets as far as it can.
     async fn settled() {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Each is a batch by itself.
+    /// Each is a batch of its own.
     async fn as_many_as_run(
         batches: &Batches<Sizes>,
     ) -> Vec<tokio::task::JoinHandle<Result<usize, StoreError>>> {
@@ -314,7 +313,7 @@ mod tests {
     async fn a_panic_is_its_batchs_affair_and_what_waits_is_run() {
         let gate = Arc::new(Semaphore::new(0));
         let batches = sizes(&gate);
-        // Each that may run panics, so that nobody else would take up what waits.
+        // Each running batch panics, so that no other would take up those that wait.
         let mut panicking = Vec::new();
         for n in 0..CONCURRENT {
             panicking.push(asked(&batches, format!("panic {n}")));

@@ -1,4 +1,4 @@
-//! Everything that is wrong in a PostgreSQL database.
+//! Finds everything that is wrong with a PostgreSQL database.
 
 mod rights;
 mod server;
@@ -20,11 +20,11 @@ use crate::sql::table::UserTable;
 const HAS_SEQUENCE: &str =
     "SELECT EXISTS (SELECT 1 FROM simplejwt_sequence WHERE name = 'revocation')";
 
-/// Finds everything that is wrong in the database, for these users and uses: nothing if every request will
-/// find what it needs. Writes nothing.
+/// Returns everything that is wrong with the database for these users and uses; nothing if every
+/// request will find what it needs. Writes nothing.
 ///
 /// # Errors
-/// The database can't be asked.
+/// [`StoreError`] if the database can't be asked.
 pub async fn check(
     database: &PostgresDatabase,
     users: &UserTable,
@@ -37,7 +37,7 @@ pub async fn check(
     found.run(users, pool).await.map(Problems::new).map_err(failed)
 }
 
-/// The role that is connected.
+/// The connected role.
 #[derive(Default)]
 struct Role {
     grantee: Grantee,
@@ -84,7 +84,7 @@ impl Check<'_> {
     async fn sequence(&mut self) -> PgResult<()> {
         let row = match self.client.query_one(HAS_SEQUENCE, &[]).await {
             Ok(row) => row,
-            // What is wrong with the table is told already.
+            // Faults of the table have been reported already.
             Err(error) if error.code().is_some() => return Ok(()),
             Err(error) => return Err(error),
         };
@@ -95,7 +95,7 @@ impl Check<'_> {
     }
 }
 
-/// `true` for our own tables and for Django's that hold tokens.
+/// Returns `true` for our own tables and for Django's that hold tokens.
 fn is_for_tokens(name: &str) -> bool {
     name.starts_with("simplejwt_") || name == OUTSTANDING || name == BLACKLISTED
 }

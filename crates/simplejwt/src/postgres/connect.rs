@@ -1,7 +1,7 @@
-//! One server of several, and the error of one that says nothing.
+//! Connecting to one server of several, and the error of one that doesn't respond.
 //!
-//! The driver limits how long a server may take to accept a connection, and not how long to say
-//! something: of a process that is stopped, the kernel goes on accepting. So the servers are
+//! The driver limits the time that a server may take to accept a connection, but not the time to
+//! respond: for a process that is stopped, the kernel still accepts connections. So the servers are
 //! tried one by one ([`Servers`](super::servers::Servers)), each for a limited time.
 
 use std::io;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, Error, NoTls};
 
-/// The configuration with only one of its servers.
+/// Returns the configuration with only one of its servers.
 pub(super) fn alone(config: &Config, at: usize) -> Config {
     let mut one = Config::new();
     if let Some(user) = config.get_user() {
@@ -39,7 +39,7 @@ pub(super) fn alone(config: &Config, at: usize) -> Config {
     if let Some(address) = config.get_hostaddrs().get(at) {
         one.hostaddr(*address);
         if config.get_hosts().is_empty() {
-            // The name that TLS is told.
+            // The name for TLS.
             one.host(address.to_string());
         }
     }
@@ -67,12 +67,13 @@ pub(super) fn alone(config: &Config, at: usize) -> Config {
     one
 }
 
-/// The driver's error for a server that says nothing.
+/// Returns the driver's error for a server that doesn't respond.
 pub(super) async fn silence() -> Option<Error> {
     told("the server takes connections but doesn't answer").await
 }
 
-/// An error of the driver's with this cause. It makes its errors itself, so it is shown one.
+/// Returns a driver's error with this cause. Only the driver can create one, so it is given a
+/// failing connection.
 pub(super) async fn told(cause: &'static str) -> Option<Error> {
     let mut config = Config::new();
     config.user("nobody").ssl_mode(SslMode::Disable);

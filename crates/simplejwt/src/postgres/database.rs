@@ -1,4 +1,4 @@
-//! A PostgreSQL database, by a pool of connections.
+//! A PostgreSQL database, with a pool of connections.
 
 mod failure;
 mod retry;
@@ -34,13 +34,13 @@ use super::watch::Watch;
 pub struct PostgresOptions {
     /// The number of connections that may be open at a time. Default: 16.
     pub max_connections: usize,
-    /// The time to wait for a server to take a connection. Default: 5 seconds.
+    /// The time to wait for a server to accept a connection. Default: 5 seconds.
     pub connect_timeout: Duration,
-    /// The time to wait for a connection that is free; after it the operation is turned away with
+    /// The time to wait for a free connection, after which the operation fails with
     /// [`StoreErrorKind::Busy`](crate::error::StoreErrorKind::Busy). Default: 5 seconds.
     pub wait_timeout: Duration,
-    /// The time that an operation may take with everything: waiting for a connection and for the answer,
-    /// and trying again. A connection without an answer is closed. Default: 5 seconds.
+    /// The time limit of a whole operation: waiting for a connection and for the answer, and trying
+    /// again. A connection without an answer is closed. Default: 5 seconds.
     pub operation_timeout: Duration,
 }
 
@@ -56,7 +56,7 @@ impl Default for PostgresOptions {
     }
 }
 
-/// A PostgreSQL database that is connected to when it is needed. Clones share the connections.
+/// A PostgreSQL database, connected to on demand. Clones share the connections.
 ///
 /// Every transaction is at READ COMMITTED, and as durable as the server's
 /// `synchronous_commit` makes it.
@@ -84,13 +84,13 @@ struct Shared {
     target: Target,
     servers: Servers,
     options: PostgresOptions,
-    /// Whether the server tells its timeline, by `server.rs`.
+    /// Whether the server reports its timeline; see `server.rs`.
     timeline: AtomicU8,
     /// Notified when a connection is free again.
     returned: Notify,
     /// The last time that the server had no connection left.
     full_at: Mutex<Option<Instant>>,
-    /// Whether a pooler stands before the server, once that is known.
+    /// Whether there is a pooler before the server, once that is known.
     pooling: Arc<OnceLock<Pooling>>,
     _watch: Watch,
 }
@@ -117,7 +117,7 @@ impl Shared {
         })
     }
 
-    /// `true` if the server had no connection left just now, and nobody has given one back.
+    /// Returns `true` if the server has just had no connection left, and none has come back.
     fn is_full(&self) -> bool {
         let full_at = *self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         full_at.is_some_and(|at| at + FULL_INTERVAL > Instant::now())
@@ -128,22 +128,22 @@ impl Shared {
         *self.full_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Closes every connection that nobody uses; those in use are closed when they come back.
+    /// Closes all idle connections; those in use are closed when they come back.
     fn forget(&self) {
         let _ = self.pool.retain(|_, _| false);
     }
 }
 
-/// The time to wait for a connection to come back before asking the server again, which had none left.
+/// The time to wait for a connection to come back before asking a server again that had none left.
 const FULL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A database that takes any bytes gives them out only to whoever claims no encoding.
+/// A database that accepts any bytes returns them only to clients that claim no encoding.
 const BYTES: &str = "SELECT set_config('client_encoding', 'SQL_ASCII', false) \
     WHERE current_setting('server_encoding') = 'SQL_ASCII'";
-/// The silence after which a connection is probed for whether anybody is there.
+/// The idle time after which a connection is probed.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
-/// Leaves the password out.
+/// Omits the password.
 impl fmt::Debug for PostgresDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresDatabase")
@@ -154,21 +154,21 @@ impl fmt::Debug for PostgresDatabase {
 }
 
 impl PostgresDatabase {
-    /// Connects to the database of a URL, as libpq has them: `postgres://user:password@host/db`,
-    /// several hosts with commas between them, `sslmode` and `sslrootcert`,
-    /// `host=/run/postgresql` for a socket.
+    /// Connects to the database of a URL in libpq's form: `postgres://user:password@host/db`,
+    /// several hosts separated by commas, `sslmode` and `sslrootcert`, `host=/run/postgresql` for a
+    /// socket.
     ///
-    /// Of several hosts the one that can be written is used, and where several can, that of the
-    /// newest timeline: a primary that was given up is left alone when it is there again. A
-    /// standby that is promoted is noticed within about a second. Only where none can be written
-    /// is one used that only reads, and with `target_session_attrs=read-write` none.
+    /// Of several hosts, the writable one is used; if there are several, the one on the newest
+    /// timeline, so that a former primary that comes back is left alone. The promotion of a standby
+    /// is noticed within about a second. A read-only host is used only if none is writable, and
+    /// with `target_session_attrs=read-write` not even then.
     ///
     /// # Errors
     /// [`ConnectError`], whose text says what to do.
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, ConnectError> {
         let (target, servers, per_server) = servers_of(url, &options)?;
         let count = u32::try_from(servers.count()).unwrap_or(u32::MAX);
-        // The servers' own limits come first, and the settings after them.
+        // The servers' own limits apply first, and then the settings.
         let create = per_server.saturating_mul(count).saturating_add(options.operation_timeout);
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(target.config.clone(), servers.clone(), config);
@@ -218,10 +218,10 @@ impl PostgresDatabase {
         Ok(database)
     }
 
-    /// Uses a pool that the application has already. The URL is that of the same database: for the
-    /// connection that listens for revocations, which no pool lends out for good. Of the options,
-    /// `operation_timeout` and `connect_timeout` count; the pool has its own for the rest, and its
-    /// transactions should be at READ COMMITTED, PostgreSQL's default.
+    /// Uses a pool that the application already has. The URL is that of the same database, for the
+    /// connection that listens for revocations, which can't be borrowed from a pool for good. Of
+    /// the options, `operation_timeout` and `connect_timeout` apply; for the rest the pool has its
+    /// own. Its transactions should be READ COMMITTED, PostgreSQL's default.
     ///
     /// ```no_run
     /// use deadpool_postgres::{Manager, Pool};
@@ -249,8 +249,8 @@ impl PostgresDatabase {
         Ok(Self { shared })
     }
 
-    /// Opens a connection outside the pool, without time limits, which ends when another server is chosen.
-    /// Sends to `notices` whenever the server notifies it.
+    /// Opens a connection outside the pool, without time limits, which ends when another server is
+    /// chosen. Sends to `notices` on each notification from the server.
     pub(super) async fn alone(
         &self,
         notices: Option<UnboundedSender<()>>,
@@ -259,7 +259,7 @@ impl PostgresDatabase {
         let mut moves = self.shared.servers.moves();
         tokio::spawn(async move {
             let mut moved = pin!(moves.changed());
-            // Whoever uses the client is told of an error.
+            // The client's user gets the error.
             while let Some(Ok(message)) = poll_fn(|context| match moved.as_mut().poll(context) {
                 Poll::Ready(_) => Poll::Ready(None),
                 Poll::Pending => connection.poll_message(context),
@@ -276,18 +276,18 @@ impl PostgresDatabase {
         Ok(client)
     }
 
-    /// The time that an operation may take.
+    /// Returns the time limit of an operation.
     pub(crate) fn patience(&self) -> Duration {
         self.shared.options.operation_timeout
     }
 
-    /// The number of connections that may be open at a time.
+    /// Returns the number of connections that may be open at a time.
     pub(crate) fn max_connections(&self) -> usize {
         self.shared.pool.status().max_size
     }
 }
 
-/// The database and the servers of a URL, and the time that connecting to one of them may take.
+/// Returns the database and the servers of a URL, and the time limit for connecting to one of them.
 fn servers_of(
     url: &str,
     options: &PostgresOptions,
@@ -304,7 +304,7 @@ fn servers_of(
         target.config.keepalives_interval(Duration::from_secs(10));
         target.config.keepalives_retries(3);
     }
-    // What is gone without a word is noticed at last.
+    // So that a peer that vanished silently is noticed eventually.
     if target.config.get_tcp_user_timeout().is_none() {
         target.config.tcp_user_timeout(options.operation_timeout.saturating_mul(2));
     }

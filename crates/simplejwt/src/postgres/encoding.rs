@@ -1,4 +1,4 @@
-//! What the texts of a database can hold, and what a client says of itself made to fit.
+//! The texts that a database can hold, and making a client's description fit.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -9,19 +9,19 @@ use tokio_postgres::types::{FromSql, Type};
 use super::tokens::PgResult;
 use crate::store::session::Client;
 
-/// The characters that a database's encoding has, as far as that is known here.
+/// The characters that a database's encoding has, as far as it is known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// Every one: `UTF8`.
+    /// All characters: `UTF8`.
     Any,
-    /// The first 256: `LATIN1`.
+    /// The first 256 characters: `LATIN1`.
     Latin1,
-    /// ASCII, which all have. In `SQL_ASCII` lengths are counted in bytes, too.
+    /// ASCII, which every encoding has. In `SQL_ASCII`, lengths are also counted in bytes.
     Ascii,
 }
 
 impl Encoding {
-    /// That of the database that is connected to.
+    /// Returns the encoding of the connected database.
     pub(super) async fn of(connection: &Connection) -> PgResult<Self> {
         let row = connection.query_one("SHOW server_encoding", &[]).await?;
         Ok(Self::named(row.try_get(0)?))
@@ -43,8 +43,8 @@ impl Encoding {
         }
     }
 
-    /// The client, with a question mark for each character that can't be stored: a login isn't
-    /// refused for what only the list of sessions shows.
+    /// Returns the client, with a question mark for each character that can't be stored: a login
+    /// doesn't fail because of text that only the list of sessions shows.
     pub(super) fn fitted(self, client: &Client) -> Cow<'_, Client> {
         let texts = [&client.address, &client.user_agent];
         let fits = |text: &str| text.chars().all(|c| self.has(c));
@@ -60,8 +60,8 @@ impl Encoding {
     }
 }
 
-/// A text that somebody else has stored, with U+FFFD for what isn't UTF-8: in `SQL_ASCII` the
-/// database takes any bytes, and one such row is no failure of those beside it.
+/// A text stored by somebody else, with U+FFFD for bytes that aren't UTF-8: in `SQL_ASCII` the
+/// database accepts any bytes, and one such row mustn't make those beside it fail.
 pub(crate) struct Text(pub(crate) String);
 
 impl<'a> FromSql<'a> for Text {

@@ -1,4 +1,4 @@
-//! Why a PostgreSQL can't be connected to, in sentences that say what to do.
+//! Failures to connect to PostgreSQL, in sentences that say what to do.
 
 use std::error::Error as StdError;
 use std::io;
@@ -16,7 +16,8 @@ use crate::sql::tls::sentence;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
-/// Why a database can't be connected to; the text says what to do. None holds the password.
+/// The reason a PostgreSQL database can't be connected to. Says what to do, and never contains the
+/// password.
 ///
 /// ```
 /// use simplejwt::postgres::{PostgresDatabase, PostgresOptions};
@@ -32,7 +33,7 @@ type Cause = Box<dyn StdError + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The URL can't be what was meant.
+    /// The URL is invalid.
     #[error("the database's URL {0}")]
     Url(String),
     /// The file of certificate authorities can't be used.
@@ -40,7 +41,7 @@ pub enum ConnectError {
     Certificates {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Cause,
     },
     /// The client's own certificate or its key can't be used.
@@ -48,7 +49,7 @@ pub enum ConnectError {
     Identity {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Cause,
     },
     /// The server refuses the user.
@@ -56,9 +57,9 @@ pub enum ConnectError {
     Refused {
         /// The server.
         server: String,
-        /// What to do.
+        /// Advice on what to do.
         advice: &'static str,
-        /// What it says.
+        /// The server's error.
         source: Cause,
     },
     /// There is no such database.
@@ -66,7 +67,7 @@ pub enum ConnectError {
     NoDatabase {
         /// The server.
         server: String,
-        /// What it says.
+        /// The server's error.
         source: Cause,
     },
     /// The server can't be reached.
@@ -74,47 +75,47 @@ pub enum ConnectError {
     Unreachable {
         /// The server.
         server: String,
-        /// What to do.
+        /// Advice on what to do.
         advice: &'static str,
-        /// Why.
+        /// The cause.
         source: Cause,
     },
-    /// The server is there and takes no connections at this moment: it is starting, stopping,
-    /// recovering or full, or it only reads.
+    /// The server is there but takes no connections at the moment: it is starting, stopping,
+    /// recovering, full or read-only.
     #[error("the server at {server} takes no connections now: {advice}")]
     NotNow {
         /// The server.
         server: String,
-        /// What to do.
+        /// Advice on what to do.
         advice: &'static str,
-        /// What it says.
+        /// The server's error.
         source: Cause,
     },
-    /// The connection can't be secured, or not as the URL asks for it.
+    /// The connection can't be secured, or not as the URL demands.
     #[error("can't secure the connection to {server}: {advice}")]
     Tls {
         /// The server.
         server: String,
-        /// What is wrong, and what to do.
+        /// The fault, and what to do.
         advice: String,
     },
-    /// Something listens there that doesn't speak PostgreSQL's protocol.
+    /// Another kind of server listens there, which doesn't speak PostgreSQL's protocol.
     #[error("what listens at {server} is {what}, and no PostgreSQL: check host and port")]
     NotPostgres {
-        /// Where.
+        /// The server.
         server: String,
-        /// What it is, as far as it says so.
+        /// Its kind, as far as it reveals it.
         what: &'static str,
     },
-    /// The server says something else.
+    /// The server reports another error.
     #[error("the server at {server} can't be used")]
     Server {
         /// The server.
         server: String,
-        /// What it says.
+        /// The server's error.
         source: Cause,
     },
-    /// A pooler in transaction mode stands between that keeps no prepared statements.
+    /// There is a pooler in transaction mode before the server that keeps no prepared statements.
     #[error("{server} can't be used: {}", super::pooler::WITHOUT_STATEMENTS)]
     Unprepared {
         /// The server.
@@ -126,14 +127,14 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether it may pass by itself, so that trying again makes sense: nobody listens, the name
-    /// isn't known yet, the server is starting or full. Not so a wrong password, a database that
-    /// isn't there, or a certificate that isn't good.
+    /// Returns `true` if the error may be transient, so that trying again makes sense: nobody
+    /// listens, the name isn't known yet, the server is starting or full. Returns `false` for a
+    /// wrong password, a database that doesn't exist or an invalid certificate.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::NotNow { .. })
     }
 
-    /// The error of the first connection, for which it is worth while to see who answers.
+    /// Returns the error of the first connection, for which it is worth finding out what answers.
     pub(super) async fn of_first(target: &Target, error: PoolError) -> Self {
         let error = Self::of(target, error);
         let may_be_another =
@@ -176,7 +177,7 @@ impl ConnectError {
             return Self::Unreachable { server, advice, source: source.into() };
         }
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
-        // The driver says of which kind its error is in its text alone.
+        // The driver reveals the kind of its error only in its text.
         match error.to_string().as_str() {
             "error performing TLS handshake" => of_handshake(server, error),
             "invalid configuration" if cause == "password missing" => Self::Refused {
@@ -204,7 +205,7 @@ impl ConnectError {
                     advice: "it writes, and target_session_attrs asks for one that only reads",
                     source: error.into(),
                 },
-                // A server that refuses the client's certificate says so after the handshake.
+                // A server that refuses the client's certificate does so after the handshake.
                 Some(source)
                     if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) =>
                 {
@@ -220,7 +221,7 @@ impl ConnectError {
     }
 }
 
-/// What a server's own error comes to.
+/// The meaning of an error of the server's.
 enum Said {
     Refused(&'static str),
     NoDatabase,
@@ -228,7 +229,7 @@ enum Said {
     Other,
 }
 
-/// By its code: the text is in the server's language, but for the names in it.
+/// Judges by the code: the text is in the server's language, except for the names in it.
 fn of_server(target: &Target, error: &DbError) -> Said {
     let code = error.code();
     let names_rules = error.message().contains("pg_hba.conf");
@@ -287,7 +288,7 @@ fn of_server(target: &Target, error: &DbError) -> Said {
     Said::Other
 }
 
-/// PgBouncer has one code for nearly everything, and its texts in English alone.
+/// PgBouncer uses one code for nearly everything, and its texts are always in English.
 fn of_pooler(message: &str) -> Said {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if says(&["SSL required"]) {

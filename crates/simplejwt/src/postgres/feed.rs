@@ -1,5 +1,5 @@
-//! What has been revoked, numbered by a counter whose row is locked until the transaction is
-//! over: whoever reads a number has seen all the smaller ones. Told by NOTIFY, too. And the leases.
+//! Revocations, numbered by a counter whose row is locked until the transaction ends: whoever reads
+//! a number has seen all smaller ones. NOTIFY announces them, too. And the leases.
 
 use std::sync::LazyLock;
 
@@ -28,7 +28,7 @@ const INSERT: &str = "\
     INSERT INTO simplejwt_revocation (sequence, kind, subject, revoked_at, expires_at) \
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[])";
 const TELL: &str = "SELECT pg_notify('simplejwt_revocation', '')";
-/// One statement, so that the counter and the rows are of one moment.
+/// A single statement, so that the counter and the rows are from the same moment.
 const AFTER: &str = "\
     SELECT q.value, r.sequence, r.kind, r.subject, r.revoked_at, r.expires_at, {timeline} \
     FROM simplejwt_sequence AS q LEFT JOIN (\
@@ -37,11 +37,11 @@ const AFTER: &str = "\
     UNION SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
     WHERE sequence IN ($1, (SELECT value FROM simplejwt_sequence WHERE name = 'revocation'))) \
     AS r ON true WHERE q.name = 'revocation' ORDER BY r.sequence";
-/// The timeline, where the server tells.
+/// Selects the timeline, too, if the server reports it.
 static AFTER_ON_A_TIMELINE: LazyLock<String> =
     LazyLock::new(|| AFTER.replace("{timeline}", TIMELINE));
 static AFTER_ALONE: LazyLock<String> = LazyLock::new(|| AFTER.replace("{timeline}", "NULL::text"));
-/// Or another user's.
+/// Selects `true` if the session has ended, or is another user's.
 const ENDED: &str = "\
     SELECT ended_at IS NOT NULL OR user_id <> coalesce($2, user_id) FROM simplejwt_session \
     WHERE id = $1";
@@ -49,12 +49,13 @@ const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > $1 \
     AND ((kind = 'token' AND subject = $2) OR (kind = 'user' AND subject = $3))";
 
-/// Each statement; not the one with the timeline, which is used only where the server tells it.
+/// All statements, except for the one with the timeline, which is used only if the server reports
+/// it.
 pub(super) fn statements() -> [&'static str; 6] {
     [NUMBERS, INSERT, TELL, AFTER_ALONE.as_str(), ENDED, ABOUT]
 }
 
-/// To be the last thing that a transaction does: others wait for the counter.
+/// Has to be the last step of a transaction: others wait for the counter.
 pub(super) async fn insert(
     transaction: &Transaction<'_>,
     revocations: &[Revocation],
@@ -129,7 +130,7 @@ async fn revoked(
     Ok(false)
 }
 
-/// A connection that is told of revocations.
+/// A connection that is notified of revocations.
 #[derive(Debug, Default)]
 pub(super) struct Listener {
     listening: Mutex<Option<Listening>>,
@@ -137,14 +138,14 @@ pub(super) struct Listener {
 
 #[derive(Debug)]
 struct Listening {
-    /// Kept, since the connection ends with it.
+    /// Kept, since dropping it closes the connection.
     _client: Client,
     notices: UnboundedReceiver<()>,
 }
 
 impl Listener {
-    /// Returns with the next notice, or at once when it has only begun to listen; never where a
-    /// pooler leaves nobody to be notified.
+    /// Returns on the next notification, or at once when it has just begun to listen; never if a
+    /// pooler makes notifications impossible.
     pub(super) async fn notice(&self, database: &PostgresDatabase) -> Result<(), StoreError> {
         let mut listening = self.listening.lock().await;
         let Some(open) = listening.as_mut() else {
@@ -159,7 +160,7 @@ impl Listener {
         };
         match open.notices.recv().await {
             Some(()) => {
-                // One look serves all that were told of by now.
+                // One look serves all notifications so far.
                 while open.notices.try_recv().is_ok() {}
                 Ok(())
             }
@@ -171,8 +172,8 @@ impl Listener {
     }
 }
 
-/// `None` where a session isn't ours: LISTEN would be another client's, and the pooler's log would
-/// have a line for each notice.
+/// Returns `None` if the session isn't ours: LISTEN would be another client's, and the pooler would
+/// log a line for each notification.
 async fn listen(database: &PostgresDatabase) -> PgResult<Option<Listening>> {
     let (told, notices) = unbounded_channel();
     let client = database.alone(Some(told)).await?;
@@ -214,7 +215,7 @@ impl RevocationFeed for PostgresStore {
         match ask(access).await {
             Err(error) if error.kind() == StoreErrorKind::Unstorable => {
                 let can_be = |id: &str| !error.is_of(id);
-                // There is no session that couldn't be stored, and no revocation.
+                // There can be no such session, and no revocation, that couldn't be stored.
                 if access.session.as_deref().is_some_and(|id| !can_be(id)) {
                     return Ok(true);
                 }

@@ -1,5 +1,5 @@
-//! The purge of Django's tables: what is due is read and judged first, and deleted by a statement
-//! that locks nothing that others hold.
+//! The purge of Django's tables: tokens that are due are read and judged first, and then deleted by
+//! a statement that locks nothing that others hold.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -36,7 +36,7 @@ const DELETE: &str = "\
 const LOCK: &str = "\
     SELECT id::bigint FROM token_blacklist_outstandingtoken \
     WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE SKIP LOCKED";
-/// Every foreign key that leads to tokens, over other tables too: one row for each column.
+/// All foreign keys that lead to tokens, also through other tables: one row for each column.
 const FOREIGN_KEYS: &str = "\
     WITH RECURSIVE found AS (SELECT to_regclass($1)::oid AS relid \
     UNION SELECT c.conrelid FROM pg_constraint AS c JOIN found ON c.confrelid = found.relid \
@@ -55,7 +55,7 @@ const FOREIGN_KEYS: &str = "\
     JOIN pg_attribute AS p ON p.attrelid = c.confrelid AND p.attnum = k.parent \
     WHERE c.contype = 'f' AND c.conparentid = 0 ORDER BY c.oid, k.n";
 
-/// The same for whoever may not lock rows, which takes the right to UPDATE.
+/// The same for a role that may not lock rows, which takes the right to UPDATE.
 const DELETE_UNLOCKED: &str = "\
     WITH entries AS (DELETE FROM token_blacklist_blacklistedtoken \
     WHERE token_id = ANY ($1::bigint[])) \
@@ -63,14 +63,14 @@ const DELETE_UNLOCKED: &str = "\
 const MAY_LOCK: &str = "\
     SELECT has_any_column_privilege('token_blacklist_outstandingtoken', 'UPDATE')";
 
-/// Each statement.
+/// All statements.
 pub(super) fn statements() -> Vec<String> {
     let candidates = format!("SELECT o.id::bigint, o.token, o.expires_at, NULL::int {CANDIDATES}");
     let others = [PUT_OFF, DELETE, DELETE_UNLOCKED, MAY_LOCK, LOCK];
     others.map(str::to_owned).into_iter().chain([candidates]).collect()
 }
 
-/// The tables that refer to tokens. `users` loses no row.
+/// Returns the tables that refer to tokens. Rows of `users` are never deleted.
 pub(super) async fn references(client: &impl GenericClient, users: &str) -> PgResult<References> {
     let guarded = relation(users);
     let rows = client.query(FOREIGN_KEYS, &[&OUTSTANDING, &BLACKLISTED, &guarded]).await?;
@@ -95,7 +95,7 @@ pub(super) async fn references(client: &impl GenericClient, users: &str) -> PgRe
     Ok(References::new(&keys, &[&guarded]))
 }
 
-/// Candidates, and where the next step goes on.
+/// Returns candidates, and the position where the next step continues.
 pub(super) async fn candidates(
     client: &impl GenericClient,
     flush: &FlushExpired,
@@ -132,7 +132,7 @@ fn parse(position: &Position) -> Option<(i64, i64)> {
     Some((expires_at.parse().ok()?, id.parse().ok()?))
 }
 
-/// Puts right the columns of tokens that aren't due.
+/// Corrects the columns of tokens that aren't due.
 pub(super) async fn put_off(
     client: &impl GenericClient,
     tokens: &[(i64, Timestamp)],
@@ -141,20 +141,20 @@ pub(super) async fn put_off(
         tokens.iter().map(|(id, until)| (*id, moment(*until))).unzip();
     let statement = client.prepare_cached(PUT_OFF).await?;
     match client.execute(&statement, &[&ids, &times]).await {
-        // The next purge comes upon them again: all that it costs.
+        // The only cost is that the next purge meets them again.
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(()),
         done => done.map(drop),
     }
 }
 
-/// What a foreign key said of rows that were to be deleted.
+/// The foreign key that prevented a deletion.
 #[derive(Debug)]
 pub(super) struct Violation {
     pub(super) constraint: String,
     pub(super) table: String,
 }
 
-/// Deletes tokens; how many. Those that others have locked are left.
+/// Deletes tokens, and returns how many. Skips those that others have locked.
 pub(super) async fn delete(
     client: &mut Object,
     ids: &[i64],
@@ -179,7 +179,7 @@ pub(super) async fn delete(
             {
                 let word = |word: Option<&str>| word.unwrap_or("?").to_owned();
                 let (constraint, table) = (word(found.constraint()), word(found.table()));
-                // The error comes before the locks of its transaction go: another connection
+                // The error arrives before the transaction's locks are released: another connection
                 // would still skip these rows.
                 client.batch_execute("").await?;
                 Ok(Err(Violation { constraint, table }))
@@ -208,7 +208,7 @@ async fn delete_cascading(
     Ok(deleted)
 }
 
-/// Whether Django made the tables of the blacklist, or anything is in them.
+/// Returns `true` if Django created the tables of the blacklist, or they have rows.
 pub(super) async fn blacklist_in_use(client: &impl GenericClient) -> PgResult<bool> {
     const THERE: &str = "SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL, \
         to_regclass('django_migrations') IS NOT NULL";
@@ -228,7 +228,8 @@ pub(super) async fn blacklist_in_use(client: &impl GenericClient) -> PgResult<bo
 }
 
 impl PostgresStore {
-    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    /// Returns the foreign keys that lead to tokens. `anew` reads them again, as when a purge
+    /// begins.
     pub(super) async fn references(&self, anew: bool) -> Result<Arc<References>, StoreError> {
         if anew {
             let users = &self.users;
@@ -252,7 +253,7 @@ impl PostgresStore {
         *self.references.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(references);
     }
 
-    /// Deletes tokens, one by one where a foreign key stands in the way of some.
+    /// Deletes tokens, one by one if a foreign key prevents the deletion of some.
     pub(super) async fn delete(
         &self,
         ids: &[i64],

@@ -1,5 +1,5 @@
-//! Refreshes one at a time, of tokens that the statement for many leaves alone: those never seen
-//! before, and those that are spent. One whose COMMIT takes longer than anybody waits goes on.
+//! Refreshes one at a time, of tokens that the statement for many leaves alone: unknown ones, and
+//! spent ones. One whose COMMIT takes longer than its caller waits goes on.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::event::Recorded;
 use crate::sql::late::LONGEST;
 use crate::store::session::{NextToken, RefreshOutcome, SessionRefresh};
 
-/// Refreshes; one that isn't over in time goes on, and is dated when it is. `None` where other
-/// transactions came between, again and again.
+/// Refreshes a token; if that takes too long, it goes on, and is dated when it ends. Returns `None`
+/// if other transactions interfered repeatedly.
 pub(super) async fn refresh(
     store: &PostgresStore,
     refresh: &SessionRefresh,
@@ -28,7 +28,7 @@ pub(super) async fn refresh(
         let mut client = Own::new(attempts.client().await?);
         let begun = Instant::now();
         let (sql, asked) = (Arc::clone(&store.sql), Arc::clone(&refresh));
-        // It owns its connection, so that it can go on by itself.
+        // Owns its connection, so that it can go on by itself.
         let mut work = Box::pin(async move {
             let outcome = match client.client_mut() {
                 Some(client) => sql.refresh(client, &asked, was_good).await,

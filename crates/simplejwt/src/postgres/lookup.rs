@@ -1,4 +1,4 @@
-//! Rows found by a key, for all who ask at the same time by one statement.
+//! Rows found by a key, with one statement for all concurrent lookups.
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
@@ -10,7 +10,7 @@ use crate::error::{StoreError, StoreErrorKind};
 
 type Read<T> = Box<dyn Fn(&Row) -> PgResult<T> + Send + Sync>;
 
-/// The limit keeps the planner from joining whole tables, and shows what isn't unique.
+/// The limit keeps the planner from joining whole tables, and reveals a key that isn't unique.
 pub(crate) fn statement(select: &str) -> String {
     format!(
         "SELECT found.*, asked.n FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, n) \
@@ -55,14 +55,14 @@ impl<T> Lookup<T> {
 }
 
 impl<T: Send + 'static> Batches<Lookup<T>> {
-    /// The row of a key.
+    /// Returns the row of a key.
     ///
     /// # Errors
-    /// The database's, and `Incompatible` where there is more than one row.
+    /// The database's, and `Incompatible` if there is more than one row.
     pub(crate) async fn find(&self, key: String) -> Result<Option<T>, StoreError> {
         let found = match self.run(key.clone()).await {
             Ok(Found::Unknown) => {
-                // What was wrong may have been another's key.
+                // Another key may have been at fault.
                 let answers = self.work().run(std::slice::from_ref(&key)).await;
                 answers.map(|answers| answers.into_iter().next().unwrap_or(Found::Unknown))
             }
@@ -84,11 +84,11 @@ impl<T: Send + 'static> Batches<Lookup<T>> {
     }
 }
 
-/// What was found for a key.
+/// The result for a key.
 pub(crate) enum Found<T> {
     One(T),
     Nothing,
-    /// It can't be told from this: to be asked for by itself.
+    /// Unknown from this batch: the key has to be looked up by itself.
     Unknown,
 }
 

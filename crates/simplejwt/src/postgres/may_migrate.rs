@@ -1,4 +1,4 @@
-//! Whether the role may make what is missing: asked before anything is made.
+//! Checks, before anything is created, that the role may create what is missing.
 
 use tokio_postgres::Client;
 
@@ -7,15 +7,16 @@ use crate::sql::check::Lines;
 use crate::sql::schema::{EXPIRES_AT_INDEX, MissingRight, OUTSTANDING, SchemaError, Step};
 use crate::sql::table::quoted;
 
-/// Who it is and where it makes tables: nowhere, if no schema of the search path is there for it.
+/// Selects the role and the schema in which it creates tables; null if no schema of the search path
+/// exists for it.
 const WHERE: &str = "SELECT current_user::text, quote_ident(current_user), current_schema()::text, \
     quote_ident(current_schema()), has_schema_privilege(current_schema(), 'CREATE')";
-/// Rights on a table that is there, its owner and its schema.
+/// Selects rights on an existing table, its owner and its schema.
 const ON_TABLE: &str = "SELECT quote_ident(pg_get_userbyid(c.relowner)), \
     pg_has_role(c.relowner, 'USAGE'), quote_ident(n.nspname), \
     has_schema_privilege(n.oid, 'CREATE') \
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)";
-/// Of a column that isn't there nothing is said, and of a table that isn't there neither.
+/// Selects nothing if the column or the table doesn't exist.
 const MAY_REFER: &str = "SELECT has_column_privilege(a.attrelid, a.attnum, 'REFERENCES') \
     FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attname = $2";
 const MAY_RECORD: &str = "SELECT p.word FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) \
@@ -23,7 +24,7 @@ const MAY_RECORD: &str = "SELECT p.word FROM unnest(ARRAY['SELECT', 'INSERT', 'U
     ORDER BY p.n";
 
 /// # Errors
-/// [`SchemaError::MayNot`] names all that is missing.
+/// [`SchemaError::MayNot`] names everything that is missing.
 pub(super) async fn check(client: &Client, steps: &[Step]) -> Result<(), SchemaError> {
     let mut missing: Vec<MissingRight> = Vec::new();
     let mut lacks = |what: String, remedy: String| {
@@ -91,7 +92,7 @@ pub(super) async fn check(client: &Client, steps: &[Step]) -> Result<(), SchemaE
     }
 }
 
-/// The tables and columns that foreign keys of these statements lead to, as SQL spells them.
+/// Returns the tables and columns that foreign keys of these statements refer to, as in SQL.
 fn references(sql: &str) -> impl Iterator<Item = (&str, &str)> {
     sql.split("REFERENCES ").skip(1).filter_map(|rest| {
         let (table, rest) = rest.split_once(" (")?;

@@ -1,6 +1,6 @@
-//! Makes the tables that are missing, and leaves those that are there as they are.
+//! Creates the missing tables, and leaves existing ones as they are.
 //!
-//! What the tables are decides, not a list of what has been run: see
+//! The tables decide, not a list of what has been run: see
 //! [`sqlite::migrate`](crate::sqlite::migrate).
 
 use std::time::Duration;
@@ -28,7 +28,7 @@ const AUTH_PERMISSION: &str = include_str!("../../migrations/postgres/0004_auth_
 const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 const SESSION: &str = include_str!("../../migrations/postgres/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/postgres/0006_expires_at.sql");
-/// The clauses of 0002 that depend on the table of users.
+/// The clauses of 0002 that depend on the users' table.
 const USER_COLUMN: &str = "\"user_id\" integer NULL";
 const USER_REFERENCE: &str = "REFERENCES \"auth_user\" (\"id\")";
 
@@ -40,22 +40,21 @@ const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES
 const IS_RECORDED: &str = "SELECT EXISTS (SELECT 1 FROM simplejwt_migrations WHERE name = $1)";
 /// Any number that nobody else locks: one migration at a time.
 ///
-/// Tried again and again instead of waited for: a statement that waits has a snapshot, which
-/// CREATE INDEX CONCURRENTLY of the other process would wait for in its turn.
+/// Polled rather than waited for: a waiting statement has a snapshot, for which CREATE INDEX
+/// CONCURRENTLY in the other process would wait in turn.
 const LOCK: &str = "SELECT pg_try_advisory_xact_lock(7341653)";
 const LOCK_INTERVAL: Duration = Duration::from_millis(50);
-/// Idle for as long as an index takes; at a level at which a transaction that is idle has no
-/// snapshot.
+/// Idle for as long as an index takes, at a level at which an idle transaction has no snapshot.
 const LOCKING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
     SET LOCAL idle_in_transaction_session_timeout = 0; \
     SELECT set_config('transaction_timeout', '0', true) \
     WHERE current_setting('transaction_timeout', true) IS NOT NULL";
 
-/// What [`apply`] would do; nothing where everything is there.
+/// Returns what [`apply`] would do; nothing if everything exists.
 ///
 /// # Errors
-/// [`SchemaError`] where a table has the name but not the columns of one that is needed, where
-/// a custom user table is missing, or where the database can't be read.
+/// [`SchemaError`] if a table has the name but not the columns of one that is needed, if a custom
+/// user table is missing, or if the database can't be read.
 pub async fn plan(
     database: &PostgresDatabase,
     users: &UserTable,
@@ -64,13 +63,13 @@ pub async fn plan(
     steps(&client, users).await
 }
 
-/// Makes what is missing; what was done. `at` is the current time.
+/// Creates what is missing, and returns what it did. `at` is the current time.
 ///
-/// May be run by any number of processes at once. The tables are made by one transaction, all or
-/// none; the index of the purge is built afterwards, without keeping anybody from writing.
+/// May be run by any number of processes at once. The tables are created by one transaction, all or
+/// none; the purge's index is built afterwards, without blocking writes.
 ///
 /// # Errors
-/// As [`plan`], and where the database can't be written.
+/// As for [`plan`], and if the database can't be written.
 pub async fn apply(
     database: &PostgresDatabase,
     users: &UserTable,
@@ -79,18 +78,19 @@ pub async fn apply(
     let lock = lock(database).await?;
     let mut client = database.alone(None).await?;
     let applied = apply_locked(&mut client, users, at).await;
-    // With the connection the lock is gone, too.
+    // The lock ends with the connection, too.
     let _ = lock.batch_execute("COMMIT").await;
     applied
 }
 
-/// The connection whose transaction keeps others from migrating: a lock of the session's would be
-/// somebody else's behind a pooler.
+/// Returns the connection whose transaction keeps others from migrating: behind a pooler, a
+/// session's lock would be somebody else's.
 pub(super) async fn lock(database: &PostgresDatabase) -> Result<Client, SchemaError> {
     let client = database.alone(None).await?;
     loop {
         client.batch_execute(LOCKING).await?;
-        // By the simple protocol: a portal would keep its snapshot to the end of the transaction.
+        // By the simple protocol: a portal would keep its snapshot until the end of the
+        // transaction.
         if client.simple_query(LOCK).await?.iter().any(is_true) {
             return Ok(client);
         }
@@ -103,7 +103,7 @@ fn is_true(message: &SimpleQueryMessage) -> bool {
     matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))
 }
 
-/// Whether it was made here.
+/// Returns `true` if it was created here.
 pub(super) async fn is_recorded(client: &Client, name: &str) -> Result<bool, SchemaError> {
     let found = schema::table(client, RECORD_NAME, RECORD_NAME).await?;
     if found.columns.is_empty() {
@@ -210,7 +210,7 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     Ok(steps)
 }
 
-/// Whether the columns that are named will be in the table that is going to be made.
+/// Checks that the table that will be created has the named columns.
 fn check_django_columns(users: &UserTable) -> Result<(), SchemaError> {
     let names = AUTH_USER.split('"').skip(1).step_by(2).skip(1);
     let column = |name: &str| crate::sql::schema::Column {

@@ -14,7 +14,7 @@ const OAUTH: &str = "logging in to the database by OAuth isn't supported";
 const SCRAM: &str = "write the password";
 const ORM: &str = "another program's way of asking";
 
-/// The parameters of a PostgreSQL URL, and what becomes of each. One that isn't here is refused.
+/// The parameters of a PostgreSQL URL, and the effect of each. Any other is refused.
 pub static URL_PARAMETERS: &[UrlParameter] = &[
     row("host", Honoured, "hosts or socket folders with commas between, in place of the URL's"),
     row("hostaddr", Honoured, "their addresses, so that no name is looked up"),

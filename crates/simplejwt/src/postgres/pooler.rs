@@ -1,33 +1,33 @@
-//! Whether a pooler stands before the server that gives each transaction another connection, as
-//! PgBouncer does with `pool_mode = transaction`.
+//! Detects a pooler that gives each transaction another connection, as PgBouncer does with
+//! `pool_mode = transaction`.
 //!
-//! What belongs to a session is then anybody's: settings stay behind on a connection that others
-//! are given next, and LISTEN has no session to be notified. No protocol says so, but it can be
-//! seen: two connections that are open at a time have the same process behind them.
+//! Then nothing belongs to a session any more: settings remain on a connection that others get
+//! next, and LISTEN has no session to be notified. No protocol reveals this, but it can be seen:
+//! two connections that are open at the same time have the same process behind them.
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::tokens::PgResult;
 
-/// What to do about a pooler that loses prepared statements.
+/// Advice for a pooler that loses prepared statements.
 pub(super) const WITHOUT_STATEMENTS: &str = "\
     a pooler stands before PostgreSQL that loses prepared statements: PgBouncer keeps them from 1.21 \
     on with max_prepared_statements = 200; otherwise set pool_mode = session, or name PostgreSQL \
     itself in the URL";
 
-/// What a connection can be relied on for.
+/// What a connection guarantees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pooling {
     /// A connection has a session of its own.
     Session,
-    /// A transaction has: statements that are prepared are kept for their client.
+    /// A transaction has one, and prepared statements are kept for their client.
     Transaction,
-    /// The same, but statements that are prepared get lost.
+    /// A transaction has one, but prepared statements get lost.
     Unprepared,
 }
 
-/// The process that serves a connection; its number may be that of another host's.
+/// Returns the process that serves a connection; another host may have one with the same number.
 async fn process(client: &Client) -> PgResult<Option<String>> {
     const PROCESS: &str = "\
         SELECT concat_ws(' ', pid, backend_start) FROM pg_stat_activity \
@@ -39,8 +39,8 @@ async fn process(client: &Client) -> PgResult<Option<String>> {
     }))
 }
 
-/// How the connections to the server are pooled, by two of them. A pooler that is busy may not be
-/// noticed; a server is never taken for one.
+/// Returns how connections are pooled, judging by two of them. A busy pooler may not be noticed; a
+/// server is never mistaken for one.
 pub(super) async fn pooling(one: &Client, other: &Client) -> PgResult<Pooling> {
     let mut before = process(one).await?;
     for client in [other, one, other] {
@@ -56,8 +56,8 @@ pub(super) async fn pooling(one: &Client, other: &Client) -> PgResult<Pooling> {
     Ok(Pooling::Session)
 }
 
-/// Whether a statement that one connection has prepared can be run while another transaction holds
-/// the process that it was prepared on.
+/// Returns `true` if a statement that one connection prepared can be run while another transaction
+/// holds the process on which it was prepared.
 async fn keeps_statements(one: &Client, other: &Client) -> PgResult<bool> {
     let statement = match one.prepare("SELECT 1").await {
         Ok(statement) => statement,
@@ -70,7 +70,7 @@ async fn keeps_statements(one: &Client, other: &Client) -> PgResult<bool> {
     match outcome {
         Ok(_) => Ok(true),
         Err(error) if is_of_statements(error.code()) => {
-            // Not to be left in somebody else's way.
+            // So that it isn't in anybody's way.
             for client in [one, other] {
                 let _ = client.batch_execute("DEALLOCATE ALL").await;
             }
@@ -80,7 +80,7 @@ async fn keeps_statements(one: &Client, other: &Client) -> PgResult<bool> {
     }
 }
 
-/// Whether a statement wasn't there that was prepared, or was there already.
+/// Returns `true` if a prepared statement was missing, or existed already.
 pub(super) fn is_of_statements(state: Option<&SqlState>) -> bool {
     const LOST: [&SqlState; 2] =
         [&SqlState::INVALID_SQL_STATEMENT_NAME, &SqlState::DUPLICATE_PSTATEMENT];

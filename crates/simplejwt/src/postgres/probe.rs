@@ -1,4 +1,4 @@
-//! Who listens there, if it isn't PostgreSQL: asked once nothing else explains a failure.
+//! Finds out what listens there, if it isn't PostgreSQL; used once nothing else explains a failure.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use tokio::net::TcpStream;
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
-/// How long to wait for the answer.
+/// The time to wait for the answer.
 const LIMIT: Duration = Duration::from_secs(1);
-/// Whether the server has TLS, which PostgreSQL answers with a letter.
+/// Asks for TLS, which PostgreSQL answers with a letter.
 const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// What the only server of a configuration is, unless it is a PostgreSQL or doesn't say.
+/// Returns the kind of a configuration's only server, unless it is PostgreSQL or doesn't reveal it.
 pub(super) async fn stranger(config: &Config) -> Option<&'static str> {
     let [Host::Tcp(host)] = config.get_hosts() else { return None };
     let port = config.get_ports().first().copied().unwrap_or(5432);
@@ -25,7 +25,7 @@ async fn answer(host: &str, port: u16) -> Option<Vec<u8>> {
     stream.write_all(&TLS_REQUEST).await.ok()?;
     let mut answer = vec![0; 64];
     let mut length = 0;
-    // A letter alone is PostgreSQL's: whoever else says more at once.
+    // A single letter is PostgreSQL's; any other server sends more at once.
     while length < 5 {
         let read = stream.read(answer.get_mut(length..)?).await.ok()?;
         length += read;
@@ -43,7 +43,7 @@ fn kind_of(answer: &[u8]) -> Option<&'static str> {
         [b'S', b'S', b'H', b'-', ..] => Some("an SSH server"),
         // A packet's length and number, and the protocol's version or an error.
         [_, _, 0, 0, 0x0a | 0xff, ..] => Some("a MySQL or MariaDB"),
-        // An alert: it speaks TLS from the first byte on.
+        // An alert: it speaks TLS from the first byte.
         [0x15, 3, ..] => Some("a server that begins with TLS"),
         [b'2' | b'4' | b'5', b'0'..=b'9', b'0'..=b'9', ..] => Some("a mail or file server"),
         [b'-' | b'+', ..] => Some("a Redis, or another server"),

@@ -1,12 +1,12 @@
 //! PostgreSQL's errors without the rows that they show.
 //!
 //! The detail of a violated constraint is the whole row (`Failing row contains (…)`), which may
-//! hold a token or a password's hash. What an error is about, its message says.
+//! contain a token or a password hash. The message already says what the error is about.
 
 use std::error::Error;
 use std::fmt;
 
-/// An error that can be logged, in either form.
+/// An error that can be logged with either of its forms.
 pub(crate) struct Refusal(pub(crate) tokio_postgres::Error);
 
 impl fmt::Display for Refusal {

@@ -1,7 +1,7 @@
-//! Rotations in PostgreSQL: any number of them, of different tokens, by one statement.
+//! Rotations in PostgreSQL: any number of different tokens, by one statement.
 //!
-//! For each it is the unique key of the blacklist that decides. What is found of a token is looked
-//! up row by row, by its index, whatever the planner thinks of the tables' sizes.
+//! For each, the unique key of the blacklist decides. Tokens are looked up row by row, by an index,
+//! whatever the planner thinks of the tables' sizes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +25,9 @@ use crate::sql::late::{LONGEST, Late};
 use crate::store::OutstandingToken;
 use crate::store::session::SessionRefresh;
 
-/// How long a batch waits for a row that somebody else has locked, in milliseconds. Then each of
-/// its rotations waits for itself, so that one that has to wait longer holds up no others.
+/// The time that a batch waits for a row that another transaction has locked, in milliseconds.
+/// After it, each rotation waits by itself, so that one that has to wait longer doesn't delay the
+/// others.
 const LOCK_TIMEOUT: &str = "100";
 
 /// A token to be spent, and its successor.
@@ -40,7 +41,7 @@ pub(super) struct Rotating {
     in_session: Option<InSession>,
 }
 
-/// What the session that the token is in has to be like, and what it is told.
+/// The conditions on the token's session, and the values to store in it.
 #[derive(Clone)]
 struct InSession {
     created_after: i64,
@@ -53,7 +54,7 @@ struct InSession {
 }
 
 impl Rotating {
-    /// Outside of sessions.
+    /// Creates a rotation outside of sessions.
     pub(super) fn new(
         sql: &Sql,
         spent: &OutstandingToken,
@@ -70,7 +71,7 @@ impl Rotating {
         }
     }
 
-    /// In the session that the token is in already.
+    /// Creates a rotation in the session that the token is already in.
     pub(super) fn in_session(
         sql: &Sql,
         refresh: &SessionRefresh,
@@ -101,17 +102,17 @@ impl Rotating {
         &self.next
     }
 
-    /// What is said of its token among those that were spent.
+    /// Finds its token among those that were spent.
     fn among<'a>(&self, spent: &'a [Spent]) -> Option<&'a Spent> {
         spent.iter().find(|spent| spent.jti == self.spent.jti)
     }
 }
 
-/// What a statement says of a token that it has spent.
+/// A token that a statement has spent.
 #[derive(Clone, Debug)]
 pub(super) struct Spent {
     jti: String,
-    /// The session that it is in; none outside of sessions.
+    /// The session that it is in; `None` outside of sessions.
     pub(super) session_id: Option<String>,
 }
 
@@ -175,14 +176,14 @@ impl Statements {
         }
     }
 
-    /// Each of them.
+    /// Returns both statements.
     pub(super) fn every(&self) -> [&str; 2] {
         let Self { plain, in_session } = self;
         [plain, in_session]
     }
 
-    /// Rotates one, waiting for it, if it can be done. It can't where the token isn't known,
-    /// was spent before, or its session isn't as it has to be.
+    /// Rotates one token, waiting for it. Returns `None` if the token is unknown or was spent
+    /// before, or its session doesn't meet the conditions.
     pub(super) async fn rotate(
         &self,
         client: &impl GenericClient,
@@ -191,7 +192,7 @@ impl Statements {
         Ok(self.run(client, std::slice::from_ref(rotating), None).await?.pop())
     }
 
-    /// Those tokens that were spent. All of them are in sessions, or none.
+    /// Returns the tokens that were spent. Either all items are in sessions, or none.
     async fn run(
         &self,
         client: &impl GenericClient,
@@ -235,21 +236,21 @@ impl Statements {
     }
 }
 
-/// Whether what failed for all may have been due to the values of one.
+/// Returns `true` if a failure of all may be due to the values of one.
 fn is_of_one(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::Incompatible | StoreErrorKind::Unstorable)
 }
 
-/// Where they are still as they were written.
+/// Dates rotations that still have their original date.
 pub(super) const DATE: &str = "\
     UPDATE simplejwt_session_token AS t SET created_at = d.now, used_at = d.now \
     FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS d (jti, written, now) \
     WHERE t.jti = d.jti AND t.created_at = d.written";
 
-/// The rotations of one kind, in batches. The answer is what was spent, if it was: where it wasn't, that
-/// may also be because of others in the batch, or because an earlier attempt has done it.
+/// The rotations of one kind, in batches. The answer is the token that was spent, or `None`, which
+/// may also be due to others in the batch, or to an earlier attempt that succeeded.
 ///
-/// A batch that isn't over in time goes on, and its rotations are dated when it is.
+/// A batch that takes too long goes on, and its rotations are dated when it ends.
 pub(super) struct Rotations {
     database: PostgresDatabase,
     sql: Arc<Sql>,
@@ -313,7 +314,7 @@ impl Work for Rotations {
             let client = attempts.client().await?;
             let begun = Instant::now();
             let (sql, asked) = (Arc::clone(&self.sql), Arc::clone(&items));
-            // It owns its connection, so that it can go on by itself.
+            // Owns its connection, so that it can go on by itself.
             let client = Own::new(client);
             let mut work = Box::pin(async move {
                 let outcome = match client.client() {
@@ -341,7 +342,7 @@ impl Work for Rotations {
                 Ok(Some(spent)) => {
                     return Ok(items.iter().map(|item| item.among(&spent).cloned()).collect());
                 }
-                // One of them can't be stored. Each finds out for itself.
+                // One of them can't be stored. Each finds out by itself.
                 Err(error) if is_of_one(&error) => return Ok(none),
                 Err(error) => return Err(error),
             }

@@ -1,4 +1,4 @@
-//! What tables a PostgreSQL database has, by its catalogue; those that the search path finds.
+//! The tables of a PostgreSQL database, from its catalogue: those that the search path finds.
 
 use tokio_postgres::Client;
 
@@ -10,7 +10,7 @@ use crate::sql::schema::{
 };
 use crate::sql::table::{UserTable, quoted, relation};
 
-/// With the type that a domain, be it one over another domain, is made of.
+/// Includes a domain's base type, also through other domains.
 const COLUMNS: &str = "\
     SELECT attname::text, format_type(atttypid, atttypmod), attnotnull, \
     atthasdef OR attidentity <> '', coalesce((WITH RECURSIVE base (oid, typmod) AS (\
@@ -20,10 +20,9 @@ const COLUMNS: &str = "\
     JOIN pg_type AS t ON t.oid = base.oid WHERE t.typtype <> 'd'), \
     format_type(atttypid, atttypmod)) FROM pg_attribute \
     WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
-/// Whether the relation is one that could have a unique index; and whether it has one on this
-/// column alone, over all rows. Checked at the end of a transaction is enough. An index with another
-/// collation than the column's doesn't say that two values differ by the column's, if that takes
-/// different texts for equal.
+/// Selects whether the relation could have a unique index, and whether it has one on this column
+/// alone, over all rows. A check deferred to the end of the transaction is enough. An index with
+/// another collation than the column's doesn't count if the latter considers different texts equal.
 const UNIQUE_USERS: &str = "\
     SELECT c.relkind IN ('r', 'p'), EXISTS (SELECT 1 FROM pg_index AS i \
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
@@ -58,7 +57,7 @@ impl From<tokio_postgres::Error> for SchemaError {
     }
 }
 
-/// What there is of this name; a table without columns isn't there.
+/// Returns a table's description; one without columns doesn't exist.
 pub(crate) async fn table(
     client: &Client,
     name: &str,
@@ -78,7 +77,7 @@ pub(crate) async fn table(
         })
     };
     let refer = |row: &tokio_postgres::Row| {
-        // The catalogue quotes names; ours is taken as it is.
+        // The catalogue quotes names; ours is compared as it is.
         let same = row.try_get::<_, Option<bool>>(1)?.unwrap_or(false);
         Ok((row.try_get(0)?, if same { users.to_owned() } else { row.try_get(2)? }))
     };
@@ -89,7 +88,7 @@ pub(crate) async fn table(
     })
 }
 
-/// The same error with the tables that there are.
+/// Adds the existing tables to an error.
 pub(crate) async fn with_tables(client: &Client, error: SchemaError) -> SchemaError {
     let SchemaError::MissingTable { table, near } = error else { return error };
     match client.query(TABLES, &[]).await {
@@ -101,7 +100,7 @@ pub(crate) async fn with_tables(client: &Client, error: SchemaError) -> SchemaEr
     }
 }
 
-/// Whether an index of this name is there and can be used; `None` where there is none.
+/// Returns `true` if the index of this name can be used; `None` if there is none.
 pub(crate) async fn index(
     client: &Client,
     name: &str,
@@ -114,7 +113,7 @@ pub(crate) async fn index(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyType {
     pub(crate) kind: ColumnType,
-    /// What a parameter is cast to, to be compared with the column.
+    /// The type that a parameter is cast to for comparison with the column.
     pub(crate) cast: String,
 }
 
@@ -124,7 +123,7 @@ impl KeyType {
         let cast = match kind {
             ColumnType::Integer { .. } => "bigint",
             ColumnType::Uuid if declared == "uuid" => "uuid",
-            // Padded with blanks, which only its own type leaves out of account.
+            // Padded with blanks, which only its own type ignores.
             _ if declared.starts_with("character(") => "bpchar",
             _ if declared.ends_with("citext") => declared,
             ColumnType::Uuid | ColumnType::Text => "text",
@@ -133,7 +132,7 @@ impl KeyType {
     }
 }
 
-/// The columns of the table of users, with the types that its keys are compared in.
+/// The columns of the users' table, with the types in which its keys are compared.
 pub(crate) struct Checked {
     pub(crate) user_id: KeyType,
     pub(crate) key: KeyType,
@@ -141,9 +140,9 @@ pub(crate) struct Checked {
     pub(crate) columns: UserColumns,
 }
 
-/// The users' table with its name as [`relation`] takes it, and the one that inherits from it where
-/// the users are in two. A table whose name has a full stop in it counts for more than a schema before
-/// it.
+/// Returns the users' table with its name as [`relation`] takes it, and the one that inherits from
+/// it if the users are in two. A table with a full stop in its name takes precedence over one with
+/// a schema before it.
 pub(crate) async fn resolved(client: &Client, users: &UserTable) -> PgResult<UserTable> {
     let users = located(client, users).await?;
     let named = table(client, &users.table, &users.table).await?;
@@ -169,7 +168,7 @@ pub(crate) async fn resolved(client: &Client, users: &UserTable) -> PgResult<Use
     Ok(users.inheriting(&parent, &child, &pointer, &of_parent, &found.columns))
 }
 
-/// A name out of the catalogue, which quotes where that is needed, as [`relation`] takes it.
+/// Returns a name from the catalogue, which quotes if necessary, as [`relation`] takes it.
 fn unquoted(name: &str) -> String {
     let (mut parts, mut part, mut is_quoted) = (Vec::new(), String::new(), false);
     let mut characters = name.chars().peekable();
@@ -188,7 +187,7 @@ fn unquoted(name: &str) -> String {
     parts.join("\".\"")
 }
 
-/// The columns of users, those of the table that inherits too.
+/// Returns the columns of users, including those of the table that inherits.
 pub(crate) async fn columns_of(client: &Client, users: &UserTable) -> PgResult<Vec<Column>> {
     let mut found = table(client, &users.table, &users.table).await?.columns;
     if let Some(child) = &users.child {
@@ -203,7 +202,7 @@ async fn located(client: &Client, users: &UserTable) -> PgResult<UserTable> {
         SELECT EXISTS (SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
         WHERE n.nspname = $1 AND c.relname = $2)";
     let name = users.table.as_str();
-    // As SQL spells it.
+    // As in SQL.
     let bare = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
     let bare = bare.filter(|name| name.contains("\".\"")).unwrap_or(name);
     let table = match bare.split_once('.') {
@@ -220,7 +219,7 @@ async fn located(client: &Client, users: &UserTable) -> PgResult<UserTable> {
     Ok(UserTable { table, ..users.clone() })
 }
 
-/// Whether the table of users has the columns that are named; what they hold.
+/// Checks that the users' table has the named columns; returns what they hold.
 pub(crate) async fn check_users(
     client: &Client,
     users: &UserTable,
@@ -249,14 +248,14 @@ pub(crate) async fn check_users(
     })
 }
 
-/// Whether it is a table, and so something that others can refer to: no view, no foreign table.
+/// Returns `true` for a table, to which foreign keys can refer: not a view or a foreign table.
 pub(super) async fn is_table(client: &Client, name: &str) -> PgResult<bool> {
     let row = client.query_opt(IS_TABLE, &[&relation(name)]).await?;
     row.map_or(Ok(false), |row| row.try_get(0))
 }
 
-/// Whether no two users can have the same value in a column that they are found by. A view can't
-/// promise that: there it is looked whether two have it.
+/// Checks that no two users can have the same value in a column that they are found by. A view
+/// can't guarantee that, so its rows are checked.
 pub(crate) async fn check_unique(
     client: &Client,
     users: &UserTable,
@@ -284,7 +283,7 @@ pub(crate) async fn check_unique(
     Ok(())
 }
 
-/// Whether the table of registered tokens is Django's, for the users of this table.
+/// Checks that the table of registered tokens is Django's, for the users of this table.
 pub(super) async fn check_outstanding(
     client: &Client,
     users: &UserTable,
@@ -301,7 +300,7 @@ pub(super) async fn check_outstanding(
     Ok(outstanding)
 }
 
-/// Whether both tables of tokens are Django's, and those of these users.
+/// Checks that both tables of tokens are Django's, for these users.
 pub(crate) async fn check_tokens(
     client: &Client,
     users: &UserTable,
@@ -312,7 +311,7 @@ pub(crate) async fn check_tokens(
     table(client, BLACKLISTED, &users.table).await?.check_blacklisted()
 }
 
-/// Whether the tables of the sessions are there.
+/// Checks that the tables of the sessions exist.
 pub(crate) async fn check_sessions(client: &Client) -> Result<(), SchemaError> {
     for (name, wanted) in SESSION_TABLES {
         table(client, name, name).await?.require(name, wanted.iter().copied())?;

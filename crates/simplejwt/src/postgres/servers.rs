@@ -1,10 +1,9 @@
-//! Which of several servers is used: one that can be written, of the newest timeline.
+//! Selects one of several servers: a writable one, on the newest timeline.
 //!
-//! A standby that is promoted begins a timeline, one higher than its primary's. So of two servers
-//! that take writes, the one of the lower timeline is a primary that was given up and is there
-//! again: what it says is out of date, and what is written to it is lost. Where several servers
-//! are named, all of them are looked at when the first connection is made, and each second from
-//! then on by [`watch`](super::watch).
+//! A promoted standby begins a timeline, one higher than its primary's. So of two writable servers,
+//! the one on the lower timeline is a former primary that has come back: its data is out of date,
+//! and writes to it are lost. If several servers are named, all of them are checked when the first
+//! connection is made, and every second from then on by [`watch`](super::watch).
 
 mod standing;
 mod view;
@@ -31,18 +30,18 @@ use crate::sql::servers::STAGGER;
 type Stream = tls::Stream<Socket>;
 type Connected = (Client, Connection<Socket, Stream>);
 
-/// The time for which the others are waited for when one will do.
+/// The time to wait for the other servers when one will do.
 const LOOK_AROUND: Duration = Duration::from_millis(500);
-/// Connections that were being made while another server was chosen may lead to the old one.
+/// Connections begun before another server was chosen may lead to the old one.
 const MARGIN: Duration = Duration::from_millis(200);
 
-/// The servers of a URL. Clones share what is known of them.
+/// The servers of a URL. Clones share their state.
 #[derive(Clone)]
 pub(super) struct Servers {
     /// A configuration for each.
     each: Arc<[Config]>,
     tls: MakeTls,
-    /// The time that connecting to one may take.
+    /// The time limit for connecting to one.
     limit: Duration,
     view: Arc<Mutex<ClusterView>>,
     /// Notified when another server is chosen.
@@ -63,7 +62,7 @@ impl Servers {
         Self { each, tls, limit, view: Arc::default(), moved: watch::Sender::new(0) }
     }
 
-    /// The number of servers.
+    /// Returns the number of servers.
     pub(super) fn count(&self) -> usize {
         self.each.len()
     }
@@ -72,12 +71,12 @@ impl Servers {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes when another server is chosen.
+    /// Returns a receiver that changes when another server is chosen.
     pub(super) fn moves(&self) -> watch::Receiver<u64> {
         self.moved.subscribe()
     }
 
-    /// `true` if a connection may lead to a server that was given up.
+    /// Returns `true` if a connection may lead to a former primary.
     pub(super) fn is_outdated(&self, created: std::time::Instant) -> bool {
         if self.count() < 2 {
             return false;
@@ -87,17 +86,17 @@ impl Servers {
         of_another || !view.is_looked_after(self.count())
     }
 
-    /// Notes that a server that isn't used was looked at.
+    /// Records that a server that isn't in use was checked.
     pub(super) fn looked_at(&self, at: usize) {
         self.view().looked_at(at);
     }
 
-    /// The server that is used.
+    /// Returns the server in use.
     pub(super) fn current(&self) -> Option<usize> {
         self.view().preference.current
     }
 
-    /// Notes that the server that is used didn't answer: it is asked last for a while.
+    /// Records that the server in use didn't answer: it is asked last for a while.
     pub(super) fn current_failed(&self) {
         let mut view = self.view();
         if let Some(at) = view.preference.current {
@@ -105,8 +104,8 @@ impl Servers {
         }
     }
 
-    /// Notes a server's account of itself, and uses it if it is on a newer timeline than the one that is
-    /// used: `true` then.
+    /// Records a server's status, and switches to it if it is on a newer timeline than the one in
+    /// use; returns `true` then.
     pub(super) fn is_newer(&self, at: usize, standing: &Standing) -> bool {
         let mut view = self.view();
         let (Some(history), true) = (&standing.history, standing.is_writable) else { return false };
@@ -120,7 +119,7 @@ impl Servers {
         newer
     }
 
-    /// A connection to one of the servers.
+    /// Connects to one of the servers.
     pub(super) async fn connect(&self) -> Result<Connected, Error> {
         if let [only] = &*self.each {
             return match timeout(self.limit, tls::open(only, &self.tls)).await {
@@ -132,7 +131,7 @@ impl Servers {
         let Some(config) = self.each.first() else { return Err(self.failure(None).await) };
         let any = config.get_target_session_attrs() == TargetSessionAttrs::Any;
         let reads = config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly;
-        // As long as the others weren't looked at, nobody knows which timeline is the newest.
+        // Until the others have been checked, the newest timeline is unknown.
         let looks = !self.view().is_looked_after(self.count());
         let stagger = if looks { Duration::ZERO } else { STAGGER };
         let look_around = match self.current() {
@@ -162,7 +161,7 @@ impl Servers {
                 Err(_) => {}
                 Ok(None) if next_at.is_none() => break,
                 Ok(None) => next_at = Some(Instant::now()),
-                // One that panicked has no answer.
+                // A task that panicked has no answer.
                 Ok(Some(Err(_))) => {}
                 Ok(Some(Ok((at, Err(error))))) => {
                     self.view().preference.failed(at);
@@ -201,7 +200,7 @@ impl Servers {
     async fn failure(&self, failed: Option<Error>) -> Error {
         match failed {
             Some(error) => error,
-            // There is no server: the driver says so.
+            // There is no server: the driver reports that.
             None => match Config::new().connect(self.tls.clone()).await {
                 Err(error) => error,
                 Ok(_) => unreachable_error().await,
@@ -209,7 +208,7 @@ impl Servers {
         }
     }
 
-    /// `true` if another server is on a higher timeline.
+    /// Returns `true` if another server is on a higher timeline.
     fn is_given_up(&self, standing: &Standing) -> bool {
         let view = self.view();
         match (&standing.history, &view.newest) {
@@ -234,8 +233,8 @@ impl Servers {
         connected
     }
 
-    /// The order in which the servers are asked: that of the URL, or a random one, with the one that is
-    /// used first and those that failed lately last.
+    /// Returns the order in which the servers are asked: that of the URL, or a random one, with the
+    /// one in use first and those that failed lately last.
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.count()).collect();
         let Some(config) = self.each.first() else { return order };
@@ -246,8 +245,8 @@ impl Servers {
         order
     }
 
-    /// Connects to one of them and asks how it stands; no error where it was silent and the
-    /// driver has none for that.
+    /// Connects to a server and asks for its status. The error is `None` if it didn't respond and
+    /// the driver has no error for that.
     async fn reach(self, at: usize) -> (usize, Result<Reached, Option<Error>>) {
         let Some(config) = self.each.get(at) else { return (at, Err(None)) };
         let connecting = async {
@@ -261,26 +260,26 @@ impl Servers {
         }
     }
 
-    /// Notes that a server that is looked at, and isn't used, doesn't answer.
+    /// Records that a server that is checked, and isn't in use, doesn't answer.
     pub(super) fn failed(&self, at: usize) {
         self.view().preference.failed(at);
     }
 
-    /// A connection to this one, to be kept and asked how it stands.
+    /// Returns a connection to this server, to be kept and used to ask for its status.
     pub(super) async fn look(&self, at: usize) -> Option<(Client, JoinHandle<()>)> {
         let mut config = self.each.get(at)?.clone();
         config.target_session_attrs(TargetSessionAttrs::Any);
         let connecting = tls::open(&config, &self.tls);
         let (client, connection) = timeout(self.limit, connecting).await.ok()?.ok()?;
         let task = tokio::spawn(async move {
-            // Whoever uses the client is told of an error.
+            // The client's user gets the error.
             let _ = connection.await;
         });
         Some((client, task))
     }
 }
 
-/// The one of the newest timeline; of several, the one that comes first.
+/// Returns the one on the newest timeline; of several, the first.
 fn best(good: Vec<Reached>, order: &[usize]) -> Option<Reached> {
     let place = |reached: &Reached| order.iter().position(|at| *at == reached.at);
     good.into_iter().reduce(|best, other| {
@@ -293,7 +292,7 @@ fn best(good: Vec<Reached>, order: &[usize]) -> Option<Reached> {
     })
 }
 
-/// The work's outcome, with the connection kept going meanwhile.
+/// Returns the work's outcome, driving the connection meanwhile.
 async fn driven<T>(
     connection: &mut Connection<Socket, Stream>,
     work: impl Future<Output = Result<T, Error>>,
@@ -312,7 +311,7 @@ async fn driven<T>(
     }
 }
 
-/// The driver's error for a connection that ended early.
+/// Returns the driver's error for a connection that ended early.
 async fn unreachable_error() -> Error {
     loop {
         if let Some(error) = told("the server closed the connection").await {
@@ -329,7 +328,7 @@ impl deadpool_postgres::Connect for Servers {
         Box::pin(async move {
             let (client, connection) = Self::connect(self).await?;
             let task = tokio::spawn(async move {
-                // Whoever uses the client is told of an error.
+                // The client's user gets the error.
                 let _ = connection.await;
             });
             Ok((client, task))

@@ -1,10 +1,10 @@
 //! Sessions in PostgreSQL.
 //!
-//! A rotation is part of one statement if nothing is unusual about it (`rotations.rs`). It needs no
-//! lock on the session: whoever ends one sets `ended_at` first and then blacklists its tokens,
-//! looking anew until none is left. A rotation that came before has its row in the blacklist,
-//! which the other has to wait for, and a successor, which the next look shows; one that comes
-//! later finds the row of the other.
+//! A rotation is part of a single statement if nothing about it is unusual (`rotations.rs`). It
+//! needs no lock on the session: whoever ends one first sets `ended_at` and then blacklists its
+//! tokens, looking again until none is left. An earlier rotation has its row in the blacklist,
+//! which has to be waited for, and a successor, which the next look finds; a later one finds its
+//! token blacklisted.
 
 mod end;
 mod open;
@@ -60,18 +60,18 @@ fn head(row: &Row) -> PgResult<SessionHead> {
     })
 }
 
-/// The sessions that tokens are in.
+/// Returns the lookup of the sessions that tokens are in.
 pub(super) fn heads(database: &PostgresDatabase) -> Lookup<SessionHead> {
     Lookup::new(database, "session_of", HEAD_OF, head)
 }
 
-/// Whether tokens are good no longer.
+/// Returns the lookup of tokens that are no longer valid.
 pub(super) fn spent(database: &PostgresDatabase) -> Lookup<()> {
     Lookup::new(database, "is_spent", IS_SPENT, |_| Ok(()))
 }
 
 impl PostgresStore {
-    /// A refresh by a client of whom the database can hold everything.
+    /// Refreshes for a client whose description can be stored in the database.
     async fn refresh_fitted(
         &self,
         refresh: &SessionRefresh,
@@ -91,7 +91,7 @@ impl PostgresStore {
     }
 }
 
-/// The same records with this cause.
+/// Returns the same records with this cause.
 fn told_with<T>(recorded: Recorded<T>, cause: &Cause) -> Recorded<T> {
     let events = recorded.events.into_iter().map(|record| cause.record(record.event)).collect();
     Recorded { events, ..recorded }
@@ -112,7 +112,7 @@ impl SessionStore for PostgresStore {
         let opened = run!(self.database, "open", |client| self.sql.open(&mut client, &fitted))?;
         Ok(match fitted {
             Cow::Borrowed(_) => opened,
-            // What can't be stored can be told.
+            // The record can contain what can't be stored.
             Cow::Owned(_) => told_with(opened, &open.cause),
         })
     }
@@ -137,7 +137,7 @@ impl SessionStore for PostgresStore {
     }
 
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
-        // In a block of its own, out of which the error comes instead of out of this function.
+        // A block of its own, which `?` leaves instead of this function.
         let found = async {
             run!(self.database, "session", |client| async {
                 let statement = client.prepare_cached(&show_one()).await?;
@@ -199,7 +199,7 @@ impl SessionStore for PostgresStore {
             SessionSelector::All { user_id, .. } => [user_id.as_str(), ""],
         };
         match ended.await {
-            // There is no such session, and no such user.
+            // There can be no such session, and no such user.
             Err(error) if texts.iter().any(|text| error.is_of(text)) => Ok(ending.recorded(0)),
             ended => ended,
         }

@@ -1,11 +1,11 @@
-//! The statements over the tables of tokens and sessions, but for rotations.
+//! The statements over the tables of tokens and sessions, except for rotations.
 
 use super::schema::KeyType;
 use super::{lookup, rotations};
 use crate::sql::check::{Lines, Uses, trials};
 use crate::sql::table::{UserTable, quoted, relation};
 
-/// The statements, with the names of the user table in them.
+/// The statements that contain names of the users' table.
 pub(super) struct Sql {
     pub(super) user_id: KeyType,
     pub(super) record: String,
@@ -16,8 +16,8 @@ pub(super) struct Sql {
     pub(super) blacklist_sessions: String,
 }
 
-// The unique keys decide. NOT EXISTS only saves what a conflict would cost: an id of the sequence,
-// and so a write to the log.
+// The unique keys decide. NOT EXISTS only saves the cost of a conflict: an id of the sequence, and
+// so a write to the log.
 pub(super) const BLACKLIST: &str = "\
     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
     SELECT $1, o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = $2 \
@@ -31,7 +31,7 @@ pub(super) const IS_REGISTERED: &str =
 pub(super) const NEWEST: &str = "\
     SELECT jti, token, created_at, expires_at FROM token_blacklist_outstandingtoken \
     WHERE isfinite(created_at) AND isfinite(expires_at) ORDER BY id DESC LIMIT $1";
-/// Tries what is done with these tables, and then does `last`.
+/// Tries the accesses to these tables, and then runs `last`.
 pub(super) fn trying(uses: &Uses, last: &str) -> String {
     let trials: String = trials(uses, &Lines::Postgres)
         .iter()
@@ -44,13 +44,14 @@ pub(super) fn trying(uses: &Uses, last: &str) -> String {
     format!("WITH {trials}last AS ({last}) SELECT 1 FROM last")
 }
 
-/// With a number for the transaction, which a server that only reads doesn't give.
+/// Draws a transaction id, which a read-only server refuses.
 pub(super) fn ping() -> String {
     trying(&Uses { tokens: true, ..Uses::default() }, "SELECT txid_current()")
 }
 
-/// Blacklists the tokens that are found; how many were found, and how many it was that did it.
-/// To be repeated until none is found: a rotation that had to be waited for has a successor.
+/// Blacklists the tokens that it finds; selects how many it found, and how many of them it
+/// blacklisted. To be repeated until it finds none: a rotation that it had to wait for has a
+/// successor.
 pub(super) fn blacklist_each(tokens: &str) -> String {
     format!(
         "WITH tokens AS ({tokens} ORDER BY o.id), \
@@ -63,7 +64,7 @@ pub(super) fn blacklist_each(tokens: &str) -> String {
 impl Sql {
     pub(super) fn new(users: &UserTable, user_id: KeyType) -> Self {
         let key = |parameter: &str| {
-            // Of several users with the same value none is meant.
+            // If several users have the same value, none of them is meant.
             let (key, table) = (quoted(&users.primary_key), relation(&users.table));
             let id = quoted(users.user_id_column());
             let inherits = users.and_inherits(&table, quoted, relation);
@@ -121,8 +122,8 @@ pub(super) const INSERT_SESSION: &str = "\
     INSERT INTO simplejwt_session \
     (id, user_id, created_at, expires_at, password, address, user_agent) \
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING";
-/// Whether the session has ended, and whose it is; keeps it from being ended until the transaction
-/// is over.
+/// Selects whether the session has ended, and its user; keeps it from being ended until the end of
+/// the transaction.
 pub(super) const HOLD: &str = "\
     SELECT ended_at IS NOT NULL, user_id FROM simplejwt_session WHERE id = $1 FOR SHARE";
 pub(super) const OWNER: &str = "SELECT user_id FROM simplejwt_session WHERE id = $1";
@@ -158,7 +159,7 @@ pub(super) const HEAD_OF: &str = "\
     SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) AS spent_at \
     FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
     WHERE t.jti = asked.key";
-/// Good no longer, as the blacklist has it or the session.
+/// Finds a row if the token is no longer valid, by the blacklist or by its session.
 pub(super) const IS_SPENT: &str = "\
     SELECT 1 WHERE EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
     JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = asked.key) \
@@ -192,8 +193,8 @@ pub(super) const REHASH: &str = "\
 pub(super) const FLUSH_TOKENS: &str = "\
     DELETE FROM simplejwt_session_token WHERE jti = ANY (ARRAY(\
     SELECT jti FROM simplejwt_session_token WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2))";
-/// Sessions that still have tokens are put off until those expire: left where they are, each
-/// batch would come upon all of them again.
+/// Sessions that still have tokens are put off until those expire; otherwise each batch would meet
+/// all of them again.
 pub(super) const FLUSH_SESSIONS: [&str; 3] = [
     "UPDATE simplejwt_session AS s SET expires_at = (SELECT max(t.expires_at) \
      FROM simplejwt_session_token AS t WHERE t.session_id = s.id) WHERE s.id = ANY (ARRAY(\
@@ -213,7 +214,7 @@ pub(super) const LEASE: &str = "\
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at \
     WHERE l.holder = excluded.holder OR l.expires_at <= $3";
 
-/// The live sessions of a user but one, by when they were opened.
+/// Selects a user's live sessions but one, in the order in which they were opened.
 pub(super) fn live_but_one() -> String {
     format!(
         "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = $1 AND s.id <> $3 \
@@ -229,13 +230,13 @@ pub(super) fn show_live() -> String {
     format!("{SHOW} WHERE s.user_id = $1 AND {IS_LIVE} ORDER BY refreshed_at DESC, s.id")
 }
 
-/// Tries what is done with the tables, and writes a row of the leases.
+/// Tries the accesses to the tables, and writes a row of the leases.
 pub(super) fn ping_sessions() -> String {
     let lease = format!("{LEASE} RETURNING 1");
     trying(&Uses { sessions: true, ..Uses::default() }, &lease)
 }
 
-/// Each statement, and whether nothing but the purge runs it.
+/// Returns all statements, each with `true` if only the purge runs it.
 pub(super) fn statements() -> Vec<(String, bool)> {
     let always = [
         INSERT_SESSION,

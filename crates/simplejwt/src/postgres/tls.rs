@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL, and a connection to one server as `sslmode` has it.
+//! TLS to PostgreSQL, and connecting to one server according to `sslmode`.
 
 use std::future::Future;
 use std::io;
@@ -21,10 +21,10 @@ use crate::sql::tls::{
     Certificate, NOT_DIRECT, SetupError, Verify, client_config, sentence, server_name,
 };
 
-/// The protocol's name in ALPN, which PostgreSQL 17 demands of who begins with TLS.
+/// The protocol's name in ALPN, which PostgreSQL 17 requires of clients that begin with TLS.
 const ALPN: &[u8] = b"postgresql";
 
-/// Makes the TLS that the URL asks for.
+/// Creates the TLS connections that the URL asks for.
 #[derive(Clone)]
 pub(super) struct MakeTls {
     config: Arc<ClientConfig>,
@@ -46,8 +46,8 @@ impl MakeTls {
     }
 }
 
-/// Connects to the one server of a configuration. With `sslmode=prefer` a connection that can't
-/// be secured, or that the server's rules don't let in with TLS, is tried without.
+/// Connects to the only server of a configuration. With `sslmode=prefer`, a connection that can't
+/// be secured, or that the server's rules don't admit with TLS, is tried without.
 pub(super) async fn open(
     config: &Config,
     tls: &MakeTls,
@@ -64,7 +64,7 @@ pub(super) async fn open(
     }
     let mut plain = config.clone();
     plain.ssl_mode(SslMode::Disable);
-    // Why it wasn't secured is the better answer.
+    // The reason it wasn't secured is the better answer.
     plain.connect(tls.clone()).await.map_err(|_| error)
 }
 
@@ -81,7 +81,7 @@ where
     }
 }
 
-/// One handshake to be made.
+/// A handshake to be made.
 pub(super) struct Connect {
     tls: MakeTls,
     host: String,
@@ -100,10 +100,10 @@ where
             let name = server_name(&self.host, self.tls.verify)?;
             let config = self.tls.config;
             let direct = !config.alpn_protocols.is_empty();
-            // Of the errors only the sentence is kept: the cause is in it.
+            // Only the sentence of an error is kept, which contains the cause.
             let secured =
                 TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
-                    // An older server takes the handshake's first bytes for something else.
+                    // An older server misinterprets the first bytes of the handshake.
                     let of_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
                     let hung_up = direct && !of_tls;
                     let told = if hung_up { NOT_DIRECT.to_owned() } else { sentence(&error) };
@@ -121,9 +121,9 @@ where
 pub(super) struct Stream<S>(tokio_rustls::client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> tls::TlsStream for Stream<S> {
-    /// `tls-server-end-point` (RFC 5929 section 4): a hash of the server's certificate, by the
-    /// algorithm of its signature. There is none for Ed25519, nor where the server hasn't proven
-    /// to have the certificate's key.
+    /// Returns `tls-server-end-point` (RFC 5929 section 4): a hash of the server's certificate, by
+    /// the algorithm of its signature. There is none for Ed25519, nor if the server hasn't proved
+    /// that it has the certificate's key.
     fn channel_binding(&self) -> ChannelBinding {
         let certificates = self.0.get_ref().1.peer_certificates().unwrap_or_default();
         certificates
@@ -155,8 +155,7 @@ enum Hash {
     Sha512,
 }
 
-/// By the object identifier of a signature's algorithm. What is signed with MD5 or SHA-1 is
-/// hashed with SHA-256 all the same.
+/// Returns the hash for a signature algorithm's object identifier. For MD5 and SHA-1 it is SHA-256.
 fn hash(id: &[u8], parameters: &[u8]) -> Option<Hash> {
     // 1.2.840.113549.1.1
     if let Some([arc]) = id.strip_prefix(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01") {
@@ -165,7 +164,7 @@ fn hash(id: &[u8], parameters: &[u8]) -> Option<Hash> {
             12 => Some(Hash::Sha384),
             13 => Some(Hash::Sha512),
             14 => Some(Hash::Sha224),
-            // RSASSA-PSS names it in its parameters, SHA-1 where it doesn't.
+            // RSASSA-PSS names it in its parameters; SHA-1 if it doesn't.
             10 => {
                 // 2.16.840.1.101.3.4.2
                 let prefix = b"\x60\x86\x48\x01\x65\x03\x04\x02";

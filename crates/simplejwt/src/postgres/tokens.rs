@@ -32,14 +32,14 @@ use super::statements::{BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, Sql, p
 
 pub(crate) type PgResult<T> = Result<T, tokio_postgres::Error>;
 
-/// A moment as Django stores it. It knows the years 1 to 9999; another becomes the nearest.
+/// Returns a time as Django stores it. Outside the years 1 to 9999, it becomes the nearest.
 pub(crate) fn moment(at: Timestamp) -> Moment {
     const FIRST: i64 = -62_135_596_800_000_000;
     const LAST: i64 = 253_402_207_200_000_000;
     Moment::from_microsecond(at.as_micros().clamp(FIRST, LAST)).unwrap_or(Moment::MAX)
 }
 
-/// A key as a parameter that is cast to its type.
+/// Returns a key as a parameter that is cast to its type.
 pub(crate) fn parameter(key: Key) -> String {
     match key {
         Key::Integer(number) => number.to_string(),
@@ -48,7 +48,7 @@ pub(crate) fn parameter(key: Key) -> String {
     }
 }
 
-/// Repeats such a statement; how many tokens it blacklisted.
+/// Repeats such a statement; returns how many tokens it blacklisted.
 pub(super) async fn until_none(
     client: &impl GenericClient,
     sql: &str,
@@ -86,7 +86,7 @@ impl Sql {
         Ok(())
     }
 
-    /// Whether it wasn't blacklisted before: the unique key says so.
+    /// Blacklists a token; returns `true` if it wasn't blacklisted before, by the unique key.
     pub(super) async fn blacklist(
         &self,
         client: &mut Object,
@@ -120,7 +120,7 @@ impl Sql {
         if rotated.is_some() {
             return Ok(Rotation::Rotated);
         }
-        // The answer to the attempt before may have been lost, and not its work.
+        // The previous attempt may have succeeded, and only its answer been lost.
         let statement = client.prepare_cached(IS_REGISTERED).await?;
         let ours = client.query_opt(&statement, &[&rotating.next().jti]).await?.is_some();
         Ok(if ours { Rotation::Rotated } else { Rotation::Replayed })
@@ -129,8 +129,8 @@ impl Sql {
 
 /// The tokens in a [`PostgresDatabase`].
 ///
-/// The user of a token is stored as the primary key of a row in the [`UserTable`], and as null
-/// where that has no such user.
+/// The user of a token is stored as the primary key of a row in the [`UserTable`], or as null if
+/// there is no such user.
 #[derive(Clone)]
 pub struct PostgresStore {
     pub(super) database: PostgresDatabase,
@@ -141,7 +141,7 @@ pub struct PostgresStore {
     pub(super) spent: Batches<Lookup<()>>,
     pub(super) heads: Batches<Lookup<SessionHead>>,
     pub(super) users: Arc<str>,
-    /// As the catalogue had them when the purge began.
+    /// The catalogue at the beginning of the purge.
     pub(super) references: Arc<Mutex<Arc<References>>>,
     pub(super) listener: Arc<feed::Listener>,
     pub(super) encoding: Encoding,
@@ -155,10 +155,10 @@ impl fmt::Debug for PostgresStore {
 }
 
 impl PostgresStore {
-    /// The tokens of a database that has the tables.
+    /// Opens the tokens of a database that has the tables.
     ///
     /// # Errors
-    /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
+    /// [`SchemaError`] names the table or column that is missing or isn't as Django creates it.
     pub async fn open(database: &PostgresDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let client = database.attempts("open").client().await?;
         let users = &schema::resolved(&client, users).await?;
@@ -194,10 +194,11 @@ impl PostgresStore {
         })
     }
 
-    /// Whether the tables of the sessions are there, which [`migrate::apply`](super::migrate::apply) makes.
+    /// Checks that the tables of the sessions exist, which
+    /// [`migrate::apply`](super::migrate::apply) creates.
     ///
     /// # Errors
-    /// [`SchemaError`] where one is missing; names it.
+    /// [`SchemaError`] names the table or column that is missing.
     pub async fn check_sessions(&self) -> Result<(), SchemaError> {
         let client = self.database.attempts("open").client().await?;
         match schema::check_sessions(&client).await {
@@ -206,16 +207,16 @@ impl PostgresStore {
         }
     }
 
-    /// Whether the database has the tables of Django's `token_blacklist` and they are in use:
-    /// Django's migrations made them, or a token is registered.
+    /// Returns `true` if the database has the tables of Django's `token_blacklist` and they are in
+    /// use: Django's migrations created them, or a token is registered.
     ///
     /// # Errors
-    /// The database's.
+    /// [`StoreError`] if the database fails.
     pub async fn blacklist_in_use(database: &PostgresDatabase) -> Result<bool, StoreError> {
         run!(database, "open", |client| flush::blacklist_in_use(&client))
     }
 
-    /// The database that holds the tokens.
+    /// Returns the database that holds the tokens.
     pub fn database(&self) -> &PostgresDatabase {
         &self.database
     }
@@ -293,7 +294,7 @@ impl TokenStore for PostgresStore {
         let found: Result<_, StoreError> = found.await;
         let (candidates, next) = match found {
             Ok(found) => found,
-            // Tables that this user mustn't read, or that have changed since.
+            // Tables that this role may not read, or that have changed since.
             Err(error) if *references != References::default() => {
                 tracing::debug!(
                     event = "foreign_keys_unreadable",

@@ -1,4 +1,4 @@
-//! `postgres://user:password@host:port/database?sslmode=…`, read into what a connection needs.
+//! Parsing `postgres://user:password@host:port/database?sslmode=…`.
 
 mod config;
 mod tls;
@@ -16,7 +16,7 @@ use super::parameters::URL_PARAMETERS;
 use crate::sql::tls::{IdentityFiles, KeyWithoutCertificate, TlsOptions, Verify};
 use crate::sql::url::{Parts, Query, split};
 
-/// The database of a URL, and how to connect to it. `Debug` leaves the password out.
+/// The database of a URL, and how to connect to it. `Debug` omits the password.
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) config: tokio_postgres::Config,
@@ -34,7 +34,7 @@ impl Target {
         Self::read(url).map(|(target, _)| target)
     }
 
-    /// The target, and warnings about the URL.
+    /// Returns the target, and warnings about the URL.
     fn read(url: &str) -> Result<(Self, Vec<String>), ConnectError> {
         let wrong = ConnectError::Url;
         let (before, query) = split(url, &["postgres", "postgresql"])
@@ -51,7 +51,7 @@ impl Target {
             .map_err(|KeyWithoutCertificate| {
                 wrong("has sslkey without sslcert: name the certificate, too".into())
             })?;
-        // Nobody listens in on a socket, and a server's certificate has no name for it.
+        // A socket can't be eavesdropped on, and a server's certificate has no name for it.
         let is_local = |host: &Host| !matches!(host, Host::Tcp(_));
         let local = !config.get_hosts().is_empty() && config.get_hosts().iter().all(is_local);
         config.ssl_mode(if local { SslMode::Disable } else { ssl });
@@ -66,7 +66,7 @@ impl Target {
         Ok((target, query.warning().into_iter().collect()))
     }
 
-    /// The URL's part about TLS.
+    /// Returns the URL's options for TLS.
     pub(super) fn tls_options(&self) -> TlsOptions {
         TlsOptions {
             verify: self.verify,
@@ -75,7 +75,7 @@ impl Target {
         }
     }
 
-    /// The hosts with their ports, or the socket's folder, for messages.
+    /// Returns the hosts with their ports, or the socket's directory, for messages.
     pub(super) fn server(&self) -> String {
         let ports = self.config.get_ports();
         let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
@@ -104,7 +104,8 @@ impl fmt::Debug for Target {
     }
 }
 
-/// Warnings about the parts of a URL that have no effect: sentences, at most one for all parameters.
+/// Returns warnings about the parts of a URL that have no effect: sentences, at most one for all
+/// parameters.
 ///
 /// ```
 /// use simplejwt::postgres::url_warnings;
@@ -114,7 +115,7 @@ impl fmt::Debug for Target {
 /// ```
 ///
 /// # Errors
-/// [`ConnectError::Url`]: the URL can't be what was meant, or asks for what isn't supported.
+/// [`ConnectError::Url`] if the URL is invalid, or asks for something that isn't supported.
 pub fn url_warnings(url: &str) -> Result<Vec<String>, ConnectError> {
     Target::read(url).map(|(_, warnings)| warnings)
 }

@@ -34,8 +34,8 @@ use crate::users::{Credentials, User, UserId, UserStore, password_fingerprint};
 
 /// The users in a [`PostgresDatabase`].
 ///
-/// The login name is compared as Django compares it: by the rules of the column's type and
-/// collation. A text isn't trimmed, folded or normalized.
+/// The login name is compared as in Django, by the rules of the column's type and collation. It
+/// isn't trimmed, folded or normalized.
 #[derive(Clone)]
 pub struct PostgresUsers {
     database: PostgresDatabase,
@@ -56,11 +56,11 @@ impl fmt::Debug for PostgresUsers {
 }
 
 impl PostgresUsers {
-    /// The users of a table. Passwords are compared by the threads of `pool`.
+    /// Opens the users of a table. Passwords are verified by the threads of `pool`.
     ///
     /// # Errors
-    /// [`SchemaError`] where the table or a column is missing, isn't of a type that can be used, or
-    /// isn't unique although users are found by it; names it and says what there is.
+    /// [`SchemaError`] names the table or column that is missing, has an unusable type, or isn't
+    /// unique although users are found by it, and says what was found.
     pub async fn open(
         database: &PostgresDatabase,
         table: UserTable,
@@ -95,7 +95,7 @@ impl PostgresUsers {
         }
     }
 
-    /// The table that the users are in.
+    /// Returns the table that the users are in.
     pub fn table(&self) -> &UserTable {
         &self.sql.table
     }
@@ -116,7 +116,7 @@ impl PostgresUsers {
             .map_err(|error| StoreError::new(operation, StoreErrorKind::Incompatible, error))
     }
 
-    /// The rows that a statement over the tables of groups and permissions finds.
+    /// Returns the rows that a statement over the tables of groups and permissions finds.
     async fn rights(&self, right: Right, user: &UserId) -> Result<Vec<Vec<String>>, StoreError> {
         let known = match self.sql.rights.known(right) {
             Some(statement) => Some(statement),
@@ -124,7 +124,7 @@ impl PostgresUsers {
         };
         let key = self.sql.user_id.kind.parse(user).map(parameter);
         let (Some(sql), Some(key)) = (known, key) else { return Ok(Vec::new()) };
-        // In a block of its own, out of which the error comes instead of out of this function.
+        // A block of its own, which `?` leaves instead of this function.
         let found = async {
             run!(self.database, right.operation(), |client| async {
                 let statement = client.prepare_cached(sql).await?;
@@ -145,7 +145,7 @@ impl LoginRows for PostgresUsers {
         let Some(key) = self.sql.login.kind.parse_login(name).map(parameter) else {
             return Ok(None);
         };
-        // In a block of its own, out of which the error comes instead of out of this function.
+        // A block of its own, which `?` leaves instead of this function.
         let found = async {
             run!(self.database, "authenticate", |client| async {
                 let statement = client.prepare_cached(&self.sql.by_login).await?;
@@ -182,8 +182,8 @@ impl UserStore for PostgresUsers {
 
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let Some(key) = self.sql.user_id.kind.parse(id).map(parameter) else { return Ok(None) };
-        // The type or the collation may take another text for the same; the claim has to be the
-        // id itself.
+        // The type or the collation may consider another text equal; the claim has to be the id
+        // itself.
         let exact = |user: &User| self.sql.user_id.kind != ColumnType::Text || user.id == *id;
         Ok(self.by_user_id.find(key).await?.filter(exact))
     }

@@ -1,8 +1,8 @@
-//! Looks at the servers that aren't used, each second, for one that was promoted.
+//! Checks the servers that aren't in use, every second, for one that was promoted.
 //!
-//! A connection to a primary that was frozen, or cut off from its standby, goes on working when
-//! that is over. By then a standby may have been promoted: whoever stays with the old primary
-//! doesn't hear what is revoked, and what it writes is lost.
+//! A connection to a primary that was frozen, or cut off from its standby, works again when that is
+//! over. By then a standby may have been promoted: a process that stays with the old primary misses
+//! revocations, and its writes are lost.
 
 use std::pin::pin;
 use std::sync::Weak;
@@ -15,12 +15,12 @@ use super::servers::{Servers, standing};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The tasks that look, one for each server; they end with this.
+/// The tasks that check, one for each server; they end when this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Watch(Vec<AbortHandle>);
 
 impl Watch {
-    /// `forget` closes the connections there are.
+    /// `forget` closes the open connections.
     pub(super) fn over<T: Send + Sync + 'static>(
         servers: &Servers,
         limit: Duration,
@@ -45,7 +45,7 @@ async fn look<T>(servers: Servers, at: usize, limit: Duration, pool: Weak<T>, fo
     let mut open = None;
     loop {
         tokio::time::sleep(INTERVAL).await;
-        // What is used is asked often enough.
+        // The server in use is asked often enough.
         if servers.current() == Some(at) {
             open = None;
             continue;
@@ -78,8 +78,8 @@ async fn look<T>(servers: Servers, at: usize, limit: Duration, pool: Weak<T>, fo
     }
 }
 
-/// The work's outcome. While there is none it is told so now and then; not by a process that has
-/// slept, which knows nothing.
+/// Returns the work's outcome, and calls `silent` now and then until it is there; not if the
+/// process has slept, since it knows nothing then.
 async fn while_silent<T>(work: impl Future<Output = T>, silent: impl Fn()) -> T {
     let mut work = pin!(work);
     loop {

@@ -1,4 +1,4 @@
-//! Registered tokens whose column says that they are due, and what the tokens themselves say.
+//! Registered tokens that are due by their column, and the verdict by the tokens themselves.
 
 use super::references::Keeping;
 use crate::clock::Timestamp;
@@ -8,23 +8,23 @@ use crate::store::flush::{FlushExpired, Flushed};
 pub(crate) struct Candidate {
     pub(crate) id: i64,
     pub(crate) token: String,
-    /// What the column says, where that can be read.
+    /// The column's value, if it can be read.
     pub(crate) expires_at: Option<Timestamp>,
-    /// The foreign key that keeps it, by its place in the list.
+    /// The index of the foreign key that prevents its deletion.
     pub(crate) kept_by: Option<usize>,
 }
 
-/// What is to be done about candidates.
+/// The verdict on candidates.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     pub(crate) delete: Vec<i64>,
-    /// Those whose column is too early: it is put right, so that no purge comes upon them again
-    /// before their time.
+    /// Those whose column is too early: it is corrected, so that no purge meets them again too
+    /// early.
     pub(crate) put_off: Vec<(i64, Timestamp)>,
 }
 
 impl FlushExpired {
-    /// Which candidates are due; those that a foreign key keeps are noted.
+    /// Decides which candidates are due, and counts those that a foreign key keeps.
     pub(crate) fn judge(
         &self,
         candidates: &[Candidate],

@@ -1,8 +1,8 @@
-//! Everything that is wrong in a database, found at once and before the first request does.
+//! Checks a database for everything that is wrong, at once and before the first request.
 //!
-//! Opening a store or the users refuses what makes every login fail, and names the first such
-//! thing. This looks at all of it: tables, columns and their types, what has to be unique, rights,
-//! indexes, and whether each statement that will be run is one that the database takes.
+//! Opening a store or the users refuses whatever makes every login fail, and names the first such
+//! fault. A check covers everything: tables, columns and their types, uniqueness, rights, indexes,
+//! and whether the database accepts each statement that will be run.
 //!
 //! Each database has its own `check`: [`sqlite::check`](crate::sqlite::check::check),
 //! [`postgres::check`](crate::postgres::check::check) and
@@ -68,7 +68,7 @@ pub(crate) use tables::{FoundTable, Relation, judge};
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) use users::{column_faults, of_owners, of_users};
 
-/// The uses of a database, which decide on what has to be right in it.
+/// The uses of a database, which determine what is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Uses {
@@ -80,12 +80,12 @@ pub struct Uses {
     pub last_login: bool,
     /// A login may rewrite the user's password hash.
     pub rehash: bool,
-    /// What has expired is deleted.
+    /// Expired data is deleted.
     pub purge: bool,
 }
 
 impl Uses {
-    /// What these settings need; with the purge, and with hashes that are rewritten.
+    /// Returns the uses for these settings, including the purge, and rehashing of passwords.
     pub fn of(settings: &Settings) -> Self {
         Self {
             tokens: settings.token_blacklist,
@@ -97,28 +97,28 @@ impl Uses {
     }
 }
 
-/// The weight of a [`Problem`].
+/// The severity of a [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Requests are answered, but slowly, or a part of the work isn't done.
+    /// Requests are answered, but slowly, or part of the work isn't done.
     Warning,
-    /// Requests fail just now. It may pass by itself, as the end of a failover does.
+    /// Requests fail at the moment, but may recover without help, as at the end of a failover.
     Passing,
-    /// Requests fail until somebody has changed something.
+    /// Requests fail until somebody changes something.
     Error,
 }
 
-/// One thing that is wrong, and what to do about it. As text it is both, on one line.
+/// One fault, and what to do about it. As text it is both, on one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Its weight.
+    /// Its severity.
     pub severity: Severity,
-    /// The table that it is about, if it is about one.
+    /// The table concerned, if any.
     pub table: Option<String>,
     /// The fault, as a sentence without its full stop.
     pub what: String,
-    /// The remedy: a statement or a command to be pasted, or a sentence. Empty if `what` says it.
+    /// The remedy: a statement or command to paste, or a sentence. Empty if `what` says it.
     pub remedy: String,
 }
 
@@ -135,7 +135,7 @@ impl Problem {
         Self::new(Severity::Warning, Some(table), what.into(), remedy.into())
     }
 
-    /// Of the database as a whole.
+    /// A problem of the database as a whole.
     pub(crate) fn general(
         severity: Severity,
         what: impl Into<String>,
@@ -154,8 +154,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The [problems](Problem) of a database, the worst first. As an error its text is all of them, one
-/// a line.
+/// The [problems](Problem) of a database, the worst first. As an error, its text is all of them,
+/// one per line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
@@ -169,17 +169,17 @@ impl Problems {
         Self(found)
     }
 
-    /// `true` if there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// `true` if any of them makes requests fail, be it only for now.
+    /// Returns `true` if any of them makes requests fail, even if only for now.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|problem| problem.severity > Severity::Warning)
     }
 
-    /// The problems, the worst first.
+    /// Returns an iterator over the problems, the worst first.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
     }
@@ -212,8 +212,8 @@ impl fmt::Display for Problems {
     }
 }
 
-/// The problem that the database refuses a statement. `None` if something is known to be wrong with a table
-/// that it names, which is the reason then.
+/// Returns the problem that the database refuses a statement; `None` if a table that it names has a
+/// known fault, which is the reason then.
 pub(crate) fn refused(found: &[Problem], sql: &str, cause: &str) -> Option<Problem> {
     let is_known = |problem: &Problem| {
         problem.severity == Severity::Error
@@ -233,13 +233,14 @@ pub(crate) fn refused(found: &[Problem], sql: &str, cause: &str) -> Option<Probl
     Some(Problem::general(Severity::Error, what, ""))
 }
 
-/// The problem that a table is there without the row that counts revocations.
+/// Returns the problem of a table without the row that counts revocations.
 pub(crate) fn no_sequence(lines: &Lines) -> Problem {
     let what = "the table \"simplejwt_sequence\" has no row named revocation";
     Problem::error("simplejwt_sequence", what, lines.sequence())
 }
 
-/// The problem that the database's clock and this machine's are far apart, both in microseconds since 1970.
+/// Returns a problem if the clocks of the database and of this machine are far apart. Both times
+/// are in microseconds since 1970.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn of_the_clock(theirs: i64, ours: i64) -> Option<Problem> {
     const FAR: i64 = 5_000_000;

@@ -1,5 +1,5 @@
-//! What the columns of a user's key, login name and flags hold, by the types that the database
-//! declares them with, and so which texts can be compared with them.
+//! The types of a user's key, login name and flags, from their columns' declarations, and which
+//! texts can be compared with them.
 
 mod declared;
 mod table;
@@ -12,25 +12,25 @@ pub(crate) use table::{LOOKED_AT, UserColumns};
 use super::table::{Key, KeyKind, hyphenated, uuid_digits};
 use crate::users::UserId;
 
-/// What the column of a key or a login name holds.
+/// The type of a key's or a login name's column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ColumnType {
-    /// Whole numbers of this range.
+    /// Integers in this range.
     Integer { least: i64, most: u64 },
-    /// A UUID: in a type of the database's own, or as 32 hexadecimal digits.
+    /// A UUID, in a type of the database's own or as 32 hexadecimal digits.
     Uuid,
     /// Any text.
     Text,
 }
 
 impl ColumnType {
-    /// Every whole number that a signed column of eight bytes holds.
+    /// All integers that a signed column of eight bytes can hold.
     pub(crate) const BIGINT: Self = Self::Integer { least: i64::MIN, most: i64::MAX as u64 };
 
-    /// The key that a claim's text names; `None` where no such key can be.
+    /// Returns the key for a claim's text; `None` if there can be no such key.
     ///
-    /// Only the canonical form of an integer is one: Python's `int` would take `" 1 "`, `+1` and
-    /// `01` as well, and one user would have several ids.
+    /// An integer has to be in its canonical form: Python's `int` would also accept `" 1 "`, `+1`
+    /// and `01`, and one user would have several ids.
     pub(crate) fn parse(self, id: &UserId) -> Option<Key> {
         let text = id.as_str();
         match self {
@@ -43,8 +43,8 @@ impl ColumnType {
         }
     }
 
-    /// The value that a login name names, by the rules of Django's field for the type; `None`
-    /// where no user can have it.
+    /// Returns the value for a login name, by the rules of Django's field for the type; `None` if
+    /// no user can have it.
     pub(crate) fn parse_login(self, name: &str) -> Option<Key> {
         match self {
             Self::Integer { .. } => python_int(name).and_then(|number| self.number(number)),
@@ -53,7 +53,7 @@ impl ColumnType {
         }
     }
 
-    /// A value that the column can hold, whether or not a row has it.
+    /// Returns a value that the column can hold, whether or not a row has it.
     pub(crate) fn any(self) -> Key {
         match self {
             Self::Integer { .. } => Key::Integer(0),
@@ -62,12 +62,12 @@ impl ColumnType {
         }
     }
 
-    /// The claim's text for a stored key: `str()` of the Python value.
+    /// Returns the claim's text for a stored key: `str()` of the Python value.
     pub(crate) fn id_of(self, stored: String) -> UserId {
         self.canonical(stored).into()
     }
 
-    /// A stored value as text.
+    /// Returns a stored value as text.
     pub(crate) fn canonical(self, stored: String) -> String {
         match self {
             Self::Uuid => uuid_digits(&stored).map_or(stored, |digits| hyphenated(&digits)),
@@ -86,7 +86,7 @@ impl ColumnType {
         }
     }
 
-    /// The word for it in the settings.
+    /// Returns its name in the settings.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Integer { .. } => KeyKind::Integer.as_str(),
@@ -96,8 +96,8 @@ impl ColumnType {
     }
 }
 
-/// The number that Python's `int()` reads out of a text of ASCII digits: white space around it, a
-/// sign, zeros at its beginning and single underscores between digits are no matter.
+/// Parses ASCII digits like Python's `int()`: ignores surrounding white space, leading zeros and
+/// single underscores between digits, and accepts a sign.
 fn python_int(text: &str) -> Option<i128> {
     let is_blank = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
     let text = text.trim_matches(is_blank);
@@ -113,21 +113,21 @@ fn python_int(text: &str) -> Option<i128> {
     Some(if text.starts_with('-') { -number } else { number })
 }
 
-/// The digits of what Python's `uuid.UUID()` takes: with hyphens anywhere or none, in braces, as a
-/// URN (RFC 9562 section 4), in either case.
+/// Returns the digits of whatever Python's `uuid.UUID()` accepts: with or without hyphens anywhere,
+/// in braces, as a URN (RFC 9562 section 4), in either case.
 fn python_uuid(text: &str) -> Option<String> {
     let text = text.replace("urn:", "").replace("uuid:", "");
     let digits = text.trim_matches(['{', '}']).replace('-', "").to_ascii_lowercase();
     (digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digits)
 }
 
-/// What a column holds that says yes or no: `is_active` and its like.
+/// The type of a boolean column such as `is_active`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flag {
     Boolean,
-    /// A number: zero is no.
+    /// A number: zero is false.
     Number,
-    /// A string of bits: no if none is set.
+    /// A string of bits: false if none is set.
     Bits,
 }
 
@@ -138,7 +138,7 @@ impl Flag {
         Some(match base {
             "bool" | "boolean" => Self::Boolean,
             "bit" => Self::Bits,
-            // A view's column needn't have a type in SQLite.
+            // In SQLite, a view's column may have no type.
             "" | "numeric" | "decimal" | "number" => Self::Number,
             base if base.contains("int") => Self::Number,
             _ => return None,

@@ -1,14 +1,14 @@
-//! Deleting a user: what of other tables goes along, and what keeps it.
+//! Deleting a user: which rows of other tables go with it, and which prevent it.
 
 use super::manage::Reference;
 use super::table::UserTable;
 use crate::sql::references::OnDelete;
 use crate::sql::schema::OUTSTANDING;
 
-/// A foreign key of one column that leads to the users. All is written as in SQL but `name`s.
+/// A single-column foreign key that refers to the users. All names but `name`s are as in SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserKey {
-    /// The table's name, without a schema, and how it is written.
+    /// The table's name without a schema, and in SQL.
     pub(crate) name: String,
     pub(crate) table: String,
     pub(crate) column_name: String,
@@ -18,27 +18,27 @@ pub(crate) struct UserKey {
     pub(crate) on_delete: OnDelete,
 }
 
-/// What becomes of the rows that refer to a user who is deleted.
+/// The treatment of rows that refer to a deleted user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Treatment {
-    /// They stay without the user: registered tokens, as `on_delete=SET_NULL` has it upstream.
+    /// They stay without the user: registered tokens, as with upstream's `on_delete=SET_NULL`.
     Forget,
-    /// They go: which groups and permissions the user has.
+    /// They are deleted: the user's groups and permissions.
     Remove,
-    /// The database sees to them.
+    /// The database handles them.
     Database,
-    /// They keep the user: only the application knows what they are.
+    /// They prevent the deletion: only the application knows what they are.
     Keep,
 }
 
-/// The statements of a deletion. `{users}` and the condition that a row is the user's are as they are
-/// written in SQL; the condition's parameter is the one of each statement.
+/// The statements of a deletion. `{users}` and the condition that a row is the user's are in SQL;
+/// each statement's only parameter is the condition's.
 pub(crate) struct Deletion {
-    /// How many rows keep the user, each with the key it is about.
+    /// Counts of the rows that prevent the deletion, each with its key.
     pub(crate) counts: Vec<(UserKey, String)>,
-    /// What is done, in this order.
+    /// Changes, to be made in this order.
     pub(crate) changes: Vec<String>,
-    /// The user's own row.
+    /// Deletes the user's own row.
     pub(crate) delete: String,
 }
 
@@ -67,7 +67,7 @@ impl Deletion {
 }
 
 impl UserKey {
-    /// What there is to tell of so many rows.
+    /// Returns what to report about this number of rows; `None` for zero.
     pub(crate) fn reference(&self, rows: i64) -> Option<Reference> {
         let rows = u64::try_from(rows).ok().filter(|rows| *rows > 0)?;
         Some(Reference { table: self.name.clone(), column: self.column_name.clone(), rows })
@@ -75,7 +75,7 @@ impl UserKey {
 }
 
 fn treatment(users: &UserTable, key: &UserKey) -> Treatment {
-    // Behind a schema that is written before it.
+    // The name without its schema.
     let users = users.table.rsplit("\".\"").next().unwrap_or_default();
     let is = |name: &str| key.name.eq_ignore_ascii_case(name);
     if is(OUTSTANDING) && key.column_name.eq_ignore_ascii_case("user_id") {

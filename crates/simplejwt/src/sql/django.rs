@@ -1,12 +1,12 @@
-//! What Django is to be told of tables that were made here: the rows of its `django_migrations`.
+//! What to tell Django about tables that were created here: the rows of its `django_migrations`.
 //!
-//! The migrations are those of Django 4.2 to 6.1 and of simplejwt 5.5.1. Whatever a later version
-//! adds, Django runs itself.
+//! The migrations are those of Django 4.2 to 6.1 and of simplejwt 5.5.1. Django runs those of later
+//! versions itself.
 
 /// The table that `auth_permission` refers to.
 pub(crate) const CONTENT_TYPES: &str = "django_content_type";
-/// A column of it that Django's second migration takes away: a run of Django's that stopped at our
-/// tables has left it there.
+/// Its column that Django's second migration removes: still there if a run of Django's stopped at
+/// our tables.
 pub(crate) const OLD_COLUMN: &str = "name";
 
 const CONTENT_TYPES_APP: (&str, &[&str]) =
@@ -46,14 +46,15 @@ const TOKEN_BLACKLIST: (&str, &[&str]) = (
     ],
 );
 
-/// The migrations whose work is done, with their apps, in the order in which Django runs them.
+/// Returns the migrations whose work is done, with their apps, in the order in which Django runs
+/// them.
 pub(crate) fn migrations(blacklist: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
     let last = if blacklist { &[TOKEN_BLACKLIST][..] } else { &[] };
     let apps = [CONTENT_TYPES_APP, AUTH].into_iter().chain(last.iter().copied());
     apps.flat_map(|(app, names)| names.iter().map(move |name| (app, *name)))
 }
 
-/// As Django's `showmigrations` has it, with the app: `auth.0001_initial`.
+/// Returns a migration's name with its app, as `showmigrations` shows it: `auth.0001_initial`.
 pub(crate) fn named(app: &str, name: &str) -> String {
     format!("{app}.{name}")
 }

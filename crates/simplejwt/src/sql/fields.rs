@@ -1,11 +1,11 @@
-//! Further columns of a user's row as JSON, each as DRF's field for its type writes it.
+//! Further columns of a user's row as JSON, in the form of DRF's field for their type.
 
 use serde_json::{Number, Value};
 
 use super::table::{UserTable, hyphenated, uuid_digits};
 use crate::sql::schema::{Column, SchemaError};
 
-/// What a column holds, as far as JSON tells it apart.
+/// A column's type, as far as it matters for JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldType {
     Text,
@@ -14,9 +14,9 @@ pub(crate) enum FieldType {
     Float,
     Decimal,
     Uuid,
-    /// A moment, which the database keeps in UTC.
+    /// A time, which the database stores in UTC.
     Moment,
-    /// A date and time of day in nobody knows which zone.
+    /// A date and time of day in an unknown time zone.
     Local,
     Date,
     Time,
@@ -28,19 +28,19 @@ pub(crate) enum FieldType {
 pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) kind: FieldType,
-    /// The type that the column was declared with.
+    /// The type with which the column was declared.
     pub(crate) declared: String,
 }
 
 impl FieldType {
-    /// What a column holds that was declared so, in any of the databases; `None` where that is
-    /// nothing that becomes JSON.
+    /// Returns the type for a declaration in any of the databases; `None` if it has no form in
+    /// JSON.
     pub(crate) fn of(declared: &str) -> Option<Self> {
         let declared = declared.to_ascii_lowercase();
         let declared = declared.trim_end_matches(" unsigned");
         let base = declared.split('(').next().unwrap_or_default().trim();
         Some(match base {
-            // Django's BooleanField in MySQL, and its UUIDField where there is no type for it.
+            // Django's BooleanField in MySQL, and its UUIDField if the database has no type for it.
             "tinyint" if declared == "tinyint(1)" => Self::Boolean,
             "char" if declared == "char(32)" => Self::Uuid,
             "bool" | "boolean" => Self::Boolean,
@@ -61,7 +61,7 @@ impl FieldType {
         })
     }
 
-    /// A value that is there, of the text that the database has for it.
+    /// Returns a value that isn't null as JSON, from the database's text for it.
     pub(crate) fn json(self, text: String) -> Value {
         match self {
             Self::Text | Self::Decimal | Self::Date => Value::String(text),
@@ -93,7 +93,7 @@ impl FieldType {
     }
 }
 
-/// As Python's `isoformat`: a `T` between date and time, six digits after the second or none.
+/// Formats a time like Python's `isoformat`: a `T` between date and time, and six decimals or none.
 fn iso(text: &str) -> String {
     let text = text.replacen(' ', "T", 1);
     match text.split_once('.') {
@@ -103,13 +103,13 @@ fn iso(text: &str) -> String {
     }
 }
 
-/// The columns that the table's description asks for, given those there are.
+/// Returns the columns that the table's description asks for, among the existing ones.
 pub(crate) fn fields(table: &UserTable, found: &[Column]) -> Result<Vec<Field>, SchemaError> {
     let asked = |name: &String| {
         if table.is_secret(name) {
             return Err(SchemaError::SecretColumn { column: name.clone() });
         }
-        // Not every database tells upper and lower case apart.
+        // Not every database distinguishes upper and lower case.
         let column = found
             .iter()
             .find(|column| column.name == *name)

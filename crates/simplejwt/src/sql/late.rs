@@ -1,21 +1,21 @@
-//! Rotations that went on after everybody had stopped waiting for them.
+//! Rotations that are still in progress after their callers stopped waiting.
 //!
-//! A COMMIT can take longer than an operation may: the synchronous standby is gone, the cluster
-//! brakes its writers. The client is told that it failed, asks again, and finds its token spent
-//! as soon as the COMMIT has ended, long after the time that the rotation was dated with. So it
-//! is dated anew, with the end of the COMMIT, from which on the rotation can be seen; and a token
-//! that was still good when it was presented wasn't spent before.
+//! A COMMIT can take longer than an operation may: the synchronous standby is gone, or the cluster
+//! slows down its writers. The client gets an error, tries again, and finds its token spent as soon
+//! as the COMMIT ends, long after the date of the rotation. So the rotation is dated again, with
+//! the end of the COMMIT, when it becomes visible; and a token that was still good when it was
+//! presented wasn't spent before.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// So many are followed at a time, each with a connection; of more the end isn't known.
+/// The number followed at a time, each with a connection; the end of any more isn't noticed.
 const MOST: usize = 8;
-/// For so long each of them is.
+/// The time for which each of them is followed.
 pub(crate) const LONGEST: Duration = Duration::from_secs(600);
 
-/// The tokens whose rotation is still on its way. Clones share them.
+/// The tokens whose rotation is still in progress. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Late {
     most: usize,
@@ -29,7 +29,7 @@ struct State {
 }
 
 impl Late {
-    /// Half of the connections at most are left to them.
+    /// At most half of the connections are used for them.
     pub(crate) fn new(connections: usize) -> Self {
         Self { most: (connections / 2).min(MOST), state: Arc::default() }
     }
@@ -38,18 +38,18 @@ impl Late {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether any rotation is on its way that nobody waits for.
+    /// Returns `true` if any rotation is in progress whose caller has stopped waiting.
     pub(crate) fn is_any(&self) -> bool {
         self.state().followed > 0
     }
 
-    /// Whether this token's rotation is.
+    /// Returns `true` if this token's rotation is one of them.
     pub(crate) fn knows(&self, jti: &str) -> bool {
         self.state().tokens.contains_key(jti)
     }
 
-    /// Follows the rotation of these tokens, until the value is dropped; `None` where too many
-    /// are followed already.
+    /// Follows the rotation of these tokens until the value is dropped; `None` if too many are
+    /// followed already.
     pub(crate) fn follow(&self, tokens: Vec<String>) -> Option<Followed> {
         let mut state = self.state();
         if state.followed >= self.most {
@@ -63,7 +63,7 @@ impl Late {
     }
 }
 
-/// Rotations that are followed.
+/// Rotations being followed.
 pub(crate) struct Followed {
     late: Late,
     tokens: Vec<String>,

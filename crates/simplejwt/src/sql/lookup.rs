@@ -1,8 +1,8 @@
-//! What a look for a user by a text comes to.
+//! The result of looking for a user by a text.
 
 use crate::error::{StoreError, StoreErrorKind};
 
-/// Nothing, where the database can't hold the text that was looked for: so nobody has it.
+/// Turns the error that the database can't hold the text into an empty result: nobody has it.
 pub(crate) fn nothing_of<T: Default>(
     text: &str,
     outcome: Result<T, StoreError>,
@@ -13,11 +13,11 @@ pub(crate) fn nothing_of<T: Default>(
     }
 }
 
-/// The one row that was found.
+/// Returns the only row.
 ///
 /// # Errors
-/// [`StoreErrorKind::Incompatible`] where there are several: nobody can tell who is meant, and the
-/// first is as wrong as the others. The column was unique when the table was opened.
+/// [`StoreErrorKind::Incompatible`] if there are several: it is unknown who is meant, and the first
+/// is as wrong as the others. The column was unique when the table was opened.
 pub(crate) fn only<T>(operation: &'static str, rows: Vec<T>) -> Result<Option<T>, StoreError> {
     let mut rows = rows.into_iter();
     match (rows.next(), rows.next()) {

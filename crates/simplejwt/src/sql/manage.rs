@@ -1,4 +1,4 @@
-//! Making and changing users in a table: what the command line does.
+//! Creating and changing users in a table, for the command line.
 
 use std::fmt;
 
@@ -12,26 +12,26 @@ use crate::event::{Cause, Event, Recorded, UserChange};
 use crate::random;
 use crate::users::{User, UserId, UserStore};
 
-/// How users in a table behave.
+/// Options for the users in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UserOptions {
     /// Inactive users can log in, as with Django's `AllowAllUsersModelBackend`. Default: false.
     pub allow_inactive_login: bool,
 }
 
-/// A user to be made. `Debug` leaves the hash out.
+/// A user to create. `Debug` omits the hash.
 #[derive(Clone, Default)]
 pub struct NewUser {
-    /// The login name; stored in the normal form NFKC, as Django does.
+    /// The login name; stored in the normalization form NFKC, as by Django.
     pub username: String,
-    /// The e-mail address; its domain is stored in lower case, as Django does.
+    /// The e-mail address; its domain is stored in lower case, as by Django.
     pub email: String,
-    /// The password's hash, of [`Hashers::encode`](crate::users::password::Hashers::encode) or
+    /// The password's hash, from [`Hashers::encode`](crate::users::password::Hashers::encode) or
     /// [`unusable_password`](crate::users::password::unusable_password).
     pub password: String,
-    /// May use Django's admin.
+    /// `true` if the user may use Django's admin.
     pub is_staff: bool,
-    /// Has every permission.
+    /// `true` if the user has all permissions.
     pub is_superuser: bool,
 }
 
@@ -46,17 +46,17 @@ impl fmt::Debug for NewUser {
     }
 }
 
-/// Why a user couldn't be made or changed.
+/// The reason a user couldn't be created or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManageError {
-    /// There is a user of that name (or with another value that is unique).
+    /// There is a user of this name (or with another value that is unique).
     #[error("there is a user \"{username}\" already")]
     AlreadyExists {
         /// The login name.
         username: String,
     },
-    /// There is no user of that name.
+    /// There is no user of this name.
     #[error("there is no user \"{username}\"")]
     NoSuchUser {
         /// The login name.
@@ -65,11 +65,11 @@ pub enum ManageError {
     /// The login name is empty or longer than Django's column.
     #[error("a user's name has 1 to {max} characters")]
     BadUsername {
-        /// The longest that the column takes.
+        /// The longest that the column can hold.
         max: usize,
     },
-    /// The column of the login name can't hold this one, which isn't of its type or has a
-    /// character that the database's character set lacks.
+    /// The column of the login name can't hold this one, which isn't of its type or has a character
+    /// that the database's character set lacks.
     #[error("the column \"{column}\" can't hold the name \"{username}\"")]
     UnstorableUsername {
         /// The column.
@@ -77,17 +77,18 @@ pub enum ManageError {
         /// The login name.
         username: String,
     },
-    /// A name or address that nobody could type, or that would be shown as another.
+    /// A name or address that nobody could type, or that would be displayed as another.
     #[error("the {what} {text:?} {problem}: write it without")]
     UnusableText {
-        /// Which of the two.
+        /// `name` or `e-mail address`.
         what: &'static str,
         /// The text.
         text: String,
-        /// What is wrong with it.
+        /// The fault.
         problem: &'static str,
     },
-    /// A user would be a row of each of two tables, of which only the application knows all columns.
+    /// A user would be a row in each of two tables, and only the application knows all of their
+    /// columns.
     #[error(
         "the users are in two tables, \"{table}\" and \"{child}\", which inherits from it: make the \
          user with your application"
@@ -98,8 +99,8 @@ pub enum ManageError {
         /// The table of the model that inherits.
         child: String,
     },
-    /// Rows of other tables refer to the user, and only their application knows what is to become of
-    /// them.
+    /// Rows of other tables refer to the user, and only their application knows what should become
+    /// of them.
     #[error(
         "rows of other tables refer to the user \"{username}\" ({}): delete those first, or the user \
          with your application, which knows what goes along (in Django: user.delete())",
@@ -108,7 +109,7 @@ pub enum ManageError {
     Referred {
         /// The login name.
         username: String,
-        /// Which.
+        /// The rows.
         references: Vec<Reference>,
     },
     /// A custom user model has columns that only its application can fill.
@@ -123,12 +124,12 @@ pub enum ManageError {
         /// The columns.
         columns: Vec<String>,
     },
-    /// The table has no such column, so that there is nothing to change.
+    /// The table has no such column, so there is nothing to change.
     #[error("the table \"{table}\" has no column for that: no `{setting}` is configured")]
     NoColumn {
         /// The table.
         table: String,
-        /// The field of the user table that names it.
+        /// The field of [`UserTable`] that names it.
         setting: &'static str,
     },
     /// The database failed.
@@ -143,7 +144,7 @@ pub struct Reference {
     pub table: String,
     /// The column that refers to the user.
     pub column: String,
-    /// How many rows do.
+    /// The number of such rows.
     pub rows: u64,
 }
 
@@ -154,42 +155,42 @@ impl fmt::Display for Reference {
     }
 }
 
-/// A [`UserStore`] over a table of Django's, whose users can be made and changed.
+/// A [`UserStore`] over one of Django's tables, whose users can be created and changed.
 ///
-/// What is [recorded](Recorded) of it was made in the transaction of the change. It ends no sessions: hand
-/// the records to [`Auth::user_recorded`](crate::Auth::user_recorded), which does.
+/// The [records](Recorded) are made in the transaction of the change. Sessions aren't ended: hand
+/// the records to [`Auth::user_recorded`](crate::Auth::user_recorded), which ends them.
 #[async_trait]
 pub trait ManageUsers: UserStore {
-    /// Whether users can log in just now: reads the table as a login does, and tries, without changing
-    /// a row, whether `last_login` can be written if a login does that.
+    /// Checks that users can log in at the moment: reads the table as a login does, and tries,
+    /// without changing a row, to write `last_login` if a login does that.
     ///
     /// # Errors
-    /// The database's.
+    /// [`StoreError`] if the database fails.
     async fn ping(&self, writes_last_login: bool) -> Result<(), StoreError>;
 
-    /// Makes a user, active, who joined at the time of the `cause`; records
+    /// Creates an active user who joined at the time of the `cause`; records
     /// [`UserChanged`](crate::Event::UserChanged).
     ///
-    /// The name is stored in the normal form NFKC and the domain of the address in lower case, as by
-    /// Django's `create_user`.
+    /// The name is stored in the normalization form NFKC and the domain of the address in lower
+    /// case, as by Django's `create_user`.
     ///
-    /// In a custom user model's table it fills the columns that the table's description names
-    /// and those named as in Django's `AbstractUser`.
+    /// In a custom user model's table, it fills the columns that the table's description names and
+    /// those named as in Django's `AbstractUser`.
     ///
     /// # Errors
     /// [`ManageError::AlreadyExists`], [`ManageError::BadUsername`], [`ManageError::UnusableText`],
-    /// [`ManageError::UnknownColumns`], or the database's.
+    /// [`ManageError::UnknownColumns`]; [`ManageError::Store`] if the database fails.
     async fn create_user(
         &self,
         user: NewUser,
         cause: &Cause,
     ) -> Result<Recorded<User>, ManageError>;
 
-    /// Stores another password hash for the user of this name: whose it is. Records
+    /// Stores another password hash for the user of this name, and returns the user's id. Records
     /// [`PasswordChanged`](crate::Event::PasswordChanged).
     ///
     /// # Errors
-    /// [`ManageError::NoSuchUser`], or the database's.
+    /// [`ManageError::NoSuchUser`]; [`ManageError::Store`] if the database fails.
     async fn set_password(
         &self,
         username: &str,
@@ -197,11 +198,12 @@ pub trait ManageUsers: UserStore {
         cause: &Cause,
     ) -> Result<Recorded<UserId>, ManageError>;
 
-    /// Makes the user of this name active or inactive: who it is. Records
-    /// [`UserChanged`](crate::Event::UserChanged), also where the user was so before.
+    /// Makes the user of this name active or inactive, and returns the user's id. Records
+    /// [`UserChanged`](crate::Event::UserChanged), even if nothing changed.
     ///
     /// # Errors
-    /// [`ManageError::NoSuchUser`], [`ManageError::NoColumn`], or the database's.
+    /// [`ManageError::NoSuchUser`], [`ManageError::NoColumn`]; [`ManageError::Store`] if the
+    /// database fails.
     async fn set_active(
         &self,
         username: &str,
@@ -209,35 +211,38 @@ pub trait ManageUsers: UserStore {
         cause: &Cause,
     ) -> Result<Recorded<UserId>, ManageError>;
 
-    /// The rows of other tables that keep the user of this name from being deleted: those that refer
-    /// to it by a foreign key, except for registered tokens, which stay without their user as
-    /// upstream, the user's groups and permissions, which go, and what the database itself deletes.
+    /// Returns the rows of other tables that prevent the user of this name from being deleted:
+    /// those that refer to it by a foreign key, except for registered tokens, which stay without
+    /// their user as upstream, the user's groups and permissions, which are deleted, and whatever
+    /// the database itself deletes.
     ///
     /// # Errors
-    /// [`ManageError::NoSuchUser`], or the database's.
+    /// [`ManageError::NoSuchUser`]; [`ManageError::Store`] if the database fails.
     async fn references(&self, username: &str) -> Result<Vec<Reference>, ManageError>;
 
-    /// Deletes the user of this name: who it was. Records [`UserChanged`](crate::Event::UserChanged). Its sessions aren't ended by that: end them first, so that
-    /// whoever checks access tokens hears of it.
+    /// Deletes the user of this name, and returns the user's id. Records
+    /// [`UserChanged`](crate::Event::UserChanged). Sessions aren't ended by that: end them first,
+    /// so that servers that check access tokens learn of it.
     ///
     /// # Errors
-    /// [`ManageError::NoSuchUser`], [`ManageError::Referred`], or the database's.
+    /// [`ManageError::NoSuchUser`], [`ManageError::Referred`]; [`ManageError::Store`] if the
+    /// database fails.
     async fn delete_user(
         &self,
         username: &str,
         cause: &Cause,
     ) -> Result<Recorded<UserId>, ManageError>;
 
-    /// The user of this name.
+    /// Returns the user of this name.
     ///
     /// # Errors
-    /// The database's.
+    /// [`StoreError`] if the database fails.
     async fn by_username(&self, username: &str) -> Result<Option<User>, StoreError>;
 
-    /// At most `limit` users by login name, from the one after `after` on.
+    /// Returns at most `limit` users, ordered by login name, beginning after `after`.
     ///
     /// # Errors
-    /// The database's.
+    /// [`StoreError`] if the database fails.
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError>;
 }
 
@@ -247,7 +252,7 @@ impl fmt::Debug for dyn ManageUsers {
     }
 }
 
-/// What is changed of a user.
+/// A change of a user.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Change {
     Password,
@@ -259,7 +264,7 @@ impl Change {
         Self::User(if active { UserChange::Enabled } else { UserChange::Disabled })
     }
 
-    /// The record of it, in the transaction that does it.
+    /// Returns its record, to be stored in its transaction.
     pub(crate) fn recorded(self, user_id: UserId, cause: &Cause) -> Recorded<UserId> {
         let of = user_id.clone();
         let event = match self {
@@ -270,31 +275,31 @@ impl Change {
     }
 }
 
-/// A user that was made, with the record of it.
+/// Returns a created user, with its record.
 pub(crate) fn added(user: User, cause: &Cause) -> Recorded<User> {
     let Recorded { events, .. } = Change::User(UserChange::Added).recorded(user.id.clone(), cause);
     Recorded { outcome: user, events }
 }
 
-/// What goes into a column of a new user's row, for a database to store in its own way.
+/// A value for a column of a new user's row, for each database to store in its own way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     Text(String),
     Flag(bool),
-    /// A new UUID's 32 digits.
+    /// The 32 digits of a new UUID.
     Uuid(String),
     Time(Timestamp),
 }
 
 impl ManageError {
-    /// What became of making a user.
+    /// Returns the error for a name that the column can't hold.
     pub(crate) fn of_name(table: &UserTable, username: &str) -> Self {
         Self::UnstorableUsername { column: table.login.clone(), username: username.to_owned() }
     }
 }
 
-/// What goes into a column of a new user's row; `None` for what the database fills or nobody
-/// here knows.
+/// Returns the value for a column of a new user's row; `None` if the database fills it or its
+/// meaning is unknown.
 pub(crate) fn field_of(
     table: &UserTable,
     key: ColumnType,
@@ -327,8 +332,9 @@ pub(crate) fn field_of(
     }
 }
 
-/// The longest name that a column holds: the length in a type such as `varchar(150)`, which not
-/// every database enforces. What stands there for a number isn't how many digits it has.
+/// Returns the length of the longest name that a column can hold, from a type such as
+/// `varchar(150)`, which not every database enforces. The number in a numeric type such as
+/// `int(11)` isn't a length.
 pub(crate) fn longest_name(login: ColumnType, declared: &str) -> usize {
     if login != ColumnType::Text {
         return usize::MAX;

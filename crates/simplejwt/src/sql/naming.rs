@@ -5,12 +5,12 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::manage::{ManageError, NewUser};
 use super::table::UserTable;
 
-/// The user as it is stored: the name in the normal form NFKC, as `AbstractBaseUser` has it, and the
-/// domain of an address in lower case.
+/// Returns the user as stored: the name in the normalization form NFKC, as in `AbstractBaseUser`,
+/// and the domain of an address in lower case.
 ///
 /// # Errors
-/// [`ManageError::Inherited`], and [`ManageError::UnusableText`] for what nobody could type at a login, or what would be shown as
-/// something else.
+/// [`ManageError::Inherited`], and [`ManageError::UnusableText`] for text that nobody could type at
+/// a login, or that would be displayed as something else.
 pub(crate) fn as_django(user: NewUser, table: &UserTable) -> Result<NewUser, ManageError> {
     if let Some(child) = &table.child {
         let (table, child) = (table.table.clone(), child.table.clone());
@@ -45,8 +45,9 @@ fn check(what: &'static str, text: &str) -> Result<(), ManageError> {
     Err(ManageError::UnusableText { what, text: text.to_owned(), problem })
 }
 
-/// What a terminal obeys, and what makes a text look like another: controls, separators of lines
-/// and paragraphs, and the marks of the bidirectional algorithm (UAX 9 section 2).
+/// Returns `true` for characters that a terminal obeys, and those that make a text look like
+/// another: controls, separators of lines and paragraphs, and the marks of the bidirectional
+/// algorithm (UAX 9 section 2).
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{61c}' | '\u{200e}' | '\u{200f}')

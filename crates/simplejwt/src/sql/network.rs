@@ -1,8 +1,8 @@
-//! What the operating system says when nobody is reached, as sentences that say what to do.
+//! The operating system's errors for unreachable servers, as sentences that say what to do.
 
 use std::io;
 
-/// What to do about a server that isn't reached.
+/// Returns advice for a server that can't be reached.
 pub(crate) fn advice(error: &io::Error) -> &'static str {
     use io::ErrorKind as Kind;
     match error.kind() {
@@ -33,7 +33,7 @@ pub(crate) fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// A name that can't be resolved has no kind of its own.
+/// Returns `true` for a name that can't be resolved, which has no error kind of its own.
 fn is_unknown_name(error: &io::Error) -> bool {
     let text = error.to_string();
     text.starts_with("failed to lookup address") || text.starts_with("could not resolve")

@@ -1,28 +1,27 @@
-//! Foreign keys of other tables that lead to registered tokens, and what follows from them for
-//! the purge.
+//! Other tables' foreign keys that lead to registered tokens, and their consequences for the purge.
 //!
-//! Django's own constraints say nothing of `on_delete`, which it does in Python: the database
-//! only refuses to delete what is referred to.
+//! Django's own constraints don't express `on_delete`, which it handles in Python: the database
+//! only refuses to delete rows that are referred to.
 
 use super::schema::{BLACKLISTED, OUTSTANDING};
 
-/// How many tables a foreign key's path may lead over. What is behind stays, and is told of.
+/// The largest number of tables on a foreign key's path. Rows beyond it stay, and are reported.
 const MAX_LENGTH: usize = 6;
 const MAX_PATHS: usize = 64;
 
-/// What the database does when the row that is referred to goes.
+/// The database's action when the row that is referred to is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnDelete {
     /// It refuses: `NO ACTION` and `RESTRICT`.
     Refuse,
-    /// It deletes the referring row, too.
+    /// It also deletes the referring row.
     Cascade,
     /// It sets the column to something else.
     Clear,
 }
 
 impl OnDelete {
-    /// The word for it in SQL.
+    /// Parses its name in SQL.
     pub(crate) fn parse(word: &str) -> Self {
         match word.to_ascii_uppercase().as_str() {
             "CASCADE" => Self::Cascade,
@@ -32,48 +31,48 @@ impl OnDelete {
     }
 }
 
-/// A table: its name, and how it is written in SQL.
+/// A table's name, plain and in SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TableName {
     pub(crate) name: String,
     pub(crate) sql: String,
 }
 
-/// A foreign key. Columns are as they are written in SQL.
+/// A foreign key. Columns are as in SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ForeignKey {
-    /// The constraint's name, for people.
+    /// The constraint's name, for messages.
     pub(crate) name: String,
     pub(crate) table: TableName,
     pub(crate) parent: TableName,
-    /// The columns, and those that they refer to.
+    /// The columns, each with the one that it refers to.
     pub(crate) columns: Vec<(String, String)>,
     pub(crate) on_delete: OnDelete,
 }
 
-/// A foreign key that keeps tokens.
+/// A foreign key that keeps tokens from being deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Keeping {
     pub(crate) constraint: String,
     pub(crate) table: String,
-    /// Whether it keeps the registered token `o`.
+    /// The condition that it keeps the registered token `o`.
     pub(crate) condition: String,
 }
 
-/// What a purge has to know of the tables that refer to tokens.
+/// What a purge needs to know about the tables that refer to tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct References {
-    /// What keeps a token where other tables' rows aren't deleted.
+    /// Keys that keep a token if rows of other tables aren't deleted.
     pub(crate) keeping: Vec<Keeping>,
-    /// What keeps a token also where they are: rows of Django's own tables, and users.
+    /// Keys that keep a token even if they are: rows of Django's own tables, and users.
     pub(crate) always_keeping: Vec<Keeping>,
     /// The paths to rows that are deleted first, in this order.
     cascade: Vec<Vec<ForeignKey>>,
 }
 
 impl References {
-    /// `keys` are those of the whole database, or of the part of it that leads to tokens. The
-    /// tables of `never` lose no rows.
+    /// `keys` are those of the whole database, or of the part that leads to tokens. Rows of the
+    /// tables `never` aren't deleted.
     pub(crate) fn new(keys: &[ForeignKey], never: &[&str]) -> Self {
         let mut found = Self::default();
         let mut path = Vec::new();
@@ -93,7 +92,7 @@ impl References {
             if !is(&key.parent.name, parent) || key.on_delete == OnDelete::Clear {
                 continue;
             }
-            // Its rows go with the tokens anyway.
+            // Its rows are deleted with the tokens.
             let is_blacklist = is(&key.table.name, BLACKLISTED) && path.is_empty();
             let is_guarded = !is_blacklist
                 && [OUTSTANDING, BLACKLISTED].iter().chain(never).any(|t| is(&key.table.name, t));
@@ -128,12 +127,12 @@ impl References {
         }
     }
 
-    /// What keeps a token.
+    /// Returns the keys that keep tokens.
     pub(crate) fn keeping(&self, cascade: bool) -> &[Keeping] {
         if cascade { &self.always_keeping } else { &self.keeping }
     }
 
-    /// An expression for which of them keeps the registered token `o`: its place, or null.
+    /// Returns an expression for the one that keeps the registered token `o`: its index, or null.
     pub(crate) fn kept_by(&self, cascade: bool) -> String {
         let keeping = self.keeping(cascade);
         if keeping.is_empty() {
@@ -143,21 +142,21 @@ impl References {
         format!("CASE{} END", keeping.iter().enumerate().map(when).collect::<String>())
     }
 
-    /// The statements that delete what refers to the registered tokens that `ids` selects, each
-    /// a condition on nested queries.
+    /// Returns the statements that delete rows referring to the registered tokens that `ids`
+    /// selects, with nested queries as conditions.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn nested_deletes(&self, ids: &str) -> Vec<String> {
         self.cascade.iter().map(|path| nested_delete(path, ids)).collect()
     }
 
-    /// The same by joins.
+    /// Returns the same with joins.
     #[cfg(feature = "mysql")]
     pub(crate) fn joined_deletes(&self, ids: &str) -> Vec<String> {
         self.cascade.iter().map(|path| joined_delete(path, ids)).collect()
     }
 }
 
-/// Whether a row at the end of the path leads to the registered token `o`.
+/// Returns the condition that a row at the end of the path leads to the registered token `o`.
 fn condition(path: &[&ForeignKey]) -> String {
     let mut sql = String::from("EXISTS (SELECT 1 FROM ");
     for (at, key) in path.iter().enumerate() {
@@ -173,7 +172,7 @@ fn condition(path: &[&ForeignKey]) -> String {
     if let Some(first) = path.first() {
         sql.push_str(&format!(" WHERE {}", on(first, "r0", "o")));
         if first.table.name.eq_ignore_ascii_case(OUTSTANDING) {
-            // A row that refers to itself can go.
+            // A row that refers to itself can be deleted.
             sql.push_str(" AND r0.id <> o.id");
         }
     }

@@ -1,7 +1,7 @@
-//! Groups and permissions in Django's tables: where they are, and the statements over them.
+//! Groups and permissions in Django's tables: where to find them, and the statements over them.
 //!
-//! Django names the two tables between users and theirs after the users' table, and a column of
-//! each after the user model, which nothing in the database spells out: it is the one column
+//! Django names the two tables between users and groups or permissions after the users' table, and
+//! a column of each after the user model, whose name isn't in the database: it is the one column
 //! that is neither `id` nor the other side's.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use super::table::UserTable;
 use crate::sql::schema::{Column, SchemaError};
 
-/// What is asked about a user.
+/// A question about a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Right {
     Groups,
@@ -18,7 +18,7 @@ pub(crate) enum Right {
 }
 
 impl Right {
-    /// The name of the operation.
+    /// Returns the name of the operation.
     pub(crate) fn operation(self) -> &'static str {
         match self {
             Self::Groups => "groups",
@@ -27,29 +27,29 @@ impl Right {
     }
 }
 
-/// The groups of rows of a name.
+/// Returns the groups from rows of a name.
 pub(crate) fn groups(rows: Vec<Vec<String>>) -> Vec<String> {
     rows.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The permissions of rows of an app's label and a code name.
+/// Returns the permissions from rows of an app's label and a code name.
 pub(crate) fn permissions(rows: Vec<Vec<String>>) -> BTreeSet<String> {
     rows.into_iter().map(|row| row.join(".")).collect()
 }
 
-/// How one database writes what differs between them.
+/// The SQL that differs between the databases.
 pub(crate) struct Dialect {
-    /// Makes a name an identifier.
+    /// Quotes an identifier.
     pub(crate) quote: fn(&str) -> String,
-    /// The condition that a row of the users' table is the one that is asked for.
+    /// The condition that a row of the users' table is the wanted one.
     pub(crate) is_the_user: String,
-    /// Whether the row's user is active, as a condition.
+    /// The condition that the row's user is active.
     pub(crate) is_active: String,
-    /// Whether the row's user is a superuser, as a condition.
+    /// The condition that the row's user is a superuser.
     pub(crate) is_superuser: String,
 }
 
-/// The statements, which are made once the tables have been seen.
+/// The statements, which are created once the tables have been seen.
 pub(crate) struct Rights {
     dialect: Dialect,
     users: String,
@@ -71,7 +71,7 @@ impl Rights {
         }
     }
 
-    /// The tables that [`learn`](Self::learn) has to be shown, in this order.
+    /// Returns the tables that [`learn`](Self::learn) needs, in this order.
     pub(crate) fn tables(&self, right: Right) -> Vec<String> {
         let members = format!("{}_groups", self.users);
         match right {
@@ -86,13 +86,13 @@ impl Rights {
         }
     }
 
-    /// The statement, if the tables have been seen.
+    /// Returns the statement, if the tables have been seen.
     pub(crate) fn known(&self, right: Right) -> Option<&str> {
         self.made(right).get().map(String::as_str)
     }
 
-    /// The statement, given the columns of the tables; `None` where nobody has any, because there
-    /// are no content types yet: Django makes that table, and no permission can be without.
+    /// Returns the statement, given the tables' columns; `None` if nobody has any permission,
+    /// because there are no content types yet: Django creates that table, and permissions need it.
     pub(crate) fn learn(
         &self,
         right: Right,
@@ -124,7 +124,7 @@ impl Rights {
         }
     }
 
-    /// The column that refers to the user; `None` for a table without.
+    /// Returns the column that refers to the user; `None` if the table has none.
     fn model_column(&self, table: &str, columns: &[Column]) -> Option<Result<String, SchemaError>> {
         let other = match table.strip_prefix(self.users.as_str())? {
             "_groups" => "group_id",

@@ -1,5 +1,5 @@
-//! Which rows are looked at to know what a table's password hashes are: a few hundred, however many
-//! there are, and each found by the primary key's index.
+//! The selection of rows for a sample of a table's password hashes: a few hundred, however many
+//! there are, each found by the primary key's index.
 
 use std::collections::HashSet;
 
@@ -7,23 +7,23 @@ use super::table::{hyphenated, uuid_digits};
 use crate::random;
 use crate::users::login::PasswordSample;
 
-/// Rows with the greatest keys: with Django's keys those of the newest users.
+/// The number of rows with the greatest keys: with Django's keys, the newest users.
 pub(crate) const NEWEST: u32 = 96;
-/// Rows with the smallest keys.
+/// The number of rows with the smallest keys.
 pub(crate) const OLDEST: u32 = 32;
-/// Places in between.
+/// The number of points in between.
 const POINTS: usize = 8;
-/// Rows from each of them on.
+/// The number of rows from each point.
 pub(crate) const AT_EACH_POINT: u32 = 8;
 
-/// `migrate`'s name for the making of Django's table of users.
+/// The name of `migrate`'s step that creates Django's users' table.
 pub(crate) const MADE_USERS: &str = "0001_auth_user";
-/// Where `migrate` writes what it made.
+/// The table in which `migrate` records what it created.
 pub(crate) const OUR_RECORD: &str = "simplejwt_migrations";
-/// Where Django writes what it has migrated.
+/// The table in which Django records its migrations.
 pub(crate) const DJANGOS_RECORD: &str = "django_migrations";
 
-/// The rows that were read, each once.
+/// The rows that were read, without duplicates.
 #[derive(Default)]
 pub(crate) struct Rows {
     keys: HashSet<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// A row's key as text, and what its password column holds.
+    /// Adds a row: its key as text, and its password column.
     pub(crate) fn add(&mut self, key: String, hash: String) {
         if self.keys.insert(key) {
             self.hashes.push(hash);
@@ -43,7 +43,7 @@ impl Rows {
     }
 }
 
-/// Keys anywhere between two, in their form.
+/// Returns keys between two others, in the same form.
 pub(crate) fn points(oldest: &str, newest: &str) -> Vec<String> {
     let point: Box<dyn Fn() -> String> = match (oldest.parse::<i64>(), newest.parse::<i64>()) {
         (Ok(oldest), Ok(newest)) => Box::new(move || between(oldest, newest).to_string()),
@@ -56,8 +56,7 @@ pub(crate) fn points(oldest: &str, newest: &str) -> Vec<String> {
     (0..POINTS).map(|_| point()).collect()
 }
 
-/// A random number of a range that both ends belong to. That one may be a little more probable than
-/// another doesn't matter here.
+/// Returns a random number from an inclusive range. A slight bias doesn't matter here.
 fn between(least: i64, most: i64) -> i64 {
     let mut bytes = [0; 8];
     random::fill(&mut bytes);

@@ -1,4 +1,4 @@
-//! The tables, as they have to look whatever the database, and what may be wrong with them.
+//! The tables as they have to be, whatever the database, and what may be wrong with them.
 
 mod error;
 mod table;
@@ -16,12 +16,12 @@ pub(crate) use users::{
 
 /// Django's table of registered tokens.
 pub(crate) const OUTSTANDING: &str = "token_blacklist_outstandingtoken";
-/// Django's table of those that are blacklisted.
+/// Django's table of blacklisted tokens.
 pub(crate) const BLACKLISTED: &str = "token_blacklist_blacklistedtoken";
 
 /// The index that the purge uses.
 pub(crate) const EXPIRES_AT_INDEX: &str = "simplejwt_outstandingtoken_expires_at";
-/// Our own tables, with the columns that are used.
+/// Our own tables, with their columns in use.
 pub(crate) const SESSION_TABLES: &[(&str, &[&str])] = &[
     (
         "simplejwt_session",
@@ -56,8 +56,9 @@ pub(crate) const SESSION_TABLES: &[(&str, &[&str])] = &[
     ("simplejwt_user", &["user_id"]),
 ];
 
-/// Those statements of the migration of our own tables that create these, with their indexes and rows.
-/// Each has a line of its own, in which the table's name is the first that is quoted or follows ON.
+/// Returns those statements of our own tables' migration that create these tables, with their
+/// indexes and rows. Each is on a line of its own, in which the table's name is the first in quotes
+/// or follows ON.
 pub(crate) fn only_of(sql: &str, tables: &[&str]) -> String {
     let is_theirs = |line: &&str| {
         let of = match line.split_once(" ON ") {

@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The time that a server has for itself before the next is asked beside it.
+/// The time that a server has to itself before the next is asked as well.
 pub(crate) const STAGGER: Duration = Duration::from_millis(250);
 /// The time for which a server that failed is asked last.
 const AVOIDED: Duration = Duration::from_secs(10);
 
-/// The servers of a URL, by their places in it: the one that is used, and those that failed lately.
+/// The servers of a URL, by their places in it: the one in use, and those that failed lately.
 #[derive(Debug, Default)]
 pub(crate) struct Preference {
-    /// The one that is used.
+    /// The one in use.
     pub(crate) current: Option<usize>,
     failed: Vec<(usize, Instant)>,
 }
 
 impl Preference {
-    /// Notes that a server failed.
+    /// Records that a server failed.
     pub(crate) fn failed(&mut self, at: usize) {
         self.answered(at);
         self.failed.push((at, Instant::now()));
@@ -29,8 +29,8 @@ impl Preference {
         self.failed.retain(|(failed, _)| *failed != at);
     }
 
-    /// Sorts the servers: the one that is used comes first, those that failed lately come last. The others
-    /// stay in the order that they are in.
+    /// Sorts the servers: the one in use comes first, those that failed lately come last. The
+    /// others keep their order.
     pub(crate) fn sort(&mut self, servers: &mut [usize]) {
         let now = Instant::now();
         self.failed.retain(|(_, at)| *at + AVOIDED > now);

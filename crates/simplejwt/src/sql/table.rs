@@ -1,21 +1,21 @@
-//! Which table the users are in: Django's `auth_user`, or a custom user model's.
+//! The table of the users: Django's `auth_user`, or a custom user model's.
 //!
-//! Says nothing about the database that holds it, but for the quoting of names: standard SQL's,
-//! and MySQL's.
+//! This is independent of the database that holds it, except for the quoting of names: standard
+//! SQL's and MySQL's.
 
-/// What sort of value a user's key is, and so which texts in `USER_ID_CLAIM` can be one.
+/// The kind of a user's key, which determines the valid texts of `USER_ID_CLAIM`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// Django's `AutoField`, `BigAutoField` or `IntegerField`.
     Integer,
-    /// Django's `UUIDField`: 32 hexadecimal digits where the database has no type for it.
+    /// Django's `UUIDField`: 32 hexadecimal digits if the database has no type for it.
     Uuid,
     /// Any text.
     Text,
 }
 
 impl KeyKind {
-    /// The word for it: `"integer"`, `"uuid"` or `"text"`.
+    /// Returns its name: `"integer"`, `"uuid"` or `"text"`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Integer => "integer",
@@ -25,16 +25,16 @@ impl KeyKind {
     }
 }
 
-/// A key as the database is given it.
+/// A key, as a parameter for the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     Integer(i64),
-    /// Beyond what an `i64` holds: MySQL alone has such columns.
+    /// Larger than an `i64`: only MySQL has such columns.
     Unsigned(u64),
     Text(String),
 }
 
-/// The 32 lower-case digits of a UUID that is written with or without hyphens.
+/// Returns the 32 lower-case digits of a UUID that is written with or without hyphens.
 pub(crate) fn uuid_digits(text: &str) -> Option<String> {
     let hyphens = [8, 13, 18, 23];
     let digits: String = match text.len() {
@@ -63,8 +63,8 @@ pub(crate) fn hyphenated(digits: &str) -> String {
 
 /// A table of users. The default is Django's `auth_user`.
 ///
-/// A user is found by the column of `login` and by that of `user_id_field`: no two rows may have
-/// the same value there. Both hold integers, UUIDs or texts, which is read from the database.
+/// Users are found by the columns of `login` and of `user_id_field`, so no two rows may have the
+/// same value there. Both hold integers, UUIDs or text; the type is read from the database.
 ///
 /// ```
 /// use simplejwt::sql::table::UserTable;
@@ -79,22 +79,22 @@ pub(crate) fn hyphenated(digits: &str) -> String {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserTable {
-    /// The table's name. In PostgreSQL it may have a schema before it: `accounts.user`, or
+    /// The table's name. In PostgreSQL it may include a schema: `accounts.user`, or
     /// `accounts"."user` as in Django's `db_table`.
     pub table: String,
     /// The column of the primary key.
     pub primary_key: String,
-    /// What the primary key is; `None` takes it from the type of its column. Another than the
-    /// column can hold is refused when the table is opened.
+    /// The kind of the primary key; `None` takes it from its column's type. One that doesn't fit
+    /// the column is refused when the table is opened.
     pub key: Option<KeyKind>,
-    /// The column with the name to log in with: Django's `USERNAME_FIELD`.
+    /// The column of the login name: Django's `USERNAME_FIELD`.
     pub login: String,
     /// The column whose value goes into `USER_ID_CLAIM`: the setting `USER_ID_FIELD`. `id` and
     /// `pk` mean the primary key, whatever its column is called.
     pub user_id_field: String,
-    /// The column with the password's hash.
+    /// The column of the password hash.
     pub password: String,
-    /// The column that is false for inactive users; without one all are active.
+    /// The column that is false for inactive users; without one, all are active.
     pub is_active: Option<String>,
     /// The column of [`User::is_staff`](crate::users::User::is_staff).
     pub is_staff: Option<String>,
@@ -102,22 +102,22 @@ pub struct UserTable {
     pub is_superuser: Option<String>,
     /// The column that `UPDATE_LAST_LOGIN` writes.
     pub last_login: Option<String>,
-    /// Further columns, which are read into [`User::fields`](crate::users::User::fields). Text, numbers,
-    /// booleans, dates and times, UUIDs and JSON; a stored secret isn't read.
+    /// Further columns to read into [`User::fields`](crate::users::User::fields): text, numbers,
+    /// booleans, dates and times, UUIDs and JSON. A stored secret isn't read.
     pub columns: Vec<String>,
-    /// Of users that inherit (Django's multi-table inheritance) the model's own table, whose rows
-    /// point to those of [`table`](Self::table). It is found out when the table is opened, and needs
-    /// not be given: `table` may name either of the two.
+    /// For users that inherit (Django's multi-table inheritance), the model's own table, whose rows
+    /// point to those of [`table`](Self::table). It is determined when the table is opened, and
+    /// need not be given: `table` may name either of the two.
     pub child: Option<ChildTable>,
 }
 
-/// The table of a user model that inherits from another model's: see [`UserTable::child`].
+/// The table of a user model that inherits from another; see [`UserTable::child`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChildTable {
     pub(crate) table: String,
-    /// Its primary key, which is its parent's, too.
+    /// Its primary key, which is also its parent's.
     pub(crate) pointer: String,
-    /// The columns that its parent hasn't.
+    /// The columns that its parent lacks.
     pub(crate) columns: Vec<String>,
 }
 
@@ -140,7 +140,7 @@ impl Default for UserTable {
     }
 }
 
-/// A name that can't be that of a table or column.
+/// A name that isn't valid for a table or column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{name:?} can't be the name of a table or column: it has to have 1 to 128 characters and no \
@@ -152,11 +152,11 @@ pub struct NameError {
 }
 
 impl UserTable {
-    /// Whether the names can be those of a table and its columns. Any name that passes is
-    /// quoted before it becomes part of a statement.
+    /// Checks that the names are valid for a table and its columns. Any name that passes is quoted
+    /// before it becomes part of a statement.
     ///
     /// # Errors
-    /// [`NameError`] for the first that can't.
+    /// [`NameError`] for the first that isn't.
     pub fn validate(&self) -> Result<(), NameError> {
         let bad = |name: &&str| {
             name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control)
@@ -167,7 +167,7 @@ impl UserTable {
         }
     }
 
-    /// The column of `USER_ID_FIELD`.
+    /// Returns the column of `USER_ID_FIELD`.
     pub fn user_id_column(&self) -> &str {
         match self.user_id_field.as_str() {
             "id" | "pk" => &self.primary_key,
@@ -175,8 +175,9 @@ impl UserTable {
         }
     }
 
-    /// Whether a column of this name holds what must not get into a token: the password's hash,
-    /// or by its last words a secret of another kind (`totp_secret`, `api_key`).
+    /// Returns `true` if a column of this name holds something that mustn't get into a token: the
+    /// password hash, or, judging by its last words, another kind of secret (`totp_secret`,
+    /// `api_key`).
     pub fn is_secret(&self, column: &str) -> bool {
         const LAST: [&str; 8] = [
             "password",
@@ -197,7 +198,7 @@ impl UserTable {
             })
     }
 
-    /// The table and the column that registered tokens refer to.
+    /// Returns the table and the column that registered tokens refer to.
     pub(crate) fn owner(&self) -> (&str, &str) {
         match &self.child {
             Some(child) => (&child.table, &child.pointer),
@@ -205,13 +206,13 @@ impl UserTable {
         }
     }
 
-    /// Whether a column is in the table of the model that inherits.
+    /// Returns `true` if a column is in the table of the inheriting model.
     pub(crate) fn is_childs(&self, column: &str) -> bool {
         let is = |name: &String| name.eq_ignore_ascii_case(column);
         self.child.as_ref().is_some_and(|child| child.columns.iter().any(is))
     }
 
-    /// The description of users that inherit, given the names of both tables' columns.
+    /// Returns the description of users that inherit, given the names of both tables' columns.
     pub(crate) fn inheriting<'a>(
         &self,
         parent: &str,
@@ -226,7 +227,7 @@ impl UserTable {
         let columns = columns.filter(|name| !has(name) && name != pointer).collect();
         let mut users = self.clone();
         users.table = parent.to_owned();
-        // The model's own key is the pointer, and its value the parent's key.
+        // The model's own key is the pointer, and has the value of the parent's key.
         if users.primary_key.eq_ignore_ascii_case(pointer) {
             users.primary_key = "id".into();
         }
@@ -238,8 +239,8 @@ impl UserTable {
         users
     }
 
-    /// The condition, behind others, that a row of the table, which the statement calls `of`, is of a
-    /// user who inherits; nothing where none does.
+    /// Returns a condition, to follow others, that a row of the table, which the statement calls
+    /// `of`, is of a user who inherits; empty if none does.
     pub(crate) fn and_inherits(
         &self,
         of: &str,
@@ -255,7 +256,7 @@ impl UserTable {
         )
     }
 
-    /// A column as an expression over the rows of the table.
+    /// Returns a column as an expression over the rows of the table.
     pub(crate) fn expression(
         &self,
         column: &str,
@@ -275,7 +276,7 @@ impl UserTable {
         }
     }
 
-    /// Every column that is named, in no particular order and perhaps twice.
+    /// Returns all named columns, in no particular order and perhaps twice.
     pub(crate) fn every_column(&self) -> impl Iterator<Item = &str> {
         let optional = [&self.is_active, &self.is_staff, &self.is_superuser, &self.last_login];
         [self.primary_key.as_str(), &self.login, self.user_id_column(), &self.password]
@@ -284,7 +285,7 @@ impl UserTable {
             .chain(self.columns.iter().map(String::as_str))
     }
 
-    /// The columns that say yes or no.
+    /// Returns the boolean columns.
     pub(crate) fn flags(&self) -> impl Iterator<Item = &str> {
         [&self.is_active, &self.is_staff, &self.is_superuser]
             .into_iter()
@@ -293,23 +294,23 @@ impl UserTable {
     }
 }
 
-/// How a database writes the name of a table.
+/// The way that a database writes the name of a table.
 pub(crate) type Relation = fn(&str) -> String;
 
-/// A name as a quoted identifier of standard SQL.
+/// Quotes a name as in standard SQL.
 #[cfg(any(feature = "sqlite", feature = "postgres", test))]
 pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The name of a table in PostgreSQL, with its schema where it has one before it as Django's users
-/// spell that: `accounts"."user`, which Django quotes as a whole.
+/// Returns the name of a table in PostgreSQL, including a schema as Django's users write it:
+/// `accounts"."user`, which Django quotes as a whole.
 #[cfg(feature = "postgres")]
 pub(crate) fn relation(name: &str) -> String {
     name.split("\".\"").map(quoted).collect::<Vec<_>>().join(".")
 }
 
-/// A name as MySQL quotes identifiers.
+/// Quotes a name as in MySQL.
 #[cfg(feature = "mysql")]
 pub(crate) fn backticked(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))

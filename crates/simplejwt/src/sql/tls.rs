@@ -1,11 +1,11 @@
-//! TLS to a database as the database's own client does it.
+//! TLS to a database, as the database's own client does it.
 //!
-//! Where nothing is to be verified, a certificate's form doesn't matter: neither its version nor
-//! its names, dates or signature. That the server has the certificate's key is verified all the
-//! same wherever the key is of a kind that can be, since PostgreSQL's channel binding stands on
-//! it. Where the issuer is to be verified, webpki does it, and what webpki takes for no server's
-//! certificate is looked at again in [`issued`]: a certificate that is itself named as an
-//! authority, or that such an authority signed without the extensions of X.509 version 3.
+//! If nothing is to be verified, a certificate's form doesn't matter: neither its version nor its
+//! names, dates or signature. It is still verified that the server has the certificate's key, if
+//! the key is of a supported kind, since PostgreSQL's channel binding relies on it. If the issuer
+//! is to be verified, webpki does it, and certificates that webpki rejects as a server's are
+//! examined again in [`issued`]: one that is itself named as an authority, or that such an
+//! authority signed without the extensions of X.509 version 3.
 
 mod certificate;
 mod fault;
@@ -35,14 +35,14 @@ pub(crate) use certificate::Certificate;
 pub(crate) use fault::NOT_DIRECT;
 use verifier::Verifier;
 
-/// How far the server's certificate is looked at.
+/// How much of the server's certificate is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verify {
     /// Not at all.
     Nothing,
-    /// Who issued it.
+    /// Its issuer.
     Issuer,
-    /// That, and whose name is in it.
+    /// Its issuer, and its name.
     Name,
 }
 
@@ -53,12 +53,12 @@ pub(crate) struct IdentityFiles {
     pub(crate) key: PathBuf,
 }
 
-/// A URL that names a key and no certificate.
+/// The URL names a key but no certificate.
 pub(crate) struct KeyWithoutCertificate;
 
 impl IdentityFiles {
-    /// The files that a URL's parameters name, if it names any. Without a key, it is in the certificate's
-    /// file.
+    /// Returns the files that a URL's parameters name, if any. Without a key, it is in the
+    /// certificate's file.
     pub(crate) fn named(
         certificate: Option<&str>,
         key: Option<&str>,
@@ -74,16 +74,16 @@ impl IdentityFiles {
     }
 }
 
-/// What a URL asks for.
+/// The TLS that a URL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsOptions {
     pub(crate) verify: Verify,
-    /// The file of authorities; without it, those that the operating system trusts.
+    /// The file of authorities; without it, the ones that the operating system trusts.
     pub(crate) authorities: Option<PathBuf>,
     pub(crate) identity: Option<IdentityFiles>,
 }
 
-/// Why TLS can't be set up.
+/// The reason TLS can't be set up.
 #[derive(Debug)]
 pub(crate) enum SetupError {
     /// The file of authorities.
@@ -93,7 +93,7 @@ pub(crate) enum SetupError {
     Other(Box<dyn StdError + Send + Sync>),
 }
 
-/// The configuration that does what the options say.
+/// Returns the configuration for these options.
 pub(crate) fn client_config(options: &TlsOptions) -> Result<ClientConfig, SetupError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let authorities = match options.verify {
@@ -113,8 +113,8 @@ pub(crate) fn client_config(options: &TlsOptions) -> Result<ClientConfig, SetupE
     })
 }
 
-/// The name for TLS. A host whose name no certificate can have (`my-db-`, say) is connected to
-/// by none, which is what an address stands for, where the name isn't verified.
+/// Returns the name for TLS. A host whose name no certificate can have (`my-db-`, say) is connected
+/// to without one, as for an address, if the name isn't verified.
 pub(crate) fn server_name(host: &str, verify: Verify) -> io::Result<ServerName<'static>> {
     match ServerName::try_from(host.to_owned()) {
         Ok(name) => Ok(name),
@@ -128,15 +128,15 @@ pub(crate) fn server_name(host: &str, verify: Verify) -> io::Result<ServerName<'
     }
 }
 
-/// What went wrong in a handshake, with its cure.
+/// Returns what went wrong in a handshake, with its remedy.
 pub(crate) fn sentence(error: &io::Error) -> String {
     fault::sentence(error)
 }
 
-/// The certificates that were named, or that the operating system trusts.
+/// Returns the certificates that were named, or those that the operating system trusts.
 fn authorities(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, SetupError> {
     let Some(path) = file else {
-        // Those that can't be read are missed only by who needs them.
+        // Those that can't be read are missed only by connections that need them.
         return Ok(rustls_native_certs::load_native_certs().certs);
     };
     let unusable =
@@ -146,7 +146,7 @@ fn authorities(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Setu
         .map_err(|error| unusable(error.into()))?;
     let mut store = RootCertStore::empty();
     for certificate in &found {
-        // Some of a certificate's forms are good for nothing but being shown by the server.
+        // Some forms of certificates are only good for being presented by the server.
         if Certificate::read(certificate).is_none() {
             store.add(certificate.clone()).map_err(|error| unusable(error.into()))?;
         }

@@ -1,9 +1,9 @@
-//! Database URLs: what they have in common, whichever database they name.
+//! Database URLs: the parts that are the same for all databases.
 //!
-//! URLs are read as libpq and Django's URL packages read them: dj-database-url, django-environ and
-//! environs. Every parameter that they, SQLAlchemy, Prisma, Rails, Laravel and the drivers know is in
-//! a table that says what becomes of it ([`UrlParameter`]); one that isn't there is refused by its
-//! name, so that none is ignored unseen.
+//! URLs are parsed as libpq and Django's URL packages parse them: dj-database-url, django-environ
+//! and environs. Every parameter known to them, SQLAlchemy, Prisma, Rails, Laravel or the drivers
+//! is in a table with its effect ([`UrlParameter`]); any other is refused by its name, so that none
+//! is silently ignored.
 
 mod parts;
 mod query;
@@ -19,7 +19,7 @@ pub(crate) use parts::Parts;
 )]
 pub(crate) use query::Query;
 
-/// A parameter behind a URL's question mark, and its effect.
+/// A parameter after a URL's question mark, and its effect.
 ///
 /// ```
 /// # #[cfg(feature = "postgres")] {
@@ -32,11 +32,11 @@ pub(crate) use query::Query;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UrlParameter {
-    /// Its name. Upper and lower case are the same, and so are `-` and `_`.
+    /// Its name. Case doesn't matter, and `-` and `_` are the same.
     pub name: &'static str,
     /// Its effect.
     pub effect: Effect,
-    /// A few words on what it does, or on what serves in its place.
+    /// A few words on what it does, or on what to use in its place.
     pub note: &'static str,
 }
 
@@ -44,14 +44,15 @@ pub struct UrlParameter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Effect {
-    /// Does what the note says.
+    /// It has the effect that the note describes.
     Honoured,
     /// Accepted without effect; a warning says so.
     Ignored,
-    /// Accepted: one of these values asks for what is done anyway, any other has no effect and gets a
-    /// warning.
+    /// Accepted: one of these values asks for what is done anyway; any other has no effect and
+    /// causes a warning.
     IgnoredBut(&'static [&'static str]),
-    /// Accepted with one of these values, which ask for what is done anyway; refused with any other.
+    /// Accepted with one of these values, which ask for what is done anyway; refused with any
+    /// other.
     Only(&'static [&'static str]),
     /// Refused, since ignoring it would mean something other than the URL says.
     Refused,
@@ -62,8 +63,8 @@ pub(crate) const fn row(name: &'static str, effect: Effect, note: &'static str) 
     UrlParameter { name, effect, note }
 }
 
-/// The parts of a URL before and behind its question mark, without the scheme; `None` if it has none of
-/// these schemes.
+/// Returns the parts of a URL before and after its question mark, without the scheme; `None` if it
+/// has none of these schemes.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn split<'a>(url: &'a str, schemes: &[&str]) -> Option<(&'a str, &'a str)> {
     let (scheme, rest) = url.split_once("://")?;
@@ -71,14 +72,14 @@ pub(crate) fn split<'a>(url: &'a str, schemes: &[&str]) -> Option<(&'a str, &'a 
     schemes.contains(&scheme).then_some((before, query))
 }
 
-/// `true` for two spellings of a name or word: `ssl-ca`, `ssl_ca` and `SSL_CA`.
+/// Returns `true` for two spellings of a name or word: `ssl-ca`, `ssl_ca` and `SSL_CA`.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     let plain = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
     one.len() == other.len() && one.bytes().zip(other.bytes()).all(|(a, b)| plain(a) == plain(b))
 }
 
-/// The text, percent-decoded; `None` if that isn't UTF-8 or has a NUL. A `%` that begins no byte stands
-/// for itself, as in Django.
+/// Returns the text, percent-decoded; `None` if that isn't UTF-8 or has a NUL. A `%` without two
+/// hexadecimal digits stands for itself, as in Django.
 pub(crate) fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes_of(text)).ok().filter(|text| !text.contains('\0'))
 }
@@ -104,7 +105,7 @@ fn bytes_of(text: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// A table with each effect.
+    /// A table with all effects.
     pub(super) static TABLE: &[UrlParameter] = &[
         row("options", Effect::Honoured, ""),
         row("password", Effect::Honoured, ""),

@@ -1,4 +1,4 @@
-//! Everything that is wrong in an SQLite file.
+//! Finds everything that is wrong with an SQLite file.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::sql::column::{Dialect, UserColumns};
 use crate::sql::schema::{OUTSTANDING, SchemaError, Table, found_by};
 use crate::sql::table::UserTable;
 
-/// The unique indexes that cover a column, and what keeps each from counting.
+/// The unique indexes that cover a column, and what disqualifies each.
 const NEARLY_UNIQUE: &str = "\
     SELECT c.name, i.name, i.partial, (SELECT count(*) FROM pragma_index_info(i.name)) \
     FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS c WHERE i.\"unique\"";
@@ -29,11 +29,11 @@ const KIND: &str = "\
 const REFERS: &str = "SELECT \"from\", \"table\" FROM pragma_foreign_key_list(?1)";
 const HAS_SEQUENCE: &str = "SELECT 1 FROM simplejwt_sequence WHERE name = 'revocation'";
 
-/// Finds everything that is wrong in the file, for these users and uses: nothing if every request will find
-/// what it needs. Commits a transaction that leaves the file's content as it is.
+/// Returns everything that is wrong with the file for these users and uses; nothing if every
+/// request will find what it needs. Commits a transaction that changes nothing.
 ///
 /// # Errors
-/// The file can't be read.
+/// [`StoreError`] if the file can't be read.
 pub async fn check(
     database: &SqliteDatabase,
     users: &UserTable,
@@ -98,7 +98,7 @@ fn all(connection: &Connection, users: &UserTable, uses: &Uses) -> rusqlite::Res
     Ok(problems)
 }
 
-/// The file's description of a table.
+/// Returns the file's description of a table.
 fn found(connection: &Connection, name: &str) -> rusqlite::Result<FoundTable> {
     let kind: Option<String> =
         connection.prepare(KIND)?.query_row([name], |row| row.get(0)).optional()?;
@@ -139,7 +139,7 @@ fn found(connection: &Connection, name: &str) -> rusqlite::Result<FoundTable> {
     Ok(FoundTable { relation, table: Table { columns, unique, refers }, nearly_unique, indexed })
 }
 
-/// Looks at the users' table: its columns, if it can be used.
+/// Checks the users' table; returns its columns if it can be used.
 fn users_table(
     connection: &Connection,
     users: &UserTable,
@@ -170,7 +170,7 @@ fn users_table(
     }
 }
 
-/// Looks at whose tokens are registered.
+/// Checks whose tokens are registered.
 fn owners(
     connection: &Connection,
     users: &UserTable,
@@ -182,7 +182,7 @@ fn owners(
     of_owners(users, outstanding, user_id, columns, Dialect::Sqlite, &Lines::Sqlite)
 }
 
-/// Each statement over the tables of tokens and sessions.
+/// Returns all statements over the tables of tokens and sessions.
 fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
     let Sql { user_id: _, record, blacklist_all, blacklist_others } = sql;
     let mut statements: Vec<String> =

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::database::connect;
 
-/// Why an SQLite file can't be used.
+/// The reason an SQLite file can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -23,22 +23,22 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
-    /// The path is that of a directory or something else that isn't a file.
+    /// The path is a directory, or something else that isn't a file.
     #[error("{} is not a file: give the path of the database file itself", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
     },
-    /// `:memory:` and the like.
+    /// A database in memory, such as `:memory:`.
     #[error(
         "{path:?} is not the path of a file: databases in memory can't be shared between \
          connections, use a file or the stores of `memory.rs`"
     )]
     InMemory {
-        /// What was given.
+        /// The path.
         path: PathBuf,
     },
-    /// The file couldn't be made.
+    /// The file couldn't be created.
     #[error(
         "can't make the database file {}: its directory has to exist and be writable",
         path.display()
@@ -46,7 +46,7 @@ pub enum OpenError {
     Create {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: io::Error,
     },
@@ -59,16 +59,16 @@ pub enum OpenError {
     NotWritable {
         /// The file.
         path: PathBuf,
-        /// What SQLite or the operating system said.
+        /// SQLite's or the operating system's error.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// The file is something else.
+    /// The file isn't an SQLite database.
     #[error("{} is not an SQLite database", path.display())]
     NotADatabase {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
@@ -81,19 +81,19 @@ pub enum OpenError {
     Locked {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
     /// The writing thread couldn't be started.
     #[error("can't start the thread that writes to the database")]
     Thread(#[source] io::Error),
-    /// Anything else.
+    /// Any other error.
     #[error("can't open the database {}", path.display())]
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
@@ -119,7 +119,7 @@ impl OpenError {
     }
 }
 
-/// Whether there is a file at all: SQLite itself only says "unable to open".
+/// Checks that the file exists: SQLite itself only says "unable to open".
 pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     if in_memory(path) {
         return Err(OpenError::InMemory { path: path.to_owned() });
@@ -136,7 +136,7 @@ pub(super) fn check(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Makes an empty file, which SQLite takes for an empty database, unless there is one.
+/// Creates an empty file, which SQLite accepts as an empty database, unless there is one.
 pub(super) fn create(path: &Path) -> Result<(), OpenError> {
     if in_memory(path) || fs::exists(path).unwrap_or(false) {
         return Ok(());
@@ -145,7 +145,7 @@ pub(super) fn create(path: &Path) -> Result<(), OpenError> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     {
-        // Password hashes and tokens will be in it.
+        // It will contain password hashes and tokens.
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
@@ -161,11 +161,11 @@ fn in_memory(path: &Path) -> bool {
     text.is_empty() || text == ":memory:" || text.as_encoded_bytes().starts_with(b"file:")
 }
 
-/// The writer's connection, with the file in WAL mode if nobody stands in the way.
+/// Returns the writer's connection, with the file in WAL mode unless something prevents it.
 pub(super) fn prepare(path: &Path, busy_timeout: Duration) -> Result<Connection, OpenError> {
     let open = || -> rusqlite::Result<Connection> {
         let connection = connect(path, busy_timeout)?;
-        // The first look into the file: is it a database?
+        // The first access to the file: is it a database?
         let _: i64 = connection.pragma_query_value(None, "schema_version", |row| row.get(0))?;
         if connection.is_readonly(rusqlite::MAIN_DB)? {
             return Err(rusqlite::Error::SqliteFailure(

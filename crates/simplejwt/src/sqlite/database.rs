@@ -1,9 +1,9 @@
 //! One SQLite file: a thread that writes, and connections that read.
 //!
-//! SQLite has one writer at a time and a disk flush with each commit. So all writing goes
-//! through one thread, which takes whatever waits into one transaction, each job in a savepoint
-//! of its own, and answers when the commit is on the disk. Reading takes microseconds and is
-//! done on the thread that asks.
+//! SQLite has one writer at a time, and flushes to the disk with each commit. So all writes go
+//! through one thread, which puts those that are waiting into one transaction, each in a savepoint
+//! of its own, and answers when the commit is on the disk. Reads take microseconds, and are done on
+//! the calling thread.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,18 +20,18 @@ use super::connect::{self, OpenError};
 use super::writer::{Job, Pending, serve};
 use crate::error::{StoreError, StoreErrorKind};
 
-/// How a [`SqliteDatabase`] is run.
+/// The options of a [`SqliteDatabase`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
-    /// How long to wait for another process that holds the file's lock. Default: 5 seconds, as
-    /// in Django.
+    /// The time to wait for another process that holds the file's lock. Default: 5 seconds, as in
+    /// Django.
     pub busy_timeout: Duration,
-    /// Writes that may wait; one more is turned away with
+    /// The number of writes that may wait; another one fails with
     /// [`StoreErrorKind::Busy`]. Default: 4096.
     pub waiting: usize,
-    /// Writes that share a commit at most. Default: 256.
+    /// The largest number of writes that share a commit. Default: 256.
     pub batch: usize,
-    /// Connections for reading that are kept open. Default: 16.
+    /// The number of connections for reading that are kept open. Default: 16.
     pub readers: usize,
 }
 
@@ -41,12 +41,12 @@ impl Default for SqliteOptions {
     }
 }
 
-/// An SQLite file that is open for tokens and users. Clones share it; with the last one the
-/// writing thread ends, after what waits is written.
+/// An SQLite file, open for tokens and users. Clones share it; when the last one is dropped, the
+/// waiting writes are completed and the writing thread ends.
 ///
-/// The file is put into WAL mode, which lasts, and which Django takes as it is; if another
-/// program holds the file at that moment it stays in the mode it had. `synchronous` is FULL: a
-/// commit survives a power cut, or a spent token could come back to life.
+/// The file is put into WAL mode, which is permanent, and which Django accepts; if another program
+/// holds the file at that moment, it stays in the mode that it had. `synchronous` is FULL: a commit
+/// survives a power failure, since otherwise a spent token could become valid again.
 ///
 /// ```
 /// use simplejwt::Timestamp;
@@ -88,7 +88,7 @@ impl fmt::Debug for SqliteDatabase {
 }
 
 impl SqliteDatabase {
-    /// Opens a file that is there.
+    /// Opens an existing file.
     ///
     /// # Errors
     /// [`OpenError`], whose text says what to do.
@@ -98,8 +98,8 @@ impl SqliteDatabase {
         Self::start(path, options)
     }
 
-    /// Opens a file, made where there is none, with access for its owner only. Its tables are
-    /// made by [`migrate::apply`](super::migrate::apply).
+    /// Opens a file, or creates it with access for its owner only. Its tables are created by
+    /// [`migrate::apply`](super::migrate::apply).
     ///
     /// # Errors
     /// [`OpenError`], whose text says what to do.
@@ -136,12 +136,12 @@ impl SqliteDatabase {
         })
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.shared.path
     }
 
-    /// Runs `work` on a connection that only reads, on this thread.
+    /// Runs `work` on a read-only connection, on this thread.
     pub(crate) fn read<T>(
         &self,
         operation: &'static str,
@@ -162,13 +162,12 @@ impl SqliteDatabase {
                 }
                 Ok(value)
             }
-            // The connection goes: what ails it may be its own.
+            // The connection isn't kept, since it may be the cause.
             Err(error) => Err(store_error(operation, error)),
         }
     }
 
-    /// Commits a transaction that leaves the content as it is: sets the number that the file has for
-    /// applications to what it is.
+    /// Commits a transaction that changes nothing: it sets `user_version` to its present value.
     pub(crate) async fn prove_commit(&self, operation: &'static str) -> Result<(), StoreError> {
         let same = |connection: &Connection| {
             let version: i32 =
@@ -178,8 +177,8 @@ impl SqliteDatabase {
         self.write(operation, same).await
     }
 
-    /// Runs `work` in a transaction on the writing thread; the answer comes after the commit.
-    /// What failed has changed nothing. Dropping the future doesn't call the write off.
+    /// Runs `work` in a transaction on the writing thread, and answers after the commit. A failure
+    /// changes nothing. Dropping the future doesn't cancel the write.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -211,7 +210,7 @@ impl SqliteDatabase {
 }
 
 impl Shared {
-    /// A panic with the lock held would leave the stack whole.
+    /// Locks the stack, which a panic with the lock held leaves intact.
     fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -224,7 +223,7 @@ impl Drop for Shared {
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
         {
-            // It catches the panics of jobs and has none of its own to tell of.
+            // The thread catches the panics of jobs, and has none of its own to report.
             let _ = thread.join();
         }
     }
@@ -236,23 +235,23 @@ pub(super) fn connect(path: &Path, busy_timeout: Duration) -> rusqlite::Result<C
     connection.busy_timeout(busy_timeout)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // Otherwise a statement that compares is compiled anew for each of its values.
+    // Otherwise a statement with a comparison is recompiled for each value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Pages that are written again and again are copied into the file less often: 16 MB of log.
+    // Pages that are written repeatedly are copied into the file less often: 16 MB of log.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     Ok(connection)
 }
 
-/// Opened for writing all the same: after a crash of a program that wrote, whoever comes next
-/// has to recover the file.
+/// Opens a connection for reading. The file is opened for writing all the same: after a writing
+/// program crashed, the next connection has to recover it.
 fn connect_reader(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
     let connection = connect(path, busy_timeout)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
-/// SQLite's error as the contract has it. The texts hold names and SQL, never values.
+/// Returns the store's error for one of SQLite's. Its text has names and SQL, never values.
 pub(crate) fn store_error(operation: &'static str, error: rusqlite::Error) -> StoreError {
     StoreError::new(operation, kind(&error), error)
 }

@@ -5,22 +5,22 @@ use jiff::tz::Offset;
 
 use crate::clock::Timestamp;
 
-/// `2026-01-02 03:04:05.678901` in UTC; without the fraction where it is zero.
+/// Returns `2026-01-02 03:04:05.678901` in UTC, without the fraction if it is zero.
 ///
-/// Django knows the years 1 to 9999; a moment outside (or in the last day) becomes the nearest
-/// that can be written, which keeps the order. The texts sort as the moments do.
+/// Django supports the years 1 to 9999; a time outside them (or on the last day) becomes the
+/// nearest that can be written, which preserves the order. The texts sort by time.
 pub(crate) fn text(at: Timestamp) -> String {
     const FIRST: i64 = -62_135_596_800_000_000;
     const LAST: i64 = 253_402_207_200_000_000;
     let micros = at.as_micros().clamp(FIRST, LAST);
-    // Within jiff's range after the clamp; and too late an expiry would be harmless.
+    // Always within jiff's range after the clamp; too late an expiry would be harmless.
     let moment = Moment::from_microsecond(micros).unwrap_or(Moment::MAX);
     let civil = Offset::UTC.to_datetime(moment);
     let format = if micros.rem_euclid(1_000_000) == 0 { "%F %T" } else { "%F %T.%6f" };
     civil.strftime(format).to_string()
 }
 
-/// The moment that such a text says; `None` for any other.
+/// Parses such a text; returns `None` for any other.
 pub(crate) fn moment(text: &str) -> Option<Timestamp> {
     let civil: jiff::civil::DateTime = text.parse().ok()?;
     let moment = Offset::UTC.to_timestamp(civil).ok()?;

@@ -1,5 +1,5 @@
-//! What has been revoked, numbered in the order of the transactions, since SQLite has one writer;
-//! and the leases.
+//! Revocations, numbered in the order of the transactions, since SQLite has one writer; and the
+//! leases.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -19,7 +19,7 @@ const NEXT: &str = "\
 const INSERT: &str = "\
     INSERT INTO simplejwt_revocation (sequence, kind, subject, revoked_at, expires_at) \
     VALUES (?1, ?2, ?3, ?4, ?5)";
-/// One statement, so that the counter and the rows are of one moment.
+/// A single statement, so that the counter and the rows are from the same moment.
 const AFTER: &str = "\
     SELECT q.value, r.sequence, r.kind, r.subject, r.revoked_at, r.expires_at \
     FROM simplejwt_sequence AS q LEFT JOIN (\
@@ -29,7 +29,7 @@ const AFTER: &str = "\
     UNION SELECT sequence, kind, subject, revoked_at, expires_at FROM simplejwt_revocation \
     WHERE sequence IN (?1, (SELECT value FROM simplejwt_sequence WHERE name = 'revocation'))\
     ) AS r WHERE q.name = 'revocation' ORDER BY r.sequence";
-/// Or another user's.
+/// Selects `true` if the session has ended, or is another user's.
 const ENDED: &str = "\
     SELECT ended_at IS NOT NULL OR user_id <> coalesce(?2, user_id) FROM simplejwt_session \
     WHERE id = ?1";
@@ -37,7 +37,7 @@ const ABOUT: &str = "\
     SELECT kind, subject, revoked_at FROM simplejwt_revocation WHERE expires_at > ?1 \
     AND ((kind = 'token' AND subject = ?2) OR (kind = 'user' AND subject = ?3))";
 
-/// Each statement.
+/// All statements.
 pub(super) const STATEMENTS: [&str; 5] = [NEXT, INSERT, AFTER, ENDED, ABOUT];
 
 pub(super) fn insert(connection: &Connection, revocation: &Revocation) -> rusqlite::Result<()> {
@@ -133,7 +133,7 @@ impl RevocationFeed for SqliteStore {
         self.database.read("is_revoked", |connection| revoked(connection, access, at))
     }
 
-    /// Never returns: other processes can't be heard of. They are asked often enough.
+    /// Never returns: other processes can't notify this one. Polling is frequent enough.
     async fn revocation_notice(&self) -> Result<(), StoreError> {
         std::future::pending().await
     }

@@ -1,5 +1,5 @@
-//! The purge of Django's tables: what is due is found and judged by a reader, and deleted by a
-//! job of the writing thread.
+//! The purge of Django's tables: a reader finds and judges the tokens that are due, and a job of
+//! the writing thread deletes them.
 
 use std::collections::BTreeMap;
 
@@ -20,20 +20,20 @@ const CANDIDATES: &str = "\
     AND (o.expires_at > ?2 OR o.id > ?3) ORDER BY o.expires_at, o.id LIMIT ?4";
 const PUT_OFF: &str = "\
     UPDATE token_blacklist_outstandingtoken SET expires_at = ?2 WHERE id = ?1 AND expires_at < ?2";
-/// The ids come as a list in JSON, so that the statement is the same for any number of them.
+/// The ids are passed as a list in JSON, so that the statement is the same for any number of them.
 const GIVEN: &str = "SELECT value FROM json_each(?1)";
 const ENTRIES: &str = "\
     DELETE FROM token_blacklist_blacklistedtoken WHERE token_id IN (\
     SELECT value FROM json_each(?1))";
 
-/// What a table refers to, and by which of its columns.
+/// The foreign keys of all tables, one row for each column.
 const FOREIGN_KEYS: &str = "\
     SELECT m.name, f.id, f.\"table\", f.\"from\", coalesce(f.\"to\", (SELECT p.name \
     FROM pragma_table_info(f.\"table\") AS p WHERE p.pk = f.seq + 1)), f.on_delete \
     FROM sqlite_schema AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table' \
     ORDER BY m.name, f.id, f.seq";
 
-/// Each statement.
+/// All statements.
 pub(super) fn statements() -> Vec<String> {
     vec![
         format!("SELECT o.id, o.token, o.expires_at, NULL {CANDIDATES}"),
@@ -43,14 +43,14 @@ pub(super) fn statements() -> Vec<String> {
     ]
 }
 
-/// The tables that refer to tokens, and the number that the file's schema had then.
+/// The tables that refer to tokens, and the version that the file's schema had then.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalogue {
     pub(super) references: References,
     version: i64,
 }
 
-/// As the file has it now. `users` loses no row.
+/// Reads the catalogue. Rows of `users` are never deleted.
 pub(super) fn catalogue(connection: &Connection, users: &str) -> rusqlite::Result<Catalogue> {
     let version = version(connection)?;
     Ok(Catalogue { references: references(connection, users)?, version })
@@ -70,7 +70,7 @@ fn references(connection: &Connection, users: &str) -> rusqlite::Result<Referenc
         let (name, id): (String, i64) = (row.get(0)?, row.get(1)?);
         let parent: String = row.get(2)?;
         let column: String = row.get(3)?;
-        // A key that leads nowhere keeps nothing.
+        // A key that leads nowhere prevents no deletion.
         let Some(other) = row.get::<_, Option<String>>(4)? else { continue };
         let pair = (quoted(&column), quoted(&other));
         if last != Some((name.clone(), id)) {
@@ -90,7 +90,7 @@ fn references(connection: &Connection, users: &str) -> rusqlite::Result<Referenc
     Ok(References::new(&keys, &[users]))
 }
 
-/// Candidates, and where the next step goes on.
+/// Returns candidates, and the position where the next step continues.
 pub(super) fn candidates(
     connection: &Connection,
     flush: &FlushExpired,
@@ -122,13 +122,13 @@ pub(super) fn candidates(
     Ok((found, last.filter(|_| full)))
 }
 
-/// A position as the reader left it: the row's number, and its column as it stands there.
+/// Parses a position of the reader's: the column's stored value, and the row's id.
 fn parse(position: &Position) -> Option<(String, i64)> {
     let (id, column) = position.0.split_once(' ')?;
     Some((column.to_owned(), id.parse().ok()?))
 }
 
-/// Does what the verdict says.
+/// Carries out the verdict.
 pub(super) fn carry_out(
     connection: &Connection,
     flush: &FlushExpired,
@@ -137,8 +137,8 @@ pub(super) fn carry_out(
     verdict: &Verdict,
     flushed: &mut Flushed,
 ) -> rusqlite::Result<()> {
-    // A foreign key that is deferred and not known of would have the whole commit fail, with what
-    // others have in it.
+    // An unknown foreign key that is deferred would make the whole commit fail, with the other jobs
+    // in it.
     let newer = match version(connection)? == catalogue.version {
         true => None,
         false => Some(references(connection, users)?),
@@ -152,7 +152,7 @@ pub(super) fn carry_out(
         return Ok(());
     }
     let mut ids = list(&verdict.delete);
-    // Somebody may have come to refer to one since.
+    // A row may have come to refer to one since then.
     let kept = kept_among(connection, references, flush.cascade, &ids)?;
     if !kept.is_empty() {
         for key in kept.values().filter_map(|at| references.keeping(flush.cascade).get(*at)) {
@@ -173,7 +173,7 @@ pub(super) fn carry_out(
     Ok(())
 }
 
-/// Those of the tokens that are referred to, and by which foreign key.
+/// Returns the tokens that are referred to, each with the foreign key that does.
 fn kept_among(
     connection: &Connection,
     references: &References,
@@ -197,15 +197,14 @@ fn list(ids: &[i64]) -> String {
     format!("[{}]", ids.join(","))
 }
 
-/// A datetime as Django writes it, in UTC; `None` for any other text.
+/// Parses a datetime as Django writes it, in UTC; returns `None` for any other text.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let civil: DateTime = text.parse().ok()?;
     let moment = Offset::UTC.to_timestamp(civil).ok()?;
     Some(Timestamp::from_micros(moment.as_microsecond()))
 }
 
-/// Whether Django made the tables of the blacklist, or anything is in them; `None` where they
-/// aren't there.
+/// Returns `true` if the tables of the blacklist exist, and Django created them or they have rows.
 pub(super) fn blacklist_in_use(connection: &Connection) -> rusqlite::Result<bool> {
     let has = |table: &str| {
         connection

@@ -1,9 +1,9 @@
-//! Makes the tables that are missing, and leaves those that are there as they are.
+//! Creates the missing tables, and leaves existing ones as they are.
 //!
-//! What a file's tables are decides, not a list of what has been run: tables that Django made
-//! are used as they are, and Django's own `django_migrations` is neither read nor written. What
-//! is made here is what Django's migrations make. A file in which something was made gets a
-//! table `simplejwt_migrations` that says what and when; Django takes no notice of it.
+//! The file's tables decide, not a list of what has been run: tables that Django created are used
+//! as they are, and Django's own `django_migrations` is neither read nor written. What is created
+//! here is what Django's migrations create. A file in which something was created gets a table
+//! `simplejwt_migrations` that records what and when; Django ignores it.
 
 use rusqlite::{Connection, params};
 
@@ -28,7 +28,7 @@ const AUTH_PERMISSION: &str = include_str!("../../migrations/sqlite/0004_auth_pe
 const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 const SESSION: &str = include_str!("../../migrations/sqlite/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/sqlite/0006_expires_at.sql");
-/// The clause of 0002 that depends on the table of users.
+/// The clause of 0002 that depends on the users' table.
 const USER_KEY: &str = r#""user_id" integer NULL REFERENCES "auth_user" ("id")"#;
 
 const RECORD_TABLE: &str = "CREATE TABLE IF NOT EXISTS simplejwt_migrations (\
@@ -37,21 +37,21 @@ const RECORD_NAME: &str = "simplejwt_migrations";
 const RECORD: &str = "INSERT INTO simplejwt_migrations (name, applied_at) VALUES (?1, ?2) \
     ON CONFLICT (name) DO UPDATE SET applied_at = excluded.applied_at";
 
-/// What [`apply`] would do; nothing where all the tables are there.
+/// Returns what [`apply`] would do; nothing if all tables exist.
 ///
 /// # Errors
-/// [`SchemaError`] where a table has the name but not the columns of one that is needed, where
-/// a custom user table is missing, or where the database can't be read.
+/// [`SchemaError`] if a table has the name but not the columns of one that is needed, if a custom
+/// user table is missing, or if the database can't be read.
 pub fn plan(database: &SqliteDatabase, users: &UserTable) -> Result<Vec<Step>, SchemaError> {
     database.read("plan", |connection| Ok(steps(connection, users)))?
 }
 
-/// Makes the tables that are missing, all or none; what was done. `at` is the current time.
+/// Creates the missing tables, all or none, and returns what it did. `at` is the current time.
 ///
 /// May be run by any number of processes at once.
 ///
 /// # Errors
-/// As [`plan`], and where the database can't be written. Nothing was changed.
+/// As for [`plan`], and if the database can't be written. Nothing has been changed then.
 pub async fn apply(
     database: &SqliteDatabase,
     users: &UserTable,
@@ -150,7 +150,7 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
     Ok(steps)
 }
 
-/// Whether it was made here.
+/// Returns `true` if it was created here.
 pub(super) fn is_recorded(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     if is_missing(connection, RECORD_NAME)? {
         return Ok(false);
@@ -163,7 +163,7 @@ pub(super) fn is_missing(connection: &Connection, table: &str) -> rusqlite::Resu
     Ok(schema::columns(connection, table)?.is_empty())
 }
 
-/// Whether the columns that are named will be in the table that is going to be made.
+/// Checks that the table that will be created has the named columns.
 fn check_django_columns(users: &UserTable) -> Result<(), SchemaError> {
     let quoted_names = AUTH_USER.split('"').skip(1).step_by(2).skip(1);
     let django: Vec<String> = quoted_names.map(str::to_owned).collect();
@@ -177,7 +177,7 @@ fn check_django_columns(users: &UserTable) -> Result<(), SchemaError> {
     }
 }
 
-/// The declared type, if it is one that can be repeated: SQLite takes nearly any text for one.
+/// Returns the declared type if it can be repeated: SQLite accepts nearly any text as one.
 fn type_of(column: &Column) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '(' | ')' | ',');
     if column.declared.chars().all(plain) { column.declared.clone() } else { String::new() }

@@ -1,4 +1,4 @@
-//! What tables a file has, and whether they are the ones that are needed.
+//! The tables of a file, and checks that they are those that are needed.
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -15,7 +15,7 @@ impl From<rusqlite::Error> for SchemaError {
     }
 }
 
-/// The columns of a table, generated ones too; empty where there is none of that name.
+/// Returns the columns of a table, including generated ones; empty if there is no such table.
 pub(crate) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Column>> {
     let mut statement = connection.prepare(
         "SELECT name, type, \"notnull\", \
@@ -42,7 +42,7 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     statement.query_map((), |row| row.get(0))?.collect()
 }
 
-/// The columns of a table that has at least the wanted ones.
+/// Returns the columns of a table, which has to have the wanted ones.
 pub(crate) fn table<'a>(
     connection: &Connection,
     table: &str,
@@ -67,13 +67,13 @@ pub(crate) fn table<'a>(
     Ok(found)
 }
 
-/// SQLite's names ignore the case of ASCII letters.
+/// Finds a column by its name. SQLite's names ignore the case of ASCII letters.
 pub(crate) fn column<'a>(columns: &'a [Column], name: &str) -> Option<&'a Column> {
     columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
 }
 
-/// Whether a unique index that covers all rows is on this column alone, or it is the primary key.
-/// One that is the number of the row has no index. SQLite's names ignore case.
+/// Returns `true` if this column alone is the primary key or has a unique index over all rows. A
+/// primary key that is the rowid has no index. SQLite's names ignore case.
 pub(super) fn is_unique(
     connection: &Connection,
     table: &str,
@@ -90,15 +90,15 @@ pub(super) fn is_unique(
         .exists([table, column])
 }
 
-/// Whether there is a view of this name.
+/// Returns `true` if there is a view of this name.
 pub(super) fn is_view(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     connection
         .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1 COLLATE NOCASE")?
         .exists([name])
 }
 
-/// Whether no two users can have the same value in a column that they are found by. A view can't
-/// promise that: there it is looked whether two have it.
+/// Checks that no two users can have the same value in a column that they are found by. A view
+/// can't guarantee that, so its rows are checked.
 pub(crate) fn check_unique(
     connection: &Connection,
     users: &UserTable,
@@ -145,12 +145,12 @@ fn token_table(
     Ok(())
 }
 
-/// The table that another inherits from, as Django's multi-table inheritance makes it.
+/// Returns the table that another inherits from by Django's multi-table inheritance.
 fn parent(connection: &Connection, table: &str) -> rusqlite::Result<Option<String>> {
     Ok(pointer(connection, table)?.map(|(_, parent)| parent))
 }
 
-/// The column by which a table inherits from another, and that.
+/// Returns the column by which a table inherits from another, and that table.
 fn pointer(connection: &Connection, table: &str) -> rusqlite::Result<Option<(String, String)>> {
     connection
         .prepare(
@@ -161,7 +161,7 @@ fn pointer(connection: &Connection, table: &str) -> rusqlite::Result<Option<(Str
         .optional()
 }
 
-/// The users' table, with the one that inherits from it where the users are in two.
+/// Returns the users' table, with the one that inherits from it if the users are in two.
 pub(crate) fn resolved(connection: &Connection, users: &UserTable) -> rusqlite::Result<UserTable> {
     let named = users.table.as_str();
     let (child, found) = match pointer(connection, named)? {
@@ -180,7 +180,7 @@ pub(crate) fn resolved(connection: &Connection, users: &UserTable) -> rusqlite::
     Ok(users.inheriting(&parent, &child, &pointer, &of_parent, &of_child))
 }
 
-/// The tables that registered tokens refer to as their users'.
+/// Returns the tables that registered tokens refer to as their users'.
 fn refers_to(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     connection
         .prepare("SELECT \"table\" FROM pragma_foreign_key_list(?1) WHERE \"from\" = 'user_id'")?
@@ -188,7 +188,7 @@ fn refers_to(connection: &Connection) -> rusqlite::Result<Vec<String>> {
         .collect()
 }
 
-/// The columns of users, those of the table that inherits too.
+/// Returns the columns of users, including those of the table that inherits.
 pub(crate) fn columns_of(
     connection: &Connection,
     users: &UserTable,
@@ -201,7 +201,7 @@ pub(crate) fn columns_of(
     Ok(found)
 }
 
-/// Whether the table of registered tokens is Django's, for the users of this table.
+/// Checks that the table of registered tokens is Django's, for the users of this table.
 pub(crate) fn check_outstanding(
     connection: &Connection,
     users: &UserTable,
@@ -218,12 +218,12 @@ pub(crate) fn check_outstanding(
     }
 }
 
-/// Whether the blacklist is Django's.
+/// Checks that the blacklist is Django's.
 pub(crate) fn check_blacklisted(connection: &Connection) -> Result<(), SchemaError> {
     token_table(connection, BLACKLISTED, &["blacklisted_at", "token_id", "id"], "token_id")
 }
 
-/// Whether both tables of tokens are Django's, and those of these users.
+/// Checks that both tables of tokens are Django's, for these users.
 pub(crate) fn check_tokens(
     connection: &Connection,
     users: &UserTable,
@@ -235,7 +235,7 @@ pub(crate) fn check_tokens(
     check_blacklisted(connection)
 }
 
-/// Whether the tables of the sessions are there.
+/// Checks that the tables of the sessions exist.
 pub(crate) fn check_sessions(connection: &Connection) -> Result<(), SchemaError> {
     for (name, wanted) in SESSION_TABLES {
         table(connection, name, wanted.iter().copied())?;
@@ -243,14 +243,14 @@ pub(crate) fn check_sessions(connection: &Connection) -> Result<(), SchemaError>
     Ok(())
 }
 
-/// Whether an index with this name is there.
+/// Returns `true` if there is an index of this name.
 pub(crate) fn has_index(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     connection
         .prepare("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1")?
         .exists([name])
 }
 
-/// Whether the table of users has the columns that are named; what they hold.
+/// Checks that the users' table has the named columns; returns what they hold.
 pub(crate) fn check_users(
     connection: &Connection,
     users: &UserTable,

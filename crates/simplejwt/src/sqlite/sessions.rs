@@ -1,5 +1,5 @@
-//! Sessions in an SQLite file. Each method is one job of the writing thread, and so one
-//! transaction that nobody else's comes between.
+//! Sessions in an SQLite file. Each method is one job of the writing thread, and so one transaction
+//! that no other interrupts.
 
 mod end;
 mod open;
@@ -168,7 +168,7 @@ mod tests {
     use crate::store::OutstandingToken;
     use crate::store::session::{NewSession, NextToken, RetainUntil};
 
-    /// What SQLite does for a query, in instructions of its machine.
+    /// Returns the cost of a query, in instructions of SQLite's virtual machine.
     fn steps(connection: &Connection, sql: &str, value: &str) -> i32 {
         let mut statement = connection.prepare(sql).unwrap();
         statement.query_row([value], |_| Ok(())).unwrap();

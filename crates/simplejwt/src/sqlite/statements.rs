@@ -3,17 +3,17 @@
 use crate::sql::column::ColumnType;
 use crate::sql::table::{UserTable, quoted};
 
-/// The statements, with the names of the user table in them.
+/// The statements that contain names of the users' table.
 pub(super) struct Sql {
     pub(super) user_id: ColumnType,
     pub(super) record: String,
     pub(super) blacklist_all: String,
-    /// Of a user, but for those in one session.
+    /// Blacklists a user's tokens, except those in one session.
     pub(super) blacklist_others: String,
 }
 
-// The unique keys decide. NOT EXISTS only saves what a conflict would cost: AUTOINCREMENT uses
-// up an id, and so every replay would write to the disk.
+// The unique keys decide. NOT EXISTS only saves the cost of a conflict: AUTOINCREMENT uses up an
+// id, so every replay would write to the disk.
 pub(super) const BLACKLIST: &str = "\
     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
     SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = ?2 \
@@ -28,7 +28,7 @@ pub(super) const NEWEST: &str = "\
 
 impl Sql {
     pub(super) fn new(users: &UserTable, user_id: ColumnType) -> Self {
-        // Of several users with the same value none is meant.
+        // If several users have the same value, none of them is meant.
         let (key, table) = (quoted(&users.primary_key), quoted(&users.table));
         let id = quoted(users.user_id_column());
         let inherits = users.and_inherits(&table, quoted, quoted);
@@ -79,7 +79,7 @@ pub(super) const JOIN_SESSION: &str = "\
     INSERT INTO simplejwt_session_token \
     (jti, session_id, created_at, used_at, expires_at, address) \
     VALUES (?1, ?2, ?3, ?3, ?4, ?5) ON CONFLICT (jti) DO NOTHING";
-/// Spends a token of a session that is good. The unique key on `token_id` decides.
+/// Spends a token of a valid session. The unique key on `token_id` decides.
 pub(super) const SPEND: &str = "\
     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
     SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
@@ -125,7 +125,7 @@ pub(super) const HEAD_OF: &str = "\
     SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
     FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
     WHERE t.jti = ?1";
-/// Good no longer, as the blacklist has it or the session.
+/// Finds a row if the token is no longer valid, by the blacklist or by its session.
 pub(super) const IS_SPENT: &str = "\
     SELECT 1 WHERE EXISTS (SELECT 1 FROM token_blacklist_outstandingtoken AS o \
     JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id WHERE o.jti = ?1) \
@@ -160,8 +160,8 @@ pub(super) const REHASH: &str = "\
 pub(super) const FLUSH_TOKENS: &str = "\
     DELETE FROM simplejwt_session_token WHERE jti IN (\
     SELECT jti FROM simplejwt_session_token WHERE expires_at <= ?1 LIMIT ?2)";
-/// Sessions that still have tokens are put off until those expire: left where they are, each
-/// batch would come upon all of them again.
+/// Sessions that still have tokens are put off until those expire; otherwise each batch would meet
+/// all of them again.
 pub(super) const FLUSH_SESSIONS: [&str; 3] = [
     "UPDATE simplejwt_session AS s SET expires_at = (SELECT max(t.expires_at) \
      FROM simplejwt_session_token AS t WHERE t.session_id = s.id) WHERE s.id IN (\
@@ -178,7 +178,7 @@ pub(super) const LEASE: &str = "\
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at \
     WHERE holder = excluded.holder OR expires_at <= ?3";
 
-/// The live sessions of a user, by when they were opened.
+/// Selects a user's live sessions in the order in which they were opened.
 pub(super) fn live_by_age() -> String {
     format!(
         "SELECT s.id FROM simplejwt_session AS s WHERE s.user_id = ?1 AND {IS_LIVE} \
@@ -194,7 +194,7 @@ pub(super) fn show_live() -> String {
     format!("{SHOW} WHERE s.user_id = ?1 AND {IS_LIVE} ORDER BY 6 DESC, s.id")
 }
 
-/// Each statement.
+/// All statements.
 pub(super) fn statements() -> Vec<String> {
     [
         INSERT_SESSION,

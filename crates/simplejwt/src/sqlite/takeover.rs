@@ -1,4 +1,4 @@
-//! Tells Django of the tables that were made here.
+//! Tells Django about the tables that were created here.
 
 use rusqlite::{Connection, params};
 
@@ -20,16 +20,17 @@ CREATE TABLE IF NOT EXISTS "django_migrations" ("id" integer NOT NULL PRIMARY KE
 const TELL: &str = "INSERT INTO django_migrations (app, name, applied) SELECT ?1, ?2, ?3 \
     WHERE NOT EXISTS (SELECT 1 FROM django_migrations WHERE app = ?1 AND name = ?2)";
 
-/// Tells Django's `migrate` of what [`apply`](super::migrate::apply) made, so that it goes on from
-/// there: makes the table of content types and `django_migrations`, and writes into that which
-/// migrations are done; returns those that weren't in it. Those of `token_blacklist` only with
-/// `blacklist`.
+/// Tells Django's `migrate` what [`apply`](super::migrate::apply) created, so that it continues
+/// from there: creates the table of content types and `django_migrations`, and records in the
+/// latter which migrations are done. Returns those that weren't in it. Includes those of
+/// `token_blacklist` only with `blacklist`.
 ///
-/// To be called after [`apply`](super::migrate::apply). May be called again; nothing is done twice,
-/// and all of it or nothing.
+/// Call it after [`apply`](super::migrate::apply). It may be called again; nothing is done twice.
+/// Either all of it is done, or nothing.
 ///
 /// # Errors
-/// [`SchemaError::DjangosOwn`] where the table of users wasn't made here; and the database's.
+/// [`SchemaError::DjangosOwn`] if the users' table wasn't created here; others if the database
+/// fails.
 pub async fn for_django(
     database: &SqliteDatabase,
     users: &UserTable,

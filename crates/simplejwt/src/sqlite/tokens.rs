@@ -24,7 +24,7 @@ impl ToSql for Key {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         match self {
             Self::Integer(number) => number.to_sql(),
-            // No column here holds it.
+            // No column here can hold it.
             Self::Unsigned(_) => rusqlite::types::Null.to_sql(),
             Self::Text(text) => text.to_sql(),
         }
@@ -60,7 +60,7 @@ impl Sql {
         Ok(())
     }
 
-    /// Whether it wasn't blacklisted before: the unique key says so.
+    /// Blacklists a token; returns `true` if it wasn't blacklisted before, by the unique key.
     pub(super) fn blacklist(
         &self,
         connection: &Connection,
@@ -75,15 +75,15 @@ impl Sql {
 
 /// The tokens in an [`SqliteDatabase`].
 ///
-/// The user of a token is stored as the primary key of a row in the [`UserTable`], and as null
-/// where that has no such user: users that are kept elsewhere leave no trace here, and
-/// [`blacklist_all`](TokenStore::blacklist_all) finds no tokens of theirs.
+/// The user of a token is stored as the primary key of a row in the [`UserTable`], or as null if
+/// there is no such user: users that are kept elsewhere leave no trace here, and
+/// [`blacklist_all`](TokenStore::blacklist_all) finds none of their tokens.
 #[derive(Clone)]
 pub struct SqliteStore {
     pub(super) database: SqliteDatabase,
     pub(super) sql: Arc<Sql>,
     pub(super) users: Arc<str>,
-    /// As the catalogue had them when the purge began.
+    /// The catalogue at the beginning of the purge.
     pub(super) catalogue: Arc<Mutex<Arc<flush::Catalogue>>>,
 }
 
@@ -94,10 +94,10 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// The tokens of a database that has the tables.
+    /// Opens the tokens of a database that has the tables.
     ///
     /// # Errors
-    /// [`SchemaError`] where a table or column is missing or isn't what Django makes; names it.
+    /// [`SchemaError`] names the table or column that is missing or isn't as Django creates it.
     pub fn open(database: &SqliteDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let check = |connection: &Connection| {
             let users = schema::resolved(connection, users)?;
@@ -116,24 +116,26 @@ impl SqliteStore {
         })
     }
 
-    /// Whether the tables of the sessions are there, which [`migrate::apply`](super::migrate::apply) makes.
+    /// Checks that the tables of the sessions exist, which
+    /// [`migrate::apply`](super::migrate::apply) creates.
     ///
     /// # Errors
-    /// [`SchemaError`] where one is missing; names it.
+    /// [`SchemaError`] names the table or column that is missing.
     pub fn check_sessions(&self) -> Result<(), SchemaError> {
         self.database.read("open", |connection| Ok(schema::check_sessions(connection)))?
     }
 
-    /// Whether the database has the tables of Django's `token_blacklist` and they are in use:
-    /// Django's migrations made them, or a token is registered.
+    /// Returns `true` if the database has the tables of Django's `token_blacklist` and they are in
+    /// use: Django's migrations created them, or a token is registered.
     ///
     /// # Errors
-    /// The database's.
+    /// [`StoreError`] if the database fails.
     pub fn blacklist_in_use(database: &SqliteDatabase) -> Result<bool, StoreError> {
         database.read("open", flush::blacklist_in_use)
     }
 
-    /// The foreign keys that lead to tokens; read anew when a purge begins.
+    /// Returns the foreign keys that lead to tokens. `anew` reads them again, as when a purge
+    /// begins.
     pub(super) fn catalogue(&self, anew: bool) -> Result<Arc<flush::Catalogue>, StoreError> {
         if anew {
             let found = self
@@ -144,7 +146,7 @@ impl SqliteStore {
         Ok(Arc::clone(&self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
-    /// The database that holds the tokens.
+    /// Returns the database that holds the tokens.
     pub fn database(&self) -> &SqliteDatabase {
         &self.database
     }
@@ -236,7 +238,7 @@ impl TokenStore for SqliteStore {
             let time = |at| {
                 row.get::<_, Option<String>>(at).map(|text| text.as_deref().and_then(flush::moment))
             };
-            // A time that can't be read tells nothing.
+            // A row whose times can't be read is left out.
             let (Some(created_at), Some(expires_at)) = (time(2)?, time(3)?) else {
                 return Ok(None);
             };
@@ -250,7 +252,7 @@ impl TokenStore for SqliteStore {
         })
     }
 
-    /// Commits, as the next rotation will have to, and leaves the content as it is.
+    /// Commits a transaction, as the next rotation will have to, without changing anything.
     async fn ping(&self) -> Result<(), StoreError> {
         let tokens = Uses { tokens: true, ..Uses::default() };
         let trials = trials(&tokens, &Lines::Sqlite);

@@ -1,4 +1,4 @@
-//! `sqlite:///path`, read into the file and what else it says.
+//! Parsing `sqlite:///path`: the file and the parameters.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,7 @@ const DJANGO: &str = "Django's own";
 const FIXED: &str = "WAL, synced at each commit";
 const ONE: &str = "there is one that writes, and some that read";
 
-/// The parameters of an SQLite URL, and what becomes of each. One that isn't here is refused.
+/// The parameters of an SQLite URL, and the effect of each. Any other is refused.
 pub static URL_PARAMETERS: &[UrlParameter] = &[
     row(
         "timeout",
@@ -47,7 +47,7 @@ pub static URL_PARAMETERS: &[UrlParameter] = &[
     row("connect_timeout", Ignored, "a file is opened at once"),
 ];
 
-/// What an SQLite URL says.
+/// A parsed SQLite URL.
 ///
 /// ```
 /// use simplejwt::sqlite::SqliteUrl;
@@ -59,18 +59,18 @@ pub static URL_PARAMETERS: &[UrlParameter] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SqliteUrl {
-    /// The file, by an absolute path.
+    /// The absolute path of the file.
     pub path: PathBuf,
-    /// What Django takes the URL for, where that is another file: after three slashes, a path
+    /// The file that Django takes the URL for, if it is another: after three slashes, a path
     /// relative to the working directory.
     pub relative: Option<PathBuf>,
-    /// How long to wait for another program's lock, if the URL says so.
+    /// The time to wait for another program's lock, if the URL sets it.
     pub busy_timeout: Option<Duration>,
-    /// What of the URL has no effect, told as sentences.
+    /// Warnings about parts of the URL that have no effect, as sentences.
     pub warnings: Vec<String>,
 }
 
-/// Why a URL names no SQLite file; the end of a sentence about it.
+/// The reason a URL names no SQLite file; the end of a sentence about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SqliteUrlError(String);
@@ -78,10 +78,10 @@ pub struct SqliteUrlError(String);
 const HOW: &str = "write sqlite:////absolute/path/db.sqlite3";
 
 impl SqliteUrl {
-    /// Reads a URL: `sqlite:///` and an absolute path without its first slash, or with it.
+    /// Parses a URL: `sqlite:///` and an absolute path, with or without its first slash.
     ///
     /// # Errors
-    /// It names no file, or has a parameter that isn't known or not supported.
+    /// [`SqliteUrlError`] if it names no file, or has a parameter that is unknown or unsupported.
     pub fn parse(url: &str) -> Result<Self, SqliteUrlError> {
         Self::read(url).map_err(SqliteUrlError)
     }
@@ -96,8 +96,8 @@ impl SqliteUrl {
             .strip_prefix("//")
             .ok_or_else(|| format!("needs slashes after the colon: {HOW}"))?;
         if !path.starts_with('/') {
-            // Another database's URL may have been meant, and a password may stand before the host,
-            // with an `@` or a slash in it.
+            // It may be another database's URL, with a password before the host that contains an
+            // `@` or a slash.
             let host = match path.rsplit_once('@') {
                 Some(_) => "what follows them".to_owned(),
                 None => format!("{:?}", path.split('/').next().unwrap_or_default()),
@@ -137,9 +137,9 @@ impl SqliteUrl {
         Ok(Self { path, relative, busy_timeout, warnings: query.warning().into_iter().collect() })
     }
 
-    /// Whether it can't be told which file is meant: the end of a sentence that names both. The one
-    /// that Django would take is in `directory` and isn't the one named; or neither is there, and the
-    /// one named would be made in the root directory.
+    /// Returns the end of a sentence that names both files if it is unclear which one is meant: the
+    /// one that Django would use exists in `directory` and isn't the one named; or neither exists,
+    /// and the one named would be created in the root directory.
     ///
     /// ```
     /// use simplejwt::sqlite::SqliteUrl;
@@ -251,10 +251,10 @@ mod tests {
         assert!(told.contains(&format!("write sqlite:///{} ", there.display())), "{told}");
         let four = SqliteUrl::parse("sqlite:////db.sqlite3").unwrap();
         assert_eq!(four.ambiguous(here), None);
-        // By either reading the same file.
+        // Both readings name the same file.
         let absolute = format!("sqlite://{}", there.display());
         assert_eq!(SqliteUrl::parse(&absolute).unwrap().ambiguous(Path::new("/")), None);
-        // Both are there: an absolute path whose relative twin exists below the directory.
+        // Both exist: an absolute path, and the same relative path below the directory.
         let twin = here.join(there.strip_prefix("/").unwrap());
         std::fs::create_dir_all(twin.parent().unwrap()).unwrap();
         std::fs::write(&twin, "").unwrap();

@@ -30,14 +30,14 @@ use crate::users::{Credentials, User, UserId, UserStore, password_fingerprint};
 
 /// The users in an [`SqliteDatabase`].
 ///
-/// The login name is compared as Django compares it: by the rules of the column's type and
-/// collation. A text isn't trimmed, folded or normalized.
+/// The login name is compared as in Django, by the rules of the column's type and collation. It
+/// isn't trimmed, folded or normalized.
 #[derive(Clone)]
 pub struct SqliteUsers {
     database: SqliteDatabase,
     passwords: Passwords,
     options: UserOptions,
-    /// Whether the database has sessions, which may be tied to passwords.
+    /// `true` if the database has sessions, which may be tied to passwords.
     has_sessions: bool,
     sql: Arc<Sql>,
 }
@@ -53,11 +53,11 @@ impl fmt::Debug for SqliteUsers {
 }
 
 impl SqliteUsers {
-    /// The users of a table. Passwords are compared by the threads of `pool`.
+    /// Opens the users of a table. Passwords are verified by the threads of `pool`.
     ///
     /// # Errors
-    /// [`SchemaError`] where the table or a column is missing, isn't of a type that can be used, or
-    /// isn't unique although users are found by it; names it and says what there is.
+    /// [`SchemaError`] names the table or column that is missing, has an unusable type, or isn't
+    /// unique although users are found by it, and says what was found.
     pub fn open(
         database: &SqliteDatabase,
         table: UserTable,
@@ -84,7 +84,7 @@ impl SqliteUsers {
         })
     }
 
-    /// The table that the users are in.
+    /// Returns the table that the users are in.
     pub fn table(&self) -> &UserTable {
         &self.sql.table
     }
@@ -145,7 +145,7 @@ impl UserStore for SqliteUsers {
         let Some(key) = sql.user_id.parse(id) else { return Ok(None) };
         let found =
             self.database.read("find", |connection| sql.all(connection, &sql.by_user_id, key))?;
-        // The collation may take another text for the same; the claim has to be the id itself.
+        // The collation may consider another text equal; the claim has to be the id itself.
         let exact = |user: &User| sql.user_id != ColumnType::Text || user.id == *id;
         Ok(only("find", found)?.map(|found| found.user).filter(exact))
     }

@@ -1,4 +1,4 @@
-//! The writing thread: takes what waits into one transaction and answers after the commit.
+//! The writing thread: runs the waiting writes in one transaction, and answers after the commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
@@ -11,11 +11,11 @@ use rusqlite::{Connection, ErrorCode, ffi};
 use super::database::{SqliteOptions, kind, store_error};
 use crate::error::StoreError;
 
-/// Something to write, and somebody who waits for its outcome.
+/// A write, with a caller who waits for its outcome.
 pub(super) trait Job: Send {
-    /// Does the work inside a savepoint; whether it is to be kept.
+    /// Does the work inside a savepoint; returns `true` to keep it.
     fn run(&mut self, connection: &Connection) -> bool;
-    /// Hands over the outcome; `lost` says why the transaction came to nothing.
+    /// Sends the outcome; `lost` is the reason the transaction failed.
     fn answer(self: Box<Self>, lost: Option<&rusqlite::Error>);
 }
 
@@ -43,7 +43,7 @@ where
 {
     fn run(&mut self, connection: &Connection) -> bool {
         let Some(work) = self.work.take() else { return false };
-        // What a panic leaves behind in the database is rolled back with the savepoint.
+        // Anything that a panic leaves in the database is rolled back with the savepoint.
         let outcome = match catch_unwind(AssertUnwindSafe(|| work(connection))) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(store_error(self.operation, error)),
@@ -63,19 +63,19 @@ where
             (Some(Ok(value)), None) => Ok(value),
             (None, None) => Err(StoreError::unavailable(self.operation, "the write was not run")),
         };
-        // Nobody to take the answer: nothing to do about it.
+        // The caller may have gone.
         let _ = self.answer.send(outcome);
     }
 }
 
-/// How long the file's lock is left to other processes between two transactions. SQLite keeps no
-/// queue for its lock, so that one that takes it again at once would starve the others.
+/// The time that other processes have to take the file's lock between two transactions. SQLite has
+/// no queue for its lock, so taking it again at once would starve the others.
 const GAP: Duration = Duration::from_micros(100);
-/// How often a lock that another process has is tried. SQLite's own way of waiting comes to
-/// tries 100 ms apart, which hardly ever meet a gap.
+/// The interval of attempts to take a lock that another process holds. SQLite's own waiting tries
+/// 100 ms apart, and so hardly ever meets a gap.
 const RETRY: Duration = Duration::from_millis(1);
 
-/// Runs until the last sender is gone and nothing waits any more.
+/// Runs until the last sender is gone and nothing is waiting.
 pub(super) fn serve(
     mut connection: Connection,
     jobs: &Receiver<Box<dyn Job>>,
@@ -83,8 +83,8 @@ pub(super) fn serve(
     reconnect: impl Fn() -> rusqlite::Result<Connection>,
 ) {
     loop {
-        // A job catches the panic of its work. One of what is around that takes the batch along,
-        // whose jobs are told since their answers' senders are dropped, and not the thread.
+        // A job catches the panics of its work. One elsewhere ends the batch, whose callers see
+        // their senders dropped, but not the thread.
         match catch_unwind(AssertUnwindSafe(|| turn(&mut connection, jobs, options, &reconnect))) {
             Ok(Some(())) => {}
             Ok(None) => return,
@@ -94,7 +94,7 @@ pub(super) fn serve(
                     "the thread that writes to SQLite panicked, and goes on"
                 );
                 if !connection.is_autocommit() {
-                    // Should this fail, the next BEGIN fails and says so.
+                    // If this fails, so does the next BEGIN, which reports it.
                     let _ = execute(&connection, "ROLLBACK");
                 }
             }
@@ -102,7 +102,7 @@ pub(super) fn serve(
     }
 }
 
-/// One transaction, of what is waiting; `None` when nothing will come any more.
+/// Runs one transaction of the waiting jobs; returns `None` when no more will come.
 fn turn(
     connection: &mut Connection,
     jobs: &Receiver<Box<dyn Job>>,
@@ -152,13 +152,13 @@ fn commit(
 ) -> rusqlite::Result<()> {
     let committed = begin(connection, busy_timeout).and_then(|()| run(connection, batch));
     if committed.is_err() && !connection.is_autocommit() {
-        // Should this fail too, the next BEGIN fails and says so.
+        // If this fails too, so does the next BEGIN, which reports it.
         let _ = execute(connection, "ROLLBACK");
     }
     committed
 }
 
-/// Takes the file's write lock, and waits for it as long as may be.
+/// Takes the file's write lock, waiting for at most `busy_timeout`.
 fn begin(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::ZERO)?;
     let mut waited = Duration::ZERO;
@@ -174,7 +174,7 @@ fn begin(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<()
             outcome => break outcome,
         }
     };
-    // In a file without WAL the commit waits for those who read.
+    // In a file without WAL, the commit waits for readers.
     connection.busy_timeout(busy_timeout)?;
     begun
 }
@@ -183,7 +183,7 @@ fn run(connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<
     for job in batch {
         execute(connection, "SAVEPOINT job")?;
         let keep = job.run(connection);
-        // A full disk or an I/O error can end the whole transaction, not the statement alone.
+        // A full disk or an I/O error can roll back the whole transaction, not just the statement.
         if connection.is_autocommit() {
             return Err(rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_ABORT_ROLLBACK),
@@ -235,7 +235,7 @@ mod tests {
         database.read("all", all).unwrap()
     }
 
-    /// Keeps the writing thread until it is told to go on.
+    /// Blocks the writing thread until it is told to continue.
     fn hold(
         database: &SqliteDatabase,
     ) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), StoreError>>) {
@@ -266,7 +266,7 @@ mod tests {
             c.execute("INSERT INTO t (n) VALUES (200)", ())?;
             panic!("on purpose")
         });
-        // Polled together: all of them wait for the thread, and go into one transaction.
+        // Polled together, so that all wait for the thread and share a transaction.
         let (first, failed, panicked, last, ()) =
             tokio::join!(insert(&database, 1), failing, panicking, insert(&database, 2), async {
                 go_on.send(()).unwrap()
@@ -293,7 +293,7 @@ mod tests {
         let (_directory, database) = database(SqliteOptions::default());
         let (go_on, held) = hold(&database);
         {
-            // Nobody takes its outcome, so that the thread drops it.
+            // Nobody receives its outcome, so the thread drops it.
             let work = |c: &Connection| {
                 c.execute("INSERT INTO t (n) VALUES (7)", ())?;
                 Ok(PanicsWhenDropped)
@@ -302,7 +302,7 @@ mod tests {
             let mut context = std::task::Context::from_waker(std::task::Waker::noop());
             assert!(write.as_mut().poll(&mut context).is_pending());
         }
-        // In the same batch, behind it: told, whatever became of it, and not left waiting.
+        // Behind it in the same batch: it is answered in any case, and not left waiting.
         let (behind, ()) = tokio::join!(insert(&database, 8), async { go_on.send(()).unwrap() });
         held.await.unwrap().unwrap();
         assert_eq!(behind.unwrap_err().kind(), StoreErrorKind::Unavailable);
@@ -314,7 +314,7 @@ mod tests {
     async fn a_commit_that_fails_fails_for_the_whole_batch_and_no_other() {
         let (_directory, database) = database(SqliteOptions::default());
         let (go_on, held) = hold(&database);
-        // A deferred constraint is found broken by the commit.
+        // The commit finds the violated deferred constraint.
         let orphan = database.write("orphan", |c| c.execute("INSERT INTO child VALUES (77)", ()));
         let (orphan, other, ()) =
             tokio::join!(orphan, insert(&database, 1), async { go_on.send(()).unwrap() });

@@ -1,4 +1,4 @@
-//! The rights of the account, found out by trying them.
+//! The rights of the account, found by trying them.
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error};
@@ -12,7 +12,7 @@ use crate::sql::table::backticked;
 enum Tried {
     Done,
     Denied,
-    /// It takes no writes.
+    /// The server is read-only.
     ReadOnly,
     Failed,
 }
@@ -31,7 +31,7 @@ async fn tried(conn: &mut Conn, sql: &str) -> Result<Tried, Failure> {
 }
 
 impl Check<'_> {
-    /// Tries everything that is done with a table: `true` if some of it may not be.
+    /// Tries all accesses to a table; returns `true` if some are denied.
     pub(super) async fn trials(
         &mut self,
         conn: &mut Conn,
@@ -44,8 +44,8 @@ impl Check<'_> {
         Ok(any)
     }
 
-    /// Tries a right: `true` if the account lacks it, which is a problem then. It is to be granted on these
-    /// columns, or on the whole table if there are none.
+    /// Tries a right; returns `true` if the account lacks it, which is reported as a problem. It is
+    /// to be granted on these columns, or on the whole table if there are none.
     pub(super) async fn is_denied(
         &mut self,
         conn: &mut Conn,

@@ -1,4 +1,4 @@
-//! The server as a whole: whether it takes enough connections, and what a crash would cost.
+//! Checks the server as a whole: does it take enough connections, and what would a crash cost?
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row};
@@ -13,7 +13,7 @@ const SERVER: &str = "\
     CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED), @@innodb_flush_log_at_trx_commit";
 
 impl Check<'_> {
-    /// Looks at the server as a whole, and finds out who is connected.
+    /// Checks the server as a whole, and finds out who is connected.
     pub(super) async fn server(&mut self, conn: &mut Conn, pool: usize) -> Result<(), Failure> {
         let row: Option<Row> = conn.query_first(SERVER).await?;
         let asked = SystemClock.now().as_micros();
@@ -46,7 +46,7 @@ impl Check<'_> {
     }
 }
 
-/// An account as GRANT spells it.
+/// Returns an account as GRANT spells it.
 pub(in crate::mysql) fn spelt(account: &str) -> String {
     let (name, host) = account.rsplit_once('@').unwrap_or((account, "%"));
     let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"));

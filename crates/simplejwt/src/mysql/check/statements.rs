@@ -33,7 +33,7 @@ impl Check<'_> {
             match conn.prep(sql.as_str()).await {
                 Ok(statement) => conn.close(statement).await?,
                 Err(Error::Server(error)) if matches!(error.code, 1290 | 1792 | 1836) => {}
-                // Told by the trials.
+                // The trials have reported it.
                 Err(Error::Server(error)) if matches!(error.code, 1142 | 1143) => {}
                 Err(Error::Server(error)) => {
                     refusals.extend(refused(&self.problems, &sql, &error.message));
@@ -46,7 +46,7 @@ impl Check<'_> {
     }
 }
 
-/// Each statement over the tables of tokens and sessions.
+/// Returns all statements over the tables of tokens and sessions.
 fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
     let Sql {
         user_id: _,

@@ -1,4 +1,4 @@
-//! A table as the server describes it: its engine and its collations, too.
+//! A table as the server describes it, including its engine and its collations.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ const REFERS: &str = "\
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :table AND REFERENCED_TABLE_NAME IS NOT NULL";
 
 impl Check<'_> {
-    /// Takes nothing but InnoDB for the engine of a table.
+    /// Reports a table whose engine isn't InnoDB.
     pub(super) fn engine(&mut self, table: &str, engine: &str, severity: Severity) {
         if !engine.eq_ignore_ascii_case("InnoDB") {
             let what = format!("the table \"{table}\" is kept by {engine}, without transactions");
@@ -38,7 +38,7 @@ impl Check<'_> {
         }
     }
 
-    /// Takes nothing but a comparison by bytes for the texts of our own tables.
+    /// Reports columns of our own tables whose texts aren't compared byte by byte.
     pub(super) async fn collations(
         &mut self,
         conn: &mut Conn,
@@ -65,7 +65,7 @@ impl Check<'_> {
     }
 }
 
-/// The server's description of a table, and the table's engine.
+/// Returns the server's description of a table, and the table's engine.
 pub(super) async fn found(conn: &mut Conn, name: &str) -> Result<(FoundTable, String), Failure> {
     let row: Option<Row> = conn.exec_first(RELATION, params! { "table" => name }).await?;
     let Some(row) = row else { return Ok((FoundTable::default(), String::new())) };

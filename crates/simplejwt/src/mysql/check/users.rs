@@ -14,7 +14,7 @@ use crate::sql::schema::{SchemaError, found_by};
 use crate::sql::table::UserTable;
 
 impl Check<'_> {
-    /// Looks at the users' table: its columns, if it can be used.
+    /// Checks the users' table; returns its columns if it can be used.
     pub(super) async fn users(
         &mut self,
         conn: &mut Conn,
@@ -26,7 +26,7 @@ impl Check<'_> {
             return Ok(None);
         }
         let (found, engine) = found(conn, name).await?;
-        // Of a table on which it has no right at all, nothing is shown.
+        // A table on which the account has no right at all isn't shown.
         let is_hidden = found.relation == Relation::Missing;
         let (rights, mut denied) = (Right::on_users(users, self.uses), false);
         for right in &rights {
@@ -43,7 +43,7 @@ impl Check<'_> {
         if found.relation == Relation::Table {
             self.engine(name, &engine, Severity::Warning);
         }
-        // Without a right on them, columns aren't shown.
+        // Columns on which the account has no right aren't shown.
         let is_shown = |name: &String| schema::find(&found.table.columns, name).is_some();
         if denied && !rights.iter().flat_map(|right| &right.columns).all(is_shown) {
             return Ok(None);
@@ -65,7 +65,7 @@ impl Check<'_> {
         }
     }
 
-    /// Looks at whose tokens are registered.
+    /// Checks whose tokens are registered.
     pub(super) async fn owners(
         &mut self,
         conn: &mut Conn,

@@ -1,11 +1,11 @@
-//! MySQL's errors: which of them pass by themselves, and the store's error that each comes to.
+//! MySQL's errors: which of them are transient, and the store's error for each.
 
 use mysql_async::prelude::FromValue;
 use mysql_async::{Error, Row};
 
 use crate::error::StoreErrorKind;
 
-/// The failure of an attempt.
+/// The reason an attempt failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -14,7 +14,7 @@ pub(crate) enum Failure {
     Shape,
     #[error("the token's id is that of another token but for the case of its letters")]
     Collision,
-    /// Something changed in the meantime: the operation is begun again.
+    /// Something changed in the meantime: the operation is repeated.
     #[error("other transactions came between, again and again")]
     Again,
 }
@@ -22,9 +22,9 @@ pub(crate) enum Failure {
 /// The way to deal with a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
-    /// The connection is gone, or leads to a server that can't be written any more: again, on another one.
+    /// The connection is gone, or leads to a server that is no longer writable: repeat on another.
     Reconnect,
-    /// The transaction lost against another one: again.
+    /// The transaction lost to another: repeat.
     Repeat,
     /// There is none: the operation fails.
     GiveUp(StoreErrorKind),
@@ -42,8 +42,8 @@ impl Failure {
         match error {
             Error::Server(error) => match error.code {
                 // Deadlock (also over the next number of AUTO_INCREMENT), lock wait, a row that
-                // changed, and a foreign key whose row has only just come or gone (1216 and 1217 to
-                // an account of MySQL 8.0 that hasn't every right).
+                // changed, and a foreign key whose row has only just appeared or vanished (1216 and
+                // 1217 for an account of MySQL 8.0 that lacks some rights).
                 1213 | 1205 | 1020 | 1216 | 1217 | 1451 | 1452 | 1467 => Remedy::Repeat,
                 // Shutdown, killed, the server's limits of idleness; read-only.
                 1053
@@ -60,7 +60,7 @@ impl Failure {
                 | 1836
                 | 3100
                 | 1047
-                // Something went wrong while it was committed: nobody knows how it ended.
+                // Something failed during the commit: its outcome is unknown.
                 | 1180 => Remedy::Reconnect,
                 // A text with a character that the column's charset lacks, stored or compared, or
                 // one that is too long for it.
@@ -78,18 +78,18 @@ impl Failure {
         }
     }
 
-    /// `true` if a foreign key refused a row because it refers to none.
+    /// Returns `true` if a foreign key refused a row because it refers to none.
     pub(crate) fn is_of_the_user(&self) -> bool {
         matches!(self, Self::Mysql(Error::Server(error)) if matches!(error.code, 1216 | 1452))
     }
 
-    /// `true` if a unique key refused a row.
+    /// Returns `true` if a unique key refused a row.
     pub(crate) fn is_duplicate(&self) -> bool {
         matches!(self, Self::Mysql(Error::Server(error)) if error.code == 1062)
     }
 }
 
-/// A column of a row, without the panic that the driver's own conversion ends in.
+/// Returns a row's column, without the panic of the driver's own conversion.
 pub(crate) fn column<T: FromValue>(row: &Row, at: usize) -> Result<T, Failure> {
     match row.get_opt(at) {
         Some(Ok(value)) => Ok(value),
@@ -101,7 +101,7 @@ pub(crate) fn column<T: FromValue>(row: &Row, at: usize) -> Result<T, Failure> {
 mod tests {
     use super::*;
 
-    /// MySQL 8.0 names another number to an account that hasn't every right.
+    /// MySQL 8.0 reports another number to an account that lacks some rights.
     #[test]
     fn a_foreign_key_refuses_by_either_number() {
         for (code, is_of_the_user) in [(1216, true), (1452, true), (1217, false), (1451, false)] {

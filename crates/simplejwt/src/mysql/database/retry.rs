@@ -1,5 +1,5 @@
-//! The attempts at an operation: on another connection, another server or after a conflict, as long as its
-//! time lasts.
+//! The attempts at an operation: on another connection or server, or after a conflict, until its
+//! time is up.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::mysql::explain::ConnectError;
 use crate::mysql::servers::Link;
 
-/// A connection for one attempt. Dropped before it is settled, it is closed, and the server
-/// undoes what wasn't committed.
+/// A connection for one attempt. If it is dropped before it is settled, it is closed, and the
+/// server rolls back whatever wasn't committed.
 pub(crate) struct Lent {
     pub(crate) conn: Conn,
     pub(in crate::mysql) link: Link,
@@ -29,24 +29,24 @@ pub(crate) struct Attempts<'a> {
     shared: &'a Shared,
     operation: &'static str,
     deadline: Instant,
-    /// Connections that turned out dead, so far.
+    /// The number of connections that turned out to be dead, so far.
     lost: u32,
-    /// Conflicts with other transactions, so far.
+    /// The number of conflicts with other transactions, so far.
     conflicts: u32,
 }
 
-/// The number of times that an operation is begun again on another connection.
+/// The number of times that an operation is repeated on another connection.
 const MOST_LOST: u32 = 2;
-/// The number of times that an operation is begun again after losing against another one.
+/// The number of times that an operation is repeated after a conflict.
 const MOST_CONFLICTS: u32 = 20;
 
 impl MysqlDatabase {
-    /// The attempts at one operation, which share its time.
+    /// Returns the attempts at an operation.
     pub(crate) fn attempts(&self, operation: &'static str) -> Attempts<'_> {
         self.attempts_within(operation, self.shared.options.operation_timeout)
     }
 
-    /// The attempts at an operation that may take so long.
+    /// Returns the attempts at an operation, with a time limit of its own.
     pub(crate) fn attempts_within(&self, operation: &'static str, limit: Duration) -> Attempts<'_> {
         let deadline = Instant::now() + limit;
         Attempts { shared: &self.shared, operation, deadline, lost: 0, conflicts: 0 }
@@ -54,8 +54,8 @@ impl MysqlDatabase {
 }
 
 impl Attempts<'_> {
-    /// A connection; if the server has none left for us, one of those that are open, as soon as it is
-    /// free.
+    /// Returns a connection; if the server has none left, one of those that are open, as soon as it
+    /// is free.
     pub(crate) async fn connection(&mut self) -> Result<Lent, StoreError> {
         let shared = self.shared;
         let waited = self.deadline.min(Instant::now() + shared.options.wait_timeout);
@@ -78,7 +78,7 @@ impl Attempts<'_> {
                 shared.leave(link);
                 continue;
             }
-            // Before it is asked, so that none that comes back meanwhile is missed.
+            // Before asking, so that none that comes back meanwhile is missed.
             let returned = shared.returned.notified();
             if shared.is_full() && Instant::now() < waited {
                 let _ = timeout_at(waited.min(Instant::now() + FULL_INTERVAL), returned).await;
@@ -98,8 +98,8 @@ impl Attempts<'_> {
         }
     }
 
-    /// The end of this attempt's time. Where there is another server to turn to, that is half of what is
-    /// left of the operation's.
+    /// Returns the end of this attempt's time. If there is another server to turn to, that is half
+    /// of the operation's remaining time.
     pub(in crate::mysql) fn until(&self) -> Instant {
         let now = Instant::now();
         match self.may_turn_elsewhere() {
@@ -112,7 +112,7 @@ impl Attempts<'_> {
         self.shared.servers.count() > 1 && self.lost == 0
     }
 
-    /// Runs the work until its time is up: `None` then.
+    /// Runs the work until its time is up; returns `None` then.
     pub(crate) async fn limited<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,
@@ -120,7 +120,7 @@ impl Attempts<'_> {
         timeout_at(self.until(), work).await.ok()
     }
 
-    /// Takes the connection back: `Continue` to try again, or the attempt's value or error.
+    /// Takes the connection back; returns `Continue` to try again, or the attempt's value or error.
     pub(crate) async fn settle<T>(
         &mut self,
         mut lent: Lent,
@@ -131,13 +131,14 @@ impl Attempts<'_> {
                 self.shared.give_back(lent.conn, lent.link);
                 return ControlFlow::Break(Ok(value));
             }
-            // Who knows what it would answer to the next question.
+            // The connection is closed, since an answer may still arrive, which mustn't be taken
+            // for another.
             None => return self.timed_out(lent.link),
             Some(Err(failure)) => failure,
         };
         let remedy = failure.remedy();
         if remedy == Remedy::Reconnect {
-            // The others will hardly be better.
+            // The other connections are probably no better.
             self.shared.leave(lent.link);
             self.lost += 1;
             if self.lost <= MOST_LOST && Instant::now() < self.deadline {
@@ -145,7 +146,7 @@ impl Attempts<'_> {
             }
             return ControlFlow::Break(Err(StoreError::unavailable(self.operation, failure)));
         }
-        // What a Galera node has aborted leaves nothing behind that is used again.
+        // A transaction that a Galera node has aborted leaves a connection that isn't used again.
         let is_over = lent.link.is_galera && remedy == Remedy::Repeat;
         if !is_over
             && matches!(
@@ -169,7 +170,8 @@ impl Attempts<'_> {
         ControlFlow::Break(Err(StoreError::new(self.operation, kind, failure)))
     }
 
-    /// There was no answer in time: `Continue` to try another server, or the error to give up with.
+    /// Handles an attempt without an answer: returns `Continue` to try another server, or the error
+    /// to give up with.
     pub(in crate::mysql) fn timed_out<T>(
         &mut self,
         link: Link,
@@ -177,7 +179,7 @@ impl Attempts<'_> {
         let again = self.may_turn_elsewhere();
         self.lost += 1;
         if self.shared.servers.count() > 1 {
-            // The others that lead there needn't be waited for, too.
+            // The other connections to that server needn't be waited for, too.
             self.shared.leave(link);
         }
         match again {
@@ -192,7 +194,7 @@ impl Attempts<'_> {
 }
 
 /// Runs an operation on a connection until it succeeds or can't. The work is a future over
-/// `&mut Conn`, made anew for each attempt, that leaves no transaction open where it succeeds.
+/// `&mut Conn`, created anew for each attempt, that leaves no transaction open on success.
 macro_rules! attempt {
     ($attempts:expr, |$conn:ident| $work:expr) => {{
         let mut attempts = $attempts;
@@ -223,7 +225,7 @@ pub(crate) async fn commit(conn: &mut Conn) -> Result<(), Failure> {
     Ok(conn.query_drop("COMMIT").await?)
 }
 
-/// Undoes the transaction.
+/// Rolls the transaction back.
 pub(crate) async fn rollback(conn: &mut Conn) -> Result<(), Failure> {
     Ok(conn.query_drop("ROLLBACK").await?)
 }

@@ -1,4 +1,4 @@
-//! What a MySQL or MariaDB server says of itself: whether it can be written, and is in touch with its
+//! The status that a MySQL or MariaDB server reports: whether it is writable, and in touch with its
 //! cluster.
 
 use mysql_async::prelude::Queryable as _;
@@ -8,22 +8,22 @@ const VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
     ('read_only', 'innodb_read_only', 'wsrep_on', 'wsrep_reject_queries')";
 const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN \
     ('wsrep_ready', 'wsrep_cluster_status', 'wsrep_local_state')";
-/// Has reads, updates and deletions, inserts and the first statement of a transaction wait for what the
-/// cluster has committed.
+/// Makes reads, updates and deletions, inserts and the first statement of a transaction wait for
+/// everything that the cluster has committed.
 const CAUSAL: &str = "SET SESSION wsrep_sync_wait = 7";
-/// Waits for what the cluster has committed, even where that table is missing.
+/// Waits for everything that the cluster has committed, even if that table is missing.
 const READ: &str = "SELECT count(*) FROM simplejwt_sequence";
 const NO_SUCH_TABLE: u16 = 1146;
 const TABLE_ACCESS_DENIED: u16 = 1142;
 
-/// A server's account of itself.
+/// A server's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::mysql) enum Standing {
     /// Alone, or replicating to others.
     Good,
     /// A member of a Galera cluster, in touch with the others.
     Synced,
-    /// A member of a Galera cluster that is behind, or gives its data to another member.
+    /// A member of a Galera cluster that is behind, or sends its data to another member.
     Behind,
     /// A member of a Galera cluster that has lost the others.
     Lost,
@@ -37,14 +37,14 @@ impl Standing {
     }
 }
 
-/// Asks the connection's server for its account of itself. On a Galera cluster the connection reads
-/// causally from then on.
+/// Asks the connection's server for its status. In a Galera cluster, the connection reads causally
+/// from then on.
 pub(in crate::mysql) async fn standing(conn: &mut Conn) -> Result<Standing, Error> {
     let variables = pairs(conn, VARIABLES).await?;
     let is = |name: &str, value: &[&str]| {
         variables.iter().any(|(found, is)| found == name && value.contains(&is.as_str()))
     };
-    // MariaDB has more words for a server that only reads than ON.
+    // MariaDB has other words than ON for a read-only server.
     let writes = |name| variables.iter().all(|(found, is)| found != name || is == "OFF");
     if is("wsrep_on", &["ON", "1"]) {
         conn.query_drop(CAUSAL).await?;
@@ -61,7 +61,7 @@ pub(in crate::mysql) async fn standing(conn: &mut Conn) -> Result<Standing, Erro
     })
 }
 
-/// Asks the node of a Galera cluster for its account of itself.
+/// Asks the node of a Galera cluster for its status.
 pub(super) async fn membership(conn: &mut Conn) -> Result<Standing, Error> {
     let status = pairs(conn, STATUS).await?;
     let is = |name: &str, value: &str| {
@@ -73,7 +73,7 @@ pub(super) async fn membership(conn: &mut Conn) -> Result<Standing, Error> {
     Ok(if is("wsrep_local_state", "4") { Standing::Synced } else { Standing::Behind })
 }
 
-/// The rows of a statement that lists names and values.
+/// Returns the rows of a statement that lists names and values.
 async fn pairs(conn: &mut Conn, sql: &str) -> Result<Vec<(String, String)>, Error> {
     let rows: Vec<Row> = conn.query(sql).await?;
     let text =
@@ -81,7 +81,8 @@ async fn pairs(conn: &mut Conn, sql: &str) -> Result<Vec<(String, String)>, Erro
     Ok(rows.iter().map(|row| (text(row, 0).to_ascii_lowercase(), text(row, 1))).collect())
 }
 
-/// Reads something, which waits until the node has applied what the cluster has committed.
+/// Reads something, which waits until the node has applied everything that the cluster has
+/// committed.
 pub(super) async fn read(conn: &mut Conn) -> Result<(), Error> {
     match conn.query_drop(READ).await {
         Err(Error::Server(error)) if [NO_SUCH_TABLE, TABLE_ACCESS_DENIED].contains(&error.code) => {

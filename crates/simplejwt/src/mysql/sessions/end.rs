@@ -15,19 +15,19 @@ use crate::store::session::{
 };
 use crate::users::UserId;
 
-/// Sessions that are ended by one transaction at most.
+/// The largest number of sessions that one transaction ends.
 const BATCH: usize = 1000;
 
-/// What one transaction has done.
+/// The outcome of one transaction.
 pub(super) enum Batch {
-    /// It has ended so many, and there may be more.
+    /// It ended this many, and there may be more.
     Full(u64),
-    /// There are no more: so many were ended by all of them.
+    /// There are no more; all transactions together ended this many.
     Last(Recorded<u64>),
 }
 
-/// Ends those of the sessions that haven't ended, and blacklists their tokens; the revocations
-/// that are to be inserted, last of all.
+/// Ends those of the sessions that haven't ended, and blacklists their tokens; returns the
+/// revocations, which the caller inserts last of all.
 pub(super) async fn end(
     sql: &Sql,
     conn: &mut Conn,
@@ -43,7 +43,7 @@ pub(super) async fn end(
     let with = |first: Vec<Value>| {
         Params::Positional(first.into_iter().chain(ids.iter().map(Value::from)).collect())
     };
-    // What has ended in the meantime isn't ended again.
+    // Sessions that have ended in the meantime aren't ended again.
     let rows: Vec<Row> = conn.exec(unended(&marks), with(Vec::new())).await?;
     let ended = rows.iter().map(|row| column(row, 0)).collect::<Result<Vec<String>, _>>()?;
     if ended.is_empty() {
@@ -64,7 +64,7 @@ pub(super) async fn end(
     Ok(ended.into_iter().map(revocation).collect())
 }
 
-/// One transaction of [`EndSessions`], which have ended so many before.
+/// Runs one transaction of [`EndSessions`]; those before it ended `before` sessions.
 pub(super) async fn batch(
     sql: &Sql,
     conn: &mut Conn,
@@ -111,7 +111,7 @@ pub(super) async fn batch(
     Ok(batch)
 }
 
-/// Whether it failed because the table of users can't hold the id that is meant.
+/// Returns `true` if it failed because the users' table can't hold the id.
 pub(super) fn is_of_nobody(ending: &EndSessions, error: &StoreError) -> bool {
     matches!(&ending.which, SessionSelector::All { user_id, .. } if error.is_of(user_id.as_str()))
 }

@@ -41,7 +41,7 @@ impl Sql {
         }
         insert_session(conn, session, &open.cause, open.expires_at).await?;
         self.join(conn, &session.id, &open.token, open.expires_at, &open.cause).await?;
-        // The numbers of the revocations last: they are what everybody waits for.
+        // The revocations' numbers are drawn last: they are what everybody waits for.
         let count = evicted.len() as u64;
         feed::insert(conn, &evicted).await?;
         let recorded = open.recorded(OpenOutcome::Opened { evicted: count });
@@ -87,18 +87,18 @@ pub(super) async fn insert_session(
     changed(conn, INSERT_SESSION, values).await.map(drop)
 }
 
-/// Nobody else opens a session for this user until the transaction is over.
+/// Keeps others from opening a session for this user until the end of the transaction.
 async fn lock_user(conn: &mut Conn, user_id: &UserId) -> Result<(), Failure> {
     let values = params! { "user" => user_id.as_str() };
     changed(conn, FREE_USER, values.clone()).await?;
     match changed(conn, LOCK_USER, values).await {
-        // Somebody else was the first for this user.
+        // Another transaction was the first for this user.
         Err(failure) if failure.is_duplicate() => Err(Failure::Again),
         locked => locked.map(drop),
     }
 }
 
-/// The live sessions of a user but this one, by when they were opened.
+/// Returns a user's live sessions but this one, in the order in which they were opened.
 async fn live(
     conn: &mut Conn,
     sql: &Sql,

@@ -1,4 +1,4 @@
-//! Taking a refresh token: [`verdict`] decides, and here is what it decides from and what is done.
+//! Refreshing a token: reads what [`verdict`] needs, and carries out its decision.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::store::session::verdict::{
 use crate::store::session::{EndReason, NextToken, RefreshOutcome, SessionRefresh, Successor};
 
 impl Sql {
-    /// `was_good` where the token is known not to have been spent before this began.
+    /// `was_good` is `true` if the token is known not to have been spent before this began.
     pub(in crate::mysql) async fn refresh(
         &self,
         conn: &mut Conn,
@@ -40,7 +40,7 @@ impl Sql {
         Ok(recorded)
     }
 
-    /// Whatever the usual case isn't.
+    /// Any case but the usual one.
     async fn refresh_slowly(
         &self,
         conn: &mut Conn,
@@ -51,7 +51,7 @@ impl Sql {
         let mut found = self.look_up(conn, refresh, was_good).await?;
         if verdict(refresh, &found) == Verdict::Join {
             let new = &refresh.session;
-            // This locks the session, and so its end comes before or after.
+            // This locks the session, so its end comes before or after.
             insert_session(conn, new, &refresh.cause, token.expires_at).await?;
             self.join(conn, &new.id, token, token.expires_at, &refresh.cause).await?;
             found = self.look_up(conn, refresh, was_good).await?.just_joined();
@@ -63,7 +63,7 @@ impl Sql {
                 Ok(refresh.recorded(RefreshOutcome::Ended, found.session_id()))
             }
             (Verdict::End(reason, outcome), Found::InSession(state)) => {
-                // Somebody else may have been quicker.
+                // Another transaction may have been quicker.
                 let id = state.session_id;
                 let ended = self.end_one(conn, refresh, id.clone(), reason).await?;
                 let outcome = if ended { outcome } else { RefreshOutcome::Ended };
@@ -73,12 +73,12 @@ impl Sql {
                 let outcome = self.carry_on(conn, refresh, &state.session_id, register).await?;
                 Ok(refresh.recorded(outcome, Some(&state.session_id)))
             }
-            // The session that it has joined is gone again.
+            // The session that it has joined has gone again.
             _ => Err(Failure::Again),
         }
     }
 
-    /// Stores what comes after a token that is good.
+    /// Stores what follows a valid token.
     async fn carry_on(
         &self,
         conn: &mut Conn,
@@ -87,7 +87,7 @@ impl Sql {
         register: bool,
     ) -> Result<RefreshOutcome, Failure> {
         let (token, now) = (&refresh.token, refresh.cause.at);
-        // Whoever ends the session has to find registered what is in it.
+        // Whoever ends the session has to find its tokens registered.
         let has_to_hold = register || matches!(refresh.next, NextToken::Added(_));
         if has_to_hold && !exists(conn, HOLD, params! { "id" => session_id }).await? {
             return Ok(RefreshOutcome::Ended);
@@ -109,8 +109,8 @@ impl Sql {
                 self.join(conn, session_id, next, next.expires_at, &refresh.cause).await?;
             }
             NextToken::Rotated { token: next, access_jti } => {
-                // It has only just joined its session or was registered anew, or what was in
-                // the way is gone.
+                // It has only just joined its session or was registered again, or the obstacle is
+                // gone.
                 let session = self.rotate_in_session(conn, refresh, next, access_jti).await?;
                 if session.is_none() {
                     return Err(Failure::Again);
@@ -120,8 +120,8 @@ impl Sql {
         Ok(RefreshOutcome::Refreshed)
     }
 
-    /// The usual case, three inserts: the session, if this was it. Otherwise the transaction is as
-    /// good as new.
+    /// The usual case, in three inserts. Returns the session's id; `None` in any other case, with a
+    /// transaction that has done nothing.
     async fn rotate_in_session(
         &self,
         conn: &mut Conn,
@@ -148,7 +148,7 @@ impl Sql {
             return Ok(None);
         }
         let (id, is_named) = statements::found(conn.last_insert_id().ok_or(Failure::Shape)?);
-        // Whoever ends the session may have been quicker than this.
+        // Whoever ends the session may have been quicker.
         if !blacklist_by_id(conn, id, now).await? {
             rollback(conn).await?;
             begin(conn).await?;
@@ -165,7 +165,7 @@ impl Sql {
         }
     }
 
-    /// What there is of the token that is presented.
+    /// Looks up the state of the presented token.
     async fn look_up(
         &self,
         conn: &mut Conn,
@@ -210,7 +210,7 @@ impl Sql {
         Ok(Found::InSession(state))
     }
 
-    /// The immediate successor of a token.
+    /// Returns the immediate successor of a token.
     async fn descendant(
         &self,
         conn: &mut Conn,
@@ -233,7 +233,7 @@ impl Sql {
         }))
     }
 
-    /// Whether it hadn't ended before.
+    /// Ends a session; returns `true` if it hadn't ended before.
     async fn end_one(
         &self,
         conn: &mut Conn,

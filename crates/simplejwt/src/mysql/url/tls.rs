@@ -1,4 +1,4 @@
-//! `ssl-mode` of a MySQL or MariaDB URL.
+//! The `ssl-mode` of a MySQL or MariaDB URL.
 
 use super::UrlError;
 use crate::sql::url::Query;
@@ -8,13 +8,13 @@ use crate::sql::url::Query;
 pub(in crate::mysql) enum SslMode {
     /// Never TLS.
     Disabled,
-    /// TLS where the server has it; any certificate.
+    /// TLS if the server has it; any certificate.
     Preferred,
     /// TLS; any certificate.
     Required,
-    /// TLS with a certificate of a known authority.
+    /// TLS with a certificate issued by a known authority.
     VerifyCa,
-    /// The same, made out to the host's name.
+    /// The same, issued for the host's name.
     VerifyIdentity,
 }
 
@@ -31,8 +31,8 @@ impl SslMode {
     }
 }
 
-/// The mode that a URL says: by MySQL's `ssl-mode`, or by what other programs have in its place; `None` if
-/// it says none.
+/// Returns the mode that a URL names: by MySQL's `ssl-mode`, or by other programs' equivalents;
+/// `None` if it names none.
 pub(super) fn secured(query: &Query) -> Result<Option<SslMode>, UrlError> {
     let switch = |name: &str| query.switch(&[name]).map_err(UrlError::Parameter);
     let mode = query.get(&["ssl-mode", "sslmode"]);

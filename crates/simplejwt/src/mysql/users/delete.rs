@@ -13,7 +13,7 @@ use crate::sql::references::OnDelete;
 use crate::sql::table::{Key, backticked};
 use crate::users::UserId;
 
-/// Keys of one column that lead to a table, of every database that the account sees.
+/// Single-column foreign keys that refer to a table, from every database that the account sees.
 const KEYS: &str = "\
     SELECT k.TABLE_SCHEMA, k.TABLE_NAME, MIN(k.COLUMN_NAME), MIN(k.REFERENCED_COLUMN_NAME), \
     MIN(r.DELETE_RULE) FROM information_schema.KEY_COLUMN_USAGE AS k \
@@ -23,18 +23,19 @@ const KEYS: &str = "\
     AND k.REFERENCED_TABLE_NAME = :table \
     GROUP BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME HAVING COUNT(*) = 1 ORDER BY 1, 2, 3";
 
-/// There is no user of the name.
+/// There is no user of this name.
 pub(super) struct NotThere;
 
-/// The user of the name.
+/// The user of this name.
 pub(super) struct UserFound {
     pub(super) user_id: UserId,
-    /// What keeps the user.
+    /// The rows that prevent the user's deletion.
     pub(super) references: Vec<Reference>,
 }
 
 impl MysqlUsers {
-    /// What keeps a user; where nothing does and `deletes` is true, it is gone afterwards.
+    /// Returns the rows that prevent a user's deletion. If there are none and `deletes` is `true`,
+    /// deletes the user.
     pub(super) async fn delete(
         &self,
         operation: &'static str,

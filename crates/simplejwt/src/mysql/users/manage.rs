@@ -1,4 +1,4 @@
-//! Making and changing users: what the command line does.
+//! Creating and changing users, for the command line.
 
 use async_trait::async_trait;
 use mysql_async::prelude::Queryable as _;
@@ -116,7 +116,7 @@ impl ManageUsers for MysqlUsers {
         let after = match after.map(|after| self.sql.login.parse_login(after)) {
             None => None,
             Some(Some(key)) => Some(key),
-            // Nobody comes after a name that nobody can have.
+            // No user comes after a name that no user can have.
             Some(None) => return Ok(Vec::new()),
         };
         attempt!(self.database.attempts("list"), |conn| async {
@@ -219,7 +219,7 @@ fn unknown(username: &str) -> ManageError {
     ManageError::NoSuchUser { username: username.to_owned() }
 }
 
-/// As Django's MySQL backend stores it.
+/// Returns the value as Django's MySQL backend stores it.
 fn stored(field: Field) -> Value {
     match field {
         Field::Text(text) => text.into(),

@@ -1,4 +1,4 @@
-//! What the table's password hashes are, by a few of its rows.
+//! A sample of the table's password hashes.
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Params, Row, Value, params};
@@ -38,7 +38,7 @@ pub(super) async fn take(conn: &mut Conn, table: &UserTable) -> Result<PasswordS
     Ok(rows.into_sample(made_here))
 }
 
-/// The key of the first row that the statement finds.
+/// Returns the key of the first row that the statement finds.
 async fn read(
     conn: &mut Conn,
     statement: &str,
@@ -56,7 +56,7 @@ async fn read(
     Ok(first)
 }
 
-/// Whether `migrate` made the table, and Django hasn't been at the database.
+/// Returns `true` if `migrate` created the table, and Django hasn't migrated the database.
 async fn made_here(conn: &mut Conn, table: &UserTable) -> Result<bool, Failure> {
     if table.table != "auth_user" || schema::columns(conn, OUR_RECORD).await?.is_empty() {
         return Ok(false);

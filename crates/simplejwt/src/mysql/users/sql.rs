@@ -1,4 +1,4 @@
-//! The statements over a table of users, and its rows.
+//! The statements over a users' table, and reading its rows.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::sql::table::{Key, UserTable, backticked};
 use crate::users::User;
 use crate::users::login::Found;
 
-/// The statements, with the names of the table in them.
+/// The statements, with the table's names in them.
 pub(super) struct Sql {
     pub(super) table: UserTable,
     pub(super) key: ColumnType,
@@ -32,7 +32,7 @@ pub(super) struct Sql {
     pub(super) set_active: Option<String>,
 }
 
-/// How many columns stand before the further ones.
+/// The number of columns before the further ones.
 const FIXED: usize = 7;
 
 impl Sql {
@@ -43,7 +43,7 @@ impl Sql {
         let id = backticked(table.user_id_column());
         let login = backticked(&table.login);
         let password = backticked(&table.password);
-        // Of booleans, numbers and bits alike.
+        // For booleans, numbers and bits alike.
         let flag = |column: &Option<String>, without: &str| match column {
             Some(column) => format!("coalesce({} <> 0, 0)", backticked(column)),
             None => without.to_owned(),
@@ -60,7 +60,7 @@ impl Sql {
             flag(&table.is_superuser, "0"),
         );
         let exactly = match user_id {
-            // The collation may take another text for the same.
+            // The collation may consider another text equal.
             ColumnType::Text => format!(
                 " AND HEX(CONVERT({id} USING utf8mb4)) = HEX(CONVERT(:value USING utf8mb4))"
             ),
@@ -73,13 +73,13 @@ impl Sql {
             is_superuser: flag(&table.is_superuser, "0"),
         };
         let update = |column: &str| format!("UPDATE {name} SET {} = :value", backticked(column));
-        // Whoever has no id can't have tokens: they would be those of all who have none.
+        // A user without an id can't have tokens: they would be those of every user without one.
         let has_id = match table.user_id_column() == table.primary_key {
             true => String::new(),
             false => format!(" AND {id} IS NOT NULL"),
         };
         Self {
-            // Two show what isn't unique.
+            // Two rows reveal a value that isn't unique.
             by_login: format!("{select} WHERE {login} = :value{has_id}{inherits} LIMIT 2"),
             by_user_id: format!("{select} WHERE {id} = :value{inherits} LIMIT 2"),
             first_page: format!("{select} WHERE 1 = 1{inherits} ORDER BY {login} LIMIT :limit"),
@@ -144,7 +144,7 @@ impl Sql {
         self.fields.iter().enumerate().map(json).collect()
     }
 
-    /// The rows with a value that is unique: one, or more where it isn't any longer.
+    /// Returns the rows with a unique value: one at most, or more if it is no longer unique.
     pub(super) async fn all(
         &self,
         conn: &mut Conn,
@@ -156,7 +156,7 @@ impl Sql {
     }
 }
 
-/// A value as text; null is empty.
+/// Returns a value as text; null is empty.
 pub(super) fn value_text(value: &Value) -> Result<String, Failure> {
     Ok(match value {
         Value::NULL => String::new(),
@@ -167,7 +167,7 @@ pub(super) fn value_text(value: &Value) -> Result<String, Failure> {
     })
 }
 
-/// A value of a further column as text of the form that [`FieldType::json`] takes.
+/// Returns a further column's value as text in the form that [`FieldType::json`] takes.
 fn text_of(value: &Value, kind: FieldType) -> Result<String, Failure> {
     Ok(match value {
         Value::Float(number) => number.to_string(),
@@ -178,7 +178,7 @@ fn text_of(value: &Value, kind: FieldType) -> Result<String, Failure> {
         Value::Date(year, month, day, hour, minute, second, micros) => {
             format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}")
         }
-        // A time of day; MySQL's type goes from -838 to 838 hours.
+        // A time of day; MySQL's type ranges from -838 to 838 hours.
         Value::Time(is_negative, days, hour, minute, second, micros) => {
             let sign = if *is_negative { "-" } else { "" };
             let hours = u64::from(*days) * 24 + u64::from(*hour);
@@ -199,7 +199,7 @@ pub(super) fn is_true(value: &Value) -> bool {
     }
 }
 
-/// Each statement that a request runs over the table.
+/// Returns all statements that requests run over the table.
 pub(crate) fn statements(table: &UserTable, columns: UserColumns, uses: &Uses) -> Vec<String> {
     let Sql {
         table: _,

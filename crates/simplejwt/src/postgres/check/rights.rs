@@ -7,7 +7,7 @@ use crate::postgres::tokens::PgResult;
 use crate::sql::check::{Access, Lines, Problem, Right};
 use crate::sql::table::relation;
 
-/// Those of these rights that the role lacks, on a column or the whole table.
+/// Selects those of these rights that the role lacks, on a column or the whole table.
 const DENIED: &str = "\
     SELECT r.n FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS r (privilege, name, n) \
     LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass($1) AND a.attname = r.name \
@@ -15,8 +15,8 @@ const DENIED: &str = "\
     WHERE CASE WHEN r.name IS NULL THEN NOT has_table_privilege(to_regclass($1), r.privilege) \
     WHEN a.attnum IS NULL THEN false \
     ELSE NOT has_column_privilege(to_regclass($1), a.attnum, r.privilege) END ORDER BY r.n";
-/// The sequences that defaults of the table draw from, and that the role may not use. Identity columns need no
-/// right.
+/// Selects the sequences that the table's defaults use and the role may not use. Identity columns
+/// need no right.
 const SEQUENCES: &str = "\
     SELECT s.oid::regclass::text FROM pg_attrdef AS d JOIN pg_depend AS p \
     ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid \
@@ -26,7 +26,7 @@ const SEQUENCES: &str = "\
     ELSE false END";
 
 impl Check<'_> {
-    /// Looks for rights on a table that the role lacks.
+    /// Reports rights on a table that the role lacks.
     pub(super) async fn rights_on(&mut self, name: &str, wanted: &[Right]) -> PgResult<()> {
         let (mut words, mut columns, mut of) = (Vec::new(), Vec::new(), Vec::new());
         for (at, right) in wanted.iter().enumerate() {
@@ -52,7 +52,7 @@ impl Check<'_> {
         let grantee = &self.role.grantee;
         for (at, mut missing) in denied {
             let Some(right) = wanted.get(at) else { continue };
-            // On our own tables and Django's for tokens nothing is worth keeping a column from.
+            // Our own tables, and Django's for tokens, have no column worth withholding.
             let is_all = missing.len() == right.columns.len();
             if is_all && is_for_tokens(name) && right.access != Access::Update {
                 missing.clear();

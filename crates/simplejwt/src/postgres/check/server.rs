@@ -1,4 +1,5 @@
-//! The server as a whole: whether it takes writes and enough connections, and what a crash would cost.
+//! Checks the server as a whole: does it take writes and enough connections, and what would a crash
+//! cost?
 
 use super::{Check, Role};
 use crate::clock::{Clock as _, SystemClock};
@@ -17,7 +18,7 @@ const SERVER: &str = "\
     array_to_string(current_schemas(false), ', ')";
 
 impl Check<'_> {
-    /// Looks at the server as a whole, and finds out who is connected.
+    /// Checks the server as a whole, and finds out who is connected.
     pub(super) async fn server(&mut self, pool: usize) -> PgResult<()> {
         let row = self.client.query_one(SERVER, &[]).await?;
         let asked = SystemClock.now().as_micros();

@@ -42,7 +42,7 @@ impl Check<'_> {
     }
 }
 
-/// Each statement over the tables of tokens and sessions.
+/// Returns all statements over the tables of tokens and sessions.
 fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
     let Sql {
         user_id: _,

@@ -1,4 +1,4 @@
-//! A table as PostgreSQL describes it, and whether the role gets to see its rows.
+//! A table as PostgreSQL describes it, and whether the role can see its rows.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ const NEARLY_UNIQUE: &str = "\
     i.indpred IS NOT NULL, i.indnkeyatts FROM pg_index AS i \
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) \
     WHERE i.indrelid = to_regclass($1) AND i.indisunique";
-/// Whether the policies let everything through.
+/// Selects `true` if the policies let everything through.
 const POLICIES: &str = "\
     SELECT count(*) FILTER (WHERE polpermissive AND polcmd = '*' \
     AND pg_get_expr(polqual, polrelid) = 'true' \
@@ -38,7 +38,7 @@ const POLICIES: &str = "\
     FROM pg_policy WHERE polrelid = to_regclass($1)";
 
 impl Check<'_> {
-    /// The server's description of a table.
+    /// Returns the server's description of a table.
     pub(super) async fn found(&mut self, name: &str) -> PgResult<FoundTable> {
         let quoted = relation(name);
         let Some(row) = self.client.query_opt(RELATION, &[&quoted]).await? else {
@@ -106,13 +106,14 @@ impl Check<'_> {
         );
         self.problems.push(match is_ours {
             true => Problem::error(name, what, line),
-            // Users of another tenant, say: it may be meant.
+            // It may be intended, to hide another tenant's users for example.
             false => Problem::warning(name, what, line),
         });
         Ok(())
     }
 
-    /// `true` if a table that the search path doesn't find is in another schema, which is a problem then.
+    /// Returns `true` if a table that the search path doesn't find is in another schema, which is
+    /// reported as a problem.
     pub(super) async fn elsewhere(&mut self, name: &str, is_users: bool) -> PgResult<bool> {
         let (schema, bare) = match name.split_once("\".\"") {
             Some((schema, bare)) => (Some(schema), bare),

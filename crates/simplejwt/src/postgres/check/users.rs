@@ -9,7 +9,7 @@ use crate::sql::schema::{SchemaError, found_by};
 use crate::sql::table::UserTable;
 
 impl Check<'_> {
-    /// Looks at the users' table: the table if it can be used, and whether there is one.
+    /// Checks the users' table; returns it if it can be used, and whether it exists.
     pub(super) async fn users(&mut self, users: &UserTable) -> PgResult<(Option<Checked>, bool)> {
         let name = users.table.as_str();
         let found = self.found(name).await?;
@@ -49,7 +49,7 @@ impl Check<'_> {
         Ok((schema::check_users(self.client, users).await.ok(), true))
     }
 
-    /// Looks at whose tokens are registered.
+    /// Checks whose tokens are registered.
     pub(super) async fn owners(
         &mut self,
         users: &UserTable,

@@ -1,4 +1,4 @@
-//! PostgreSQL's errors: which of them pass by themselves, and the store's error that each comes to.
+//! PostgreSQL's errors: which of them are transient, and the store's error for each.
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{WasNull, WrongType};
@@ -7,13 +7,13 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::postgres::pooler::{WITHOUT_STATEMENTS, is_of_statements};
 use crate::postgres::refusal::Refusal;
 
-/// `true` if the server has no connection left: of all, for this role or for this database.
+/// Returns `true` if the server has no connection left: at all, for this role or for this database.
 pub(super) fn is_full(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
 }
 
-/// `true` if the transaction lost to another one, and is to be begun again. So is one whose user was
-/// deleted in the meantime: the next attempt finds none.
+/// Returns `true` if the transaction lost to another and has to be repeated. So has one whose user
+/// was deleted in the meantime: the next attempt finds none.
 pub(in crate::postgres) fn is_conflict(state: Option<&SqlState>) -> bool {
     const CONFLICTS: [&SqlState; 4] = [
         &SqlState::T_R_DEADLOCK_DETECTED,
@@ -24,7 +24,7 @@ pub(in crate::postgres) fn is_conflict(state: Option<&SqlState>) -> bool {
     state.is_some_and(|state| CONFLICTS.contains(&state))
 }
 
-/// `true` if a value isn't of the type that it is read as.
+/// Returns `true` if a value isn't of the type that it is read as.
 pub(super) fn is_of_a_value(error: &tokio_postgres::Error) -> bool {
     let source = std::error::Error::source(error);
     source.is_some_and(|source| {
@@ -32,9 +32,9 @@ pub(super) fn is_of_a_value(error: &tokio_postgres::Error) -> bool {
     })
 }
 
-/// `true` if another connection will do: the server is shutting down, or has become one that only reads;
-/// or a prepared statement is one of a table that has been changed since (0A000), or of another server
-/// behind a pooler (26000).
+/// Returns `true` if another connection will do: the server is shutting down or has become
+/// read-only; or a prepared statement is for a table that has been changed since (0A000), or is on
+/// another server behind a pooler (26000).
 pub(super) fn is_of_the_connection(state: Option<&SqlState>) -> bool {
     const GONE: [&SqlState; 5] = [
         &SqlState::ADMIN_SHUTDOWN,
@@ -47,12 +47,12 @@ pub(super) fn is_of_the_connection(state: Option<&SqlState>) -> bool {
         || state.is_some_and(|state| GONE.contains(&state) || state.code().starts_with("08"))
 }
 
-/// A pooler without prepared statements, where it wasn't noticed when connecting.
+/// A pooler without prepared statements that wasn't noticed when connecting.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", WITHOUT_STATEMENTS)]
 struct Unprepared(#[source] Refusal);
 
-/// The store's error for one of PostgreSQL's, without the values that the latter shows.
+/// Returns the store's error for one of PostgreSQL's, without the values that it shows.
 pub(in crate::postgres) fn store_error(
     operation: &'static str,
     error: tokio_postgres::Error,
@@ -72,7 +72,7 @@ pub(in crate::postgres) fn store_error(
     }
     let incompatible = is_of_a_value(&error)
         || error.code().is_some_and(|state| {
-            // Syntax and names, data that doesn't fit, constraints: no passing trouble.
+            // Syntax and names, unsuitable data, constraints: these aren't transient.
             ["42", "22", "23", "0A"].iter().any(|class| state.code().starts_with(class))
                 && *state != SqlState::INSUFFICIENT_PRIVILEGE
         });

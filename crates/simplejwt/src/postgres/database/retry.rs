@@ -1,5 +1,5 @@
-//! The attempts at an operation: on another connection, another server or after a conflict, as long as its
-//! time lasts.
+//! The attempts at an operation: on another connection or server, or after a conflict, until its
+//! time is up.
 
 use deadpool_postgres::{Object, PoolError, TimeoutType};
 use tokio::time::{Instant, timeout_at};
@@ -13,20 +13,20 @@ pub(crate) struct Attempts<'a> {
     shared: &'a Shared,
     operation: &'static str,
     deadline: Instant,
-    /// Connections that turned out dead, so far.
+    /// The number of connections that turned out to be dead, so far.
     lost: u32,
-    /// Conflicts with other transactions, so far.
+    /// The number of conflicts with other transactions, so far.
     conflicts: u32,
 }
 
-/// The number of times that an operation is begun again on another connection: once for a server that
+/// The number of times that an operation is repeated on another connection: once for a server that
 /// may have been promoted or restarted, and once more.
 const MAX_LOST: u32 = 2;
-/// The number of times that an operation is begun again after a conflict with another one.
+/// The number of times that an operation is repeated after a conflict.
 const MAX_CONFLICTS: u32 = 8;
 
 impl PostgresDatabase {
-    /// The attempts at an operation, for [`run`].
+    /// Returns the attempts at an operation, for [`run`].
     pub(crate) fn attempts(&self, operation: &'static str) -> Attempts<'_> {
         let deadline = Instant::now() + self.shared.options.operation_timeout;
         Attempts { shared: &self.shared, operation, deadline, lost: 0, conflicts: 0 }
@@ -34,12 +34,12 @@ impl PostgresDatabase {
 }
 
 impl Attempts<'_> {
-    /// A connection; if the server has none left for us, one of those that are open, as soon as it is
-    /// free.
+    /// Returns a connection; if the server has none left, one of those that are open, as soon as it
+    /// is free.
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
         let waited = self.deadline.min(Instant::now() + self.shared.options.wait_timeout);
         loop {
-            // Before it is asked, so that none that comes back meanwhile is missed.
+            // Before asking, so that none that comes back meanwhile is missed.
             let returned = self.shared.returned.notified();
             if self.shared.is_full() && Instant::now() < waited {
                 let _ = timeout_at(waited.min(Instant::now() + FULL_INTERVAL), returned).await;
@@ -67,14 +67,14 @@ impl Attempts<'_> {
         }
     }
 
-    /// Closes the connections that were there before this one was made.
+    /// Closes the connections that are older than this one.
     fn forget_older_than(&self, client: &Object) {
         let created = Object::metrics(client).created;
         let _ = self.shared.pool.retain(|_, metrics| metrics.created > created);
     }
 
-    /// The end of this attempt's time. Where there is another server to turn to, that is half of what is
-    /// left of the operation's.
+    /// Returns the end of this attempt's time. If there is another server to turn to, that is half
+    /// of the operation's remaining time.
     pub(in crate::postgres) fn until(&self) -> Instant {
         let now = Instant::now();
         match self.may_turn_elsewhere() {
@@ -83,7 +83,7 @@ impl Attempts<'_> {
         }
     }
 
-    /// Runs the work until its time is up: `None` then.
+    /// Runs the work until its time is up; returns `None` then.
     pub(crate) async fn limited<T>(
         &self,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
@@ -99,7 +99,7 @@ impl Attempts<'_> {
         StoreError::unavailable(self.operation, "the database doesn't answer")
     }
 
-    /// The attempt's value, `None` to try again, or the error to give up with.
+    /// Returns the attempt's value, `None` to try again, or the error to give up with.
     pub(crate) fn settle<T>(
         &mut self,
         client: Object,
@@ -110,12 +110,13 @@ impl Attempts<'_> {
         settled
     }
 
-    /// There was no answer in time: `None` to try another server, or the error to give up with.
+    /// Handles an attempt without an answer: returns `None` to try another server, or the error to
+    /// give up with.
     pub(in crate::postgres) fn timed_out<T>(&mut self) -> Result<Option<T>, StoreError> {
         let again = self.may_turn_elsewhere();
         self.lost += 1;
         if self.shared.servers.count() > 1 {
-            // The others that lead there needn't be waited for, too.
+            // The other connections to that server needn't be waited for, too.
             self.shared.servers.current_failed();
             self.shared.forget();
         }
@@ -128,7 +129,7 @@ impl Attempts<'_> {
         outcome: Option<Result<T, tokio_postgres::Error>>,
     ) -> Result<Option<T>, StoreError> {
         let Some(outcome) = outcome else {
-            // The answer may still come; nobody must take it for that of another question.
+            // The answer may still arrive; it mustn't be taken for that to another request.
             drop(Object::take(client));
             return self.timed_out();
         };
@@ -146,7 +147,7 @@ impl Attempts<'_> {
             || (state.is_none() && !is_of_a_value(&error))
             || is_of_the_connection(state);
         if lost {
-            // What has ended one has most likely ended those that were there with it.
+            // Whatever ended this one has most likely ended those of the same age.
             self.forget_older_than(&client);
             drop(Object::take(client));
             if self.lost < MAX_LOST && Instant::now() < self.deadline {
@@ -158,8 +159,8 @@ impl Attempts<'_> {
     }
 }
 
-/// A connection that is closed unless it is given back: dropped on its way, it may still have an
-/// answer to come, which nobody must take for that of another question.
+/// A connection that is closed unless it is given back: if dropped in use, an answer may still
+/// arrive, which mustn't be taken for that to another request.
 pub(in crate::postgres) struct Own(Option<Object>);
 
 impl Own {
@@ -186,7 +187,7 @@ impl Drop for Own {
     }
 }
 
-/// Runs an operation, and again where that is what helps: `run!(database, "name", |client| …)`.
+/// Runs an operation, and repeats it if that helps: `run!(database, "name", |client| …)`.
 macro_rules! run {
     ($database:expr, $operation:expr, |$client:ident| $work:expr) => {{
         let mut attempts = $database.attempts($operation);

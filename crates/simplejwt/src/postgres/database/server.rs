@@ -1,4 +1,4 @@
-//! Findings about the server: whether a pooler shares its sessions, whether it tells its timeline.
+//! Properties of the server: whether a pooler shares its sessions, whether it reports its timeline.
 
 use std::sync::atomic::Ordering;
 
@@ -15,7 +15,7 @@ const TELLS_TIMELINE: u8 = 1;
 const TELLS_NO_TIMELINE: u8 = 2;
 
 impl PostgresDatabase {
-    /// Finds out whether a pooler shares sessions, and if not, sets up those that are open by then.
+    /// Finds out whether a pooler shares sessions; if not, sets up those that are open already.
     pub(super) async fn look_at_sessions(&self, settings: &str) -> Result<(), ConnectError> {
         let shared = &self.shared;
         let refused = |error| ConnectError::of(&shared.target, error);
@@ -24,7 +24,7 @@ impl PostgresDatabase {
             Err(error) => return Err(ConnectError::of_first(&shared.target, error).await),
         };
         let several = shared.options.max_connections > 1;
-        // What can't be had is no reason to fail: it is looked at by one that can.
+        // A lack of connections is no reason to fail: an operation that gets one checks again.
         let second = if several { shared.pool.get().await.ok() } else { None };
         let pooling = match &second {
             Some(second) => pooling(&first, second).await,
@@ -56,7 +56,7 @@ impl PostgresDatabase {
         Ok(())
     }
 
-    /// `true` if a connection has a session of its own, by which the server can notify it.
+    /// Returns `true` if a connection has a session of its own, so that the server can notify it.
     pub(in crate::postgres) async fn has_sessions(&self, client: &Client) -> PgResult<bool> {
         let pooling = match self.shared.pooling.get() {
             Some(known) => *known,
@@ -68,7 +68,7 @@ impl PostgresDatabase {
         Ok(pooling == Pooling::Session)
     }
 
-    /// `true` if the server tells its timeline, which managed ones may not.
+    /// Returns `true` if the server reports its timeline, which managed ones may not.
     pub(in crate::postgres) async fn tells_timeline(&self) -> bool {
         match self.shared.timeline.load(Ordering::Relaxed) {
             TELLS_TIMELINE => return true,
@@ -81,7 +81,7 @@ impl PostgresDatabase {
         let told = match attempts.limited(client.simple_query(&sql)).await {
             Some(Ok(_)) => TELLS_TIMELINE,
             Some(Err(error)) if error.code().is_some() => TELLS_NO_TIMELINE,
-            // Nobody knows; and nobody takes the answer for that of another question.
+            // Unknown; and no answer may be taken for that to another request.
             _ => {
                 drop(Object::take(client));
                 return false;

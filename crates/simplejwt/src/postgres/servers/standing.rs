@@ -1,4 +1,4 @@
-//! What a PostgreSQL server says of itself: whether it can be written, and its timeline.
+//! The status that a PostgreSQL server reports: whether it is writable, and its timeline.
 
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
@@ -8,11 +8,11 @@ pub(in crate::postgres) const TIMELINE: &str = "(CASE WHEN pg_is_in_recovery() T
 const READS_ONLY: &str =
     "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean";
 
-/// A server's account of itself.
+/// A server's status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::postgres) struct Standing {
     pub(super) is_writable: bool,
-    /// `None` if the server doesn't tell, as managed ones may not.
+    /// `None` if the server doesn't report it, as managed ones may not.
     pub(super) history: Option<History>,
 }
 
@@ -21,18 +21,18 @@ pub(in crate::postgres) struct Standing {
 pub(super) struct History {
     /// The cluster's identifier.
     pub(super) system: String,
-    /// One higher with each promotion of a standby.
+    /// Increases by one with each promotion of a standby.
     pub(super) timeline: u32,
 }
 
 impl History {
-    /// `true` if this one was given up for the other. Of different clusters nobody can tell.
+    /// Returns `true` if this one was given up for the other. Different clusters can't be compared.
     pub(super) fn is_before(&self, other: &Self) -> bool {
         self.system == other.system && self.timeline < other.timeline
     }
 }
 
-/// Asks a server for its account of itself.
+/// Asks a server for its status.
 pub(in crate::postgres) async fn standing(client: &Client) -> Result<Standing, Error> {
     let reads_only = first_row(client, READS_ONLY).await?;
     let is_writable = reads_only.first().is_some_and(|value| value == "f");
@@ -53,7 +53,7 @@ pub(in crate::postgres) async fn standing(client: &Client) -> Result<Standing, E
     Ok(Standing { is_writable, history })
 }
 
-/// The first row of an answer, without a prepared statement, which a pooler might lose.
+/// Returns the first row of an answer, without a prepared statement, which a pooler might lose.
 async fn first_row(client: &Client, sql: &str) -> Result<Vec<String>, Error> {
     for message in client.simple_query(sql).await? {
         if let SimpleQueryMessage::Row(row) = message {

@@ -1,4 +1,4 @@
-//! A process's view of the servers of a URL: the one that is used, those that failed or were looked at, and
+//! A process's view of the servers of a URL: the one in use, those that failed or were checked, and
 //! the newest timeline.
 
 use std::time::Duration;
@@ -8,36 +8,36 @@ use tokio::time::Instant;
 use super::standing::{History, Standing};
 use crate::sql::servers::Preference;
 
-/// The time within which each of the others has to have been looked at, for the one that is used to be
-/// trusted. They weren't if this process, or the machine, slept.
+/// The time within which each of the others has to have been checked for the one in use to be
+/// trusted. They haven't been if this process, or the machine, slept.
 const LOOKED_AT: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 pub(super) struct ClusterView {
     pub(super) preference: Preference,
-    /// The newest history that was seen.
+    /// The newest history seen.
     pub(super) newest: Option<History>,
-    /// Servers, and the last time that each was looked at.
+    /// The servers, with the last time that each was checked.
     looked_at: Vec<(usize, Instant)>,
-    /// Connections made before this time aren't used any more.
+    /// Connections made before this time are no longer used.
     pub(super) moved_at: Option<Instant>,
 }
 
 impl ClusterView {
-    /// Notes that a server was looked at.
+    /// Records that a server was checked.
     pub(super) fn looked_at(&mut self, at: usize) {
         self.looked_at.retain(|(looked, _)| *looked != at);
         self.looked_at.push((at, Instant::now()));
     }
 
-    /// `true` if each server but the one that is used was looked at just now.
+    /// Returns `true` if each server but the one in use was checked just now.
     pub(super) fn is_looked_after(&self, count: usize) -> bool {
         let now = Instant::now();
         let was = |at| self.looked_at.iter().any(|(of, then)| *of == at && *then + LOOKED_AT > now);
         self.preference.current.is_some_and(|current| (0..count).all(|at| at == current || was(at)))
     }
 
-    /// Uses a server from now on.
+    /// Switches to a server.
     pub(super) fn choose(&mut self, at: usize, standing: &Standing) {
         let newer = |known: &History, history: &History| {
             known.system != history.system || known.is_before(history)
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(newest(&view), Some(3), "it is never forgotten");
         view.choose(0, &standing("b", 1));
         assert_eq!(newest(&view), Some(1), "another cluster begins anew");
-        // Where a server doesn't tell, nothing is concluded from it.
+        // If a server doesn't report it, nothing is concluded.
         view.choose(1, &Standing { is_writable: true, history: None });
         assert_eq!((view.preference.current, newest(&view)), (Some(1), Some(1)));
     }

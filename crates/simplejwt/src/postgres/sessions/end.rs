@@ -11,11 +11,11 @@ use crate::postgres::tokens::{PgResult, moment, parameter, until_none};
 use crate::store::session::{EndReason, EndSessions, RetainUntil, Revocation, RevocationSubject};
 use crate::users::UserId;
 
-/// Sessions that are ended by one transaction at most.
+/// The largest number of sessions that one transaction ends.
 const BATCH: i64 = 1000;
 
-/// Ends sessions and blacklists their tokens; those that hadn't ended before. What is revoked is
-/// written by the caller, at the end of its transaction.
+/// Ends sessions and blacklists their tokens; returns those that hadn't ended before. The caller
+/// inserts the revocations, at the end of its transaction.
 pub(super) async fn end(
     sql: &Sql,
     transaction: &Transaction<'_>,
@@ -51,7 +51,7 @@ pub(super) fn revoked(
     ids.into_iter().map(revocation).collect()
 }
 
-/// Ends one session; whether it hadn't ended before.
+/// Ends one session; returns `true` if it hadn't ended before.
 pub(super) async fn end_one(
     sql: &Sql,
     transaction: &Transaction<'_>,
@@ -66,17 +66,17 @@ pub(super) async fn end_one(
     Ok(any)
 }
 
-/// What one transaction has done.
+/// The outcome of one transaction.
 pub(super) enum Batch {
-    /// It has ended so many, and there may be more.
+    /// It ended this many, and there may be more.
     Full(u64),
-    /// There are no more: so many were ended by all of them.
+    /// There are no more; all transactions together ended this many.
     Last(Recorded<u64>),
 }
 
 impl Sql {
-    /// A batch of a user's sessions and, with the last, the tokens that are in none; so many
-    /// were ended before.
+    /// Ends a batch of a user's sessions and, with the last, blacklists the tokens that are in
+    /// none. Those before it ended `before` sessions.
     pub(super) async fn end_batch(
         &self,
         client: &mut Object,

@@ -1,4 +1,4 @@
-//! Taking a refresh token: [`verdict`] decides, and here is what it decides from and what is done.
+//! Refreshing a token: reads what [`verdict`] needs, and carries out its decision.
 
 use deadpool_postgres::{GenericClient, Object, Transaction};
 use jiff::Timestamp as Moment;
@@ -17,22 +17,22 @@ use crate::store::session::verdict::{
 };
 use crate::store::session::{NextToken, RefreshOutcome, SessionRefresh, Successor};
 
-/// How often a token is looked at again that has just joined a session, was registered anew, or
-/// was let go by somebody else.
+/// The number of times that a token is looked at again, after it has joined a session, was
+/// registered again, or was released by another transaction.
 const MAX_STEPS: u32 = 5;
 
-/// What is said of a token about which nothing is unusual.
+/// The verdict on a token about which nothing is unusual.
 const USUAL: Verdict = Verdict::Refresh { register: false };
 
-/// What was done about a token that couldn't just be spent.
+/// The outcome for a token that couldn't simply be spent.
 enum Step {
-    /// It has joined a session: to be looked at again.
+    /// It has joined a session, and has to be looked at again.
     Again,
     Done(Recorded<RefreshOutcome>),
 }
 
 impl Sql {
-    /// `None` where others came between, again and again.
+    /// Returns `None` if others interfered repeatedly.
     pub(in crate::postgres) async fn refresh(
         &self,
         client: &mut Object,
@@ -52,7 +52,7 @@ impl Sql {
                 return Ok(Some(refresh.recorded(RefreshOutcome::Refreshed, Some(&session_id))));
             }
             if let NextToken::Rotated { token, access_jti } = &refresh.next {
-                // The rotation waits for another one of this token that is on its way.
+                // The rotation waits for another one of this token in progress.
                 was_good |= state(client, jti).await?.is_some_and(|s| !s.is_spent());
                 let rotating = Rotating::in_session(self, refresh, token, access_jti);
                 if let Some(spent) = self.rotations.rotate(&*client, &rotating).await? {
@@ -88,7 +88,7 @@ impl Sql {
                 let (now, until) = (refresh.cause.at, refresh.retain_until);
                 let id = state.session_id;
                 let ended = end_one(self, transaction, id.clone(), reason, now, until).await?;
-                // Somebody else may have been quicker.
+                // Another transaction may have been quicker.
                 let outcome = if ended { outcome } else { RefreshOutcome::Ended };
                 Ok(Step::Done(refresh.recorded(outcome, Some(&id))))
             }
@@ -100,7 +100,7 @@ impl Sql {
         }
     }
 
-    /// Has a token that is in none join the session that the call names.
+    /// Makes a token that is in no session join the one that the call names.
     async fn join_named(
         &self,
         transaction: &Transaction<'_>,
@@ -119,7 +119,7 @@ impl Sql {
             }
         }
         insert_session(transaction, new, &refresh.cause, token.expires_at).await?;
-        // Held until the token is known to be in it, to whoever ends it.
+        // Held until whoever ends the session can see that the token is in it.
         let (ended, owner) = match hold(transaction, &new.id).await? {
             Some((ended, owner)) => (ended, Some(owner.into())),
             None => (true, None),
@@ -133,13 +133,14 @@ impl Sql {
         if !ended {
             return Ok(Step::Again);
         }
-        // What `Verdict::Blacklist` says of a token that has just joined an ended session.
+        // The consequence of `Verdict::Blacklist` for a token that has just joined an ended
+        // session.
         let blacklist = transaction.prepare_cached(BLACKLIST).await?;
         transaction.execute(&blacklist, &[&moment(now), &token.jti]).await?;
         Ok(Step::Done(refresh.recorded(RefreshOutcome::Ended, Some(&new.id))))
     }
 
-    /// Stores what comes after a token that is good.
+    /// Stores what follows a valid token.
     async fn carry_on(
         &self,
         transaction: &Transaction<'_>,
@@ -147,7 +148,7 @@ impl Sql {
         session_id: &str,
         register: bool,
     ) -> PgResult<Step> {
-        // Whoever ends the session has to find registered what is in it.
+        // Whoever ends the session has to find its tokens registered.
         let has_to_hold = register || matches!(refresh.next, NextToken::Added(_));
         if has_to_hold && hold(transaction, session_id).await?.is_none_or(|(ended, _)| ended) {
             return Ok(Step::Done(refresh.recorded(RefreshOutcome::Ended, Some(session_id))));
@@ -160,15 +161,15 @@ impl Sql {
             NextToken::Added(next) => {
                 self.join(transaction, session_id, next, next.expires_at, &refresh.cause).await?;
             }
-            // It has been registered anew, or was good in between: somebody else's transaction was
-            // undone.
+            // It was registered again, or was valid in between: another transaction was rolled
+            // back.
             NextToken::Rotated { .. } => return Ok(Step::Again),
         }
         Ok(Step::Done(refresh.recorded(RefreshOutcome::Refreshed, Some(session_id))))
     }
 }
 
-/// Brings a token's time of use up to date.
+/// Updates a token's time of use.
 async fn note_use(client: &impl GenericClient, refresh: &SessionRefresh) -> PgResult<()> {
     let statement = client.prepare_cached(NOTE_USE).await?;
     let before = (refresh.cause.at - SessionRefresh::USE_INTERVAL).as_micros();
@@ -177,8 +178,7 @@ async fn note_use(client: &impl GenericClient, refresh: &SessionRefresh) -> PgRe
     Ok(())
 }
 
-/// What there is of a token that is in a session. Of a spent one it isn't known yet what comes of
-/// it.
+/// Looks up the state of a token that is in a session. Doesn't look for successors of a spent one.
 async fn state(client: &impl GenericClient, jti: &str) -> PgResult<Option<TokenState>> {
     let statement = client.prepare_cached(STATE).await?;
     let Some(row) = client.query_opt(&statement, &[&jti]).await? else { return Ok(None) };
@@ -199,7 +199,7 @@ async fn state(client: &impl GenericClient, jti: &str) -> PgResult<Option<TokenS
     }))
 }
 
-/// The same with what comes of it.
+/// Looks up the state, including successors.
 async fn look_up(
     client: &impl GenericClient,
     refresh: &SessionRefresh,
@@ -220,14 +220,14 @@ async fn look_up(
     Ok(Some(state))
 }
 
-/// Keeps a session from being ended; whether it has ended, and whose it is.
+/// Keeps a session from being ended; returns whether it has ended, and its user.
 async fn hold(transaction: &Transaction<'_>, id: &str) -> PgResult<Option<(bool, String)>> {
     let statement = transaction.prepare_cached(HOLD).await?;
     let Some(row) = transaction.query_opt(&statement, &[&id]).await? else { return Ok(None) };
     Ok(Some((row.try_get(0)?, row.try_get(1)?)))
 }
 
-/// The immediate successor of a token.
+/// Returns the immediate successor of a token.
 async fn descendant(
     client: &impl GenericClient,
     jti: &str,

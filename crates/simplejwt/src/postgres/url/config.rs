@@ -1,5 +1,5 @@
-//! The driver's configuration, as a PostgreSQL URL says it: hosts, account, timeouts and options of the
-//! server.
+//! The driver's configuration for a PostgreSQL URL: hosts, account, timeouts and the server's
+//! options.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use tokio_postgres::config::{
 use super::HOW;
 use crate::sql::url::{Parts, Query};
 
-/// The configuration of the driver, without TLS. The error is the end of a sentence about the URL.
+/// Returns the driver's configuration, without TLS. The error is the end of a sentence about the
+/// URL.
 pub(super) fn config_of(parts: &Parts, query: &Query) -> Result<tokio_postgres::Config, String> {
     let mut config = tokio_postgres::Config::new();
     let seconds = |name: &str| query.number(name).map(|n| n.filter(|n| *n > 0));
@@ -117,11 +118,12 @@ pub(super) fn config_of(parts: &Parts, query: &Query) -> Result<tokio_postgres::
     Ok(config)
 }
 
-/// The server's options (`-c name=value`), including those that have a parameter of their own.
+/// Returns the server's options (`-c name=value`), including those that have a parameter of their
+/// own.
 fn options_of(query: &Query) -> String {
     let mut options: Vec<String> = query.get(&["options"]).map(str::to_owned).into_iter().collect();
     let mut set = |name: &str, value: &str| {
-        // The server takes a backslash for what it is before a blank or another backslash.
+        // Before a blank or another backslash, the server takes a backslash as an escape.
         let value = value.replace('\\', "\\\\").replace(' ', "\\ ");
         options.push(format!("-c {name}={value}"));
     };

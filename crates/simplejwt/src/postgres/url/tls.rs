@@ -1,12 +1,12 @@
-//! `sslmode` of a PostgreSQL URL.
+//! The `sslmode` of a PostgreSQL URL.
 
 use tokio_postgres::config::SslMode;
 
 use crate::sql::tls::Verify;
 use crate::sql::url::Query;
 
-/// How far the connection is secured: by libpq's `sslmode`, or by what other programs have in its place.
-/// The error is the end of a sentence about the URL.
+/// Returns how far the connection is secured: by libpq's `sslmode`, or by other programs'
+/// equivalents. The error is the end of a sentence about the URL.
 pub(super) fn secured(
     query: &Query,
     has_roots: bool,

@@ -11,7 +11,7 @@ use crate::sql::references::OnDelete;
 use crate::sql::table::{quoted, relation};
 use crate::users::UserId;
 
-/// Keys of one column that lead to a relation; those of partitions stand for themselves.
+/// Single-column foreign keys that refer to a relation; partitions count for themselves.
 const KEYS: &str = "\
     SELECT n.nspname::text, c.relname::text, a.attname::text, r.attname::text, \
     CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' \
@@ -23,18 +23,19 @@ const KEYS: &str = "\
     WHERE k.contype = 'f' AND k.confrelid = to_regclass($1::text) \
     AND array_length(k.conkey, 1) = 1 ORDER BY 1, 2, 3";
 
-/// There is no user of the name.
+/// There is no user of this name.
 pub(super) struct NotThere;
 
-/// The user of the name.
+/// The user of this name.
 pub(super) struct UserFound {
     pub(super) user_id: UserId,
-    /// What keeps the user.
+    /// The rows that prevent the user's deletion.
     pub(super) references: Vec<Reference>,
 }
 
 impl PostgresUsers {
-    /// What keeps a user; where nothing does and `deletes` is true, it is gone afterwards.
+    /// Returns the rows that prevent a user's deletion. If there are none and `deletes` is `true`,
+    /// deletes the user.
     pub(super) async fn delete(
         &self,
         operation: &'static str,
@@ -48,7 +49,7 @@ impl PostgresUsers {
         let table = relation(&users.table);
         let is_the_user =
             format!("{} = CAST($1::text AS {})", quoted(&users.login), self.sql.login.cast);
-        // In a block of its own, out of which the error comes instead of out of this function.
+        // A block of its own, which `?` leaves instead of this function.
         let found = async {
             run!(self.database, operation, |client| async {
                 let transaction = client.transaction().await?;

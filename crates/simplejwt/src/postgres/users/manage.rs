@@ -1,4 +1,4 @@
-//! Making and changing users: what the command line does.
+//! Creating and changing users, for the command line.
 
 use async_trait::async_trait;
 use tokio_postgres::error::SqlState;
@@ -22,7 +22,7 @@ use crate::sql::table::{quoted, relation};
 use crate::users::login::LoginRows as _;
 use crate::users::{User, UserId};
 
-/// What is put into columns, cast from text to their types.
+/// Values for columns, cast from text to their types.
 struct Filled {
     names: Vec<String>,
     values: Vec<String>,
@@ -79,7 +79,7 @@ impl PostgresUsers {
         let Some(key) = self.sql.login.kind.parse_login(username).map(parameter) else {
             return Err(ManageError::NoSuchUser { username: username.to_owned() });
         };
-        // In a block of its own, out of which the error comes instead of out of this function.
+        // A block of its own, which `?` leaves instead of this function.
         let changed = async {
             run!(self.database, operation, |client| async {
                 let transaction = client.transaction().await?;
@@ -95,7 +95,7 @@ impl PostgresUsers {
     }
 }
 
-/// A value as text that PostgreSQL casts to the column's type.
+/// Returns a value as text that PostgreSQL casts to the column's type.
 fn text_of(field: Field, declared: &str) -> String {
     match field {
         Field::Text(text) | Field::Uuid(text) => text,
@@ -159,7 +159,7 @@ impl ManageUsers for PostgresUsers {
         let Some(key) = self.sql.login.kind.parse_login(&user.username).map(parameter) else {
             return Err(ManageError::of_name(&self.sql.table, &user.username));
         };
-        // In a block of its own, out of which the error comes instead of out of this function.
+        // A block of its own, which `?` leaves instead of this function.
         let inserted = async {
             run!(self.database, "create_user", |client| async {
                 let transaction = client.transaction().await?;
@@ -236,7 +236,7 @@ impl ManageUsers for PostgresUsers {
         let after = match after.map(|after| self.sql.login.kind.parse_login(after)) {
             None => None,
             Some(Some(key)) => Some(parameter(key)),
-            // Nobody comes after a name that nobody can have.
+            // No user comes after a name that no user can have.
             Some(None) => return Ok(Vec::new()),
         };
         run!(self.database, "list", |client| async {

@@ -1,4 +1,4 @@
-//! What the table's password hashes are, by a few of its rows.
+//! A sample of the table's password hashes.
 
 use deadpool_postgres::Client;
 use tokio_postgres::types::ToSql;
@@ -15,7 +15,8 @@ pub(super) async fn take(
     table: &UserTable,
 ) -> Result<PasswordSample, tokio_postgres::Error> {
     let name = relation(&table.table);
-    // With the table: ORDER BY would take the bare name for that of the first column, which is text.
+    // Qualified by the table: ORDER BY would take the bare name for the first column, which is
+    // text.
     let key = format!("{name}.{}", quoted(&table.primary_key));
     let select = format!(
         "SELECT {key}::text, {}::text, pg_typeof({key})::text FROM {name}",
@@ -43,7 +44,7 @@ pub(super) async fn take(
     Ok(rows.into_sample(made_here))
 }
 
-/// The key and its type of the first row that the statement finds.
+/// Returns the key of the first row that the statement finds, and its type.
 async fn read(
     client: &Client,
     statement: &str,
@@ -62,7 +63,7 @@ async fn read(
     Ok(first)
 }
 
-/// Whether `migrate` made the table, and Django hasn't been at the database.
+/// Returns `true` if `migrate` created the table, and Django hasn't migrated the database.
 async fn made_here(client: &Client, table: &UserTable) -> Result<bool, tokio_postgres::Error> {
     let exists = async |name: &str| {
         let found = client.query_one("SELECT to_regclass($1::text) IS NOT NULL", &[&name]).await?;

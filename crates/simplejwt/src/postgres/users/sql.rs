@@ -1,4 +1,4 @@
-//! The statements over a table of users, and its rows.
+//! The statements over a users' table, and reading its rows.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::sql::table::{UserTable, quoted, relation};
 use crate::users::User;
 use crate::users::login::Found;
 
-/// The statements, with the names of the table in them.
+/// The statements, with the table's names in them.
 pub(super) struct Sql {
     pub(super) table: UserTable,
     pub(super) key: ColumnType,
@@ -34,13 +34,13 @@ pub(super) struct Sql {
     pub(super) set_active: Option<String>,
 }
 
-/// How many columns stand before the further ones.
+/// The number of columns before the further ones.
 const FIXED: usize = 7;
 
-/// A further column as text of the form that [`FieldType::json`] takes.
+/// Returns a further column as text in the form that [`FieldType::json`] takes.
 fn further(table: &UserTable, field: &Field) -> String {
     let column = table.expression(&field.name, quoted, relation);
-    // Years before the first are counted backwards, and told from the others by the era alone.
+    // Years before the first count backwards, and only the era distinguishes them from the others.
     let dated = |moment: &str, pattern: &str| {
         format!(
             "to_char({moment}, '{pattern}' || CASE WHEN {moment} < '0001-01-01' THEN ' BC' ELSE '' END)"
@@ -98,7 +98,7 @@ impl Sql {
             is_active,
             is_superuser,
         };
-        // Whoever has no id can't have tokens: they would be those of all who have none.
+        // A user without an id can't have tokens: they would be those of every user without one.
         let has_id = match table.user_id_column() == table.primary_key {
             true => String::new(),
             false => format!(" AND {id} IS NOT NULL"),
@@ -112,7 +112,7 @@ impl Sql {
             key_type.cast
         );
         Ok(Self {
-            // Two show what isn't unique.
+            // Two rows reveal a value that isn't unique.
             by_login: format!("{select} WHERE {}{has_id}{inherits} LIMIT 2", is_named("$1")),
             by_user_id: format!(
                 "{select} WHERE {id} = CAST(asked.key AS {}){inherits}",
@@ -123,7 +123,7 @@ impl Sql {
                  ORDER BY {login} LIMIT $2",
                 login_type.cast
             ),
-            // Sessions that are tied to the password stay tied to it: both, or neither.
+            // Sessions that are tied to the password stay tied to it: both change, or neither.
             replace_hash: match has_sessions {
                 true => format!(
                     "WITH replaced AS ({replace_hash} RETURNING 1), \
@@ -170,7 +170,7 @@ impl Sql {
         })
     }
 
-    /// The user of this name, the first of them.
+    /// Returns the user of this name, or the first of several.
     pub(super) async fn by_login(
         &self,
         client: &impl GenericClient,
@@ -212,7 +212,7 @@ impl Sql {
     }
 }
 
-/// Each statement that a request runs over the table.
+/// Returns all statements that requests run over the table.
 pub(crate) fn statements(
     table: &UserTable,
     checked: Checked,

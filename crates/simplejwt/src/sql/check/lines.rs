@@ -1,22 +1,22 @@
-//! The statements that mend a table, in each database's SQL, to be pasted.
+//! Statements that repair a table, in each database's SQL, to be pasted.
 
 use crate::sql::schema::Column;
 
 use super::needed::{Holds, Needed};
 
-/// A database, by what is written for it.
+/// A database, with its SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Lines {
     Sqlite,
     Postgres,
     Mysql {
-        /// The collation of texts that are compared by their bytes.
+        /// The collation that compares texts by their bytes.
         exact: String,
     },
 }
 
 impl Lines {
-    /// A name, as SQL spells it.
+    /// Quotes a name as in SQL.
     pub(crate) fn quote(&self, name: &str) -> String {
         match self {
             Self::Mysql { .. } => format!("`{}`", name.replace('`', "``")),
@@ -24,7 +24,7 @@ impl Lines {
         }
     }
 
-    /// The table's name. PostgreSQL's may have a schema before it.
+    /// Returns the table's name in SQL. In PostgreSQL it may include a schema.
     pub(crate) fn table(&self, name: &str) -> String {
         match self {
             Self::Postgres => {
@@ -34,12 +34,12 @@ impl Lines {
         }
     }
 
-    /// The type that `migrate` makes.
+    /// Returns the type that `migrate` uses.
     pub(crate) fn type_of(&self, holds: Holds, is_djangos: bool) -> String {
         match (self, holds) {
             (_, Holds::Id | Holds::Number | Holds::Micros) => "bigint".to_owned(),
             (_, Holds::User) => "varchar(255)".to_owned(),
-            // Django's may have any collation; `jti` is compared by its bytes all the same.
+            // Django's may have any collation; `jti` is compared by its bytes in any case.
             (Self::Mysql { exact }, Holds::Text(most)) if !is_djangos => {
                 format!("varchar({most}) CHARACTER SET utf8mb4 COLLATE {exact}")
             }
@@ -52,7 +52,7 @@ impl Lines {
         }
     }
 
-    /// Gives a column the type that it has to have; `declared` is the one that it has.
+    /// Changes a column's type to the one needed; `declared` is its present type.
     pub(crate) fn retype(
         &self,
         needed: &Needed,
@@ -62,14 +62,14 @@ impl Lines {
         let (table, name) = (self.table(needed.name), self.quote(column.name));
         let kind = self.type_of(column.holds, needed.is_djangos);
         match self {
-            // Its tables can't be altered so.
+            // SQLite can't alter columns like this.
             Self::Sqlite => anew(needed),
             Self::Postgres => {
                 let using = match column.holds {
                     Holds::Moment if declared.starts_with("timestamp") => {
                         format!("{name} AT TIME ZONE 'UTC'")
                     }
-                    // Nobody knows in which unit.
+                    // The unit is unknown.
                     Holds::Moment if is_number(declared) => return format!("make it {kind}"),
                     _ => format!("{name}::{kind}"),
                 };
@@ -101,7 +101,7 @@ impl Lines {
         format!("ALTER TABLE {table} ADD COLUMN {name} {kind} {null};")
     }
 
-    /// Lets a column be null.
+    /// Allows null in a column.
     pub(crate) fn nullable(&self, table: &str, column: &Column) -> String {
         let (table, name) = (self.table(table), self.quote(&column.name));
         match self {
@@ -113,7 +113,7 @@ impl Lines {
         }
     }
 
-    /// Has the database number the rows.
+    /// Makes the database generate the ids.
     pub(crate) fn number(&self, table: &str, name: &str) -> String {
         let (table, column) = (self.table(table), self.quote(name));
         match self {
@@ -131,7 +131,7 @@ impl Lines {
         }
     }
 
-    /// Has no two rows with the same value.
+    /// Makes a column unique.
     pub(crate) fn unique(&self, table: &str, column: &str) -> String {
         let (name, quoted) = (self.table(table), self.quote(column));
         match self {
@@ -144,7 +144,7 @@ impl Lines {
         }
     }
 
-    /// Makes an index.
+    /// Creates an index.
     pub(crate) fn index(&self, table: &str, column: &str, index: &str) -> String {
         let concurrently = if *self == Self::Postgres { " CONCURRENTLY" } else { "" };
         format!(
@@ -155,7 +155,7 @@ impl Lines {
         )
     }
 
-    /// Makes the row that counts revocations, which goes on where they ended.
+    /// Creates the row that counts revocations, continuing where they ended.
     pub(crate) fn sequence(&self) -> String {
         let quote = |name: &str| self.quote(name);
         format!(
@@ -169,14 +169,14 @@ impl Lines {
     }
 }
 
-/// What brings the tables of an older `token_blacklist` up to date.
+/// The command that brings the tables of an older `token_blacklist` up to date.
 pub(super) const DJANGOS_MIGRATIONS: &str = "python manage.py migrate token_blacklist";
 
 fn is_number(declared: &str) -> bool {
     ["int", "numeric", "double", "real"].iter().any(|part| declared.contains(part))
 }
 
-/// What is done about a table of SQLite's.
+/// Returns the remedy for a table in SQLite.
 fn anew(needed: &Needed) -> String {
     match needed.is_djangos {
         true => DJANGOS_MIGRATIONS.to_owned(),
@@ -187,7 +187,7 @@ fn anew(needed: &Needed) -> String {
     }
 }
 
-/// Whether a column can hold what it has to.
+/// The result of comparing a column's type with what it has to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
     Fits,
@@ -210,7 +210,7 @@ impl Lines {
             true => Fit::TooShort,
             false => Fit::Fits,
         };
-        // With hooks of an application a token has up to 16 KiB.
+        // With an application's hooks, a token has up to 16 KiB.
         const LONGEST_TOKEN: usize = 16 * 1024;
         let least = match holds {
             Holds::Text(most) => most,
@@ -251,8 +251,8 @@ impl Lines {
     }
 }
 
-/// By the type's affinity (SQLite's datatypes, section 3.1): a text that looks like a number would
-/// become one, and a number in a column of texts one of these.
+/// Judges by the type's affinity (SQLite's datatypes, section 3.1): in a column of numbers, text
+/// that looks like a number would become one, and in a column of text, a number would become text.
 fn sqlite_fits(kind: &str, holds: Holds) -> bool {
     let is_integer = kind.contains("int");
     let is_text = !is_integer && ["char", "clob", "text"].iter().any(|part| kind.contains(part));

@@ -1,4 +1,4 @@
-//! The tables that are used: what their columns hold, what is unique, and what has an index.
+//! The tables in use: what their columns hold, what is unique, and what has an index.
 
 use crate::sql::schema::{BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING};
 
@@ -7,38 +7,38 @@ use super::Uses;
 /// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
-    /// A number that the database gives.
+    /// A number that the database generates.
     Id,
-    /// The number of another row.
+    /// The id of another row.
     Number,
     /// A user's key, which has the type that the users' table gives it.
     User,
-    /// A text of so many characters.
+    /// Text with this maximum number of characters.
     Text(usize),
     /// A token, of up to 16 KiB.
     Token,
-    /// A moment, as Django stores it.
+    /// A time, as Django stores it.
     Moment,
     /// Microseconds since 1970, or a counter.
     Micros,
 }
 
-/// A column of a table that is used.
+/// A column of a table in use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
     pub(crate) holds: Holds,
-    /// `true` if null is written into it.
+    /// `true` if null may be written.
     pub(crate) null: bool,
 }
 
-/// A table that is used.
+/// A table in use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needed {
     pub(crate) name: &'static str,
     pub(crate) columns: &'static [Column],
     pub(crate) unique: &'static [&'static str],
-    /// Columns that rows are looked for by, and the names of the indexes that `migrate` makes.
+    /// Columns by which rows are found, with the names of the indexes that `migrate` creates.
     pub(crate) indexes: &'static [(&'static str, &'static str)],
     /// `true` if Django's migrations create it, too.
     pub(crate) is_djangos: bool,
@@ -166,7 +166,7 @@ const SESSIONS: [Needed; 6] = [
     },
 ];
 
-/// The tables that are used, beside the users'.
+/// Returns the tables in use, except for the users'.
 pub(crate) fn needed(uses: &Uses) -> impl Iterator<Item = &'static Needed> {
     let tokens = uses.tokens.then_some(TOKENS.iter()).into_iter().flatten();
     tokens.chain(uses.sessions.then_some(SESSIONS.iter()).into_iter().flatten())

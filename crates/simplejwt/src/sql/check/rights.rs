@@ -1,4 +1,4 @@
-//! The rights that are needed on tables, and statements that try them.
+//! The rights needed on tables, and statements that try them.
 
 use crate::sql::schema::{BLACKLISTED, OUTSTANDING};
 use crate::sql::table::UserTable;
@@ -18,7 +18,7 @@ pub(crate) enum Access {
 }
 
 impl Access {
-    /// Its word in SQL.
+    /// Returns its keyword in SQL.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Select => "SELECT",
@@ -29,7 +29,7 @@ impl Access {
     }
 }
 
-/// Somebody who needs rights.
+/// An account that needs rights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Grantee {
     /// As the subject of a sentence: `the role "app"`.
@@ -38,23 +38,23 @@ pub(crate) struct Grantee {
     pub(crate) name: String,
 }
 
-/// A right on a table that is needed.
+/// A right that is needed on a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Right {
     pub(crate) access: Access,
-    /// The columns that are read or written. None for a deletion.
+    /// The columns that are read or written. Empty for a deletion.
     pub(crate) columns: Vec<String>,
-    /// `true` if requests are answered without it.
+    /// `true` if requests succeed without it.
     pub(crate) is_optional: bool,
 }
 
 impl Right {
-    /// The right to read these columns.
+    /// Returns the right to read these columns.
     pub(crate) fn to_read(columns: Vec<String>) -> Self {
         Self { access: Access::Select, columns, is_optional: false }
     }
 
-    /// The rights on a table beside the users'.
+    /// Returns the rights needed on a table other than the users'.
     pub(crate) fn on(table: &Needed, uses: &Uses, is_mysql: bool) -> Vec<Self> {
         let right = |(access, is_optional)| {
             let columns = columns_of(table, access, is_mysql);
@@ -63,14 +63,14 @@ impl Right {
         accesses(table.name, uses, is_mysql).into_iter().map(right).collect()
     }
 
-    /// The rights on the users' table, without what a child of it holds.
+    /// Returns the rights needed on the users' table, without columns of an inheriting table.
     pub(crate) fn on_users(users: &UserTable, uses: &Uses) -> Vec<Self> {
         let own = |column: &str| !users.is_childs(column);
         let mut read: Vec<String> =
             users.every_column().filter(|column| own(column)).map(str::to_owned).collect();
         read.sort_unstable();
         read.dedup();
-        // Without its hash rewritten, a login goes on.
+        // A login succeeds even if its hash isn't rewritten.
         let written = [
             (users.last_login.as_ref(), uses.last_login, false),
             (Some(&users.password), uses.rehash, true),
@@ -87,14 +87,14 @@ impl Right {
         rights
     }
 
-    /// A statement that needs the right and accesses no row.
+    /// Returns a statement that needs the right and accesses no row.
     pub(crate) fn trial(&self, table: &str, lines: &Lines) -> String {
         let columns: Vec<&str> = self.columns.iter().map(String::as_str).collect();
         trial(&lines.table(table), self.access, &columns, lines)
     }
 
-    /// The problem that somebody lacks the right, with the statement that grants it: on these columns, or on
-    /// the whole table if there are none. `on` is the table as SQL names it.
+    /// Returns the problem that an account lacks the right, with the statement that grants it: on
+    /// these columns, or on the whole table if there are none. `on` is the table's name in SQL.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn denied(
         &self,
@@ -126,8 +126,8 @@ impl Right {
     }
 }
 
-/// The accesses to one of these tables, each with `true` if nothing but the purge does it. MySQL counts a row
-/// that is left as it is as updated, and there each login writes the user's row anew.
+/// Returns the accesses to a table, each with `true` if only the purge needs it. MySQL treats a row
+/// that is left as it is as updated, and there each login rewrites the user's row.
 fn accesses(table: &str, uses: &Uses, is_mysql: bool) -> Vec<(Access, bool)> {
     use Access::{Delete, Insert, Select, Update};
     let (always, purge): (&[Access], &[Access]) = match table {
@@ -143,7 +143,7 @@ fn accesses(table: &str, uses: &Uses, is_mysql: bool) -> Vec<(Access, bool)> {
     always.iter().map(|right| (*right, false)).chain(purge).collect()
 }
 
-/// The columns of a table that are read or written. None for a deletion.
+/// Returns the columns of a table that are read or written. Empty for a deletion.
 fn columns_of(table: &Needed, access: Access, is_mysql: bool) -> Vec<&'static str> {
     let mut updated = match table.name {
         "simplejwt_session" => vec!["expires_at", "ended_at", "end_reason", "password"],
@@ -154,7 +154,7 @@ fn columns_of(table: &Needed, access: Access, is_mysql: bool) -> Vec<&'static st
         _ => Vec::new(),
     };
     if is_mysql {
-        // A row that is there is set to what it is.
+        // An existing row is set to its present value.
         updated.extend(match table.name {
             OUTSTANDING | "simplejwt_session_token" => Some("jti"),
             BLACKLISTED => Some("token_id"),
@@ -170,8 +170,8 @@ fn columns_of(table: &Needed, access: Access, is_mysql: bool) -> Vec<&'static st
     }
 }
 
-/// A statement that accesses these columns and no row, by which the database says whether it may be. The
-/// table's name is given as SQL.
+/// Returns a statement that accesses these columns and no row, so that the database checks the
+/// right. The table's name is given in SQL.
 pub(crate) fn trial(table: &str, access: Access, columns: &[&str], lines: &Lines) -> String {
     let names: Vec<_> = columns.iter().map(|name| lines.quote(name)).collect();
     let list = names.join(", ");
@@ -188,7 +188,7 @@ pub(crate) fn trial(table: &str, access: Access, columns: &[&str], lines: &Lines
     }
 }
 
-/// The trials of all that is done but for the purge, on the tables of tokens or of sessions.
+/// Returns trials of everything but the purge, on the tables of tokens or of sessions.
 pub(crate) fn trials(uses: &Uses, lines: &Lines) -> Vec<String> {
     let is_mysql = matches!(lines, Lines::Mysql { .. });
     let without_purge = Uses { purge: false, ..*uses };

@@ -1,4 +1,4 @@
-//! What is found of a table, held against what is needed of it.
+//! Compares a table with what is needed of it.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,24 @@ use super::Problem;
 use super::lines::{DJANGOS_MIGRATIONS, Fit, Lines};
 use super::needed::{Holds, Needed};
 
-/// What a name stands for in the database.
+/// The kind of thing that a name refers to in the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Relation {
     #[default]
     Missing,
     Table,
-    /// A view, or something else that isn't written as a table is, by what it is called.
+    /// A view, or something else that can't be written like a table, with the name of its kind.
     Other(&'static str),
 }
 
-/// A table as it was found.
+/// A table, as found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FoundTable {
     pub(crate) relation: Relation,
     pub(crate) table: Table,
-    /// Why a unique index on a column doesn't count.
+    /// The reason a unique index on a column doesn't count.
     pub(crate) nearly_unique: BTreeMap<String, String>,
-    /// Columns by which an index finds rows.
+    /// Columns with an index that finds rows by them.
     pub(crate) indexed: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ fn same(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b)
 }
 
-/// What is wrong with a table beside the users' that is needed.
+/// Returns everything that is wrong with a table other than the users'.
 pub(crate) fn judge(needed: &Needed, found: &FoundTable, lines: &Lines) -> Vec<Problem> {
     let name = needed.name;
     match found.relation {
@@ -111,7 +111,7 @@ pub(crate) fn judge(needed: &Needed, found: &FoundTable, lines: &Lines) -> Vec<P
                  and that nobody here fills",
                 there.name
             );
-            // Migrations of 2017 made it, and the next ones make `jti` of it.
+            // Migrations of 2017 created it, and the next ones turn it into `jti`.
             let remedy = match name == OUTSTANDING && there.name == "jti_hex" {
                 true => DJANGOS_MIGRATIONS.to_owned(),
                 false => lines.nullable(name, there),
@@ -144,7 +144,7 @@ pub(crate) fn judge(needed: &Needed, found: &FoundTable, lines: &Lines) -> Vec<P
     problems
 }
 
-/// The types that a `UUIDField` of the first migrations has.
+/// Returns `true` for the types that a `UUIDField` of the first migrations has.
 fn is_of_2018(declared: &str) -> bool {
     matches!(declared.to_ascii_lowercase().as_str(), "uuid" | "char(32)")
 }

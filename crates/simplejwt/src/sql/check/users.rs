@@ -1,4 +1,4 @@
-//! The users' table: its faults, and those of tokens that belong to the users of another one.
+//! The users' table: its faults, and registered tokens of another table's users.
 
 use crate::sql::column::{Dialect, UserColumns};
 use crate::sql::schema::{Column, OUTSTANDING, SchemaError, Table};
@@ -6,7 +6,8 @@ use crate::sql::table::UserTable;
 
 use super::{Lines, Problem};
 
-/// A refusal of the users' table, or of what belongs to it, with the line that mends it if there is one.
+/// Returns the problem for an error of the users' table or of related tables, with the statement
+/// that repairs it, if any.
 pub(crate) fn of_users(table: &str, error: &SchemaError, lines: &Lines) -> Problem {
     let remedy = match error {
         SchemaError::AmbiguousUsers { column, .. } => lines.unique(table, column),
@@ -22,8 +23,8 @@ pub(crate) fn of_users(table: &str, error: &SchemaError, lines: &Lines) -> Probl
     Problem::error(table, what, remedy)
 }
 
-/// Every fault of the users' columns, which may be those of two tables. Where some are missing from a table
-/// that inherits, that is the fault.
+/// Returns every fault of the users' columns, which may be in two tables. If some are missing from
+/// an inheriting table, that is the fault.
 pub(crate) fn column_faults(
     users: &UserTable,
     shown: &[Column],
@@ -41,8 +42,8 @@ pub(crate) fn column_faults(
     }
 }
 
-/// The fault of registered tokens that belong to the users of another table, or can't refer to these.
-/// `outstanding` is the outcome of looking at their table, `user_id` its column.
+/// Returns a problem if registered tokens belong to another table's users, or can't refer to these.
+/// `outstanding` is the result of checking their table, `user_id` its column.
 pub(crate) fn of_owners(
     users: &UserTable,
     outstanding: Result<(), SchemaError>,
@@ -54,7 +55,7 @@ pub(crate) fn of_owners(
     let error = match outstanding {
         Err(error @ (SchemaError::OtherUsers { .. } | SchemaError::InheritedUsers { .. })) => error,
         Ok(()) => columns?.check_reference(users, user_id, dialect).err()?,
-        // Told by its columns.
+        // Reported for its columns.
         Err(_) => return None,
     };
     Some(of_users(OUTSTANDING, &error, lines))

@@ -1,27 +1,26 @@
-//! What a declared type says of a column.
+//! The meaning of a column's declared type.
 
 use super::ColumnType;
 use crate::sql::schema::{Column, SchemaError};
 use crate::sql::table::{KeyKind, UserTable};
 
-/// A type as a database declares it, as far as keys and login names go.
+/// A declared type, as far as it matters for keys and login names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Declared {
     Integer(ColumnType),
     Uuid,
-    /// Text of at most so many characters, where there is a limit.
+    /// Text with a maximum number of characters, if there is a limit.
     Text {
         longest: Option<usize>,
-        /// `char(32)`, which Django makes of a `UUIDField` where there is no type for it.
+        /// `char(32)`, which Django uses for a `UUIDField` if the database has no type for it.
         is_digits: bool,
     },
 }
 
-/// The databases, by what they call their types.
+/// The databases, by their names of types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// The type of a column is what its name suggests (its affinity), and integers have eight
-    /// bytes.
+    /// A column's type is what its name suggests (its affinity), and integers have eight bytes.
     Sqlite,
     /// Names mean what they say.
     Strict,
@@ -48,8 +47,8 @@ impl Dialect {
                 Some(Declared::Integer(ColumnType::BIGINT))
             }
             (Self::Sqlite, base) => {
-                // What Django and others make for anything but text; a name that nobody knows is
-                // most likely one.
+                // The types that Django and others use for anything but text; an unknown name is
+                // most likely text.
                 const OTHERS: [&str; 14] = [
                     "blob",
                     "bool",
@@ -80,14 +79,14 @@ impl Dialect {
                 "character" | "varchar" | "text" | "citext" | "tinytext" | "mediumtext"
                 | "longtext" | "varbinary",
             ) => text(false),
-            // An extension's type keeps the name of its schema, where that isn't searched.
+            // An extension's type is prefixed by its schema, unless that is searched.
             (_, base) if base.ends_with(".citext") => text(false),
             _ => None,
         }
     }
 }
 
-/// What a column holds, given what is configured.
+/// Returns a column's type, given the configured kind of key.
 pub(super) fn resolve(
     table: &UserTable,
     column: &Column,
@@ -96,7 +95,7 @@ pub(super) fn resolve(
 ) -> Result<ColumnType, SchemaError> {
     let found = match (declared, configured) {
         (Some(Declared::Text { is_digits: true, .. }), Some(KeyKind::Text)) => ColumnType::Text,
-        // Digits in another column than Django makes for them.
+        // Digits in a column that isn't of Django's type for them.
         (Some(Declared::Text { longest: None | Some(32), .. }), Some(KeyKind::Uuid)) => {
             ColumnType::Uuid
         }

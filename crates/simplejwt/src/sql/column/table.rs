@@ -1,4 +1,4 @@
-//! The columns of a table of users.
+//! The columns of a users' table.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::sql::fields::{Field, fields};
 use crate::sql::schema::{Column, SchemaError};
 use crate::sql::table::{KeyKind, UserTable, uuid_digits};
 
-/// What is known of a table of users once its columns have been seen.
+/// The types of a users' table, once its columns have been read.
 #[derive(Clone, Debug)]
 pub(crate) struct UserColumns {
     /// The primary key.
@@ -19,12 +19,12 @@ pub(crate) struct UserColumns {
     pub(crate) login: ColumnType,
     /// The further columns.
     pub(crate) fields: Vec<Field>,
-    /// Every column that there is.
+    /// All existing columns.
     found: Vec<Column>,
 }
 
 impl UserColumns {
-    /// Reads the columns of a table that has every one that is named.
+    /// Reads the columns of a table, which has all named ones.
     pub(crate) fn of(
         table: &UserTable,
         found: Vec<Column>,
@@ -51,7 +51,7 @@ impl UserColumns {
         Ok(columns)
     }
 
-    /// Everything that is wrong with the columns of a table of users.
+    /// Returns everything that is wrong with the columns of a users' table.
     pub(crate) fn every_error(
         table: &UserTable,
         found: &[Column],
@@ -88,8 +88,8 @@ impl UserColumns {
         errors
     }
 
-    /// Columns that are taken for the digits of UUIDs because of their type, `char(32)`, which
-    /// Django makes of a `UUIDField`. What is in them tells.
+    /// Returns columns that are assumed to hold UUIDs because of their type, `char(32)`, which
+    /// Django uses for a `UUIDField`. Only their content can confirm it.
     pub(crate) fn guessed(&self, table: &UserTable) -> Vec<String> {
         let is_key = table.user_id_column().eq_ignore_ascii_case(&table.primary_key);
         let guesses = [
@@ -105,7 +105,7 @@ impl UserColumns {
         names.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Takes a guess back where one of a column's values is no UUID.
+    /// Revokes the assumption if one of a column's values isn't a UUID.
     pub(crate) fn correct(&mut self, table: &UserTable, name: &str, values: &[String]) {
         if values.iter().all(|value| uuid_digits(value.trim_end()).is_some()) {
             return;
@@ -121,17 +121,17 @@ impl UserColumns {
         }
     }
 
-    /// A column, as the database describes it.
+    /// Returns a column, as the database describes it.
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
         look_up(&self.found, name)
     }
 
-    /// What a column holds that says yes or no.
+    /// Returns the type of a boolean column.
     pub(crate) fn flag(&self, table: &UserTable, name: &str) -> Result<Flag, SchemaError> {
         self.column(name).map_or(Ok(Flag::Number), |column| flag_of(table, column))
     }
 
-    /// Whether registered tokens can refer to the key by a column that is declared so.
+    /// Checks that registered tokens can refer to the key by a column of this type.
     pub(crate) fn check_reference(
         &self,
         table: &UserTable,
@@ -143,7 +143,7 @@ impl UserColumns {
             (Some(Declared::Integer(_)), ColumnType::Integer { .. }) => true,
             (Some(Declared::Uuid), ColumnType::Uuid) => true,
             (Some(Declared::Text { .. }), ColumnType::Uuid | ColumnType::Text) => true,
-            // SQLite's names of types promise nothing.
+            // In SQLite, names of types guarantee nothing.
             (None, _) => dialect == Dialect::Sqlite,
             _ => false,
         };
@@ -159,7 +159,7 @@ impl UserColumns {
     }
 }
 
-/// How many values of a column are looked at to tell what it holds.
+/// The number of a column's values that are examined to determine its type.
 pub(crate) const LOOKED_AT: u8 = 20;
 
 fn flag_of(table: &UserTable, column: &Column) -> Result<Flag, SchemaError> {
@@ -170,7 +170,7 @@ fn flag_of(table: &UserTable, column: &Column) -> Result<Flag, SchemaError> {
     })
 }
 
-/// Not every database tells upper and lower case apart.
+/// Finds a column. Not every database distinguishes upper and lower case.
 fn look_up<'a>(found: &'a [Column], name: &str) -> Option<&'a Column> {
     let same = |column: &&Column| column.name.eq_ignore_ascii_case(name);
     found.iter().find(|column| column.name == name).or_else(|| found.iter().find(same))

@@ -1,4 +1,4 @@
-//! The reasons for which the tables of a database can't be used, or be made.
+//! The reasons the tables of a database can't be used or created.
 
 use std::error::Error as StdError;
 
@@ -12,7 +12,7 @@ use crate::sql::table::NameError;
 pub struct MissingRight {
     /// The account, and what it may not do.
     pub what: String,
-    /// The statement that grants it, to be run by somebody who may; or, in a sentence, another way.
+    /// The statement that grants it, for somebody who may run it; or another way, in a sentence.
     pub remedy: String,
 }
 
@@ -20,22 +20,22 @@ pub struct MissingRight {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaError {
-    /// A table isn't there.
+    /// A table is missing.
     #[error("{}", missing_table(.table, .near))]
     MissingTable {
         /// The table.
         table: String,
-        /// Tables that are there.
+        /// Existing tables.
         near: Vec<String>,
     },
-    /// A column isn't there.
+    /// A column is missing.
     #[error("the table \"{table}\" has no column \"{column}\"; it has {}", list(.found))]
     MissingColumn {
         /// The table.
         table: String,
         /// The column.
         column: String,
-        /// The columns that are there.
+        /// The existing columns.
         found: Vec<String>,
     },
     /// Two rows may have the same value, so that nothing would decide a race.
@@ -75,7 +75,7 @@ pub enum SchemaError {
         /// The column's role: the login name, or `USER_ID_FIELD`.
         role: &'static str,
     },
-    /// A column that users are found by has a type that no text can be compared with.
+    /// A column that users are found by has a type with which no text can be compared.
     #[error(
         "users are found by the column \"{column}\" of the table \"{table}\", which has the type \
          \"{declared}\": it has to be an integer, a UUID or a text"
@@ -122,7 +122,7 @@ pub enum SchemaError {
         /// The type of that.
         key: String,
     },
-    /// A column that is to hold yes or no has another type.
+    /// A boolean column has another type.
     #[error(
         "the column \"{column}\" of the table \"{table}\" has the type \"{declared}\", out of \
          which can't be told what is yes and what is no: a boolean, a number or a bit can be read \
@@ -136,7 +136,7 @@ pub enum SchemaError {
         /// Its type.
         declared: String,
     },
-    /// One of Django's tables has a further column, which can't be null and has no default.
+    /// One of Django's tables has an additional column that can't be null and has no default.
     #[error(
         "the table \"{table}\" has a column \"{column}\" that Django's token_blacklist has not \
          and that can't be left empty: it belongs to something else"
@@ -147,7 +147,7 @@ pub enum SchemaError {
         /// The column.
         column: String,
     },
-    /// The registered tokens are those of another table's users.
+    /// The registered tokens belong to another table's users.
     #[error(
         "\"user_id\" of \"{OUTSTANDING}\" refers to the table \"{refers_to}\", but the users are \
          to be in \"{users}\": name {refers_to} as the users' table"
@@ -183,7 +183,7 @@ pub enum SchemaError {
         /// Its primary key.
         column: String,
     },
-    /// A table is missing that Django makes for a user model with groups and permissions.
+    /// A table is missing that Django creates for a user model with groups and permissions.
     #[error(
         "the database has no table \"{table}\", which Django makes for a user model with groups \
          and permissions (PermissionsMixin)"
@@ -192,13 +192,13 @@ pub enum SchemaError {
         /// The table.
         table: String,
     },
-    /// A column that is to be read holds a secret, by its name.
+    /// A column to be read holds a secret, judging by its name.
     #[error("the column \"{column}\" holds a secret by its name: it isn't read")]
     SecretColumn {
         /// The column.
         column: String,
     },
-    /// A column that is to be read has a type without a form in JSON.
+    /// A column to be read has a type without a form in JSON.
     #[error(
         "the column \"{column}\" of the table \"{table}\" has the type \"{declared}\": only \
          text, numbers, booleans, dates and times, UUIDs and JSON can be read"
@@ -211,10 +211,10 @@ pub enum SchemaError {
         /// Its type.
         declared: String,
     },
-    /// A name in the settings can't be that of a table or column.
+    /// A name in the settings isn't valid for a table or column.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// The tables were made by Django itself, so that there is nothing to take over.
+    /// The tables were created by Django itself, so there is nothing to take over.
     #[error(
         "the table \"{table}\" was made by Django, or by hand: there is nothing to take over. Run \
          `manage.py migrate` for Django's tables and `migrate` for ours, in any order"
@@ -223,7 +223,7 @@ pub enum SchemaError {
         /// The table of users.
         table: String,
     },
-    /// The account may not create what is missing. Nothing was changed.
+    /// The account isn't allowed to create what is missing. Nothing has been changed.
     #[error("{}", may_not(.missing))]
     MayNot {
         /// Every right that it lacks.

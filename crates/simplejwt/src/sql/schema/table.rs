@@ -7,17 +7,17 @@ use crate::sql::table::UserTable;
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// The type it was declared with.
+    /// The type with which it was declared.
     pub(crate) declared: String,
-    /// The type that it holds: another than the declared one where that is a domain.
+    /// The type that it holds, which differs from the declared one for a domain.
     pub(crate) kind: String,
     pub(crate) not_null: bool,
-    /// `true` if the database fills it by itself.
+    /// `true` if the database fills it itself.
     pub(crate) has_default: bool,
 }
 
 impl Column {
-    /// `true` if each INSERT has to give it a value.
+    /// Returns `true` if each INSERT has to give it a value.
     pub(crate) fn must_be_filled(&self) -> bool {
         self.not_null && !self.has_default
     }
@@ -29,7 +29,7 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
     /// Columns whose values are unique by themselves.
     pub(crate) unique: Vec<String>,
-    /// The columns that refer to other tables, each with that table.
+    /// The columns that refer to other tables, each with its table.
     pub(crate) refers: Vec<(String, String)>,
 }
 
@@ -38,7 +38,7 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Refuses it if it lacks one of these columns. A table without columns isn't there.
+    /// Refuses the table if it lacks one of these columns. A table without columns doesn't exist.
     pub(crate) fn require<'a>(
         &self,
         name: &str,
@@ -57,12 +57,12 @@ impl Table {
         }
     }
 
-    /// The table that this one inherits from, as Django's multi-table inheritance makes it.
+    /// Returns the table that this one inherits from by Django's multi-table inheritance.
     pub(crate) fn parent(&self) -> Option<&str> {
         self.pointer().map(|(_, table)| table)
     }
 
-    /// The column that points to the table that this one inherits from, and that table.
+    /// Returns the column that points to the table that this one inherits from, and that table.
     pub(crate) fn pointer(&self) -> Option<(&str, &str)> {
         let is_parent =
             |(column, _): &&(String, String)| column.ends_with("_ptr_id") && self.is_unique(column);
@@ -70,7 +70,7 @@ impl Table {
         found.map(|(column, table)| (column.as_str(), table.as_str()))
     }
 
-    /// `true` if it has the columns that nobody can log in without.
+    /// Returns `true` if it has the columns that every login needs.
     pub(crate) fn has_logins(&self, users: &UserTable) -> bool {
         has_logins(users, &self.columns)
     }
@@ -79,8 +79,8 @@ impl Table {
         self.unique.iter().any(|unique| unique == column)
     }
 
-    /// Refuses it if it lacks one of these columns, has others that an INSERT would have to fill, or
-    /// allows two rows with the same value of `unique`.
+    /// Refuses the table if it lacks one of these columns, has others that an INSERT would have to
+    /// fill, or allows two rows with the same value of `unique`.
     fn check_djangos(&self, name: &str, wanted: &[&str], unique: &str) -> Result<(), SchemaError> {
         self.require(name, wanted.iter().copied())?;
         let foreign =
@@ -96,7 +96,7 @@ impl Table {
         Ok(())
     }
 
-    /// Refuses it if it isn't Django's table of registered tokens, for the users of this table.
+    /// Refuses the table if it isn't Django's table of registered tokens, for these users.
     pub(crate) fn check_outstanding(&self, users: &str) -> Result<(), SchemaError> {
         let wanted = ["token", "created_at", "expires_at", "user_id", "jti", "id"];
         self.check_djangos(OUTSTANDING, &wanted, "jti")?;
@@ -109,7 +109,7 @@ impl Table {
         }
     }
 
-    /// The table that registered tokens refer to, if that isn't the users'.
+    /// Returns the table that registered tokens refer to, if that isn't the users'.
     pub(crate) fn other_users(&self, users: &str) -> Option<&str> {
         let other = |(column, table): &&(String, String)| {
             column == "user_id" && !table.eq_ignore_ascii_case(users)
@@ -117,7 +117,7 @@ impl Table {
         self.refers.iter().find(other).map(|(_, table)| table.as_str())
     }
 
-    /// Refuses it if it isn't Django's blacklist.
+    /// Refuses the table if it isn't Django's blacklist.
     pub(crate) fn check_blacklisted(&self) -> Result<(), SchemaError> {
         self.check_djangos(BLACKLISTED, &["blacklisted_at", "token_id", "id"], "token_id")
     }

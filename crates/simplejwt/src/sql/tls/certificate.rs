@@ -1,5 +1,5 @@
-//! As much of a certificate (RFC 5280 section 4.1) as is needed, of any version and in any state:
-//! what stands in its extensions is read only when it is asked for.
+//! Parses as much of a certificate (RFC 5280 section 4.1) as is needed, of any version and in any
+//! state: extensions are read only on demand.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -40,19 +40,19 @@ const RSA: [&[u8]; 2] = [
 ];
 /// 1.3.101.113, as an element
 const ED448: &[u8] = b"\x06\x03\x2b\x65\x71";
-/// The bytes of the shortest `RSAPublicKey` that is taken have a modulus of 2048 bits in them.
+/// The length of the shortest accepted `RSAPublicKey`, which contains a modulus of 2048 bits.
 const SHORTEST_RSA: usize = 2048 / 8;
 
-/// One certificate, taken apart. Names and algorithms are the contents of their elements.
+/// A parsed certificate. Names and algorithms are the contents of their elements.
 #[derive(Debug)]
 pub(crate) struct Certificate<'d> {
-    /// What is signed, with its header.
+    /// The signed part, with its header.
     pub(super) to_be_signed: &'d [u8],
     /// 1, 2 or 3.
     pub(super) version: u8,
     pub(super) issuer: &'d [u8],
     pub(super) subject: &'d [u8],
-    /// Of what is signed, and once more outside of it.
+    /// The algorithm in the signed part, and once more outside of it.
     pub(super) algorithms: (&'d [u8], &'d [u8]),
     pub(super) signature: &'d [u8],
     /// The whole `SubjectPublicKeyInfo`, with its header.
@@ -63,14 +63,14 @@ pub(crate) struct Certificate<'d> {
     extensions: Option<&'d [u8]>,
 }
 
-/// One of a certificate's extensions.
+/// An extension of a certificate.
 pub(super) struct Extension<'d> {
     pub(super) id: &'d [u8],
     pub(super) critical: bool,
     pub(super) value: &'d [u8],
 }
 
-/// The names of `subjectAltName` that a host can have.
+/// The names of `subjectAltName` that can be a host's.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct AltNames {
     pub(super) dns: Vec<String>,
@@ -78,7 +78,7 @@ pub(super) struct AltNames {
 }
 
 impl<'d> Certificate<'d> {
-    /// `None` where it isn't one.
+    /// Parses a certificate; returns `None` if it isn't one.
     pub(crate) fn read(der: &'d [u8]) -> Option<Self> {
         let mut whole = Reader::sequence(der)?;
         let (to_be_signed, content) = whole.element(SEQUENCE)?;
@@ -119,13 +119,13 @@ impl<'d> Certificate<'d> {
         })
     }
 
-    /// From when until when it is valid, in seconds since 1970.
+    /// Returns the first and last time of its validity, in seconds since 1970.
     pub(super) fn validity(&self) -> Option<(i64, i64)> {
         let mut reader = Reader::of(self.validity);
         Some((seconds(reader.next()?)?, seconds(reader.next()?)?))
     }
 
-    /// Its extensions: `None` where they can't be read.
+    /// Returns its extensions; `None` if they can't be read.
     pub(super) fn extensions(&self) -> Option<Vec<Extension<'d>>> {
         let mut reader = Reader::of(self.extensions.unwrap_or_default());
         let mut found = Vec::new();
@@ -146,13 +146,13 @@ impl<'d> Certificate<'d> {
         self.extension(id).is_some()
     }
 
-    /// Whether `basicConstraints` makes it an authority; `None` without that extension.
+    /// Returns whether `basicConstraints` makes it an authority; `None` without that extension.
     pub(super) fn is_authority(&self) -> Option<bool> {
         let mut constraints = Reader::sequence(self.extension(BASIC_CONSTRAINTS)?)?;
         Some(constraints.optional(BOOLEAN).is_some_and(|value| value != [0]))
     }
 
-    /// Whether `keyUsage` has a bit, counted from 0; true without that extension.
+    /// Returns `true` if `keyUsage` has a bit, counted from 0, or without that extension.
     pub(super) fn may(&self, bit: u8) -> bool {
         let Some(usage) = self.extension(KEY_USAGE) else { return true };
         let bits = Reader::of(usage).expect(BIT_STRING).and_then(|bits| bits.split_first());
@@ -160,14 +160,14 @@ impl<'d> Certificate<'d> {
             .is_some_and(|byte| byte & (0x80 >> (bit % 8)) != 0)
     }
 
-    /// Whether `extendedKeyUsage` names a purpose; true without that extension.
+    /// Returns `true` if `extendedKeyUsage` names a purpose, or without that extension.
     pub(super) fn is_for(&self, purpose: &[u8]) -> bool {
         let Some(value) = self.extension(EXTENDED_KEY_USAGE) else { return true };
         let Some(mut purposes) = Reader::sequence(value) else { return false };
         std::iter::from_fn(|| purposes.next()).any(|(_, id)| id == purpose)
     }
 
-    /// The names and addresses of `subjectAltName`.
+    /// Returns the names and addresses of `subjectAltName`.
     pub(super) fn alt_names(&self) -> AltNames {
         let mut names = AltNames::default();
         let Some(mut reader) = self.extension(SUBJECT_ALT_NAME).and_then(Reader::sequence) else {
@@ -183,18 +183,18 @@ impl<'d> Certificate<'d> {
         names
     }
 
-    /// The first common name of its subject.
+    /// Returns the first common name of its subject.
     pub(super) fn common_name(&self) -> Option<String> {
         common_name(self.subject)
     }
 
-    /// Who issued it, for messages.
+    /// Returns its issuer's name, for messages.
     pub(super) fn issuer_name(&self) -> String {
         common_name(self.issuer).unwrap_or_else(|| "somebody without a common name".into())
     }
 
-    /// Whether anything here can verify what its key signs: not RSA of less than 2048 bits, and
-    /// not Ed448.
+    /// Returns `true` if signatures of its key can be verified here: not for RSA of less than 2048
+    /// bits, and not for Ed448.
     pub(crate) fn is_provable(&self) -> bool {
         let short = self.is_rsa() && self.key.len() < SHORTEST_RSA;
         !short && self.key_algorithm != ED448
@@ -204,7 +204,7 @@ impl<'d> Certificate<'d> {
         RSA.iter().any(|id| self.key_algorithm.starts_with(id))
     }
 
-    /// The object identifier of the algorithm that signed it, and its parameters.
+    /// Returns the object identifier of the algorithm that signed it, and its parameters.
     #[cfg(feature = "postgres")]
     pub(crate) fn signed_with(&self) -> Option<(&'d [u8], &'d [u8])> {
         let mut reader = Reader::of(self.algorithms.1);
@@ -224,12 +224,13 @@ fn common_name(name: &[u8]) -> Option<String> {
     None
 }
 
-/// For comparing and showing: what isn't UTF-8 or is a control character fits no host.
+/// Returns text for comparison and display: with anything that isn't UTF-8 or is a control
+/// character, it fits no host.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace(|c: char| c.is_control(), "\u{fffd}")
 }
 
-/// `Time`: two digits of the year in the one form, four in the other.
+/// Parses `Time`: one form has two digits of the year, the other four.
 fn seconds((tag, content): (u8, &[u8])) -> Option<i64> {
     let digits = std::str::from_utf8(content).ok()?.strip_suffix('Z')?;
     let (year, rest) = digits.split_at_checked(match tag {

@@ -1,4 +1,4 @@
-//! What is wrong with a certificate or a handshake, each with its cure.
+//! What is wrong with a certificate or a handshake, with its remedy.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rustls::{AlertDescription, CertificateError, Error, OtherError, PeerMisbehav
 
 use super::certificate::Certificate;
 
-/// Why a server's certificate isn't taken. The parameters that the sentences name are
+/// The reason a server's certificate isn't accepted. The parameters named in the sentences are
 /// PostgreSQL's and, in brackets, MySQL's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
@@ -81,7 +81,7 @@ impl From<Fault> for Error {
 }
 
 impl Fault {
-    /// What webpki's verdict comes to, for this certificate.
+    /// Translates webpki's verdict on this certificate.
     pub(super) fn of(error: &Error, certificate: Option<&Certificate<'_>>) -> Self {
         let Error::InvalidCertificate(error) = error else { return Self::Other(error.to_string()) };
         let Some(certificate) = certificate else { return Self::Unreadable };
@@ -112,7 +112,7 @@ impl Fault {
             _ if certificate.version == 1 => Self::Version1,
             _ if certificate.is_authority() == Some(true) => Self::Authority,
             CertificateError::BadEncoding => Self::Unreadable,
-            // In words or, of what webpki alone knows, by webpki's name for it.
+            // In words or, for what only webpki knows, by webpki's name for it.
             CertificateError::Other(OtherError(error)) => {
                 let mut words = String::new();
                 for c in error.to_string().chars() {
@@ -128,7 +128,7 @@ impl Fault {
     }
 }
 
-/// What went wrong in a handshake.
+/// Returns what went wrong in a handshake, as a sentence.
 pub(super) fn sentence(error: &io::Error) -> String {
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
         return hung_up(error);
@@ -170,7 +170,7 @@ pub(super) fn sentence(error: &io::Error) -> String {
             _ => "the server broke off the handshake: its log says why",
         },
         Error::NoApplicationProtocol => NOT_DIRECT,
-        // With TLS 1.2 and a key for RSASSA-PSS alone, which goes with TLS 1.3.
+        // With TLS 1.2 and a key only for RSASSA-PSS, which requires TLS 1.3.
         Error::PeerIncompatible(_)
         | Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => NOTHING_IN_COMMON,
         Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => {
@@ -188,7 +188,7 @@ const NOTHING_IN_COMMON: &str = "the server has no version of TLS, cipher or kin
                                  with this client: it has to speak TLS 1.2 or 1.3, with a key of \
                                  RSA, P-256, P-384, P-521 or Ed25519";
 
-/// Said of servers that don't know PostgreSQL's protocol by ALPN.
+/// For servers that don't know PostgreSQL's protocol by ALPN.
 pub(crate) const NOT_DIRECT: &str = "the server doesn't take TLS from the first byte on: sslnegotiation=direct needs PostgreSQL \
      17 or newer, so leave it out";
 

@@ -12,7 +12,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use super::certificate::Certificate;
 use super::{IdentityFiles, SetupError};
 
-/// Reads both files, in PEM, and sees whether they belong together.
+/// Reads both files, in PEM, and checks that they belong together.
 pub(super) fn read(
     files: &IdentityFiles,
     provider: &CryptoProvider,
@@ -54,6 +54,6 @@ pub(super) fn read(
     {
         return Err(wrong(&files.key, "the key isn't that of the certificate"));
     }
-    // Not compared by rustls, which reads certificates of version 3 only.
+    // Not compared by rustls, which only reads certificates of version 3.
     Ok(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key))))
 }

@@ -1,9 +1,9 @@
-//! A certificate that an authority known here signed itself, whatever its form.
+//! Certificates that a known authority signed directly, whatever their form.
 //!
-//! webpki takes only certificates of X.509 version 3 that aren't authorities' own. What
-//! `openssl x509 -req` makes without `-extfile` is of version 1, and what `openssl req -x509`
-//! makes is an authority's; databases use both. No chain is built here: the authority's key
-//! verifies the certificate's signature, or it isn't taken.
+//! webpki accepts only certificates of X.509 version 3 that aren't authorities' own. But
+//! `openssl x509 -req` without `-extfile` creates one of version 1, and
+//! `openssl req -x509` an authority's; databases use both. No chain is built here: either the
+//! authority's key verifies the certificate's signature, or it isn't accepted.
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{AlgorithmIdentifier, CertificateDer};
@@ -19,7 +19,7 @@ const SERVER_AUTH: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x03\x01";
 /// The bit of `keyUsage` that lets a key sign certificates.
 const SIGNS_CERTIFICATES: u8 = 5;
 
-/// Whether it is valid at a time, in seconds since 1970.
+/// Checks that it is valid at a time, in seconds since 1970.
 pub(super) fn dates(certificate: &Certificate<'_>, now: i64) -> Result<(), Fault> {
     let date =
         |seconds| jiff::Timestamp::from_second(seconds).map_or("?".into(), |at| at.to_string());
@@ -31,7 +31,8 @@ pub(super) fn dates(certificate: &Certificate<'_>, now: i64) -> Result<(), Fault
     }
 }
 
-/// Whether one of the authorities signed it. `None` where none of them has its issuer's name.
+/// Checks that one of the authorities signed it. Returns `None` if none of them has its issuer's
+/// name.
 pub(super) fn directly(
     certificate: &Certificate<'_>,
     authorities: &[CertificateDer<'_>],
@@ -59,7 +60,7 @@ fn by(
 ) -> Result<(), Fault> {
     dates(certificate, now)?;
     dates(authority, now)?;
-    // One of version 1 can't say that it is an authority: whoever named it did.
+    // One of version 1 can't say that it is an authority; the user did, by naming it.
     let is_authority = authority.is_authority().unwrap_or(authority.version < 3);
     if !is_authority || !authority.may(SIGNS_CERTIFICATES) {
         return Err(Fault::Constraint("what signed it is no authority"));

@@ -1,8 +1,8 @@
-//! Whether a certificate is for a host, as libpq decides it.
+//! Checks that a certificate is for a host, by libpq's rules.
 //!
-//! A name is looked for in `subjectAltName`, and in the common name only where `subjectAltName`
-//! has no name; an address likewise, where one that stands there as a name will do. `*` stands
-//! for one label, the first.
+//! A name is looked for in `subjectAltName`, and in the common name only if `subjectAltName` has no
+//! name. So is an address, for which one that is listed as a name also counts. `*` stands for one
+//! label, the first.
 
 use rustls::pki_types::ServerName;
 
@@ -34,7 +34,7 @@ pub(super) fn fits(certificate: &Certificate<'_>, host: &ServerName<'_>) -> bool
     }
 }
 
-/// Whether the common name alone makes it fit.
+/// Returns `true` if it fits only by its common name.
 pub(super) fn by_common_name(certificate: &Certificate<'_>, host: &ServerName<'_>) -> bool {
     let names = certificate.alt_names();
     match host {
@@ -43,7 +43,7 @@ pub(super) fn by_common_name(certificate: &Certificate<'_>, host: &ServerName<'_
     }
 }
 
-/// The names that it has, for messages.
+/// Returns its names, for messages.
 pub(super) fn describe(certificate: &Certificate<'_>) -> String {
     let names = certificate.alt_names();
     let addresses = names.addresses.iter().filter_map(|bytes| {
@@ -66,7 +66,7 @@ fn matches(pattern: &str, host: &str) -> bool {
     if pattern.eq_ignore_ascii_case(host) {
         return true;
     }
-    // An address is no label followed by others.
+    // An address isn't a label followed by others.
     if host.parse::<std::net::IpAddr>().is_ok() {
         return false;
     }

@@ -1,5 +1,5 @@
 //! Handshakes with servers whose keys, signatures and versions no database's package has by
-//! default: openssl's own test server shows them.
+//! default: openssl's own test server presents them.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 
-/// Ended with this.
+/// Killed when this is dropped.
 struct Server(Child, u16);
 
 impl Drop for Server {
@@ -42,7 +42,7 @@ fn server(folder: &Path, more: &str) -> Server {
     Server(command.spawn().unwrap(), port)
 }
 
-/// What comes of a handshake.
+/// Returns the outcome of a handshake.
 async fn handshake(port: u16, options: &TlsOptions) -> Result<(), String> {
     let config = Arc::new(client_config(options).unwrap());
     let stream = loop {
@@ -67,8 +67,8 @@ async fn keys_of_every_kind() {
     let ec = "ec -pkeyopt ec_paramgen_curve:P-256";
     let good = Ok(());
     let weak: Result<(), &str> = Err("too weak");
-    // How it is made, what the server is told besides, and what comes of it where nothing is
-    // verified and where the certificate itself is the authority.
+    // The way it is created, further arguments of the server, and the outcomes if nothing is
+    // verified and if the certificate itself is the authority.
     type Case<'a> = (&'a str, &'a str, Result<(), &'a str>, Result<(), &'a str>);
     let cases: [Case<'_>; 13] = [
         (&v1.replace('K', "rsa:1024"), "-tls1_2", good, weak),
@@ -109,7 +109,7 @@ async fn keys_of_every_kind() {
     }
 }
 
-/// A server that shows another's certificate has not its key.
+/// A server that presents another's certificate lacks its key.
 #[test]
 fn a_signature_by_another_key_is_refused() {
     use rustls::client::danger::ServerCertVerifier as _;

@@ -1,4 +1,4 @@
-//! What is asked of a server's certificate, and whether the server has its key.
+//! Verifies a server's certificate, and that the server has its key.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use super::certificate::{Certificate, NAME_CONSTRAINTS};
 use super::fault::Fault;
 use super::{issued, names};
 
-/// What nothing here can verify, and a server may use where nothing is to be verified.
+/// Algorithms that can't be verified here, and that a server may use if nothing is to be verified.
 const UNVERIFIABLE: [SignatureScheme; 1] = [SignatureScheme::ED448];
-/// Signatures of keys that may be used for RSASSA-PSS alone (RFC 8446 section 4.2.3), and those
-/// that are the same but for the name of the key's kind.
+/// Signatures of keys only for RSASSA-PSS (RFC 8446 section 4.2.3), and those that differ only in
+/// the name of the key's kind.
 const PSS_KEYS: [(SignatureScheme, SignatureScheme); 3] = [
     (SignatureScheme::Unknown(0x0809), SignatureScheme::RSA_PSS_SHA256),
     (SignatureScheme::Unknown(0x080a), SignatureScheme::RSA_PSS_SHA384),
@@ -29,7 +29,7 @@ pub(super) struct Verifier {
     provider: Arc<CryptoProvider>,
     verify: Verify,
     authorities: Vec<CertificateDer<'static>>,
-    /// `None` where nothing is to be verified, or no authority is of a form that webpki knows.
+    /// `None` if nothing is to be verified, or no authority is in a form that webpki knows.
     webpki: Option<Arc<WebPkiServerVerifier>>,
 }
 
@@ -40,7 +40,7 @@ impl Verifier {
         authorities: Vec<CertificateDer<'static>>,
     ) -> Result<Self, VerifierBuilderError> {
         let mut store = RootCertStore::empty();
-        // One that says it is none is good for being shown by the server, and for nothing else.
+        // One that denies being an authority is only good for being presented by the server.
         let may_issue = |der: &&CertificateDer<'_>| {
             Certificate::read(der).is_none_or(|found| found.is_authority() != Some(false))
         };
@@ -56,8 +56,8 @@ impl Verifier {
         Ok(Self { provider, verify, authorities, webpki })
     }
 
-    /// Whether somebody who is known here answers for it. What webpki says of its name is left
-    /// to [`Self::name`].
+    /// Checks that a known authority vouches for it. webpki's verdict on its name is left to
+    /// [`Self::name`].
     fn issuer(
         &self,
         der: &CertificateDer<'_>,
@@ -82,7 +82,7 @@ impl Verifier {
             )) => return Ok(()),
             Err(error) => error,
         };
-        // Whatever isn't about the certificate's form is webpki's to decide.
+        // Anything that isn't about the certificate's form is webpki's decision.
         let of_its_form = matches!(
             error,
             Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::BadEncoding)
@@ -101,7 +101,7 @@ impl Verifier {
         Err(Fault::of(&error, certificate))
     }
 
-    /// Whether it is for the host.
+    /// Checks that it is for the host.
     fn name(
         &self,
         der: &CertificateDer<'_>,
@@ -116,8 +116,7 @@ impl Verifier {
             let kind = if matches!(host_name, ServerName::IpAddress(_)) { "IP" } else { "DNS" };
             return Err(Fault::Name { host, names, kind });
         }
-        // An authority that may issue for certain names only is held to it by webpki, which
-        // knows nothing of common names.
+        // webpki enforces an authority's constraints on names, but knows nothing of common names.
         let is_limited = |der: &CertificateDer<'_>| {
             Certificate::read(der).is_some_and(|found| found.has_extension(NAME_CONSTRAINTS))
         };
@@ -135,7 +134,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Whether the authority has the name of an issuer in the chain.
+    /// Returns `true` if the authority has the name of an issuer in the chain.
     fn may_have_signed(
         &self,
         authority: &CertificateDer<'_>,
@@ -150,7 +149,7 @@ impl Verifier {
                 .any(|found| found.issuer == authority.subject)
     }
 
-    /// Whether the server has the certificate's key.
+    /// Checks that the server has the certificate's key.
     fn possession(
         &self,
         message: &[u8],

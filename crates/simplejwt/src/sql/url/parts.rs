@@ -1,4 +1,4 @@
-//! What stands before a URL's question mark: user, password, hosts and the database's name.
+//! The part before a URL's question mark: user, password, hosts and the database's name.
 
 use super::query::Query;
 use super::{bytes_of, decoded};
@@ -11,14 +11,14 @@ pub(crate) struct Parts {
     pub(crate) password: Option<Vec<u8>>,
     /// Names, addresses, or paths of sockets.
     pub(crate) hosts: Vec<String>,
-    /// As they are written; an empty one is the database's usual port.
+    /// As written; an empty one is the database's usual port.
     ports: Vec<String>,
     pub(crate) database: Option<String>,
 }
 
 impl Parts {
-    /// Reads what stands between `scheme://` and the question mark. The error is the end of a sentence
-    /// about the URL, and holds nothing of it.
+    /// Parses the part between `scheme://` and the question mark. The error is the end of a
+    /// sentence about the URL, and contains nothing of it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (authority, path) = text.split_once('/').unwrap_or((text, ""));
         // `postgres:////run/postgresql/db`, `postgres://user:password@//cloudsql/a:b:c/db`
@@ -68,7 +68,7 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Takes host, port, user, password and database from the query where it has them, as libpq does.
+    /// Takes host, port, user, password and database from the query if it has them, as libpq does.
     pub(crate) fn replace(&mut self, query: &Query) {
         let list = |text: &str| text.split(',').map(|one| one.trim().to_owned()).collect();
         if let Some(hosts) = query.get(&["host"]) {
@@ -88,7 +88,8 @@ impl Parts {
         }
     }
 
-    /// A port for each of so many hosts. The error is the end of a sentence about the URL.
+    /// Returns a port for each of this number of hosts. The error is the end of a sentence about
+    /// the URL.
     pub(crate) fn ports(&self, hosts: usize, default: u16) -> Result<Vec<u16>, String> {
         let port = |text: &String| match text.parse::<u16>() {
             _ if text.is_empty() => Ok(default),
@@ -109,7 +110,7 @@ impl Parts {
     }
 }
 
-/// A host and its port, which is empty where none is written.
+/// Returns a host and its port, which is empty if none is written.
 fn host_and_port(place: &str) -> Result<(&str, &str), String> {
     if let Some(rest) = place.strip_prefix('[') {
         let wrong = || "has a [ without ] and port after it: write [::1]:5432".to_owned();

@@ -1,21 +1,21 @@
-//! The parameters behind a URL's question mark, each dealt with as its database's table says.
+//! The parameters after a URL's question mark, each handled according to its database's table.
 
 use super::{Effect, UrlParameter, decoded, same};
 
-/// Those in which a plus sign is a blank, as in a form; elsewhere it is itself, as libpq has it.
+/// Those in which a plus sign is a blank, as in a form; elsewhere it is literal, as in libpq.
 const WITH_BLANKS: [&str; 2] = ["options", "init_command"];
 
-/// The parameters that have a value. What a URL may not have is refused on the way here.
+/// The parameters that have a value. Those that aren't allowed have been refused.
 #[derive(Debug, Default)]
 pub(crate) struct Query {
     values: Vec<(&'static UrlParameter, String)>,
-    /// The names of those without effect, as they were written.
+    /// The names of those without effect, as written.
     ignored: Vec<String>,
 }
 
 impl Query {
-    /// Reads what follows the question mark. The error is the end of a sentence about the URL; it names
-    /// parameters and no values.
+    /// Parses the part after the question mark. The error is the end of a sentence about the URL;
+    /// it names parameters and no values.
     pub(crate) fn parse(text: &str, table: &'static [UrlParameter]) -> Result<Self, String> {
         let pairs: Vec<(&str, &str)> = text
             .split('&')
@@ -47,7 +47,7 @@ impl Query {
                 problems.push(format!("has a value of the parameter {name} that isn't UTF-8"));
                 continue;
             };
-            // An empty one says nothing, to libpq and to Django's packages.
+            // An empty one is ignored, as by libpq and Django's packages.
             if value.is_empty() {
                 continue;
             }
@@ -76,7 +76,7 @@ impl Query {
         if problems.is_empty() { Ok(query) } else { Err(problems.join("; it ")) }
     }
 
-    /// The value of the first of these parameters that is there.
+    /// Returns the value of the first of these parameters that is present.
     pub(crate) fn get(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| {
             let found = self.values.iter().find(|(row, _)| same(row.name, name));
@@ -84,8 +84,8 @@ impl Query {
         })
     }
 
-    /// The value of a switch: `true`, `1`, `yes`, `on` or one of their opposites. The error is the end of
-    /// a sentence about the URL.
+    /// Returns the value of a switch: `true`, `1`, `yes`, `on` or one of their opposites. The error
+    /// is the end of a sentence about the URL.
     pub(crate) fn switch(&self, names: &[&str]) -> Result<Option<bool>, String> {
         let Some(value) = self.get(names) else { return Ok(None) };
         match value.to_ascii_lowercase().as_str() {
@@ -98,8 +98,8 @@ impl Query {
         }
     }
 
-    /// A whole number; a negative one counts as zero, as in libpq. The error is the end of a sentence
-    /// about the URL.
+    /// Returns a whole number; a negative one counts as zero, as in libpq. The error is the end of
+    /// a sentence about the URL.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, String> {
         let Some(value) = self.get(&[name]) else { return Ok(None) };
         match value.trim().parse::<i64>() {
@@ -108,7 +108,7 @@ impl Query {
         }
     }
 
-    /// The meaning of one of a few words. The error is the end of a sentence about the URL.
+    /// Returns the meaning of one of a few words. The error is the end of a sentence about the URL.
     pub(crate) fn one_of<T: Copy>(
         &self,
         name: &str,
@@ -122,14 +122,14 @@ impl Query {
         })
     }
 
-    /// `sslaccept`, Prisma's: `true` if certificates are to be verified. The error is the end of a
-    /// sentence about the URL.
+    /// Returns the value of Prisma's `sslaccept`: `true` if certificates are to be verified. The
+    /// error is the end of a sentence about the URL.
     pub(crate) fn is_strict(&self) -> Result<bool, String> {
         let words = [("strict", true), ("accept_invalid_certs", false)];
         Ok(self.one_of("sslaccept", &words)?.unwrap_or_default())
     }
 
-    /// A sentence for the log about the parameters that have no effect.
+    /// Returns a sentence for the log about the parameters that have no effect.
     pub(crate) fn warning(&self) -> Option<String> {
         if self.ignored.is_empty() {
             return None;

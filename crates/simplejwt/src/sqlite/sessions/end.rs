@@ -11,10 +11,10 @@ use crate::store::session::{
 };
 use crate::users::UserId;
 
-/// Sessions that are ended by one transaction at most.
+/// The largest number of sessions that one transaction ends.
 const BATCH: u32 = 1000;
 
-/// Whether it hadn't ended before.
+/// Ends a session; returns `true` if it hadn't ended before.
 pub(super) fn end(
     connection: &Connection,
     id: &str,
@@ -44,16 +44,16 @@ pub(super) fn end(
     Ok(true)
 }
 
-/// What one transaction has done.
+/// The outcome of one transaction.
 pub(super) enum Batch {
-    /// It has ended so many, and there may be more.
+    /// It ended this many, and there may be more.
     Full(u64),
-    /// There are no more: so many were ended by all of them.
+    /// There are no more; all transactions together ended this many.
     Last(Recorded<u64>),
 }
 
 impl Sql {
-    /// One transaction of [`EndSessions`], which have ended so many before.
+    /// Runs one transaction of [`EndSessions`]; those before it ended `before` sessions.
     pub(super) fn end_batch(
         &self,
         connection: &Connection,
@@ -93,7 +93,7 @@ impl Sql {
             end(connection, id, ending.reason, ending.cause.at, ending.retain_until)?;
         }
         if ids.len() < BATCH as usize {
-            // The last batch: what is in no session, too.
+            // The last batch also blacklists the tokens that are in no session.
             if let Some(key) = self.user_id.parse(user_id) {
                 connection.prepare_cached(&self.blacklist_others)?.execute(params![
                     datetime::text(ending.cause.at),
@@ -114,7 +114,7 @@ impl Sql {
     }
 }
 
-/// Whose a session is.
+/// Returns the user of a session.
 pub(super) fn owner(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
     connection.prepare_cached(OWNER)?.query_row([id], |row| row.get(0)).optional()
 }

@@ -75,7 +75,7 @@ pub(super) fn insert_session(
     Ok(())
 }
 
-/// The live sessions of a user, by when they were opened.
+/// Returns a user's live sessions in the order in which they were opened.
 fn live(
     connection: &Connection,
     user_id: &UserId,

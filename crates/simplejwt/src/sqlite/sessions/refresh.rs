@@ -1,4 +1,4 @@
-//! Taking a refresh token: [`verdict`] decides, and here is what it decides from and what is done.
+//! Refreshing a token: reads what [`verdict`] needs, and carries out its decision.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -57,7 +57,7 @@ impl Sql {
         }
     }
 
-    /// Stores what comes after a token that is good.
+    /// Stores what follows a valid token.
     fn carry_on(
         &self,
         connection: &Connection,
@@ -79,7 +79,7 @@ impl Sql {
                 self.join(connection, session_id, next, next.expires_at, &refresh.cause)
             }
             NextToken::Rotated { token: next, access_jti } => {
-                // It has only just joined its session, or was registered anew.
+                // It has only just joined its session, or was registered again.
                 match self.rotate_in_session(connection, refresh, next, access_jti)? {
                     Some(_) => Ok(()),
                     None => Err(rusqlite::Error::StatementChangedRows(0)),
@@ -88,7 +88,7 @@ impl Sql {
         }
     }
 
-    /// The usual case, in three statements: the session, if this was it.
+    /// The usual case, in three statements. Returns the session's id; `None` in any other case.
     fn rotate_in_session(
         &self,
         connection: &Connection,
@@ -123,11 +123,11 @@ impl Sql {
     }
 }
 
-/// What there is of the token that is presented.
+/// Looks up the state of the presented token.
 fn look_up(connection: &Connection, refresh: &SessionRefresh) -> rusqlite::Result<Found> {
     let jti = &refresh.token.jti;
     let read = |row: &Row<'_>| {
-        // As Django wrote it.
+        // In Django's format.
         let blacklisted_at: Option<String> = row.get(6)?;
         let has_successor: bool = row.get(7)?;
         let spent = match blacklisted_at.is_some() || has_successor {
@@ -154,7 +154,7 @@ fn look_up(connection: &Connection, refresh: &SessionRefresh) -> rusqlite::Resul
     if state.is_spent()
         && let Some(child) = descendant(connection, jti, refresh)?
     {
-        // Each is seen as soon as it is dated.
+        // Each is visible as soon as it is dated.
         let mut lineage = Lineage::new(refresh, child, false);
         while let Some(jti) = lineage.wanted() {
             let next = descendant(connection, jti, refresh)?;
@@ -165,7 +165,7 @@ fn look_up(connection: &Connection, refresh: &SessionRefresh) -> rusqlite::Resul
     Ok(Found::InSession(state))
 }
 
-/// The immediate successor of a token.
+/// Returns the immediate successor of a token.
 fn descendant(
     connection: &Connection,
     jti: &str,

@@ -10,7 +10,8 @@ use crate::sql::table::{Key, UserTable, quoted};
 use crate::sqlite::SqliteUsers;
 use crate::users::UserId;
 
-/// Keys of one column that lead to a table, which SQLite finds whatever the case of its name.
+/// Single-column foreign keys that refer to a table, which SQLite finds whatever the case of its
+/// name.
 const KEYS: &str = "\
     SELECT m.name, f.\"from\", coalesce(f.\"to\", (SELECT p.name \
     FROM pragma_table_info(f.\"table\") AS p WHERE p.pk = 1)), f.on_delete \
@@ -18,18 +19,19 @@ const KEYS: &str = "\
     WHERE m.type = 'table' AND lower(f.\"table\") = lower(?1) AND NOT EXISTS (SELECT 1 \
     FROM pragma_foreign_key_list(m.name) AS g WHERE g.id = f.id AND g.seq > 0) ORDER BY m.name, f.id";
 
-/// There is no user of the name.
+/// There is no user of this name.
 pub(super) struct NotThere;
 
-/// The user of the name.
+/// The user of this name.
 pub(super) struct UserFound {
     pub(super) user_id: UserId,
-    /// What keeps the user.
+    /// The rows that prevent the user's deletion.
     pub(super) references: Vec<Reference>,
 }
 
 impl SqliteUsers {
-    /// What keeps a user; where nothing does and `deletes` is true, it is gone afterwards.
+    /// Returns the rows that prevent a user's deletion. If there are none and `deletes` is `true`,
+    /// deletes the user.
     pub(super) async fn delete(
         &self,
         operation: &'static str,

@@ -1,4 +1,4 @@
-//! Making and changing users: what the command line does.
+//! Creating and changing users, for the command line.
 
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ impl ManageUsers for SqliteUsers {
         let after = match after.map(|after| self.sql.login.parse_login(after)) {
             None => None,
             Some(Some(key)) => Some(key),
-            // Nobody comes after a name that nobody can have.
+            // No user comes after a name that no user can have.
             Some(None) => return Ok(Vec::new()),
         };
         self.database.read("list", |connection| {
@@ -208,13 +208,13 @@ fn is_duplicate(error: &rusqlite::Error) -> bool {
 fn value_of(key: &Key) -> Value {
     match key {
         Key::Integer(number) => Value::Integer(*number),
-        // No column here holds it.
+        // No column here can hold it.
         Key::Unsigned(_) => Value::Null,
         Key::Text(text) => Value::Text(text.clone()),
     }
 }
 
-/// As Django's SQLite backend stores it.
+/// Returns the value as Django's SQLite backend stores it.
 fn stored(field: Field) -> Value {
     match field {
         Field::Text(text) => Value::Text(text),

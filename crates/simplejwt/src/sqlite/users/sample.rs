@@ -1,4 +1,4 @@
-//! What the table's password hashes are, by a few of its rows.
+//! A sample of the table's password hashes.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
@@ -40,7 +40,7 @@ pub(super) fn take(connection: &Connection, table: &UserTable) -> rusqlite::Resu
     Ok(rows.into_sample(made_here(connection, table)?))
 }
 
-/// Whether `migrate` made the table, and Django hasn't been at the file.
+/// Returns `true` if `migrate` created the table, and Django hasn't migrated the file.
 fn made_here(connection: &Connection, table: &UserTable) -> rusqlite::Result<bool> {
     let has =
         |table: &str| Ok::<_, rusqlite::Error>(!schema::columns(connection, table)?.is_empty());

@@ -1,4 +1,4 @@
-//! The statements over a table of users, and its rows.
+//! The statements over a users' table, and reading its rows.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::sqlite::schema;
 use crate::users::login::Found;
 use crate::users::{User, UserId};
 
-/// The statements, with the names of the table in them.
+/// The statements, with the table's names in them.
 pub(super) struct Sql {
     pub(super) table: UserTable,
     pub(super) key: ColumnType,
@@ -32,7 +32,7 @@ pub(super) struct Sql {
     pub(super) set_active: Option<String>,
 }
 
-/// How many columns stand before the further ones.
+/// The number of columns before the further ones.
 const FIXED: usize = 7;
 
 impl Sql {
@@ -65,13 +65,13 @@ impl Sql {
             is_superuser: flag(&table.is_superuser, "0"),
         };
         let update = |column: &str| format!("UPDATE {name} SET {} = ?1", quoted(column));
-        // Whoever has no id can't have tokens: they would be those of all who have none.
+        // A user without an id can't have tokens: they would be those of every user without one.
         let has_id = match table.user_id_column() == table.primary_key {
             true => String::new(),
             false => format!(" AND {id} IS NOT NULL"),
         };
         Self {
-            // Two show what isn't unique.
+            // Two rows reveal a value that isn't unique.
             by_login: format!("{select} WHERE {login} = ?1{has_id}{inherits} LIMIT 2"),
             by_user_id: format!("{select} WHERE {id} = ?1{inherits} LIMIT 2"),
             page: format!(
@@ -131,7 +131,7 @@ impl Sql {
         self.fields.iter().enumerate().map(json).collect()
     }
 
-    /// The rows that a statement over the tables of groups and permissions finds.
+    /// Returns the rows that a statement over the tables of groups and permissions finds.
     pub(super) fn rights(
         &self,
         connection: &Connection,
@@ -158,7 +158,7 @@ impl Sql {
         statement.query_map([key], texts)?.collect::<Result<_, _>>().map(Ok)
     }
 
-    /// The rows with a value that is unique: one, or more where it isn't any longer.
+    /// Returns the rows with a unique value: one at most, or more if it is no longer unique.
     pub(super) fn all(
         &self,
         connection: &Connection,
@@ -169,7 +169,7 @@ impl Sql {
     }
 }
 
-/// A value as text, whatever SQLite has stored it as; null is empty.
+/// Returns a value as text, however SQLite has stored it; null is empty.
 pub(super) fn value_text(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => String::new(),
@@ -189,7 +189,7 @@ pub(super) fn is_true(value: ValueRef<'_>) -> bool {
     }
 }
 
-/// Each statement that a request runs over the table.
+/// Returns all statements that requests run over the table.
 pub(crate) fn statements(table: &UserTable, columns: UserColumns, uses: &Uses) -> Vec<String> {
     let Sql {
         table: _,
