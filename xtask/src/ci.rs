@@ -9,7 +9,9 @@ use anyhow::Result;
 use crate::beside::Beside;
 use crate::process::{announce, cargo, output, run as run_command};
 use crate::tools::{CARGO_DENY, CARGO_SHEAR, TYPOS};
-use crate::{api, generate, outside, package, python, references, sbom, test};
+use crate::{
+    api, browser, generate, outside, package, programs, python, references, sbom, services, test,
+};
 
 /// Runs every step, the cheap ones first, until one fails.
 ///
@@ -44,6 +46,9 @@ pub(crate) fn run() -> Result<()> {
 /// # Errors
 /// It can't be fetched, or a rule is broken.
 pub(crate) fn prepare() -> Result<()> {
+    browser::ensure()?;
+    programs::require()?;
+    services::require()?;
     // Advisories are left out, because they need a database from the network.
     CARGO_DENY.run(&["check", "bans", "licenses", "sources"])?;
     CARGO_SHEAR.run(&["--deny-warnings", "--locked", "--offline"])?;

@@ -41,7 +41,7 @@ commands:
   package              package each crate as it would be published
   sbom [FILE]          write the server's bill of materials as CycloneDX
   outside              compile the features and the READMEs' programs outside the workspace
-  outside sqlx         run the library and sqlx in one program with SQLite; outside CI
+  outside all          the same, the tests without features, and a program with sqlx; outside CI
   bench [ARGS]         run the benchmarks of the library
   bench server [refresh|feed|purge] [NAME=NUMBER...]
                        run those of the server, beside Django
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         ["services", rest @ ..] => services::run(rest),
         ["failover", rest @ ..] => failover::run(rest),
         ["matrix", rest @ ..] => matrix::run(rest),
-        ["outside", "sqlx"] => outside::beside(),
+        ["outside", "all"] => outside::all(),
         ["outside"] => outside::table().and_then(|()| outside::compile()),
         ["bench", rest @ ..] => bench::run(rest),
         ["help" | "-h" | "--help"] => {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::process::{announce, cargo, output, root};
+use crate::process::{announce, cargo, output, root, run};
 
 /// The table's name for the library without features.
 const NONE: &str = "none";
@@ -78,7 +78,7 @@ pub(crate) fn table() -> Result<()> {
     Ok(())
 }
 
-/// Compiles the crates outside the workspace.
+/// Compiles the crates outside the workspace: one for each feature, and the programs in the READMEs.
 ///
 /// # Errors
 /// One doesn't compile without warnings, also of the library, or a feature has none.
@@ -89,16 +89,21 @@ pub(crate) fn compile() -> Result<()> {
         folder.write_feature(&row.feature)?;
         folder.check().with_context(|| format!("with the feature {} alone", row.feature))?;
     }
-    programs::compile(&folder)?;
-    beside::choose(&folder)
+    programs::compile(&folder)
 }
 
-/// Compiles and runs the library in one program with each supported version of sqlx.
+/// Does all of that, tests the library without features, and runs it in one program with each
+/// supported version of sqlx. CI leaves this out, because it compiles most dependencies again.
 ///
 /// # Errors
-/// One doesn't compile or run.
-pub(crate) fn beside() -> Result<()> {
-    beside::run(&Folder::new()?)
+/// One doesn't compile or run, or a test failed.
+pub(crate) fn all() -> Result<()> {
+    table()?;
+    compile()?;
+    run(cargo(&["test", "-p", "simplejwt", "--no-default-features"]))?;
+    let folder = Folder::new()?;
+    beside::choose(&folder)?;
+    beside::run(&folder)
 }
 
 fn library() -> PathBuf {

@@ -279,7 +279,10 @@ fn quoted(value: &str) -> String {
 }
 
 /// Ensures that the servers' programs are installed.
-fn require() -> Result<()> {
+///
+/// # Errors
+/// One is missing and can't be installed.
+pub(crate) fn require() -> Result<()> {
     let missing = || {
         let mut packages = Vec::new();
         if postgres::programs().is_none() {

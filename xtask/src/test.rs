@@ -10,12 +10,9 @@ use crate::server;
 use crate::services::Up;
 use crate::tally::Tally;
 
-/// The features with which the library is tested: all of them, and none. `cargo xtask ci` checks
-/// that each compiles without the others.
-const CARGO_RUNS: &[&[&str]] = &[
-    &["test", "--no-fail-fast", "--workspace", "--all-features"],
-    &["test", "--no-fail-fast", "-p", "simplejwt", "--no-default-features"],
-];
+/// All features are tested together. `cargo xtask ci` checks that each compiles without the others,
+/// and `cargo xtask outside all` tests the library without any.
+const CARGO_TEST: &[&str] = &["test", "--no-fail-fast", "--workspace", "--all-features"];
 
 /// Two files at a time, because each waits for its servers more than it computes. The tests in a
 /// file share what they started. They don't run beside cargo's tests, whose servers could take a
@@ -38,12 +35,10 @@ pub(crate) fn run() -> Result<()> {
     let variables = databases.variables()?;
     let mut tally = Tally::default();
     let mut broken = Vec::new();
-    for arguments in CARGO_RUNS {
-        let mut tests = cargo(arguments);
-        tests.envs(variables.iter().cloned());
-        if !watch(tests, |line| tally.cargo_line(line))? {
-            broken.push(format!("cargo {}", arguments.join(" ")));
-        }
+    let mut tests = cargo(CARGO_TEST);
+    tests.envs(variables.iter().cloned());
+    if !watch(tests, |line| tally.cargo_line(line))? {
+        broken.push(format!("cargo {}", CARGO_TEST.join(" ")));
     }
     match server {
         Ok(server) => {
