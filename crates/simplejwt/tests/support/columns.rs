@@ -16,19 +16,19 @@ use simplejwt::users::password::{Hashers, HashingPool, PoolOptions};
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum DatabaseKind {
     Sqlite,
     Postgres,
     Mysql,
 }
 
-use Kind::{Mysql, Postgres, Sqlite};
+use DatabaseKind::{Mysql, Postgres, Sqlite};
 
-const ALL: &[Kind] = &[Sqlite, Postgres, Mysql];
+const ALL: &[DatabaseKind] = &[Sqlite, Postgres, Mysql];
 
 /// A database for one test, where tables of users are made and opened.
 pub(crate) trait Tables {
-    const KIND: Kind;
+    const KIND: DatabaseKind;
 
     /// Runs statements, with `;` and a line's end between them.
     fn run(&self, sql: &str) -> impl Future<Output = ()> + Send;

@@ -9,7 +9,7 @@ use simplejwt::users::conformance::{Abilities, Fixture, IdType, LoginNames, Test
 use simplejwt::users::password::{Hashers, HashingPool};
 use simplejwt::{Timestamp, UserId, UserStore};
 
-use super::columns::{Kind, Tables};
+use super::columns::{DatabaseKind, Tables};
 use super::hashes;
 
 /// A table with ids of a type.
@@ -46,13 +46,15 @@ impl<P: Tables + Send + Sync + 'static> People<P> {
             place.run(&tables.map(|table| format!("DELETE FROM {table}")).join(";\n")).await;
         } else {
             let (id, moment) = match (P::KIND, ids) {
-                (Kind::Postgres, IdType::Uuid) => ("uuid", "timestamptz"),
-                (Kind::Postgres, _) => ("varchar(60)", "timestamptz"),
+                (DatabaseKind::Postgres, IdType::Uuid) => ("uuid", "timestamptz"),
+                (DatabaseKind::Postgres, _) => ("varchar(60)", "timestamptz"),
                 (kind, IdType::Uuid) => ("char(32)", moment_of(kind)),
-                (Kind::Mysql, _) => ("varchar(60) COLLATE utf8mb4_unicode_ci", "datetime(6)"),
+                (DatabaseKind::Mysql, _) => {
+                    ("varchar(60) COLLATE utf8mb4_unicode_ci", "datetime(6)")
+                }
                 (kind, _) => ("varchar(60)", moment_of(kind)),
             };
-            let exact = if P::KIND == Kind::Mysql { " COLLATE utf8mb4_bin" } else { "" };
+            let exact = if P::KIND == DatabaseKind::Mysql { " COLLATE utf8mb4_bin" } else { "" };
             place
                 .run(&format!(
                     "DROP TABLE IF EXISTS people;\nDROP TABLE IF EXISTS people_away;\n\
@@ -138,8 +140,8 @@ impl<P: Tables + Send + Sync + 'static> People<P> {
     }
 }
 
-fn moment_of(kind: Kind) -> &'static str {
-    if kind == Kind::Mysql { "datetime(6)" } else { "datetime" }
+fn moment_of(kind: DatabaseKind) -> &'static str {
+    if kind == DatabaseKind::Mysql { "datetime(6)" } else { "datetime" }
 }
 
 fn quoted(text: &str) -> String {
@@ -163,7 +165,7 @@ impl<P: Tables + Send + Sync + 'static> Fixture for People<P> {
         let is_djangos = self.ids == IdType::Integer;
         Abilities {
             login_names: match (P::KIND, is_djangos) {
-                (Kind::Mysql, true) => LoginNames::ByColumn,
+                (DatabaseKind::Mysql, true) => LoginNames::ByColumn,
                 _ => LoginNames::Exact,
             },
             ids: self.ids,
@@ -280,7 +282,7 @@ impl<P: Tables + Send + Sync + 'static> Fixture for People<P> {
         if self.ids == IdType::Integer {
             return false;
         }
-        let on = if P::KIND == Kind::Mysql { " ON people" } else { "" };
+        let on = if P::KIND == DatabaseKind::Mysql { " ON people" } else { "" };
         self.place.run(&format!("DROP INDEX people_uid{on}")).await;
         let (other, same) = (self.only(id), self.only(with));
         self.place.run(&format!("UPDATE people SET {same} WHERE {other}")).await;

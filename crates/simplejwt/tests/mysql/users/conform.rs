@@ -14,7 +14,8 @@ use crate::support::people::People;
 use crate::support::spawn;
 
 impl crate::support::columns::Tables for World {
-    const KIND: crate::support::columns::Kind = crate::support::columns::Kind::Mysql;
+    const KIND: crate::support::columns::DatabaseKind =
+        crate::support::columns::DatabaseKind::Mysql;
 
     async fn run(&self, sql: &str) {
         World::run(self, sql).await;
@@ -52,7 +53,8 @@ impl crate::support::columns::Place for World {
 struct Connected(World, tokio::sync::Mutex<mysql_async::Conn>);
 
 impl crate::support::columns::Tables for Connected {
-    const KIND: crate::support::columns::Kind = crate::support::columns::Kind::Mysql;
+    const KIND: crate::support::columns::DatabaseKind =
+        crate::support::columns::DatabaseKind::Mysql;
 
     async fn run(&self, sql: &str) {
         let mut conn = self.1.lock().await;

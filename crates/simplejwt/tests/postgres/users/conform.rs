@@ -14,7 +14,7 @@ use crate::support::postgres::{Database, execute};
 use crate::support::{columns, spawn};
 
 impl columns::Tables for Database {
-    const KIND: columns::Kind = columns::Kind::Postgres;
+    const KIND: columns::DatabaseKind = columns::DatabaseKind::Postgres;
 
     async fn run(&self, sql: &str) {
         execute(&self.url, sql).await;
@@ -47,7 +47,7 @@ impl columns::Place for Database {
 struct Connected(Database, tokio_postgres::Client);
 
 impl columns::Tables for Connected {
-    const KIND: columns::Kind = columns::Kind::Postgres;
+    const KIND: columns::DatabaseKind = columns::DatabaseKind::Postgres;
 
     async fn run(&self, sql: &str) {
         self.1.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));

@@ -18,7 +18,7 @@ use crate::support::{columns, memory_people, spawn};
 struct File(TempDir);
 
 impl columns::Tables for File {
-    const KIND: columns::Kind = columns::Kind::Sqlite;
+    const KIND: columns::DatabaseKind = columns::DatabaseKind::Sqlite;
 
     async fn run(&self, sql: &str) {
         let raw = Connection::open(self.0.path().join("db.sqlite3")).unwrap();

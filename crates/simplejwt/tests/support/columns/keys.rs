@@ -4,12 +4,12 @@ use simplejwt::event::Cause;
 use simplejwt::sql::manage::NewUser;
 use simplejwt::sql::table::{KeyKind, UserTable};
 
-use super::Kind::{Mysql, Postgres, Sqlite};
-use super::{ALL, HYPHENATED, Kind, NOBODY, NOW, Place, UUID, hashing, people};
+use super::DatabaseKind::{Mysql, Postgres, Sqlite};
+use super::{ALL, DatabaseKind, HYPHENATED, NOBODY, NOW, Place, UUID, hashing, people};
 
 /// A key's type, where there is it, what may be configured for it, a key as it is stored, and the
 /// claim for it.
-type Keyed<'a> = (&'a str, &'a [Kind], &'a [KeyKind], &'a str, &'a str);
+type Keyed<'a> = (&'a str, &'a [DatabaseKind], &'a [KeyKind], &'a str, &'a str);
 
 /// What a key is, is known from its column. What is configured has to fit.
 pub(crate) async fn the_keys_type_is_the_columns<P: Place>(place: &P) {
@@ -121,7 +121,7 @@ pub(crate) async fn registered_tokens_refer_to_the_key<P: Place>(place: &P) {
 }
 
 /// A flag's type, where there is it, yes, no, and another yes.
-type Flagged<'a> = (&'a str, &'a [Kind], &'a str, &'a str, &'a str);
+type Flagged<'a> = (&'a str, &'a [DatabaseKind], &'a str, &'a str, &'a str);
 
 /// Yes and no in the type that a column has: read, written, and made.
 pub(crate) async fn flags_are_read_and_written_in_their_type<P: Place>(place: &P) {

@@ -5,12 +5,12 @@ use simplejwt::sql::manage::{ManageError, NewUser};
 use simplejwt::sql::table::UserTable;
 use simplejwt::{Credentials, User};
 
-use super::Kind::{Mysql, Postgres, Sqlite};
-use super::{ALL, HYPHENATED, Kind, NOBODY, NOW, Place, UUID, hashing, people};
+use super::DatabaseKind::{Mysql, Postgres, Sqlite};
+use super::{ALL, DatabaseKind, HYPHENATED, NOBODY, NOW, Place, UUID, hashing, people};
 
 /// A login column of a type: names that find the user, and names that find nobody.
 struct Login {
-    kinds: &'static [Kind],
+    kinds: &'static [DatabaseKind],
     declared: &'static str,
     stored: &'static str,
     /// How the name is shown.

@@ -5,8 +5,8 @@ use simplejwt::error::StoreErrorKind;
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::password::HashingPool;
 
-use super::Kind::{Mysql, Postgres, Sqlite};
-use super::{ALL, Kind, Place, hashing, people};
+use super::DatabaseKind::{Mysql, Postgres, Sqlite};
+use super::{ALL, DatabaseKind, Place, hashing, people};
 
 /// Where an index may stand: behind the columns, or as a statement of its own.
 enum Index {
@@ -17,7 +17,7 @@ enum Index {
 use Index::{After, Within};
 
 /// What there is, where, and whether it makes the column unique.
-type Indexed<'a> = (&'a str, &'a [Kind], Index, bool);
+type Indexed<'a> = (&'a str, &'a [DatabaseKind], Index, bool);
 
 /// A user is found by a column whose values can't be those of two, or not at all.
 pub(crate) async fn what_users_are_found_by_is_unique<P: Place>(place: &P) {
