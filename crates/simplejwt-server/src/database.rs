@@ -1,5 +1,6 @@
 //! The configured database of any kind, with its errors as failures of a command.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use simplejwt::mysql::MysqlUsers;
@@ -16,7 +17,6 @@ use simplejwt::users::password::{Hashers, HashingPool, Rehash};
 use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock};
 
 use crate::config::{Config, DatabaseUrl};
-use crate::connecting;
 use crate::failure::{Failure, chain};
 
 /// A problem in the database, and what to do about it.
@@ -69,9 +69,7 @@ impl Database {
                 } else {
                     SqliteDatabase::open(path, options)
                 };
-                Backend::Sqlite(
-                    opened.map_err(|error| connecting::sqlite(&error, unopened(&error)))?,
-                )
+                Backend::Sqlite(opened.map_err(|error| not_opened(&error))?)
             }
             DatabaseUrl::Postgres(url) => {
                 let options = PostgresOptions {
@@ -81,7 +79,12 @@ impl Database {
                     operation_timeout: config.database.operation_timeout,
                 };
                 let opened = PostgresDatabase::connect(url, options).await;
-                Backend::Postgres(opened.map_err(|error| connecting::postgres(&error))?)
+                Backend::Postgres(opened.map_err(|error| {
+                    use postgres::ConnectError::{Certificates, Identity, Url};
+                    let is_configuration =
+                        matches!(error, Url(_) | Certificates { .. } | Identity { .. });
+                    not_connected(&error, is_configuration, error.is_transient())
+                })?)
             }
             DatabaseUrl::Mysql(url) => {
                 let options = MysqlOptions {
@@ -91,7 +94,10 @@ impl Database {
                     operation_timeout: config.database.operation_timeout,
                 };
                 let opened = MysqlDatabase::connect(url, options).await;
-                Backend::Mysql(opened.map_err(|error| connecting::mysql(&error))?)
+                Backend::Mysql(opened.map_err(|error| {
+                    let is_configuration = matches!(error, mysql::ConnectError::Url(_));
+                    not_connected(&error, is_configuration, error.is_transient())
+                })?)
             }
         };
         let wants_sessions = config.settings.has_sessions();
@@ -300,6 +306,25 @@ fn unopened(error: &OpenError) -> String {
         }
         OpenError::NotADatabase { .. } => format!("{error}: name another file"),
         other => with_command(&chain(other)),
+    }
+}
+
+/// Turns the error of a file into the failure of a command.
+fn not_opened(error: &OpenError) -> Failure {
+    let text = unopened(error);
+    match error {
+        OpenError::Locked { .. } => Failure::Unreachable(text),
+        _ => Failure::Database(text),
+    }
+}
+
+/// Turns the error of a server into the failure of a command. A wrong URL or file is a fault of the
+/// configuration; everything else is the database's, and may be temporary.
+fn not_connected(error: &dyn Error, is_configuration: bool, is_transient: bool) -> Failure {
+    match (is_configuration, is_transient) {
+        (true, _) => Failure::config(chain(error)),
+        (false, true) => Failure::Unreachable(chain(error)),
+        (false, false) => Failure::Database(chain(error)),
     }
 }
 

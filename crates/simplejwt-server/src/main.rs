@@ -7,7 +7,6 @@ mod cli;
 mod client;
 mod commands;
 mod config;
-mod connecting;
 mod database;
 mod failure;
 mod files;

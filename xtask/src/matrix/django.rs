@@ -26,6 +26,9 @@ const ENTER: &str = "\
     mount -t proc proc \"$root/proc\"; \
     exec chroot \"$root\" sh -c 'cd \"$0\" && exec \"$@\"' \"$project\" \"$@\"";
 
+/// Where the programs lie, in both systems.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+
 /// Runs those tests of `compat/` that need nothing else.
 ///
 /// # Errors
@@ -56,7 +59,7 @@ pub(super) fn on(suites: &Suites, place: &Path) -> Result<Done> {
         let mut pytest =
             enter(&["timeout", "600", python, "-m", "pytest", "-q", "--color=no", "-rf", &file]);
         pytest.envs(databases.variables()?).env("SIMPLEJWT_BIN", suites.server()?);
-        pytest.env("COMPAT_DJANGO42", python).env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        pytest.env("COMPAT_DJANGO42", python).env("PATH", PATH);
         let done = pytest.output().context("can't start pytest")?;
         let log: PathBuf = logs()?.join(format!("django-6.1-{test}"));
         fs::write(&log, [done.stdout.as_slice(), &done.stderr].concat())?;

@@ -32,7 +32,6 @@ const MODULES: &[&str] = &[
     "clock",
     "commands",
     "config",
-    "connecting",
     "database",
     "error",
     "event",
