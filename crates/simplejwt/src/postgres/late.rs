@@ -1,5 +1,5 @@
-//! Refreshes one at a time, of tokens that the statement for many leaves alone: unknown ones, and
-//! spent ones. One whose COMMIT takes longer than its caller waits goes on.
+//! Refreshes one at a time, of tokens that the statements for many leave alone: spent ones, and those
+//! about which something is unusual. One whose COMMIT takes longer than its caller waits goes on.
 
 use std::sync::Arc;
 

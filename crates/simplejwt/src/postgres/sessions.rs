@@ -80,7 +80,12 @@ impl PostgresStore {
         let was_good = self.late.is_any() && (self.late.knows(jti) || !self.is_spent(jti).await?);
         if let NextToken::Rotated { token, access_jti } = &refresh.next {
             let rotating = Rotating::in_session(&self.sql, refresh, token, access_jti);
-            if let Some(spent) = self.rotations_in_sessions.run(rotating).await? {
+            let mut spent = self.rotations_in_sessions.run(rotating.clone()).await?;
+            if spent.is_none() && !refresh.has_expired() {
+                let opening = rotating.opening(&self.sql, refresh);
+                spent = self.rotations_opening_sessions.run(opening).await?;
+            }
+            if let Some(spent) = spent {
                 let session_id = spent.session_id.as_deref();
                 return Ok(refresh.recorded(RefreshOutcome::Refreshed, session_id));
             }

@@ -137,6 +137,8 @@ pub struct PostgresStore {
     pub(super) sql: Arc<Sql>,
     pub(super) rotations: Batches<Rotations>,
     pub(super) rotations_in_sessions: Batches<Rotations>,
+    /// Of tokens that were never seen before.
+    pub(super) rotations_opening_sessions: Batches<Rotations>,
     pub(super) blacklisted: Batches<Lookup<()>>,
     pub(super) spent: Batches<Lookup<()>>,
     pub(super) heads: Batches<Lookup<SessionHead>>,
@@ -179,6 +181,7 @@ impl PostgresStore {
             database: database.clone(),
             rotations: Batches::new(rotations(), database.patience()),
             rotations_in_sessions: Batches::new(rotations(), database.patience()),
+            rotations_opening_sessions: Batches::new(rotations(), database.patience()),
             blacklisted: Batches::new(
                 Lookup::new(database, "is_blacklisted", IS_BLACKLISTED, |_| Ok(())),
                 database.patience(),

@@ -79,6 +79,56 @@ async fn many_need_few_transactions() {
     }
 }
 
+/// Nor do those that were never seen before: the day on which somebody moves here, all are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_that_were_never_seen_need_few_transactions() {
+    let made = Database::migrated().await;
+    let (store, raw) = (made.store().await, made.client().await);
+    let (blacklisted, registered, expired, together) = (3, 4, 5, [6, 7]);
+    for chain in [blacklisted, registered] {
+        store.record(&token(&format!("chain-{chain}-0")), &Act::at(NOW)).await.unwrap();
+    }
+    let at = NOW - std::time::Duration::from_secs(3600);
+    store.blacklist(&token(&format!("chain-{blacklisted}-0")), &Act::at(at)).await.unwrap();
+    let before = transactions(&raw).await;
+    let tasks: Vec<_> = (0..MANY)
+        .map(|chain| {
+            let mut asked = step(chain, 0);
+            if chain == expired {
+                asked.token.expires_at = NOW - std::time::Duration::from_secs(1);
+            }
+            if together.contains(&chain) {
+                asked.session.id = "together".to_owned();
+            }
+            let store = store.clone();
+            tokio::spawn(async move { store.refresh(&asked).await.unwrap() })
+        })
+        .collect();
+    for (chain, task) in tasks.into_iter().enumerate() {
+        let refreshed = task.await.unwrap();
+        let expected = match chain {
+            _ if chain == blacklisted => RefreshOutcome::Blacklisted,
+            _ if chain == expired => RefreshOutcome::Forgotten,
+            _ => RefreshOutcome::Refreshed,
+        };
+        assert_eq!(refreshed.outcome, expected, "{chain}");
+    }
+    // Other tests write to the same server, and count.
+    let written = transactions(&raw).await - before;
+    assert!(written < 150, "{written} transactions for {MANY} rotations");
+    for chain in (0..MANY).filter(|chain| ![blacklisted, expired].contains(chain)) {
+        let next = store.session_of(&format!("chain-{chain}-1")).await.unwrap().unwrap();
+        let own = format!("chain-{chain}-0");
+        assert_eq!(next.id, if together.contains(&chain) { "together" } else { &own });
+        assert!(store.is_blacklisted(&own).await.unwrap(), "{chain}");
+        assert!(!store.is_blacklisted(&format!("chain-{chain}-1")).await.unwrap(), "{chain}");
+    }
+    let owned = "SELECT count(*) FROM token_blacklist_outstandingtoken WHERE user_id = 1";
+    let owned: i64 = raw.query_one(owned, &[]).await.unwrap().get(0);
+    assert_eq!(owned, 2 * MANY as i64 - 3);
+    assert!(store.session_of(&format!("chain-{expired}-0")).await.unwrap().is_none());
+}
+
 /// What the database refuses of one, or has to wait for, is nobody else's trouble.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_cannot_be_done_stops_no_other() {

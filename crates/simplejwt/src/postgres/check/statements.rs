@@ -53,7 +53,7 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         blacklist_others,
         blacklist_sessions,
     } = sql;
-    let [plain, in_session] = rotations.every();
+    let [plain, in_session, opening] = rotations.every();
     let mut statements: Vec<String> =
         [BLACKLIST, IS_REGISTERED, NEWEST, record, blacklist_all, plain]
             .map(str::to_owned)
@@ -64,7 +64,7 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         statements.extend(flush::statements());
     }
     if uses.sessions {
-        let own = [open, blacklist_others, blacklist_sessions, in_session];
+        let own = [open, blacklist_others, blacklist_sessions, in_session, opening];
         statements.extend(own.map(str::to_owned));
         statements.push(statements::ping_sessions());
         statements.push(DATE.to_owned());
