@@ -11,18 +11,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::packages;
 use crate::process::{announce, root, this_program};
 
 mod account;
 mod daemon;
 mod mariadb;
+mod packages;
 mod postgres;
 pub(crate) mod programs;
 mod tls;
 
 use account::Account;
 use mariadb::MariaDb;
+pub(crate) use packages::require;
 use postgres::Postgres;
 use tls::Tls;
 
@@ -276,37 +277,6 @@ fn quoted(value: &str) -> String {
         return value.to_owned();
     }
     format!("'{}'", value.replace('\'', r"'\''"))
-}
-
-/// Ensures that the servers' programs are installed.
-///
-/// # Errors
-/// One is missing and can't be installed.
-pub(crate) fn require() -> Result<()> {
-    let missing = || {
-        let mut packages = Vec::new();
-        if postgres::programs().is_none() {
-            packages.push("postgresql");
-        }
-        if mariadb::program().is_none() {
-            packages.push("mariadb-server");
-        }
-        packages
-    };
-    let wanted = missing();
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    packages::install("the tests need databases that are missing", &wanted)?;
-    let wanted = missing();
-    if !wanted.is_empty() {
-        let wanted = wanted.join(" ");
-        bail!(
-            "the tests need PostgreSQL and MariaDB: install them (on Debian and Ubuntu: sudo \
-             apt-get install {wanted}) and run this again"
-        );
-    }
-    Ok(())
 }
 
 /// Returns the directory of instances: in the project, unless the servers' accounts can't enter it

@@ -35,7 +35,7 @@ pub(super) fn on(row: &Row, suites: &Suites, place: Option<&Path>) -> Result<Don
     }
     let variables =
         [("SIMPLEJWT_TEST_POSTGRES_URL", through.as_str()), ("SIMPLEJWT_TEST_KINDS", "postgres")];
-    let run = |jobs: &[Job]| suites.run(row, jobs, &postgres, &variables);
+    let run = |jobs: &[Job<'_>]| suites.run(row, jobs, &postgres, &variables);
     let library = [
         job("postgres", &["--exact", "stores::tokens", "stores::sessions"]),
         job("postgres", &["many_migrate_at_once", "only_delays_the_index", "what_is_made_here"]),
