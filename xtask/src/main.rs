@@ -43,7 +43,7 @@ commands:
   outside              compile the features and the READMEs' programs outside the workspace
   outside all          the same, the tests without features, and a program with sqlx; outside CI
   bench [ARGS]         run the benchmarks of the library
-  bench server [refresh|feed|purge] [NAME=NUMBER...]
+  bench server [refresh|first-seen|feed|purge] [NAME=NUMBER...]
                        run those of the server, beside Django
   bench server restart [NAME=NUMBER...]
                        count lost requests while nodes behind nginx and Caddy restart

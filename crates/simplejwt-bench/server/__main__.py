@@ -1,4 +1,4 @@
-"""Benchmarks of the running server: `cargo xtask bench server [refresh|feed|purge|clients] [NAME=VALUE...]`."""
+"""Benchmarks of the running server: `cargo xtask bench server [refresh|first-seen|feed|purge|clients] [NAME=VALUE...]`."""
 
 import pathlib
 import sys
@@ -8,11 +8,18 @@ sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[3] / "compat/tes
 
 import clients
 import feed
+import first_seen
 import purge
 import refresh
 from sides import ROOT
 
-PARTS = {"refresh": refresh.run, "feed": feed.run, "purge": purge.run, "clients": clients.run}
+PARTS = {
+    "refresh": refresh.run,
+    "first-seen": first_seen.run,
+    "feed": feed.run,
+    "purge": purge.run,
+    "clients": clients.run,
+}
 
 
 def main(words):

@@ -1,5 +1,6 @@
 //! Load for a server: connections that refresh, each with its own chain of tokens.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -15,9 +16,10 @@ const USAGE: &str = "\
 usage: cargo xtask bench load ADDRESS PATH TOKENS SECONDS [RATE]
 
 Posts {\"refresh\": …} to PATH for each line of the file TOKENS on a connection of its own, each
-time with the token that was answered before, and writes the last tokens back. RATE: requests per
-second of all of them together; latency then counts from when a request was due. Without it each
-asks again as soon as it is answered.";
+time with the token that was answered before, and writes the last tokens back. Of a line with several
+tokens each is used once, and no answered one. RATE: requests per second of all of them together;
+latency then counts from when a request was due. Without it each asks again as soon as it is
+answered.";
 
 /// Prints the results as one line of JSON.
 pub(super) fn run(words: &[&str]) -> Result<()> {
@@ -40,7 +42,7 @@ pub(super) fn run(words: &[&str]) -> Result<()> {
     let until = started + Duration::from_secs_f64(seconds);
     let mut chains = Vec::new();
     for (number, token) in (0..count).zip(tokens) {
-        let mut chain = Chain::new(Connection::to(address), path, token);
+        let mut chain = Chain::new(Connection::to(address), path, &token);
         // Spread over the interval, so that they don't all arrive at once.
         let first = started + interval.map_or(Duration::ZERO, |i| i * number / count);
         chains.push(thread::spawn(move || {
@@ -90,6 +92,8 @@ struct Chain {
     connection: Connection,
     path: String,
     token: String,
+    /// The tokens that come next; `None` if the answered one does.
+    next: Option<VecDeque<String>>,
     /// The latencies of successful refreshes.
     micros: Vec<u64>,
     failures: usize,
@@ -97,9 +101,12 @@ struct Chain {
 }
 
 impl Chain {
-    fn new(connection: Connection, path: &str, token: String) -> Self {
+    fn new(connection: Connection, path: &str, line: &str) -> Self {
+        let mut tokens: VecDeque<String> = line.split(' ').map(str::to_owned).collect();
+        let token = tokens.pop_front().unwrap_or_default();
+        let next = (!tokens.is_empty()).then_some(tokens);
         let path = path.to_owned();
-        Self { connection, path, token, micros: Vec::new(), failures: 0, failure: None }
+        Self { connection, path, token, next, micros: Vec::new(), failures: 0, failure: None }
     }
 
     fn run(&mut self, first: Instant, until: Instant, interval: Option<Duration>) {
@@ -121,6 +128,10 @@ impl Chain {
                     self.failures += 1;
                     self.failure.get_or_insert(format!("{error:#}"));
                 }
+            }
+            if let Some(next) = &mut self.next {
+                let Some(token) = next.pop_front() else { return };
+                self.token = token;
             }
             due += interval.unwrap_or_default();
         }
