@@ -1,5 +1,6 @@
 """Users of either side at the other, with every hasher of Django's."""
 
+import django
 import pytest
 
 import servers
@@ -86,7 +87,9 @@ def test_user_made_here_logs_in_at_django_with_every_hasher(site, hasher):
         f"print(json.dumps([check_password({PASSWORDS[0]!r}, h), check_password('x', h),"
         f" get_hashers_by_algorithm()[{hasher!r}].must_update(h)]))"
     )
-    assert checked == [True, False, False]
+    # Each release of Django has other iterations, and this server has those of 5.2.
+    has_another_cost = hasher.startswith("pbkdf2") and django.VERSION[:2] != (5, 2)
+    assert checked == [True, False, has_another_cost]
     assert log_in(made.theirs, name) == 200
     assert log_in(made.ours, name) == 200
     user = made.shell(
