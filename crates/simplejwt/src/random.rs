@@ -12,15 +12,20 @@ pub(crate) fn fill(buffer: &mut [u8]) {
 
 /// Returns a random UUIDv4 as 32 lower-case hex digits, as upstream writes it into `jti`.
 pub(crate) fn uuid4_hex() -> String {
+    // Digits are UTF-8.
+    std::str::from_utf8(&uuid4_digits()).unwrap_or_default().to_owned()
+}
+
+/// Returns the digits of [`uuid4_hex`].
+pub(crate) fn uuid4_digits() -> [u8; 32] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut bytes = [0_u8; 16];
     fill(&mut bytes);
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let mut hex = String::with_capacity(32);
-    for byte in bytes {
-        hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        hex.push(char::from(DIGITS[usize::from(byte & 0x0f)]));
+    let mut hex = [0; 32];
+    for (pair, byte) in hex.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0x0f)]];
     }
     hex
 }

@@ -56,7 +56,8 @@ pub struct Auth {
     hooks: Arc<dyn Hooks>,
     revoked: Arc<Revoked>,
     retention: Arc<Retention>,
-    client: Option<Arc<Client>>,
+    /// Makes the client, which only events and sessions name.
+    client: Option<Arc<dyn Fn() -> Client + Send + Sync>>,
     request_id: Option<Arc<str>>,
     actor: Actor,
     listeners: Arc<Listeners>,
@@ -131,13 +132,24 @@ impl Auth {
     /// Returns the same flows for a request from this client, which the list of sessions shows.
     #[must_use]
     pub fn from_client(&self, client: Client) -> Self {
-        Self { client: Some(Arc::new(client)), ..self.clone() }
+        Self { client: Some(Arc::new(move || client.clone())), ..self.clone() }
     }
 
     /// Returns the same flows for the request with this id in the log, which events contain.
     #[must_use]
     pub fn for_request(&self, request_id: &str) -> Self {
         Self { request_id: Some(request_id.into()), ..self.clone() }
+    }
+
+    /// Returns the same flows for a request, from a client that is only made if something names it.
+    #[cfg(feature = "web")]
+    pub(crate) fn for_call(
+        &self,
+        client: impl Fn() -> Client + Send + Sync + 'static,
+        request_id: Option<Arc<str>>,
+    ) -> Self {
+        let request_id = request_id.or_else(|| self.request_id.clone());
+        Self { client: Some(Arc::new(client)), request_id, ..self.clone() }
     }
 
     /// Checks that there is a store for everything that the settings ask for. Call it once, when
@@ -207,7 +219,7 @@ impl Auth {
     }
 
     fn client(&self) -> Client {
-        self.client.as_deref().cloned().unwrap_or_default()
+        self.client.as_ref().map(|client| client()).unwrap_or_default()
     }
 
     /// Returns the times until which the end of a session that ends now is remembered.

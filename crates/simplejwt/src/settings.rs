@@ -239,6 +239,10 @@ impl Settings {
     /// stands for: `x-access-token` for `HTTP_X_ACCESS_TOKEN`. `None` if it doesn't name a header.
     pub fn auth_header(&self) -> Option<http::HeaderName> {
         let name = self.auth_header_name.strip_prefix("HTTP_")?;
+        // Each request asks for it.
+        if name == "AUTHORIZATION" {
+            return Some(http::header::AUTHORIZATION);
+        }
         name.to_ascii_lowercase().replace('_', "-").parse().ok()
     }
 

@@ -50,7 +50,9 @@ pub mod transport;
 #[cfg(feature = "web")]
 mod validate;
 
-use http::header::{self, HeaderName, HeaderValue};
+use std::sync::LazyLock;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::error::Error;
@@ -227,26 +229,41 @@ pub(crate) fn json_response(
     indent: Option<usize>,
 ) -> Response<Vec<u8>> {
     let json = match indent {
-        None => serde_json::to_string(body),
+        None => serde_json::to_vec(body),
         Some(width) => {
             let spaces = " ".repeat(width);
             let mut out = Vec::new();
             let formatter = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
             let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
-            body.serialize(&mut serializer).map(|()| String::from_utf8(out).unwrap_or_default())
+            body.serialize(&mut serializer).map(|()| out)
         }
     };
     // Bodies consist of strings, which can always be written.
-    let json =
-        json.unwrap_or_default().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-    let mut response = Response::new(json.into_bytes());
+    let json = with_escaped_separators(json.unwrap_or_default());
+    let mut response = Response::new(json);
     *response.status_mut() = status;
-    let headers = response.headers_mut();
+    *response.headers_mut() = JSON_HEADERS.clone();
+    response
+}
+
+/// The headers of every answer in JSON.
+static JSON_HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // RFC 6749 section 5.1; harmless if the answer contains no token.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.extend(SECURITY_HEADERS);
-    response
+    headers
+});
+
+/// Escapes U+2028 and U+2029, which end a line in older JavaScript.
+fn with_escaped_separators(json: Vec<u8>) -> Vec<u8> {
+    // The first byte of both, which most answers don't contain.
+    if !json.contains(&0xe2) {
+        return json;
+    }
+    let json = String::from_utf8_lossy(&json);
+    json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029").into_bytes()
 }
 
 fn log_internal(error: &Error) {

@@ -25,19 +25,30 @@ pub fn raw_token(headers: &HeaderMap, settings: &Settings) -> Result<Option<Stri
     let Some(header) = headers.get(name) else {
         return Ok(None);
     };
-    let header = String::from_utf8_lossy(header.as_bytes());
-    let mut parts =
-        header.split([' ', '\t', '\n', '\r', '\x0b', '\x0c']).filter(|part| !part.is_empty());
-    let Some(scheme) = parts.next() else {
-        return Ok(None);
-    };
-    if !is_ours(scheme, &settings.auth_header_types) {
+    let header = trimmed(header.as_bytes());
+    let end = header.iter().position(is_space).unwrap_or(header.len());
+    let (scheme, token) = header.split_at_checked(end).unwrap_or_default();
+    if scheme.is_empty() || !is_ours(&String::from_utf8_lossy(scheme), &settings.auth_header_types)
+    {
         return Ok(None);
     }
-    let (Some(token), None) = (parts.next(), parts.next()) else {
+    let token = trimmed(token);
+    // Without a branch for each byte, the compiler looks at many of them at once.
+    if token.is_empty() || token.iter().fold(false, |found, byte| found | is_space(byte)) {
         return Err(Error::BadAuthorizationHeader);
-    };
-    Ok(Some(token.to_owned()))
+    }
+    Ok(Some(String::from_utf8_lossy(token).into_owned()))
+}
+
+/// Returns the value without the white space around it, which is Python's for ASCII.
+fn trimmed(value: &[u8]) -> &[u8] {
+    let begin = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
+    let end = value.iter().rposition(|byte| !is_space(byte)).map_or(begin, |last| last + 1);
+    value.get(begin..end).unwrap_or_default()
+}
+
+fn is_space(byte: &u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ')
 }
 
 fn is_ours(scheme: &str, configured: &[String]) -> bool {

@@ -1,6 +1,6 @@
 //! Request bodies of every media type that Django REST framework accepts.
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 
 use super::accept::MediaRange;
@@ -31,17 +31,17 @@ pub(crate) fn parse(parts: &Parts, body: Vec<u8>, wanted: &[&str]) -> Result<Dat
     if body.is_empty() {
         return Ok(Data::Form(Vec::new()));
     }
-    let content_type = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .unwrap_or_default();
+    let content_type = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let content_type = content_type.unwrap_or_default();
+    // What nearly all clients send has nothing to parse.
+    if content_type == b"application/json" {
+        return parse_json(body, Charset::Utf8, wanted);
+    }
+    let content_type = String::from_utf8_lossy(content_type).into_owned();
     let media_type = MediaRange::parse(&content_type);
     let charset = Charset::named(media_type.parameter("charset"));
     if media_type.takes(&("application", "json")) {
-        let value = charset.decode(body).and_then(|text| json::parse(&text, wanted));
-        let value = value.map_err(|why| BodyError::Malformed(format!("JSON parse error - {why}")));
-        return value.map(Data::Json);
+        return parse_json(body, charset, wanted);
     }
     if media_type.takes(&("application", "x-www-form-urlencoded")) {
         if form::has_too_many_fields(&body) {
@@ -58,6 +58,12 @@ pub(crate) fn parse(parts: &Parts, body: Vec<u8>, wanted: &[&str]) -> Result<Dat
         return fields.map(Data::Form).map_err(malformed);
     }
     Err(BodyError::UnsupportedMediaType(content_type))
+}
+
+fn parse_json(body: Vec<u8>, charset: Charset, wanted: &[&str]) -> Result<Data, BodyError> {
+    let value = charset.decode(body).and_then(|text| json::parse(&text, wanted));
+    let value = value.map_err(|why| BodyError::Malformed(format!("JSON parse error - {why}")));
+    value.map(Data::Json)
 }
 
 impl Data {

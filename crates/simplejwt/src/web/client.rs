@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::header::USER_AGENT;
+use http::header::{HeaderValue, USER_AGENT};
 use http::request::Parts;
 
 #[cfg(feature = "web")]
@@ -18,26 +18,32 @@ pub struct ClientAddress(pub IpAddr);
 
 /// Returns the request's client.
 pub fn client(parts: &Parts) -> Client {
-    // A client should have a single text form: on a dual-stack socket an IPv4 client is
-    // `::ffff:192.0.2.1`.
-    let address = parts.extensions.get::<ClientAddress>();
-    let address = address.map(|client| client.0.to_canonical().to_string());
-    // Bytes beyond ASCII have no agreed meaning in this header.
-    let user_agents = parts.headers.get_all(USER_AGENT).iter();
-    let user_agents: Vec<_> =
-        user_agents.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    let user_agent = (!user_agents.is_empty()).then(|| user_agents.join(", "));
-    Client::new(address.as_deref(), user_agent.as_deref())
+    seen(parts)()
+}
+
+/// Keeps what makes the request's client, which most requests don't need.
+fn seen(parts: &Parts) -> impl Fn() -> Client + Send + Sync + 'static {
+    let address = parts.extensions.get::<ClientAddress>().copied();
+    let mut user_agents = parts.headers.get_all(USER_AGENT).iter().cloned();
+    let user_agent = user_agents.next();
+    let others: Vec<HeaderValue> = user_agents.collect();
+    move || {
+        // A client should have a single text form: on a dual-stack socket an IPv4 client is
+        // `::ffff:192.0.2.1`.
+        let address = address.map(|client| client.0.to_canonical().to_string());
+        // Bytes beyond ASCII have no agreed meaning in this header.
+        let user_agents = user_agent.iter().chain(&others);
+        let user_agents: Vec<_> =
+            user_agents.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let user_agent = (!user_agents.is_empty()).then(|| user_agents.join(", "));
+        Client::new(address.as_deref(), user_agent.as_deref())
+    }
 }
 
 /// The flows for this request: from its client, and with the [`RequestId`] that its extensions may have.
 #[cfg(feature = "web")]
 pub(super) fn flows_for(auth: &Auth, parts: &Parts) -> Auth {
-    let auth = auth.from_client(client(parts));
-    match parts.extensions.get::<RequestId>() {
-        Some(id) => auth.for_request(id.as_str()),
-        None => auth,
-    }
+    auth.for_call(seen(parts), parts.extensions.get::<RequestId>().map(RequestId::shared))
 }
 
 #[cfg(test)]

@@ -29,8 +29,10 @@ mod spec;
 mod verify;
 
 use std::future::Future;
+use std::sync::OnceLock;
 
 use http::Response;
+use http::header::HeaderValue;
 use http::request::Parts;
 
 use super::error_shape;
@@ -62,6 +64,14 @@ macro_rules! endpoints {
             /// Returns the endpoint's specification.
             pub const fn spec(self) -> &'static Spec {
                 match self { $(Self::$name => &$module::SPEC,)* }
+            }
+
+            /// Returns the value of `Allow`, which is the same for every request.
+            fn allow(self) -> Option<HeaderValue> {
+                static VALUES: [OnceLock<Option<HeaderValue>>; Endpoint::ALL.len()] =
+                    [const { OnceLock::new() }; Endpoint::ALL.len()];
+                let value = || self.spec().allow().and_then(|allow| allow.try_into().ok());
+                VALUES.get(self as usize)?.get_or_init(value).clone()
             }
 
             async fn answer(self, call: &Call<'_>) -> Answer {

@@ -205,8 +205,7 @@ impl Reader<'_> {
         let mut text = Building::default();
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..=0x1f));
-            let Some(plain) = plain else {
+            let Some(plain) = end_of_plain(rest) else {
                 return Err(self.error("Unterminated string starting at", begin));
             };
             let end = self.at + plain;
@@ -350,6 +349,17 @@ impl Building {
         self.end_pair();
         self.text
     }
+}
+
+/// Returns the position of the first quote, backslash or control character.
+fn end_of_plain(bytes: &[u8]) -> Option<usize> {
+    let end = memchr::memchr2(b'"', b'\\', bytes);
+    let plain = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+    // Without a branch for each byte, the compiler looks at many of them at once.
+    if plain.iter().fold(false, |found, byte| found | (*byte < b' ')) {
+        return plain.iter().position(|byte| *byte < b' ');
+    }
+    end
 }
 
 fn not_compliant(number: &str) -> String {

@@ -1,5 +1,7 @@
 //! The id of a request in the log, here and at the proxies in front.
 
+use std::sync::Arc;
+
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::random;
@@ -20,7 +22,7 @@ use crate::random;
 /// # Ok::<_, http::header::InvalidHeaderValue>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId(String);
+pub struct RequestId(Arc<str>);
 
 impl RequestId {
     /// `X-Request-Id`.
@@ -34,14 +36,19 @@ impl RequestId {
     pub fn of(headers: &HeaderMap) -> Self {
         let mut sent = headers.get_all(Self::HEADER).iter();
         match (sent.next().and_then(well_formed), sent.next()) {
-            (Some(id), None) => Self(id.to_owned()),
-            _ => Self(random::uuid4_hex()),
+            (Some(id), None) => Self(id.into()),
+            // Digits are UTF-8.
+            _ => Self(std::str::from_utf8(&random::uuid4_digits()).unwrap_or_default().into()),
         }
     }
 
     /// Returns the id as text: at most [`LONGEST`](Self::LONGEST) ASCII characters.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub(super) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 
     /// Returns the id as a header value for an answer. Never `None`, since a well-formed id is a
@@ -69,7 +76,7 @@ mod tests {
         }
         let id = RequestId::of(&headers);
         assert_eq!(id.header_value().unwrap().as_bytes(), id.as_str().as_bytes());
-        id.0
+        id.as_str().to_owned()
     }
 
     #[test]

@@ -8,7 +8,12 @@ pub(super) use self::decisive::check;
 
 /// `true` if a field occurs more than once, with the same value or not.
 pub(super) fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
-    headers.get_all(name).iter().nth(1).is_some()
+    has_repeated(headers) && headers.get_all(name).iter().nth(1).is_some()
+}
+
+/// `true` if any field occurs more than once, which is rare and easily told.
+fn has_repeated(headers: &HeaderMap) -> bool {
+    headers.len() > headers.keys_len()
 }
 
 #[cfg(any(feature = "tower", feature = "web"))]
@@ -16,7 +21,7 @@ mod decisive {
     use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
     use http::{HeaderMap, HeaderName};
 
-    use super::is_repeated;
+    use super::{has_repeated, is_repeated};
     use crate::error::Error;
     use crate::settings::Settings;
 
@@ -38,6 +43,9 @@ mod decisive {
     /// # Errors
     /// [`Error::RepeatedHeader`] with the field's name.
     pub(in crate::web) fn check(headers: &HeaderMap, settings: &Settings) -> Result<(), Error> {
+        if !has_repeated(headers) {
+            return Ok(());
+        }
         let own = settings.auth_header();
         let repeated =
             SINGLETONS.iter().chain(own.as_ref()).find(|name| is_repeated(headers, name));

@@ -44,10 +44,9 @@ impl Presented {
     /// [`Error::NotAuthenticated`] if the cookie is missing; the reasons why the field is refused.
     pub(super) async fn of<T: TokenType>(call: &Call<'_>, field: &Field) -> Result<Self, Refusal> {
         let (settings, headers) = (call.auth.settings(), &call.parts.headers);
-        let is_absent = matches!(call.optional(field), Ok(None));
         if let Some(cookie) = field.cookie
-            && is_absent
             && settings.transport.has_cookies()
+            && matches!(call.optional(field), Ok(None))
         {
             let access = cookies(headers, settings.access_cookie());
             let chosen = match cookie {

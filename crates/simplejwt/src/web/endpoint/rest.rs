@@ -19,6 +19,21 @@ use crate::web::client::flows_for;
 use crate::web::object::{Json, object};
 use crate::web::{body_under, csrf, error_response, json_response, singleton};
 
+/// The largest number of fields that an operation has.
+const MOST_FIELDS: usize = 8;
+
+const _: () = {
+    let mut endpoints = Endpoint::ALL;
+    while let [endpoint, rest @ ..] = endpoints {
+        let mut operations = endpoint.spec().operations;
+        while let [operation, rest @ ..] = operations {
+            assert!(operation.fields.len() <= MOST_FIELDS);
+            operations = rest;
+        }
+        endpoints = rest;
+    }
+};
+
 /// Answers a request. The body is read only when it is needed.
 pub(super) async fn respond<F>(
     auth: &Auth,
@@ -54,7 +69,7 @@ where
         }
     };
     let headers = response.headers_mut();
-    if let Some(Ok(allow)) = endpoint.spec().allow().map(HeaderValue::try_from) {
+    if let Some(allow) = endpoint.allow() {
         headers.insert(ALLOW, allow);
     }
     headers.insert(VARY, HeaderValue::from_static("Accept"));
@@ -82,9 +97,11 @@ where
         None if !spec.credentials_first => return call.without_operation(),
         Some(operation) if operation.reads_body() => {
             let body = read_body().await.map_err(unread)?;
-            let wanted: Vec<&str> =
-                operation.body_fields().map(|field| field.name(options)).collect();
-            call.data = body::parse(parts, body, &wanted).map_err(unparsed)?;
+            let mut wanted = [""; MOST_FIELDS];
+            let names = operation.body_fields().map(|field| field.name(options));
+            let count = wanted.iter_mut().zip(names).map(|(place, name)| *place = name).count();
+            let wanted = wanted.get(..count).unwrap_or_default();
+            call.data = body::parse(parts, body, wanted).map_err(unparsed)?;
         }
         None | Some(_) => {}
     }
