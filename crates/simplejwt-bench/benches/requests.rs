@@ -10,12 +10,9 @@ mod requests;
 
 use std::time::Duration;
 
-use peak_alloc::PeakAlloc;
+use allocation_counter::measure;
 use requests::{BODIES, ENDPOINTS, HEADERS, ask, auth, head, options, value};
 use simplejwt::web::endpoint::Endpoint;
-
-#[global_allocator]
-static MEMORY: PeakAlloc = PeakAlloc;
 
 /// The default of `body_limit`.
 const BODY: usize = 64 * 1024;
@@ -31,20 +28,18 @@ fn timed(work: impl FnOnce()) -> Duration {
 }
 
 /// Returns the median time and the peak memory of the work, on input made anew for each round.
-fn measured<T>(mut make: impl FnMut() -> T, mut work: impl FnMut(T)) -> (Duration, usize) {
+fn measured<T>(mut make: impl FnMut() -> T, mut work: impl FnMut(T)) -> (Duration, u64) {
     let (mut times, mut held) = (Vec::with_capacity(ROUNDS), 0);
     for _ in 0..ROUNDS {
         let made = make();
-        let before = MEMORY.current_usage();
-        MEMORY.reset_peak_usage();
-        times.push(timed(|| work(made)));
-        held = held.max(MEMORY.peak_usage().saturating_sub(before));
+        let allocated = measure(|| times.push(timed(|| work(made))));
+        held = held.max(allocated.bytes_max);
     }
     times.sort_unstable();
     (times.get(ROUNDS / 2).copied().unwrap_or_default(), held)
 }
 
-fn row(name: &str, bytes: usize, endpoint: Endpoint, (time, held): (Duration, usize)) {
+fn row(name: &str, bytes: usize, endpoint: Endpoint, (time, held): (Duration, u64)) {
     println!("{name:<46} {bytes:>6} {:>6} {held:>8}  {endpoint:?}", time.as_micros());
 }
 

@@ -7,28 +7,26 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+mod allocations;
 mod requests;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use allocation_counter::measure;
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use peak_alloc::PeakAlloc;
 use requests::{BODIES, ENDPOINTS, HEADERS, ask, auth, head, options, value};
 use rustix::time::{ClockId, clock_gettime};
 use simplejwt::web::endpoint::Endpoint;
 use simplejwt::{Access, Auth, Refresh, Settings, Tokens};
-
-#[global_allocator]
-static MEMORY: PeakAlloc = PeakAlloc;
 
 const SHORT: usize = 8 * 1024;
 const TIMES: usize = 16;
 /// As far as two runs of the same work may differ, and far below [`TIMES`].
 const SLACK: f64 = 4.0;
 
-/// What is allocated is counted for the whole process.
+/// Time is compared, which others would take.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -87,11 +85,9 @@ fn bodies_hold_memory_in_proportion_to_their_bytes() {
         let head = form.head();
         for endpoint in ENDPOINTS {
             let body = form.body(body_limit);
-            let before = MEMORY.current_usage();
-            MEMORY.reset_peak_usage();
-            ask(&runtime, (&auth, &options), endpoint, &head, body);
-            let held = MEMORY.peak_usage() - before;
-            assert!(held < 6 * body_limit, "{} at {endpoint:?}: {held} bytes", form.name);
+            let work = || ask(&runtime, (&auth, &options), endpoint, &head, body);
+            let held = measure(|| _ = work()).bytes_max;
+            assert!(held < 6 * body_limit as u64, "{} at {endpoint:?}: {held} bytes", form.name);
         }
     }
 }
