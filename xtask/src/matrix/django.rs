@@ -57,7 +57,7 @@ pub(super) fn on(suites: &Suites, place: &Path) -> Result<Done> {
     for test in TESTS {
         let file = format!("compat/tests/test_{test}.py");
         let mut pytest =
-            enter(&["timeout", "600", python, "-m", "pytest", "-q", "--color=no", "-rf", &file]);
+            enter(&["timeout", "600", python, "-m", "pytest", "--color=no", "-rf", &file]);
         pytest.envs(databases.variables()?).env("SIMPLEJWT_BIN", suites.server()?);
         pytest.env("COMPAT_DJANGO42", python).env("PATH", PATH);
         let done = pytest.output().context("can't start pytest")?;
