@@ -19,6 +19,7 @@ pub(in crate::postgres) struct Rotating {
     pub(super) user: Option<String>,
     pub(super) expires_at: Moment,
     pub(super) in_session: Option<InSession>,
+    /// `None` if the token is in a session already, or there are none.
     pub(super) opens: Option<Opens>,
 }
 

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 use super::rotating::{InSession, Opens, Rotating, Spent};
 use crate::postgres::tokens::PgResult;
 
-/// The statements.
+/// The statements, for tokens outside of sessions, in their session, and in none yet.
 pub(in crate::postgres) struct Statements {
     plain: String,
     in_session: String,
@@ -69,8 +69,8 @@ impl Statements {
                  FROM done RETURNING parent_jti, session_id)",
                 "SELECT parent_jti, session_id FROM link",
             ),
-            // A token that opens a session is in none, nobody else has opened it, and no other token
-            // of the batch opens it too: those are looked at one by one.
+            // Only for a token that is in no session and not blacklisted, and whose session nobody has
+            // opened. Of several that would open the same one, one does. The others go one by one.
             opening: format!(
                 "WITH given AS MATERIALIZED (SELECT DISTINCT ON (session_id) g.*, \
                  (SELECT o.id FROM token_blacklist_outstandingtoken AS o \
