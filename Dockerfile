@@ -4,7 +4,7 @@ FROM rust:1.95-slim-bookworm AS manifests
 WORKDIR /src
 COPY . .
 # What says which dependencies there are, and of each crate just enough to be compiled.
-RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock -delete \
+RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path './.cargo/*' -delete \
     && sed -i '/^\[\[\(bench\|example\|test\)\]\]/,/^$/d' crates/*/Cargo.toml \
     && for crate in crates/* xtask; do \
         mkdir -p "$crate/src" && touch "$crate/src/lib.rs" && echo 'fn main() {}' > "$crate/src/main.rs"; \

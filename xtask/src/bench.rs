@@ -25,11 +25,21 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     match words {
         ["server", "restart", rest @ ..] => restart::run(rest),
         ["server", rest @ ..] => server(rest),
+        ["passwords"] => {
+            let mut bench = cargo(&["bench", "-p", "simplejwt-bench", "--bench", "passwords"]);
+            bench.env("SIMPLEJWT_BENCH_PYTHON", python::environment()?);
+            run_command(bench)
+        }
         // For `server`: the parts that have to be fast.
         ["load", rest @ ..] => load::run(rest),
         ["logouts", rest @ ..] => logouts::run(rest),
         rest => {
-            let mut arguments = vec!["bench", "-p", "simplejwt-bench", "--benches", "--"];
+            // `passwords` needs a Python.
+            let mut arguments = vec!["bench", "-p", "simplejwt-bench"];
+            for name in ["jws", "refusals", "requests"] {
+                arguments.extend(["--bench", name]);
+            }
+            arguments.push("--");
             arguments.extend(rest);
             run_command(cargo(&arguments))
         }

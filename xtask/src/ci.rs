@@ -63,7 +63,7 @@ pub(crate) fn prepare() -> Result<()> {
 /// # Errors
 /// It doesn't compile.
 pub(crate) fn aside() -> Result<()> {
-    outside::compile()?;
+    outside::programs()?;
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--all-features"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run_command(doc)?;

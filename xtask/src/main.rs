@@ -40,9 +40,11 @@ commands:
                        run the fuzz targets for this time; outside CI
   package              package each crate as it would be published
   sbom [FILE]          write the server's bill of materials as CycloneDX
-  outside              compile the features and the READMEs' programs outside the workspace
+  outside              compile each feature alone, and the READMEs' programs, outside the
+                       workspace; CI compiles the programs
   outside all          the same, the tests without features, and a program with sqlx; outside CI
   bench [ARGS]         run the benchmarks of the library
+  bench passwords      time password hashes beside the C libraries that Django calls
   bench server [refresh|first-seen|feed|purge] [NAME=NUMBER...]
                        run those of the server, beside Django
   bench server restart [NAME=NUMBER...]

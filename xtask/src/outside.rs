@@ -78,7 +78,16 @@ pub(crate) fn table() -> Result<()> {
     Ok(())
 }
 
-/// Compiles the crates outside the workspace: one for each feature, and the programs in the READMEs.
+/// Compiles the programs in the READMEs, outside the workspace.
+///
+/// # Errors
+/// One doesn't compile without warnings, also of the library.
+pub(crate) fn programs() -> Result<()> {
+    programs::compile(&Folder::new()?)
+}
+
+/// Compiles a crate outside the workspace for each feature, and the programs in the READMEs. CI
+/// leaves out the former, because each feature alone has other dependencies to compile.
 ///
 /// # Errors
 /// One doesn't compile without warnings, also of the library, or a feature has none.
@@ -93,7 +102,7 @@ pub(crate) fn compile() -> Result<()> {
 }
 
 /// Does all of that, tests the library without features, and runs it in one program with each
-/// supported version of sqlx. CI leaves this out, because it compiles most dependencies again.
+/// supported version of sqlx.
 ///
 /// # Errors
 /// One doesn't compile or run, or a test failed.

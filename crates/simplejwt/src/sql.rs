@@ -6,7 +6,7 @@
 
 #![cfg_attr(
     not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(dead_code, reason = "each database uses a part of it")
+    allow(dead_code, unused_imports, reason = "each database uses a part of it")
 )]
 
 pub(crate) mod candidates;

@@ -56,7 +56,8 @@ pub struct OutstandingToken {
 }
 
 impl Blacklisting {
-    #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+    #[cfg(feature = "sql")]
+    #[allow(dead_code, reason = "for each database")]
     pub(crate) fn first_if(is_first: bool) -> Self {
         if is_first { Self::Blacklisted } else { Self::AlreadyBlacklisted }
     }

@@ -4,6 +4,7 @@
 
 use crate::support::databases::{Database, DatabaseKind};
 use crate::support::process::{Response, Server, run, run_with_input, stderr};
+use crate::support::site::pause;
 use simplejwt::{Clock as _, SystemClock};
 
 const LOGIN: &str = r#"{"username":"alice","password":"wonderland"}"#;
@@ -74,7 +75,7 @@ fn until(server: &Server, status: u16) -> Response {
             return answer;
         }
         assert!(SystemClock.now().as_micros() - begun < 30_000_000, "{status}: {answer:?}");
-        std::thread::yield_now();
+        pause();
     }
 }
 

@@ -17,6 +17,7 @@ use simplejwt::{Access, Algorithm, Clock as _, KeySet, Settings, SigningKey, Sys
 use tempfile::TempDir;
 
 use crate::support::process::{Response, Server, head, run_with_input, stderr};
+use crate::support::site::pause;
 
 const SECRET: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
 const ANY_PORT: (&str, &str) = ("SIMPLEJWT_BIND", "127.0.0.1:0");
@@ -130,7 +131,7 @@ fn a_purge_that_fails_is_named_until_it_works_again() {
                 return;
             }
             assert!(SystemClock.now().as_micros() - begun < 30_000_000, "{answer:?}");
-            std::thread::yield_now();
+            pause();
         }
     };
     until(&|body| !body.contains("purge"));

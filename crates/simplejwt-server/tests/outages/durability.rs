@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 
 use crate::support::process::{PATIENCE, Server, head, run, run_with_input, stderr};
+use crate::support::site::pause;
 
 const ROUNDS: usize = 6;
 const CLIENTS: usize = 8;
@@ -87,7 +88,7 @@ fn what_was_acknowledged_survives_a_kill() {
                 scope.spawn(|| client(server.address, &acknowledged));
             }
             while acknowledged.lock().unwrap().rotations < enough {
-                std::thread::yield_now();
+                pause();
             }
             server.signal("-KILL");
         });

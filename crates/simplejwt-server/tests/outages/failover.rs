@@ -18,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::support::process::{PATIENCE, Response, head, run, run_with_input, stderr};
+use crate::support::site::pause;
 
 const LOGIN: &str = r#"{"username":"alice","password":"wonderland"}"#;
 
@@ -102,7 +103,7 @@ fn await_readiness(server: Peer, status: u16) -> Duration {
             return begun.elapsed();
         }
         assert!(begun.elapsed() < PATIENCE, "{answer:?}");
-        std::thread::yield_now();
+        pause();
     }
 }
 

@@ -23,7 +23,7 @@ const GRACE: u32 = 240;
 /// Returns the length of each history: `SIMPLEJWT_TEST_HISTORY`, in seconds.
 fn length() -> Duration {
     let seconds = std::env::var("SIMPLEJWT_TEST_HISTORY")
-        .map_or(15, |seconds| seconds.parse().expect("SIMPLEJWT_TEST_HISTORY is a number"));
+        .map_or(8, |seconds| seconds.parse().expect("SIMPLEJWT_TEST_HISTORY is a number"));
     Duration::from_secs(seconds)
 }
 

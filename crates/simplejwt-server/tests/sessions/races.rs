@@ -12,7 +12,7 @@ const SERVERS: usize = 2;
 fn rounds() -> Vec<(usize, usize)> {
     let times = std::env::var("SIMPLEJWT_TEST_RACES")
         .map_or(1, |times| times.parse().expect("SIMPLEJWT_TEST_RACES is a number"));
-    [(2, 200), (16, 40), (64, 15)].map(|(count, rounds)| (count, rounds * times)).into()
+    [(2, 50), (16, 12), (64, 4)].map(|(count, rounds)| (count, rounds * times)).into()
 }
 
 #[test]

@@ -283,6 +283,11 @@ pub(crate) fn post(
     read(stream)
 }
 
+/// Waits a moment before something is asked again, so that whoever is asked has the processor.
+pub(crate) fn pause() {
+    wait(Duration::from_millis(10));
+}
+
 /// Lets real time pass that servers with the real clock must notice.
 pub(crate) fn wait(time: Duration) {
     let (_sender, receiver) = channel::<()>();

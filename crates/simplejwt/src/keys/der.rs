@@ -48,31 +48,6 @@ impl<'d> Reader<'d> {
         Some((tag, content))
     }
 
-    /// Reads the elements in `content`, one after another.
-    #[cfg(any(feature = "mysql", feature = "postgres"))]
-    pub(crate) fn of(content: &'d [u8]) -> Self {
-        Self(content)
-    }
-
-    #[cfg(any(feature = "mysql", feature = "postgres"))]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Returns the unread rest.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn rest(&self) -> &'d [u8] {
-        self.0
-    }
-
-    /// Reads the next element; returns the whole element, and its content alone.
-    #[cfg(any(feature = "mysql", feature = "postgres"))]
-    pub(crate) fn element(&mut self, wanted: u8) -> Option<(&'d [u8], &'d [u8])> {
-        let before = self.0;
-        let content = self.expect(wanted)?;
-        Some((before.get(..before.len() - self.0.len())?, content))
-    }
-
     pub(crate) fn expect(&mut self, wanted: u8) -> Option<&'d [u8]> {
         self.next().and_then(|(tag, content)| (tag == wanted).then_some(content))
     }
@@ -96,6 +71,31 @@ impl<'d> Reader<'d> {
     pub(crate) fn bits(&mut self) -> Option<&'d [u8]> {
         let (unused, bits) = self.expect(BIT_STRING)?.split_first()?;
         (*unused == 0).then_some(bits)
+    }
+}
+
+/// For the certificates of databases.
+#[allow(dead_code, reason = "each database uses a part of it")]
+impl<'d> Reader<'d> {
+    /// Reads the elements in `content`, one after another.
+    pub(crate) fn of(content: &'d [u8]) -> Self {
+        Self(content)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the unread rest.
+    pub(crate) fn rest(&self) -> &'d [u8] {
+        self.0
+    }
+
+    /// Reads the next element; returns the whole element, and its content alone.
+    pub(crate) fn element(&mut self, wanted: u8) -> Option<(&'d [u8], &'d [u8])> {
+        let before = self.0;
+        let content = self.expect(wanted)?;
+        Some((before.get(..before.len() - self.0.len())?, content))
     }
 }
 

@@ -38,34 +38,16 @@ mod lines;
 mod needed;
 mod rights;
 mod tables;
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 mod users;
 
 use std::fmt;
 
 use crate::settings::Settings;
 
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(unused_imports, reason = "each database uses a part of it")
-)]
 pub(crate) use lines::Lines;
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(unused_imports, reason = "each database uses a part of it")
-)]
 pub(crate) use needed::{Needed, needed};
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(unused_imports, reason = "each database uses a part of it")
-)]
 pub(crate) use rights::{Access, Grantee, Right, trial, trials};
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(unused_imports, reason = "each database uses a part of it")
-)]
 pub(crate) use tables::{FoundTable, Relation, judge};
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) use users::{column_faults, of_owners, of_users};
 
 /// The uses of a database, which determine what is checked.
@@ -241,7 +223,6 @@ pub(crate) fn no_sequence(lines: &Lines) -> Problem {
 
 /// Returns a problem if the clocks of the database and of this machine are far apart. Both times
 /// are in microseconds since 1970.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn of_the_clock(theirs: i64, ours: i64) -> Option<Problem> {
     const FAR: i64 = 5_000_000;
     let apart = theirs.saturating_sub(ours);

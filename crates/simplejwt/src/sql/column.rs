@@ -4,9 +4,7 @@
 mod declared;
 mod table;
 
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) use declared::Dialect;
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) use table::{LOOKED_AT, UserColumns};
 
 use super::table::{Key, KeyKind, hyphenated, uuid_digits};

@@ -144,13 +144,11 @@ impl References {
 
     /// Returns the statements that delete rows referring to the registered tokens that `ids`
     /// selects, with nested queries as conditions.
-    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn nested_deletes(&self, ids: &str) -> Vec<String> {
         self.cascade.iter().map(|path| nested_delete(path, ids)).collect()
     }
 
     /// Returns the same with joins.
-    #[cfg(feature = "mysql")]
     pub(crate) fn joined_deletes(&self, ids: &str) -> Vec<String> {
         self.cascade.iter().map(|path| joined_delete(path, ids)).collect()
     }
@@ -185,7 +183,6 @@ fn on(key: &ForeignKey, child: &str, parent: &str) -> String {
     key.columns.iter().map(equal).collect::<Vec<_>>().join(" AND ")
 }
 
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 fn nested_delete(path: &[ForeignKey], ids: &str) -> String {
     let list = |of: fn(&(String, String)) -> &String, key: &ForeignKey| {
         key.columns.iter().map(|pair| of(pair).as_str()).collect::<Vec<_>>().join(", ")
@@ -199,7 +196,6 @@ fn nested_delete(path: &[ForeignKey], ids: &str) -> String {
     format!("DELETE FROM {table} WHERE {sql}")
 }
 
-#[cfg(feature = "mysql")]
 fn joined_delete(path: &[ForeignKey], ids: &str) -> String {
     let last = path.len().saturating_sub(1);
     let mut sql = format!("DELETE r{last} FROM {OUTSTANDING} AS o");

@@ -6,10 +6,6 @@ mod users;
 
 pub use error::{MissingRight, SchemaError};
 pub(crate) use table::{Column, Table};
-#[cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(unused_imports, reason = "each database uses a part of it")
-)]
 pub(crate) use users::{
     FoundBy, ambiguous, by_user_id, doubled, found_by, has_logins, or_inherited, unreferable,
 };

@@ -298,20 +298,17 @@ impl UserTable {
 pub(crate) type Relation = fn(&str) -> String;
 
 /// Quotes a name as in standard SQL.
-#[cfg(any(feature = "sqlite", feature = "postgres", test))]
 pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// Returns the name of a table in PostgreSQL, including a schema as Django's users write it:
 /// `accounts"."user`, which Django quotes as a whole.
-#[cfg(feature = "postgres")]
 pub(crate) fn relation(name: &str) -> String {
     name.split("\".\"").map(quoted).collect::<Vec<_>>().join(".")
 }
 
 /// Quotes a name as in MySQL.
-#[cfg(feature = "mysql")]
 pub(crate) fn backticked(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
@@ -352,7 +349,6 @@ mod tests {
         assert_eq!(quoted(r#"a"; DROP TABLE b; --"#), r#""a""; DROP TABLE b; --""#);
     }
 
-    #[cfg(feature = "postgres")]
     #[test]
     fn a_schema_stands_before_the_name_of_a_table() {
         assert_eq!(relation("auth_user"), r#""auth_user""#);

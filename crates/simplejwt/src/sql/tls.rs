@@ -27,11 +27,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
-#[cfg(not(feature = "postgres"))]
-use certificate::Certificate;
-#[cfg(feature = "postgres")]
 pub(crate) use certificate::Certificate;
-#[cfg(feature = "postgres")]
 pub(crate) use fault::NOT_DIRECT;
 use verifier::Verifier;
 

@@ -8,15 +8,7 @@
 mod parts;
 mod query;
 
-#[cfg_attr(
-    not(any(feature = "postgres", feature = "mysql")),
-    allow(unused_imports, reason = "an SQLite file has neither user nor host")
-)]
 pub(crate) use parts::Parts;
-#[cfg_attr(
-    not(any(feature = "sqlite", feature = "postgres", feature = "mysql")),
-    allow(unused_imports, reason = "only the databases have URLs")
-)]
 pub(crate) use query::Query;
 
 /// A parameter after a URL's question mark, and its effect.
@@ -65,7 +57,6 @@ pub(crate) const fn row(name: &'static str, effect: Effect, note: &'static str) 
 
 /// Returns the parts of a URL before and after its question mark, without the scheme; `None` if it
 /// has none of these schemes.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn split<'a>(url: &'a str, schemes: &[&str]) -> Option<(&'a str, &'a str)> {
     let (scheme, rest) = url.split_once("://")?;
     let (before, query) = rest.split_once('?').unwrap_or((rest, ""));

@@ -31,7 +31,8 @@ pub use types::{
 };
 
 /// The row of the leases that [`SessionStore::ping_sessions`] writes.
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "sql")]
+#[allow(dead_code, reason = "for each database")]
 pub(crate) const PINGED: &str = "ping";
 
 /// A [`TokenStore`] that knows which tokens belong together.

@@ -17,6 +17,7 @@ use simplejwt::{SessionStore as _, TokenStore as _};
 use crate::support::certificates::Certificates;
 use crate::support::instance::Instance;
 use crate::support::mysql::{admin, is_mariadb};
+use crate::support::pause;
 use crate::support::server;
 use crate::support::traffic::{NOW, step, token};
 
@@ -230,6 +231,7 @@ async fn a_store_works_behind_one_of_version_1(
         if left == Some(0) {
             break;
         }
+        pause().await;
     }
 }
 

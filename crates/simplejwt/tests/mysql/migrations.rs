@@ -9,6 +9,7 @@ use simplejwt::sql::table::UserTable;
 use simplejwt::store::{Rotation, TokenStore as _};
 
 use crate::support::mysql::{NOW, World, server_url, token, url_of};
+use crate::support::pause;
 
 /// What Django 5.2 with simplejwt 5.5.1 made on MariaDB 10.11: SHOW CREATE TABLE.
 const DJANGO: &str = include_str!("../fixtures/django_mariadb.sql");
@@ -148,7 +149,7 @@ async fn wait_for_a_waiting(conn: &mut Conn, begins: &str) {
          WHERE STATE LIKE 'Waiting for table metadata lock%' AND INFO LIKE '{begins}%'"
     );
     while conn.query_first::<i64, _>(&sql).await.unwrap() != Some(1) {
-        tokio::task::yield_now().await;
+        pause().await;
     }
 }
 

@@ -16,6 +16,7 @@ use simplejwt::{SessionStore as _, TokenStore as _};
 
 use crate::support::instance::Instance;
 use crate::support::mysql::{World, admin, is_mariadb, server_url};
+use crate::support::pause;
 use crate::support::relay::Relay;
 use crate::support::traffic::{NOW, refresh, step, token};
 
@@ -180,6 +181,7 @@ async fn a_server_that_does_not_commit_and_one_that_only_reads() {
     );
     while watcher.query_first::<u64, _>(blocked.as_str()).await.unwrap() == Some(0) {
         assert!(!waiting.is_finished(), "{:?}", waiting.await);
+        pause().await;
     }
     conn.query_drop(go_on).await.unwrap();
     let answer = waiting.await.unwrap().unwrap().outcome;
@@ -191,6 +193,7 @@ async fn a_server_that_does_not_commit_and_one_that_only_reads() {
     while created_at < (NOW + Duration::from_millis(1500)).as_micros() {
         created_at = watcher.query_first(dated).await.unwrap().unwrap();
         assert!(begun.elapsed() < Duration::from_secs(10), "{created_at}");
+        pause().await;
     }
 
     // Demoted: whoever has a second host goes there.

@@ -8,6 +8,7 @@ use simplejwt::store::conformance::{self, Task};
 use simplejwt::store::{Blacklisting, Rotation, TokenStore as _};
 
 use crate::support::mysql::{NOW, World, token};
+use crate::support::pause;
 use crate::support::references;
 
 fn spawn(task: Task) {
@@ -216,6 +217,7 @@ async fn a_deadlock_is_tried_again() {
         if waits != "0" {
             break;
         }
+        pause().await;
     }
     other.query_drop(lock("a")).await.unwrap();
     other.query_drop("COMMIT").await.unwrap();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::servers::{connect, refused, told};
 use crate::support::certificates::Certificates;
 use crate::support::instance::Instance;
+use crate::support::pause;
 
 /// A server whose certificate is changed while it runs.
 struct Server {
@@ -57,6 +58,7 @@ impl Server {
             if row.get::<_, String>(0) != before {
                 return;
             }
+            pause().await;
         }
     }
 

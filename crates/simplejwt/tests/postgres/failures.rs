@@ -10,6 +10,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::instance::Instance;
+use crate::support::pause;
 use crate::support::postgres::Database;
 use crate::support::traffic::{
     CHAINS, NOW, Traffic, assert_unavailable, recovered, refresh, retain_until, step, token,
@@ -232,7 +233,9 @@ async fn a_deadlock_is_tried_again() {
     let watcher = made.client().await;
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                  AND application_name = 'simplejwt' AND wait_event_type = 'Lock'";
-    while watcher.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    while watcher.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        pause().await;
+    }
     other.batch_execute(&insert("first")).await.unwrap();
     other.batch_execute("COMMIT").await.unwrap();
     assert_eq!(ending.await.unwrap().unwrap().outcome, 1);
@@ -240,8 +243,11 @@ async fn a_deadlock_is_tried_again() {
     let deadlocks = "SELECT pg_stat_force_next_flush(), deadlocks FROM pg_stat_database \
                      WHERE datname = current_database()";
     drop(store);
-    let told =
-        async { while watcher.query_one(deadlocks, &[]).await.unwrap().get::<_, i64>(1) == 0 {} };
+    let told = async {
+        while watcher.query_one(deadlocks, &[]).await.unwrap().get::<_, i64>(1) == 0 {
+            pause().await;
+        }
+    };
     tokio::time::timeout(Duration::from_secs(20), told).await.expect("there was a deadlock");
 }
 
@@ -355,6 +361,7 @@ async fn a_commit_that_hangs_is_dated_by_its_end() {
     let blocked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
     while raw.query_one(blocked, &[]).await.unwrap().get::<_, i64>(0) == 0 {
         assert!(!waiting.is_finished(), "{:?}", waiting.await);
+        pause().await;
     }
     standby("").await;
     let answer = waiting.await.unwrap().unwrap().outcome;
@@ -367,6 +374,7 @@ async fn a_commit_that_hangs_is_dated_by_its_end() {
             let row = raw.query_opt(dated, &[&jti]).await.unwrap();
             created_at = row.map_or(0, |row| row.get(0));
             assert!(begun.elapsed() < Duration::from_secs(10), "{jti} {created_at}");
+            pause().await;
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::support::postgres::{Database, execute};
-use crate::support::{NOW, hashing_pool};
+use crate::support::{NOW, hashing_pool, pause};
 use simplejwt::TokenStore as _;
 use simplejwt::postgres::PostgresUsers;
 use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, migrate};
@@ -137,8 +137,11 @@ async fn a_transaction_under_way_only_delays_the_index() {
                  OR query LIKE '%CREATE INDEX CONCURRENTLY%' AND state = 'active' \
                  AND pid <> pg_backend_pid() AND datname = current_database()";
     let watcher = made.client().await;
-    let begun =
-        async { while watcher.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {} };
+    let begun = async {
+        while watcher.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            pause().await;
+        }
+    };
     tokio::time::timeout(Duration::from_secs(20), begun).await.expect("the index is built");
     // Others go on writing meanwhile.
     execute(

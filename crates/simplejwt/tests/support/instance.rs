@@ -82,7 +82,7 @@ impl Instance {
         if signal == "-STOP" {
             // A thread on the other processor may have gone on for a moment, and answered.
             while processes.iter().any(|process| is_running(process)) {
-                std::thread::yield_now();
+                std::thread::park_timeout(std::time::Duration::from_millis(5));
             }
         }
     }

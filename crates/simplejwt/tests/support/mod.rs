@@ -19,6 +19,8 @@ pub(crate) mod rights;
 pub(crate) mod spelling;
 pub(crate) mod traffic;
 
+use std::time::Duration;
+
 use simplejwt::Timestamp;
 use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageUsers, NewUser};
@@ -27,6 +29,11 @@ use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_pas
 
 /// When the tests take place.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
+
+/// Waits a moment before something is asked again, so that whoever is asked has the processor.
+pub(crate) async fn pause() {
+    let _ = tokio::time::timeout(Duration::from_millis(10), std::future::pending::<()>()).await;
+}
 
 /// Runs a task on the test's runtime.
 pub(crate) fn spawn(task: Task) {

@@ -18,6 +18,8 @@ use simplejwt::store::session::{
 };
 use simplejwt::{SessionStore, StoreError, Timestamp};
 
+use super::pause;
+
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
 
 pub(crate) fn token(jti: &str) -> OutstandingToken {
@@ -90,7 +92,7 @@ impl Traffic {
                             Err(error) => {
                                 assert_unavailable(&error);
                                 AtomicUsize::fetch_add(&failures, 1, Ordering::Relaxed);
-                                tokio::task::yield_now().await;
+                                pause().await;
                             }
                         }
                     }
@@ -106,7 +108,7 @@ impl Traffic {
         let until = self.acknowledged.load(Ordering::Relaxed) + count;
         let wait = async {
             while self.acknowledged.load(Ordering::Relaxed) < until {
-                tokio::task::yield_now().await;
+                pause().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it goes on");
@@ -150,7 +152,7 @@ pub(crate) async fn recovered(store: &impl SessionStore) -> Duration {
     while let Err(error) = store.ping().await {
         assert_unavailable(&error);
         assert!(begun.elapsed() < Duration::from_secs(30), "{error:?}");
-        tokio::task::yield_now().await;
+        pause().await;
     }
     begun.elapsed()
 }

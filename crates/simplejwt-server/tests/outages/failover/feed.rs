@@ -8,6 +8,7 @@ use super::{
 };
 use crate::instance::Instance;
 use crate::support::process::{PATIENCE, Response, Server, run, stderr};
+use crate::support::site::pause;
 
 /// The feed's database fails in a way that the driver can't handle, and then recovers: the
 /// revocations are read again, and nothing has to be restarted.
@@ -70,6 +71,7 @@ fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
     let begun = Instant::now();
     while ask().status == 200 {
         assert!(begun.elapsed() < PATIENCE);
+        pause();
     }
     assert_unavailable(&ask());
     assert_unavailable(&server.post("/api/token/", LOGIN));
@@ -82,6 +84,7 @@ fn a_feed_whose_account_is_taken_away_comes_back_by_itself() {
     let begun = Instant::now();
     while ask().status != 200 {
         assert!(begun.elapsed() < PATIENCE, "{:?}", ask());
+        pause();
     }
     assert!(process.stop().success());
 }
@@ -113,6 +116,7 @@ fn logout(server: Peer, pair: &Response) {
     let begun = Instant::now();
     while server.post("/api/token/logout/", &pair.body).status != 200 {
         assert!(begun.elapsed() < PATIENCE, "nobody is logged out");
+        pause();
     }
 }
 
@@ -127,7 +131,7 @@ fn told_of(server: Peer, pair: &Response) -> u16 {
             return answer.status;
         }
         assert!(begun.elapsed() < PATIENCE, "{answer:?}");
-        std::thread::yield_now();
+        pause();
     }
 }
 
@@ -163,6 +167,7 @@ fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
     let begun = Instant::now();
     while rows(&primary, &["SELECT 1 FROM pg_stat_replication"]) > 0 {
         assert!(begun.elapsed() < PATIENCE, "the standby goes on");
+        pause();
     }
     for pair in &pairs[1..3] {
         logout(other, pair);
@@ -170,6 +175,7 @@ fn a_server_that_slept_through_a_failover_hears_what_was_ended_meanwhile() {
     let begun = Instant::now();
     while told_of(asleep, &pairs[2]) == 200 {
         assert!(begun.elapsed() < Duration::from_secs(5), "it isn't heard of");
+        pause();
     }
     sleeper.signal("-STOP");
     instance.services(&["kill", "postgres"]);

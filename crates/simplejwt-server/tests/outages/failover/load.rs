@@ -9,6 +9,7 @@ use super::{
 };
 use crate::instance::Instance;
 use crate::support::process::{PATIENCE, Server};
+use crate::support::site::pause;
 
 const CHAINS: usize = 8;
 
@@ -47,6 +48,7 @@ impl Load {
             } else {
                 assert_unavailable(&answer);
                 self.refused.fetch_add(1, Ordering::Relaxed);
+                pause();
             }
         }
         tokens
@@ -56,7 +58,7 @@ impl Load {
         let (until, begun) = (counter.load(Ordering::Relaxed) + count, Instant::now());
         while counter.load(Ordering::Relaxed) < until {
             assert!(begun.elapsed() < PATIENCE, "it doesn't go on");
-            std::thread::yield_now();
+            pause();
         }
     }
 }
@@ -155,6 +157,7 @@ fn away_for_a_while_and_a_standby_promoted_under_load() {
             let _stop = Stop(&load.going);
             while load.going.load(Ordering::Relaxed) {
                 assert_stateless_goes_on(server, &access);
+                pause();
             }
         });
         load.await_more(&load.acknowledged, 40 * CHAINS);

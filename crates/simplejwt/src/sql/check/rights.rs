@@ -3,7 +3,6 @@
 use crate::sql::schema::{BLACKLISTED, OUTSTANDING};
 use crate::sql::table::UserTable;
 
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 use super::Problem;
 use super::needed::{Column, Holds, Needed, needed};
 use super::{Lines, Uses};
@@ -95,7 +94,6 @@ impl Right {
 
     /// Returns the problem that an account lacks the right, with the statement that grants it: on
     /// these columns, or on the whole table if there are none. `on` is the table's name in SQL.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn denied(
         &self,
         table: &str,

@@ -205,7 +205,6 @@ impl<'d> Certificate<'d> {
     }
 
     /// Returns the object identifier of the algorithm that signed it, and its parameters.
-    #[cfg(feature = "postgres")]
     pub(crate) fn signed_with(&self) -> Option<(&'d [u8], &'d [u8])> {
         let mut reader = Reader::of(self.algorithms.1);
         let id = reader.expect(OBJECT_IDENTIFIER)?;

@@ -74,7 +74,8 @@ impl Found {
     }
 
     /// Returns the same for a token that joined its session in this call.
-    #[cfg(any(feature = "sqlite", feature = "mysql"))]
+    #[cfg(feature = "sql")]
+    #[allow(dead_code, reason = "for each database that doesn't do it in SQL")]
     pub(crate) fn just_joined(mut self) -> Self {
         if let Self::InSession(state) = &mut self {
             state.has_just_joined = true;
