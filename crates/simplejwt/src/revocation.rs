@@ -4,6 +4,8 @@
 //! consulted on each request: lookups in three maps, without a database. It holds exactly the
 //! revocations that still matter, and reports when there are too many to hold.
 
+mod ids;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -12,6 +14,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::store::feed::{Mark, Revocation, RevocationFeed, RevocationSubject, Revocations};
+use ids::Ids;
 
 /// The number of revocations read at a time.
 const PAGE: u32 = 5_000;
@@ -42,9 +45,8 @@ pub(crate) struct Revoked {
 
 #[derive(Default)]
 struct State {
-    /// Sessions, each with the time at which it can be forgotten.
-    sessions: HashMap<Box<str>, Timestamp>,
-    tokens: HashMap<Box<str>, Timestamp>,
+    sessions: Ids,
+    tokens: Ids,
     /// Users, each with the time of the revocation and the time at which it can be forgotten.
     users: HashMap<Box<str>, (Timestamp, Timestamp)>,
     heard: Heard,
@@ -88,14 +90,9 @@ impl State {
 
     fn insert(&mut self, revocation: Revocation) {
         let Revocation { subject, revoked_at, expires_at } = revocation;
-        let longer = |known: &mut Timestamp| *known = (*known).max(expires_at);
         match subject {
-            RevocationSubject::Session(id) => {
-                self.sessions.entry(id.into()).and_modify(longer).or_insert(expires_at);
-            }
-            RevocationSubject::Token(jti) => {
-                self.tokens.entry(jti.into()).and_modify(longer).or_insert(expires_at);
-            }
+            RevocationSubject::Session(id) => self.sessions.insert(id, expires_at),
+            RevocationSubject::Token(jti) => self.tokens.insert(jti, expires_at),
             RevocationSubject::User(id) => {
                 let entry =
                     self.users.entry(id.as_str().into()).or_insert((revoked_at, expires_at));
@@ -105,8 +102,8 @@ impl State {
     }
 
     fn clear(&mut self) {
-        self.sessions = HashMap::new();
-        self.tokens = HashMap::new();
+        self.sessions = Ids::default();
+        self.tokens = Ids::default();
         self.users = HashMap::new();
         self.heard = Heard::default();
     }
@@ -117,8 +114,8 @@ impl State {
             return;
         }
         self.swept_at = Some(now);
-        self.sessions.retain(|_, expires_at| *expires_at > due);
-        self.tokens.retain(|_, expires_at| *expires_at > due);
+        self.sessions.forget(due);
+        self.tokens.forget(due);
         self.users.retain(|_, (_, expires_at)| *expires_at > due);
     }
 }
@@ -158,8 +155,8 @@ impl Revoked {
         if state.overflowed_at.is_some() {
             return RevocationStatus::Unknown;
         }
-        let by_session = session.is_some_and(|id| state.sessions.contains_key(id));
-        let by_id = jti.is_some_and(|jti| state.tokens.contains_key(jti));
+        let by_session = session.is_some_and(|id| state.sessions.contains(id));
+        let by_id = jti.is_some_and(|jti| state.tokens.contains(jti));
         let by_user = || {
             session.is_none()
                 && user_id.and_then(|id| state.users.get(id)).is_some_and(|(revoked_at, _)| {
