@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::schema::{self, column, columns, is_unique};
-use super::statements::{self, BLACKLIST, IS_BLACKLISTED, NEWEST, Sql};
+use super::statements::{self, BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, Sql};
 use super::{SqliteDatabase, feed, flush};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::sql::check::{
@@ -186,7 +186,9 @@ fn owners(
 fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
     let Sql { user_id: _, record, blacklist_all, blacklist_others } = sql;
     let mut statements: Vec<String> =
-        [BLACKLIST, IS_BLACKLISTED, NEWEST, record, blacklist_all].map(str::to_owned).to_vec();
+        [BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, record, blacklist_all]
+            .map(str::to_owned)
+            .to_vec();
     if uses.purge {
         statements.extend(flush::statements());
     }

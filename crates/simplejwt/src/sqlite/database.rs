@@ -1,9 +1,8 @@
 //! One SQLite file: a thread that writes, and connections that read.
 //!
 //! SQLite has one writer at a time, and flushes to the disk with each commit. So all writes go
-//! through one thread, which puts those that are waiting into one transaction, each in a savepoint
-//! of its own, and answers when the commit is on the disk. Reads take microseconds, and are done on
-//! the calling thread.
+//! through one thread, which puts those that are waiting into one transaction, and answers when the
+//! commit is on the disk. Reads take microseconds, and are done on the calling thread.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -178,11 +177,12 @@ impl SqliteDatabase {
     }
 
     /// Runs `work` in a transaction on the writing thread, and answers after the commit. A failure
-    /// changes nothing. Dropping the future doesn't cancel the write.
+    /// changes nothing. Dropping the future doesn't cancel the write. If another write in the
+    /// transaction fails, `work` is rolled back and runs again.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let job = Pending::new(operation, work, answer);

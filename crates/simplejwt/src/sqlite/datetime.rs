@@ -16,8 +16,33 @@ pub(crate) fn text(at: Timestamp) -> String {
     // Always within jiff's range after the clamp; too late an expiry would be harmless.
     let moment = Moment::from_microsecond(micros).unwrap_or(Moment::MAX);
     let civil = Offset::UTC.to_datetime(moment);
-    let format = if micros.rem_euclid(1_000_000) == 0 { "%F %T" } else { "%F %T.%6f" };
-    civil.strftime(format).to_string()
+    let mut text = String::with_capacity("2026-01-02 03:04:05.678901".len());
+    push(&mut text, i64::from(civil.year()), 4);
+    for (before, part) in [
+        ('-', civil.month()),
+        ('-', civil.day()),
+        (' ', civil.hour()),
+        (':', civil.minute()),
+        (':', civil.second()),
+    ] {
+        text.push(before);
+        push(&mut text, i64::from(part), 2);
+    }
+    let fraction = micros.rem_euclid(1_000_000);
+    if fraction > 0 {
+        text.push('.');
+        push(&mut text, fraction, 6);
+    }
+    text
+}
+
+/// Appends a number that isn't negative, with this many digits. A rotation writes three times:
+/// `strftime` takes as long as a statement.
+fn push(text: &mut String, number: i64, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit = number / 10_i64.pow(place) % 10;
+        text.push(char::from_digit(digit as u32, 10).unwrap_or('0'));
+    }
 }
 
 /// Parses such a text; returns `None` for any other.

@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::event::Cause;
     use crate::sql::table::UserTable;
-    use crate::sqlite::statements::{SHOW, SPEND, SUCCEED};
+    use crate::sqlite::statements::{ROTATABLE, SHOW, SPEND, SUCCEED};
     use crate::sqlite::{SqliteDatabase, migrate};
     use crate::store::OutstandingToken;
     use crate::store::session::{NewSession, NextToken, RetainUntil};
@@ -200,8 +200,15 @@ mod tests {
         assert!(list_after > 100 * list_before, "the measure tells: {list_before} {list_after}");
     }
 
+    /// The instructions of a statement, by name.
+    fn opcodes(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut statement = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
+        let rows = statement.query_map((), |row| row.get("opcode")).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
     #[tokio::test]
-    async fn a_rotation_compiles_nothing_anew() {
+    async fn a_rotation_compiles_nothing_anew_and_makes_no_temporary_table() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("db.sqlite3");
         let database = SqliteDatabase::open_or_create(path, Default::default()).unwrap();
@@ -235,13 +242,15 @@ mod tests {
         let record = store.sql.record.clone();
         let compiled_anew = database.write("count", move |connection| {
             let mut counts = Vec::new();
-            for sql in [SPEND, SUCCEED, &record] {
+            for sql in [ROTATABLE, SPEND, SUCCEED, &record] {
                 let statement = connection.prepare_cached(sql)?;
                 assert!(statement.get_status(StatementStatus::Run) > 4, "{sql}");
+                let opcodes = opcodes(connection, sql);
+                assert!(!opcodes.iter().any(|name| name == "OpenEphemeral"), "{sql}: {opcodes:?}");
                 counts.push(statement.get_status(StatementStatus::RePrepare));
             }
             Ok(counts)
         });
-        assert_eq!(compiled_anew.await.unwrap(), [0, 0, 0]);
+        assert_eq!(compiled_anew.await.unwrap(), [0; 4]);
     }
 }

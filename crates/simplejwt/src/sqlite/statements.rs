@@ -12,8 +12,11 @@ pub(super) struct Sql {
     pub(super) blacklist_others: String,
 }
 
-// The unique keys decide. NOT EXISTS only saves the cost of a conflict: AUTOINCREMENT uses up an
-// id, so every replay would write to the disk.
+// The unique keys decide. NOT EXISTS, or a look beforehand, only saves the cost of a conflict:
+// AUTOINCREMENT uses up an id, so every replay would write to the disk.
+//
+// What a rotation runs reads no table that it inserts into: SQLite would put the rows into a
+// temporary table first, which costs more than the insertion.
 pub(super) const BLACKLIST: &str = "\
     INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
     SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o WHERE o.jti = ?2 \
@@ -43,9 +46,7 @@ impl Sql {
             user_id,
             record: format!(
                 "INSERT INTO token_blacklist_outstandingtoken \
-                 (token, created_at, expires_at, user_id, jti) SELECT ?1, ?2, ?3, {}, ?5 \
-                 WHERE NOT EXISTS (\
-                 SELECT 1 FROM token_blacklist_outstandingtoken WHERE jti = ?5) \
+                 (token, created_at, expires_at, user_id, jti) VALUES (?1, ?2, ?3, {}, ?5) \
                  ON CONFLICT (jti) DO NOTHING",
                 key.replace("{}", "?4")
             ),
@@ -79,22 +80,23 @@ pub(super) const JOIN_SESSION: &str = "\
     INSERT INTO simplejwt_session_token \
     (jti, session_id, created_at, used_at, expires_at, address) \
     VALUES (?1, ?2, ?3, ?3, ?4, ?5) ON CONFLICT (jti) DO NOTHING";
-/// Spends a token of a valid session. The unique key on `token_id` decides.
-pub(super) const SPEND: &str = "\
-    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) \
-    SELECT ?1, o.id FROM token_blacklist_outstandingtoken AS o \
+/// Finds a token that can be rotated: one of a valid session that isn't spent.
+pub(super) const ROTATABLE: &str = "\
+    SELECT o.id, t.session_id FROM token_blacklist_outstandingtoken AS o \
     JOIN simplejwt_session_token AS t ON t.jti = o.jti \
     JOIN simplejwt_session AS s ON s.id = t.session_id \
-    WHERE o.jti = ?2 AND s.ended_at IS NULL AND s.created_at > ?3 AND t.used_at > ?4 \
-    AND (s.password IS NULL OR ?5 IS NULL OR s.password = ?5) \
+    WHERE o.jti = ?1 AND s.ended_at IS NULL AND s.created_at > ?2 AND t.used_at > ?3 \
+    AND (s.password IS NULL OR ?4 IS NULL OR s.password = ?4) \
     AND NOT EXISTS (SELECT 1 FROM token_blacklist_blacklistedtoken AS b WHERE b.token_id = o.id) \
-    AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
+    AND NOT EXISTS (SELECT 1 FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti)";
+/// Spends it. The unique key on `token_id` decides.
+pub(super) const SPEND: &str = "\
+    INSERT INTO token_blacklist_blacklistedtoken (blacklisted_at, token_id) VALUES (?1, ?2) \
     ON CONFLICT (token_id) DO NOTHING";
 pub(super) const SUCCEED: &str = "\
     INSERT INTO simplejwt_session_token \
     (jti, session_id, parent_jti, access_jti, created_at, used_at, expires_at, address) \
-    SELECT ?1, session_id, ?2, ?3, ?4, ?4, ?5, ?6 FROM simplejwt_session_token WHERE jti = ?2 \
-    RETURNING session_id";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)";
 pub(super) const STATE: &str = "\
     SELECT t.session_id, s.ended_at, s.created_at, t.used_at, s.password, o.id IS NOT NULL, \
     b.blacklisted_at, EXISTS (\
@@ -199,6 +201,7 @@ pub(super) fn statements() -> Vec<String> {
     [
         INSERT_SESSION,
         JOIN_SESSION,
+        ROTATABLE,
         SPEND,
         SUCCEED,
         STATE,
@@ -210,7 +213,6 @@ pub(super) fn statements() -> Vec<String> {
         BLACKLIST_SESSION,
         UNENDED,
         OWNER,
-        IS_REGISTERED,
         REHASH,
         FLUSH_TOKENS,
         LEASE,

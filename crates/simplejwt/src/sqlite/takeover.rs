@@ -40,7 +40,7 @@ pub async fn for_django(
     let table = users.table.clone();
     let tell = move |connection: &Connection| {
         if table != "auth_user" || !is_recorded(connection, MADE_USERS)? {
-            return Ok(Err(SchemaError::DjangosOwn { table }));
+            return Ok(Err(SchemaError::DjangosOwn { table: table.clone() }));
         }
         if is_missing(connection, CONTENT_TYPES)? {
             connection.execute_batch(MAKE_CONTENT_TYPES)?;

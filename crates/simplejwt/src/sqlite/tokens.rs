@@ -18,7 +18,7 @@ use crate::store::{Blacklisting, FlushExpired, Flushed, OutstandingToken, Rotati
 use crate::users::UserId;
 
 use super::datetime::text;
-use super::statements::{BLACKLIST, IS_BLACKLISTED, NEWEST, Sql};
+use super::statements::{BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, Sql};
 
 impl ToSql for Key {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -44,7 +44,20 @@ pub(super) fn run_all(connection: &Connection, statements: &[String]) -> rusqlit
 }
 
 impl Sql {
+    /// Registers a token, unless it is registered.
     pub(super) fn record(
+        &self,
+        connection: &Connection,
+        token: &OutstandingToken,
+    ) -> rusqlite::Result<()> {
+        if connection.prepare_cached(IS_REGISTERED)?.exists([&token.jti])? {
+            return Ok(());
+        }
+        self.record_new(connection, token)
+    }
+
+    /// Does the same for a token that has just been made. Another would use up an id.
+    pub(super) fn record_new(
         &self,
         connection: &Connection,
         token: &OutstandingToken,
@@ -179,7 +192,7 @@ impl TokenStore for SqliteStore {
             if !sql.blacklist(connection, &spent, cause.at)? {
                 return Ok(Rotation::Replayed.recorded(&spent, &cause));
             }
-            sql.record(connection, &next)?;
+            sql.record_new(connection, &next)?;
             Ok(Rotation::Rotated.recorded(&spent, &cause))
         };
         self.database.write("rotate", rotate).await
@@ -219,13 +232,14 @@ impl TokenStore for SqliteStore {
         let (candidates, next) = self
             .database
             .read("flush_expired", |connection| flush::candidates(connection, flush, references))?;
-        let mut flushed = Flushed { next, ..Flushed::default() };
-        let verdict = flush.judge(&candidates, references.keeping(flush.cascade), &mut flushed);
+        let mut judged = Flushed { next, ..Flushed::default() };
+        let verdict = flush.judge(&candidates, references.keeping(flush.cascade), &mut judged);
         if verdict.delete.is_empty() && verdict.put_off.is_empty() {
-            return Ok(flushed);
+            return Ok(judged);
         }
         let (flush, users) = (flush.clone(), Arc::clone(&self.users));
         let carry_out = move |connection: &Connection| {
+            let mut flushed = judged.clone();
             let result =
                 flush::carry_out(connection, &flush, &catalogue, &users, &verdict, &mut flushed);
             result.map(|()| flushed)

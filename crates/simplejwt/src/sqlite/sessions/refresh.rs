@@ -7,7 +7,9 @@ use super::end::{end, owner};
 use super::open::insert_session;
 use crate::event::Recorded;
 use crate::sqlite::datetime;
-use crate::sqlite::statements::{IS_REGISTERED, NOTE_USE, SPEND, STATE, SUCCEED, SUCCESSOR, Sql};
+use crate::sqlite::statements::{
+    IS_REGISTERED, NOTE_USE, ROTATABLE, SPEND, STATE, SUCCEED, SUCCESSOR, Sql,
+};
 use crate::store::OutstandingToken;
 use crate::store::session::verdict::{
     Descendant, Found, Lineage, Spent, TokenState, Verdict, verdict,
@@ -88,7 +90,7 @@ impl Sql {
         }
     }
 
-    /// The usual case, in three statements. Returns the session's id; `None` in any other case.
+    /// The usual case: a look, and three rows. Returns the session's id; `None` in any other case.
     fn rotate_in_session(
         &self,
         connection: &Connection,
@@ -100,26 +102,34 @@ impl Sql {
         let since = |limit: Option<std::time::Duration>| {
             limit.map_or(i64::MIN, |limit| (now - limit).as_micros())
         };
-        let spent = connection.prepare_cached(SPEND)?.execute(params![
-            datetime::text(now),
-            refresh.token.jti,
-            since(refresh.lifetime),
-            since(refresh.idle),
-            refresh.session.password,
-        ])?;
+        let found = connection
+            .prepare_cached(ROTATABLE)?
+            .query_row(
+                params![
+                    refresh.token.jti,
+                    since(refresh.lifetime),
+                    since(refresh.idle),
+                    refresh.session.password,
+                ],
+                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+            )
+            .optional()?;
+        let Some((token_id, session_id)) = found else { return Ok(None) };
+        let spent = connection.prepare_cached(SPEND)?.execute((datetime::text(now), token_id))?;
         if spent == 0 {
             return Ok(None);
         }
-        self.record(connection, next)?;
-        let values = params![
+        self.record_new(connection, next)?;
+        connection.prepare_cached(SUCCEED)?.execute(params![
             next.jti,
+            session_id,
             refresh.token.jti,
             access_jti,
             now.as_micros(),
             next.expires_at.as_micros(),
             refresh.cause.client.address,
-        ];
-        connection.prepare_cached(SUCCEED)?.query_row(values, |row| row.get(0)).map(Some)
+        ])?;
+        Ok(Some(session_id))
     }
 }
 
