@@ -43,6 +43,8 @@ commands:
   outside              compile the features and the READMEs' programs outside the workspace
   outside all          the same, the tests without features, and a program with sqlx; outside CI
   bench [ARGS]         run the benchmarks of the library
+  bench instructions [--write|--check]
+                       count the instructions that the server's requests take
   bench server [refresh|first-seen|feed|purge] [NAME=NUMBER...]
                        run those of the server, beside Django
   bench server restart [NAME=NUMBER...]
