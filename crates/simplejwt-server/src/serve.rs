@@ -25,9 +25,9 @@ use simplejwt::web::client::ClientAddress;
 use simplejwt::web::cors::AllowedOriginsLayer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
-use tracing::Instrument as _;
 
 use crate::config::{Config, Server};
+use crate::endpoints::Endpoints;
 use crate::failure::{Failure, chain};
 use crate::health::Stopping;
 use crate::limits::json;
@@ -36,7 +36,7 @@ use crate::reload::Reload;
 use crate::request_log::RequestLog;
 use crate::tls::Tls;
 use crate::{client, supervisor, telemetry};
-use body::{BodyLimits, lazy};
+use body::{BodyLimits, BodyState, lazy};
 use connection::{ConnectionSettings, close};
 use memory::BodyMemory;
 use phase::{Phase, Phases};
@@ -109,6 +109,8 @@ pub(crate) async fn serve(
 /// The parts that answer requests.
 #[derive(Clone)]
 pub(crate) struct Site {
+    pub(crate) endpoints: Arc<Endpoints>,
+    /// For requests that aren't for one of them.
     pub(crate) router: Router,
     /// The headers for answers that don't come from the router.
     pub(crate) cors: Option<Arc<AllowedOriginsLayer>>,
@@ -209,13 +211,14 @@ async fn answer(
     if let Some(client) = client {
         head.extensions.insert(ClientAddress(client));
     }
-    let answering = async {
+    // Pinned here, because a future takes twice the memory if another moves it.
+    let answering = pin!(async {
         match settled {
             Ok(()) => routed(head, body, site, limits).await,
             Err(refused) => site.permitted(&head.headers, refused.response()),
         }
-    };
-    let mut response = answering.instrument(log.span.clone()).await;
+    });
+    let mut response = log.scope.run(answering).await;
     log.answered(&mut response);
     response
 }
@@ -224,11 +227,20 @@ async fn answer(
 async fn routed(head: Parts, body: Incoming, site: &Site, limits: &Limits) -> Response<Body> {
     let origin = head.headers.get(ORIGIN).cloned();
     let asked: HeaderMap = origin.into_iter().map(|origin| (ORIGIN, origin)).collect();
-    let (body, state) = lazy(body, &limits.body);
-    let answering = site.router.clone().oneshot(Request::from_parts(head, body));
+    let state = BodyState::new(body);
+    let answering = pin!(async {
+        if let Some(endpoint) = site.endpoints.find(&head) {
+            let read = || state.read_whole(&limits.body);
+            return site.endpoints.answer(endpoint, &head, read).await;
+        }
+        let request = Request::from_parts(head, lazy(&state, &limits.body));
+        match site.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    });
     let answered = match supervisor::caught(answering).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(never)) => match never {},
+        Ok(response) => response,
         // The panic was logged where it happened; the connection stays open.
         Err(supervisor::Panicked) => site.permitted(
             &asked,
@@ -281,6 +293,8 @@ fn raise_file_limit(max_connections: usize) {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
+    use simplejwt::web::endpoint::RouterOptions;
+    use simplejwt::{Auth, Settings, Tokens};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -305,7 +319,10 @@ mod tests {
             stream.read_to_string(&mut said).await.unwrap();
             said
         };
-        let site = Site { router, cors: None, stopping: Stopping::default() };
+        let signing_key = Some("a secret of at least thirty-two bytes".into());
+        let tokens = Tokens::new(Settings { signing_key, ..Settings::default() }).unwrap();
+        let endpoints = Arc::new(Endpoints::new(Auth::new(tokens), RouterOptions::default()));
+        let site = Site { endpoints, router, cors: None, stopping: Stopping::default() };
         let settings = ConnectionSettings { site, limits, tls: None };
         let (permits, phases) = (Arc::new(Semaphore::new(1)), Phases::new());
         let listeners = [Listener::Tcp { listener, is_own: true }];

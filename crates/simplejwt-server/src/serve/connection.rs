@@ -117,11 +117,11 @@ where
     let seen = guard.seen();
     let ending = stage.clone();
     let service = service_fn({
-        let (settings, seen) = (settings.clone(), Arc::clone(&seen));
+        let (settings, seen) = (Arc::new(settings.clone()), Arc::clone(&seen));
         move |request: Request<Incoming>| {
             // Taken now, because later values belong to the next request.
             let refused = seen.begin();
-            answered(request, refused, peer, settings.clone(), stage.clone())
+            answered(request, refused, peer, Arc::clone(&settings), stage.clone())
         }
     });
     let connection = http1::Builder::new()
@@ -157,10 +157,10 @@ where
     let streams = Arc::new(Streams::default());
     let ending = stage.clone();
     let service = service_fn({
-        let (settings, streams) = (settings.clone(), Arc::clone(&streams));
+        let (settings, streams) = (Arc::new(settings.clone()), Arc::clone(&streams));
         move |request: Request<Incoming>| {
             let stream = streams.begin();
-            let answered = answered(request, None, peer, settings.clone(), stage.clone());
+            let answered = answered(request, None, peer, Arc::clone(&settings), stage.clone());
             async move {
                 let answered = answered.await;
                 drop(stream);
@@ -271,7 +271,7 @@ fn answered(
     request: Request<Incoming>,
     refused: Option<super::head::Refused>,
     peer: Option<IpAddr>,
-    settings: ConnectionSettings,
+    settings: Arc<ConnectionSettings>,
     stage: Stage,
 ) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
     // On the heap, so that an idle connection takes little memory.

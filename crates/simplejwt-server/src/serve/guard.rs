@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
@@ -189,7 +190,7 @@ fn end_of_head(bytes: &[u8], looked_at: usize) -> (Option<usize>, usize) {
         return (None, 0);
     }
     let mut at = looked_at.max(begin);
-    while let Some(lf) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'\n')) {
+    while let Some(lf) = bytes.get(at..).and_then(|rest| memchr(b'\n', rest)) {
         let line_end = at + lf + 1;
         match bytes.get(line_end..) {
             Some([b'\n', ..]) => return (Some(line_end + 1), at),
