@@ -5,6 +5,7 @@ mod callgrind;
 mod requests;
 mod site;
 mod table;
+mod tools;
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,23 +17,60 @@ use site::{Server, Site};
 use table::{Row, Table};
 
 const USAGE: &str = "\
-usage: cargo xtask bench instructions [--write|--check]
-       cargo xtask bench instructions [--program FILE] [REQUEST...]
+usage: cargo xtask bench instructions [--write|--check] [--profile NAME] [--program FILE] [REQUEST...]
 
-Builds the server as for a release, counts the user-space instructions of each request, or of those
-that are named, and prints them with the functions that cost most. --write also replaces the table
+Builds the server, counts the user-space instructions of each request, or of those that are named,
+and prints them with the functions that cost most. --write also replaces the table
 crates/simplejwt-bench/instructions.txt. --check builds nothing: it counts those of the program
-that the table's profile has left behind, and fails if one differs from the table by more than 3 %.
---program counts those of another program. Needs valgrind.";
+that the table's profile has left behind, and fails if one differs from the table by more than 3 %,
+or if the compiler, the libc or valgrind is another than the table's. --profile builds the server by
+another profile than the table's; --program counts those of a program that is there. Needs
+valgrind, which hides the processor's SHA instructions: SHA-2 is computed by other code, whose
+instructions are printed beside the total.";
 
 const TABLE: &str = "crates/simplejwt-bench/instructions.txt";
 /// How the server is built if the table doesn't exist yet.
 const PROFILE: &str = "dist";
 
+#[derive(Default)]
+struct Options<'a> {
+    mode: Mode,
+    profile: Option<&'a str>,
+    program: Option<PathBuf>,
+    only: Vec<&'a str>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Mode {
+    #[default]
     Print,
     Write,
     Check,
+}
+
+impl<'a> Options<'a> {
+    fn parse(words: &[&'a str]) -> Result<Self> {
+        let mut options = Self::default();
+        let mut words = words.iter();
+        while let Some(&word) = words.next() {
+            let mut value = || words.next().copied().context(USAGE);
+            match word {
+                "--write" => options.mode = Mode::Write,
+                "--check" => options.mode = Mode::Check,
+                "--profile" => options.profile = Some(value()?),
+                "--program" => options.program = Some(PathBuf::from(value()?)),
+                name if requests::ALL.iter().any(|request| request.name == name) => {
+                    options.only.push(name);
+                }
+                "--help" | "-h" => bail!("{USAGE}"),
+                _ => bail!("no request is called {word}\n\n{USAGE}"),
+            }
+        }
+        if options.mode != Mode::Print && !options.only.is_empty() {
+            bail!("the table has all requests\n\n{USAGE}");
+        }
+        Ok(options)
+    }
 }
 
 /// Counts, prints, and compares or writes the table.
@@ -41,35 +79,36 @@ enum Mode {
 /// The server can't be built or started, a request isn't answered as it should be, or with
 /// `--check` a count differs from the table's.
 pub(super) fn run(words: &[&str]) -> Result<()> {
-    let (mode, program, only) = match words {
-        ["--help" | "-h", ..] => bail!("{USAGE}"),
-        ["--write"] => (Mode::Write, None, &[][..]),
-        ["--check"] => (Mode::Check, None, &[][..]),
-        ["--program", program, only @ ..] => (Mode::Print, Some(PathBuf::from(program)), only),
-        only => (Mode::Print, None, only),
-    };
-    if let Some(unknown) = only.iter().find(|name| !requests::ALL.iter().any(|r| r.name == **name))
-    {
-        bail!("no request is called {unknown}\n\n{USAGE}");
-    }
+    let Options { mode, profile, program, only } = Options::parse(words)?;
     let file = root().join(TABLE);
     let before = match fs::read_to_string(&file) {
         Ok(text) => Some(Table::parse(&text).with_context(|| format!("{TABLE} is no table"))?),
-        Err(_) if !matches!(mode, Mode::Check) => None,
+        Err(_) if mode != Mode::Check => None,
         Err(error) => return Err(error).with_context(|| format!("can't read {TABLE}")),
     };
-    let profile = before.as_ref().map_or(PROFILE, |table| table.profile.as_str()).to_owned();
+    let of_table = before.as_ref().map_or(PROFILE, |table| table.profile.as_str());
+    let profile = profile.unwrap_or(of_table).to_owned();
     let program = match program {
         Some(program) => program,
         None => {
-            if !matches!(mode, Mode::Check) {
+            if mode != Mode::Check {
                 run_command(cargo(&["build", "--profile", &profile, "-p", "simplejwt-server"]))?;
             }
             built(&profile)?
         }
     };
 
-    let table = Table { profile, rows: count(program, only)? };
+    let tools = tools::of(&program)?;
+    if let (Mode::Check, Some(before)) = (mode, &before)
+        && before.tools != tools
+    {
+        bail!(
+            "{TABLE} is of {:?}, but here are {tools:?}, so its counts say nothing (--write \
+             replaces them)",
+            before.tools
+        );
+    }
+    let table = Table { profile, tools, rows: count(program, &only)? };
     print!("{}", table.summary());
     match (mode, before) {
         (Mode::Write, _) => {

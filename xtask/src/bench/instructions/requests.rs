@@ -20,7 +20,11 @@ enum Ask {
     Get(&'static str),
     /// With an access token.
     GetAs(&'static str),
+    /// With an access token that nobody has signed.
+    GetForged(&'static str),
     Verify,
+    /// With a body that lacks the token.
+    VerifyNothing,
     Introspect,
     Login,
     /// With the refresh token that was answered last.
@@ -30,11 +34,13 @@ enum Ask {
 }
 
 /// All of them, those of a server in the order in which they are counted.
-pub(super) const ALL: [Request; 12] = [
+pub(super) const ALL: [Request; 15] = [
     of_rotating("healthz", 500, Ask::Get("/healthz"), 200),
     of_rotating("unknown-path", 500, Ask::Get("/api/unknown/"), 404),
     of_rotating("verify", 300, Ask::Verify, 200),
     of_rotating("protected-stateless", 300, Ask::GetAs("/api/protected-stateless/"), 200),
+    of_rotating("bad-token", 300, Ask::GetForged("/api/protected-stateless/"), 401),
+    of_rotating("bad-body", 300, Ask::VerifyNothing, 400),
     of_rotating("protected", 300, Ask::GetAs("/api/protected/"), 200),
     of_rotating("authenticate", 300, Ask::GetAs("/api/token/authenticate/"), 204),
     of_rotating("sessions", 300, Ask::GetAs("/api/token/sessions/"), 200),
@@ -42,11 +48,16 @@ pub(super) const ALL: [Request; 12] = [
     of_rotating("rotation", 200, Ask::Refresh, 200),
     of_rotating("login", 200, Ask::Login, 200),
     of_rotating("logout", 200, Ask::Logout, 200),
-    Request { server: Server::Plain, ..of_rotating("refresh", 300, Ask::Refresh, 200) },
+    of_plain("verify-unlisted", 300, Ask::Verify, 200),
+    of_plain("refresh", 300, Ask::Refresh, 200),
 ];
 
 const fn of_rotating(name: &'static str, count: u32, ask: Ask, status: u16) -> Request {
     Request { name, server: Server::Rotating, count, ask, status }
+}
+
+const fn of_plain(name: &'static str, count: u32, ask: Ask, status: u16) -> Request {
+    Request { name, server: Server::Plain, count, ask, status }
 }
 
 /// A client with its tokens, on one connection.
@@ -97,6 +108,8 @@ impl Client {
         let (status, answer) = match ask {
             Ask::Get(path) => connection.ask("GET", path, "", ""),
             Ask::GetAs(path) => connection.get(path, access),
+            Ask::GetForged(path) => connection.get(path, &forged(access)),
+            Ask::VerifyNothing => connection.post("/api/token/verify/", "{}"),
             Ask::Verify => {
                 connection.post("/api/token/verify/", &format!("{{\"token\":\"{access}\"}}"))
             }
@@ -122,4 +135,12 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// Returns the token with another signature.
+fn forged(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap_or((token, ""));
+    let signature: String = signature.chars().rev().collect();
+    // The last character has bits that must be zero.
+    format!("{signed}.A{}A", signature.get(2..).unwrap_or_default())
 }
