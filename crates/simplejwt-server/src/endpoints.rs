@@ -1,5 +1,5 @@
-//! The endpoints by their paths. A table finds what nearly all requests ask for; the router has the
-//! rest: redirects, paths with parameters, encoded characters.
+//! The endpoints and `/healthz` by their paths. A table finds what nearly all requests ask for; the
+//! router has the rest: redirects, paths with parameters, encoded characters.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,21 @@ use http::{Method, Response};
 use simplejwt::Auth;
 use simplejwt::web::endpoint::{self, Endpoint, ReadError, RouterOptions, Target};
 
+use crate::health;
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Endpoint(Endpoint),
+    /// `/healthz`.
+    Alive,
+}
+
 /// The endpoints that can be answered without the router.
 pub(crate) struct Endpoints {
     auth: Auth,
     options: RouterOptions,
-    by_path: HashMap<String, Endpoint>,
+    by_path: HashMap<String, Found>,
 }
 
 impl Endpoints {
@@ -24,33 +34,46 @@ impl Endpoints {
         let routes = if has_origins { Vec::new() } else { options.routes() };
         let is_plain = |path: &str| !path.contains(['{', '%']);
         let by_path = routes.into_iter().filter_map(|route| match route.target {
-            Target::Endpoint(endpoint) if is_plain(&route.path) => Some((route.path, endpoint)),
+            Target::Endpoint(endpoint) if is_plain(&route.path) => {
+                Some((route.path, Found::Endpoint(endpoint)))
+            }
             Target::Endpoint(_) | Target::RedirectToSlash => None,
         });
-        Self { by_path: by_path.collect(), auth, options }
+        let mut by_path: HashMap<_, _> = by_path.collect();
+        if !has_origins {
+            by_path.insert("/healthz".to_owned(), Found::Alive);
+        }
+        Self { by_path, auth, options }
     }
 
-    /// Returns the endpoint that a request is for; `None` if only the router can tell.
-    pub(crate) fn find(&self, head: &Parts) -> Option<Endpoint> {
+    /// Returns what a request is for; `None` if only the router can tell.
+    pub(crate) fn find(&self, head: &Parts) -> Option<Found> {
         // To `HEAD`, the router answers without the body.
         if head.method == Method::HEAD {
             return None;
         }
-        self.by_path.get(head.uri.path()).copied()
+        let found = self.by_path.get(head.uri.path()).copied()?;
+        // The router refuses the other methods.
+        (found != Found::Alive || head.method == Method::GET).then_some(found)
     }
 
     /// Answers a request.
     pub(crate) async fn answer<F>(
         &self,
-        endpoint: Endpoint,
+        found: Found,
         head: &Parts,
         read_body: impl FnOnce() -> F,
     ) -> Response<Body>
     where
         F: Future<Output = Result<Vec<u8>, ReadError>>,
     {
+        let endpoint = match found {
+            Found::Endpoint(endpoint) => endpoint,
+            Found::Alive => return health::alive(),
+        };
+        // By itself on the heap, so that other requests, and the memory that is moved, are small.
         let answer = endpoint::respond(&self.auth, endpoint, &self.options, head, read_body);
-        answer.await.map(Body::from)
+        Box::pin(answer).await.map(Body::from)
     }
 }
 
@@ -67,7 +90,7 @@ mod tests {
         Endpoints::new(Auth::new(tokens), RouterOptions::default())
     }
 
-    fn found(endpoints: &Endpoints, method: Method, target: &str) -> Option<Endpoint> {
+    fn found(endpoints: &Endpoints, method: Method, target: &str) -> Option<Found> {
         let request = Request::builder().method(method).uri(target).body(()).unwrap();
         endpoints.find(&request.into_parts().0)
     }
@@ -85,12 +108,18 @@ mod tests {
             (Method::GET, "/api/token/authenticate/x", None),
             (Method::DELETE, "/api/token/sessions/1/", None),
             (Method::GET, "/api/protected/", None),
-            (Method::GET, "/healthz", None),
+            (Method::POST, "/healthz", None),
+            (Method::HEAD, "/healthz", None),
+            (Method::GET, "/healthz/", None),
+            (Method::GET, "/readyz", None),
         ] {
+            let expected = expected.map(Found::Endpoint);
             assert_eq!(found(&here, method.clone(), target), expected, "{method} {target}");
         }
+        assert_eq!(found(&here, Method::GET, "/healthz?a"), Some(Found::Alive));
         let allowed_origins = vec!["https://app.example.com".into()];
         let here = endpoints(Settings { allowed_origins, ..Settings::default() });
         assert_eq!(found(&here, Method::POST, "/api/token/verify/"), None);
+        assert_eq!(found(&here, Method::GET, "/healthz"), None);
     }
 }
