@@ -1,5 +1,5 @@
 //! `cargo xtask bench instructions`: how many user-space instructions the server executes for a
-//! request, counted by callgrind. Unlike time, the count is the same on a busy machine.
+//! request, counted by callgrind. Unlike time, the count is nearly the same on a busy machine.
 
 mod callgrind;
 mod requests;
