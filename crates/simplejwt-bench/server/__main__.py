@@ -1,4 +1,4 @@
-"""Benchmarks of the running server: `cargo xtask bench server [refresh|first-seen|feed|purge|clients]
+"""Benchmarks of the running server: `cargo xtask bench server [refresh|first-seen|feed|purge|clients|memory]
 [postgres|sqlite|mysql] [NAME=VALUE...]`."""
 
 import pathlib
@@ -10,6 +10,7 @@ sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[3] / "compat/tes
 import clients
 import feed
 import first_seen
+import memory
 import purge
 import refresh
 from sides import ROOT
@@ -20,6 +21,7 @@ PARTS = {
     "feed": feed.run,
     "purge": purge.run,
     "clients": clients.run,
+    "memory": memory.run,
 }
 
 
