@@ -7,6 +7,7 @@ mod guard;
 mod head;
 mod header_timer;
 mod host;
+mod http1;
 mod memory;
 mod phase;
 mod signals;
@@ -39,6 +40,7 @@ use crate::tls::Tls;
 use crate::{client, supervisor, telemetry};
 use body::{BodyLimits, BodyState, lazy};
 use connection::{ConnectionSettings, close};
+use http1::Held;
 use memory::BodyMemory;
 use phase::{Phase, Phases};
 pub(crate) use signals::{Signal, Signals};
@@ -61,7 +63,7 @@ pub(crate) async fn serve(
         telemetry::listening(&listener.url(tls.is_some())?, &config.log);
     }
     let limits = Limits::new(server, config.log.requests);
-    let settings = Arc::new(ConnectionSettings { site, limits, tls });
+    let settings = Arc::new(ConnectionSettings { site, limits, tls, held: Held::default() });
     let phases = Phases::new();
     let permits = Arc::new(Semaphore::new(server.max_connections));
 
@@ -183,7 +185,7 @@ fn start(
     let (settings, stage) = (Arc::clone(settings), phases.stage());
     supervisor::spawn_short(async move {
         // A connection that breaks is the client's problem.
-        if let Err(error) = connection::serve(stream, peer, &settings, stage).await {
+        if let Err(error) = connection::serve(stream, peer, &settings, &stage).await {
             tracing::debug!(
                 event = "connection_failed",
                 client_address = peer.map(|peer| peer.to_canonical().to_string()),
@@ -309,6 +311,16 @@ mod tests {
 
     use super::*;
 
+    /// Returns the default settings for connections to this router.
+    pub(super) fn settings(router: Router) -> Arc<ConnectionSettings> {
+        let limits = Limits::new(&Config::default().server, false);
+        let signing_key = Some("a secret of at least thirty-two bytes".into());
+        let tokens = Tokens::new(Settings { signing_key, ..Settings::default() }).unwrap();
+        let endpoints = Arc::new(Endpoints::new(Auth::new(tokens), RouterOptions::default()));
+        let site = Site { endpoints, router, cors: None, stopping: Stopping::default() };
+        Arc::new(ConnectionSettings { site, limits, tls: None, held: Held::default() })
+    }
+
     #[tokio::test]
     async fn a_panic_is_a_500_and_the_connection_goes_on() {
         async fn panics() -> &'static str {
@@ -316,7 +328,6 @@ mod tests {
         }
         let router =
             Router::new().route("/panics", get(panics)).route("/works", get(|| async { "works" }));
-        let limits = Limits::new(&Config::default().server, false);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let asking = async {
@@ -328,11 +339,7 @@ mod tests {
             stream.read_to_string(&mut said).await.unwrap();
             said
         };
-        let signing_key = Some("a secret of at least thirty-two bytes".into());
-        let tokens = Tokens::new(Settings { signing_key, ..Settings::default() }).unwrap();
-        let endpoints = Arc::new(Endpoints::new(Auth::new(tokens), RouterOptions::default()));
-        let site = Site { endpoints, router, cors: None, stopping: Stopping::default() };
-        let settings = Arc::new(ConnectionSettings { site, limits, tls: None });
+        let settings = settings(router);
         let (permits, phases) = (Arc::new(Semaphore::new(1)), Phases::new());
         let listeners = [Listener::Tcp { listener, is_own: true }];
         let said = tokio::select! {

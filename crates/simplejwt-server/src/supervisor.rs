@@ -189,6 +189,8 @@ where
 /// Starts a task that ends when its work is done, such as a connection. A panic in it is logged and
 /// affects nothing else.
 pub(crate) fn spawn_short(task: impl Future<Output = ()> + Send + 'static) {
+    // On the heap, because a future takes twice the memory if another moves it.
+    let task = Box::pin(task);
     tokio::spawn(async move {
         // The panic has already been logged.
         let _ = caught(task).await;

@@ -9,18 +9,19 @@ use std::time::Duration;
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Notify;
+use tokio_rustls::server::TlsStream;
 
 use super::body::Answered;
-use super::guard::{Guard, Seen, Version};
+use super::guard::{Guard, Version};
 use super::header_timer::HeaderTimer;
 use super::phase::{Phase, Stage};
 use super::write_timeout::WriteTimeout;
-use super::{Limits, Site, answer};
+use super::{Limits, Site, answer, http1};
 use crate::listening::Io;
 use crate::supervisor;
 use crate::tls::Tls;
@@ -35,13 +36,16 @@ const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// The smallest initial window of HTTP/2.
 const STREAM_WINDOW: u32 = 65_535;
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+/// The reason why a connection broke.
+pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The settings shared by all connections.
 pub(super) struct ConnectionSettings {
     pub(super) site: Site,
     pub(super) limits: Limits,
     pub(super) tls: Option<Tls>,
+    /// The connections whose requests are being answered, or were just now.
+    pub(super) held: http1::Held,
 }
 
 /// Serves a connection to its end.
@@ -52,25 +56,40 @@ pub(super) async fn serve(
     stream: Box<dyn Io>,
     peer: Option<IpAddr>,
     settings: &Arc<ConnectionSettings>,
-    stage: Stage,
+    stage: &Stage,
 ) -> Result<(), Error> {
     let stream = WriteTimeout::new(stream, settings.limits.write_time);
-    let time = settings.limits.header_time;
+    let limit = settings.limits.header;
     let Some(tls) = &settings.tls else {
-        let guard = Guard::new(stream, settings.limits.header);
+        let guard = Box::new(Guard::new(stream, limit));
         return Box::pin(spoken(guard, peer, settings, stage)).await;
     };
-    let accepting = tokio::time::timeout(time, tls.accept(stream));
-    let accepted = tokio::select! {
-        accepted = accepting => accepted,
-        () = silence(&stage) => return Ok(()),
+    // On the heap, because a handshake takes more memory than anything after it.
+    let Some((stream, is_http2)) = Box::pin(handshake(tls, stream, settings, stage)).await? else {
+        return Ok(());
     };
-    let (stream, is_http2) = accepted??;
-    let mut guard = Guard::new(stream, settings.limits.header);
+    let mut guard = Box::new(Guard::new(stream, limit));
     if is_http2 {
         guard.open();
     }
     Box::pin(spoken(guard, peer, settings, stage)).await
+}
+
+/// Performs the handshake. Returns `None` if the server stops before it has begun.
+async fn handshake<S>(
+    tls: &Tls,
+    stream: S,
+    settings: &ConnectionSettings,
+    stage: &Stage,
+) -> Result<Option<(TlsStream<S>, bool)>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let accepting = tokio::time::timeout(settings.limits.header_time, tls.accept(stream));
+    tokio::select! {
+        accepted = accepting => Ok(Some(accepted??)),
+        () = silence(stage) => Ok(None),
+    }
 }
 
 /// Completes when the server stops and the client has sent nothing for a while.
@@ -79,77 +98,52 @@ async fn silence(stage: &Stage) {
     tokio::time::sleep(FIRST_WORDS).await;
 }
 
-/// Serves the version of HTTP that the client speaks.
-async fn spoken<S>(
-    mut guard: Guard<S>,
+/// Serves the version of HTTP that the client speaks. Whenever nothing is being said, this is all
+/// that there is of the connection.
+pub(super) async fn spoken<S>(
+    mut guard: Box<Guard<S>>,
     peer: Option<IpAddr>,
     settings: &Arc<ConnectionSettings>,
-    stage: Stage,
+    stage: &Stage,
 ) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let first = tokio::time::timeout(settings.limits.header_time, guard.version());
-    let version = tokio::select! {
-        version = first => version,
-        () = silence(&stage) => return Ok(()),
-    };
-    match version {
-        Ok(version) => match version? {
+    let timer = HeaderTimer::new(settings.limits.header_time, http1::IDLE);
+    let (seen, mut is_first) = (guard.seen(), true);
+    loop {
+        let leaving = async {
+            match is_first {
+                true => silence(stage).await,
+                false => http1::closing(stage, &seen).await,
+            }
+        };
+        let version = tokio::select! {
+            biased;
+            version = guard.version(is_first) => version?,
+            () = leaving => None,
+            () = timer.deadline() => return Err("no request has come in time".into()),
+        };
+        match version {
             // A connection only holds what its own version of HTTP needs.
-            Some(Version::Http1) => Box::pin(http1(guard, peer, settings, stage)).await,
-            Some(Version::Http2) => Box::pin(http2(guard, peer, settings, stage)).await,
-            None => Ok(()),
-        },
-        Err(elapsed) => Err(elapsed.into()),
-    }
-}
-
-async fn http1<S>(
-    guard: Guard<S>,
-    peer: Option<IpAddr>,
-    settings: &Arc<ConnectionSettings>,
-    stage: Stage,
-) -> Result<(), Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let seen = guard.seen();
-    let ending = stage.clone();
-    let service = service_fn({
-        let (settings, seen) = (Arc::clone(settings), Arc::clone(&seen));
-        move |request: Request<Incoming>| {
-            // Taken now, because later values belong to the next request.
-            let refused = seen.begin();
-            answered(request, refused, peer, Arc::clone(&settings), stage.clone())
+            Some(Version::Http1) => {
+                let served = Box::pin(http1::serve(guard, &timer, peer, settings, stage)).await?;
+                let Some(idle) = served else { return Ok(()) };
+                guard = idle;
+                is_first = false;
+            }
+            Some(Version::Http2) => {
+                return Box::pin(http2(guard, peer, settings, stage.clone())).await;
+            }
+            None if is_first => return Ok(()),
+            // hyper would say the same to the client.
+            None => return guard.shutdown().await.map_err(Into::into),
         }
-    });
-    let connection = http1::Builder::new()
-        .timer(HeaderTimer::default())
-        .header_read_timeout(settings.limits.header_time)
-        // Answers are short: copying one behind its head costs less than sending two pieces.
-        .writev(false)
-        // The guard is exact; this limit only has to be larger than a head.
-        .max_buf_size(settings.limits.header + 8192)
-        .serve_connection(TokioIo::new(guard), service);
-    let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        ended = connection.as_mut() => return ended.map_err(Into::into),
-        () = closing(&ending, &seen) => connection.as_mut().graceful_shutdown(),
     }
-    connection.await.map_err(Into::into)
-}
-
-/// Completes when no more requests are accepted and none is on its way through the guard. To hyper
-/// such a connection is idle, and it would close it.
-async fn closing(stage: &Stage, seen: &Seen) {
-    stage.reaches(Phase::Closing).await;
-    seen.between_requests().await;
 }
 
 async fn http2<S>(
-    guard: Guard<S>,
+    guard: Box<Guard<S>>,
     peer: Option<IpAddr>,
     settings: &Arc<ConnectionSettings>,
     stage: Stage,
@@ -270,7 +264,7 @@ impl Drop for Stream {
 }
 
 /// Returns an answer, which ends its connection when the server is about to stop.
-fn answered(
+pub(super) fn answered(
     request: Request<Incoming>,
     refused: Option<super::head::Refused>,
     peer: Option<IpAddr>,

@@ -47,6 +47,8 @@ pub(super) struct Seen {
     refused: Mutex<Option<Refused>>,
     /// `true` from the first bytes of a head until its request begins.
     is_on_its_way: AtomicBool,
+    /// `true` if something of an answer can't be sent at the moment.
+    is_held_up: AtomicBool,
     changed: Notify,
 }
 
@@ -56,6 +58,11 @@ impl Seen {
         self.is_on_its_way.store(false, Ordering::Release);
         self.changed.notify_waiters();
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Returns `true` if no request is on its way, and no answer either.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.is_on_its_way.load(Ordering::Acquire) && !self.is_held_up.load(Ordering::Acquire)
     }
 
     /// Waits until no request is on its way.
@@ -115,9 +122,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         Arc::clone(&self.seen)
     }
 
-    /// Waits for the first head. Returns the version of HTTP, or `None` if the connection ends without one.
-    pub(super) async fn version(&mut self) -> io::Result<Option<Version>> {
-        std::future::poll_fn(|context| self.poll_head(context, true)).await?;
+    /// Waits for a head: the first, or the next of an idle connection. Returns the version of HTTP, or `None`
+    /// if the connection ends without one.
+    pub(super) async fn version(&mut self, is_first: bool) -> io::Result<Option<Version>> {
+        std::future::poll_fn(|context| self.poll_head(context, is_first)).await?;
         Ok(match self.state {
             State::Open => Some(Version::Http2),
             State::Head(_) => None,
@@ -307,7 +315,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(context, bytes)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write(context, bytes);
+        this.seen.is_held_up.store(written.is_pending(), Ordering::Release);
+        written
     }
 
     fn poll_write_vectored(
@@ -315,7 +326,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(context, slices)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write_vectored(context, slices);
+        this.seen.is_held_up.store(written.is_pending(), Ordering::Release);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -323,7 +337,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(context)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.inner).poll_flush(context);
+        this.seen.is_held_up.store(flushed.is_pending(), Ordering::Release);
+        flushed
     }
 
     /// If a socket is closed while bytes are unread, it is reset and the answer may be lost. So the

@@ -5,6 +5,8 @@
 
 mod bodies;
 mod heads;
+#[cfg(target_os = "linux")]
+mod idle;
 mod listeners;
 mod signals;
 
@@ -41,6 +43,11 @@ fn login(more: &str) -> String {
 
 /// Reads one answer with a Content-Length from a connection that stays open.
 fn one_answer(stream: &mut TcpStream) -> String {
+    answer_from(stream)
+}
+
+/// The same for any kind of connection.
+fn answer_from(stream: &mut impl std::io::Read) -> String {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {

@@ -103,7 +103,7 @@ async fn a_request_is_on_its_way_until_it_begins() {
     assert!(futures_poll(seen.between_requests()).await.is_ready());
     for part in ["\r\nGET / HT", "TP/1.1\r\nHost: a\r\n\r\n"] {
         client.write_all(part.as_bytes()).await.unwrap();
-        let _ = futures_poll(guard.version()).await;
+        let _ = futures_poll(guard.version(true)).await;
         assert!(futures_poll(seen.between_requests()).await.is_pending(), "{part}");
     }
     assert_eq!(seen.begin(), None);
@@ -124,7 +124,7 @@ async fn http_2_begins_with_its_preface() {
         let (mut guard, mut client) = guarded(8192);
         client.write_all(sent.as_bytes()).await.unwrap();
         client.shutdown().await.unwrap();
-        assert_eq!(guard.version().await.unwrap(), expected, "{sent:?}");
+        assert_eq!(guard.version(true).await.unwrap(), expected, "{sent:?}");
         if expected == Some(Version::Http2) {
             let mut out = String::new();
             guard.read_to_string(&mut out).await.unwrap();

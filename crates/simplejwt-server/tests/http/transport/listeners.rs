@@ -30,7 +30,7 @@ fn http_2_with_prior_knowledge() {
 }
 
 /// Creates a self-signed certificate for localhost and its key.
-fn certificate(directory: &Path, name: &str) -> (String, String) {
+pub(super) fn certificate(directory: &Path, name: &str) -> (String, String) {
     let path = |suffix: &str| directory.join(format!("{name}.{suffix}")).display().to_string();
     let (certificate, key) = (path("pem"), path("key"));
     let made = Command::new("openssl")
