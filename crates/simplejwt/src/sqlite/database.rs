@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::connect::{self, OpenError};
+use super::queue::{Entry, queue};
 use super::writer::{Job, Pending, serve};
 use crate::error::{StoreError, StoreErrorKind};
 
@@ -73,7 +74,7 @@ struct Shared {
     options: SqliteOptions,
     readers: Mutex<Vec<Connection>>,
     /// Taken when the database is closed.
-    jobs: Option<SyncSender<Box<dyn Job>>>,
+    jobs: Option<Entry<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -115,7 +116,7 @@ impl SqliteDatabase {
         let writer = connect::prepare(path, options.busy_timeout)?;
         let reader = connect_reader(path, options.busy_timeout)
             .map_err(|error| OpenError::sqlite(path, error))?;
-        let (jobs, waiting) = sync_channel(options.waiting.max(1));
+        let (jobs, waiting) = queue(options.waiting.max(1));
         let reconnect = {
             let path = path.to_owned();
             move || connect(&path, options.busy_timeout)

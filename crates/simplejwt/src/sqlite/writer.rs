@@ -5,7 +5,7 @@
 //! each in a savepoint of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
+use std::sync::mpsc::{RecvError, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use futures_channel::oneshot;
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::database::{SqliteOptions, kind, store_error};
+use super::queue::Exit;
 use crate::error::StoreError;
 
 /// A write, with a caller who waits for its outcome.
@@ -81,7 +82,7 @@ const RETRY: Duration = Duration::from_millis(1);
 /// Runs until the last sender is gone and nothing is waiting.
 pub(super) fn serve(
     mut connection: Connection,
-    jobs: &Receiver<Box<dyn Job>>,
+    jobs: &Exit<Box<dyn Job>>,
     options: SqliteOptions,
     reconnect: impl Fn() -> rusqlite::Result<Connection>,
 ) {
@@ -108,7 +109,7 @@ pub(super) fn serve(
 /// Runs one transaction of the waiting jobs; returns `None` when no more will come.
 fn turn(
     connection: &mut Connection,
-    jobs: &Receiver<Box<dyn Job>>,
+    jobs: &Exit<Box<dyn Job>>,
     options: SqliteOptions,
     reconnect: &impl Fn() -> rusqlite::Result<Connection>,
 ) -> Option<()> {
