@@ -2,6 +2,7 @@
 //! request, counted by callgrind. Unlike time, the count is nearly the same on a busy machine.
 
 mod callgrind;
+pub(super) mod layout;
 mod requests;
 mod site;
 mod table;

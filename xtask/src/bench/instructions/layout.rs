@@ -1,0 +1,185 @@
+//! `cargo xtask layout`: which functions a server executes, for the linker. They are a ninth of its
+//! code and lie all over it. Linux maps the 16 pages around each that is used, which is most of
+//! the program; beside each other they need few.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::callgrind::Counts;
+use super::site::Site;
+use crate::process::{cargo, command, output, root, run as run_command};
+
+const USAGE: &str = "\
+usage: cargo xtask layout [--program FILE]
+
+Builds the server for release, lets it answer requests under valgrind, and writes patterns of the
+functions that it executes to crates/simplejwt-server/layout.ld. The linker puts them beside each
+other, so that the server needs less memory. --program looks at a program that is there.";
+
+const FILE: &str = "crates/simplejwt-server/layout.ld";
+/// The number of bytes that are mapped around one that is used. A function that would bring more
+/// code that isn't executed, of the same name with other types, is better left where it is.
+const AROUND: u64 = 64 * 1024;
+
+/// Functions for instructions of the processor that valgrind hides.
+const HIDDEN: [&str; 1] = ["_ZN4sha2*x86*"];
+
+/// Writes the file.
+///
+/// # Errors
+/// The server can't be built or started, or a request isn't answered as it should be.
+pub(crate) fn run(words: &[&str]) -> Result<()> {
+    let program = match words {
+        [] => {
+            run_command(cargo(&["build", "--release", "-p", "simplejwt-server"]))?;
+            super::built("release")?
+        }
+        ["--program", file] => PathBuf::from(file),
+        _ => bail!("{USAGE}"),
+    };
+    let sizes = sizes(&program)?;
+    let executed = Site::new(program)?.executed()?;
+    let mut idle = patterns(&executed.idle, &sizes);
+    idle.extend(HIDDEN.map(str::to_owned));
+    let asked: BTreeSet<_> = &patterns(&executed.asked, &sizes) - &idle;
+    fs::write(root().join(FILE), script(&idle, &asked))
+        .with_context(|| format!("can't write {FILE}"))?;
+    let (idle, asked) = (idle.len(), asked.len());
+    println!("wrote {FILE}: {idle} patterns for an idle server, {asked} more for requests");
+    Ok(())
+}
+
+/// Returns the size of each of the program's functions, by the names that the linker has used.
+fn sizes(program: &Path) -> Result<BTreeMap<String, u64>> {
+    let mut nm = command("nm", &["--defined-only", "--print-size"]);
+    nm.arg(program.canonicalize().context("no such program")?);
+    Ok(functions(&output(nm)?))
+}
+
+fn functions(symbols: &str) -> BTreeMap<String, u64> {
+    let function = |line: &str| {
+        let mut words = line.split(' ').skip(1);
+        let size = u64::from_str_radix(words.next()?, 16).ok()?;
+        let is_code = matches!(words.next()?, "t" | "T" | "w" | "W");
+        is_code.then_some((words.next()?.to_owned(), size))
+    };
+    symbols.lines().filter_map(function).collect()
+}
+
+/// Returns patterns for the functions of the program that were executed.
+fn patterns(executed: &Counts, sizes: &BTreeMap<String, u64>) -> BTreeSet<String> {
+    #[derive(Default)]
+    struct Brought {
+        functions: u64,
+        unused: u64,
+    }
+    let mut brought = BTreeMap::<String, Brought>::new();
+    for (name, size) in sizes {
+        let brought = brought.entry(pattern(name)).or_default();
+        match executed.contains_key(name) {
+            true => brought.functions += 1,
+            false => brought.unused += size,
+        }
+    }
+    let is_worth = |brought: &Brought| brought.unused < AROUND * brought.functions;
+    let worth = brought.into_iter().filter(|(_, brought)| is_worth(brought));
+    worth.map(|(pattern, _)| pattern).collect()
+}
+
+/// Returns a pattern for the function, whatever compiler and profile: without the hash of its
+/// types, those of its crates, and what the optimizer appends.
+fn pattern(name: &str) -> String {
+    let name = name.split_once(".llvm.").map_or(name, |(name, _)| name);
+    if let Some((path, hash)) = name.rsplit_once("17h")
+        && name.starts_with("_ZN")
+        && hash.len() == 17
+    {
+        return format!("{path}17h*");
+    }
+    if !name.starts_with("_R") {
+        return name.to_owned();
+    }
+    let mut pattern = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((before, after)) = rest.split_once("Cs") {
+        let Some((hash, next)) = after.split_once('_') else { break };
+        let is_hash =
+            (8..=13).contains(&hash.len()) && hash.bytes().all(|b| b.is_ascii_alphanumeric());
+        let (hash, next) = if is_hash { ("*_", next) } else { ("", after) };
+        write!(pattern, "{before}Cs{hash}").unwrap_or_default();
+        rest = next;
+    }
+    format!("{pattern}{rest}*")
+}
+
+fn script(idle: &BTreeSet<String>, asked: &BTreeSet<String>) -> String {
+    let mut script = "\
+/* Generated by `cargo xtask layout`. The functions that a server executes: first those of its start
+   and of an idle one, then those of requests. */
+SECTIONS {
+  .text.used : {
+"
+    .to_owned();
+    for (number, patterns) in [idle, asked].into_iter().enumerate() {
+        if number > 0 {
+            script.push('\n');
+        }
+        for pattern in patterns {
+            script.push_str(&format!("    *(.text.{pattern})\n"));
+        }
+    }
+    // Functions that the compiler takes for rare. They are few, and some of them aren't.
+    script.push_str("\n    *(.text.unlikely.*)\n  }\n}\nINSERT BEFORE .text;\n");
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_fits_whatever_compiler() {
+        for (name, expected) in [
+            ("sqlite3VdbeExec", "sqlite3VdbeExec"),
+            (
+                "_ZN5hyper5proto2h14conn13Conn$LT$T$GT$4idle17h2e6b79380bfd10e1E.llvm.7967603378",
+                "_ZN5hyper5proto2h14conn13Conn$LT$T$GT$4idle17h*",
+            ),
+            (
+                "_RNvXs_NtNtCsgEmfK2I1SDS_4core3str7patternNtB4_12CharSearcherNtB4_8Searcher.llvm.1",
+                "_RNvXs_NtNtCs*_4core3str7patternNtB4_12CharSearcherNtB4_8Searcher*",
+            ),
+            ("_ZN3std2io5Write17h", "_ZN3std2io5Write17h"),
+        ] {
+            assert_eq!(pattern(name), expected);
+        }
+    }
+
+    #[test]
+    fn what_brings_too_much_is_left_out() {
+        let symbols = |unused: u64| {
+            format!(
+                "00000000000005d0 0000000000000026 T _ZN1a17h0000000000000001E\n\
+                 00000000000005f0 0000000000000026 t _ZN1a17h0000000000000002E\n\
+                 0000000000000600 {unused:016x} t _ZN1a17h0000000000000003E\n\
+                 0000000000000700 0000000000000026 r _ZN1a17h0000000000000004E\n\
+                 0000000000000800 T end\n"
+            )
+        };
+        let counts = |names: &[&str]| -> Counts {
+            names.iter().map(|name| ((*name).to_owned(), 1)).collect()
+        };
+        let once = counts(&["_ZN1a17h0000000000000001E", "memcpy"]);
+        let twice = counts(&["_ZN1a17h0000000000000001E", "_ZN1a17h0000000000000002E"]);
+        for (executed, unused, expected) in
+            [(&once, AROUND - 0x27, 1), (&once, AROUND - 0x26, 0), (&twice, AROUND, 1)]
+        {
+            let sizes = functions(&symbols(unused));
+            assert_eq!(patterns(executed, &sizes).len(), expected, "{unused}");
+        }
+    }
+}
