@@ -1,5 +1,5 @@
-"""Benchmarks of the running server: `cargo xtask bench server [refresh|first-seen|feed|purge|clients]
-[postgres|sqlite|mysql] [NAME=VALUE...]`."""
+"""Benchmarks of the running server:
+`cargo xtask bench server [refresh|first-seen|fastify|feed|purge|clients] [postgres|sqlite|mysql] [NAME=VALUE...]`."""
 
 import pathlib
 import sys
@@ -8,6 +8,7 @@ import tempfile
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[3] / "compat/tests"))
 
 import clients
+import fastify
 import feed
 import first_seen
 import purge
@@ -17,6 +18,7 @@ from sides import ROOT
 PARTS = {
     "refresh": refresh.run,
     "first-seen": first_seen.run,
+    "fastify": fastify.run,
     "feed": feed.run,
     "purge": purge.run,
     "clients": clients.run,
