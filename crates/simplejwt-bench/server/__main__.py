@@ -1,5 +1,5 @@
 """Benchmarks of the running server:
-`cargo xtask bench server [refresh|first-seen|fastify|feed|purge|clients] [postgres|sqlite|mysql] [NAME=VALUE...]`."""
+`cargo xtask bench server [refresh|first-seen|fastify|size|feed|purge|clients] [postgres|sqlite|mysql] [NAME=VALUE...]`."""
 
 import pathlib
 import sys
@@ -13,12 +13,14 @@ import feed
 import first_seen
 import purge
 import refresh
+import size
 from sides import ROOT
 
 PARTS = {
     "refresh": refresh.run,
     "first-seen": first_seen.run,
     "fastify": fastify.run,
+    "size": size.run,
     "feed": feed.run,
     "purge": purge.run,
     "clients": clients.run,
@@ -26,7 +28,7 @@ PARTS = {
 
 
 # The parts that are run on each database, or on those that are named.
-ON_EACH = ("refresh", "first-seen")
+ON_EACH = ("refresh", "first-seen", "size")
 DATABASES = ("postgres", "sqlite", "mysql")
 
 
