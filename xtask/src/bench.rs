@@ -16,6 +16,7 @@ use crate::python;
 use crate::services::Up;
 
 const POSTGRES: &str = "SIMPLEJWT_TEST_POSTGRES_URL";
+const MYSQL: &str = "SIMPLEJWT_TEST_MYSQL_URL";
 
 /// Runs the benchmarks with these arguments.
 ///
@@ -46,14 +47,14 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     }
 }
 
-/// Runs the server, built as for a release, on a PostgreSQL that is started for it if none is
+/// Runs the server, built as for a release, on databases that are started for it if none are
 /// given.
 fn server(rest: &[&str]) -> Result<()> {
     let python = python::environment()?;
     run_command(cargo(&["build", "--profile", "dist", "-p", "simplejwt-server"]))?;
-    let databases = match env::var_os(POSTGRES) {
-        Some(_) => None,
-        None => Some(Up::anew("bench")?),
+    let databases = match [POSTGRES, MYSQL].iter().any(|name| env::var_os(name).is_some()) {
+        true => None,
+        false => Some(Up::anew("bench")?),
     };
     let mut arguments = vec!["crates/simplejwt-bench/server"];
     arguments.extend(rest);

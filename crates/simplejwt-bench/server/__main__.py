@@ -1,4 +1,5 @@
-"""Benchmarks of the running server: `cargo xtask bench server [refresh|first-seen|feed|purge|clients] [NAME=VALUE...]`."""
+"""Benchmarks of the running server: `cargo xtask bench server [refresh|first-seen|feed|purge|clients]
+[postgres|sqlite|mysql] [NAME=VALUE...]`."""
 
 import pathlib
 import sys
@@ -22,8 +23,15 @@ PARTS = {
 }
 
 
+# The parts that are run on each database, or on those that are named.
+ON_EACH = ("refresh", "first-seen")
+DATABASES = ("postgres", "sqlite", "mysql")
+
+
 def main(words):
-    names = [word for word in words if "=" not in word] or list(PARTS)
+    databases = [word for word in words if word in DATABASES]
+    names = [word for word in words if "=" not in word and word not in DATABASES]
+    names = names or list(ON_EACH if databases else PARTS)
     options = {name: int(value) for name, _, value in (word.partition("=") for word in words) if value}
     if unknown := set(names) - set(PARTS):
         sys.exit(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(PARTS)}")
@@ -32,7 +40,8 @@ def main(words):
     cache.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=cache) as folder:
         for name in names:
-            PARTS[name](pathlib.Path(folder), **options)
+            on = {"databases": databases} if databases and name in ON_EACH else {}
+            PARTS[name](pathlib.Path(folder), **on, **options)
 
 
 main(sys.argv[1:])

@@ -1,13 +1,19 @@
-"""Rotation of tokens that Django has issued and nobody here has seen, beside that of known ones, on PostgreSQL."""
+"""Rotation of tokens that Django has issued and nobody here has seen, beside that of known ones."""
 
 from sides import QUICKSTART, REFRESH, BenchSite, cpu_seconds, cpu_ticks, generator, heading, median, processes, profile
 
 
-def run(folder, tokens=2000, rounds=5, connections=32):
-    site = BenchSite(profile("first-seen"), folder / "first-seen", "postgres", users=connections)
+def run(folder, tokens=2000, rounds=5, connections=32, databases=("postgres", "mysql")):
+    for database in databases:
+        measure(folder / f"first-seen-{database}", database, tokens, rounds, connections)
+
+
+def measure(folder, database, tokens, rounds, connections):
+    site = BenchSite(profile("first-seen"), folder, database, users=connections)
     try:
         sides = [site.ours(), site.ours("simplejwt, quickstart", **QUICKSTART)]
-        heading(f"rotation on PostgreSQL: {connections} connections, {rounds} rounds of {tokens} tokens each")
+        kind = type(site.database).__name__
+        heading(f"rotation on {kind}: {connections} connections, {rounds} rounds of {tokens} tokens each")
         results = {}
         for _ in range(rounds):
             for server in sides:

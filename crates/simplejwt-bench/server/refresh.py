@@ -17,14 +17,15 @@ def variants(site):
     ]
 
 
-def run(folder, seconds=5, rounds=5, connections=32):
-    for database in ("postgres", "sqlite"):
+def run(folder, seconds=5, rounds=5, connections=32, databases=("postgres", "sqlite", "mysql")):
+    for database in databases:
         site = BenchSite(profile("refresh"), folder / f"refresh-{database}", database, users=connections)
         try:
             measure(site, seconds, rounds, connections)
         finally:
             site.close()
-    count(folder)
+    if "postgres" in databases:
+        count(folder)
 
 
 def measure(site, seconds, rounds, connections):

@@ -13,11 +13,13 @@ mod explain;
 mod feed;
 mod flush;
 mod late;
+mod lookup;
 mod may_migrate;
 pub mod migrate;
 mod parameters;
 #[cfg(target_os = "linux")]
 mod relay;
+mod rotations;
 pub(crate) mod schema;
 mod servers;
 pub(crate) mod sessions;

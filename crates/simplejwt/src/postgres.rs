@@ -6,7 +6,6 @@
 //! A unique key always decides, within a single statement if possible: no outcome needs an
 //! isolation level above READ COMMITTED.
 
-pub(crate) mod batch;
 pub mod check;
 mod connect;
 mod database;

@@ -9,6 +9,8 @@
     allow(dead_code, unused_imports, reason = "each database uses a part of it")
 )]
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) mod batch;
 pub(crate) mod candidates;
 pub mod check;
 pub(crate) mod column;

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 pub(crate) use failure::{Failure, column};
-pub(crate) use retry::{Lent, attempt, begin, commit, rollback};
+pub(crate) use retry::{Attempts, Lent, attempt, begin, commit, rollback};
 
 use super::connect::Connector;
 use super::explain::ConnectError;
@@ -114,6 +114,11 @@ impl MysqlDatabase {
     /// Returns the name of the database.
     pub fn name(&self) -> &str {
         &self.shared.servers.target().database
+    }
+
+    /// Returns the time limit of an operation.
+    pub(crate) fn patience(&self) -> Duration {
+        self.shared.options.operation_timeout
     }
 
     /// Returns the number of connections that may be open at a time.

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::MysqlStore;
 use super::database::{Failure, Lent};
+use super::rotations::Rotating;
 use crate::error::StoreError;
 use crate::event::Recorded;
 use crate::logging::with_causes;
@@ -27,6 +28,13 @@ pub(super) async fn refresh(
 ) -> Result<Recorded<RefreshOutcome>, StoreError> {
     let jti = &refresh.token.jti;
     let was_good = store.late.is_any() && (store.late.knows(jti) || !store.is_spent(jti).await?);
+    if let NextToken::Rotated { token, access_jti } = &refresh.next {
+        let rotating = Rotating::in_session(refresh, token, access_jti);
+        if let Some(spent) = store.rotations_in_sessions.run(rotating).await? {
+            let session_id = spent.session_id.as_deref();
+            return Ok(refresh.recorded(RefreshOutcome::Refreshed, session_id));
+        }
+    }
     let refresh = Arc::new(refresh.clone());
     let mut attempts = store.database.attempts("refresh");
     loop {

@@ -14,11 +14,12 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, params};
 
 use super::database::{Failure, attempt, begin, column, commit};
+use super::lookup::{Found, Lookup, Wanted};
 use super::statements::{
-    DUE_TOKENS, FLUSH_SESSIONS, FLUSH_TOKENS, HEAD_OF, LEASE, REHASH, show_live, show_one,
+    DUE_TOKENS, FLUSH_SESSIONS, FLUSH_TOKENS, HEADS_OF, LEASE, REHASH, show_live, show_one,
 };
 use super::tokens::{changed, exists};
-use super::{MysqlStore, late};
+use super::{MysqlDatabase, MysqlStore, late};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::Recorded;
@@ -52,6 +53,11 @@ fn head(row: &Row) -> Result<SessionHead, Failure> {
     })
 }
 
+/// Returns the lookup of the sessions that tokens are in.
+pub(super) fn heads(database: &MysqlDatabase) -> Lookup<SessionHead> {
+    Lookup::new(database, "session_of", HEADS_OF, "?", |row| Ok((column(row, 5)?, head(row)?)))
+}
+
 #[async_trait]
 impl SessionStore for MysqlStore {
     async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
@@ -74,10 +80,15 @@ impl SessionStore for MysqlStore {
     }
 
     async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
-        attempt!(self.database.attempts("session_of"), |conn| async {
-            let row: Option<Row> = conn.exec_first(HEAD_OF, params! { "jti" => jti }).await?;
-            row.as_ref().map(head).transpose()
-        })
+        match self.heads.run(Wanted::text(jti)).await? {
+            Found::One(head) => Ok(Some(head)),
+            Found::Nothing => Ok(None),
+            Found::Unknown => attempt!(self.database.attempts("session_of"), |conn| async {
+                let sql = HEADS_OF.replace("{}", "?");
+                let row: Option<Row> = conn.exec_first(sql, (jti,)).await?;
+                row.as_ref().map(head).transpose()
+            }),
+        }
     }
 
     async fn is_spent(&self, jti: &str) -> Result<bool, StoreError> {

@@ -4,6 +4,7 @@
 //! index is searched in that collation, and then the bytes are compared.
 
 use super::late::DATE;
+use super::rotations;
 use super::schema::Collation;
 use crate::sql::column::ColumnType;
 use crate::sql::table::{UserTable, backticked};
@@ -15,6 +16,10 @@ pub(super) struct Sql {
     /// Selects the registered token, unless it is blacklisted.
     pub(super) unlisted: String,
     pub(super) is_blacklisted: String,
+    /// Selects those of several registered tokens that are blacklisted, with `{}` for a list of
+    /// `jti_mark`.
+    pub(super) are_blacklisted: String,
+    pub(super) jti_mark: String,
     /// Selects a user's tokens that aren't blacklisted.
     pub(super) theirs: String,
     /// The same, except for those in one session.
@@ -30,6 +35,7 @@ pub(super) struct Sql {
     pub(super) is_live: String,
     /// Selects the tokens of sessions, with `{}` for their ids.
     pub(super) of_sessions: String,
+    pub(super) rotations: rotations::Statements,
 }
 
 // A duplicate key leaves the row as it is. `INSERT IGNORE` would hide other errors, too.
@@ -117,6 +123,14 @@ impl Sql {
                  JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id \
                  WHERE {o_is_jti}"
             ),
+            are_blacklisted: "SELECT o.jti FROM token_blacklist_outstandingtoken AS o \
+                 JOIN token_blacklist_blacklistedtoken AS b ON b.token_id = o.id \
+                 WHERE o.jti IN ({})"
+                .to_owned(),
+            jti_mark: match same {
+                true => "?".to_owned(),
+                false => format!("CONVERT(? USING {}) COLLATE {}", jti.charset, jti.name),
+            },
             theirs: format!(
                 "SELECT o.id FROM token_blacklist_outstandingtoken AS o WHERE {theirs}"
             ),
@@ -181,6 +195,7 @@ impl Sql {
                  WHERE t.session_id IN ({{}}) AND {NOT_BLACKLISTED}",
                 o_is("t.jti")
             ),
+            rotations: rotations::Statements::new(users, jti, exact),
         }
     }
 }
@@ -211,12 +226,12 @@ pub(super) const SHOW: &str = "\
     coalesce((SELECT address FROM simplejwt_session_token WHERE session_id = s.id \
     ORDER BY used_at DESC LIMIT 1), s.address) \
     FROM simplejwt_session AS s";
-/// Reads three rows, however many tokens the session has had.
-pub(super) const HEAD_OF: &str = "\
+/// Reads three rows for a token, however many the session has had.
+pub(super) const HEADS_OF: &str = "\
     SELECT s.id, s.user_id, s.created_at, s.ended_at, (\
-    SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti) \
-    FROM simplejwt_session_token AS t JOIN simplejwt_session AS s ON s.id = t.session_id \
-    WHERE t.jti = :jti";
+    SELECT c.created_at FROM simplejwt_session_token AS c WHERE c.parent_jti = t.jti), t.jti \
+    FROM simplejwt_session_token AS t \
+    STRAIGHT_JOIN simplejwt_session AS s ON s.id = t.session_id WHERE t.jti IN ({})";
 // One at a time for each user, also on different nodes of a Galera cluster, which know of each
 // other's writes but not of each other's locks: so the row is written anew.
 pub(super) const FREE_USER: &str = "DELETE FROM simplejwt_user WHERE user_id = :user";
@@ -303,7 +318,6 @@ pub(super) fn statements(is_live: &str) -> Vec<String> {
     [
         INSERT_SESSION,
         JOIN_SESSION,
-        HEAD_OF,
         FREE_USER,
         LOCK_USER,
         REHASH,
@@ -323,6 +337,6 @@ pub(super) fn statements(is_live: &str) -> Vec<String> {
     .chain(FLUSH_SESSIONS)
     .map(str::to_owned)
     .chain([show_one(), show_live(is_live), live_but_one(is_live)])
-    .chain([unended("?"), set_ended("?")])
+    .chain([unended("?"), set_ended("?"), HEADS_OF.replace("{}", "?")])
     .collect()
 }

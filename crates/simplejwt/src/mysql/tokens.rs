@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row, Value, params};
 
-use super::{MysqlDatabase, database, flush, schema, statements};
+use super::lookup::{self, Found, Lookup, Wanted};
+use super::{MysqlDatabase, database, flush, schema, sessions, statements};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Act, Cause, Recorded};
 use crate::logging::with_causes;
+use crate::sql::batch::Batches;
 use crate::sql::check::{Lines, Uses, trials};
 use crate::sql::flushed_to::FlushedTo;
 use crate::sql::late::Late;
@@ -20,22 +22,14 @@ use crate::sql::references::References;
 use crate::sql::schema::{OUTSTANDING, SchemaError, by_user_id};
 use crate::sql::table::{Key, UserTable};
 use crate::store::flush::{FlushExpired, Flushed};
+use crate::store::session::SessionHead;
 use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::users::UserId;
 
 use super::database::{Failure, attempt, begin, commit};
 use super::datetime::datetime;
+use super::rotations::{Rotating, Rotations};
 use super::statements::Sql;
-
-impl From<&Key> for Value {
-    fn from(key: &Key) -> Self {
-        match key {
-            Key::Integer(number) => Self::from(*number),
-            Key::Unsigned(number) => Self::from(*number),
-            Key::Text(text) => Self::from(text),
-        }
-    }
-}
 
 /// The tokens in a [`MysqlDatabase`].
 ///
@@ -56,6 +50,10 @@ pub struct MysqlStore {
     /// The place that the purge of sessions' tokens has reached.
     pub(super) flushed_to: Arc<FlushedTo>,
     pub(super) late: Late,
+    pub(super) rotations: Batches<Rotations>,
+    pub(super) rotations_in_sessions: Batches<Rotations>,
+    pub(super) blacklisted: Batches<Lookup<()>>,
+    pub(super) heads: Batches<Lookup<SessionHead>>,
 }
 
 impl fmt::Debug for MysqlStore {
@@ -72,13 +70,20 @@ impl MysqlStore {
     pub async fn open(database: &MysqlDatabase, users: &UserTable) -> Result<Self, SchemaError> {
         let sql =
             attempt!(database.attempts("open"), |conn| async { Ok(prepare(conn, users).await) })??;
+        let sql = Arc::new(sql);
+        let late = Late::new(database.max_connections());
+        let rotations = || Rotations::new(database.clone(), Arc::clone(&sql), late.clone());
         Ok(Self {
             database: database.clone(),
-            sql: Arc::new(sql),
+            rotations: Batches::new(rotations(), database.patience()),
+            rotations_in_sessions: Batches::new(rotations(), database.patience()),
+            blacklisted: Batches::new(lookup::blacklisted(database, &sql), database.patience()),
+            heads: Batches::new(sessions::heads(database), database.patience()),
             users: users.table.as_str().into(),
             references: Arc::default(),
             flushed_to: Arc::default(),
-            late: Late::new(database.max_connections()),
+            sql,
+            late,
         })
     }
 
@@ -308,6 +313,10 @@ impl TokenStore for MysqlStore {
         next: &OutstandingToken,
         cause: &Cause,
     ) -> Result<Recorded<Rotation>, StoreError> {
+        let rotating = Rotating::new(spent, next, cause.at);
+        if self.rotations.run(rotating).await?.is_some() {
+            return Ok(Rotation::Rotated.recorded(spent, cause));
+        }
         let attempts = self.database.attempts("rotate");
         attempt!(attempts, |conn| async {
             let rotation = self.sql.rotate(conn, spent, next, cause.at).await?;
@@ -337,6 +346,11 @@ impl TokenStore for MysqlStore {
     }
 
     async fn is_blacklisted(&self, jti: &str) -> Result<bool, StoreError> {
+        match self.blacklisted.run(Wanted::text(jti)).await? {
+            Found::One(()) => return Ok(true),
+            Found::Nothing => return Ok(false),
+            Found::Unknown => {}
+        }
         let attempts = self.database.attempts("is_blacklisted");
         attempt!(attempts, |conn| exists(conn, &self.sql.is_blacklisted, params! { "jti" => jti }))
     }

@@ -19,8 +19,10 @@ use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::mysql::database::{Failure, attempt, begin, commit};
 use crate::mysql::datetime::datetime;
+use crate::mysql::lookup::{self, Lookup, Wanted};
 use crate::mysql::tokens::changed;
 use crate::mysql::{MysqlDatabase, schema, sessions};
+use crate::sql::batch::Batches;
 use crate::sql::column::{ColumnType, UserColumns};
 use crate::sql::lookup::{nothing_of, only};
 use crate::sql::manage::UserOptions;
@@ -43,6 +45,7 @@ pub struct MysqlUsers {
     /// `true` if the database has sessions, which may be tied to passwords.
     has_sessions: bool,
     sql: Arc<Sql>,
+    by_id: Batches<Lookup<Found<Key>>>,
 }
 
 impl fmt::Debug for MysqlUsers {
@@ -52,6 +55,25 @@ impl fmt::Debug for MysqlUsers {
             .field("table", &self.sql.table.table)
             .field("options", &self.options)
             .finish_non_exhaustive()
+    }
+}
+
+/// Returns the lookup of users by the value of `USER_ID_FIELD`.
+fn by_id(database: &MysqlDatabase, sql: &Arc<Sql>) -> Lookup<Found<Key>> {
+    let of = Arc::clone(sql);
+    Lookup::new(database, "find", &sql.by_user_ids, "?", move |row| {
+        let found = of.found(row)?;
+        let key = of.user_id.parse(&found.user.id).ok_or(Failure::Shape)?;
+        Ok((tag(&key), found))
+    })
+}
+
+/// Returns a text that only this key has.
+fn tag(key: &Key) -> String {
+    match key {
+        Key::Integer(number) => number.to_string(),
+        Key::Unsigned(number) => number.to_string(),
+        Key::Text(text) => text.clone(),
     }
 }
 
@@ -88,6 +110,7 @@ impl MysqlUsers {
             passwords: Passwords::new(pool),
             options,
             has_sessions,
+            by_id: Batches::new(by_id(database, &sql), database.patience()),
             sql,
         })
     }
@@ -195,7 +218,12 @@ impl UserStore for MysqlUsers {
     async fn find(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         let sql = &self.sql;
         let Some(key) = sql.user_id.parse(id) else { return Ok(None) };
-        let found = self.one("find", &sql.by_user_id, &key, id.as_str()).await?;
+        let wanted = Wanted { key: tag(&key), value: Value::from(&key) };
+        let found = match self.by_id.run(wanted).await? {
+            lookup::Found::One(found) => Some(found),
+            lookup::Found::Nothing => None,
+            lookup::Found::Unknown => self.one("find", &sql.by_user_id, &key, id.as_str()).await?,
+        };
         // The collation may consider another text equal; the claim has to be the id itself.
         let exact = |user: &User| sql.user_id != ColumnType::Text || user.id == *id;
         Ok(found.map(|found| found.user).filter(exact))

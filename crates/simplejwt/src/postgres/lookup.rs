@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use tokio_postgres::Row;
 
 use super::PostgresDatabase;
-use super::batch::{Batches, Work};
 use super::tokens::PgResult;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::sql::batch::{Batches, Work};
 
 type Read<T> = Box<dyn Fn(&Row) -> PgResult<T> + Send + Sync>;
 

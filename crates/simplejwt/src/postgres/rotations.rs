@@ -12,12 +12,12 @@ use async_trait::async_trait;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::PostgresDatabase;
-use super::batch::Work;
 use super::database::{Own, is_conflict};
 use super::refusal::Refusal;
 use super::statements::Sql;
 use super::tokens::PgResult;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::sql::batch::Work;
 use crate::sql::late::{LONGEST, Late};
 
 pub(super) use rotating::{Rotating, Spent};

@@ -25,11 +25,11 @@ use crate::store::session::SessionHead;
 use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::users::UserId;
 
-use super::batch::Batches;
 use super::encoding::{Encoding, Text};
 use super::lookup::Lookup;
 use super::rotations::{Rotating, Rotations};
 use super::statements::{BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, Sql, ping};
+use crate::sql::batch::Batches;
 
 pub(crate) type PgResult<T> = Result<T, tokio_postgres::Error>;
 

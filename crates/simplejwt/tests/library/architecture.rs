@@ -80,7 +80,8 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
         &[
             "mysql/late",
             "mysql/relay",
-            "postgres/batch",
+            "mysql/rotations",
+            "sql/batch",
             "postgres/database",
             "postgres/late",
             "postgres/rotations",

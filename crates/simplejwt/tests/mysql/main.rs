@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
 mod authentication;
+mod batches;
 mod certificates;
 mod failures;
 mod migrations;

@@ -54,6 +54,8 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         is_registered,
         unlisted,
         is_blacklisted,
+        are_blacklisted,
+        jti_mark,
         theirs,
         others,
         succeed,
@@ -62,11 +64,14 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         is_spent,
         is_live,
         of_sessions,
+        rotations,
     } = sql;
     let mut statements: Vec<String> =
         [insert, is_registered, unlisted, is_blacklisted, theirs, statements::BLACKLIST]
             .map(str::to_owned)
             .to_vec();
+    statements.push(are_blacklisted.replace("{}", jti_mark));
+    statements.extend(rotations.every(uses.sessions));
     if uses.purge {
         statements.extend(flush::statements());
     }

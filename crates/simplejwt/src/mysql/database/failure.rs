@@ -78,6 +78,21 @@ impl Failure {
         }
     }
 
+    /// Returns `true` if a failure of several may be due to one of them, so that the others would
+    /// succeed without it.
+    pub(crate) fn may_be_of_one(&self) -> bool {
+        match self.remedy() {
+            Remedy::Repeat => true,
+            Remedy::Reconnect => false,
+            Remedy::GiveUp(kind) => kind != StoreErrorKind::Unavailable || self.is_denied(),
+        }
+    }
+
+    /// Returns `true` if the account lacks a right.
+    fn is_denied(&self) -> bool {
+        matches!(self, Self::Mysql(Error::Server(error)) if matches!(error.code, 1142 | 1143))
+    }
+
     /// Returns `true` if a foreign key refused a row because it refers to none.
     pub(crate) fn is_of_the_user(&self) -> bool {
         matches!(self, Self::Mysql(Error::Server(error)) if matches!(error.code, 1216 | 1452))

@@ -24,6 +24,8 @@ pub(super) struct Sql {
     pub(super) rights: Rights,
     pub(super) by_login: String,
     pub(super) by_user_id: String,
+    /// The same for several users, with `{}` for a list.
+    pub(super) by_user_ids: String,
     pub(super) first_page: String,
     pub(super) next_page: String,
     pub(super) replace_hash: String,
@@ -82,6 +84,7 @@ impl Sql {
             // Two rows reveal a value that isn't unique.
             by_login: format!("{select} WHERE {login} = :value{has_id}{inherits} LIMIT 2"),
             by_user_id: format!("{select} WHERE {id} = :value{inherits} LIMIT 2"),
+            by_user_ids: format!("{select} WHERE {id} IN ({{}}){inherits}"),
             first_page: format!("{select} WHERE 1 = 1{inherits} ORDER BY {login} LIMIT :limit"),
             next_page: format!(
                 "{select} WHERE {login} > :after{inherits} ORDER BY {login} LIMIT :limit"
@@ -210,6 +213,7 @@ pub(crate) fn statements(table: &UserTable, columns: UserColumns, uses: &Uses) -
         rights: _,
         by_login,
         by_user_id,
+        by_user_ids,
         first_page: _,
         next_page: _,
         replace_hash,
@@ -217,7 +221,7 @@ pub(crate) fn statements(table: &UserTable, columns: UserColumns, uses: &Uses) -
         set_password: _,
         set_active: _,
     } = Sql::new(table.clone(), columns);
-    let mut statements = vec![by_login, by_user_id];
+    let mut statements = vec![by_login, by_user_id, by_user_ids.replace("{}", "?")];
     statements.extend(uses.rehash.then_some(replace_hash));
     statements.extend(last_login.filter(|_| uses.last_login));
     statements
