@@ -1,6 +1,7 @@
 //! A MySQL or MariaDB database, with a pool of connections.
 
 mod failure;
+mod query;
 mod retry;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 pub(crate) use failure::{Failure, column};
+pub(crate) use query::{changed, exists};
 pub(crate) use retry::{Attempts, Lent, attempt, begin, commit, rollback};
 
 use super::connect::Connector;

@@ -7,8 +7,8 @@ use mysql_async::{Conn, Params, Row, Value, params};
 
 use super::MysqlStore;
 use super::database::{Failure, attempt, begin, column, commit};
+use super::database::{changed, exists};
 use super::statements::{HOLDS, LEASE};
-use super::tokens::{changed, exists};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Act, Recorded};

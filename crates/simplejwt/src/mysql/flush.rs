@@ -8,8 +8,8 @@ use mysql_async::{Conn, Row, params};
 
 use super::MysqlStore;
 use super::database::{Failure, attempt, begin, column, commit};
+use super::database::{changed, exists};
 use super::datetime::datetime;
-use super::tokens::{changed, exists};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::logging::with_causes;

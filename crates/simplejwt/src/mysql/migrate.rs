@@ -185,7 +185,7 @@ pub(super) async fn is_recorded(conn: &mut Conn, name: &str) -> Result<bool, Fai
     if is_missing(conn, RECORD_NAME).await? {
         return Ok(false);
     }
-    super::tokens::exists(conn, IS_RECORDED, params! { "name" => name }).await
+    super::database::exists(conn, IS_RECORDED, params! { "name" => name }).await
 }
 
 fn makes(statement: &str) -> bool {

@@ -14,11 +14,11 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Row, params};
 
 use super::database::{Failure, attempt, begin, column, commit};
+use super::database::{changed, exists};
 use super::lookup::{Found, Lookup, Wanted};
 use super::statements::{
     DUE_TOKENS, FLUSH_SESSIONS, FLUSH_TOKENS, HEADS_OF, LEASE, REHASH, show_live, show_one,
 };
-use super::tokens::{changed, exists};
 use super::{MysqlDatabase, MysqlStore, late};
 use crate::clock::Timestamp;
 use crate::error::StoreError;

@@ -3,10 +3,10 @@
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, params};
 
+use super::database::changed;
 use super::database::{Failure, attempt, begin, commit};
 use super::datetime::datetime;
 use super::migrate::{LIMIT, is_recorded, lock, repeatable, unlock};
-use super::tokens::changed;
 use super::{MysqlDatabase, schema};
 use crate::clock::Timestamp;
 use crate::sql::django::{CONTENT_TYPES, OLD_COLUMN, migrations, named};

@@ -26,7 +26,7 @@ use crate::store::session::SessionHead;
 use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::users::UserId;
 
-use super::database::{Failure, attempt, begin, commit};
+use super::database::{Failure, attempt, begin, changed, commit, exists};
 use super::datetime::datetime;
 use super::rotations::{Rotating, Rotations};
 use super::statements::Sql;
@@ -131,25 +131,6 @@ pub(super) async fn try_all(conn: &mut Conn, uses: &Uses) -> Result<(), Failure>
         conn.exec_drop(sql, ()).await?;
     }
     Ok(())
-}
-
-/// Returns `true` if a statement that selects `1` found a row.
-pub(crate) async fn exists(
-    conn: &mut Conn,
-    statement: &str,
-    values: impl Into<Params> + Send,
-) -> Result<bool, Failure> {
-    Ok(conn.exec_first::<Row, _, _>(statement, values).await?.is_some())
-}
-
-/// Returns the number of rows that a statement changed.
-pub(crate) async fn changed(
-    conn: &mut Conn,
-    statement: &str,
-    values: impl Into<Params> + Send,
-) -> Result<u64, Failure> {
-    conn.exec_drop(statement, values).await?;
-    Ok(conn.affected_rows())
 }
 
 impl Sql {

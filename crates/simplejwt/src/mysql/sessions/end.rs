@@ -6,10 +6,11 @@ use mysql_async::{Conn, Params, Row, Value, params};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::Recorded;
+use crate::mysql::database::changed;
 use crate::mysql::database::{Failure, begin, column, commit};
 use crate::mysql::feed;
 use crate::mysql::statements::{OWNER_OF_UNENDED, Sql, UNENDED, set_ended, unended};
-use crate::mysql::tokens::{changed, until_none};
+use crate::mysql::tokens::until_none;
 use crate::store::session::{
     EndReason, EndSessions, RetainUntil, Revocation, RevocationSubject, SessionSelector,
 };

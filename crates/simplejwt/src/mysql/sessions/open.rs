@@ -6,12 +6,12 @@ use mysql_async::{Conn, Row, params};
 use super::end::end;
 use crate::clock::Timestamp;
 use crate::event::{Cause, Recorded};
+use crate::mysql::database::changed;
 use crate::mysql::database::{Failure, begin, column, commit};
 use crate::mysql::feed;
 use crate::mysql::statements::{
     FREE_USER, INSERT_SESSION, JOIN_SESSION, LOCK_USER, Sql, live_but_one,
 };
-use crate::mysql::tokens::changed;
 use crate::store::OutstandingToken;
 use crate::store::session::{EndReason, NewSession, OpenOutcome, OpenSession, SessionLimit};
 use crate::users::UserId;

@@ -10,9 +10,10 @@ use super::open::insert_session;
 use crate::clock::Timestamp;
 use crate::event::Recorded;
 use crate::mysql::database::{Failure, begin, column, commit, rollback};
+use crate::mysql::database::{changed, exists};
 use crate::mysql::feed;
 use crate::mysql::statements::{self, HOLD, NOTE_USE, OWNER, SESSION_OF, Sql};
-use crate::mysql::tokens::{blacklist_by_id, changed, exists};
+use crate::mysql::tokens::blacklist_by_id;
 use crate::store::OutstandingToken;
 use crate::store::session::verdict::{
     Descendant, Found, Lineage, Spent, TokenState, Verdict, verdict,

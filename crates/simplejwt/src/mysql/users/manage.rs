@@ -8,10 +8,10 @@ use super::delete::{NotThere, UserFound};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::event::{Cause, Recorded, UserChange};
 use crate::mysql::MysqlUsers;
+use crate::mysql::database::changed;
 use crate::mysql::database::{Failure, attempt, begin, commit};
 use crate::mysql::datetime::datetime;
 use crate::mysql::schema;
-use crate::mysql::tokens::changed;
 use crate::sql::check::{Access, Lines, trial};
 use crate::sql::lookup::nothing_of;
 use crate::sql::manage::{
