@@ -7,6 +7,8 @@ use std::time::Duration;
 /// The duration that a transaction should have. It is a fifth of the permitted duration, because
 /// the next one may be slower for reasons unrelated to its size.
 const TARGET: Duration = Duration::from_millis(10);
+/// The same at full speed, when there is nobody to wait.
+const FULL_TARGET: Duration = Duration::from_millis(40);
 /// The smallest batch. A smaller one would not shorten a transaction whose commit alone takes
 /// longer than `TARGET`.
 const SMALLEST_BATCH: u32 = 25;
@@ -73,10 +75,14 @@ impl Pace {
     pub(super) fn next(&mut self, took: Duration, waiting: usize) -> (u32, Duration) {
         let crowded = self.crowded(took, waiting);
         let smallest = SMALLEST_BATCH.min(self.most);
-        if took > TARGET {
+        let (target, growth) = match self.speed {
+            Speed::Full => (FULL_TARGET, self.batch),
+            Speed::BesideRequests | Speed::BesideOthers => (TARGET, self.batch / 8),
+        };
+        if took > target {
             self.batch = (self.batch / 2).max(smallest);
-        } else if took < TARGET / 2 {
-            self.batch = self.batch.saturating_add((self.batch / 8).max(1)).min(self.most);
+        } else if took < target / 2 {
+            self.batch = self.batch.saturating_add(growth.max(1)).min(self.most);
         }
         self.given = 0;
         self.seen(waiting, took);
@@ -266,7 +272,10 @@ mod tests {
             assert_eq!(pace.next(ms(took % 12), 100).1, ms(0));
             assert_eq!(pace.give_way(100), None);
         }
-        assert!(pace.batch() >= 25);
+        assert_eq!(pace.batch(), 1000);
+        assert_eq!(pace.next(ms(40), 0).0, 1000);
+        assert_eq!(pace.next(ms(41), 0).0, 500);
+        assert_eq!(pace.next(ms(19), 0).0, 1000);
     }
 
     /// Whatever happens, it deletes at least so many rows a second.
