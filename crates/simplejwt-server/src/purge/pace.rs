@@ -7,6 +7,8 @@ use std::time::Duration;
 /// The duration that a transaction should have. It is a fifth of the permitted duration, because
 /// the next one may be slower for reasons unrelated to its size.
 const TARGET: Duration = Duration::from_millis(10);
+/// The same at full speed, when there is nobody to wait.
+const FULL_TARGET: Duration = Duration::from_millis(40);
 /// The smallest batch. A smaller one would not shorten a transaction whose commit alone takes
 /// longer than `TARGET`.
 const SMALLEST_BATCH: u32 = 25;
@@ -16,7 +18,7 @@ const PAUSES: u32 = 4;
 /// because requests wait.
 const MOST_CROWDED: u32 = 4;
 /// The longest pause: with the smallest batch, it ensures that the purge ends.
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// The time without a request after which the purge stops pausing.
 const CALM: Duration = Duration::from_secs(5);
 /// The pause when requests are waiting at the moment at which a transaction would begin.
@@ -73,10 +75,14 @@ impl Pace {
     pub(super) fn next(&mut self, took: Duration, waiting: usize) -> (u32, Duration) {
         let crowded = self.crowded(took, waiting);
         let smallest = SMALLEST_BATCH.min(self.most);
-        if took > TARGET {
+        let (target, growth) = match self.speed {
+            Speed::Full => (FULL_TARGET, self.batch),
+            Speed::BesideRequests | Speed::BesideOthers => (TARGET, self.batch / 8),
+        };
+        if took > target {
             self.batch = (self.batch / 2).max(smallest);
-        } else if took < TARGET / 2 {
-            self.batch = self.batch.saturating_add((self.batch / 8).max(1)).min(self.most);
+        } else if took < target / 2 {
+            self.batch = self.batch.saturating_add(growth.max(1)).min(self.most);
         }
         self.given = 0;
         self.seen(waiting, took);
@@ -180,8 +186,8 @@ mod tests {
     #[test]
     fn the_pause_is_a_multiple_of_what_the_transaction_took() {
         assert_eq!(at(25, 25).next(ms(2), 0).1, ms(8));
-        assert_eq!(at(25, 25).next(ms(30), 0).1, ms(120));
-        assert_eq!(at(25, 25).next(ms(100), 0).1, LONGEST_PAUSE);
+        assert_eq!(at(25, 25).next(ms(25), 0).1, ms(100));
+        assert_eq!(at(25, 25).next(ms(26), 0).1, LONGEST_PAUSE);
     }
 
     #[test]
@@ -196,7 +202,7 @@ mod tests {
         assert_eq!(pace.next(ms(2), 0).1, ms(8));
         assert_eq!(pace.next(ms(3), 0).1, ms(12));
         assert_eq!(pace.next(ms(5), 0).1, ms(5 * 4 * 2));
-        assert_eq!(pace.next(ms(9), 0).1, ms(9 * 4 * 4));
+        assert_eq!(pace.next(ms(9), 0).1, LONGEST_PAUSE);
         assert_eq!(pace.next(ms(2), 0).1, ms(8));
         // What was best is forgotten in time.
         for _ in 0..100 {
@@ -266,7 +272,10 @@ mod tests {
             assert_eq!(pace.next(ms(took % 12), 100).1, ms(0));
             assert_eq!(pace.give_way(100), None);
         }
-        assert!(pace.batch() >= 25);
+        assert_eq!(pace.batch(), 1000);
+        assert_eq!(pace.next(ms(40), 0).0, 1000);
+        assert_eq!(pace.next(ms(41), 0).0, 500);
+        assert_eq!(pace.next(ms(19), 0).0, 1000);
     }
 
     /// Whatever happens, it deletes at least so many rows a second.
@@ -284,7 +293,7 @@ mod tests {
                             pause += longer;
                         }
                         assert!((25..=500).contains(&batch));
-                        assert!(pause <= ms(270), "{pause:?}");
+                        assert!(pause <= ms(120), "{pause:?}");
                     }
                 }
             }
