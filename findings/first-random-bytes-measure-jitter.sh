@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# aws-lc-rs 1.19.0 (aws-lc-sys 0.47.0), ring 0.17.14, on x86_64 Linux.
+# aws-lc-rs 1.19.0 (aws-lc-sys 0.47.0), ring 0.17.14, Cargo 1.95, on x86_64 Linux.
 #
 # The first random bytes that a process asks of aws-lc-rs cost tens of milliseconds of processor time, those of
 # ring none: AWS-LC measures the jitter of the processor before it believes the operating system's randomness,

@@ -71,7 +71,7 @@ def test_the_layer_of_dependencies_is_made_of_the_manifests(tmp_path):
     (made,) = [rest for word, rest in manifests if word == "RUN"]
     run(["sh", "-euc", made], cwd=tmp_path)
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"Cargo.toml", "Cargo.lock", "lib.rs", "main.rs"}
+    assert left == {"Cargo.toml", "Cargo.lock", "config.toml", "lib.rs", "main.rs"}
     assert all(path.read_text() in ("", "fn main() {}\n") for path in tmp_path.rglob("*.rs"))
     command = ["cargo", "metadata", "--locked", "--format-version", "1", "--manifest-path", str(tmp_path / "Cargo.toml")]
     packages = json.loads(run(command, cwd=tmp_path))["workspace_members"]

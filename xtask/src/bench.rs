@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: the library's benchmarks, each beside its comparison; with `server`, those
-//! of the running server beside Django.
+//! of the running server beside Django; with `instructions`, what its requests cost.
 
 mod http;
+mod instructions;
 mod load;
 mod logouts;
 mod restart;
@@ -24,6 +25,7 @@ const MYSQL: &str = "SIMPLEJWT_TEST_MYSQL_URL";
 /// A benchmark failed.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     match words {
+        ["instructions", rest @ ..] => instructions::run(rest),
         ["server", "restart", rest @ ..] => restart::run(rest),
         ["server", rest @ ..] => server(rest),
         ["passwords"] => {

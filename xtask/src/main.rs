@@ -44,6 +44,8 @@ commands:
                        workspace; CI compiles the programs
   outside all          the same, the tests without features, and a program with sqlx; outside CI
   bench [ARGS]         run the benchmarks of the library
+  bench instructions [--write|--check]
+                       count the instructions that the server's requests take
   bench passwords      time password hashes beside the C libraries that Django calls
   bench server [refresh|first-seen|feed|purge] [NAME=NUMBER...]
                        run those of the server, beside Django

@@ -315,15 +315,27 @@ fn new_folder(path: &Path, account: &Account) -> Result<()> {
     account.own(path)
 }
 
-/// Returns a port that nobody listens on. Projects begin to search at different ports, so that two
-/// that search at once don't find the same one.
+/// Returns a port that nobody listens on, and no instance that is stopped. Projects begin to search
+/// at different ports, so that two that search at once don't find the same one.
 fn free_port(first: u16) -> Result<u16> {
     let mut hasher = DefaultHasher::new();
     root().hash(&mut hasher);
     let offset = u16::try_from(hasher.finish() % 90)? * 10;
+    let kept = kept_ports(&base()?)?;
     (first + offset..first + offset + 100)
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .find(|port| !kept.contains(port) && TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .with_context(|| format!("no port is free from {} on", first + offset))
+}
+
+/// Returns the ports of all instances, of those too that are stopped and will be started again.
+fn kept_ports(base: &Path) -> Result<Vec<u16>> {
+    let mut ports = Vec::new();
+    for instance in fs::read_dir(base).with_context(|| format!("can't read {}", base.display()))? {
+        // Another process may be removing it.
+        let Ok(servers) = fs::read_dir(instance?.path()) else { continue };
+        ports.extend(servers.flatten().filter_map(|server| read_port(&server.path()).ok()));
+    }
+    Ok(ports)
 }
 
 fn write_port(folder: &Path, port: u16) -> Result<()> {
@@ -367,5 +379,19 @@ mod tests {
         let taken = TcpListener::bind(("127.0.0.1", first)).unwrap();
         assert!(free_port(20000).unwrap() > first);
         drop(taken);
+    }
+
+    #[test]
+    fn a_stopped_server_keeps_its_port() {
+        let base = std::env::temp_dir().join(format!("ports-{}", std::process::id()));
+        for (at, server) in ["a/postgres", "a/standby", "b/mariadb"].into_iter().enumerate() {
+            fs::create_dir_all(base.join(server)).unwrap();
+            write_port(&base.join(server), 15_000 + u16::try_from(at).unwrap()).unwrap();
+        }
+        fs::create_dir_all(base.join("c/tls")).unwrap();
+        let mut ports = kept_ports(&base).unwrap();
+        ports.sort_unstable();
+        fs::remove_dir_all(&base).unwrap();
+        assert_eq!(ports, [15_000, 15_001, 15_002]);
     }
 }

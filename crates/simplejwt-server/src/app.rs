@@ -17,6 +17,7 @@ use tower::Layer as _;
 use crate::claims::ConfiguredClaims;
 use crate::config::Config;
 use crate::database::{self, Database, hashing_pool};
+use crate::endpoints::Endpoints;
 use crate::failure::{Failure, chain};
 use crate::front;
 use crate::hashes;
@@ -72,7 +73,9 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let probe = Probe::new(probed.clone());
     let health = Health::new(auth.clone(), probe.clone(), tasks.clone());
     let stopping = health.stopping.clone();
-    let router = router_with(auth.clone(), &options(config))
+    let options = options(config);
+    let endpoints = Arc::new(Endpoints::new(auth.clone(), options.clone()));
+    let router = router_with(auth.clone(), &options)
         .merge(front::router(health.clone(), config))
         .merge(health::router(health))
         .fallback(not_found);
@@ -84,7 +87,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         None => router,
     };
     let router = axum::Router::new().fallback_service(PlainPathsLayer.layer(router));
-    let site = Site { router, cors: cors.map(Arc::new), stopping };
+    let site = Site { endpoints, router, cors: cors.map(Arc::new), stopping };
     let purge = Stop::default();
     Ok(App { site, auth, users, passwords, store, probed, probe, tasks, purge, database_warnings })
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::header::CACHE_CONTROL;
 use http::{HeaderName, StatusCode};
@@ -78,8 +79,13 @@ type Answer = (StatusCode, [(HeaderName, &'static str); 1], Cow<'static, str>);
 /// Returns the two routes.
 pub(crate) fn router(health: Health) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { answer(StatusCode::OK, "ok\n") }))
+        .route("/healthz", get(|| async { alive() }))
         .route("/readyz", get(move || ready(health.clone())))
+}
+
+/// Returns the answer of `/healthz`.
+pub(crate) fn alive() -> Response {
+    answer(StatusCode::OK, "ok\n").into_response()
 }
 
 async fn ready(health: Health) -> Answer {

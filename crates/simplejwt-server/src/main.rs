@@ -8,6 +8,7 @@ mod client;
 mod commands;
 mod config;
 mod database;
+mod endpoints;
 mod failure;
 mod files;
 mod front;

@@ -9,14 +9,13 @@ use http::{Method, Response};
 use hyper::body::Body as _;
 use simplejwt::web::request_id::RequestId;
 use simplejwt::{Clock as _, SystemClock, Timestamp};
-use tracing::Span;
+
+use crate::telemetry::Scope;
 
 /// The log of a request, from its head to its answer.
 pub(crate) struct RequestLog {
-    id: RequestId,
-    /// The span around everything done for the request: each line within it has the request's id
-    /// and the client's address.
-    pub(crate) span: Span,
+    /// Each line logged for the request has its id and the client's address.
+    pub(crate) scope: Scope,
     line: Option<Asked>,
 }
 
@@ -38,13 +37,7 @@ impl RequestLog {
         client: Option<IpAddr>,
         has_line: bool,
     ) -> Self {
-        let id = RequestId::of(&head.headers);
-        // The span has the level of errors, so that it is never filtered out.
-        let span = tracing::error_span!(
-            "request",
-            request_id = id.as_str(),
-            client_address = client.map(|client| client.to_canonical().to_string()),
-        );
+        let scope = Scope { id: RequestId::of(&head.headers), client };
         let line = has_line.then(|| Asked {
             method: is_known.then(|| head.method.clone()),
             path: is_known.then(|| head.uri.path().to_owned()),
@@ -54,17 +47,17 @@ impl RequestLog {
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             start: SystemClock.now(),
         });
-        Self { id, span, line }
+        Self { scope, line }
     }
 
     /// Returns the request's id.
     pub(crate) fn id(&self) -> &RequestId {
-        &self.id
+        &self.scope.id
     }
 
     /// Adds the request's id to the answer, and logs the answer.
     pub(crate) fn answered(self, response: &mut Response<Body>) {
-        if let Some(id) = self.id.header_value() {
+        if let Some(id) = self.scope.id.header_value() {
             response.headers_mut().insert(RequestId::HEADER, id);
         }
         let Some(Asked { method, path, user_agent, start }) = self.line else { return };
@@ -73,7 +66,7 @@ impl RequestLog {
             Some(Method::HEAD) => Some(0),
             _ => response.body().size_hint().exact(),
         };
-        self.span.in_scope(|| {
+        self.scope.enter(|| {
             tracing::info!(
                 target: "simplejwt::request",
                 event = "request",

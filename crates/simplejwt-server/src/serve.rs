@@ -5,6 +5,7 @@ mod connection;
 mod framing;
 mod guard;
 mod head;
+mod header_timer;
 mod host;
 mod memory;
 mod phase;
@@ -25,9 +26,9 @@ use simplejwt::web::client::ClientAddress;
 use simplejwt::web::cors::AllowedOriginsLayer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
-use tracing::Instrument as _;
 
 use crate::config::{Config, Server};
+use crate::endpoints::{Endpoints, Found};
 use crate::failure::{Failure, chain};
 use crate::health::Stopping;
 use crate::limits::json;
@@ -36,7 +37,7 @@ use crate::reload::Reload;
 use crate::request_log::RequestLog;
 use crate::tls::Tls;
 use crate::{client, supervisor, telemetry};
-use body::{BodyLimits, lazy};
+use body::{BodyLimits, BodyState, lazy};
 use connection::{ConnectionSettings, close};
 use memory::BodyMemory;
 use phase::{Phase, Phases};
@@ -59,8 +60,8 @@ pub(crate) async fn serve(
     for listener in &listeners {
         telemetry::listening(&listener.url(tls.is_some())?, &config.log);
     }
-    let settings =
-        ConnectionSettings { site, limits: Limits::new(server, config.log.requests), tls };
+    let limits = Limits::new(server, config.log.requests);
+    let settings = Arc::new(ConnectionSettings { site, limits, tls });
     let phases = Phases::new();
     let permits = Arc::new(Semaphore::new(server.max_connections));
 
@@ -107,8 +108,9 @@ pub(crate) async fn serve(
 }
 
 /// The parts that answer requests.
-#[derive(Clone)]
 pub(crate) struct Site {
+    pub(crate) endpoints: Arc<Endpoints>,
+    /// For requests that aren't for one of them.
     pub(crate) router: Router,
     /// The headers for answers that don't come from the router.
     pub(crate) cors: Option<Arc<AllowedOriginsLayer>>,
@@ -126,7 +128,6 @@ impl Site {
     }
 }
 
-#[derive(Clone)]
 struct Limits {
     header: usize,
     header_time: Duration,
@@ -157,7 +158,7 @@ impl Limits {
 /// Accepts connections for as long as it is polled.
 async fn accept(
     listeners: &[Listener],
-    settings: &ConnectionSettings,
+    settings: &Arc<ConnectionSettings>,
     permits: &Arc<Semaphore>,
     phases: &Phases,
 ) {
@@ -176,10 +177,10 @@ async fn accept(
 fn start(
     (stream, peer): Accepted,
     permit: Option<OwnedSemaphorePermit>,
-    settings: &ConnectionSettings,
+    settings: &Arc<ConnectionSettings>,
     phases: &Phases,
 ) {
-    let (settings, stage) = (settings.clone(), phases.stage());
+    let (settings, stage) = (Arc::clone(settings), phases.stage());
     supervisor::spawn_short(async move {
         // A connection that breaks is the client's problem.
         if let Err(error) = connection::serve(stream, peer, &settings, stage).await {
@@ -205,30 +206,50 @@ async fn answer(
     let settled = refused.map_or_else(|| host::settle(&mut head), Err);
     let client = client::address(&head.headers, peer, limits.proxies);
     let log = RequestLog::begin(&head, refused.is_none(), client, limits.log_requests);
-    head.extensions.insert(log.id().clone());
-    if let Some(client) = client {
-        head.extensions.insert(ClientAddress(client));
+    let found = site.endpoints.find(&head);
+    // Who asks whether the process lives doesn't matter.
+    if found != Some(Found::Alive) {
+        head.extensions.insert(log.id().clone());
+        if let Some(client) = client {
+            head.extensions.insert(ClientAddress(client));
+        }
     }
-    let answering = async {
+    // Pinned here, because a future takes twice the memory if another moves it.
+    let answering = pin!(async {
         match settled {
-            Ok(()) => routed(head, body, site, limits).await,
+            Ok(()) => routed(head, found, body, site, limits).await,
             Err(refused) => site.permitted(&head.headers, refused.response()),
         }
-    };
-    let mut response = answering.instrument(log.span.clone()).await;
+    });
+    let mut response = log.scope.run(answering).await;
     log.answered(&mut response);
     response
 }
 
-/// Returns the router's answer, unless the body can't be read.
-async fn routed(head: Parts, body: Incoming, site: &Site, limits: &Limits) -> Response<Body> {
+/// Returns the answer of what was found, or else of the router, unless the body can't be read.
+async fn routed(
+    head: Parts,
+    found: Option<Found>,
+    body: Incoming,
+    site: &Site,
+    limits: &Limits,
+) -> Response<Body> {
     let origin = head.headers.get(ORIGIN).cloned();
     let asked: HeaderMap = origin.into_iter().map(|origin| (ORIGIN, origin)).collect();
-    let (body, state) = lazy(body, &limits.body);
-    let answering = site.router.clone().oneshot(Request::from_parts(head, body));
+    let state = BodyState::new(body);
+    let answering = pin!(async {
+        if let Some(found) = found {
+            let read = || state.read_whole(&limits.body);
+            return site.endpoints.answer(found, &head, read).await;
+        }
+        let request = Request::from_parts(head, lazy(&state, &limits.body));
+        match site.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    });
     let answered = match supervisor::caught(answering).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(never)) => match never {},
+        Ok(response) => response,
         // The panic was logged where it happened; the connection stays open.
         Err(supervisor::Panicked) => site.permitted(
             &asked,
@@ -281,6 +302,8 @@ fn raise_file_limit(max_connections: usize) {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
+    use simplejwt::web::endpoint::RouterOptions;
+    use simplejwt::{Auth, Settings, Tokens};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -305,8 +328,11 @@ mod tests {
             stream.read_to_string(&mut said).await.unwrap();
             said
         };
-        let site = Site { router, cors: None, stopping: Stopping::default() };
-        let settings = ConnectionSettings { site, limits, tls: None };
+        let signing_key = Some("a secret of at least thirty-two bytes".into());
+        let tokens = Tokens::new(Settings { signing_key, ..Settings::default() }).unwrap();
+        let endpoints = Arc::new(Endpoints::new(Auth::new(tokens), RouterOptions::default()));
+        let site = Site { endpoints, router, cors: None, stopping: Stopping::default() };
+        let settings = Arc::new(ConnectionSettings { site, limits, tls: None });
         let (permits, phases) = (Arc::new(Semaphore::new(1)), Phases::new());
         let listeners = [Listener::Tcp { listener, is_own: true }];
         let said = tokio::select! {

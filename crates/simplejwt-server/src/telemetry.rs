@@ -5,6 +5,7 @@ mod fields;
 mod filter;
 mod layer;
 mod line;
+mod scope;
 
 use std::io::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -17,6 +18,7 @@ use tracing_subscriber::{Registry, reload};
 use crate::config::{Log, LogFormat};
 pub(crate) use filter::LOUDEST_DEPENDENCY;
 use layer::LogLayer;
+pub(crate) use scope::Scope;
 
 /// The handle that changes the log level of the running process.
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();

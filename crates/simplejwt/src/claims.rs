@@ -50,6 +50,12 @@ struct Span {
     end: u32,
 }
 
+impl Span {
+    fn len(self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
+}
+
 impl Claims {
     /// Returns an iterator over the claims in order: the name, and the value as JSON text.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -159,11 +165,7 @@ impl Claims {
     /// Returns the value of a claim that identifies the token: a string, or an integer in canonical
     /// text form.
     pub(crate) fn id(&self, claim: &str) -> Option<String> {
-        let value = self.raw(claim)?;
-        match string(value) {
-            Some(text) => Some(text.into_owned()),
-            None => is_integer(value).then(|| value.to_owned()),
-        }
+        id(self.raw(claim)?).map(Cow::into_owned)
     }
 
     /// Returns the value of the user claim. A number is accepted in canonical text form, as
@@ -173,7 +175,7 @@ impl Claims {
             return UserClaim::Missing;
         };
         if value.starts_with('"') {
-            return match self.str(claim) {
+            return match string(value) {
                 Some(id) => UserClaim::Id(UserId::from(id.into_owned())),
                 None => UserClaim::Malformed,
             };
@@ -182,7 +184,10 @@ impl Claims {
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.members.iter().position(|member| self.bytes(member.name) == name.as_bytes())
+        // The length alone tells most names apart.
+        self.members.iter().position(|member| {
+            member.name.len() == name.len() && self.bytes(member.name) == name.as_bytes()
+        })
     }
 
     fn bytes(&self, span: Span) -> &[u8] {
@@ -232,6 +237,11 @@ pub(crate) fn string(value: &str) -> Option<Cow<'_, str>> {
         return serde_json::from_str(value).ok().map(Cow::Owned);
     }
     Some(Cow::Borrowed(inner))
+}
+
+/// Returns the value of a JSON string, or the text of an integer; `None` for any other JSON.
+fn id(value: &str) -> Option<Cow<'_, str>> {
+    string(value).or_else(|| is_integer(value).then_some(Cow::Borrowed(value)))
 }
 
 /// The user claim of a token.

@@ -78,18 +78,9 @@ impl<'t> Compact<'t> {
         }
         let malformed = JwsError::Malformed;
         // A third dot ends up in the payload, where it isn't part of the alphabet.
-        let is_dot = |byte: &u8| *byte == b'.';
-        let last = token.as_bytes().iter().rposition(is_dot).ok_or(malformed)?;
-        let (signed, signature) = token.split_at_checked(last).ok_or(malformed)?;
-        let first = signed.as_bytes().iter().position(is_dot).ok_or(malformed)?;
-        let (header, payload) = signed.split_at_checked(first).ok_or(malformed)?;
-        let behind_dot = |segment: &'t str| segment.get(1..).ok_or(malformed);
-        Ok(Self {
-            header,
-            signed,
-            payload: behind_dot(payload)?,
-            signature: behind_dot(signature)?,
-        })
+        let (signed, signature) = token.rsplit_once('.').ok_or(malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(malformed)?;
+        Ok(Self { header, signed, payload, signature })
     }
 
     pub(crate) fn parse_header(&self) -> Result<Header, JwsError> {

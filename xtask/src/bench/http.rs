@@ -28,15 +28,7 @@ impl Connection {
     /// # Errors
     /// There is no connection, or no valid answer.
     pub(super) fn post(&mut self, path: &str, json: &str) -> Result<(u16, &str)> {
-        self.request.clear();
-        write!(
-            self.request,
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{json}",
-            self.address,
-            json.len()
-        )?;
-        self.send()
+        self.ask("POST", path, "Content-Type: application/json\r\n", json)
     }
 
     /// Sends a request with an access token.
@@ -44,12 +36,26 @@ impl Connection {
     /// # Errors
     /// As [`post`](Self::post).
     pub(super) fn get(&mut self, path: &str, token: &str) -> Result<(u16, &str)> {
+        self.ask("GET", path, &format!("Authorization: Bearer {token}\r\n"), "")
+    }
+
+    /// Sends a request with these header lines, and a body unless it is empty.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post).
+    pub(super) fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> Result<(u16, &str)> {
         self.request.clear();
-        write!(
-            self.request,
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\r\n",
-            self.address
-        )?;
+        write!(self.request, "{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}", self.address)?;
+        if !body.is_empty() {
+            write!(self.request, "Content-Length: {}\r\n", body.len())?;
+        }
+        write!(self.request, "\r\n{body}")?;
         self.send()
     }
 

@@ -33,6 +33,7 @@ const MODULES: &[&str] = &[
     "commands",
     "config",
     "database",
+    "endpoints",
     "error",
     "event",
     "failure",

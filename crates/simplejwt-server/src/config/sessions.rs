@@ -121,7 +121,7 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
             "feed_max_entries",
             "SIMPLEJWT_FEED_MAX_ENTRIES",
             Def("1000000"),
-            "The number of revocations kept in memory, at about 100 bytes each. Beyond it, the \
+            "The number of revocations kept in memory, at about 60 bytes each. Beyond it, the \
              database is asked.",
             Range::ANY,
             |s, v| count(v).map(|n| s.feed_max_entries = n),

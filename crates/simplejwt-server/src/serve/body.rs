@@ -12,6 +12,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use simplejwt::web::endpoint::ReadError;
 
 use super::memory::{BodyMemory, NoMemory, Share};
 use crate::limits::BodyRefusal;
@@ -28,9 +29,9 @@ pub(super) struct BodyLimits {
     pub(super) memory: Arc<BodyMemory>,
 }
 
-/// The state of a request's body, for use after the request is answered.
+/// The state of a request's body, for use after the request is answered; `None` without a body.
 #[derive(Clone)]
-pub(super) struct BodyState(Arc<Mutex<Inside>>);
+pub(super) struct BodyState(Option<Arc<Mutex<Inside>>>);
 
 struct Inside {
     incoming: Option<Incoming>,
@@ -63,50 +64,93 @@ impl fmt::Display for NoBody {
 
 impl std::error::Error for NoBody {}
 
-/// Returns the body for the router, and its state.
-pub(super) fn lazy(incoming: Incoming, limits: &BodyLimits) -> (Body, BodyState) {
-    let is_empty = incoming.is_end_stream();
-    let inside = Inside {
-        incoming: (!is_empty).then_some(incoming),
-        refused: None,
-        is_cut: false,
-        share: None,
-    };
-    let state = BodyState(Arc::new(Mutex::new(inside)));
-    if is_empty {
-        return (Body::empty(), state);
+/// Returns the body for the router.
+pub(super) fn lazy(state: &BodyState, limits: &BodyLimits) -> Body {
+    if state.0.is_none() {
+        return Body::empty();
     }
-    let reading = read(state.clone(), limits.clone());
-    let lazy = LazyBody {
-        reading: Some(Box::pin(reading)),
-        state: state.clone(),
-        limit: limits.size,
-        filled: 0,
-    };
-    (Body::new(lazy), state)
+    let (limit, limits, reading) = (limits.size, limits.clone(), state.clone());
+    let reading = Box::pin(async move { reading.read(&limits).await });
+    Body::new(LazyBody { reading: Some(reading), state: state.clone(), limit, filled: 0 })
 }
 
 impl BodyState {
+    /// Begins with a body that isn't read yet.
+    pub(super) fn new(incoming: Incoming) -> Self {
+        if incoming.is_end_stream() {
+            return Self(None);
+        }
+        let incoming = Some(incoming);
+        let inside = Inside { incoming, refused: None, is_cut: false, share: None };
+        Self(Some(Arc::new(Mutex::new(inside))))
+    }
+
     /// The lock can't be poisoned: nothing fails while it is held.
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inside(&self) -> Option<MutexGuard<'_, Inside>> {
+        Some(self.0.as_deref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns the reason why the body was refused, if it was read.
     pub(super) fn refused(&self) -> Option<BodyRefusal> {
-        self.inside().refused
+        self.inside()?.refused
     }
 
     /// Returns `true` if there is, or may be, more of the body on the connection. Data of a body
     /// that nobody has read is dropped, up to `limit` bytes.
     pub(super) async fn is_unread(&self, limit: usize) -> bool {
         let (incoming, is_cut) = {
-            let mut inside = self.inside();
+            let Some(mut inside) = self.inside() else { return false };
             (inside.incoming.take(), inside.is_cut)
         };
         match incoming {
             None => is_cut,
             Some(incoming) => !has_come(incoming, limit).await,
+        }
+    }
+
+    /// Reads the whole body for an endpoint.
+    ///
+    /// # Errors
+    /// There is none, or it is too long.
+    pub(super) async fn read_whole(&self, limits: &BodyLimits) -> Result<Vec<u8>, ReadError> {
+        self.read(limits).await.map(Vec::from).map_err(|refused| match refused {
+            BodyRefusal::TooLarge => ReadError::TooLarge,
+            BodyRefusal::TooSlow | BodyRefusal::Broken | BodyRefusal::NoMemory => {
+                ReadError::Incomplete
+            }
+        })
+    }
+
+    /// Reads the whole body within its time limit.
+    async fn read(&self, limits: &BodyLimits) -> Result<Bytes, BodyRefusal> {
+        let incoming = self.inside().and_then(|mut inside| {
+            let incoming = inside.incoming.take();
+            inside.is_cut |= incoming.is_some();
+            incoming
+        });
+        let Some(mut incoming) = incoming else { return Ok(Bytes::new()) };
+        let mut share = limits.memory.share();
+        let given_up = Arc::clone(&share.given_up);
+        let collecting = collect(&mut incoming, limits.size, &share);
+        // A body that has arrived already is read before anything waits for the rest.
+        let outcome = tokio::select! {
+            biased;
+            outcome = collecting => outcome,
+            () = given_up.notified() => Err(BodyRefusal::NoMemory),
+            () = tokio::time::sleep(limits.time) => Err(BodyRefusal::TooSlow),
+        };
+        let Some(mut inside) = self.inside() else { return outcome };
+        match outcome {
+            Ok(body) => {
+                share.complete();
+                inside.share = Some(share);
+                inside.is_cut = false;
+                Ok(body)
+            }
+            Err(refused) => {
+                inside.refused = Some(refused);
+                Err(refused)
+            }
         }
     }
 }
@@ -129,33 +173,6 @@ async fn has_come(mut incoming: Incoming, limit: usize) -> bool {
         })
     })
     .await
-}
-
-/// Reads the whole body within its time limit.
-async fn read(state: BodyState, limits: BodyLimits) -> Result<Bytes, BodyRefusal> {
-    let Some(mut incoming) = state.inside().incoming.take() else { return Ok(Bytes::new()) };
-    state.inside().is_cut = true;
-    let mut share = limits.memory.share();
-    let given_up = Arc::clone(&share.given_up);
-    let collecting = collect(&mut incoming, limits.size, &share);
-    let outcome = tokio::select! {
-        outcome = collecting => outcome,
-        () = given_up.notified() => Err(BodyRefusal::NoMemory),
-        () = tokio::time::sleep(limits.time) => Err(BodyRefusal::TooSlow),
-    };
-    let mut inside = state.inside();
-    match outcome {
-        Ok(body) => {
-            share.complete();
-            inside.share = Some(share);
-            inside.is_cut = false;
-            Ok(body)
-        }
-        Err(refused) => {
-            inside.refused = Some(refused);
-            Err(refused)
-        }
-    }
 }
 
 async fn collect(

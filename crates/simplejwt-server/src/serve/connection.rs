@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use super::body::Answered;
 use super::guard::{Guard, Seen, Version};
+use super::header_timer::HeaderTimer;
 use super::phase::{Phase, Stage};
 use super::write_timeout::WriteTimeout;
 use super::{Limits, Site, answer};
@@ -37,7 +38,6 @@ const STREAM_WINDOW: u32 = 65_535;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The settings shared by all connections.
-#[derive(Clone)]
 pub(super) struct ConnectionSettings {
     pub(super) site: Site,
     pub(super) limits: Limits,
@@ -51,7 +51,7 @@ pub(super) struct ConnectionSettings {
 pub(super) async fn serve(
     stream: Box<dyn Io>,
     peer: Option<IpAddr>,
-    settings: &ConnectionSettings,
+    settings: &Arc<ConnectionSettings>,
     stage: Stage,
 ) -> Result<(), Error> {
     let stream = WriteTimeout::new(stream, settings.limits.write_time);
@@ -83,7 +83,7 @@ async fn silence(stage: &Stage) {
 async fn spoken<S>(
     mut guard: Guard<S>,
     peer: Option<IpAddr>,
-    settings: &ConnectionSettings,
+    settings: &Arc<ConnectionSettings>,
     stage: Stage,
 ) -> Result<(), Error>
 where
@@ -108,7 +108,7 @@ where
 async fn http1<S>(
     guard: Guard<S>,
     peer: Option<IpAddr>,
-    settings: &ConnectionSettings,
+    settings: &Arc<ConnectionSettings>,
     stage: Stage,
 ) -> Result<(), Error>
 where
@@ -117,21 +117,24 @@ where
     let seen = guard.seen();
     let ending = stage.clone();
     let service = service_fn({
-        let (settings, seen) = (settings.clone(), Arc::clone(&seen));
+        let (settings, seen) = (Arc::clone(settings), Arc::clone(&seen));
         move |request: Request<Incoming>| {
             // Taken now, because later values belong to the next request.
             let refused = seen.begin();
-            answered(request, refused, peer, settings.clone(), stage.clone())
+            answered(request, refused, peer, Arc::clone(&settings), stage.clone())
         }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(HeaderTimer::default())
         .header_read_timeout(settings.limits.header_time)
+        // Answers are short: copying one behind its head costs less than sending two pieces.
+        .writev(false)
         // The guard is exact; this limit only has to be larger than a head.
         .max_buf_size(settings.limits.header + 8192)
         .serve_connection(TokioIo::new(guard), service);
     let mut connection = pin!(connection);
     tokio::select! {
+        biased;
         ended = connection.as_mut() => return ended.map_err(Into::into),
         () = closing(&ending, &seen) => connection.as_mut().graceful_shutdown(),
     }
@@ -148,7 +151,7 @@ async fn closing(stage: &Stage, seen: &Seen) {
 async fn http2<S>(
     guard: Guard<S>,
     peer: Option<IpAddr>,
-    settings: &ConnectionSettings,
+    settings: &Arc<ConnectionSettings>,
     stage: Stage,
 ) -> Result<(), Error>
 where
@@ -157,10 +160,10 @@ where
     let streams = Arc::new(Streams::default());
     let ending = stage.clone();
     let service = service_fn({
-        let (settings, streams) = (settings.clone(), Arc::clone(&streams));
+        let (settings, streams) = (Arc::clone(settings), Arc::clone(&streams));
         move |request: Request<Incoming>| {
             let stream = streams.begin();
-            let answered = answered(request, None, peer, settings.clone(), stage.clone());
+            let answered = answered(request, None, peer, Arc::clone(&settings), stage.clone());
             async move {
                 let answered = answered.await;
                 drop(stream);
@@ -271,7 +274,7 @@ fn answered(
     request: Request<Incoming>,
     refused: Option<super::head::Refused>,
     peer: Option<IpAddr>,
-    settings: ConnectionSettings,
+    settings: Arc<ConnectionSettings>,
     stage: Stage,
 ) -> Pin<Box<dyn Future<Output = Answered> + Send>> {
     // On the heap, so that an idle connection takes little memory.

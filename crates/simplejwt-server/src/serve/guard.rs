@@ -6,6 +6,7 @@
 mod tests;
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
@@ -152,8 +154,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                     Err(refused) => self.refuse(refused),
                 }
             } else {
-                let mut piece = [0; PIECE];
-                let mut piece = ReadBuf::new(&mut piece);
+                let mut piece = [const { MaybeUninit::uninit() }; PIECE];
+                let mut piece = ReadBuf::uninit(&mut piece);
                 ready!(Pin::new(&mut self.inner).poll_read(context, &mut piece))?;
                 if piece.filled().is_empty() {
                     return Poll::Ready(Ok(()));
@@ -162,6 +164,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Passes on the head at the beginning of the bytes that have come, with as much of its body as
+    /// has come with it, and keeps the rest. Returns `false` and does nothing if the head isn't
+    /// whole, or needs a closer look.
+    fn pass_whole(&mut self, come: &[u8], buffer: &mut ReadBuf<'_>) -> bool {
+        let (Some(length), _) = end_of_head(come, 0) else { return false };
+        let (head, rest) = come.split_at_checked(length).unwrap_or_default();
+        if length > self.limit.min(buffer.remaining()) || leading_lines(head) > 0 {
+            return false;
+        }
+        let Ok(mut framing) = head::judge(head) else { return false };
+        let room = rest.len().min(buffer.remaining() - length);
+        let taken = framing.take(rest.get(..room).unwrap_or_default());
+        let (body, next) = rest.split_at_checked(taken).unwrap_or_default();
+        buffer.put_slice(head);
+        buffer.put_slice(body);
+        self.pending.extend_from_slice(next);
+        self.seen.is_on_its_way.store(true, Ordering::Release);
+        self.state = State::Body(framing);
+        true
     }
 
     fn refuse(&mut self, refused: Refused) {
@@ -189,7 +212,7 @@ fn end_of_head(bytes: &[u8], looked_at: usize) -> (Option<usize>, usize) {
         return (None, 0);
     }
     let mut at = looked_at.max(begin);
-    while let Some(lf) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| *b == b'\n')) {
+    while let Some(lf) = bytes.get(at..).and_then(|rest| memchr(b'\n', rest)) {
         let line_end = at + lf + 1;
         match bytes.get(line_end..) {
             Some([b'\n', ..]) => return (Some(line_end + 1), at),
@@ -221,6 +244,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                 return Poll::Ready(Ok(()));
             }
             match &mut this.state {
+                // Nearly all requests come in one piece and one after the other: nothing of them
+                // has to be kept.
+                State::Head(0) if this.pending.is_empty() => {
+                    let mut piece = [const { MaybeUninit::uninit() }; PIECE];
+                    let mut piece = ReadBuf::uninit(&mut piece);
+                    ready!(Pin::new(&mut this.inner).poll_read(context, &mut piece))?;
+                    if piece.filled().is_empty() || this.pass_whole(piece.filled(), buffer) {
+                        return Poll::Ready(Ok(()));
+                    }
+                    this.pending.extend_from_slice(piece.filled());
+                }
                 State::Head(_) => {
                     ready!(this.poll_head(context, false))?;
                     if matches!(this.state, State::Head(_)) {
@@ -242,9 +276,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                     return Poll::Ready(Ok(()));
                 }
                 State::Body(framing) => {
-                    let mut piece = [0; PIECE];
+                    let mut piece = [const { MaybeUninit::uninit() }; PIECE];
                     let length = PIECE.min(buffer.remaining());
-                    let mut piece = ReadBuf::new(piece.get_mut(..length).unwrap_or_default());
+                    let mut piece = ReadBuf::uninit(piece.get_mut(..length).unwrap_or_default());
                     ready!(Pin::new(&mut this.inner).poll_read(context, &mut piece))?;
                     let (body, next) = piece.filled().split_at(framing.take(piece.filled()));
                     buffer.put_slice(body);

@@ -1,6 +1,8 @@
 //! Checks the head of an HTTP/1 request (RFC 9110, RFC 9112). A head that is ambiguous, so that a
 //! proxy in front may have read it differently, is refused.
 
+use std::mem::MaybeUninit;
+
 use axum::body::Body;
 use http::uri::Authority;
 use http::{HeaderValue, Response, StatusCode, Uri, header};
@@ -67,9 +69,9 @@ impl Refused {
 
 /// Checks a head, from its first line to the empty one. Returns the framing of the body after it.
 pub(super) fn judge(head: &[u8]) -> Result<Framing, Refused> {
-    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let mut request = httparse::Request::new(&mut fields);
-    match request.parse(head) {
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, &mut fields) {
         Ok(httparse::Status::Complete(length)) if length == head.len() => {}
         Ok(_) => return Err(Refused::Malformed),
         Err(httparse::Error::TooManyHeaders) => return Err(Refused::TooLarge),
@@ -80,7 +82,7 @@ pub(super) fn judge(head: &[u8]) -> Result<Framing, Refused> {
     if target.len() > MAX_TEXT {
         return Err(Refused::TargetTooLong);
     }
-    if Uri::try_from(target).is_err() {
+    if !is_plain_path(target) && Uri::try_from(target).is_err() {
         return Err(Refused::Malformed);
     }
     if request.headers.iter().any(|field| field.name.len() > MAX_TEXT) {
@@ -101,6 +103,26 @@ pub(super) fn judge(head: &[u8]) -> Result<Framing, Refused> {
         (true, None) if is_1_1 => Ok(Framing::CHUNKED),
         (true, None) => Err(Refused::Framing),
     }
+}
+
+/// Returns `true` for the usual kind of target, which needs no parser.
+fn is_plain_path(target: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+    target.starts_with('/') && target.bytes().all(is_plain)
+}
+
+/// Returns `true` for the usual kind of `Host`, a name or an address with or without a port.
+fn is_plain_host(host: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let name = host.iter().position(|byte| !is_plain(byte)).unwrap_or(host.len());
+    name > 0
+        && match host.get(name..) {
+            Some([b':', port @ ..]) => {
+                let number = std::str::from_utf8(port).map(str::parse::<u16>);
+                port.iter().all(u8::is_ascii_digit) && matches!(number, Ok(Ok(_)))
+            }
+            rest => rest.is_some_and(<[u8]>::is_empty),
+        }
 }
 
 /// Returns `true` if the first line would be valid with another version.
@@ -124,7 +146,7 @@ fn judge_host<'a>(mut hosts: impl Iterator<Item = &'a [u8]>, needed: bool) -> Re
 
 /// Returns `true` for a valid `uri-host [ ":" port ]`.
 pub(super) fn is_host(host: &[u8]) -> bool {
-    if host.is_empty() {
+    if host.is_empty() || is_plain_host(host) {
         return true;
     }
     let Ok(authority) = Authority::try_from(host) else { return false };

@@ -14,6 +14,10 @@ use super::head::{Refused, is_host};
 /// The request has no host, or two different ones.
 pub(super) fn settle(head: &mut Parts) -> Result<(), Refused> {
     let is_http2 = head.version == Version::HTTP_2;
+    if !is_http2 && head.uri.authority().is_none() {
+        // The guard has judged the only one.
+        return Ok(());
+    }
     let given: Vec<_> = head.headers.get_all(HOST).iter().collect();
     if given.len() > 1 || given.iter().any(|host| !is_host(host.as_bytes())) {
         return Err(Refused::Host);

@@ -1,4 +1,4 @@
-//! The fields of an event or a span, as values.
+//! The fields of an event, as values.
 
 use std::fmt::{self, Write as _};
 
@@ -29,20 +29,13 @@ impl Fields {
     }
 
     fn put_text(&mut self, field: &Field, text: &str) {
-        let most = match field.name() {
-            "message" | "error" => MAX_SENTENCE,
-            _ => MAX_VALUE,
-        };
-        let text = without_tokens(text);
-        self.put(field, Value::Text(cut_at(&text, most).into_owned()));
+        self.put(field, kept(field.name(), text));
     }
 
-    /// Adds the fields of a surrounding span whose names are not present yet.
-    pub(super) fn add_missing(&mut self, outer: &Self) {
-        for (name, value) in &outer.0 {
-            if !self.0.iter().any(|(known, _)| known == name) {
-                self.0.push((name, value.clone()));
-            }
+    /// Adds a field unless its name is present already.
+    pub(super) fn add_missing(&mut self, name: &'static str, text: &str) {
+        if !self.0.iter().any(|(known, _)| *known == name) {
+            self.0.push((name, kept(name, text)));
         }
     }
 
@@ -91,6 +84,15 @@ impl Fields {
             }
         }
     }
+}
+
+/// Returns the part of a text that is logged.
+fn kept(name: &str, text: &str) -> Value {
+    let most = match name {
+        "message" | "error" => MAX_SENTENCE,
+        _ => MAX_VALUE,
+    };
+    Value::Text(cut_at(&without_tokens(text), most).into_owned())
 }
 
 impl Visit for Fields {

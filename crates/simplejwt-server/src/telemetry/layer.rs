@@ -1,17 +1,16 @@
 //! The layer that receives events.
 
 use simplejwt::{Clock as _, SystemClock};
-use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::LookupSpan;
 
 use super::fields::Fields;
 use super::line::Line;
+use super::scope::Scope;
 use crate::config::LogFormat;
 
-/// Writes a line for each event, with the fields of the spans around it.
+/// Writes a line for each event, with the request that it belongs to.
 pub(super) struct LogLayer<W> {
     format: LogFormat,
     write: W,
@@ -25,32 +24,19 @@ impl<W: Fn(&str)> LogLayer<W> {
 
 impl<S, W> Layer<S> for LogLayer<W>
 where
-    S: Subscriber + for<'a> LookupSpan<'a>,
+    S: Subscriber,
     W: Fn(&str) + 'static,
 {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
-        span.extensions_mut().insert(fields);
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        if let Some(fields) = span.extensions_mut().get_mut::<Fields>() {
-            values.record(fields);
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
         // A record of the crate `log` has the event's data in fields.
         let target = fields.take_text("log.target");
         fields.remove(|name| name.starts_with("log."));
-        for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(outer) = span.extensions().get::<Fields>() {
-                fields.add_missing(outer);
+        if let Some(Scope { id, client }) = Scope::current() {
+            fields.add_missing("request_id", id.as_str());
+            if let Some(client) = client {
+                fields.add_missing("client_address", &client.to_canonical().to_string());
             }
         }
         let line = Line {
@@ -68,6 +54,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use serde_json::{Value, json};
+    use simplejwt::web::request_id::RequestId;
     use tracing_subscriber::Registry;
     use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -85,9 +72,13 @@ mod tests {
     }
 
     fn some_events() {
-        let span =
-            tracing::error_span!("request", request_id = "r-1", client_address = "192.0.2.1");
-        let _inside = span.enter();
+        let mut headers = http::HeaderMap::new();
+        headers.insert(RequestId::HEADER, http::HeaderValue::from_static("r-1"));
+        let (id, client) = (RequestId::of(&headers), "192.0.2.1".parse().ok());
+        Scope { id, client }.enter(some_events_of_a_request);
+    }
+
+    fn some_events_of_a_request() {
         let (none, ms) = (None::<&str>, 1.5);
         tracing::warn!(
             username = "\"admin\"",

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{Claims, string};
+use super::{Claims, id, string};
 use crate::clock::Timestamp;
 use crate::error::{TokenError, can_be_id};
 use crate::settings::{SESSION_CLAIM, Settings};
@@ -77,17 +77,17 @@ impl Claims {
         if !settings.token_blacklist {
             return Ok(());
         }
-        let is_id = |id: Option<String>| id.is_some_and(|id| can_be_id(&id));
+        let is_id = |id: Option<Cow<'_, str>>| id.is_some_and(|id| can_be_id(&id));
         if let Some(claim) = &settings.jti_claim
-            && self.contains(claim)
-            && !is_id(self.id(claim))
+            && let Some(value) = self.raw(claim)
+            && !is_id(id(value))
         {
             return Err(TokenError::Invalid);
         }
         let in_session = settings.has_sessions() && settings.sessions.session_claim;
         if in_session
-            && self.contains(SESSION_CLAIM)
-            && !is_id(self.str(SESSION_CLAIM).map(Cow::into_owned))
+            && let Some(value) = self.raw(SESSION_CLAIM)
+            && !is_id(string(value))
         {
             return Err(TokenError::Invalid);
         }

@@ -24,7 +24,7 @@ pub(crate) struct Lookup<T> {
     read: Read<T>,
 }
 
-impl<T> Lookup<T> {
+impl<T: Clone> Lookup<T> {
     /// `sql` finds the rows for a list of keys, whose place is `{}`; each of them is written as
     /// `mark`. `read` returns a row's key and value.
     pub(crate) fn new(
@@ -48,7 +48,9 @@ impl<T> Lookup<T> {
             };
             found.insert(key, value);
         }
-        Ok(keys.iter().map(|wanted| found.remove(&wanted.key).unwrap_or(Found::Nothing)).collect())
+        // Several may ask for the same.
+        let answer = |wanted: &Wanted| found.get(&wanted.key).cloned().unwrap_or(Found::Nothing);
+        Ok(keys.iter().map(answer).collect())
     }
 }
 
@@ -84,6 +86,7 @@ impl Wanted {
 }
 
 /// The result for a key.
+#[derive(Clone)]
 pub(crate) enum Found<T> {
     One(T),
     Nothing,
@@ -92,7 +95,7 @@ pub(crate) enum Found<T> {
 }
 
 #[async_trait]
-impl<T: Send + 'static> Work for Lookup<T> {
+impl<T: Clone + Send + 'static> Work for Lookup<T> {
     type Item = Wanted;
     type Answer = Found<T>;
 
@@ -100,8 +103,8 @@ impl<T: Send + 'static> Work for Lookup<T> {
         self.operation
     }
 
-    fn key(wanted: &Wanted) -> Option<&str> {
-        Some(&wanted.key)
+    fn key(_: &Wanted) -> Option<&str> {
+        None
     }
 
     async fn run(&self, keys: &[Wanted]) -> Result<Vec<Found<T>>, StoreError> {

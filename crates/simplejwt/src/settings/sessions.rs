@@ -43,7 +43,7 @@ pub struct SessionSettings {
     /// The maximum age of the feed before it counts as out of date. Default: 2 seconds.
     pub feed_max_age: Duration,
     /// The maximum number of revocations kept in memory; beyond that the database is asked.
-    /// Default: 1,000,000, which takes about 100 bytes each.
+    /// Default: 1,000,000, which takes about 60 bytes each.
     pub feed_max_entries: u32,
     /// The form in which a registered token is stored. Default: in full, as upstream.
     pub token_at_rest: TokenAtRest,

@@ -4,9 +4,6 @@
 //! before a job changes it. If one fails, the transaction is rolled back, and all of them run again,
 //! each in a savepoint of its own.
 
-#[cfg(test)]
-mod tests;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvError, TryRecvError};
 use std::thread;
@@ -241,3 +238,6 @@ fn still_open(connection: &Connection) -> rusqlite::Result<()> {
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute(()).map(drop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ use crate::logging::with_causes;
 const SAMPLE_COUNTS_FOR: i64 = 300;
 
 /// A user's row with the key that finds it again.
+#[derive(Clone)]
 pub(crate) struct Found<K> {
     pub(crate) key: K,
     pub(crate) user: User,

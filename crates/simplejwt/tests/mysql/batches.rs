@@ -29,8 +29,12 @@ async fn number(conn: &mut Conn, sql: &str) -> u64 {
 
 /// The number of transactions committed so far.
 async fn commits(conn: &mut Conn) -> u64 {
-    let row: Option<(String, u64)> =
-        conn.query_first("SHOW GLOBAL STATUS LIKE 'Com_commit'").await.unwrap();
+    counter(conn, "Com_commit").await
+}
+
+async fn counter(conn: &mut Conn, name: &str) -> u64 {
+    let sql = format!("SHOW GLOBAL STATUS LIKE '{name}'");
+    let row: Option<(String, u64)> = conn.query_first(sql).await.unwrap();
     row.unwrap().1
 }
 
@@ -323,4 +327,31 @@ async fn tokens_without_sessions() {
             Rotation::Replayed
         );
     }
+}
+
+/// As of a user with many requests at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_ask_for_the_same_share_the_answer() {
+    let (world, _instance, mut conn) = counted("lib-same").await;
+    let store = world.store().await;
+    store.refresh(&step(0, 0)).await.unwrap();
+    let spent = step(0, 0).token.jti;
+    let before = counter(&mut conn, "Com_stmt_execute").await;
+    let tasks: Vec<_> = (0..MANY)
+        .map(|_| {
+            let (store, spent) = (store.clone(), spent.clone());
+            tokio::spawn(async move {
+                (store.is_blacklisted(&spent).await, store.session_of(&spent).await)
+            })
+        })
+        .collect();
+    let mut sessions = Vec::new();
+    for task in tasks {
+        let (is_blacklisted, session) = task.await.unwrap();
+        assert!(is_blacklisted.unwrap());
+        sessions.push(session.unwrap().expect("it is in a session"));
+    }
+    assert!(sessions.iter().all(|session| Some(session) == sessions.first()));
+    let executed = counter(&mut conn, "Com_stmt_execute").await - before;
+    assert!(executed < 50, "{executed} statements for {MANY} callers");
 }
