@@ -3,7 +3,6 @@
 //! the program; beside each other they need few.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +24,9 @@ const FILE: &str = "crates/simplejwt-server/layout.ld";
 /// code that isn't executed, of the same name with other types, is better left where it is.
 const AROUND: u64 = 64 * 1024;
 
+/// The number of bytes for which a pattern may be saved, by a coarser one in place of two. Fewer are
+/// linked sooner, and coarse ones fit what other compilers make functions of.
+const FOR_ONE_LESS: u64 = 2048;
 /// Functions for instructions of the processor that valgrind hides.
 const HIDDEN: [&str; 1] = ["_ZN4sha2*x86*"];
 
@@ -72,45 +74,117 @@ fn functions(symbols: &str) -> BTreeMap<String, u64> {
 
 /// Returns patterns for the functions of the program that were executed.
 fn patterns(executed: &Counts, sizes: &BTreeMap<String, u64>) -> BTreeSet<String> {
-    #[derive(Default)]
-    struct Brought {
-        functions: u64,
-        unused: u64,
-    }
-    let mut brought = BTreeMap::<String, Brought>::new();
+    let mut all = Branch::default();
     for (name, size) in sizes {
-        let brought = brought.entry(pattern(name)).or_default();
-        match executed.contains_key(name) {
-            true => brought.functions += 1,
-            false => brought.unused += size,
-        }
+        all.add(&paths(name), *size, executed.contains_key(name));
     }
-    let is_worth = |brought: &Brought| brought.unused < AROUND * brought.functions;
-    let worth = brought.into_iter().filter(|(_, brought)| is_worth(brought));
-    worth.map(|(pattern, _)| pattern).collect()
+    let mut patterns = BTreeSet::new();
+    for (pattern, branch) in &all.finer {
+        patterns.extend(branch.patterns(pattern).0);
+    }
+    patterns
 }
 
-/// Returns a pattern for the function, whatever compiler and profile: without the hash of its
-/// types, those of its crates, and what the optimizer appends.
-fn pattern(name: &str) -> String {
+/// The functions whose names begin alike.
+#[derive(Default)]
+struct Branch {
+    size: u64,
+    unused: u64,
+    executed: u64,
+    finer: BTreeMap<String, Branch>,
+}
+
+impl Branch {
+    fn add(&mut self, paths: &[String], size: u64, is_executed: bool) {
+        let mut branch = self;
+        for path in paths {
+            branch = branch.finer.entry(path.clone()).or_default();
+            branch.size += size;
+            branch.unused += if is_executed { 0 } else { size };
+            branch.executed += u64::from(is_executed);
+        }
+    }
+
+    /// Returns patterns for those that were executed, and the size of all that the patterns fit.
+    fn patterns(&self, own: &str) -> (Vec<String>, u64) {
+        if self.executed == 0 {
+            return (Vec::new(), 0);
+        }
+        let (mut finer, mut size) = (Vec::new(), 0);
+        for (pattern, branch) in &self.finer {
+            let (patterns, fitting) = branch.patterns(pattern);
+            finer.extend(patterns);
+            size += fitting;
+        }
+        let more = self.size - size;
+        if finer.is_empty() && self.unused >= AROUND * self.executed {
+            return (Vec::new(), 0);
+        }
+        if finer.is_empty() || more <= FOR_ONE_LESS * (finer.len() as u64 - 1) {
+            return (vec![own.to_owned()], self.size);
+        }
+        (finer, size)
+    }
+}
+
+/// Returns patterns for a function, from the coarsest, for its crate, to one that only other types
+/// fit. They fit whatever compiler and profile: without the hash of its types, those of its crates,
+/// and what the optimizer appends.
+fn paths(name: &str) -> Vec<String> {
     let name = name.split_once(".llvm.").map_or(name, |(name, _)| name);
-    if let Some((path, hash)) = name.rsplit_once("17h")
-        && name.starts_with("_ZN")
-        && hash.len() == 17
+    match name.strip_prefix("_ZN") {
+        Some(mangled) => of_legacy_name(mangled),
+        None if name.starts_with("_R") => vec![without_crates(name)],
+        None => vec![name.to_owned()],
+    }
+}
+
+fn of_legacy_name(mangled: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = mangled;
+    while let Some(end) = rest.find(|c: char| !c.is_ascii_digit())
+        && let Ok(length) = rest.get(..end).unwrap_or_default().parse::<usize>()
+        && let Some(word) = rest.get(end..end + length)
     {
-        return format!("{path}17h*");
+        words.push((rest.get(..end + length).unwrap_or_default(), word));
+        rest = rest.get(end + length..).unwrap_or_default();
     }
-    if !name.starts_with("_R") {
-        return name.to_owned();
+    // The last word is the hash.
+    words.pop();
+    let mut paths = Vec::new();
+    // The type of an implementation: `_$LT$simplejwt..config..list..Place$LT$…`.
+    if let Some((_, word)) = words.first()
+        && let Some((before, path)) = word.split_once("$LT$")
+        && before.len() <= 1
+    {
+        let is_module =
+            |word: &&str| word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'_' | b'0'..=b'9'));
+        let mut modules = format!("_ZN*{before}$LT$");
+        for (number, module) in path.split("..").take_while(is_module).enumerate() {
+            modules.push_str(if number > 0 { ".." } else { "" });
+            modules.push_str(module);
+            paths.push(format!("{modules}*"));
+        }
     }
+    let mut path = "_ZN".to_owned();
+    for (number, (with_length, _)) in words.iter().enumerate() {
+        path.push_str(with_length);
+        let end = if number + 1 == words.len() { "17h*" } else { "*" };
+        paths.push(format!("{path}{end}"));
+    }
+    paths
+}
+
+/// Returns a pattern without the hashes of crates.
+fn without_crates(name: &str) -> String {
     let mut pattern = String::with_capacity(name.len());
     let mut rest = name;
     while let Some((before, after)) = rest.split_once("Cs") {
-        let Some((hash, next)) = after.split_once('_') else { break };
-        let is_hash =
-            (8..=13).contains(&hash.len()) && hash.bytes().all(|b| b.is_ascii_alphanumeric());
-        let (hash, next) = if is_hash { ("*_", next) } else { ("", after) };
-        write!(pattern, "{before}Cs{hash}").unwrap_or_default();
+        let hash = after.split_once('_').filter(|(hash, _)| {
+            (8..=13).contains(&hash.len()) && hash.bytes().all(|b| b.is_ascii_alphanumeric())
+        });
+        let (hash, next) = hash.map_or(("", after), |(_, next)| ("*_", next));
+        pattern.extend([before, "Cs", hash]);
         rest = next;
     }
     format!("{pattern}{rest}*")
@@ -142,20 +216,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_fits_whatever_compiler() {
+    fn patterns_fit_whatever_compiler() {
         for (name, expected) in [
-            ("sqlite3VdbeExec", "sqlite3VdbeExec"),
+            ("sqlite3VdbeExec", &["sqlite3VdbeExec"][..]),
             (
-                "_ZN5hyper5proto2h14conn13Conn$LT$T$GT$4idle17h2e6b79380bfd10e1E.llvm.7967603378",
-                "_ZN5hyper5proto2h14conn13Conn$LT$T$GT$4idle17h*",
+                "_ZN5hyper5proto2h14conn4idle17h2e6b79380bfd10e1E.llvm.7967603378",
+                &[
+                    "_ZN5hyper*",
+                    "_ZN5hyper5proto*",
+                    "_ZN5hyper5proto2h1*",
+                    "_ZN5hyper5proto2h14conn*",
+                    "_ZN5hyper5proto2h14conn4idle17h*",
+                ],
             ),
             (
-                "_RNvXs_NtNtCsgEmfK2I1SDS_4core3str7patternNtB4_12CharSearcherNtB4_8Searcher.llvm.1",
-                "_RNvXs_NtNtCs*_4core3str7patternNtB4_12CharSearcherNtB4_8Searcher*",
+                "_ZN32_$LT$a..list..Place$LT$S$GT$$GT$4idle17h2e6b79380bfd10e1E",
+                &[
+                    "_ZN*_$LT$a*",
+                    "_ZN*_$LT$a..list*",
+                    "_ZN32_$LT$a..list..Place$LT$S$GT$$GT$*",
+                    "_ZN32_$LT$a..list..Place$LT$S$GT$$GT$4idle17h*",
+                ],
             ),
-            ("_ZN3std2io5Write17h", "_ZN3std2io5Write17h"),
+            (
+                "_RNvXs_NtNtCsgEmfK2I1SDS_4core3str7patternNtB4_12CharSearcher.llvm.1",
+                &["_RNvXs_NtNtCs*_4core3str7patternNtB4_12CharSearcher*"],
+            ),
         ] {
-            assert_eq!(pattern(name), expected);
+            assert_eq!(paths(name), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_cheap_is_taken_together() {
+        let function = |path: &str, hash: u8| format!("_ZN{path}17h{hash:016x}E");
+        let used = [function("1m1a", 1), function("1m1b", 2), function("1n1a", 3)];
+        let executed = used.iter().map(|name| (name.clone(), 1)).collect();
+        for (unused, expected) in [
+            (FOR_ONE_LESS, &["_ZN1m*", "_ZN1n1a17h*"][..]),
+            (FOR_ONE_LESS + 1, &["_ZN1m1a17h*", "_ZN1m1b17h*", "_ZN1n1a17h*"]),
+        ] {
+            let mut sizes: BTreeMap<_, _> = used.iter().map(|name| (name.clone(), 9)).collect();
+            sizes.insert(function("1m1c", 4), unused);
+            sizes.insert(function("1n1b", 5), AROUND);
+            assert!(patterns(&executed, &sizes).iter().eq(expected), "{unused}");
         }
     }
 
