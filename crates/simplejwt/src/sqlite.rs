@@ -10,6 +10,7 @@ pub(crate) mod datetime;
 mod feed;
 mod flush;
 pub mod migrate;
+mod rows;
 pub(crate) mod schema;
 pub(crate) mod sessions;
 mod statements;
