@@ -5,6 +5,7 @@ mod http;
 mod instructions;
 mod load;
 mod logouts;
+mod repeat;
 mod restart;
 
 use std::env;
@@ -36,6 +37,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         // For `server`: the parts that have to be fast.
         ["load", rest @ ..] => load::run(rest),
         ["logouts", rest @ ..] => logouts::run(rest),
+        ["repeat", rest @ ..] => repeat::run(rest),
         rest => {
             // `passwords` needs a Python.
             let mut arguments = vec!["bench", "-p", "simplejwt-bench"];

@@ -1,5 +1,5 @@
-"""Benchmarks of the running server: `cargo xtask bench server [refresh|first-seen|feed|purge|clients]
-[postgres|sqlite|mysql] [NAME=VALUE...]`."""
+"""Benchmarks of the running server:
+`cargo xtask bench server [refresh|first-seen|fastify|size|feed|purge|clients] [postgres|sqlite|mysql] [NAME=VALUE...]`."""
 
 import pathlib
 import sys
@@ -8,15 +8,19 @@ import tempfile
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[3] / "compat/tests"))
 
 import clients
+import fastify
 import feed
 import first_seen
 import purge
 import refresh
+import size
 from sides import ROOT
 
 PARTS = {
     "refresh": refresh.run,
     "first-seen": first_seen.run,
+    "fastify": fastify.run,
+    "size": size.run,
     "feed": feed.run,
     "purge": purge.run,
     "clients": clients.run,
@@ -24,7 +28,7 @@ PARTS = {
 
 
 # The parts that are run on each database, or on those that are named.
-ON_EACH = ("refresh", "first-seen")
+ON_EACH = ("refresh", "first-seen", "size")
 DATABASES = ("postgres", "sqlite", "mysql")
 
 

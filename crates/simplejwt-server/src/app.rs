@@ -22,7 +22,7 @@ use crate::failure::{Failure, chain};
 use crate::front;
 use crate::hashes;
 use crate::health::{self, Health, Probe, Probed};
-use crate::purge::Purge;
+use crate::purge::{Purge, Stop};
 use crate::serve::Site;
 use crate::supervisor::{self, Need, Supervisor};
 
@@ -36,6 +36,7 @@ pub(crate) struct App {
     probed: Probed,
     probe: Probe,
     tasks: Supervisor,
+    purge: Stop,
     /// Warnings about the database: they keep no request from being answered, or are temporary.
     database_warnings: Vec<String>,
 }
@@ -87,7 +88,8 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     };
     let router = axum::Router::new().fallback_service(PlainPathsLayer.layer(router));
     let site = Site { endpoints, router, cors: cors.map(Arc::new), stopping };
-    Ok(App { site, auth, users, passwords, store, probed, probe, tasks, database_warnings })
+    let purge = Stop::default();
+    Ok(App { site, auth, users, passwords, store, probed, probe, tasks, purge, database_warnings })
 }
 
 impl App {
@@ -172,15 +174,21 @@ impl App {
             });
         }
         if let (Some(store), Some(interval)) = (&self.store, config.database.purge_interval) {
-            let (store, config) = (Arc::clone(store), config.clone());
+            let (store, config, stop) = (Arc::clone(store), config.clone(), self.purge.clone());
             // The holder stays the same after a restart of the task, so the lease is still its own.
             let holder = format!("{}-{}", std::process::id(), SystemClock.now().as_micros());
             self.tasks.start("purge", Need::Helpful, move || {
                 let batch = config.database.purge_batch;
-                let purge = Purge::new(Arc::clone(&store), &config, batch, holder.clone());
+                let (store, stop) = (Arc::clone(&store), stop.clone());
+                let purge = Purge::new(store, &config, batch, holder.clone(), stop);
                 async move { Err(purge.every(interval).await.into()) }
             });
         }
+    }
+
+    /// Returns what ends the purge between two transactions.
+    pub(crate) fn purge(&self) -> &Stop {
+        &self.purge
     }
 
     /// Probes the database once, with the reads and writes of a login.

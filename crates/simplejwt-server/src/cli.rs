@@ -285,10 +285,13 @@ pub(crate) enum Token {
     #[command(after_help = "Example:
   simplejwt token flush-expired --config simplejwt.toml")]
     FlushExpired {
-        /// The number of tokens deleted in one transaction.
+        /// The maximum number of tokens deleted in one transaction.
         #[arg(long, value_name = "COUNT", default_value_t = 1000)]
         #[arg(value_parser = clap::value_parser!(u32).range(1..))]
         batch: u32,
+        /// Pause after each transaction, so that requests hardly notice.
+        #[arg(long)]
+        paced: bool,
     },
 }
 

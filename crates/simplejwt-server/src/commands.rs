@@ -94,7 +94,11 @@ fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> 
         app.start(config).await;
         let tokens = app.tokens().clone();
         let reload = Reload::new(file, Environment::of_process(), loaded, tls.as_ref(), tokens);
-        serve::serve(place.listen()?, app.site, tls, config, reload, &mut signals).await
+        let purge = app.purge().clone();
+        let served = serve::serve(place.listen()?, app.site, tls, config, reload, &mut signals);
+        let outcome = served.await;
+        purge.ask().await;
+        outcome
     })?;
     Ok(ExitCode::SUCCESS)
 }

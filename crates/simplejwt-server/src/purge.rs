@@ -1,5 +1,8 @@
 //! Deletes expired rows: a few at a time, by one of all processes that share a database.
 
+mod pace;
+mod stop;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,18 +10,11 @@ use simplejwt::store::retention::Retention;
 use simplejwt::store::{FlushExpired, Referenced};
 use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock, Timestamp};
 
+use self::pace::Pace;
+pub(crate) use self::pace::Speed;
+pub(crate) use self::stop::Stop;
 use crate::config::Config;
 
-/// The target duration of a transaction: one that took longer is followed by a smaller one. It is a
-/// fifth of the permitted duration, because the next transaction may be slower for reasons
-/// unrelated to its size.
-const TARGET: Duration = Duration::from_millis(10);
-/// The pause after a transaction, as a multiple of its duration: it leaves the database to others.
-const PAUSES: u32 = 4;
-const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
-/// The smallest batch. A smaller one would not shorten a transaction whose commit alone takes
-/// longer than `TARGET`.
-const SMALLEST_BATCH: u32 = 100;
 /// The duration of the lease, which is renewed long before its end.
 const LEASE: Duration = Duration::from_secs(60);
 const NAME: &str = "purge";
@@ -47,15 +43,19 @@ pub(crate) struct Purge {
     pub(crate) retention: Retention,
     /// `true` if rows of other tables that refer to tokens are deleted with them.
     pub(crate) cascade: bool,
+    pub(crate) speed: Speed,
+    /// Ends it between two transactions.
+    pub(crate) stop: Stop,
 }
 
 impl Purge {
-    /// Creates a purge, as configured.
+    /// Creates a purge beside requests, as configured.
     pub(crate) fn new(
         store: Arc<dyn SessionStore>,
         config: &Config,
         batch: u32,
         holder: String,
+        stop: Stop,
     ) -> Self {
         Self {
             store,
@@ -64,6 +64,8 @@ impl Purge {
             holder,
             retention: Retention::of(&config.settings),
             cascade: config.database.purge_cascade,
+            speed: Speed::BesideRequests,
+            stop,
         }
     }
 
@@ -105,6 +107,7 @@ impl Purge {
     /// # Errors
     /// Errors of the store. Rows deleted before the error stay deleted.
     pub(crate) async fn once(&self) -> Result<Option<Purged>, StoreError> {
+        let _running = self.stop.running().await;
         let purged = self.leased().await;
         if self.with_sessions && !matches!(purged, Ok(None)) {
             // The work is done, so others shouldn't have to wait for the lease to expire.
@@ -116,15 +119,15 @@ impl Purge {
 
     async fn leased(&self) -> Result<Option<Purged>, StoreError> {
         let begun = SystemClock.now();
+        let mut purged = Purged::default();
+        let mut renew_at = begun;
         let sessions_due = self.retention.sessions_due(begun);
         let mut flush = FlushExpired::new(self.retention.clone(), begun, 0);
         flush.cascade = self.cascade;
-        let mut tokens_left = true;
-        let mut purged = Purged::default();
-        let mut renew_at = begun;
-        // The speed of the database isn't known yet.
-        let mut batch = SMALLEST_BATCH.min(self.batch);
-        loop {
+        // A row of one kind costs more than one of the other.
+        let mut tokens = Some(self.pace());
+        let mut sessions = self.with_sessions.then(|| self.pace());
+        while !self.stop.is_asked() && (tokens.is_some() || sessions.is_some()) {
             let started = SystemClock.now();
             if self.with_sessions && started >= renew_at {
                 if !self.store.lease(NAME, &self.holder, started, started + LEASE).await? {
@@ -132,31 +135,44 @@ impl Purge {
                 }
                 renew_at = started + LEASE / 3;
             }
-            let mut longest = Duration::ZERO;
-            if tokens_left {
-                flush.batch = batch;
+            if let Some(pace) = &mut tokens {
+                flush.batch = pace.batch();
                 let (flushed, took) = timed(self.store.flush_expired(&flush)).await;
                 let flushed = flushed?;
-                longest = took;
                 purged.tokens += flushed.deleted;
+                purged.longest = purged.longest.max(took);
                 flushed.referenced.iter().for_each(|kept| purged.keep(kept));
-                tokens_left = flushed.next.is_some();
                 flush.after = flushed.next;
+                self.rest(pace, took).await;
+                if flush.after.is_none() {
+                    tokens = None;
+                }
             }
-            let mut sessions = 0;
-            if self.with_sessions {
-                pause(longest).await;
-                let (rows, took) = timed(self.store.flush_sessions(sessions_due, batch)).await;
-                sessions = rows?;
-                longest = longest.max(took);
+            if let Some(pace) = &mut sessions {
+                let (rows, took) =
+                    timed(self.store.flush_sessions(sessions_due, pace.batch())).await;
+                let rows = rows?;
+                purged.sessions += rows;
+                purged.longest = purged.longest.max(took);
+                self.rest(pace, took).await;
+                if rows == 0 {
+                    sessions = None;
+                }
             }
-            purged.sessions += sessions;
-            purged.longest = purged.longest.max(longest);
-            if !tokens_left && sessions == 0 {
-                return Ok(Some(purged));
-            }
-            batch = next_batch(batch, self.batch, longest);
-            pause(longest).await;
+        }
+        Ok(Some(purged))
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::new(self.speed, self.batch)
+    }
+
+    /// Leaves the database to others for a while.
+    async fn rest(&self, pace: &mut Pace, took: Duration) {
+        let (_, pause) = pace.next(took, self.store.waiting());
+        self.stop.asked_within(pause).await;
+        while let Some(pause) = pace.give_way(self.store.waiting()) {
+            self.stop.asked_within(pause).await;
         }
     }
 }
@@ -188,16 +204,6 @@ pub(crate) fn kept_by(kept: &Referenced) -> String {
     )
 }
 
-fn next_batch(batch: u32, most: u32, took: Duration) -> u32 {
-    if took > TARGET {
-        (batch / 2).max(SMALLEST_BATCH.min(most))
-    } else if took < TARGET / 4 {
-        batch.saturating_mul(2).min(most)
-    } else {
-        batch
-    }
-}
-
 async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     let started = SystemClock.now();
     let outcome = work.await;
@@ -209,24 +215,69 @@ fn since(start: Timestamp, end: Timestamp) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or_default())
 }
 
-/// Leaves the database to others for a while.
-async fn pause(took: Duration) {
-    tokio::time::sleep((took * PAUSES).clamp(SHORTEST_PAUSE, Duration::from_secs(1))).await;
-}
-
 #[cfg(test)]
 mod tests {
+    use simplejwt::Settings;
+    use simplejwt::sql::table::UserTable;
+    use simplejwt::sqlite::{SqliteDatabase, SqliteStore, migrate};
+
     use super::*;
 
-    #[test]
-    fn batches_follow_the_time_they_take() {
-        let ms = Duration::from_millis;
-        assert_eq!(next_batch(500, 500, ms(1)), 500);
-        assert_eq!(next_batch(500, 500, ms(11)), 250);
-        assert_eq!(next_batch(250, 500, ms(10)), 250);
-        assert_eq!(next_batch(250, 500, ms(3)), 250);
-        assert_eq!(next_batch(250, 500, ms(2)), 500);
-        assert_eq!(next_batch(110, 500, ms(100)), 100);
-        assert_eq!(next_batch(1, 1, ms(100)), 1);
+    /// A purge of so many expired tokens, one in each transaction.
+    async fn purge_of(tokens: u32) -> (tempfile::TempDir, Purge) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(&path, Default::default()).unwrap();
+        let users = UserTable::default();
+        migrate::apply(&database, &users, SystemClock.now()).await.unwrap();
+        let raw = rusqlite::Connection::open(path).unwrap();
+        let fill = "WITH RECURSIVE numbers (n) AS (\
+            SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1) \
+            INSERT INTO token_blacklist_outstandingtoken (token, expires_at, jti) \
+            SELECT 'a.b.c', '2001-01-01 00:00:00', n FROM numbers";
+        raw.execute(fill, [tokens]).unwrap();
+        let purge = Purge {
+            store: Arc::new(SqliteStore::open(&database, &users).unwrap()),
+            batch: 1,
+            with_sessions: true,
+            holder: "this".into(),
+            retention: Retention::of(&Settings::default()),
+            cascade: false,
+            speed: Speed::BesideRequests,
+            stop: Stop::default(),
+        };
+        (directory, purge)
+    }
+
+    #[tokio::test]
+    async fn a_purge_that_is_asked_to_stop_ends_after_its_transaction_and_frees_its_lease() {
+        let (_directory, purge) = purge_of(50).await;
+        let stop = purge.stop.clone();
+        let asked = async {
+            stop.ask().await;
+            let now = SystemClock.now();
+            assert!(purge.store.lease(NAME, "another", now, now).await.unwrap());
+        };
+        // The first is polled first: it runs when it is asked.
+        let (purged, ()) = tokio::join!(purge.once(), asked);
+        assert_eq!(purged.unwrap().unwrap().tokens, 1);
+        let rest = Purge { stop: Stop::default(), speed: Speed::Full, ..purge };
+        assert_eq!(rest.once().await.unwrap().unwrap().tokens, 49);
+    }
+
+    #[tokio::test]
+    async fn a_purge_is_as_thorough_at_full_speed() {
+        let (_directory, purge) = purge_of(50).await;
+        let purge = Purge { speed: Speed::Full, ..purge };
+        assert_eq!(purge.once().await.unwrap().unwrap().tokens, 50);
+        assert_eq!(purge.once().await.unwrap().unwrap().tokens, 0);
+    }
+
+    #[tokio::test]
+    async fn a_purge_leaves_it_to_another_that_holds_the_lease() {
+        let (_directory, purge) = purge_of(3).await;
+        let now = SystemClock.now();
+        assert!(purge.store.lease(NAME, "another", now, now + LEASE).await.unwrap());
+        assert_eq!(purge.once().await.unwrap(), None);
     }
 }

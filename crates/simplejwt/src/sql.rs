@@ -18,6 +18,8 @@ pub(crate) mod delete;
 pub(crate) mod django;
 pub(crate) mod fields;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
+pub(crate) mod flushed_to;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 pub(crate) mod late;
 pub(crate) mod lookup;
 pub mod manage;

@@ -5,6 +5,7 @@
 
 pub mod check;
 mod connect;
+mod copying;
 mod database;
 pub(crate) mod datetime;
 mod feed;

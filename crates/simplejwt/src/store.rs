@@ -113,7 +113,8 @@ pub enum Blacklisting {
 ///   keeps them has stored them if it returns `Ok`, and none of a call that was undone.
 /// - Calls may come from any number of tasks, processes and machines at once.
 ///
-/// There are no default methods on purpose: a store that forgot one would be a hole.
+/// There are no default methods but [`waiting`](Self::waiting) on purpose: a store that forgot one
+/// would be a hole.
 ///
 /// `Arc<T>` and `Box<T>` of a store are stores, `Arc<dyn TokenStore>` too.
 #[diagnostic::on_unimplemented(
@@ -171,8 +172,15 @@ pub trait TokenStore: Send + Sync + 'static {
     /// token its turn.
     ///
     /// A step is a transaction, or a few short ones; what one of them deletes is deleted with its
-    /// blacklist entries or not at all.
+    /// blacklist entries or not at all. A crash of the database may bring it back, for the next
+    /// purge to delete.
     async fn flush_expired(&self, flush: &FlushExpired) -> Result<Flushed, StoreError>;
+
+    /// Returns the number of operations of this process that wait for the database now, or for its
+    /// answer. The purge gives way to them. 0 by default.
+    fn waiting(&self) -> usize {
+        0
+    }
 
     /// At most `limit` of the registered tokens, those that were registered last; the user may be
     /// left out. To see whether the columns say what the tokens say.

@@ -18,14 +18,14 @@ use crate::cli::{Token, TokenFrom};
 use crate::config::{Config, Loaded};
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::purge::{Purge, kept_by};
+use crate::purge::{Purge, Speed, Stop, kept_by};
 use crate::{app, output};
 
 pub(crate) fn run(loaded: &Loaded, command: Token) -> Result<ExitCode, Failure> {
     match command {
         Token::Inspect(from) => inspect(&loaded.config, &read(&from)?),
         Token::Blacklist(from) => blacklist(&loaded.config, &read(&from)?),
-        Token::FlushExpired { batch } => flush_expired(&loaded.config, batch),
+        Token::FlushExpired { batch, paced } => flush_expired(&loaded.config, batch, paced),
     }
 }
 
@@ -157,14 +157,14 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn flush_expired(config: &Config, batch: u32) -> Result<ExitCode, Failure> {
+fn flush_expired(config: &Config, batch: u32, paced: bool) -> Result<ExitCode, Failure> {
     let purged = block_on(async {
         let store = Database::open(config).await?.store().await?;
         let holder = format!("command-{}", std::process::id());
-        Purge::new(store, config, batch, holder)
-            .once()
-            .await
-            .map_err(|error| crate::database::failed(&error))
+        let purge = Purge::new(store, config, batch, holder, Stop::default());
+        let speed = if paced { Speed::BesideOthers } else { Speed::Full };
+        let purged = Purge { speed, ..purge }.once().await;
+        purged.map_err(|error| crate::database::failed(&error))
     })?;
     let Some(purged) = purged else {
         output::print("another process is already deleting expired tokens\n")?;

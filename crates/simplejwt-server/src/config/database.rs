@@ -159,7 +159,8 @@ pub(super) static SECTION: Section<Database> = Section {
             "purge_batch",
             "SIMPLEJWT_PURGE_BATCH",
             Def("500"),
-            "The number of rows deleted in one transaction; a pause follows each.",
+            "The maximum number of rows deleted in one transaction. There are fewer while \
+             transactions take long, and pauses while requests come.",
             Range::between(1, 100_000),
             |s, v| count(v).map(|n| s.purge_batch = n),
         ),

@@ -127,6 +127,11 @@ impl MysqlDatabase {
     pub(crate) fn max_connections(&self) -> usize {
         self.shared.options.max_connections.max(1)
     }
+
+    /// Returns the number of connections in use.
+    pub(crate) fn waiting(&self) -> usize {
+        self.max_connections().saturating_sub(self.shared.places.available_permits())
+    }
 }
 
 impl Shared {

@@ -17,7 +17,7 @@ use super::database::{Failure, attempt, begin, column, commit};
 use super::database::{changed, exists};
 use super::lookup::{Found, Lookup, Wanted};
 use super::statements::{
-    FLUSH_SESSIONS, FLUSH_TOKENS, HEADS_OF, LEASE, REHASH, show_live, show_one,
+    DUE_TOKENS, FLUSH_SESSIONS, FLUSH_TOKENS, HEADS_OF, LEASE, REHASH, show_live, show_one,
 };
 use super::{MysqlDatabase, MysqlStore, late};
 use crate::clock::Timestamp;
@@ -140,10 +140,19 @@ impl SessionStore for MysqlStore {
     }
 
     async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
-        attempt!(self.database.attempts("flush_sessions"), |conn| async {
-            let values = params! { "before" => before.as_micros(), "batch" => batch };
+        let before = before.as_micros();
+        let from = self.flushed_to.after(before);
+        let flushed = attempt!(self.database.attempts("flush_sessions"), |conn| async {
+            let due = params! { "from" => from, "before" => before, "batch" => batch };
+            let last: Option<Option<i64>> = conn.exec_first(DUE_TOKENS, due).await?;
             begin(conn).await?;
-            let mut flushed = changed(conn, FLUSH_TOKENS, values.clone()).await?;
+            let mut flushed = 0;
+            if let Some(last) = last.flatten() {
+                let tokens = params! { "from" => from, "last" => last, "batch" => batch };
+                flushed = changed(conn, FLUSH_TOKENS, tokens).await?;
+                self.flushed_to.reached(before, last);
+            }
+            let values = params! { "before" => before, "batch" => batch };
             if flushed < u64::from(batch) {
                 for statement in FLUSH_SESSIONS {
                     flushed += changed(conn, statement, values.clone()).await?;
@@ -151,7 +160,11 @@ impl SessionStore for MysqlStore {
             }
             commit(conn).await?;
             Ok(flushed)
-        })
+        })?;
+        if flushed == 0 {
+            self.flushed_to.forget();
+        }
+        Ok(flushed)
     }
 
     async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError> {

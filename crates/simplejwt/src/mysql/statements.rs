@@ -243,8 +243,12 @@ pub(super) const FREE_USER: &str = "DELETE FROM simplejwt_user WHERE user_id = :
 pub(super) const LOCK_USER: &str = "INSERT INTO simplejwt_user (user_id) VALUES (:user)";
 pub(super) const REHASH: &str = "\
     UPDATE simplejwt_session SET password = :new WHERE user_id = :user AND password = :old";
+pub(super) const DUE_TOKENS: &str = "\
+    SELECT max(due.expires_at) FROM (SELECT expires_at FROM simplejwt_session_token \
+    WHERE expires_at >= :from AND expires_at <= :before \
+    ORDER BY expires_at LIMIT :batch) AS due";
 pub(super) const FLUSH_TOKENS: &str = "\
-    DELETE FROM simplejwt_session_token WHERE expires_at <= :before \
+    DELETE FROM simplejwt_session_token WHERE expires_at >= :from AND expires_at <= :last \
     ORDER BY expires_at LIMIT :batch";
 /// Sessions that still have tokens are put off until those expire; otherwise each batch would meet
 /// all of them again.
@@ -322,6 +326,7 @@ pub(super) fn statements(is_live: &str) -> Vec<String> {
         FREE_USER,
         LOCK_USER,
         REHASH,
+        DUE_TOKENS,
         FLUSH_TOKENS,
         LEASE,
         HOLDS,

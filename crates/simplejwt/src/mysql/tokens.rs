@@ -15,6 +15,7 @@ use crate::event::{Act, Cause, Recorded};
 use crate::logging::with_causes;
 use crate::sql::batch::Batches;
 use crate::sql::check::{Lines, Uses, trials};
+use crate::sql::flushed_to::FlushedTo;
 use crate::sql::late::Late;
 use crate::sql::lookup::nothing_of;
 use crate::sql::references::References;
@@ -47,6 +48,8 @@ pub struct MysqlStore {
     pub(super) users: Arc<str>,
     /// The catalogue at the beginning of the purge.
     pub(super) references: Arc<Mutex<Arc<References>>>,
+    /// The place that the purge of sessions' tokens has reached.
+    pub(super) flushed_to: Arc<FlushedTo>,
     pub(super) late: Late,
     pub(super) rotations: Batches<Rotations>,
     pub(super) rotations_in_sessions: Batches<Rotations>,
@@ -81,6 +84,7 @@ impl MysqlStore {
             session_rows: Batches::new(rows::lookup(database), database.patience()),
             users: users.table.as_str().into(),
             references: Arc::default(),
+            flushed_to: Arc::default(),
             sql,
             late,
         })
@@ -375,6 +379,10 @@ impl TokenStore for MysqlStore {
             self.delete(&verdict.delete, &references, flush.cascade, &mut flushed).await?;
         }
         Ok(flushed)
+    }
+
+    fn waiting(&self) -> usize {
+        self.database.waiting()
     }
 
     async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {

@@ -285,6 +285,12 @@ impl PostgresDatabase {
     pub(crate) fn max_connections(&self) -> usize {
         self.shared.pool.status().max_size
     }
+
+    /// Returns the number of connections in use, and of callers that wait for one.
+    pub(crate) fn waiting(&self) -> usize {
+        let status = self.shared.pool.status();
+        status.size.saturating_sub(status.available).saturating_add(status.waiting)
+    }
 }
 
 /// Returns the database and the servers of a URL, and the time limit for connecting to one of them.

@@ -26,10 +26,14 @@ const CANDIDATES: &str = "\
 const PUT_OFF: &str = "\
     UPDATE token_blacklist_outstandingtoken AS o SET expires_at = late.expires_at \
     FROM unnest($1::bigint[], $2::timestamptz[]) AS late (id, expires_at) \
-    WHERE o.id = late.id AND o.expires_at < late.expires_at";
+    WHERE o.id = late.id AND o.expires_at < late.expires_at \
+    AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'";
+/// The commit doesn't wait for the disk: what a crash brings back is deleted by the next purge.
 const DELETE: &str = "\
     WITH due AS (SELECT id FROM token_blacklist_outstandingtoken \
-    WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE SKIP LOCKED), \
+    WHERE id = ANY ($1::bigint[]) \
+    AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off' \
+    ORDER BY id FOR UPDATE SKIP LOCKED), \
     entries AS (DELETE FROM token_blacklist_blacklistedtoken \
     WHERE token_id = ANY (ARRAY(SELECT id FROM due))) \
     DELETE FROM token_blacklist_outstandingtoken WHERE id = ANY (ARRAY(SELECT id FROM due))";
@@ -58,7 +62,8 @@ const FOREIGN_KEYS: &str = "\
 /// The same for a role that may not lock rows, which takes the right to UPDATE.
 const DELETE_UNLOCKED: &str = "\
     WITH entries AS (DELETE FROM token_blacklist_blacklistedtoken \
-    WHERE token_id = ANY ($1::bigint[])) \
+    WHERE token_id = ANY ($1::bigint[]) \
+    AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off') \
     DELETE FROM token_blacklist_outstandingtoken WHERE id = ANY ($1::bigint[])";
 const MAY_LOCK: &str = "\
     SELECT has_any_column_privilege('token_blacklist_outstandingtoken', 'UPDATE')";

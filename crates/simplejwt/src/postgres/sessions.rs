@@ -231,18 +231,28 @@ impl SessionStore for PostgresStore {
 
     async fn flush_sessions(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
         let (before, batch) = (before.as_micros(), i64::from(batch));
-        let flush = async |sql: &str| {
+        let from = self.flushed_to.after(before);
+        let (tokens, last): (i64, Option<i64>) =
             run!(self.database, "flush_sessions", |client| async {
-                let statement = client.prepare_cached(sql).await?;
-                client.execute(&statement, &[&before, &batch]).await
-            })
-        };
-        let mut flushed = flush(FLUSH_TOKENS).await?;
-        if flushed >= batch.unsigned_abs() {
+                let statement = client.prepare_cached(FLUSH_TOKENS).await?;
+                let row = client.query_one(&statement, &[&before, &batch, &from]).await?;
+                Ok((row.try_get(0)?, row.try_get(1)?))
+            })?;
+        if let Some(last) = last {
+            self.flushed_to.reached(before, last);
+        }
+        let mut flushed = tokens.unsigned_abs();
+        if tokens >= batch {
             return Ok(flushed);
         }
         for sql in FLUSH_SESSIONS {
-            flushed += flush(sql).await?;
+            flushed += run!(self.database, "flush_sessions", |client| async {
+                let statement = client.prepare_cached(sql).await?;
+                client.execute(&statement, &[&before, &batch]).await
+            })?;
+        }
+        if flushed == 0 {
+            self.flushed_to.forget();
         }
         Ok(flushed)
     }

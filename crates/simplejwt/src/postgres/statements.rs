@@ -191,22 +191,29 @@ pub(super) const UNENDED_ONE: &str = "\
 pub(super) const REHASH: &str = "\
     UPDATE simplejwt_session SET password = $3 WHERE user_id = $1 AND password = $2";
 pub(super) const FLUSH_TOKENS: &str = "\
-    DELETE FROM simplejwt_session_token WHERE jti = ANY (ARRAY(\
-    SELECT jti FROM simplejwt_session_token WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2))";
+    WITH due AS MATERIALIZED (SELECT jti, expires_at FROM simplejwt_session_token \
+    WHERE expires_at <= $1 AND expires_at >= $3 \
+    AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off' \
+    ORDER BY expires_at LIMIT $2), \
+    deleted AS (DELETE FROM simplejwt_session_token WHERE jti = ANY (ARRAY(SELECT jti FROM due))) \
+    SELECT count(*), max(expires_at) FROM due";
 /// Sessions that still have tokens are put off until those expire; otherwise each batch would meet
 /// all of them again.
 pub(super) const FLUSH_SESSIONS: [&str; 3] = [
     "UPDATE simplejwt_session AS s SET expires_at = (SELECT max(t.expires_at) \
      FROM simplejwt_session_token AS t WHERE t.session_id = s.id) WHERE s.id = ANY (ARRAY(\
      SELECT id FROM simplejwt_session WHERE expires_at <= $1 \
+     AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off' \
      ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)) AND EXISTS (\
      SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id)",
     "DELETE FROM simplejwt_session AS s WHERE s.id = ANY (ARRAY(\
      SELECT id FROM simplejwt_session WHERE expires_at <= $1 \
+     AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off' \
      ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)) AND NOT EXISTS (\
      SELECT 1 FROM simplejwt_session_token AS t WHERE t.session_id = s.id)",
     "DELETE FROM simplejwt_revocation WHERE sequence = ANY (ARRAY(\
      SELECT sequence FROM simplejwt_revocation WHERE expires_at <= $1 \
+     AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off' \
      ORDER BY expires_at LIMIT $2))",
 ];
 pub(super) const LEASE: &str = "\

@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Act, Cause, Recorded};
 use crate::logging::with_causes;
+use crate::sql::flushed_to::FlushedTo;
 use crate::sql::late::Late;
 use crate::sql::lookup::nothing_of;
 use crate::sql::references::References;
@@ -149,6 +150,8 @@ pub struct PostgresStore {
     pub(super) users: Arc<str>,
     /// The catalogue at the beginning of the purge.
     pub(super) references: Arc<Mutex<Arc<References>>>,
+    /// The place that the purge of sessions' tokens has reached.
+    pub(super) flushed_to: Arc<FlushedTo>,
     pub(super) listener: Arc<feed::Listener>,
     pub(super) encoding: Encoding,
     pub(super) late: Late,
@@ -196,6 +199,7 @@ impl PostgresStore {
             replacing: Batches::new(Replacing::new(database, encoding), database.patience()),
             users: users.table.as_str().into(),
             references: Arc::default(),
+            flushed_to: Arc::default(),
             sql: Arc::clone(&sql),
             listener: Arc::default(),
             encoding,
@@ -343,6 +347,10 @@ impl TokenStore for PostgresStore {
             self.delete(&verdict.delete, &references, flush.cascade, &mut flushed).await?;
         }
         Ok(flushed)
+    }
+
+    fn waiting(&self) -> usize {
+        self.database.waiting()
     }
 
     async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {

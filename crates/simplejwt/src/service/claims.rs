@@ -10,8 +10,8 @@ use crate::users::User;
 /// A hook changed a claim that hooks can't change.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a hook changed the claim {claim:?} of a {token_type} token, by which the token itself is \
-     known or checked: hooks can set any other"
+    "a hook changed the claim {claim:?} of a {token_type} token, which hooks can't change because \
+     the token is identified or checked by it"
 )]
 struct ReservedClaim {
     claim: String,

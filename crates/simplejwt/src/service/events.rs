@@ -13,7 +13,8 @@ impl Auth {
     ///
     /// A request waits while a listener runs, so slow work belongs in another task, behind a
     /// channel. A listener can't refuse anything ([`Hooks`](crate::Hooks) can), and isn't called if
-    /// the process dies before.
+    /// the process dies before. If it panics, that is logged, and the request and the other
+    /// listeners go on.
     ///
     /// ```
     /// use simplejwt::{Auth, Event, EventRecord, Settings, Tokens};

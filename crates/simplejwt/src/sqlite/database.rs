@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -16,6 +17,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::connect::{self, OpenError};
+use super::copying::Copying;
 use super::writer::{Job, Pending, serve};
 use crate::error::{StoreError, StoreErrorKind};
 
@@ -74,6 +76,9 @@ struct Shared {
     readers: Mutex<Vec<Connection>>,
     /// Taken when the database is closed.
     jobs: Option<SyncSender<Box<dyn Job>>>,
+    /// The number of callers that wait for a write.
+    waiting: AtomicUsize,
+    copying: Arc<Copying>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -130,6 +135,8 @@ impl SqliteDatabase {
                 options,
                 readers: Mutex::new(vec![reader]),
                 jobs: Some(jobs),
+                waiting: AtomicUsize::new(0),
+                copying: Arc::default(),
                 thread: Some(thread),
             }),
         })
@@ -166,6 +173,21 @@ impl SqliteDatabase {
         }
     }
 
+    /// Returns the number of callers that wait for a write.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Copies the log into the file now and then, on a thread of its own, if `work` that isn't
+    /// urgent fills it: otherwise the writing thread would have to, and everybody waits for it.
+    pub(crate) fn copy_log_beside(&self) {
+        let (path, options) = (self.shared.path.clone(), self.shared.options);
+        self.shared.copying.now_and_then(move || {
+            let connection = connect_reader(&path, options.busy_timeout)?;
+            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))
+        });
+    }
+
     /// Commits a transaction that changes nothing: it sets `user_version` to its present value.
     pub(crate) async fn prove_commit(&self, operation: &'static str) -> Result<(), StoreError> {
         let same = |connection: &Connection| {
@@ -184,6 +206,7 @@ impl SqliteDatabase {
         operation: &'static str,
         work: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let _waiting = Waiting::new(&self.shared.waiting);
         let (answer, answered) = oneshot::channel();
         let job = Pending::new(operation, work, answer);
         let sent = match &self.shared.jobs {
@@ -206,6 +229,22 @@ impl SqliteDatabase {
         answered.await.unwrap_or_else(|oneshot::Canceled| {
             Err(StoreError::unavailable(operation, "the write was given up"))
         })
+    }
+}
+
+/// Counts a caller for as long as it waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -138,7 +138,9 @@ impl SessionStore for SqliteStore {
             }
             Ok(flushed as u64)
         };
-        self.database.write("flush_sessions", flush).await
+        let flushed = self.database.write("flush_sessions", flush).await;
+        self.database.copy_log_beside();
+        flushed
     }
 
     async fn ping_sessions(&self, at: Timestamp) -> Result<(), StoreError> {

@@ -254,7 +254,13 @@ impl TokenStore for SqliteStore {
                 flush::carry_out(connection, &flush, &catalogue, &users, &verdict, &mut flushed);
             result.map(|()| flushed)
         };
-        self.database.write("flush_expired", carry_out).await
+        let flushed = self.database.write("flush_expired", carry_out).await;
+        self.database.copy_log_beside();
+        flushed
+    }
+
+    fn waiting(&self) -> usize {
+        self.database.waiting()
     }
 
     async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {

@@ -58,6 +58,10 @@ macro_rules! behind {
                 (**self).flush_expired(flush).await
             }
 
+            fn waiting(&self) -> usize {
+                (**self).waiting()
+            }
+
             async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
                 (**self).newest(limit).await
             }

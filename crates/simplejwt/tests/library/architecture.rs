@@ -93,7 +93,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ),
     (
         "thread::Builder",
-        &["sqlite/database", "users/password/pool"],
+        &["sqlite/copying", "sqlite/database", "users/password/pool"],
         "threads catch what panics on them",
     ),
     (
