@@ -91,7 +91,7 @@ async fn eight_at_once() {
     for task in tasks {
         done += task.await.unwrap();
     }
-    assert_eq!(done, 6, "each step once");
+    assert_eq!(done, 7, "each step once");
 }
 
 #[tokio::test]

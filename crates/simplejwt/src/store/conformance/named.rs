@@ -96,6 +96,10 @@ impl<S: SessionStore> TokenStore for Named<S> {
         self.store.flush_expired(flush).await
     }
 
+    fn waiting(&self) -> usize {
+        self.store.waiting()
+    }
+
     async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
         self.store.newest(limit).await
     }

@@ -130,6 +130,10 @@ impl<S: SessionRows> TokenStore for BySession<S> {
         self.store.flush_expired(flush).await
     }
 
+    fn waiting(&self) -> usize {
+        self.store.waiting()
+    }
+
     async fn newest(&self, limit: u32) -> Result<Vec<OutstandingToken>, StoreError> {
         self.store.newest(limit).await
     }
