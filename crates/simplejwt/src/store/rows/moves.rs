@@ -79,7 +79,6 @@ pub trait MoveSessions: SessionRows {
 
 /// A token that nothing has replaced, with its session, as it is read for a move.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "for each database"))]
 pub(crate) struct Leaf {
     pub(crate) session_id: String,
     pub(crate) user_id: UserId,
@@ -144,7 +143,6 @@ impl Leaf {
 
 /// A token to be stored for a session that is moved to rows of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "for each database"))]
 pub(crate) struct MovedToken {
     /// The registered token. Its text wasn't kept, so it is empty.
     pub(crate) token: OutstandingToken,
