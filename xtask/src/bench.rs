@@ -16,7 +16,6 @@ use anyhow::Result;
 use crate::process::{cargo, command, root, run as run_command, this_program};
 use crate::python;
 use crate::services::Up;
-pub(crate) use instructions::layout::run as layout;
 
 const POSTGRES: &str = "SIMPLEJWT_TEST_POSTGRES_URL";
 const MYSQL: &str = "SIMPLEJWT_TEST_MYSQL_URL";

@@ -51,7 +51,6 @@ commands:
                        run those of the server, beside Django
   bench server restart [NAME=NUMBER...]
                        count lost requests while nodes behind nginx and Caddy restart
-  layout               look which functions a server executes, and write the linker's list of them
   failover [postgres|galera]
                        make database clusters fail; prints a table
   matrix [ROWS...]     run the tests that depend on the database on every supported
@@ -79,7 +78,6 @@ fn main() -> ExitCode {
         ["outside", "all"] => outside::all(),
         ["outside"] => outside::table().and_then(|()| outside::compile()),
         ["bench", rest @ ..] => bench::run(rest),
-        ["layout", rest @ ..] => bench::layout(rest),
         ["help" | "-h" | "--help"] => {
             println!("{USAGE}");
             Ok(())

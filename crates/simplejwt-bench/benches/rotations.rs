@@ -1,22 +1,29 @@
 //! Rotations of refresh tokens on an SQLite file, without HTTP and signatures: what the store takes.
 //!
 //! Run with `cargo xtask bench`, or `cargo bench -p simplejwt-bench --bench rotations`. Words after
-//! `--` change the amounts: `connections=1,32,200 rotations=20000 rounds=3 stored=50000 at=DIRECTORY`.
+//! `--` change the amounts: `connections=1,32,200 rotations=20000 rounds=3 stored=50000 at=DIRECTORY
+//! rows=tokens,sessions live=20000`. The last is the number of other live sessions, by which the size
+//! of one is measured.
 
 #![allow(missing_docs, reason = "a benchmark")]
 
 use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use simplejwt::Timestamp;
 use simplejwt::event::Cause;
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::{SqliteDatabase, SqliteStore, migrate};
 use simplejwt::store::OutstandingToken;
+use simplejwt::store::rows::BySession;
 use simplejwt::store::session::{
-    NewSession, NextToken, RefreshOutcome, RetainUntil, SessionRefresh, SessionStore as _,
+    NewSession, NextToken, RefreshOutcome, RetainUntil, SessionRefresh,
 };
+use simplejwt::{SessionStore, Settings, Timestamp};
+
+type Store = Arc<dyn SessionStore>;
 
 const START: Timestamp = Timestamp::from_secs(1_767_323_045);
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -66,7 +73,7 @@ impl Chain {
         OutstandingToken { jti, token, user_id, created_at: at, expires_at: at + LIFETIME }
     }
 
-    async fn rotate(&mut self, store: &SqliteStore) -> Result<(), String> {
+    async fn rotate(&mut self, store: &Store) -> Result<(), String> {
         let at = self.at();
         let next = self.token(self.rotations + 1, at);
         let refresh = SessionRefresh {
@@ -99,14 +106,14 @@ fn chains(of: u64) -> Vec<Chain> {
 
 /// Rotates all of the chains at once, each so many times.
 async fn rotate(
-    store: &SqliteStore,
+    store: &Store,
     chains: Vec<Chain>,
     times: u64,
 ) -> Result<Vec<Chain>, Box<dyn Error>> {
     let tasks: Vec<_> = chains
         .into_iter()
         .map(|mut chain| {
-            let store = store.clone();
+            let store = Arc::clone(store);
             tokio::spawn(async move {
                 for _ in 0..times {
                     chain.rotate(&store).await?;
@@ -143,6 +150,8 @@ struct Amounts {
     rotations: u64,
     rounds: u64,
     stored: u64,
+    live: u64,
+    rows: Vec<String>,
     at: Option<String>,
 }
 
@@ -153,6 +162,8 @@ impl Amounts {
             rotations: 20_000,
             rounds: 3,
             stored: 50_000,
+            live: 20_000,
+            rows: vec!["tokens".to_owned(), "sessions".to_owned()],
             at: None,
         };
         for word in words {
@@ -164,6 +175,10 @@ impl Amounts {
                 Some(("rotations", number)) => amounts.rotations = number.parse()?,
                 Some(("rounds", number)) => amounts.rounds = number.parse()?,
                 Some(("stored", number)) => amounts.stored = number.parse()?,
+                Some(("live", number)) => amounts.live = number.parse()?,
+                Some(("rows", list)) => {
+                    amounts.rows = list.split(',').map(str::to_owned).collect();
+                }
                 Some(("at", directory)) => amounts.at = Some(directory.to_owned()),
                 // Cargo's own.
                 _ => {}
@@ -173,7 +188,20 @@ impl Amounts {
     }
 }
 
-async fn measure(connections: u64, amounts: &Amounts) -> Result<(), Box<dyn Error>> {
+/// The size of the database, with what isn't in the file yet, in bytes.
+fn size(path: &Path) -> Result<f64, Box<dyn Error>> {
+    let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    let connection = rusqlite::Connection::open(path)?;
+    Ok(connection.query_row(sql, (), |row| row.get::<_, i64>(0))? as f64)
+}
+
+/// Chains beside those that are measured.
+fn others(of: u64, from: u64) -> Vec<Chain> {
+    let beside = |chain: Chain| Chain { number: chain.number + from, ..chain };
+    chains(of).into_iter().map(beside).collect()
+}
+
+async fn measure(connections: u64, rows: &str, amounts: &Amounts) -> Result<(), Box<dyn Error>> {
     let directory = match &amounts.at {
         Some(directory) => tempfile::tempdir_in(directory)?,
         None => tempfile::tempdir()?,
@@ -184,13 +212,25 @@ async fn measure(connections: u64, amounts: &Amounts) -> Result<(), Box<dyn Erro
     migrate::apply(&database, &users, START).await?;
     rusqlite::Connection::open(&path)?.execute(MAKE_USERS, [USERS as i64])?;
     let store = SqliteStore::open(&database, &users)?;
+    let store: Store = match rows {
+        "tokens" => Arc::new(store),
+        "sessions" => Arc::new(BySession::new(store, &Settings::default())),
+        other => return Err(format!("rows={other}: write tokens or sessions").into()),
+    };
+    let before = size(&path)?;
+    let mut left = amounts.live;
+    while left > 0 {
+        // As many at once as may wait; their successors have the numbers after theirs.
+        let batch = left.min(2000);
+        rotate(&store, others(batch, (2 << 40) + 4 * left), 1).await?;
+        left -= batch;
+    }
+    let each = (size(&path)? - before) / amounts.live.max(1) as f64;
     let mut chains = rotate(&store, chains(connections), 1).await?;
     // What earlier rotations have left, made by as many at once as share a transaction at most.
-    let stored = self::chains(256)
-        .into_iter()
-        .map(|chain| Chain { number: chain.number + (1 << 40), ..chain });
-    rotate(&store, stored.collect(), amounts.stored / 256).await?;
+    rotate(&store, others(256, 1 << 40), amounts.stored / 256).await?;
     let times = amounts.rotations / connections;
+    let before = size(&path)?;
     let (mut rates, mut costs) = (Vec::new(), Vec::new());
     for _ in 0..amounts.rounds {
         let (began, used_before) = (now(), used());
@@ -199,16 +239,26 @@ async fn measure(connections: u64, amounts: &Amounts) -> Result<(), Box<dyn Erro
         rates.push(rotations / began.elapsed().as_secs_f64());
         costs.push((used() - used_before).as_secs_f64() * 1e6 / rotations);
     }
-    println!("{connections:>11} {:>12.0} {:>11.1}", median(rates), median(costs));
+    let grown = (size(&path)? - before) / (times * connections * amounts.rounds) as f64;
+    println!(
+        "{rows:>8} {connections:>11} {:>12.0} {:>11.1} {each:>14.0} {grown:>14.1}",
+        median(rates),
+        median(costs)
+    );
     Ok(())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let amounts = Amounts::read(std::env::args().skip(1))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
-    println!("{:>11} {:>12} {:>11}", "connections", "rotations/s", "CPU us each");
+    println!(
+        "{:>8} {:>11} {:>12} {:>11} {:>14} {:>14}",
+        "rows", "connections", "rotations/s", "CPU us each", "bytes/session", "bytes/rotation"
+    );
     for connections in &amounts.connections {
-        runtime.block_on(measure(*connections, &amounts))?;
+        for rows in &amounts.rows {
+            runtime.block_on(measure(*connections, rows, &amounts))?;
+        }
     }
     Ok(())
 }

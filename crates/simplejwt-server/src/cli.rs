@@ -76,7 +76,7 @@ prints what is wrong and exits with 1.")]
     /// Add and change users.
     #[command(subcommand, arg_required_else_help = true)]
     User(User),
-    /// List and end sessions.
+    /// List, end and move sessions.
     #[command(subcommand, arg_required_else_help = true)]
     Session(Session),
     /// Inspect and blacklist tokens, and delete expired ones.
@@ -229,6 +229,21 @@ pub(crate) enum Session {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// Move all sessions between a row for each token and a row for each session, as the setting
+    /// rows says. All servers have to be stopped.
+    #[command(after_help = "Examples:
+  simplejwt session move --to sessions --dry-run
+  simplejwt session move --to sessions --config simplejwt.toml
+
+Can be stopped at any time and repeated.")]
+    Move {
+        /// What the database has a row for afterwards.
+        #[arg(long, value_enum, value_name = "ROWS")]
+        to: RowsOf,
+        /// Change nothing; print how many sessions would be moved.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// End all sessions of a user.
     #[command(after_help = "Example:\n  simplejwt session end-all alice")]
     EndAll {
@@ -236,6 +251,24 @@ pub(crate) enum Session {
         #[arg(value_name = "NAME")]
         name: String,
     },
+}
+
+/// What the database has a row for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RowsOf {
+    /// Each token, in Django's tables.
+    Tokens,
+    /// Each session.
+    Sessions,
+}
+
+impl RowsOf {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Sessions => "sessions",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

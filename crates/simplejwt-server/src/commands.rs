@@ -9,7 +9,7 @@ mod nearby;
 mod password;
 mod quickstart;
 mod reachable;
-mod session;
+pub(crate) mod session;
 mod shell;
 mod token;
 mod user;

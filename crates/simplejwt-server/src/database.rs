@@ -1,5 +1,7 @@
 //! The configured database of any kind, with its errors as failures of a command.
 
+mod sessions;
+
 use std::error::Error;
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::SqliteUsers;
 use simplejwt::sqlite::{self, OpenError, SqliteDatabase, SqliteOptions, SqliteStore};
 use simplejwt::users::password::{Hashers, HashingPool, Rehash};
-use simplejwt::{Clock as _, SessionStore, StoreError, SystemClock};
+use simplejwt::{Clock as _, Settings, StoreError, SystemClock};
 
 use crate::config::{Config, DatabaseUrl};
 use crate::failure::{Failure, chain};
@@ -36,6 +38,7 @@ pub(crate) struct Database {
     backend: Backend,
     table: UserTable,
     wants_sessions: bool,
+    settings: Settings,
 }
 
 #[derive(Debug)]
@@ -101,7 +104,8 @@ impl Database {
             }
         };
         let wants_sessions = config.settings.has_sessions();
-        Ok(Self { backend, table: user_table(config), wants_sessions })
+        let settings = config.settings.clone();
+        Ok(Self { backend, table: user_table(config), wants_sessions, settings })
     }
 
     /// Returns everything that is wrong in the database.
@@ -190,37 +194,6 @@ impl Database {
             Backend::Mysql(database) => MysqlStore::blacklist_in_use(database).await,
         };
         in_use.map_err(|error| failed(&error))
-    }
-
-    /// Returns the store of tokens, and of sessions if they are enabled.
-    pub(crate) async fn store(&self) -> Result<Arc<dyn SessionStore>, Failure> {
-        self.try_store().await.map_err(|error| schema(&error))
-    }
-
-    async fn try_store(&self) -> Result<Arc<dyn SessionStore>, SchemaError> {
-        Ok(match &self.backend {
-            Backend::Sqlite(database) => {
-                let store = SqliteStore::open(database, &self.table)?;
-                if self.wants_sessions {
-                    store.check_sessions()?;
-                }
-                Arc::new(store)
-            }
-            Backend::Postgres(database) => {
-                let store = PostgresStore::open(database, &self.table).await?;
-                if self.wants_sessions {
-                    store.check_sessions().await?;
-                }
-                Arc::new(store)
-            }
-            Backend::Mysql(database) => {
-                let store = MysqlStore::open(database, &self.table).await?;
-                if self.wants_sessions {
-                    store.check_sessions().await?;
-                }
-                Arc::new(store)
-            }
-        })
     }
 
     /// Returns the users.

@@ -20,6 +20,7 @@ mod parameters;
 #[cfg(target_os = "linux")]
 mod relay;
 mod rotations;
+mod rows;
 pub(crate) mod schema;
 mod servers;
 pub(crate) mod sessions;

@@ -22,6 +22,7 @@ mod pooler;
 mod probe;
 pub(crate) mod refusal;
 mod rotations;
+mod rows;
 pub(crate) mod schema;
 mod servers;
 mod sessions;

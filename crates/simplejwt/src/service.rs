@@ -24,7 +24,7 @@ use crate::error::{Error, TokenError};
 use crate::event::{Actor, Event, EventRecord, Listeners};
 use crate::hooks::{DefaultHooks, Hooks};
 use crate::revocation::Revoked;
-use crate::settings::{Settings, SettingsError, TokenAtRest};
+use crate::settings::{Rows, Settings, SettingsError, TokenAtRest};
 use crate::store::retention::Retention;
 use crate::store::session::{Client, RetainUntil, SessionStore};
 use crate::store::{OutstandingToken, TokenStore};
@@ -171,6 +171,21 @@ impl Auth {
                 "sessions are configured, but the store keeps none: call with_sessions with a \
                  SessionStore",
             );
+        }
+        if settings.has_sessions()
+            && let Some(sessions) = &self.sessions
+            && sessions.rows() != settings.sessions.rows
+        {
+            problems.push(match settings.sessions.rows {
+                Rows::Sessions => {
+                    "rows is \"sessions\", but the store keeps a row for each token: wrap it in \
+                     store::rows::BySession"
+                }
+                Rows::Tokens => {
+                    "the store keeps a row for each session: set rows = \"sessions\", so that the \
+                     other settings are checked for it"
+                }
+            });
         }
         SettingsError::of(problems)
     }

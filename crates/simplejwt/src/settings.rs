@@ -18,7 +18,7 @@ use std::time::Duration;
 #[cfg(feature = "web")]
 pub(crate) use origins::is_allowed;
 pub use sessions::{
-    AtLimit, FeedLost, RevocationMode, SESSION_CLAIM, SessionSettings, TokenAtRest,
+    AtLimit, FeedLost, RevocationMode, Rows, SESSION_CLAIM, SessionSettings, TokenAtRest,
 };
 pub use transport::{CookieSettings, SameSite, Transport};
 #[cfg(feature = "web")]

@@ -12,6 +12,7 @@ mod feed;
 mod flush;
 pub mod migrate;
 mod queue;
+mod rows;
 pub(crate) mod schema;
 pub(crate) mod sessions;
 mod statements;

@@ -6,6 +6,7 @@
 //! | [`SessionStore`] | which refresh tokens belong together, since which login |
 //! | [`RevocationFeed`] | access tokens that were revoked |
 //! | [`Leases`] | which of several processes does a piece of work |
+//! | [`SessionRows`](rows::SessionRows) | sessions as one row each |
 //!
 //! The tables behind it are upstream's `token_blacklist_outstandingtoken` and
 //! `token_blacklist_blacklistedtoken`. [`TokenStore`] asks for what the flows need, as verbs
@@ -22,6 +23,7 @@ pub mod flush;
 pub mod leases;
 pub mod memory;
 pub mod retention;
+pub mod rows;
 pub mod session;
 mod shared;
 

@@ -2,7 +2,6 @@
 //! request, counted by callgrind. Unlike time, the count is nearly the same on a busy machine.
 
 mod callgrind;
-pub(super) mod layout;
 mod requests;
 mod site;
 mod table;

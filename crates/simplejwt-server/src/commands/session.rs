@@ -1,4 +1,6 @@
-//! `simplejwt session list|end|end-all`
+//! `simplejwt session list|end|end-all|move`
+
+pub(crate) mod moving;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -17,11 +19,12 @@ use crate::output;
 
 pub(crate) fn run(loaded: &Loaded, command: cli::Session) -> Result<ExitCode, Failure> {
     block_on(async {
-        let sessions = Sessions::open(&loaded.config).await?;
+        let config = &loaded.config;
         match command {
-            cli::Session::List { name } => sessions.list(&name).await,
-            cli::Session::End { id } => sessions.end(id).await,
-            cli::Session::EndAll { name } => sessions.end_all(&name).await,
+            cli::Session::List { name } => Sessions::open(config).await?.list(&name).await,
+            cli::Session::End { id } => Sessions::open(config).await?.end(id).await,
+            cli::Session::EndAll { name } => Sessions::open(config).await?.end_all(&name).await,
+            cli::Session::Move { to, dry_run } => moving::run(config, to, dry_run).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 //! `simplejwt token inspect|blacklist|flush-expired`
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -8,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use simplejwt::keys::MAX_TOKEN_BYTES;
+use simplejwt::settings::{Rows, SESSION_CLAIM};
 use simplejwt::store::Blacklisting;
 use simplejwt::{Error, TokenError, Tokens, Untyped};
 
@@ -93,11 +95,22 @@ async fn verdict(
         && let Some(jti) = tokens.jti(&token)
     {
         let store = Database::open(config).await?.store().await?;
-        if store.is_blacklisted(&jti).await.map_err(|error| crate::database::failed(&error))? {
+        let is_spent = match store.rows() {
+            Rows::Tokens => store.is_blacklisted(&jti).await,
+            Rows::Sessions => store.is_spent(&jti, session(config, &token).as_deref()).await,
+        };
+        if is_spent.map_err(|error| crate::database::failed(&error))? {
             return Ok(Err(TokenError::Blacklisted));
         }
     }
     Ok(Ok(()))
+}
+
+/// Returns the session that a refresh or sliding token names.
+fn session(config: &Config, token: &simplejwt::Token<Untyped>) -> Option<String> {
+    let kind = token.claims().str(config.settings.token_type_claim.as_deref()?)?;
+    let named = token.claims().str(SESSION_CLAIM).map(Cow::into_owned);
+    named.filter(|_| ["refresh", "sliding"].contains(&&*kind))
 }
 
 fn json_of(segment: &str) -> Option<Value> {

@@ -1,7 +1,7 @@
 //! `[sessions]`: sessions, reuse detection and revocation.
 
 use simplejwt::settings::value::count;
-use simplejwt::settings::{AtLimit, FeedLost, RevocationMode, SessionSettings, TokenAtRest};
+use simplejwt::settings::{AtLimit, FeedLost, RevocationMode, Rows, SessionSettings, TokenAtRest};
 
 use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
@@ -125,6 +125,16 @@ pub(super) static SECTION: Section<SessionSettings> = Section {
              database is asked.",
             Range::ANY,
             |s, v| count(v).map(|n| s.feed_max_entries = n),
+        ),
+        word(
+            "rows",
+            "SIMPLEJWT_SESSION_ROWS",
+            Def("\"tokens\""),
+            "What the database has a row for: \"tokens\" has one for each token, in Django's tables, \
+             which a Django can share; \"sessions\" has one for each session, which a refresh \
+             rewrites, so that the tables don't grow. It needs session_claim, and Django doesn't \
+             see these tokens. Before it is changed, `simplejwt session move` moves the sessions.",
+            &[("tokens", |s| s.rows = Rows::Tokens), ("sessions", |s| s.rows = Rows::Sessions)],
         ),
         word(
             "token_at_rest",

@@ -281,9 +281,9 @@ mod tests {
     /// Whatever happens, it deletes at least so many rows a second.
     #[test]
     fn it_cannot_starve() {
-        let tooks = [0, 1, 2, 5, 9, 10, 11, 40, 200, 5000].map(ms);
-        for first in tooks {
-            for second in tooks {
+        let durations = [0, 1, 2, 5, 9, 10, 11, 40, 200, 5000].map(ms);
+        for first in durations {
+            for second in durations {
                 for waiting in [0, 1, 5, 4096, usize::MAX] {
                     let mut pace = Pace::new(Speed::BesideRequests, 500);
                     for step in 0..200 {

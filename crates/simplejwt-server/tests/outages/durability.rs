@@ -61,9 +61,18 @@ fn client(address: SocketAddr, acknowledged: &Mutex<Acknowledged>) {
 
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
+    survives_a_kill(&[]);
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill_by_session() {
+    survives_a_kill(&[("SIMPLEJWT_SESSION_CLAIM", "true"), ("SIMPLEJWT_SESSION_ROWS", "sessions")]);
+}
+
+fn survives_a_kill(settings: &[(&str, &str)]) {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/db.sqlite3", directory.path().display());
-    let environment = [
+    let mut environment = vec![
         ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256"),
         ("SIMPLEJWT_BIND", "127.0.0.1:0"),
         ("SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS", "1000"),
@@ -71,6 +80,7 @@ fn what_was_acknowledged_survives_a_kill() {
         ("SIMPLEJWT_TOKEN_BLACKLIST", "true"),
         ("SIMPLE_JWT", r#"{"ROTATE_REFRESH_TOKENS":true,"BLACKLIST_AFTER_ROTATION":true}"#),
     ];
+    environment.extend(settings);
     assert!(run(&["migrate"], &environment).status.success());
     let added = run_with_input(
         &["user", "add", "alice", "--password-stdin", "--no-validate"],

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
 mod races;
+mod rows;
 mod sizes;
 #[path = "../support/mod.rs"]
 mod support;

@@ -101,6 +101,12 @@ impl Site {
         self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
+    /// Changes a setting, for servers and commands that are started from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(other, _)| other != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Returns the directory that relative paths are based on.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()

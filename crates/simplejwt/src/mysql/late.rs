@@ -27,7 +27,8 @@ pub(super) async fn refresh(
     refresh: &SessionRefresh,
 ) -> Result<Recorded<RefreshOutcome>, StoreError> {
     let jti = &refresh.token.jti;
-    let was_good = store.late.is_any() && (store.late.knows(jti) || !store.is_spent(jti).await?);
+    let was_good =
+        store.late.is_any() && (store.late.knows(jti) || !store.is_spent(jti, None).await?);
     if let NextToken::Rotated { token, access_jti } = &refresh.next {
         let rotating = Rotating::in_session(refresh, token, access_jti);
         if let Some(spent) = store.rotations_in_sessions.run(rotating).await? {

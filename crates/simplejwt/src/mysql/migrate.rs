@@ -23,7 +23,8 @@ use crate::clock::Timestamp;
 use crate::logging::with_causes;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step, unreferable,
+    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SchemaError, Step,
+    unreferable,
 };
 use crate::sql::table::{UserTable, backticked};
 
@@ -44,6 +45,7 @@ const AUTH_TABLES: [&str; 5] = [
 ];
 const SESSION: &str = include_str!("../../migrations/mysql/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/mysql/0006_expires_at.sql");
+const REFRESH_SESSION: &str = include_str!("../../migrations/mysql/0007_refresh_session.sql");
 /// The clauses of 0002 that depend on the users' table.
 const USER_KEY: &str = "`user_id` integer NULL";
 const USER_CONSTRAINT: &str = ", CONSTRAINT `token_blacklist_outs_user_id_83bc629a_fk_auth_user` \
@@ -280,6 +282,14 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     if !schema::has_index(conn, OUTSTANDING, EXPIRES_AT_INDEX).await? {
         step("0006_expires_at", EXPIRES_AT_INDEX, EXPIRES_AT.to_owned());
     }
+    let (table, wanted) = SESSION_ROWS;
+    match schema::table(conn, table, wanted).await {
+        Ok(_) => {}
+        Err(SchemaError::MissingTable { .. }) => {
+            step("0007_refresh_session", table, REFRESH_SESSION.to_owned());
+        }
+        Err(error) => return Err(error),
+    }
     Ok(steps)
 }
 
@@ -327,7 +337,13 @@ mod tests {
 
     #[test]
     fn each_statement_has_a_line_of_its_own() {
-        for (sql, count) in [(AUTH_USER, 1), (AUTH_PERMISSION, 7), (SESSION, 7), (EXPIRES_AT, 1)] {
+        for (sql, count) in [
+            (AUTH_USER, 1),
+            (AUTH_PERMISSION, 7),
+            (SESSION, 7),
+            (EXPIRES_AT, 1),
+            (REFRESH_SESSION, 1),
+        ] {
             assert_eq!(statements(sql).count(), count);
             assert!(statements(sql).all(|statement| statement.ends_with(';')));
         }

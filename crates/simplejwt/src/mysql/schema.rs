@@ -6,8 +6,8 @@ use mysql_async::{Conn, Row, params};
 use super::database::{Failure, column};
 use crate::sql::column::{Dialect, LOOKED_AT, UserColumns};
 use crate::sql::schema::{
-    BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, ambiguous, doubled,
-    has_logins,
+    BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SchemaError,
+    ambiguous, doubled, has_logins,
 };
 use crate::sql::table::{UserTable, backticked};
 
@@ -313,6 +313,12 @@ pub(crate) async fn check_sessions(conn: &mut Conn) -> Result<(), SchemaError> {
         table(conn, name, wanted).await?;
     }
     Ok(())
+}
+
+/// Checks that the table of sessions as one row each exists.
+pub(crate) async fn check_session_rows(conn: &mut Conn) -> Result<(), SchemaError> {
+    let (name, wanted) = SESSION_ROWS;
+    table(conn, name, wanted).await.map(drop)
 }
 
 /// Returns `true` if the table has an index of this name.

@@ -6,7 +6,7 @@
 //! in any other way lock the session's row.
 
 mod end;
-mod open;
+pub(super) mod open;
 mod refresh;
 
 use async_trait::async_trait;
@@ -23,6 +23,7 @@ use super::{MysqlDatabase, MysqlStore, late};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::Recorded;
+use crate::settings::Rows;
 use crate::sql::check::Uses;
 use crate::store::session::{
     Client, EndSessions, OpenOutcome, OpenSession, PINGED, RefreshOutcome, Session, SessionHead,
@@ -60,6 +61,10 @@ pub(super) fn heads(database: &MysqlDatabase) -> Lookup<SessionHead> {
 
 #[async_trait]
 impl SessionStore for MysqlStore {
+    fn rows(&self) -> Rows {
+        Rows::Tokens
+    }
+
     async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
         attempt!(self.database.attempts("open"), |conn| self.sql.open(conn, open))
     }
@@ -79,7 +84,11 @@ impl SessionStore for MysqlStore {
         })
     }
 
-    async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
+    async fn session_of(
+        &self,
+        jti: &str,
+        _: Option<&str>,
+    ) -> Result<Option<SessionHead>, StoreError> {
         match self.heads.run(Wanted::text(jti)).await? {
             Found::One(head) => Ok(Some(head)),
             Found::Nothing => Ok(None),
@@ -91,7 +100,7 @@ impl SessionStore for MysqlStore {
         }
     }
 
-    async fn is_spent(&self, jti: &str) -> Result<bool, StoreError> {
+    async fn is_spent(&self, jti: &str, _: Option<&str>) -> Result<bool, StoreError> {
         let attempts = self.database.attempts("is_spent");
         attempt!(attempts, |conn| exists(conn, &self.sql.is_spent, params! { "jti" => jti }))
     }

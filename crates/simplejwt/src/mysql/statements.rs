@@ -5,6 +5,7 @@
 
 use super::late::DATE;
 use super::rotations;
+use super::rows;
 use super::schema::Collation;
 use crate::sql::column::ColumnType;
 use crate::sql::table::{UserTable, backticked};
@@ -36,6 +37,8 @@ pub(super) struct Sql {
     /// Selects the tokens of sessions, with `{}` for their ids.
     pub(super) of_sessions: String,
     pub(super) rotations: rotations::Statements,
+    pub(super) known: String,
+    pub(super) moves: rows::Moves,
 }
 
 // A duplicate key leaves the row as it is. `INSERT IGNORE` would hide other errors, too.
@@ -196,6 +199,8 @@ impl Sql {
                 o_is("t.jti")
             ),
             rotations: rotations::Statements::new(users, jti, exact),
+            known: rows::known(&o_is_jti),
+            moves: rows::Moves::new(&o_is("t.jti"), &is_blacklisted("t.jti")),
         }
     }
 }

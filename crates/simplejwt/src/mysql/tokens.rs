@@ -8,7 +8,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, Row, Value, params};
 
 use super::lookup::{self, Found, Lookup, Wanted};
-use super::{MysqlDatabase, database, flush, schema, sessions, statements};
+use super::{MysqlDatabase, database, flush, rows, schema, sessions, statements};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Act, Cause, Recorded};
@@ -22,6 +22,7 @@ use crate::sql::references::References;
 use crate::sql::schema::{OUTSTANDING, SchemaError, by_user_id};
 use crate::sql::table::{Key, UserTable};
 use crate::store::flush::{FlushExpired, Flushed};
+use crate::store::rows::SessionRow;
 use crate::store::session::SessionHead;
 use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::users::UserId;
@@ -54,6 +55,7 @@ pub struct MysqlStore {
     pub(super) rotations_in_sessions: Batches<Rotations>,
     pub(super) blacklisted: Batches<Lookup<()>>,
     pub(super) heads: Batches<Lookup<SessionHead>>,
+    pub(super) session_rows: Batches<Lookup<SessionRow>>,
 }
 
 impl fmt::Debug for MysqlStore {
@@ -79,6 +81,7 @@ impl MysqlStore {
             rotations_in_sessions: Batches::new(rotations(), database.patience()),
             blacklisted: Batches::new(lookup::blacklisted(database, &sql), database.patience()),
             heads: Batches::new(sessions::heads(database), database.patience()),
+            session_rows: Batches::new(rows::lookup(database), database.patience()),
             users: users.table.as_str().into(),
             references: Arc::default(),
             flushed_to: Arc::default(),
@@ -95,6 +98,18 @@ impl MysqlStore {
     pub async fn check_sessions(&self) -> Result<(), SchemaError> {
         attempt!(self.database.attempts("open"), |conn| async {
             Ok(schema::check_sessions(conn).await)
+        })?
+    }
+
+    /// Checks that the table of sessions as one row each exists, which
+    /// [`BySession`](crate::store::rows::BySession) needs, and
+    /// [`migrate::apply`](super::migrate::apply) creates.
+    ///
+    /// # Errors
+    /// [`SchemaError`] names the table or column that is missing.
+    pub async fn check_session_rows(&self) -> Result<(), SchemaError> {
+        attempt!(self.database.attempts("open"), |conn| async {
+            Ok(schema::check_session_rows(conn).await)
         })?
     }
 

@@ -11,8 +11,8 @@ use super::{PostgresDatabase, may_migrate, schema};
 use crate::clock::Timestamp;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step, Table, only_of,
-    unreferable,
+    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SchemaError, Step,
+    Table, only_of, unreferable,
 };
 use crate::sql::table::{UserTable, quoted, relation};
 
@@ -28,6 +28,7 @@ const AUTH_PERMISSION: &str = include_str!("../../migrations/postgres/0004_auth_
 const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 const SESSION: &str = include_str!("../../migrations/postgres/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/postgres/0006_expires_at.sql");
+const REFRESH_SESSION: &str = include_str!("../../migrations/postgres/0007_refresh_session.sql");
 /// The clauses of 0002 that depend on the users' table.
 const USER_COLUMN: &str = "\"user_id\" integer NULL";
 const USER_REFERENCE: &str = "REFERENCES \"auth_user\" (\"id\")";
@@ -206,6 +207,15 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     if schema::index(client, EXPIRES_AT_INDEX).await? != Some(true) {
         let sql = EXPIRES_AT.to_owned();
         steps.push(Step { name: "0006_expires_at", table: EXPIRES_AT_INDEX, sql });
+    }
+    let (name, wanted) = SESSION_ROWS;
+    let found = table(name).await?;
+    match found.columns.is_empty() {
+        true => {
+            let sql = REFRESH_SESSION.to_owned();
+            steps.push(Step { name: "0007_refresh_session", table: name, sql });
+        }
+        false => found.require(name, wanted.iter().copied())?,
     }
     Ok(steps)
 }

@@ -5,8 +5,8 @@ use tokio_postgres::Client;
 use super::tokens::PgResult;
 use crate::sql::column::{ColumnType, Dialect, LOOKED_AT, UserColumns};
 use crate::sql::schema::{
-    BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, Table, ambiguous,
-    doubled, or_inherited,
+    BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SchemaError, Table,
+    ambiguous, doubled, or_inherited,
 };
 use crate::sql::table::{UserTable, quoted, relation};
 
@@ -317,6 +317,12 @@ pub(crate) async fn check_sessions(client: &Client) -> Result<(), SchemaError> {
         table(client, name, name).await?.require(name, wanted.iter().copied())?;
     }
     Ok(())
+}
+
+/// Checks that the table of sessions as one row each exists.
+pub(crate) async fn check_session_rows(client: &Client) -> Result<(), SchemaError> {
+    let (name, wanted) = SESSION_ROWS;
+    table(client, name, name).await?.require(name, wanted.iter().copied())
 }
 
 #[cfg(test)]

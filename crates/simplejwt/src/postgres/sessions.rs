@@ -27,6 +27,7 @@ use super::{PostgresDatabase, PostgresStore, late, run};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Cause, Recorded};
+use crate::settings::Rows;
 use crate::sql::lookup::nothing_of;
 use crate::store::session::{
     Client, EndSessions, NextToken, OpenOutcome, OpenSession, PINGED, RefreshOutcome, Session,
@@ -77,7 +78,8 @@ impl PostgresStore {
         refresh: &SessionRefresh,
     ) -> Result<Recorded<RefreshOutcome>, StoreError> {
         let jti = &refresh.token.jti;
-        let was_good = self.late.is_any() && (self.late.knows(jti) || !self.is_spent(jti).await?);
+        let was_good =
+            self.late.is_any() && (self.late.knows(jti) || !self.is_spent(jti, None).await?);
         if let NextToken::Rotated { token, access_jti } = &refresh.next {
             let rotating = Rotating::in_session(&self.sql, refresh, token, access_jti);
             let mut spent = self.rotations_in_sessions.run(rotating.clone()).await?;
@@ -104,6 +106,10 @@ fn told_with<T>(recorded: Recorded<T>, cause: &Cause) -> Recorded<T> {
 
 #[async_trait]
 impl SessionStore for PostgresStore {
+    fn rows(&self) -> Rows {
+        Rows::Tokens
+    }
+
     async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
         let client = self.encoding.fitted(&open.cause.client);
         let fitted = match client {
@@ -157,11 +163,15 @@ impl SessionStore for PostgresStore {
         nothing_of(id, found.await)
     }
 
-    async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
+    async fn session_of(
+        &self,
+        jti: &str,
+        _: Option<&str>,
+    ) -> Result<Option<SessionHead>, StoreError> {
         self.heads.find(jti.to_owned()).await
     }
 
-    async fn is_spent(&self, jti: &str) -> Result<bool, StoreError> {
+    async fn is_spent(&self, jti: &str, _: Option<&str>) -> Result<bool, StoreError> {
         Ok(self.spent.find(jti.to_owned()).await?.is_some())
     }
 

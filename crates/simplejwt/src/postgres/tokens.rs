@@ -9,7 +9,8 @@ use jiff::Timestamp as Moment;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::{PostgresDatabase, feed, flush, run, schema, sessions};
+use super::rows::Replacing;
+use super::{PostgresDatabase, feed, flush, rows, run, schema, sessions};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Act, Cause, Recorded};
@@ -21,6 +22,7 @@ use crate::sql::references::References;
 use crate::sql::schema::{SchemaError, by_user_id};
 use crate::sql::table::{Key, UserTable};
 use crate::store::flush::{FlushExpired, Flushed};
+use crate::store::rows::SessionRow;
 use crate::store::session::SessionHead;
 use crate::store::{Blacklisting, OutstandingToken, Rotation, TokenStore};
 use crate::users::UserId;
@@ -143,6 +145,8 @@ pub struct PostgresStore {
     pub(super) blacklisted: Batches<Lookup<()>>,
     pub(super) spent: Batches<Lookup<()>>,
     pub(super) heads: Batches<Lookup<SessionHead>>,
+    pub(super) session_rows: Batches<Lookup<SessionRow>>,
+    pub(super) replacing: Batches<Replacing>,
     pub(super) users: Arc<str>,
     /// The catalogue at the beginning of the purge.
     pub(super) references: Arc<Mutex<Arc<References>>>,
@@ -191,6 +195,8 @@ impl PostgresStore {
             ),
             spent: Batches::new(sessions::spent(database), database.patience()),
             heads: Batches::new(sessions::heads(database), database.patience()),
+            session_rows: Batches::new(rows::lookup(database), database.patience()),
+            replacing: Batches::new(Replacing::new(database, encoding), database.patience()),
             users: users.table.as_str().into(),
             references: Arc::default(),
             flushed_to: Arc::default(),
@@ -209,6 +215,20 @@ impl PostgresStore {
     pub async fn check_sessions(&self) -> Result<(), SchemaError> {
         let client = self.database.attempts("open").client().await?;
         match schema::check_sessions(&client).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(schema::with_tables(&client, error).await),
+        }
+    }
+
+    /// Checks that the table of sessions as one row each exists, which
+    /// [`BySession`](crate::store::rows::BySession) needs, and
+    /// [`migrate::apply`](super::migrate::apply) creates.
+    ///
+    /// # Errors
+    /// [`SchemaError`] names the table or column that is missing.
+    pub async fn check_session_rows(&self) -> Result<(), SchemaError> {
+        let client = self.database.attempts("open").client().await?;
+        match schema::check_session_rows(&client).await {
             Ok(()) => Ok(()),
             Err(error) => Err(schema::with_tables(&client, error).await),
         }

@@ -33,8 +33,12 @@ impl Auth {
         let (refresh, jti) = self.decode_spent_too(token, now).await?;
         let spent = self.outstanding(&refresh, token, now)?;
         // Blacklisted otherwise than by a rotation here, which would have left a successor.
-        let is_over = self.blacklist_store()?.is_blacklisted(&jti).await?
-            && sessions.session_of(&jti).await?.is_none_or(|session| session.spent_at.is_none());
+        let named = self.named_session(refresh.claims());
+        let is_over = self.is_spent(&jti, named.as_deref()).await?
+            && sessions
+                .session_of(&jti, named.as_deref())
+                .await?
+                .is_none_or(|session| session.spent_at.is_none());
         let reason = EndReason::Blacklisted;
         let event = |token| match is_over {
             true => blacklisted_presented(&jti),

@@ -1,5 +1,6 @@
 //! Decoding presented tokens, with the checks that each flow needs.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Auth;
@@ -8,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::event::Target;
 use crate::keys::{JwsError, RemoteKeys};
-use crate::settings::RevocationMode;
+use crate::settings::{RevocationMode, SESSION_CLAIM};
 use crate::token::{Token, TokenType};
 
 impl Auth {
@@ -64,7 +65,7 @@ impl Auth {
         let claims = self.decode_claims(token, now).await?;
         if self.settings().token_blacklist {
             let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
-            if self.is_spent(&jti).await? {
+            if self.is_spent(&jti, self.named_session(&claims).as_deref()).await? {
                 self.tell_blacklisted(Target::Service, &jti);
                 return Err(TokenError::Blacklisted.into());
             }
@@ -72,12 +73,17 @@ impl Auth {
         Ok(self.tokens.accept(claims)?)
     }
 
+    /// Returns the session that the token names, if the settings let us write that claim.
+    pub(super) fn named_session<'a>(&self, claims: &'a Claims) -> Option<Cow<'a, str>> {
+        claims.str(SESSION_CLAIM).filter(|_| self.settings().sessions.session_claim)
+    }
+
     /// Returns `true` if a token is blacklisted or, according to its session, was spent or has
-    /// ended.
-    pub(super) async fn is_spent(&self, jti: &str) -> Result<bool, Error> {
+    /// ended. `session` is the one that a refresh or sliding token [names](Self::named_session).
+    pub(super) async fn is_spent(&self, jti: &str, session: Option<&str>) -> Result<bool, Error> {
         let store = self.blacklist_store()?;
         Ok(match self.sessions() {
-            Some(sessions) => sessions.is_spent(jti).await?,
+            Some(sessions) => sessions.is_spent(jti, session).await?,
             None => store.is_blacklisted(jti).await?,
         })
     }

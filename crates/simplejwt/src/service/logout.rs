@@ -77,7 +77,8 @@ impl Auth {
         let sessions = self.session_store()?;
         let now = self.tokens.now();
         let (refresh, jti) = self.decode_spent_too(token, now).await?;
-        let is_listed = self.blacklist_store()?.is_blacklisted(&jti).await?;
+        let named = self.named_session(refresh.claims());
+        let is_listed = self.is_spent(&jti, named.as_deref()).await?;
         let belonging = self.belonging(sessions, &refresh, &jti).await?;
         let UserClaim::Id(user_id) = self.tokens.user_claim(&refresh) else {
             return Err(Error::NoUserClaim);

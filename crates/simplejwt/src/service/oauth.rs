@@ -211,7 +211,8 @@ impl Auth {
         let Some(jti) = self.tokens.jti(token) else { return Ok(false) };
         match self.kind_of(token) {
             Some(kind) if kind.may_be_listed() => self.is_over(token, now).await,
-            _ => self.is_spent(&jti).await,
+            // An access token isn't the refresh token of the session that it names.
+            _ => self.is_spent(&jti, None).await,
         }
     }
 
@@ -221,16 +222,17 @@ impl Auth {
             return Ok(false);
         }
         let jti = self.tokens.jti(token).ok_or(TokenError::MissingId)?;
-        if self.is_spent(&jti).await? {
+        let named = self.named_session(token.claims());
+        if self.is_spent(&jti, named.as_deref()).await? {
             return Ok(true);
         }
         let Some(sessions) = self.sessions() else { return Ok(false) };
-        let (id, is_in_it) = match sessions.session_of(&jti).await? {
+        let (id, is_in_it) = match sessions.session_of(&jti, named.as_deref()).await? {
             Some(session) if session.spent_at.is_some() => return Ok(true),
             Some(session) => (session.id, true),
             // It will join the session that it names when it is refreshed.
-            None => match self.session_claim(token) {
-                Some(id) => (id, false),
+            None => match named {
+                Some(id) => (id.into_owned(), false),
                 None => return Ok(false),
             },
         };
@@ -258,19 +260,12 @@ impl Auth {
             None => None,
         };
         let access = AccessClaims {
-            session: self.session_claim(token),
+            session: self.named_session(token.claims()).map(Cow::into_owned),
             jti: self.tokens.jti(token),
             user_id,
             issued_at: self.issued_at(token),
         };
         Ok(sessions.is_revoked(&access, self.due()).await?)
-    }
-
-    /// Returns the session that the token names, if the settings let us write that claim.
-    fn session_claim(&self, token: &Token<Untyped>) -> Option<String> {
-        let claim =
-            token.claims().str(SESSION_CLAIM).filter(|_| self.settings().sessions.session_claim);
-        claim.map(std::borrow::Cow::into_owned)
     }
 
     async fn holder(&self, token: &Token<Untyped>) -> Result<Holder, Error> {

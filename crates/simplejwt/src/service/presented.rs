@@ -144,9 +144,10 @@ impl Auth {
             return Ok(token.has_expired && (past || !settings.rotate_refresh_tokens));
         };
         let Some(jti) = self.tokens.jti_of(&token.claims) else { return Ok(token.has_expired) };
-        let Some(head) = sessions.session_of(&jti).await? else {
+        let named = self.named_session(&token.claims);
+        let Some(head) = sessions.session_of(&jti, named.as_deref()).await? else {
             // Django may have rotated it.
-            return Ok(token.has_expired && !self.blacklist_store()?.is_blacklisted(&jti).await?);
+            return Ok(token.has_expired && !self.is_spent(&jti, named.as_deref()).await?);
         };
         if head.ended_at.is_some() {
             return Ok(true);
@@ -198,14 +199,15 @@ impl Auth {
         if !self.settings().token_blacklist {
             return Ok(Worth::Good);
         }
-        let is_blacklisted = self.blacklist_store()?.is_blacklisted(&jti).await?;
+        let named = self.named_session(&token.claims);
+        let is_spent = self.is_spent(&jti, named.as_deref()).await?;
         let session = match self.sessions() {
-            Some(sessions) => sessions.session_of(&jti).await?,
+            Some(sessions) => sessions.session_of(&jti, named.as_deref()).await?,
             None => None,
         };
-        Ok(match (session, is_blacklisted) {
+        Ok(match (session, is_spent) {
             (Some(session), _) if session.ended_at.is_some() => Worth::Dead,
-            (Some(session), _) if is_blacklisted || session.spent_at.is_some() => Worth::Spent,
+            (Some(_), true) => Worth::Spent,
             (None, true) => Worth::Dead,
             (Some(_) | None, _) => Worth::Good,
         })

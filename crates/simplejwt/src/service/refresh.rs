@@ -92,8 +92,13 @@ impl Auth {
     }
 
     /// Returns this error, or that of a blacklisted token, which takes precedence.
-    pub(super) async fn blacklisted_or(&self, error: Error, jti: &str) -> Result<Error, Error> {
-        if self.is_spent(jti).await? {
+    pub(super) async fn blacklisted_or(
+        &self,
+        error: Error,
+        jti: &str,
+        session: Option<&str>,
+    ) -> Result<Error, Error> {
+        if self.is_spent(jti, session).await? {
             self.tell_blacklisted(Target::Refresh, jti);
             return Ok(TokenError::Blacklisted.into());
         }
@@ -108,7 +113,9 @@ impl Auth {
         now: Timestamp,
     ) -> Result<Token<Sliding>, Error> {
         let Some(jti) = self.tokens.jti(&token) else { return Ok(token) };
-        let Some(session) = sessions.session_of(&jti).await? else { return Ok(token) };
+        let named = self.named_session(token.claims());
+        let session = sessions.session_of(&jti, named.as_deref()).await?;
+        let Some(session) = session else { return Ok(token) };
         if session.ended_at.is_some() {
             return Err(TokenError::Blacklisted.into());
         }

@@ -174,9 +174,10 @@ impl Auth {
     ) -> Result<(Token<Refresh>, String), Error> {
         let claims = self.decode_claims(token, now).await?;
         let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
+        let named = self.named_session(&claims).map(Cow::into_owned);
         match self.tokens.accept::<Refresh>(claims) {
             Ok(refresh) => Ok((refresh, jti)),
-            Err(error) => Err(self.blacklisted_or(error.into(), &jti).await?),
+            Err(error) => Err(self.blacklisted_or(error.into(), &jti, named.as_deref()).await?),
         }
     }
 
@@ -187,7 +188,12 @@ impl Auth {
         refresh: &Token<Refresh>,
         jti: &str,
     ) -> Result<Belonging, Error> {
-        if let Some(head) = sessions.session_of(jti).await? {
+        let named = self.named_session(refresh.claims());
+        if let Some(head) = sessions.session_of(jti, named.as_deref()).await? {
+            // Only the token may have said that it is in this session.
+            if named.is_some() && !self.is_of(refresh, &head.user_id).await? {
+                return Ok(Belonging::Foreign(head.id));
+            }
             let has_ended = head.ended_at.is_some();
             return Ok(Belonging::Session(Held {
                 id: head.id,
@@ -199,15 +205,19 @@ impl Auth {
             return Ok(Belonging::None);
         };
         let Some(session) = sessions.session(&id).await? else { return Ok(Belonging::None) };
-        let owner = match self.tokens.user_claim(refresh) {
-            UserClaim::Id(user_id) => Some(self.canonical(&user_id).await?),
-            UserClaim::Missing | UserClaim::Malformed => None,
-        };
-        if owner.as_ref() != Some(&session.user_id) {
+        if !self.is_of(refresh, &session.user_id).await? {
             return Ok(Belonging::Foreign(id));
         }
         let has_ended = session.ended_at.is_some();
         Ok(Belonging::Session(Held { id, has_ended, spent_at: None }))
+    }
+
+    /// Returns `true` if the token is this user's.
+    async fn is_of(&self, token: &Token<Refresh>, user_id: &UserId) -> Result<bool, Error> {
+        match self.tokens.user_claim(token) {
+            UserClaim::Id(id) => Ok(id == *user_id || self.canonical(&id).await? == *user_id),
+            UserClaim::Missing | UserClaim::Malformed => Ok(false),
+        }
     }
 
     /// Refuses a token that names another user's session. The client isn't told the reason.

@@ -47,6 +47,8 @@ pub struct SessionSettings {
     pub feed_max_entries: u32,
     /// The form in which a registered token is stored. Default: in full, as upstream.
     pub token_at_rest: TokenAtRest,
+    /// What the database has a row for. Default: each token, as upstream.
+    pub rows: Rows,
 }
 
 /// The policy for a login that would exceed the maximum number of sessions.
@@ -92,6 +94,20 @@ pub enum TokenAtRest {
     Redacted,
 }
 
+/// What the database has a row for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rows {
+    /// Each token, in upstream's tables, which a Django can share: three more rows for each
+    /// rotation.
+    #[default]
+    Tokens,
+    /// Each session, in a table of its own: a rotation rewrites the row. Django doesn't see these
+    /// tokens. Needs [`session_claim`](SessionSettings::session_claim), by which a token names its
+    /// row, and a store that keeps such rows:
+    /// [`BySession`](crate::store::rows::BySession).
+    Sessions,
+}
+
 impl Default for SessionSettings {
     fn default() -> Self {
         Self {
@@ -108,6 +124,7 @@ impl Default for SessionSettings {
             feed_max_age: Duration::from_secs(2),
             feed_max_entries: 1_000_000,
             token_at_rest: TokenAtRest::Full,
+            rows: Rows::Tokens,
         }
     }
 }
@@ -142,6 +159,7 @@ impl Settings {
             (sessions.idle_lifetime.is_some(), "idle_lifetime"),
             (sessions.max_per_user.is_some(), "max_per_user"),
             (sessions.revocation != RevocationMode::Stateless, "revocation"),
+            (sessions.rows != Rows::Tokens, "rows"),
         ] {
             problem(asked && !on, &format!("{name} is set, but {why}"));
         }
@@ -168,6 +186,23 @@ impl Settings {
             sessions.revocation != RevocationMode::Stateless && on && !sessions.session_claim,
             "revocation is feed or strict, but access tokens don't carry the id of their session, \
              so ending a session couldn't revoke them: set session_claim = true",
+        );
+        let by_session = sessions.rows == Rows::Sessions && on;
+        problem(
+            by_session && !sessions.session_claim,
+            "rows = \"sessions\" needs session_claim = true: a refresh token names its row by the \
+             claim \"sid\"",
+        );
+        problem(
+            by_session && self.token_type_claim.is_none(),
+            "rows = \"sessions\" needs TOKEN_TYPE_CLAIM, which tells a session's refresh token from \
+             its access tokens",
+        );
+        problem(
+            by_session && self.rotate_refresh_tokens && !self.blacklist_after_rotation,
+            "rows = \"sessions\" keeps one refresh token for each session, but refreshing would \
+             leave the old one valid: set BLACKLIST_AFTER_ROTATION, or remove \
+             ROTATE_REFRESH_TOKENS",
         );
         problem(
             sessions.revocation == RevocationMode::Feed

@@ -42,7 +42,7 @@ mod users;
 
 use std::fmt;
 
-use crate::settings::Settings;
+use crate::settings::{Rows, Settings};
 
 pub(crate) use lines::Lines;
 pub(crate) use needed::{Needed, needed};
@@ -58,6 +58,8 @@ pub struct Uses {
     pub tokens: bool,
     /// Sessions are kept.
     pub sessions: bool,
+    /// Sessions are kept as one row each.
+    pub session_rows: bool,
     /// A login writes the user's `last_login`.
     pub last_login: bool,
     /// A login may rewrite the user's password hash.
@@ -72,6 +74,7 @@ impl Uses {
         Self {
             tokens: settings.token_blacklist,
             sessions: settings.has_sessions(),
+            session_rows: settings.has_sessions() && settings.sessions.rows == Rows::Sessions,
             last_login: settings.update_last_login,
             rehash: true,
             purge: settings.token_blacklist,

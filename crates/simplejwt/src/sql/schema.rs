@@ -52,6 +52,30 @@ pub(crate) const SESSION_TABLES: &[(&str, &[&str])] = &[
     ("simplejwt_user", &["user_id"]),
 ];
 
+/// The table of sessions as one row each, with its columns in use.
+pub(crate) const SESSION_ROWS: (&str, &[&str]) = (
+    "simplejwt_refresh_session",
+    &[
+        "id",
+        "user_id",
+        "created_at",
+        "generation",
+        "jti",
+        "issued_at",
+        "used_at",
+        "expires_at",
+        "access_jti",
+        "spent",
+        "password",
+        "address",
+        "user_agent",
+        "ended_at",
+        "end_reason",
+        "blacklisted_at",
+        "kept_until",
+    ],
+);
+
 /// Returns those statements of our own tables' migration that create these tables, with their
 /// indexes and rows. Each is on a line of its own, in which the table's name is the first in quotes
 /// or follows ON.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::schema::{self, column, columns, is_unique};
 use super::statements::{self, BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, Sql};
-use super::{SqliteDatabase, feed, flush};
+use super::{SqliteDatabase, feed, flush, rows};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::sql::check::{
     FoundTable, Lines, Problem, Problems, Relation, Severity, Uses, column_faults, judge, needed,
@@ -196,6 +196,9 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         statements.push(blacklist_others.clone());
         statements.extend(feed::STATEMENTS.map(str::to_owned));
         statements.extend(statements::statements());
+    }
+    if uses.session_rows {
+        statements.extend(rows::STATEMENTS.map(str::to_owned));
     }
     statements
 }

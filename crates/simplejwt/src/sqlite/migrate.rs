@@ -13,8 +13,8 @@ use super::schema;
 use crate::clock::Timestamp;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, Column, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_TABLES, SchemaError, Step, only_of,
-    unreferable,
+    BLACKLISTED, Column, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SchemaError,
+    Step, only_of, unreferable,
 };
 use crate::sql::table::{UserTable, quoted};
 
@@ -28,6 +28,7 @@ const AUTH_PERMISSION: &str = include_str!("../../migrations/sqlite/0004_auth_pe
 const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 const SESSION: &str = include_str!("../../migrations/sqlite/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/sqlite/0006_expires_at.sql");
+const REFRESH_SESSION: &str = include_str!("../../migrations/sqlite/0007_refresh_session.sql");
 /// The clause of 0002 that depends on the users' table.
 const USER_KEY: &str = r#""user_id" integer NULL REFERENCES "auth_user" ("id")"#;
 
@@ -146,6 +147,14 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
     if !schema::has_index(connection, EXPIRES_AT_INDEX)? {
         let sql = EXPIRES_AT.to_owned();
         steps.push(Step { name: "0006_expires_at", table: EXPIRES_AT_INDEX, sql });
+    }
+    let (table, wanted) = SESSION_ROWS;
+    match is_missing(connection, table)? {
+        true => {
+            let sql = REFRESH_SESSION.to_owned();
+            steps.push(Step { name: "0007_refresh_session", table, sql });
+        }
+        false => drop(schema::table(connection, table, wanted.iter().copied())?),
     }
     Ok(steps)
 }

@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::sql::column::{Dialect, LOOKED_AT, UserColumns};
 use crate::sql::schema::{
-    BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_TABLES, SchemaError, ambiguous, doubled,
-    has_logins,
+    BLACKLISTED, Column, FoundBy, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SchemaError,
+    ambiguous, doubled, has_logins,
 };
 use crate::sql::table::{UserTable, quoted};
 
@@ -241,6 +241,12 @@ pub(crate) fn check_sessions(connection: &Connection) -> Result<(), SchemaError>
         table(connection, name, wanted.iter().copied())?;
     }
     Ok(())
+}
+
+/// Checks that the table of sessions as one row each exists.
+pub(crate) fn check_session_rows(connection: &Connection) -> Result<(), SchemaError> {
+    let (name, wanted) = SESSION_ROWS;
+    table(connection, name, wanted.iter().copied()).map(drop)
 }
 
 /// Returns `true` if there is an index of this name.

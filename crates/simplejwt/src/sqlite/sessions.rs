@@ -17,6 +17,7 @@ use super::statements::{
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::Recorded;
+use crate::settings::Rows;
 use crate::sql::check::{Lines, Uses, trials};
 use crate::store::session::{
     Client, EndSessions, OpenOutcome, OpenSession, PINGED, RefreshOutcome, Session, SessionHead,
@@ -52,6 +53,10 @@ fn head(row: &Row<'_>) -> rusqlite::Result<SessionHead> {
 
 #[async_trait]
 impl SessionStore for SqliteStore {
+    fn rows(&self) -> Rows {
+        Rows::Tokens
+    }
+
     async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
         let (sql, open) = (Arc::clone(&self.sql), open.clone());
         self.database.write("open", move |connection| sql.open(connection, &open)).await
@@ -71,13 +76,17 @@ impl SessionStore for SqliteStore {
         })
     }
 
-    async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
+    async fn session_of(
+        &self,
+        jti: &str,
+        _: Option<&str>,
+    ) -> Result<Option<SessionHead>, StoreError> {
         self.database.read("session_of", |connection| {
             connection.prepare_cached(HEAD_OF)?.query_row([jti], head).optional()
         })
     }
 
-    async fn is_spent(&self, jti: &str) -> Result<bool, StoreError> {
+    async fn is_spent(&self, jti: &str, _: Option<&str>) -> Result<bool, StoreError> {
         self.database
             .read("is_spent", |connection| connection.prepare_cached(IS_SPENT)?.exists([jti]))
     }

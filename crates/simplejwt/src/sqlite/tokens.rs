@@ -138,6 +138,16 @@ impl SqliteStore {
         self.database.read("open", |connection| Ok(schema::check_sessions(connection)))?
     }
 
+    /// Checks that the table of sessions as one row each exists, which
+    /// [`BySession`](crate::store::rows::BySession) needs, and
+    /// [`migrate::apply`](super::migrate::apply) creates.
+    ///
+    /// # Errors
+    /// [`SchemaError`] names the table or column that is missing.
+    pub fn check_session_rows(&self) -> Result<(), SchemaError> {
+        self.database.read("open", |connection| Ok(schema::check_session_rows(connection)))?
+    }
+
     /// Returns `true` if the database has the tables of Django's `token_blacklist` and they are in
     /// use: Django's migrations created them, or a token is registered.
     ///

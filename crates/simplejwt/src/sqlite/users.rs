@@ -23,7 +23,7 @@ use crate::sql::rights::{self, Right};
 use crate::sql::schema::{SchemaError, found_by};
 use crate::sql::table::{Key, UserTable};
 use crate::sqlite::datetime::text;
-use crate::sqlite::{SqliteDatabase, schema, sessions};
+use crate::sqlite::{SqliteDatabase, rows, schema, sessions};
 use crate::users::login::{Found, LoginRows, PasswordSample, Passwords};
 use crate::users::password::{HashingPool, PasswordSurvey};
 use crate::users::{Credentials, User, UserId, UserStore, password_fingerprint};
@@ -39,6 +39,8 @@ pub struct SqliteUsers {
     options: UserOptions,
     /// `true` if the database has sessions, which may be tied to passwords.
     has_sessions: bool,
+    /// `true` if it may have them as one row each.
+    has_rows: bool,
     sql: Arc<Sql>,
 }
 
@@ -67,19 +69,21 @@ impl SqliteUsers {
         let check = |connection: &Connection| {
             let table = schema::resolved(connection, &table)?;
             let has_sessions = schema::check_sessions(connection).is_ok();
+            let has_rows = schema::check_session_rows(connection).is_ok();
             let checked = schema::check_users(connection, &table).and_then(|columns| {
                 schema::check_unique(connection, &table, &found_by(&table))?;
                 Ok(columns)
             });
-            Ok(checked.map(|columns| (table, columns, has_sessions)))
+            Ok(checked.map(|columns| (table, columns, has_sessions, has_rows)))
         };
-        let (table, columns, has_sessions) = database.read("open", check)??;
+        let (table, columns, has_sessions, has_rows) = database.read("open", check)??;
         let sql = Arc::new(Sql::new(table, columns));
         Ok(Self {
             database: database.clone(),
             passwords: Passwords::new(pool),
             options,
             has_sessions,
+            has_rows,
             sql,
         })
     }
@@ -114,13 +118,16 @@ impl LoginRows for SqliteUsers {
     async fn replace_hash(&self, found: &Found<Key>, new: &str) -> Result<bool, StoreError> {
         let (sql, key, id) = (Arc::clone(&self.sql), found.key.clone(), found.user.id.clone());
         let (old, new) = (found.user.password.clone(), new.to_owned());
-        let has_sessions = self.has_sessions;
+        let (has_sessions, has_rows) = (self.has_sessions, self.has_rows);
         let replace = move |connection: &Connection| {
             let replaced =
                 connection.prepare_cached(&sql.replace_hash)?.execute(params![new, key, old])?;
             if replaced > 0 && has_sessions {
                 let (old, new) = (password_fingerprint(&old), password_fingerprint(&new));
                 sessions::rehashed(connection, &id, &old, &new)?;
+                if has_rows {
+                    rows::rehashed(connection, &id, &old, &new)?;
+                }
             }
             Ok(replaced > 0)
         };

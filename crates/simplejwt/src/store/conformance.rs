@@ -18,8 +18,10 @@
 mod end_rules;
 mod event_rules;
 mod feed_rules;
+mod named;
 mod purge_rules;
 mod races;
+mod row_rules;
 mod rules;
 mod session_races;
 mod session_rules;
@@ -40,9 +42,10 @@ use super::{Leases, OutstandingToken, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Act, Cause, Recorded};
-use crate::settings::Settings;
+use crate::settings::{Rows, Settings};
 pub use crate::suite::Task;
 use crate::suite::{broken, good, together};
+use named::Named;
 
 /// Runs the whole suite; panics with the rule that was broken.
 ///
@@ -85,6 +88,10 @@ where
 /// Runs the suite for what a [`SessionStore`] has to do beyond [`all`]; panics with the rule that
 /// was broken. `make` and `spawn` are as in [`all`].
 ///
+/// A store with [a row for each session](Rows::Sessions) is always told the session that a token
+/// names, and asked whether a token is valid, not whether it is on the blacklist. A session has one
+/// token there, and none is registered.
+///
 /// # Panics
 /// If the store breaks the contract.
 pub async fn sessions<S, Make, Made>(make: Make, spawn: impl Fn(Task))
@@ -93,11 +100,15 @@ where
     Make: Fn() -> Made,
     Made: Future<Output = S>,
 {
-    boxed(|| refreshes(&make)).await;
-    boxed(|| ends(&make)).await;
-    boxed(|| spent_tokens(&make)).await;
-    boxed(|| event_rules::of_sessions(&make, &spawn)).await;
-    boxed(|| races_of_sessions(&make, &spawn)).await;
+    let named = || async { Named::new(make().await) };
+    boxed(|| refreshes(&named)).await;
+    boxed(|| ends(&named)).await;
+    boxed(|| spent_tokens(&named)).await;
+    boxed(|| event_rules::of_sessions(&named, &spawn)).await;
+    boxed(|| races_of_sessions(&named, &spawn)).await;
+    if make().await.rows() == Rows::Sessions {
+        boxed(|| rows_of_sessions(&named)).await;
+    }
     leases(make, spawn).await;
 }
 
@@ -123,6 +134,12 @@ async fn refreshes<S: SessionStore, Made: Future<Output = S>>(make: &impl Fn() -
     session_rules::spent_tokens_are_known(&make().await).await;
     session_rules::sessions_expire(&make().await).await;
     session_rules::another_password_changes_nothing(&make().await).await;
+}
+
+async fn rows_of_sessions<S: SessionStore, Made: Future<Output = S>>(make: &impl Fn() -> Made) {
+    row_rules::a_session_has_one_token(&make().await).await;
+    row_rules::no_token_is_registered(&make().await).await;
+    row_rules::rows_are_flushed_when_they_are_due(&make().await).await;
 }
 
 async fn ends<S: SessionStore, Made: Future<Output = S>>(make: &impl Fn() -> Made) {
@@ -281,6 +298,25 @@ fn flush(before: Timestamp, batch: u32) -> FlushExpired {
 /// Returns the number of tokens that such a step deletes.
 async fn deleted(store: &impl TokenStore, before: Timestamp, batch: u32) -> u64 {
     good(store.flush_expired(&flush(before, batch)).await).deleted
+}
+
+/// Returns the number of registered tokens that this many tokens of sessions make.
+fn registered(store: &impl SessionStore, tokens: u64) -> u64 {
+    match store.rows() {
+        Rows::Tokens => tokens,
+        Rows::Sessions => 0,
+    }
+}
+
+/// Returns the successors that a refresh may ask for, without one that stays valid beside the token
+/// if the store has no place for it.
+fn nexts(store: &impl SessionStore, next: &str) -> Vec<NextToken> {
+    let rotated = refresh("", next).next;
+    let mut nexts = vec![rotated, NextToken::None];
+    if store.rows() == Rows::Tokens {
+        nexts.push(NextToken::Added(token(next)));
+    }
+    nexts
 }
 
 /// Returns a token with this payload.

@@ -1,6 +1,7 @@
 //! Tokens in memory: the reference implementation of a store.
 
 mod feed;
+mod rows;
 mod sessions;
 
 use std::collections::HashMap;

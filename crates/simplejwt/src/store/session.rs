@@ -18,6 +18,7 @@ use super::leases::Leases;
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::Recorded;
+use crate::settings::Rows;
 use crate::users::UserId;
 
 pub use super::feed::{
@@ -57,6 +58,9 @@ pub(crate) const PINGED: &str = "ping";
 )]
 #[async_trait]
 pub trait SessionStore: TokenStore + RevocationFeed + Leases {
+    /// Returns what it keeps a row for.
+    fn rows(&self) -> Rows;
+
     /// Opens a session and registers its first token. With a limit, any number of concurrent logins
     /// leave no more live sessions than that: not ended, the newest token neither expired nor
     /// blacklisted.
@@ -108,13 +112,19 @@ pub trait SessionStore: TokenStore + RevocationFeed + Leases {
     async fn session(&self, id: &str) -> Result<Option<Session>, StoreError>;
 
     /// Returns the session that the refresh token with this id is in, ended or not. Doesn't access
-    /// the session's other tokens.
-    async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError>;
+    /// the session's other tokens. `session` is the id of the session that the token names (its
+    /// `sid`), which a store needs that keeps no row for each token.
+    async fn session_of(
+        &self,
+        jti: &str,
+        session: Option<&str>,
+    ) -> Result<Option<SessionHead>, StoreError>;
 
     /// Returns `true` if the refresh or sliding token with this id is no longer valid: it is
     /// blacklisted, has a successor that replaced it in its session, or the session has ended. The
-    /// latter two count even if somebody else has deleted the rows of the blacklist.
-    async fn is_spent(&self, jti: &str) -> Result<bool, StoreError>;
+    /// latter two count even if somebody else has deleted the rows of the blacklist. `session` is
+    /// as for [`session_of`](Self::session_of).
+    async fn is_spent(&self, jti: &str, session: Option<&str>) -> Result<bool, StoreError>;
 
     /// Returns the live sessions of a user: not ended, the newest token neither expired at `at` nor
     /// blacklisted. The most recently refreshed comes first.

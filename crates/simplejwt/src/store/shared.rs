@@ -14,6 +14,7 @@ use super::{Blacklisting, Leases, OutstandingToken, RevocationFeed, Rotation, To
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Act, Cause, Recorded};
+use crate::settings::Rows;
 use crate::users::UserId;
 
 macro_rules! behind {
@@ -72,6 +73,10 @@ macro_rules! behind {
 
         #[async_trait]
         impl<T: SessionStore + ?Sized> SessionStore for $pointer {
+            fn rows(&self) -> Rows {
+                (**self).rows()
+            }
+
             async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
                 (**self).open(open).await
             }
@@ -87,12 +92,16 @@ macro_rules! behind {
                 (**self).session(id).await
             }
 
-            async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
-                (**self).session_of(jti).await
+            async fn session_of(
+                &self,
+                jti: &str,
+                session: Option<&str>,
+            ) -> Result<Option<SessionHead>, StoreError> {
+                (**self).session_of(jti, session).await
             }
 
-            async fn is_spent(&self, jti: &str) -> Result<bool, StoreError> {
-                (**self).is_spent(jti).await
+            async fn is_spent(&self, jti: &str, session: Option<&str>) -> Result<bool, StoreError> {
+                (**self).is_spent(jti, session).await
             }
 
             async fn sessions(

@@ -97,7 +97,7 @@ async fn many_need_few_transactions() {
                  WHERE t.parent_jti IS NOT NULL AND o.user_id = 1";
     assert_eq!(number(&mut conn, links).await, 2 * MANY as u64);
     for chain in 0..MANY {
-        let session = store.session_of(&third(chain).jti).await.unwrap().unwrap();
+        let session = store.session_of(&third(chain).jti, None).await.unwrap().unwrap();
         assert_eq!(session.id, format!("chain-{chain}-0"), "each in its own");
         assert!(store.is_blacklisted(&format!("chain-{chain}-1")).await.unwrap());
     }
@@ -136,7 +136,7 @@ async fn many_that_were_never_seen_need_few_transactions() {
     let committed = commits(&mut conn).await - before;
     assert!(committed < 50, "{committed} transactions for {MANY} rotations");
     for chain in (0..MANY).filter(|chain| ![blacklisted, expired].contains(chain)) {
-        let next = store.session_of(&format!("chain-{chain}-1")).await.unwrap().unwrap();
+        let next = store.session_of(&format!("chain-{chain}-1"), None).await.unwrap().unwrap();
         let own = format!("chain-{chain}-0");
         assert_eq!(next.id, if together.contains(&chain) { "together" } else { &own });
         assert!(store.is_blacklisted(&own).await.unwrap(), "{chain}");
@@ -144,7 +144,7 @@ async fn many_that_were_never_seen_need_few_transactions() {
     }
     let owned = "SELECT COUNT(*) FROM token_blacklist_outstandingtoken WHERE user_id = 1";
     assert_eq!(number(&mut conn, owned).await, 2 * MANY as u64 - 3);
-    assert!(store.session_of(&format!("chain-{expired}-0")).await.unwrap().is_none());
+    assert!(store.session_of(&format!("chain-{expired}-0"), None).await.unwrap().is_none());
 }
 
 /// What the database refuses of one is nobody else's trouble.
@@ -341,7 +341,7 @@ async fn many_who_ask_for_the_same_share_the_answer() {
         .map(|_| {
             let (store, spent) = (store.clone(), spent.clone());
             tokio::spawn(async move {
-                (store.is_blacklisted(&spent).await, store.session_of(&spent).await)
+                (store.is_blacklisted(&spent).await, store.session_of(&spent, None).await)
             })
         })
         .collect();

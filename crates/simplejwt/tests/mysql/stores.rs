@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use mysql_async::prelude::Queryable as _;
+use simplejwt::Settings;
 use simplejwt::event::{Act, Cause};
 use simplejwt::store::conformance::{self, Task};
+use simplejwt::store::rows::BySession;
 use simplejwt::store::{Blacklisting, Rotation, TokenStore as _};
 
+use crate::support::moves;
 use crate::support::mysql::{NOW, World, is_mariadb, token};
 use crate::support::pause;
 use crate::support::references;
@@ -27,6 +30,21 @@ async fn sessions() {
     let world = World::new().await;
     drop(world.store().await);
     conformance::sessions(|| world.emptied(), spawn).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 16)]
+async fn by_session() {
+    let world = World::new().await;
+    drop(world.store().await);
+    let make = || async { BySession::new(world.emptied().await, &Settings::default()) };
+    conformance::all(make, spawn).await;
+    conformance::sessions(make, spawn).await;
+}
+
+#[tokio::test]
+async fn moved_to_rows_and_back() {
+    let world = World::new().await;
+    moves::sessions_go_on(world.store().await).await;
 }
 
 /// A jti column with Django's collation: what differs in nothing but case is another token, and
@@ -172,7 +190,7 @@ async fn a_session_is_found_without_its_other_tokens() {
     let before = rows_read().await;
     assert!(before >= TOKENS, "the list reads them all, and it is counted: {before}");
     for _ in 0..LOOKS {
-        let head = store.session_of(&TOKENS.to_string()).await.unwrap().unwrap();
+        let head = store.session_of(&TOKENS.to_string(), None).await.unwrap().unwrap();
         assert_eq!((head.id.as_str(), head.created_at, head.ended_at), ("0", NOW, None));
     }
     assert_eq!(rows_read().await - before, LOOKS, "one row a look");
@@ -295,7 +313,9 @@ async fn sessions_beside_tables_in_other_character_sets() {
         };
         let refreshed = store.refresh(&refresh("a", "b")).await.unwrap().outcome;
         assert_eq!(refreshed, RefreshOutcome::Refreshed, "{charset}");
-        assert!(store.is_spent("a").await.unwrap() && !store.is_spent("b").await.unwrap());
+        assert!(
+            store.is_spent("a", None).await.unwrap() && !store.is_spent("b", None).await.unwrap()
+        );
         let shown = store.sessions(&"1".into(), NOW).await.unwrap().remove(0);
         assert_eq!(shown.client.user_agent.as_deref(), Some("Браузер 🦀"), "{charset}");
         let refused: simplejwt::Error =

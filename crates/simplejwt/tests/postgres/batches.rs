@@ -74,7 +74,7 @@ async fn many_need_few_transactions() {
     let links: i64 = raw.query_one(links, &[]).await.unwrap().get(0);
     assert_eq!(links, 2 * MANY as i64);
     for chain in 0..MANY {
-        let session = store.session_of(&next(chain).jti).await.unwrap().unwrap();
+        let session = store.session_of(&next(chain).jti, None).await.unwrap().unwrap();
         assert_eq!(session.id, format!("chain-{chain}-0"), "each in its own");
     }
 }
@@ -117,7 +117,7 @@ async fn many_that_were_never_seen_need_few_transactions() {
     let written = transactions(&raw).await - before;
     assert!(written < 150, "{written} transactions for {MANY} rotations");
     for chain in (0..MANY).filter(|chain| ![blacklisted, expired].contains(chain)) {
-        let next = store.session_of(&format!("chain-{chain}-1")).await.unwrap().unwrap();
+        let next = store.session_of(&format!("chain-{chain}-1"), None).await.unwrap().unwrap();
         let own = format!("chain-{chain}-0");
         assert_eq!(next.id, if together.contains(&chain) { "together" } else { &own });
         assert!(store.is_blacklisted(&own).await.unwrap(), "{chain}");
@@ -126,7 +126,7 @@ async fn many_that_were_never_seen_need_few_transactions() {
     let owned = "SELECT count(*) FROM token_blacklist_outstandingtoken WHERE user_id = 1";
     let owned: i64 = raw.query_one(owned, &[]).await.unwrap().get(0);
     assert_eq!(owned, 2 * MANY as i64 - 3);
-    assert!(store.session_of(&format!("chain-{expired}-0")).await.unwrap().is_none());
+    assert!(store.session_of(&format!("chain-{expired}-0"), None).await.unwrap().is_none());
 }
 
 /// What the database refuses of one, or has to wait for, is nobody else's trouble.

@@ -14,13 +14,14 @@ use simplejwt::sql::schema::SchemaError;
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::UserStore as _;
 
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     "0001_auth_user",
     "0002_outstanding_token",
     "0003_blacklisted_token",
     "0004_auth_permission",
     "0005_session",
     "0006_expires_at",
+    "0007_refresh_session",
 ];
 /// All that the catalogue says of the tables, by lines: columns, constraints, indexes, sequences.
 const DESCRIBED: &str = "\
@@ -53,6 +54,7 @@ async fn apply(database: &Database, users: &UserTable) -> Result<Vec<&'static st
     assert_eq!(migrate::plan(&connected, users).await.unwrap(), []);
     let store = PostgresStore::open(&connected, users).await.unwrap();
     store.check_sessions().await.unwrap();
+    store.check_session_rows().await.unwrap();
     Ok(steps.iter().map(|step| step.name).collect())
 }
 
@@ -74,7 +76,7 @@ async fn djangos_database_gets_our_tables_and_keeps_its_own() {
     let made = Database::django().await;
     let before = described(&made).await;
     let steps = apply(&made, &UserTable::default()).await.unwrap();
-    assert_eq!(steps, ["0005_session", "0006_expires_at"]);
+    assert_eq!(steps, ["0005_session", "0006_expires_at", "0007_refresh_session"]);
     let after = described(&made).await;
     let kept: Vec<_> = after.iter().filter(|line| !line.contains("simplejwt_")).collect();
     assert_eq!(kept, before.iter().collect::<Vec<_>>());
@@ -87,7 +89,7 @@ async fn djangos_database_gets_our_tables_and_keeps_its_own() {
     assert_eq!(users.unwrap().find(&"1".into()).await.unwrap().unwrap().username, "alice");
     let recorded = "SELECT string_agg(name, ' ' ORDER BY name) FROM simplejwt_migrations";
     let recorded: String = made.client().await.query_one(recorded, &[]).await.unwrap().get(0);
-    assert_eq!(recorded, "0005_session 0006_expires_at");
+    assert_eq!(recorded, "0005_session 0006_expires_at 0007_refresh_session");
 }
 
 #[tokio::test]
@@ -151,7 +153,7 @@ async fn a_transaction_under_way_only_delays_the_index() {
     )
     .await;
     other.batch_execute("COMMIT").await.unwrap();
-    assert_eq!(applying.await.unwrap(), 2);
+    assert_eq!(applying.await.unwrap(), 3);
     made.store().await.check_sessions().await.unwrap();
 }
 
@@ -247,7 +249,7 @@ async fn many_migrate_at_once() {
         assert!(migrate::plan(&database, &UserTable::default()).await.unwrap().is_empty());
     }
     counts.sort_unstable();
-    assert_eq!(counts, [0, 0, 0, 0, 0, 0, 0, 6], "one of them made it all");
+    assert_eq!(counts, [0, 0, 0, 0, 0, 0, 0, 7], "one of them made it all");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+use crate::support::moves;
 use crate::support::postgres::Database;
 use crate::support::references::{self, Dialect};
 use crate::support::{NOW, pause, spawn};
@@ -9,9 +10,10 @@ use simplejwt::event::{Act, Cause};
 use simplejwt::postgres::{PostgresDatabase, PostgresStore};
 use simplejwt::store::conformance;
 use simplejwt::store::retention::{MARGIN, Retention};
+use simplejwt::store::rows::BySession;
 use simplejwt::store::session::{NewSession, OpenSession, RetainUntil};
 use simplejwt::store::{FlushExpired, OutstandingToken};
-use simplejwt::{SessionStore as _, TokenStore as _};
+use simplejwt::{SessionStore as _, Settings, TokenStore as _};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn tokens() {
@@ -23,6 +25,21 @@ async fn tokens() {
 async fn sessions() {
     let made = Database::migrated().await;
     conformance::sessions(|| async { made.emptied().await.store().await }, spawn).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn by_session() {
+    let made = Database::migrated().await;
+    let make =
+        || async { BySession::new(made.emptied().await.store().await, &Settings::default()) };
+    conformance::all(make, spawn).await;
+    conformance::sessions(make, spawn).await;
+}
+
+#[tokio::test]
+async fn moved_to_rows_and_back() {
+    let made = Database::migrated().await;
+    moves::sessions_go_on(made.store().await).await;
 }
 
 /// The same through a pool that the application has made.
@@ -104,7 +121,7 @@ async fn a_session_is_found_without_its_other_tokens() {
     let before = rows_read(&raw).await;
     assert!(before >= TOKENS, "the list reads them all, and it is counted: {before}");
     for _ in 0..LOOKS {
-        let head = store.session_of(&TOKENS.to_string()).await.unwrap().unwrap();
+        let head = store.session_of(&TOKENS.to_string(), None).await.unwrap().unwrap();
         assert_eq!((head.id.as_str(), head.created_at, head.ended_at), ("0", NOW, None));
     }
     drop(store);

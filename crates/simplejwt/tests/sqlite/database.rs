@@ -32,7 +32,8 @@ const TABLES: [&str; 8] = [
 ];
 
 /// What is ours: the tables of the sessions, and the index of the purge.
-const OURS: [&str; 2] = ["simplejwt_session", "simplejwt_outstandingtoken_expires_at"];
+const OURS: [&str; 3] =
+    ["simplejwt_session", "simplejwt_outstandingtoken_expires_at", "simplejwt_refresh_session"];
 
 fn no_wait() -> SqliteOptions {
     SqliteOptions { busy_timeout: Duration::ZERO, ..SqliteOptions::default() }

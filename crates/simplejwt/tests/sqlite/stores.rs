@@ -4,7 +4,6 @@
 
 use std::sync::Mutex;
 
-use simplejwt::Timestamp;
 use simplejwt::event::Cause;
 use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
@@ -12,10 +11,12 @@ use simplejwt::sqlite::SqliteUsers;
 use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::store::conformance::{self, Task};
 use simplejwt::store::memory::MemoryStore;
+use simplejwt::store::rows::BySession;
 use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, unusable_password};
+use simplejwt::{Settings, Timestamp};
 use tempfile::TempDir;
 
-use crate::support::references;
+use crate::support::{moves, references};
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
 
@@ -31,6 +32,13 @@ async fn memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_sessions() {
     conformance::sessions(|| async { MemoryStore::default() }, spawn).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_by_session() {
+    let make = || async { BySession::new(MemoryStore::default(), &Settings::default()) };
+    conformance::all(make, spawn).await;
+    conformance::sessions(make, spawn).await;
 }
 
 async fn sqlite_in(directory: &TempDir, options: SqliteOptions) -> SqliteStore {
@@ -87,6 +95,25 @@ async fn sqlite_sessions() {
         spawn,
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_by_session() {
+    let directories = Mutex::new(Vec::new());
+    let make = || async {
+        let directory = tempfile::tempdir().unwrap();
+        let store = sqlite_in(&directory, SqliteOptions::default()).await;
+        directories.lock().unwrap().push(directory);
+        BySession::new(store, &Settings::default())
+    };
+    conformance::all(make, spawn).await;
+    conformance::sessions(make, spawn).await;
+}
+
+#[tokio::test]
+async fn moved_to_rows_and_back() {
+    let directory = tempfile::tempdir().unwrap();
+    moves::sessions_go_on(sqlite_in(&directory, SqliteOptions::default()).await).await;
 }
 
 /// The writing thread needs no runtime, and neither does the suite.

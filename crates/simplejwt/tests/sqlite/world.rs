@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use simplejwt::event::Cause;
 use simplejwt::service::{Refreshed, TokenPair};
+use simplejwt::settings::Rows;
 use simplejwt::sql::manage::{ManageUsers as _, NewUser, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::SqliteUsers;
@@ -12,6 +13,7 @@ use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, migrate};
 use simplejwt::store::FlushExpired;
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::retention::{MARGIN, Retention};
+use simplejwt::store::rows::BySession;
 use simplejwt::users::memory::MemoryUsers;
 use simplejwt::users::password::{Hasher, Hashers, HashingPool, PoolOptions, unusable_password};
 use simplejwt::{
@@ -66,8 +68,16 @@ pub(crate) fn pool(kinds: &[Hasher]) -> HashingPool {
     HashingPool::new(hashers, PoolOptions { threads: 1, waiting: 64 }).unwrap()
 }
 
-/// With rotation and blacklist, changed as the test wants it: in memory, and in SQLite.
-pub(crate) async fn worlds(change: impl Fn(&mut Settings)) -> [World; 2] {
+/// With rotation and blacklist, changed as the test wants it: in memory, in SQLite, and there with a
+/// row for each session, unless the settings don't allow that.
+pub(crate) async fn worlds(change: impl Fn(&mut Settings)) -> Vec<World> {
+    let mut worlds = Vec::from(worlds_of_tokens(&change).await);
+    worlds.extend(World::by_session(&change).await);
+    worlds
+}
+
+/// The same with a row for each token, as Django's tables have it.
+pub(crate) async fn worlds_of_tokens(change: impl Fn(&mut Settings)) -> [World; 2] {
     [World::in_memory(&change).await, World::in_sqlite(&change).await]
 }
 
@@ -97,18 +107,37 @@ impl World {
         Self::new(change, Arc::new(store), Some(directory)).await
     }
 
-    async fn new(
-        change: impl Fn(&mut Settings),
-        store: Arc<dyn SessionStore>,
-        directory: Option<TempDir>,
-    ) -> Self {
-        let mut settings = Settings {
+    /// With the claim `sid`, and a row for each session; `None` if the settings don't allow that.
+    pub(crate) async fn by_session(change: impl Fn(&mut Settings)) -> Option<Self> {
+        let change = |settings: &mut Settings| {
+            change(settings);
+            settings.sessions.session_claim = true;
+            settings.sessions.rows = Rows::Sessions;
+        };
+        let mut settings = Self::settings();
+        change(&mut settings);
+        settings.validate().ok()?;
+        let (store, directory) = sqlite().await;
+        let store = BySession::new(store, &settings);
+        Some(Self::new(change, Arc::new(store), Some(directory)).await)
+    }
+
+    fn settings() -> Settings {
+        Settings {
             signing_key: Some("a secret that only these tests know, long enough".into()),
             token_blacklist: true,
             rotate_refresh_tokens: true,
             blacklist_after_rotation: true,
             ..Settings::default()
-        };
+        }
+    }
+
+    async fn new(
+        change: impl Fn(&mut Settings),
+        store: Arc<dyn SessionStore>,
+        directory: Option<TempDir>,
+    ) -> Self {
+        let mut settings = Self::settings();
         change(&mut settings);
         let pool = pool(&[Hasher::Md5]);
         let users = MemoryUsers::new(pool.clone());
@@ -132,7 +161,11 @@ impl World {
 
     /// Which it is, for messages.
     pub(crate) fn name(&self) -> &'static str {
-        if self.directory.is_some() { "SQLite" } else { "memory" }
+        match (self.store.rows(), &self.directory) {
+            (Rows::Sessions, _) => "SQLite by session",
+            (Rows::Tokens, Some(_)) => "SQLite",
+            (Rows::Tokens, None) => "memory",
+        }
     }
 
     pub(crate) fn advance(&self, by: Duration) {
@@ -194,8 +227,12 @@ impl World {
     /// What the table says of why the one session that has ended did; `None` without a table.
     pub(crate) fn end_reason(&self) -> Option<String> {
         let path = self.directory.as_ref()?.path().join("db.sqlite3");
-        let sql = "SELECT end_reason FROM simplejwt_session WHERE ended_at IS NOT NULL";
-        rusqlite::Connection::open(path).unwrap().query_one(sql, [], |row| row.get(0)).unwrap()
+        let table = match self.store.rows() {
+            Rows::Tokens => "simplejwt_session",
+            Rows::Sessions => "simplejwt_refresh_session",
+        };
+        let sql = format!("SELECT end_reason FROM {table} WHERE ended_at IS NOT NULL");
+        rusqlite::Connection::open(path).unwrap().query_one(&sql, [], |row| row.get(0)).unwrap()
     }
 
     /// The file, for whoever reads and writes it beside the store; `None` without one.

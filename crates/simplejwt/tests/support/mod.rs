@@ -8,6 +8,8 @@ pub(crate) mod columns;
 pub(crate) mod hashes;
 pub(crate) mod instance;
 pub(crate) mod memory_people;
+#[cfg(feature = "sql")]
+pub(crate) mod moves;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 pub(crate) mod people;

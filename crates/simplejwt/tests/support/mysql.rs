@@ -110,6 +110,7 @@ impl World {
                            DELETE FROM simplejwt_revocation;\n\
                            DELETE FROM simplejwt_lease;\n\
                            DELETE FROM simplejwt_user;\n\
+                           DELETE FROM simplejwt_refresh_session;\n\
                            UPDATE simplejwt_sequence SET value = 0";
         self.run(SQL).await;
         MysqlStore::open(&self.database().await, &UserTable::default()).await.unwrap()

@@ -90,7 +90,7 @@ impl Database {
         const SQL: &str = "TRUNCATE token_blacklist_blacklistedtoken, \
                            token_blacklist_outstandingtoken, simplejwt_session, \
                            simplejwt_session_token, simplejwt_revocation, simplejwt_lease, \
-                           simplejwt_user; UPDATE simplejwt_sequence SET value = 0";
+                           simplejwt_user, simplejwt_refresh_session; UPDATE simplejwt_sequence SET value = 0";
         execute(&self.url, SQL).await;
         self
     }

@@ -11,13 +11,6 @@ use anyhow::{Context as _, Result, bail};
 /// Instructions by function.
 pub(super) type Counts = BTreeMap<String, u64>;
 
-/// The names by which functions are called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Names {
-    Source,
-    Linker,
-}
-
 /// Where callgrind writes, and where it is asked to.
 pub(super) struct Callgrind {
     out: PathBuf,
@@ -31,9 +24,8 @@ impl Callgrind {
         Self { out: folder.join("callgrind"), pipes: folder.join("vgdb"), parts: 0 }
     }
 
-    /// Returns the command that runs a program under it, which calls functions by their names in the
-    /// source, or as the linker knows them.
-    pub(super) fn command(&self, program: &Path, names: Names) -> Command {
+    /// Returns the command that runs a program under it.
+    pub(super) fn command(&self, program: &Path) -> Command {
         let option = |name: &str, path: &Path| {
             let mut option = OsString::from(name);
             option.push(path);
@@ -42,10 +34,6 @@ impl Callgrind {
         let mut command = Command::new("valgrind");
         command
             .args(["-q", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no"])
-            .arg(match names {
-                Names::Source => "--demangle=yes",
-                Names::Linker => "--demangle=no",
-            })
             .arg(option("--callgrind-out-file=", &self.out))
             .arg(option("--vgdb-prefix=", &self.pipes))
             .arg(program);

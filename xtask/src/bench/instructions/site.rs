@@ -8,9 +8,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use super::callgrind::{Callgrind, Counts, Names};
-use super::requests::{ALL, Client, Request};
-use crate::bench::http::Connection;
+use super::callgrind::{Callgrind, Counts};
+use super::requests::{Client, Request};
 use crate::process::{root, wait_for};
 
 pub(super) const LOGIN: &str = r#"{"username":"counted","password":"a long way down 27"}"#;
@@ -38,25 +37,10 @@ pub(super) struct Site {
 }
 
 /// A server under callgrind, which is killed when this is dropped.
-struct Started {
+pub(super) struct Running {
     child: Child,
     callgrind: Callgrind,
-    address: String,
-}
-
-/// The same, with a client.
-pub(super) struct Running {
-    started: Started,
     client: Client,
-}
-
-/// The functions that a server executes.
-#[derive(Default)]
-pub(super) struct Executed {
-    /// At its start, while it is idle, and for `/healthz`.
-    pub(super) idle: Counts,
-    /// For the other requests.
-    pub(super) asked: Counts,
 }
 
 impl Site {
@@ -78,61 +62,15 @@ impl Site {
     /// # Errors
     /// It can't be started.
     pub(super) fn serve(&self, server: Server) -> Result<Running> {
-        let started = self.start(server, Names::Source, |command| {
-            command.envs([
-                // The feed would be read five times a second, however long a request takes here.
-                ("SIMPLEJWT_REVOCATION", "stateless"),
-                // Which thread wakes which is a matter of chance.
-                ("TOKIO_WORKER_THREADS", "1"),
-            ])
-        })?;
-        let client = Client::new(&started.address)?;
-        Ok(Running { started, client })
-    }
-
-    /// Starts a server as `quickstart` has set it up, and asks it everything.
-    ///
-    /// # Errors
-    /// It can't be started, or a request isn't answered as it should be.
-    pub(super) fn executed(&self) -> Result<Executed> {
-        let mut executed = Executed::default();
-        // The second finds a database that wasn't closed.
-        for _ in 0..2 {
-            let mut started = self.start(Server::Rotating, Names::Linker, |command| command)?;
-            let mut connection = Connection::to(&started.address);
-            for _ in 0..3 {
-                connection.ask("GET", "/healthz", "", "")?;
-                // Meanwhile the connection is idle, and the feed is read.
-                wait_for(1, || Ok(None::<()>))?;
-            }
-            drop(connection);
-            wait_for(1, || Ok(None::<()>))?;
-            executed.idle.append(&mut started.counts()?);
-            let mut client = Client::new(&started.address)?;
-            for request in ALL.iter().filter(|request| request.server == Server::Rotating) {
-                client.prepare(request, 2)?;
-                (0..2).try_for_each(|_| client.ask(request))?;
-            }
-            executed.asked.append(&mut started.counts()?);
-        }
-        Ok(executed)
-    }
-
-    fn start(
-        &self,
-        server: Server,
-        names: Names,
-        more: impl FnOnce(&mut Command) -> &mut Command,
-    ) -> Result<Started> {
         let callgrind = Callgrind::new(&self.folder);
-        let mut command = self.prepared(callgrind.command(&self.program, names));
+        let mut command = self.prepared(callgrind.command(&self.program));
         if server == Server::Plain {
             command.env("SIMPLEJWT_ROTATE_REFRESH_TOKENS", "false");
             command.env("SIMPLEJWT_BLACKLIST_AFTER_ROTATION", "false");
             command.env("SIMPLEJWT_ROTATION_GRACE", "0");
         }
         let log = self.folder.join("log");
-        let mut child = more(&mut command)
+        let mut child = command
             .arg("serve")
             .stderr(File::create(&log)?)
             .spawn()
@@ -146,7 +84,8 @@ impl Site {
             Ok(whole.find_map(|line| line.strip_prefix("listening on http://")).map(str::to_owned))
         };
         let address = wait_for(START_SECONDS, address)?.context("the server doesn't start")?;
-        Ok(Started { child, callgrind, address })
+        let client = Client::new(&address)?;
+        Ok(Running { child, callgrind, client })
     }
 
     fn prepared(&self, mut command: Command) -> Command {
@@ -155,6 +94,10 @@ impl Site {
             ("SIMPLEJWT_BIND", "127.0.0.1:0"),
             ("SIMPLEJWT_OAUTH_CLIENTS", &client.to_string()),
             ("SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS", "1"),
+            // The feed would be read five times a second, however long a request takes here.
+            ("SIMPLEJWT_REVOCATION", "stateless"),
+            // Which thread wakes which is a matter of chance.
+            ("TOKIO_WORKER_THREADS", "1"),
         ]);
         command
     }
@@ -178,12 +121,6 @@ impl Site {
     }
 }
 
-impl Started {
-    fn counts(&mut self) -> Result<Counts> {
-        self.callgrind.counts(self.child.id())
-    }
-}
-
 impl Running {
     /// Sends the requests and returns the instructions of all of them.
     ///
@@ -192,13 +129,14 @@ impl Running {
     pub(super) fn count(&mut self, request: &Request) -> Result<Counts> {
         self.client.prepare(request, WARM_UP + request.count)?;
         (0..WARM_UP).try_for_each(|_| self.client.ask(request))?;
-        self.started.counts()?;
+        let pid = self.child.id();
+        self.callgrind.counts(pid)?;
         (0..request.count).try_for_each(|_| self.client.ask(request))?;
-        self.started.counts()
+        self.callgrind.counts(pid)
     }
 }
 
-impl Drop for Started {
+impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -6,7 +6,7 @@ use mysql_async::{Conn, Error};
 use super::Check;
 use crate::mysql::database::Failure;
 use crate::mysql::statements::{self, Sql};
-use crate::mysql::{feed, flush, schema};
+use crate::mysql::{feed, flush, rows, schema};
 use crate::sql::check::{Lines, Uses, refused};
 use crate::sql::column::UserColumns;
 use crate::sql::schema::OUTSTANDING;
@@ -65,6 +65,8 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         is_live,
         of_sessions,
         rotations,
+        known,
+        moves,
     } = sql;
     let mut statements: Vec<String> =
         [insert, is_registered, unlisted, is_blacklisted, theirs, statements::BLACKLIST]
@@ -81,6 +83,11 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         statements.push(of_sessions.replace("{}", "?"));
         statements.extend(feed::STATEMENTS.map(str::to_owned));
         statements.extend(statements::statements(is_live));
+    }
+    if uses.session_rows {
+        let own = [known, &moves.leaves, &moves.count_tokens, &moves.others];
+        statements.extend(own.map(String::clone));
+        statements.extend(rows::statements());
     }
     statements
 }

@@ -88,7 +88,7 @@ pub(super) async fn insert_session(
 }
 
 /// Keeps others from opening a session for this user until the end of the transaction.
-async fn lock_user(conn: &mut Conn, user_id: &UserId) -> Result<(), Failure> {
+pub(in crate::mysql) async fn lock_user(conn: &mut Conn, user_id: &UserId) -> Result<(), Failure> {
     let values = params! { "user" => user_id.as_str() };
     changed(conn, FREE_USER, values.clone()).await?;
     match changed(conn, LOCK_USER, values).await {

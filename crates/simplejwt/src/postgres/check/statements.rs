@@ -5,7 +5,7 @@ use crate::postgres::rotations::DATE;
 use crate::postgres::schema::Checked;
 use crate::postgres::statements::{self, BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, Sql};
 use crate::postgres::tokens::PgResult;
-use crate::postgres::{feed, flush, lookup};
+use crate::postgres::{feed, flush, lookup, rows};
 use crate::sql::check::{Lines, Uses, of_users, refused};
 use crate::sql::table::UserTable;
 
@@ -72,6 +72,10 @@ fn every(sql: &Sql, uses: &Uses) -> Vec<String> {
         let theirs = statements::statements().into_iter();
         statements
             .extend(theirs.filter(|(_, is_purge)| uses.purge || !is_purge).map(|(sql, _)| sql));
+    }
+    if uses.session_rows {
+        let rows = rows::statements().into_iter();
+        statements.extend(rows.filter(|(_, is_purge)| uses.purge || !is_purge).map(|(sql, _)| sql));
     }
     statements
 }

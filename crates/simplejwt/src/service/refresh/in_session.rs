@@ -1,12 +1,14 @@
 //! Refreshing with sessions: the store decides, and a lost race is one of the outcomes.
 
+use std::borrow::Cow;
+
 use crate::claims::UserClaim;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::event::{Event, PresentedToken, Recorded, TokenRefusal};
 use crate::service::events::presented;
 use crate::service::{Auth, Refreshed};
-use crate::settings::{SESSION_CLAIM, TokenClass};
+use crate::settings::TokenClass;
 use crate::store::OutstandingToken;
 use crate::store::session::{
     EndEvent, EndReason, NewSession, NextToken, RefreshOutcome, SessionRefresh, SessionSelector,
@@ -25,6 +27,7 @@ impl Auth {
         let now = self.tokens.now();
         let claims = self.decode_claims(token, now).await?;
         let jti = self.tokens.jti_of(&claims).ok_or(TokenError::MissingId)?;
+        let named = self.named_session(&claims).map(Cow::into_owned);
         // Upstream checks the blacklist first. Here the rotation does, or `blacklisted_or` if there
         // is no rotation.
         let accepted = async {
@@ -38,7 +41,7 @@ impl Auth {
                 let spent = self.outstanding(&refresh, token, now)?;
                 return Err(self.refused(sessions, &refresh, &spent, error, now).await?);
             }
-            Err(error) => return Err(self.blacklisted_or(error, &jti).await?),
+            Err(error) => return Err(self.blacklisted_or(error, &jti, named.as_deref()).await?),
         };
         let known = SessionFacts::of(self, sessions, &refresh, now).await?;
         let refresh = match &known.session_claim {
@@ -185,7 +188,8 @@ impl Auth {
             Error::NoActiveAccountForToken if self.is_gone(refresh).await? => Some(EndReason::User),
             _ => None,
         };
-        let error = self.blacklisted_or(error, &spent.jti).await?;
+        let named = self.named_session(refresh.claims());
+        let error = self.blacklisted_or(error, &spent.jti, named.as_deref()).await?;
         let Some(reason) = reason else { return Ok(error) };
         let refusal = match reason {
             EndReason::Password => TokenRefusal::PasswordChanged,
@@ -238,14 +242,13 @@ impl SessionFacts {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let settings = &auth.settings().sessions;
-        let named = refresh.claims().str(SESSION_CLAIM).filter(|_| settings.session_claim);
-        let named = named.map(std::borrow::Cow::into_owned);
+        let named = auth.named_session(refresh.claims()).map(Cow::into_owned);
         let mut known = Self { id: named, created_at: now, session_claim: None };
         let unnamed = settings.session_claim && known.id.is_none();
         // The database is only asked for what isn't in the token.
         if settings.lifetime.is_some() || unnamed {
             let Some(jti) = auth.tokens.jti(refresh) else { return Ok(known) };
-            if let Some(session) = sessions.session_of(&jti).await? {
+            if let Some(session) = sessions.session_of(&jti, known.id.as_deref()).await? {
                 known.created_at = session.created_at;
                 known.id = Some(session.id);
             } else if let Some(id) = &known.id

@@ -44,6 +44,9 @@ impl Lines {
                 format!("varchar({most}) CHARACTER SET utf8mb4 COLLATE {exact}")
             }
             (_, Holds::Text(most)) => format!("varchar({most})"),
+            (Self::Mysql { exact }, Holds::Token) if !is_djangos => {
+                format!("longtext CHARACTER SET utf8mb4 COLLATE {exact}")
+            }
             (Self::Mysql { .. }, Holds::Token) => "longtext".to_owned(),
             (_, Holds::Token) => "text".to_owned(),
             (Self::Postgres, Holds::Moment) => "timestamp with time zone".to_owned(),

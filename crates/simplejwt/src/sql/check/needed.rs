@@ -166,8 +166,38 @@ const SESSIONS: [Needed; 6] = [
     },
 ];
 
+const ROWS: Needed = Needed {
+    name: "simplejwt_refresh_session",
+    columns: &[
+        column("id", Holds::Text(255)),
+        column("user_id", Holds::Text(255)),
+        column("created_at", Holds::Micros),
+        column("generation", Holds::Micros),
+        column("jti", Holds::Text(255)),
+        column("issued_at", Holds::Micros),
+        column("used_at", Holds::Micros),
+        column("expires_at", Holds::Micros),
+        nullable("access_jti", Holds::Text(255)),
+        column("spent", Holds::Token),
+        nullable("password", Holds::Text(32)),
+        nullable("address", Holds::Text(45)),
+        nullable("user_agent", Holds::Text(255)),
+        nullable("ended_at", Holds::Micros),
+        nullable("end_reason", Holds::Text(16)),
+        nullable("blacklisted_at", Holds::Micros),
+        column("kept_until", Holds::Micros),
+    ],
+    unique: &["id"],
+    indexes: &[
+        ("user_id", "simplejwt_refresh_session_user_id"),
+        ("kept_until", "simplejwt_refresh_session_kept_until"),
+    ],
+    is_djangos: false,
+};
+
 /// Returns the tables in use, except for the users'.
 pub(crate) fn needed(uses: &Uses) -> impl Iterator<Item = &'static Needed> {
     let tokens = uses.tokens.then_some(TOKENS.iter()).into_iter().flatten();
-    tokens.chain(uses.sessions.then_some(SESSIONS.iter()).into_iter().flatten())
+    let sessions = uses.sessions.then_some(SESSIONS.iter()).into_iter().flatten();
+    tokens.chain(sessions).chain(uses.session_rows.then_some(&ROWS))
 }

@@ -131,7 +131,9 @@ fn accesses(table: &str, uses: &Uses, is_mysql: bool) -> Vec<(Access, bool)> {
     let (always, purge): (&[Access], &[Access]) = match table {
         OUTSTANDING | BLACKLISTED if is_mysql => (&[Select, Insert, Update], &[Delete]),
         OUTSTANDING | BLACKLISTED => (&[Select, Insert], &[Delete]),
-        "simplejwt_session" | "simplejwt_session_token" => (&[Select, Insert, Update], &[Delete]),
+        "simplejwt_session" | "simplejwt_session_token" | "simplejwt_refresh_session" => {
+            (&[Select, Insert, Update], &[Delete])
+        }
         "simplejwt_revocation" => (&[Select, Insert], &[Delete]),
         "simplejwt_sequence" => (&[Select, Update], &[]),
         "simplejwt_user" if is_mysql => (&[Select, Insert, Delete], &[]),
@@ -146,6 +148,21 @@ fn columns_of(table: &Needed, access: Access, is_mysql: bool) -> Vec<&'static st
     let mut updated = match table.name {
         "simplejwt_session" => vec!["expires_at", "ended_at", "end_reason", "password"],
         "simplejwt_session_token" => vec!["used_at", "address"],
+        "simplejwt_refresh_session" => vec![
+            "generation",
+            "jti",
+            "issued_at",
+            "used_at",
+            "expires_at",
+            "access_jti",
+            "spent",
+            "password",
+            "address",
+            "ended_at",
+            "end_reason",
+            "blacklisted_at",
+            "kept_until",
+        ],
         "simplejwt_sequence" => vec!["value"],
         "simplejwt_lease" => vec!["holder", "expires_at"],
         "simplejwt_user" => vec!["user_id"],
@@ -156,7 +173,7 @@ fn columns_of(table: &Needed, access: Access, is_mysql: bool) -> Vec<&'static st
         updated.extend(match table.name {
             OUTSTANDING | "simplejwt_session_token" => Some("jti"),
             BLACKLISTED => Some("token_id"),
-            "simplejwt_session" => Some("id"),
+            "simplejwt_session" | "simplejwt_refresh_session" => Some("id"),
             _ => None,
         });
     }

@@ -132,7 +132,7 @@ pub(super) async fn limits_are_kept(store: &impl SessionStore) {
     assert_eq!(done(store.open(&at("b", 1, refuse)).await), OPENED);
     assert_eq!(done(store.open(&at("c", 2, refuse)).await), OpenOutcome::TooMany);
     assert_eq!(good(store.session("c").await), None);
-    assert!(good(store.session_of("c").await).is_none());
+    assert!(good(store.session_of("c", None).await).is_none());
     let mut of_two = at("two", 2, refuse);
     of_two.session.user_id = "2".into();
     of_two.token.user_id = Some("2".into());

@@ -2,10 +2,14 @@
 
 use super::session_rules::one;
 use super::{NOW, after, done, good, open, refresh};
+use crate::settings::Rows;
 use crate::store::leases::Leases;
 use crate::store::session::{NextToken, RefreshOutcome, SessionStore};
 
 pub(super) async fn what_has_expired_is_flushed(store: &impl SessionStore) {
+    if store.rows() == Rows::Sessions {
+        return;
+    }
     let _ = done(store.open(&open("a")).await);
     assert_eq!(done(store.refresh(&refresh("a", "b")).await), RefreshOutcome::Refreshed);
     let mut long = open("long");
@@ -28,10 +32,13 @@ pub(super) async fn what_has_expired_is_flushed(store: &impl SessionStore) {
     assert!(good(store.session("long").await).is_some());
     assert_eq!(good(store.flush_sessions(after(100), 100).await), 1);
     assert_eq!(good(store.session("ended").await), None);
-    assert_eq!(good(store.session_of("long").await).map(|s| s.id).as_deref(), Some("long"));
+    assert_eq!(good(store.session_of("long", None).await).map(|s| s.id).as_deref(), Some("long"));
 }
 
 pub(super) async fn sessions_that_go_on_are_not_in_the_way_of_the_flush(store: &impl SessionStore) {
+    if store.rows() == Rows::Sessions {
+        return;
+    }
     for number in 0..5 {
         let id = format!("on{number}");
         let _ = done(store.open(&open(&id)).await);
@@ -51,7 +58,7 @@ pub(super) async fn sessions_that_go_on_are_not_in_the_way_of_the_flush(store: &
     for number in 0..5 {
         let id = format!("on{number}");
         assert!(good(store.session(&id).await).is_some());
-        let next = good(store.session_of(&format!("{id}-next")).await).map(|s| s.id);
+        let next = good(store.session_of(&format!("{id}-next"), None).await).map(|s| s.id);
         assert_eq!(next, Some(id));
     }
     while good(store.flush_sessions(after(600), 2).await) > 0 {}

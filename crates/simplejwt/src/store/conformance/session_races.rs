@@ -7,6 +7,7 @@ use super::{
     NOW, Task, act, after, cause, deleted, done, good, open, refresh, refresh_at, retain_until,
     together, token,
 };
+use crate::settings::Rows;
 use crate::store::leases::Leases;
 use crate::store::session::{
     EndEvent, EndReason, EndSessions, OpenOutcome, OpenSession, RefreshOutcome, Revocation,
@@ -18,6 +19,10 @@ const TASKS: usize = 16;
 
 async fn registered(store: &impl SessionStore) -> u64 {
     deleted(store, after(60), u32::MAX / 2).await
+}
+
+async fn assert_registered(store: &impl SessionStore, tokens: u64, why: &str) {
+    assert_eq!(registered(store).await, super::registered(store, tokens), "{why}");
 }
 
 /// Without grace and tolerance, all but one find a spent token: the session is over, and there is
@@ -42,7 +47,7 @@ pub(super) async fn one_refresh_wins<S: SessionStore>(store: Arc<S>, spawn: &imp
         assert_eq!(count(RefreshOutcome::Ended), TASKS - 2, "{outcomes:?}");
         assert_eq!(good(store.sessions(&"1".into(), NOW).await), []);
     }
-    assert_eq!(registered(&*store).await, 2 * ROUNDS as u64, "a refresh that lost left a row");
+    assert_registered(&*store, 2 * ROUNDS as u64, "a refresh that lost left a row").await;
 }
 
 /// Within the tolerance, the losers are refused and the winner continues.
@@ -74,7 +79,7 @@ pub(super) async fn those_that_lose_end_nothing<S: SessionStore>(
         let later = refresh(won, &format!("later {round}"));
         assert_eq!(done(store.refresh(&later).await), RefreshOutcome::Refreshed, "the winner's");
     }
-    assert_eq!(registered(&*store).await, 3 * ROUNDS as u64, "a refresh that lost left a row");
+    assert_registered(&*store, 3 * ROUNDS as u64, "a refresh that lost left a row").await;
 }
 
 /// Tabs that are behind, and one that goes on: within the grace, none is refused.
@@ -139,7 +144,7 @@ pub(super) async fn a_row_that_is_gone_is_made_once<S: SessionStore>(
         let count = |wanted: RefreshOutcome| outcomes.iter().filter(|o| **o == wanted).count();
         assert_eq!(count(RefreshOutcome::Refreshed), 1, "so many refreshes won: {outcomes:?}");
         assert_eq!(count(RefreshOutcome::Replayed), TASKS - 1, "{outcomes:?}");
-        assert_eq!(registered(&*store).await, 2, "the token and its successor");
+        assert_registered(&*store, 2, "the token and its successor").await;
     }
 }
 
@@ -178,7 +183,7 @@ pub(super) async fn all_get_the_same_successor<S: SessionStore>(
             }
         }
     }
-    assert_eq!(registered(&*store).await, 2 * ROUNDS as u64, "a replay left a row");
+    assert_registered(&*store, 2 * ROUNDS as u64, "a replay left a row").await;
 }
 
 pub(super) async fn an_unknown_token_joins_once<S: SessionStore>(
@@ -206,7 +211,9 @@ pub(super) async fn an_unknown_token_joins_once<S: SessionStore>(
     }
     let sessions = good(store.sessions(&"1".into(), NOW).await);
     assert_eq!(sessions.len(), ROUNDS, "a token joined two sessions, or none");
-    assert_eq!(registered(&*store).await, 2 * ROUNDS as u64);
+    if store.rows() == Rows::Tokens {
+        assert_registered(&*store, 2 * ROUNDS as u64, "a refresh that lost left a row").await;
+    }
 }
 
 /// A refresh concurrent with the end of the session comes before or after it: nothing survives.
@@ -257,7 +264,7 @@ pub(super) async fn nothing_slips_past_the_end<S: SessionStore>(
         assert!(good(store.is_blacklisted(&id).await), "the token slipped past");
         for task in 0..4 {
             let next = format!("next {round} {task}");
-            if good(store.session_of(&next).await).is_some() {
+            if good(store.session_of(&next, None).await).is_some() {
                 assert!(good(store.is_blacklisted(&next).await), "the successor slipped past");
                 let outcome = done(store.refresh(&refresh(&next, "x")).await);
                 assert_eq!(outcome, RefreshOutcome::Ended);
@@ -294,7 +301,7 @@ pub(super) async fn reuse_and_the_next_refresh<S: SessionStore>(
         );
         assert_eq!(good(store.sessions(&"1".into(), NOW).await), [], "the thief or the owner");
         let third = format!("third {round} 1");
-        if good(store.session_of(&third).await).is_some() {
+        if good(store.session_of(&third, None).await).is_some() {
             assert!(good(store.is_blacklisted(&third).await));
         }
     }

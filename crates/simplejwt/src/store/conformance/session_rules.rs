@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    NOW, act, after, cause, deleted, done, good, open, refresh, refresh_at, retain_until, token,
+    NOW, act, after, cause, deleted, done, good, open, refresh, refresh_at, registered,
+    retain_until, token,
 };
+use crate::settings::Rows;
 use crate::store::session::{
     Client, EndEvent, EndReason, EndSessions, NextToken, OpenOutcome, RefreshOutcome,
     RevocationSubject, SessionHead, SessionRefresh, SessionSelector, SessionStore, Successor,
@@ -55,9 +57,9 @@ pub(super) async fn a_login_opens_a_session(store: &impl SessionStore) {
         ended_at: None,
         spent_at: None,
     };
-    assert_eq!(good(store.session_of("a").await), Some(head));
+    assert_eq!(good(store.session_of("a", None).await), Some(head));
     assert_eq!(good(store.session("b").await), None);
-    assert_eq!(good(store.session_of("b").await), None);
+    assert_eq!(good(store.session_of("b", None).await), None);
     assert!(!is_blacklisted(store, "a").await);
     // Registered like any token.
     assert_eq!(
@@ -65,7 +67,8 @@ pub(super) async fn a_login_opens_a_session(store: &impl SessionStore) {
         Blacklisting::Blacklisted,
         "it wasn't blacklisted"
     );
-    assert_eq!(deleted(store, after(60), 10).await, 1, "the token is registered once");
+    let tokens = deleted(store, after(60), 10).await;
+    assert_eq!(tokens, registered(store, 1), "the token is registered once");
 }
 
 pub(super) async fn a_rotation_stays_in_the_session(store: &impl SessionStore) {
@@ -75,16 +78,16 @@ pub(super) async fn a_rotation_stays_in_the_session(store: &impl SessionStore) {
     assert_eq!(done(store.refresh(&first).await), RefreshOutcome::Refreshed);
     assert!(is_blacklisted(store, "a").await && !is_blacklisted(store, "b").await);
     assert_eq!(done(store.refresh(&refresh_at("b", "c", 6, 0)).await), RefreshOutcome::Refreshed);
-    let found = good(store.session_of("c").await).expect("it is in the session");
+    let found = good(store.session_of("c", None).await).expect("it is in the session");
     assert_eq!(found.id, "a");
     assert_eq!((found.created_at, found.user_id.as_str()), (NOW, "1"));
     let refreshed = good(store.session("a").await).map(|session| session.refreshed_at);
     assert_eq!(refreshed, Some(after(6)));
     for jti in ["a", "b"] {
-        assert_eq!(good(store.session_of(jti).await).map(|s| s.id).as_deref(), Some("a"));
+        assert_eq!(good(store.session_of(jti, None).await).map(|s| s.id).as_deref(), Some("a"));
     }
     assert_eq!(good(store.session("b").await), None, "a rotation opened a session");
-    assert_eq!(deleted(store, after(60), 10).await, 3);
+    assert_eq!(deleted(store, after(60), 10).await, registered(store, 3));
 }
 
 pub(super) async fn an_unknown_token_joins_a_session(store: &impl SessionStore) {
@@ -92,28 +95,31 @@ pub(super) async fn an_unknown_token_joins_a_session(store: &impl SessionStore) 
     done(store.record(&token("a"), &act(NOW)).await);
     for (spent, next) in [("a", "a2"), ("b", "b2")] {
         assert_eq!(done(store.refresh(&refresh(spent, next)).await), RefreshOutcome::Refreshed);
-        let found = good(store.session_of(next).await).expect("it has a session");
+        let found = good(store.session_of(next, None).await).expect("it has a session");
         assert_eq!((found.id.as_str(), found.user_id.as_str()), (spent, "1"));
         assert!(is_blacklisted(store, spent).await);
     }
     // Another token, which names an existing session.
-    let mut named = refresh("c", "c2");
-    named.session.id = "a".into();
-    assert_eq!(done(store.refresh(&named).await), RefreshOutcome::Refreshed);
-    assert_eq!(good(store.session_of("c2").await).map(|s| s.id).as_deref(), Some("a"));
+    if store.rows() == Rows::Tokens {
+        let mut named = refresh("c", "c2");
+        named.session.id = "a".into();
+        assert_eq!(done(store.refresh(&named).await), RefreshOutcome::Refreshed);
+        assert_eq!(good(store.session_of("c2", None).await).map(|s| s.id).as_deref(), Some("a"));
+    }
     // Blacklisted before it was seen.
     let _ = done(store.blacklist(&token("d"), &act(NOW)).await);
     assert_eq!(done(store.refresh(&refresh("d", "d2")).await), RefreshOutcome::Blacklisted);
-    assert_eq!(good(store.session_of("d2").await), None);
+    assert_eq!(good(store.session_of("d2", None).await), None);
     // One that names a session that has ended.
     assert_eq!(done(store.end_sessions(&one("a")).await), 1);
-    let ended = good(store.session_of("c2").await).expect("it is still known");
+    let ended = good(store.session_of("a2", None).await).expect("it is still known");
     assert_eq!((ended.created_at, ended.ended_at), (NOW, Some(NOW)));
     let mut late = refresh("e", "e2");
     late.session.id = "a".into();
     assert_eq!(done(store.refresh(&late).await), RefreshOutcome::Ended);
-    assert_eq!(good(store.session_of("e2").await), None);
-    assert!(is_blacklisted(store, "e").await, "it is good elsewhere");
+    assert_eq!(good(store.session_of("e2", None).await), None);
+    assert!(good(store.is_spent("e", Some("a")).await), "it is good elsewhere");
+    assert!(store.rows() == Rows::Sessions || is_blacklisted(store, "e").await);
 }
 
 pub(super) async fn a_token_is_added_or_kept(store: &impl SessionStore) {
@@ -128,17 +134,20 @@ pub(super) async fn a_token_is_added_or_kept(store: &impl SessionStore) {
     let used = good(store.session("a").await).map(|session| session.refreshed_at);
     assert_eq!(used, Some(after(61)));
 
+    if store.rows() == Rows::Sessions {
+        return;
+    }
     let added = SessionRefresh { next: NextToken::Added(token("b")), ..kept.clone() };
     assert_eq!(done(store.refresh(&added).await), RefreshOutcome::Refreshed);
     assert!(!is_blacklisted(store, "a").await, "only rotation blacklists");
-    assert_eq!(good(store.session_of("b").await).map(|s| s.id).as_deref(), Some("a"));
+    assert_eq!(good(store.session_of("b", None).await).map(|s| s.id).as_deref(), Some("a"));
     assert_eq!(done(store.end_sessions(&one("a")).await), 1);
     assert!(is_blacklisted(store, "a").await && is_blacklisted(store, "b").await);
     for next in [NextToken::None, NextToken::Added(token("c"))] {
         let late = SessionRefresh { next, ..kept.clone() };
         assert_eq!(done(store.refresh(&late).await), RefreshOutcome::Ended);
     }
-    assert_eq!(good(store.session_of("c").await), None);
+    assert_eq!(good(store.session_of("c", None).await), None);
 }
 
 pub(super) async fn the_immediate_parent_is_answered_within_the_grace(store: &impl SessionStore) {
@@ -158,11 +167,12 @@ pub(super) async fn the_immediate_parent_is_answered_within_the_grace(store: &im
             same_address: second != 3,
         };
         assert_eq!(successor, expected);
-        assert_eq!(good(store.session_of(&format!("b{second}")).await), None);
+        assert_eq!(good(store.session_of(&format!("b{second}"), None).await), None);
     }
     assert_eq!(done(store.refresh(&refresh_at("a", "x", 10, 10)).await), RefreshOutcome::Reused);
     assert!(is_blacklisted(store, "b").await);
-    assert_eq!(deleted(store, after(60), 10).await, 2, "a replay made a row");
+    let tokens = deleted(store, after(60), 10).await;
+    assert_eq!(tokens, registered(store, 2), "a replay made a row");
 }
 
 pub(super) async fn a_lost_answer_of_the_database_is_found_again(store: &impl SessionStore) {
@@ -212,7 +222,7 @@ pub(super) async fn what_others_blacklisted_ends_the_session(store: &impl Sessio
     let _ = done(store.blacklist(&token("a"), &act(NOW)).await);
     assert_eq!(done(store.refresh(&refresh("a", "b")).await), RefreshOutcome::Blacklisted);
     assert!(has_ended(store, "a").await);
-    assert_eq!(good(store.session_of("b").await), None);
+    assert_eq!(good(store.session_of("b", None).await), None);
     assert_eq!(done(store.refresh(&refresh("a", "b")).await), RefreshOutcome::Ended);
     assert_eq!(revoked(store).await, [RevocationSubject::Session("a".into())]);
 
@@ -234,13 +244,15 @@ pub(super) async fn spent_tokens_are_known(store: &impl SessionStore) {
     let cases =
         [("a", true), ("b", false), ("ended", true), ("alone", false), ("unheard of", false)];
     for (jti, spent) in cases.into_iter().chain([("listed", true)]) {
-        assert_eq!(good(store.is_spent(jti).await), spent, "{jti}");
+        assert_eq!(good(store.is_spent(jti, None).await), spent, "{jti}");
     }
     // Like the purge of another program, which ignores the leeway.
     while deleted(store, after(60), 10).await > 0 {}
     for (jti, spent) in cases {
-        assert!(!is_blacklisted(store, jti).await, "{jti}");
-        assert_eq!(good(store.is_spent(jti).await), spent, "{jti}, purged around it");
+        if store.rows() == Rows::Tokens {
+            assert!(!is_blacklisted(store, jti).await, "{jti}");
+        }
+        assert_eq!(good(store.is_spent(jti, None).await), spent, "{jti}, purged around it");
     }
 }
 
@@ -274,7 +286,7 @@ pub(super) async fn another_password_changes_nothing(store: &impl SessionStore) 
     };
     let _ = done(store.open(&open("a")).await);
     let other = with(Some("another"), refresh("a", "b"));
-    for next in [other.next.clone(), NextToken::None, NextToken::Added(token("c"))] {
+    for next in super::nexts(store, "b") {
         let refresh = SessionRefresh { next, ..other.clone() };
         assert_eq!(done(store.refresh(&refresh).await), RefreshOutcome::PasswordChanged);
     }
@@ -299,7 +311,7 @@ pub(super) async fn ids_are_compared_exactly(store: &impl SessionStore) {
     }
     assert_eq!(done(store.refresh(&refresh("A", "b")).await), RefreshOutcome::Refreshed);
     assert_eq!(done(store.refresh(&refresh("b", "B")).await), RefreshOutcome::Refreshed);
-    assert_eq!(good(store.session_of("B").await).map(|s| s.id).as_deref(), Some("A"));
+    assert_eq!(good(store.session_of("B", None).await).map(|s| s.id).as_deref(), Some("A"));
     for (jti, blacklisted) in [("a", false), ("A", true), ("á", false), ("a ", false), ("B", false)]
     {
         assert_eq!(is_blacklisted(store, jti).await, blacklisted, "{jti:?}");

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    act, after, broken, cause, done, good, open, refresh, refresh_at, retain_until, token, token_of,
+    act, after, broken, cause, done, good, open, refresh, refresh_at, registered, retain_until,
+    token, token_of,
 };
 use crate::clock::Timestamp;
+use crate::settings::Rows;
 use crate::store::session::{
     AccessClaims, EndEvent, EndReason, EndSessions, NextToken, RefreshOutcome, SessionRefresh,
     SessionSelector, SessionStore, Successor,
@@ -28,7 +30,8 @@ async fn has_ended(store: &impl SessionStore, id: &str) -> bool {
 /// Rotates one after another, at these seconds.
 async fn rotated(store: &impl SessionStore, line: &[(&str, &str, i64)]) {
     for (spent, next, seconds) in line {
-        let refresh = refresh_at(spent, next, *seconds, 0);
+        // As long as those that ask again may have: a store may keep what it needs for that alone.
+        let refresh = refresh_at(spent, next, *seconds, 300);
         assert_eq!(done(store.refresh(&refresh).await), RefreshOutcome::Refreshed, "{spent}");
     }
 }
@@ -55,12 +58,12 @@ pub(super) async fn within_the_tolerance_a_spent_token_ends_nothing(store: &impl
     let last = at(again(9), after(10) - MICROSECOND);
     assert_eq!(done(store.refresh(&last).await), RefreshOutcome::Replayed, "the last moment");
     assert!(!has_ended(store, "a").await && !good(store.is_blacklisted("b").await));
-    assert_eq!(good(store.session_of("x").await), None);
+    assert_eq!(good(store.session_of("x", None).await), None);
     // Repeating it doesn't extend the tolerance.
     assert_eq!(done(store.refresh(&again(10)).await), RefreshOutcome::Reused, "it has passed");
     assert!(has_ended(store, "a").await && good(store.is_blacklisted("b").await));
     assert_eq!(done(store.refresh(&again(10)).await), RefreshOutcome::Ended);
-    assert_eq!(forget_all(store).await, 2, "a replay made a row");
+    assert_eq!(forget_all(store).await, registered(store, 2), "a replay made a row");
 }
 
 pub(super) async fn what_others_blacklist_is_tolerated_as_long(store: &impl SessionStore) {
@@ -215,8 +218,8 @@ pub(super) async fn another_users_session_is_left_alone(store: &impl SessionStor
         assert_eq!(done(store.refresh(&theirs).await), RefreshOutcome::Foreign);
     }
     assert!(!has_ended(store, "a").await);
-    assert_eq!(good(store.session_of("t").await), None);
-    assert_eq!(good(store.session_of("x").await), None);
+    assert_eq!(good(store.session_of("t", None).await), None);
+    assert_eq!(good(store.session_of("x", None).await), None);
     let access = AccessClaims {
         session: Some("a".into()),
         jti: None,
@@ -226,7 +229,7 @@ pub(super) async fn another_users_session_is_left_alone(store: &impl SessionStor
     assert!(!good(store.is_revoked(&access, after(0)).await));
     let access = AccessClaims { user_id: Some("2".into()), ..access };
     assert!(good(store.is_revoked(&access, after(0)).await), "it has no such session");
-    assert_eq!(forget_all(store).await, 1, "it was registered");
+    assert_eq!(forget_all(store).await, registered(store, 1), "it was registered");
     let which = SessionSelector::One { id: "a".into(), user_id: None };
     let end = EndSessions {
         which,
@@ -240,6 +243,9 @@ pub(super) async fn another_users_session_is_left_alone(store: &impl SessionStor
 }
 
 pub(super) async fn a_row_that_is_gone_is_made_anew(store: &impl SessionStore) {
+    if store.rows() == Rows::Sessions {
+        return;
+    }
     let nexts = |next: &str| {
         let rotated = refresh("a", next).next;
         [("rotated", rotated), ("added", NextToken::Added(token(next))), ("kept", NextToken::None)]
@@ -262,9 +268,12 @@ pub(super) async fn a_row_that_is_gone_is_made_anew(store: &impl SessionStore) {
 pub(super) async fn a_spent_token_stays_so_without_its_row(store: &impl SessionStore) {
     let _ = done(store.open(&open("a")).await);
     rotated(store, &[("a", "b", 0)]).await;
-    assert_eq!(forget_all(store).await, 2);
-    assert_eq!(good(store.session_of("a").await).and_then(|head| head.spent_at), Some(after(0)));
-    assert_eq!(good(store.session_of("b").await).and_then(|head| head.spent_at), None);
+    assert_eq!(forget_all(store).await, registered(store, 2));
+    assert_eq!(
+        good(store.session_of("a", None).await).and_then(|head| head.spent_at),
+        Some(after(0))
+    );
+    assert_eq!(good(store.session_of("b", None).await).and_then(|head| head.spent_at), None);
     for next in [refresh("a", "x").next, NextToken::None, NextToken::Added(token("x"))] {
         let again = SessionRefresh { next, ..tolerant(refresh_at("a", "x", 5, 0), 10) };
         assert_eq!(done(store.refresh(&again).await), RefreshOutcome::Replayed);
@@ -287,17 +296,19 @@ pub(super) async fn what_nobody_remembers_is_refused(store: &impl SessionStore) 
     }
     let mut stays = token("b");
     stays.expires_at = after(600);
-    assert_eq!(forget_all(store).await, 2);
+    assert_eq!(forget_all(store).await, registered(store, 2));
     done(store.record(&stays, &act(after(0))).await);
     for next in [refresh("a", "x").next, NextToken::None, NextToken::Added(token("x"))] {
         let late = |jti| SessionRefresh { next: next.clone(), ..refresh_at(jti, "x", 60, 0) };
-        for jti in ["a", "never seen"] {
+        // A session's row is what remembers its token.
+        let forgotten = if store.rows() == Rows::Tokens { "a" } else { "never seen" };
+        for jti in [forgotten, "never seen"] {
             let outcome = done(store.refresh(&late(jti)).await);
             assert_eq!(outcome, RefreshOutcome::Forgotten, "{jti}");
         }
     }
     assert!(!has_ended(store, "a").await);
-    assert_eq!(good(store.session_of("never seen").await), None);
+    assert_eq!(good(store.session_of("never seen", None).await), None);
     assert_eq!(good(store.session("never seen").await), None);
     let registered = refresh_at("b", "b2", 60, 0);
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use super::verdict_table::{Case, Row, cases, rows};
 use super::{act, after, broken, cause, done, flush, good, open, refresh, token};
+use crate::settings::Rows;
 use crate::store::OutstandingToken;
 use crate::store::session::{
     EndEvent, EndReason, EndSessions, NextToken, OpenSession, RefreshOutcome, SessionSelector,
@@ -53,9 +54,21 @@ fn of_row(row: &Row, cases: &[Case]) -> Vec<(Case, Next)> {
 }
 
 pub(super) async fn every_row_of_the_table_is_kept(store: &impl SessionStore) {
-    let cases = cases();
+    let mut cases = cases();
+    if store.rows() == Rows::Sessions {
+        // A session's row is about its token: that can't be gone, nor can another token join. And it
+        // lists so many spent tokens.
+        cases.retain(|case| {
+            let joins = ["own", "closed"].contains(&case.session());
+            let is_long_retried = case.spent() == "retried" && case.newest() == "far";
+            !joins && !is_long_retried && (case.is_registered() || !case.is_in_session())
+        });
+    }
     for (row_number, row) in rows().iter().enumerate() {
         for (number, (case, next)) in of_row(row, &cases).into_iter().enumerate() {
+            if store.rows() == Rows::Sessions && next == Next::Added && row.done == "stores" {
+                continue;
+            }
             let trial = Trial { case, next, jti: format!("trial{row_number}-{number}") };
             trial.made(store).await;
             trial.tried(store, row).await;
@@ -139,6 +152,7 @@ impl Trial {
         for number in 1..=self.rotations() {
             let descendant = self.descendant(number);
             let mut rotation = refresh(&spent, &descendant);
+            rotation.grace = std::time::Duration::from_secs(10);
             if let NextToken::Rotated { token, .. } = &mut rotation.next
                 && number == self.rotations()
                 && self.case.newest() == "expired"
@@ -185,7 +199,7 @@ impl Trial {
         };
         assert_eq!(ended, expected, "{case:?}, next {next:?}: when its session was ended");
         if case.spent() != "retried" {
-            let is_there = good(store.session_of(&next_jti).await).map(|head| head.id);
+            let is_there = good(store.session_of(&next_jti, None).await).map(|head| head.id);
             let expected = (row.done == "stores" && *next != Next::Nothing).then_some(session_id);
             assert_eq!(is_there, expected, "{case:?}: where {next:?} is");
         }

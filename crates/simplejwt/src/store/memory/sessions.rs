@@ -10,7 +10,9 @@ use super::{MemoryStore, State};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Cause, Recorded};
+use crate::settings::Rows;
 use crate::store::OutstandingToken;
+use crate::store::rows::SessionRow;
 use crate::store::session::{
     Client, EndSessions, NewSession, OpenOutcome, OpenSession, RefreshOutcome, RetainUntil,
     Revocation, RevocationSubject, Session, SessionHead, SessionLimit, SessionRefresh,
@@ -22,6 +24,7 @@ use crate::users::UserId;
 pub(super) struct Sessions {
     pub(super) sessions: HashMap<String, Row>,
     tokens: HashMap<String, TokenRow>,
+    pub(super) rows: HashMap<String, SessionRow>,
     pub(super) revocations: BTreeMap<i64, Revocation>,
     pub(super) sequence: i64,
     pub(super) leases: HashMap<String, (String, Timestamp)>,
@@ -44,6 +47,13 @@ struct TokenRow {
     used_at: Timestamp,
     expires_at: Timestamp,
     address: Option<String>,
+}
+
+impl Sessions {
+    /// Returns the session that a token is in.
+    pub(super) fn session_with(&self, jti: &str) -> Option<String> {
+        self.tokens.get(jti).map(|token| token.session.clone())
+    }
 }
 
 impl State {
@@ -146,6 +156,10 @@ impl State {
 
 #[async_trait]
 impl SessionStore for MemoryStore {
+    fn rows(&self) -> Rows {
+        Rows::Tokens
+    }
+
     async fn open(&self, open: &OpenSession) -> Result<Recorded<OpenOutcome>, StoreError> {
         let mut state = self.lock();
         let user_id = &open.session.user_id;
@@ -178,7 +192,11 @@ impl SessionStore for MemoryStore {
         Ok(self.lock().session(id))
     }
 
-    async fn session_of(&self, jti: &str) -> Result<Option<SessionHead>, StoreError> {
+    async fn session_of(
+        &self,
+        jti: &str,
+        _: Option<&str>,
+    ) -> Result<Option<SessionHead>, StoreError> {
         let state = self.lock();
         let Some(token) = state.sessions.tokens.get(jti) else { return Ok(None) };
         Ok(state.sessions.sessions.get(&token.session).map(|row| SessionHead {
@@ -190,7 +208,7 @@ impl SessionStore for MemoryStore {
         }))
     }
 
-    async fn is_spent(&self, jti: &str) -> Result<bool, StoreError> {
+    async fn is_spent(&self, jti: &str, _: Option<&str>) -> Result<bool, StoreError> {
         let state = self.lock();
         let ended = |token: &TokenRow| {
             let session = state.sessions.sessions.get(&token.session);

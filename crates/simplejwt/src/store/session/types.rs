@@ -63,6 +63,19 @@ pub enum SessionLimit {
     Refuse(u32),
 }
 
+impl SessionLimit {
+    /// Returns the number of sessions that have to end to make room for another beside `live` ones;
+    /// `None` if it isn't opened.
+    pub(crate) fn surplus(self, live: usize) -> Option<usize> {
+        let (Self::EvictOldest(places) | Self::Refuse(places)) = self;
+        let surplus = (live + 1).saturating_sub(places as usize);
+        match self {
+            Self::Refuse(_) if surplus > 0 => None,
+            _ => Some(surplus.min(live)),
+        }
+    }
+}
+
 /// A login: a session and its first token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenSession {

@@ -57,7 +57,7 @@ pub(crate) fn definitions(migrations: &[&str]) -> Vec<Definition> {
 impl Definition {
     fn parse(sql: &str) -> Self {
         let (head, rest) = sql.split_once('(').unwrap();
-        let end = rest.rfind(')').unwrap();
+        let end = rest.find(") WITH (").or_else(|| rest.rfind(')')).unwrap();
         let (body, tail) = (&rest[..end], &rest[end + 1..]);
         let mut pieces = vec![String::new()];
         let mut depth = 0;

@@ -14,14 +14,16 @@ mod sqlite;
 mod users;
 
 use simplejwt::Settings;
+use simplejwt::settings::Rows;
 use simplejwt::sql::check::{Problems, Uses};
 
 /// Everything that a server may do.
 fn every_use() -> Uses {
-    let settings =
+    let mut settings =
         Settings { token_blacklist: true, update_last_login: true, ..Settings::default() };
+    settings.sessions.rows = Rows::Sessions;
     let uses = Uses::of(&settings);
-    assert!(uses.sessions && uses.purge && uses.last_login);
+    assert!(uses.sessions && uses.session_rows && uses.purge && uses.last_login);
     uses
 }
 

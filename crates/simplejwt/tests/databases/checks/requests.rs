@@ -87,8 +87,8 @@ pub(super) async fn everything(store: &impl SessionStore, users: &impl ManageUse
     }
     store.password_rehashed(&"1".into(), "print", "other").await.unwrap();
     assert!(store.session("b").await.unwrap().is_some());
-    assert!(store.session_of("b").await.unwrap().is_some());
-    assert!(store.is_spent("b").await.unwrap());
+    assert!(store.session_of("b", None).await.unwrap().is_some());
+    assert!(store.is_spent("b", None).await.unwrap());
     assert_eq!(store.sessions(&"1".into(), NOW).await.unwrap().len(), 1);
     let which = SessionSelector::All { user_id: "1".into(), except: None };
     let ending = EndSessions {

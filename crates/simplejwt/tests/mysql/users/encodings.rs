@@ -31,7 +31,7 @@ async fn what_the_databases_character_set_lacks_is_no_failure() {
         for other in [foreign, "😀", "\0", "日本😀"] {
             assert_eq!(login(other).await.unwrap(), None, "{charset} {other:?}");
             assert!(!store.is_blacklisted(other).await.unwrap(), "{charset} {other:?}");
-            assert_eq!(store.session_of(other).await.unwrap(), None, "{charset} {other:?}");
+            assert_eq!(store.session_of(other, None).await.unwrap(), None, "{charset} {other:?}");
             assert_eq!(store.sessions(&other.into(), NOW).await.unwrap(), [], "{charset}");
             let error = users.set_active(other, true, &Cause::at(NOW)).await.unwrap_err();
             assert!(matches!(error, ManageError::NoSuchUser { .. }), "{charset} {error}");

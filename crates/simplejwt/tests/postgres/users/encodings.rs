@@ -23,7 +23,7 @@ async fn a_nul_character_is_no_failure_of_the_database() {
     let store = made.store().await;
     assert!(!store.is_blacklisted("a\0b").await.unwrap());
     assert_eq!(store.session("a\0b").await.unwrap(), None);
-    assert_eq!(store.session_of("a\0b").await.unwrap(), None);
+    assert_eq!(store.session_of("a\0b", None).await.unwrap(), None);
     assert_eq!(store.sessions(&"1\0".into(), NOW).await.unwrap(), []);
     assert_eq!(store.blacklist_all(&"1\0".into(), NOW).await.unwrap(), 0);
     for (id, user_id) in [("a\0b", None), ("a", Some("1\0".into()))] {
@@ -72,7 +72,7 @@ async fn what_the_databases_encoding_lacks_is_no_failure() {
             let error = site.users.set_active(other, true, &Cause::at(NOW)).await.unwrap_err();
             assert!(matches!(error, ManageError::NoSuchUser { .. }), "{encoding} {error}");
             assert!(!store.is_blacklisted(other).await.unwrap(), "{encoding}");
-            assert_eq!(store.session_of(other).await.unwrap(), None, "{encoding}");
+            assert_eq!(store.session_of(other, None).await.unwrap(), None, "{encoding}");
             assert_eq!(store.session(other).await.unwrap(), None, "{encoding}");
             assert_eq!(store.sessions(&other.into(), NOW).await.unwrap(), [], "{encoding}");
         }

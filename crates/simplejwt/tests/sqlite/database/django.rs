@@ -41,6 +41,7 @@ async fn what_is_made_here_is_what_django_makes() {
             "0004_auth_permission",
             "0005_session",
             "0006_expires_at",
+            "0007_refresh_session",
         ]
     );
     assert_eq!(recorded[0].1, "2026-01-02 03:04:05.678901");

@@ -3,12 +3,12 @@
 use simplejwt::web::axum::RouterOptions;
 
 use super::web::{FORM, SECRET, basic, options, send};
-use crate::world::{World, worlds};
+use crate::world::{World, worlds_of_tokens};
 
 const ENDPOINTS: [&str; 2] = ["/api/token/revoke/", "/api/token/introspect/"];
 
 async fn world() -> World {
-    let [world, _] = worlds(|_| ()).await;
+    let [world, _] = worlds_of_tokens(|_| ()).await;
     world
 }
 

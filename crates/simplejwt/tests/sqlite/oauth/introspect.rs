@@ -8,7 +8,7 @@ use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Access, Refresh, Settings, Sliding, TokenType};
 
 use super::web::{Unreachable, ask};
-use crate::world::{World, alice, claims, credentials, seconds, worlds};
+use crate::world::{World, alice, claims, credentials, seconds, worlds, worlds_of_tokens};
 
 const PATH: &str = "/api/token/introspect/";
 
@@ -195,7 +195,7 @@ async fn sliding_tokens_and_tokens_without_a_kind() {
 /// A claim of the same name that somebody else writes.
 #[tokio::test]
 async fn a_sid_that_is_not_ours_names_no_session() {
-    for world in worlds(|_| ()).await {
+    for world in worlds_of_tokens(|_| ()).await {
         let tokens = world.auth.tokens();
         let access = tokens.issue_with::<Access>("1", |c| c.set("sid", "theirs").unwrap());
         assert!(is_active(&world.auth, &tokens.encode(&access).unwrap()).await);
@@ -206,7 +206,7 @@ async fn a_sid_that_is_not_ours_names_no_session() {
 
 #[tokio::test]
 async fn without_users_and_store_the_token_is_all_there_is() {
-    for world in worlds(|_| ()).await {
+    for world in worlds_of_tokens(|_| ()).await {
         let pair = world.log_in().await;
         let plain = without_blacklist(&world);
         let said = introspect(&plain, &pair.access).await;

@@ -4,7 +4,7 @@ use simplejwt::settings::{RevocationMode, SessionSettings, TokenClass};
 use simplejwt::{Access, Auth, Error, Settings, TokenType};
 
 use super::web::{FORM, SECRET, ask, basic, options, send};
-use crate::world::{Pair, credentials, seconds, worlds};
+use crate::world::{Pair, credentials, seconds, worlds, worlds_of_tokens};
 
 const PATH: &str = "/api/token/revoke/";
 
@@ -88,7 +88,7 @@ async fn what_cannot_be_revoked_is_unsupported() {
             seconds(100)
         }
     }
-    for world in worlds(|_| ()).await {
+    for world in worlds_of_tokens(|_| ()).await {
         let pair = world.log_in().await;
         assert_unsupported(&world.auth, &pair.access).await;
         assert!(is_good(&world.auth, &pair.access).await);

@@ -6,7 +6,7 @@ use simplejwt::users::memory::MemoryUsers;
 use simplejwt::users::password::Hasher;
 use simplejwt::{Auth, Error, TokenError, Tokens, UserStore as _};
 
-use crate::world::{NOW, alice, credentials, pool, seconds, worlds};
+use crate::world::{NOW, alice, credentials, pool, seconds, worlds, worlds_of_tokens};
 
 #[tokio::test]
 async fn a_changed_password_ends_the_sessions_at_their_refresh() {
@@ -123,7 +123,7 @@ async fn log_out_of_this_of_the_others_or_of_all() {
 
 #[tokio::test]
 async fn a_token_without_a_session_can_only_log_out_of_all() {
-    for world in worlds(|_| ()).await {
+    for world in worlds_of_tokens(|_| ()).await {
         let pair = world.log_in().await;
         let access = world.auth.authenticate(&pair.access).await.unwrap();
         let caller = world.auth.caller(&access).unwrap();
@@ -156,7 +156,7 @@ async fn staff_end_what_is_named_and_nothing_else() {
 /// Issued by Django, or before there were sessions: in none until it is seen.
 #[tokio::test]
 async fn logging_out_of_all_ends_tokens_that_no_session_knows() {
-    for world in worlds(|_| ()).await {
+    for world in worlds_of_tokens(|_| ()).await {
         let without = world.node(|settings| settings.sessions.enabled = false);
         let old = without.obtain_pair(&credentials("alice")).await.unwrap().refresh.token;
         let new = world.log_in().await.refresh;
@@ -169,7 +169,7 @@ async fn logging_out_of_all_ends_tokens_that_no_session_knows() {
 
 #[tokio::test]
 async fn tokens_of_others_join_a_session_when_they_are_first_seen() {
-    for world in worlds(|_| ()).await {
+    for world in worlds_of_tokens(|_| ()).await {
         let without = world.node(|settings| settings.sessions.enabled = false);
         let first = without.obtain_pair(&credentials("alice")).await.unwrap().refresh.token;
         assert_eq!(world.live().await, 0);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use simplejwt::{Access, Claims, Error, HookError, Hooks, Refresh, TokenError, Tokens, User};
 
-use crate::world::{Pair, World, credentials, worlds};
+use crate::world::{Pair, World, credentials, worlds, worlds_of_tokens};
 
 fn refresh(tokens: &Tokens, claim: &str, value: &Value) -> String {
     let token = tokens.issue_with::<Refresh>("1", |claims| claims.set(claim, value).unwrap());
@@ -17,7 +17,7 @@ fn assert_invalid<T: std::fmt::Debug>(outcome: Result<T, Error>, what: &str) {
 
 #[tokio::test]
 async fn ids_that_cant_be_kept_make_a_token_invalid() {
-    for world in worlds(|settings| settings.sessions.session_claim = true).await {
+    for world in worlds_of_tokens(|settings| settings.sessions.session_claim = true).await {
         let (tokens, name) = (world.auth.tokens().clone(), world.name());
         for good in ["x".repeat(255), "é".repeat(255), "x".to_owned()] {
             for claim in ["jti", "sid"] {
@@ -63,7 +63,7 @@ async fn an_id_in_a_claim_of_another_name_may_be_a_number() {
 /// A `sid` that isn't ours says nothing.
 #[tokio::test]
 async fn a_claim_of_an_application_may_be_anything() {
-    for world in worlds(|settings| settings.sessions.session_claim = false).await {
+    for world in worlds_of_tokens(|settings| settings.sessions.session_claim = false).await {
         let tokens = world.auth.tokens().clone();
         for value in [json!("x".repeat(300)), json!(7), json!("")] {
             world.next(&refresh(&tokens, "sid", &value)).await;

@@ -10,6 +10,7 @@ mod ids;
 mod limits;
 mod owners;
 mod retention;
+mod rows;
 mod spent;
 mod tokens;
 mod traps;

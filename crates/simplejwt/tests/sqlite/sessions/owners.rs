@@ -48,7 +48,7 @@ async fn a_session_of_another_user_is_neither_joined_nor_ended_nor_revived() {
         let access = lenient.authenticate(&access).await.unwrap();
         let caller = lenient.caller(&access).unwrap();
         is_invalid(lenient.log_out(&caller, Scope::This).await);
-        assert!(world.store.session_of(&jti(&bobs)).await.unwrap().is_none());
+        assert!(world.store.session_of(&jti(&bobs), None).await.unwrap().is_none());
         assert!(!world.store.is_blacklisted(&jti(&bobs)).await.unwrap());
         assert_eq!(world.live().await, 1, "{name}");
         let next = world.next(&pair.refresh).await;

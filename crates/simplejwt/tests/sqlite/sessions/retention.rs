@@ -9,7 +9,9 @@ use simplejwt::settings::{RevocationMode, TokenClass};
 use simplejwt::store::OutstandingToken;
 use simplejwt::{Error, Settings, TokenError};
 
-use crate::world::{DAY, NOW, Pair, World, alice, credentials, jti, seconds, worlds};
+use crate::world::{
+    DAY, NOW, Pair, World, alice, credentials, jti, seconds, worlds, worlds_of_tokens,
+};
 
 fn with_leeway(settings: &mut Settings) {
     settings.refresh_token_lifetime = seconds(3);
@@ -111,7 +113,7 @@ async fn a_sliding_token_that_slid_for_days_stays_revoked() {
 /// The row says that it has expired, the token doesn't.
 #[tokio::test]
 async fn all_of_a_users_tokens_are_those_that_slid_too() {
-    for world in worlds(sliding).await {
+    for world in worlds_of_tokens(sliding).await {
         let foreign = world.node(|settings| settings.sessions.enabled = false);
         let first = foreign.obtain_sliding(&credentials("alice")).await.unwrap().token;
         world.advance(seconds(3));
@@ -135,7 +137,7 @@ fn registered_user(world: &World) -> Option<String> {
 /// Upstream's `TokenVerifySerializer` asks for any token's id.
 #[tokio::test]
 async fn verify_knows_access_tokens_on_the_blacklist() {
-    for world in worlds(|_| ()).await {
+    for world in worlds_of_tokens(|_| ()).await {
         let access = world.log_in().await.access;
         world.auth.verify(&access).await.unwrap();
         let row = OutstandingToken {
@@ -157,7 +159,7 @@ async fn verify_knows_access_tokens_on_the_blacklist() {
 /// Django rotated the token, and its successor is in no session here: it names one that ended.
 #[tokio::test]
 async fn verify_knows_tokens_that_name_an_ended_session() {
-    for world in worlds(|settings| settings.sessions.session_claim = true).await {
+    for world in worlds_of_tokens(|settings| settings.sessions.session_claim = true).await {
         let first = world.log_in().await.refresh;
         let django = world.node(|settings| {
             settings.sessions.enabled = false;

@@ -7,7 +7,7 @@ use simplejwt::service::{Revoking, Scope};
 use simplejwt::store::session::Client;
 use simplejwt::{Error, TokenError};
 
-use crate::world::{Pair, World, alice, claims, jti, seconds, worlds};
+use crate::world::{Pair, World, alice, claims, jti, seconds, worlds, worlds_of_tokens};
 
 const GRACE: Duration = Duration::from_secs(10);
 const TOLERANCE: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ async fn without_a_tolerance_the_first_is_theft() {
 /// What Django spent: its rotation leaves no successor here.
 #[tokio::test]
 async fn what_django_spent_is_tolerated_as_long() {
-    for world in worlds(|_| ()).await {
+    for world in worlds_of_tokens(|_| ()).await {
         let django = world.node(|settings| settings.sessions.enabled = false);
         let first = world.log_in().await.refresh;
         let theirs = django.refresh(&first).await.unwrap().refresh.unwrap().token;
@@ -267,7 +267,7 @@ async fn a_logout_that_ends_nothing_never_says_success() {
 /// An administrator deletes rows in Django's admin.
 #[tokio::test]
 async fn a_live_token_whose_row_was_deleted_is_refreshed() {
-    for world in worlds(|settings| settings.sessions.rotation_grace = GRACE).await {
+    for world in worlds_of_tokens(|settings| settings.sessions.rotation_grace = GRACE).await {
         let first = world.log_in().await.refresh;
         let everything = world.auth.tokens().now() + seconds(1_000_000);
         let delete_all = async || {
@@ -288,7 +288,7 @@ async fn a_live_token_whose_row_was_deleted_is_refreshed() {
 /// Within the leeway, after Django's `flushexpiredtokens`.
 #[tokio::test]
 async fn what_a_flush_may_have_forgotten_is_refused() {
-    for world in worlds(|settings| {
+    for world in worlds_of_tokens(|settings| {
         settings.refresh_token_lifetime = seconds(100);
         settings.leeway = seconds(600);
     })
@@ -315,7 +315,7 @@ async fn what_a_flush_may_have_forgotten_is_refused() {
 
 #[tokio::test]
 async fn the_pair_is_the_same_where_the_claims_are() {
-    for world in worlds(|settings| {
+    for world in worlds_of_tokens(|settings| {
         settings.sessions.session_claim = true;
         settings.sessions.lifetime = Some(crate::world::DAY);
         settings.sessions.rotation_grace = GRACE;
@@ -345,7 +345,7 @@ async fn the_pair_is_the_same_where_the_claims_are() {
 /// What Django has blacklisted can't be blacklisted once more, as there; its session ends.
 #[tokio::test]
 async fn what_django_blacklisted_is_blacklisted_already() {
-    for world in worlds(|_| ()).await {
+    for world in worlds_of_tokens(|_| ()).await {
         let django = world.node(|settings| settings.sessions.enabled = false);
         let token = world.log_in().await.refresh;
         let unseen =

@@ -4,7 +4,9 @@ use simplejwt::keys::{Algorithm, SigningKey};
 use simplejwt::settings::TokenAtRest;
 use simplejwt::{Error, TokenError};
 
-use crate::world::{DAY, NOW, claims, credentials, jti, payload, seconds, worlds};
+use crate::world::{
+    DAY, NOW, claims, credentials, jti, payload, seconds, worlds, worlds_of_tokens,
+};
 
 /// The payload as upstream writes it: names, order and nothing else.
 fn upstream(kind: &str, lifetime: u64, at: i64, jti: &str) -> String {
@@ -14,7 +16,7 @@ fn upstream(kind: &str, lifetime: u64, at: i64, jti: &str) -> String {
 
 #[tokio::test]
 async fn without_the_session_claim_tokens_are_upstreams_byte_by_byte() {
-    for world in worlds(|settings| settings.sessions.rotation_grace = seconds(10)).await {
+    for world in worlds_of_tokens(|settings| settings.sessions.rotation_grace = seconds(10)).await {
         let mut pair = world.log_in().await;
         for _ in 0..3 {
             let now = world.auth.tokens().now().as_secs();
@@ -52,7 +54,7 @@ async fn with_the_session_claim_both_tokens_name_the_session_for_good() {
 /// The setting was turned on while the session was open.
 #[tokio::test]
 async fn a_session_from_before_the_claim_gets_it_at_its_next_refresh() {
-    for world in worlds(|settings| {
+    for world in worlds_of_tokens(|settings| {
         settings.sessions.session_claim = true;
         settings.sessions.rotation_grace = seconds(10);
     })
@@ -99,7 +101,7 @@ async fn redacted_rows_hold_no_signature() {
     use simplejwt::store::memory::MemoryStore;
     use std::sync::Arc;
 
-    let [world, _] = worlds(|settings| {
+    let [world, _] = worlds_of_tokens(|settings| {
         settings.sessions.token_at_rest = TokenAtRest::Redacted;
     })
     .await;

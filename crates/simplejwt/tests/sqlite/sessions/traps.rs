@@ -141,6 +141,6 @@ async fn t8_the_refusal_has_ended_the_session_for_every_node() {
         assert_eq!(session.ended_at, Some(crate::world::NOW));
         let other = world.node(|settings| settings.sessions.rotation_grace = GRACE);
         assert!(other.refresh(&second).await.is_err());
-        assert!(world.store.is_blacklisted(&jti(&second)).await.unwrap());
+        assert!(world.store.is_spent(&jti(&second), Some(&session.id)).await.unwrap());
     }
 }

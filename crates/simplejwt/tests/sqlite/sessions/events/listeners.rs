@@ -8,7 +8,7 @@ use simplejwt::store::session::Client;
 use simplejwt::{Credentials, UserStore as _};
 
 use super::{Told, log_in, next, windows};
-use crate::world::{PASSWORD, alice, seconds, worlds};
+use crate::world::{PASSWORD, alice, seconds, worlds, worlds_of_tokens};
 
 /// Listeners hand records on, to files and to others: they get nothing that opens something.
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn records_hold_no_secret() {
 /// Each listener is told, in the order in which they were added, also of what a clone does.
 #[tokio::test]
 async fn everybody_who_listens_is_told() {
-    let [world, _] = worlds(|_| ()).await;
+    let [world, _] = worlds_of_tokens(|_| ()).await;
     let order = Arc::new(Mutex::new(Vec::new()));
     let (first, second) = (Arc::clone(&order), Arc::clone(&order));
     let auth = world

@@ -1,0 +1,7 @@
+-- Sessions as one row each, for rows = "sessions": the current refresh token, and how often the row
+-- was changed. No index has a column that a rotation changes, but for kept_until, once a day.
+--
+-- Times are microseconds since 1970 in UTC. Texts are compared by their bytes.
+--
+-- Locks: none that lasts; makes an empty table.
+CREATE TABLE IF NOT EXISTS `simplejwt_refresh_session` (`id` varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL PRIMARY KEY, `user_id` varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL, `created_at` bigint NOT NULL, `generation` bigint NOT NULL, `jti` varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL, `issued_at` bigint NOT NULL, `used_at` bigint NOT NULL, `expires_at` bigint NOT NULL, `access_jti` varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL, `spent` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL, `password` varchar(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL, `address` varchar(45) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL, `user_agent` varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL, `ended_at` bigint NULL, `end_reason` varchar(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL, `blacklisted_at` bigint NULL, `kept_until` bigint NOT NULL, KEY `simplejwt_refresh_session_user_id` (`user_id`), KEY `simplejwt_refresh_session_kept_until` (`kept_until`)) ENGINE=InnoDB;
