@@ -1,5 +1,5 @@
 """Benchmarks of the running server:
-`cargo xtask bench server [refresh|first-seen|fastify|size|feed|purge|clients|memory] [postgres|sqlite|mysql] [NAME=VALUE...]`."""
+`cargo xtask bench server [refresh|first-seen|logins|fastify|size|feed|purge|clients|memory] [postgres|sqlite|mysql] [NAME=VALUE...]`."""
 
 import pathlib
 import sys
@@ -11,6 +11,7 @@ import clients
 import fastify
 import feed
 import first_seen
+import logins
 import memory
 import purge
 import refresh
@@ -20,6 +21,7 @@ from sides import ROOT
 PARTS = {
     "refresh": refresh.run,
     "first-seen": first_seen.run,
+    "logins": logins.run,
     "fastify": fastify.run,
     "size": size.run,
     "feed": feed.run,
