@@ -155,7 +155,7 @@ impl Jwk {
             Material::Public(PublicKey::Ed25519 { x }) => {
                 format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, encode(x))
             }
-            Material::Secret(k) => format!(r#"{{"k":"{}","kty":"oct"}}"#, encode(k)),
+            Material::Secret(k) => return secret_thumbprint(k),
         });
         encode(&jws::sha256(json.as_bytes()))
     }
@@ -259,6 +259,13 @@ struct Written<'j> {
     alg: Option<&'j str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<&'j str>,
+}
+
+/// Returns the thumbprint of an HMAC secret.
+pub(crate) fn secret_thumbprint(secret: &[u8]) -> String {
+    let k = Zeroizing::new(encode(secret));
+    let json = Zeroizing::new(format!(r#"{{"k":"{}","kty":"oct"}}"#, k.as_str()));
+    encode(&jws::sha256(json.as_bytes()))
 }
 
 fn encode(bytes: &[u8]) -> String {

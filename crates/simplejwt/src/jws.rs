@@ -8,6 +8,7 @@ mod algorithm;
 mod crypto;
 mod header;
 mod nesting;
+mod seal;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub(crate) use algorithm::{Curve, KeyKind};
@@ -16,6 +17,7 @@ pub(crate) use crypto::{
 };
 pub(crate) use header::Header;
 pub(crate) use nesting::{MAX_DEPTH, depth};
+pub(crate) use seal::{Cipher, KEY_LEN, NONCE_LEN};
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use crypto::MAX_SIGNATURE_LEN;

@@ -1,7 +1,9 @@
 //! Keys that sign and verify tokens.
 //!
 //! A key has exactly one [`Algorithm`], so a token's header has nothing to choose (RFC 8725 section
-//! 3.1). Any fault of a key is found when it is loaded, as a [`KeyError`] that says what to do.
+//! 3.1). Any fault of a key is found when it is loaded, as a [`KeyError`] that says what to do. A
+//! [`KeySet`] is what tokens are signed and verified with; a [`ring`] makes one after another of
+//! it, as its keys come and go.
 
 mod check;
 pub(crate) mod der;
@@ -11,6 +13,8 @@ mod jwk_set;
 mod load;
 mod pem;
 mod remote;
+pub mod ring;
+pub mod seal;
 mod secret;
 mod set;
 mod ssh;
@@ -26,7 +30,7 @@ pub use set::{KeySet, SignError};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::jwk::{Jwk, Material};
+use crate::jwk::{self, Jwk, Material};
 use crate::jws::{self, KeyKind, PrivateKey, PublicKey, Signer, Verifier};
 use check::{check_numbers, check_type, needs_pair, not_hmac, public_kind, wrong_type};
 use der::Found;
@@ -53,6 +57,10 @@ pub struct VerifyingKey {
     verifier: Arc<Verifier>,
     /// `None` for an HMAC secret.
     public: Option<Arc<PublicKey>>,
+    /// As [`Jwk::thumbprint`].
+    thumbprint: Arc<str>,
+    /// `true` if tokens have to name it.
+    is_named_only: bool,
 }
 
 impl SigningKey {
@@ -148,6 +156,20 @@ impl SigningKey {
         self
     }
 
+    /// Sets the key's thumbprint as its key id: as [`VerifyingKey::with_thumbprint_kid`].
+    #[must_use]
+    pub fn with_thumbprint_kid(mut self) -> Self {
+        self.verifying = self.verifying.with_thumbprint_kid();
+        self
+    }
+
+    /// Makes this a key that tokens have to name: as [`VerifyingKey::named_only`].
+    #[must_use]
+    pub fn named_only(mut self) -> Self {
+        self.verifying = self.verifying.named_only();
+        self
+    }
+
     /// Returns the algorithm that this key signs with.
     pub fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm
@@ -204,7 +226,7 @@ impl VerifyingKey {
     fn new_secret(algorithm: Algorithm, secret: &[u8], weak: bool) -> Result<Self, KeyError> {
         secret::check(algorithm, secret, weak)?;
         let verifier = Verifier::hmac(algorithm, secret).ok_or(not_hmac(algorithm))?;
-        Ok(Self::new(algorithm, verifier, None))
+        Ok(Self::new(algorithm, verifier, None, &jwk::secret_thumbprint(secret)))
     }
 
     /// Reads a public key from PEM (`PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE`) or from an
@@ -264,16 +286,24 @@ impl VerifyingKey {
             PublicKey::Ec { curve, .. } => KeyError::PointOffCurve(curve.name()),
             PublicKey::Ed25519 { .. } => KeyError::Invalid("the Ed25519 public key"),
         })?;
-        Ok(Self::new(algorithm, verifier, Some(key)))
+        let thumbprint = Jwk::new_public(algorithm, key.clone(), None).thumbprint();
+        Ok(Self::new(algorithm, verifier, Some(key), &thumbprint))
     }
 
-    fn new(algorithm: Algorithm, verifier: Verifier, public: Option<PublicKey>) -> Self {
+    fn new(
+        algorithm: Algorithm,
+        verifier: Verifier,
+        public: Option<PublicKey>,
+        thumbprint: &str,
+    ) -> Self {
         Self {
             algorithm,
             kid: None,
             header: jws::encode_header(algorithm, None).into(),
             verifier: Arc::new(verifier),
             public: public.map(Arc::new),
+            thumbprint: thumbprint.into(),
+            is_named_only: false,
         }
     }
 
@@ -283,6 +313,32 @@ impl VerifyingKey {
         self.kid = Some(kid.into());
         self.header = jws::encode_header(self.algorithm, Some(kid)).into();
         self
+    }
+
+    /// Sets the key's [thumbprint](Self::thumbprint) as its key id, unless it has one.
+    #[must_use]
+    pub fn with_thumbprint_kid(self) -> Self {
+        if self.kid.is_some() {
+            return self;
+        }
+        let thumbprint = Arc::clone(&self.thumbprint);
+        self.with_kid(&thumbprint)
+    }
+
+    /// Makes this a key that tokens have to name by its key id: one that has signed no token
+    /// without. A token without a key id isn't tried with it.
+    #[must_use]
+    pub fn named_only(mut self) -> Self {
+        self.is_named_only = true;
+        self
+    }
+
+    /// Returns the RFC 7638 thumbprint: SHA-256 in base64url, as [`Jwk::thumbprint`].
+    ///
+    /// That of a secret tells no more than a signature made with it: whoever can guess the secret
+    /// can check the guess with either.
+    pub fn thumbprint(&self) -> &str {
+        &self.thumbprint
     }
 
     /// Returns the algorithm that this key verifies.

@@ -12,6 +12,7 @@ pub(crate) mod datetime;
 mod explain;
 mod feed;
 mod flush;
+mod keys;
 mod late;
 mod lookup;
 mod may_migrate;

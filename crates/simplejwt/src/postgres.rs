@@ -13,6 +13,7 @@ pub(crate) mod encoding;
 mod explain;
 mod feed;
 mod flush;
+mod keys;
 mod late;
 pub(crate) mod lookup;
 mod may_migrate;

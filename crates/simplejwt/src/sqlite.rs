@@ -10,6 +10,7 @@ mod database;
 pub(crate) mod datetime;
 mod feed;
 mod flush;
+mod keys;
 pub mod migrate;
 mod queue;
 mod rows;

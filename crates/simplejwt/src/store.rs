@@ -7,6 +7,7 @@
 //! | [`RevocationFeed`] | access tokens that were revoked |
 //! | [`Leases`] | which of several processes does a piece of work |
 //! | [`SessionRows`](rows::SessionRows) | sessions as one row each |
+//! | [`KeyStore`] | the keys of a ring |
 //!
 //! The tables behind it are upstream's `token_blacklist_outstandingtoken` and
 //! `token_blacklist_blacklistedtoken`. [`TokenStore`] asks for what the flows need, as verbs
@@ -20,6 +21,7 @@ pub mod conformance;
 mod event;
 pub mod feed;
 pub mod flush;
+pub mod keys;
 pub mod leases;
 pub mod memory;
 pub mod retention;
@@ -38,6 +40,7 @@ use crate::users::UserId;
 
 pub use feed::RevocationFeed;
 pub use flush::{FlushExpired, Flushed, Position, Referenced};
+pub use keys::KeyStore;
 pub use leases::Leases;
 pub use session::SessionStore;
 

@@ -55,6 +55,17 @@ impl KeySet {
         Self { signing: None, verifying: Vec::new(), remote: None }
     }
 
+    /// Creates a set that signs with a key, if any, and verifies with all of these.
+    ///
+    /// # Errors
+    /// [`KeyError::DuplicateKeyId`].
+    pub(crate) fn of(
+        signing: Option<SigningKey>,
+        verifying: impl IntoIterator<Item = VerifyingKey>,
+    ) -> Result<Self, KeyError> {
+        verifying.into_iter().try_fold(Self { signing, ..Self::none() }, Self::also_verify)
+    }
+
     /// Also accepts tokens of `key`: one that signed before, or will sign later.
     ///
     /// Its algorithm may differ from the signing key's, since each key verifies only its own.
@@ -139,8 +150,8 @@ impl KeySet {
     /// Verifies a compact JWS and returns its payload, byte for byte.
     ///
     /// A `kid` in the header selects among the keys that have one; if none has that `kid`, the keys
-    /// without one are tried. Without a `kid` in the header, every key of its algorithm is tried.
-    /// Nothing else in the header selects a key, and no key is ever taken from it.
+    /// without one are tried. Without a `kid` in the header, every key of its algorithm is tried
+    /// that isn't [named only](VerifyingKey::named_only). Nothing else in the header selects a key, and no key is ever taken from it.
     ///
     /// # Errors
     /// [`JwsError`], the reason the token is refused.
@@ -158,10 +169,12 @@ fn verify_among(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<(), JwsErr
     // Most tokens have a header exactly as these keys write it.
     if let Some(writer) = keys.iter().find(|key| key.header() == token.header) {
         let (algorithm, kid) = (writer.algorithm(), writer.kid());
-        let keys = keys
-            .iter()
-            .filter(|key| key.algorithm() == algorithm && (kid.is_none() || key.kid() == kid));
-        return verify_with(token, keys);
+        let is_meant = |key: &&VerifyingKey| match kid {
+            None => !key.is_named_only,
+            Some(_) => key.kid() == kid,
+        };
+        let keys = keys.iter().filter(|key| key.algorithm() == algorithm);
+        return verify_with(token, keys.filter(is_meant));
     }
     let header = token.parse_header()?;
     let of_algorithm = || keys.iter().filter(|key| key.algorithm().name() == header.alg);
@@ -169,7 +182,9 @@ fn verify_among(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<(), JwsErr
         return Err(JwsError::Algorithm);
     }
     let Header { kid: Some(kid), .. } = &header else {
-        return verify_with(token, of_algorithm());
+        let mut unnamed = of_algorithm().filter(|key| !key.is_named_only).peekable();
+        unnamed.peek().ok_or(JwsError::NoKeyId)?;
+        return verify_with(token, unnamed);
     };
     if keys.iter().any(|key| key.kid() == Some(kid)) {
         return verify_with(token, of_algorithm().filter(|key| key.kid() == Some(kid)));

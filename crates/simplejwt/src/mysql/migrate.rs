@@ -23,7 +23,8 @@ use crate::clock::Timestamp;
 use crate::logging::with_causes;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SchemaError, Step,
+    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SIGNING_KEYS, SchemaError,
+    Step,
     unreferable,
 };
 use crate::sql::table::{UserTable, backticked};
@@ -46,6 +47,7 @@ const AUTH_TABLES: [&str; 5] = [
 const SESSION: &str = include_str!("../../migrations/mysql/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/mysql/0006_expires_at.sql");
 const REFRESH_SESSION: &str = include_str!("../../migrations/mysql/0007_refresh_session.sql");
+const SIGNING_KEY: &str = include_str!("../../migrations/mysql/0008_signing_key.sql");
 /// The clauses of 0002 that depend on the users' table.
 const USER_KEY: &str = "`user_id` integer NULL";
 const USER_CONSTRAINT: &str = ", CONSTRAINT `token_blacklist_outs_user_id_83bc629a_fk_auth_user` \
@@ -282,13 +284,15 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     if !schema::has_index(conn, OUTSTANDING, EXPIRES_AT_INDEX).await? {
         step("0006_expires_at", EXPIRES_AT_INDEX, EXPIRES_AT.to_owned());
     }
-    let (table, wanted) = SESSION_ROWS;
-    match schema::table(conn, table, wanted).await {
-        Ok(_) => {}
-        Err(SchemaError::MissingTable { .. }) => {
-            step("0007_refresh_session", table, REFRESH_SESSION.to_owned());
+    for (name, (table, wanted), sql) in [
+        ("0007_refresh_session", SESSION_ROWS, REFRESH_SESSION),
+        ("0008_signing_key", SIGNING_KEYS, SIGNING_KEY),
+    ] {
+        match schema::table(conn, table, wanted).await {
+            Ok(_) => {}
+            Err(SchemaError::MissingTable { .. }) => step(name, table, sql.to_owned()),
+            Err(error) => return Err(error),
         }
-        Err(error) => return Err(error),
     }
     Ok(steps)
 }
@@ -343,6 +347,7 @@ mod tests {
             (SESSION, 7),
             (EXPIRES_AT, 1),
             (REFRESH_SESSION, 1),
+            (SIGNING_KEY, 1),
         ] {
             assert_eq!(statements(sql).count(), count);
             assert!(statements(sql).all(|statement| statement.ends_with(';')));

@@ -11,7 +11,8 @@ use super::{PostgresDatabase, may_migrate, schema};
 use crate::clock::Timestamp;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SchemaError, Step,
+    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SIGNING_KEYS, SchemaError,
+    Step,
     Table, only_of, unreferable,
 };
 use crate::sql::table::{UserTable, quoted, relation};
@@ -29,6 +30,7 @@ const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 const SESSION: &str = include_str!("../../migrations/postgres/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/postgres/0006_expires_at.sql");
 const REFRESH_SESSION: &str = include_str!("../../migrations/postgres/0007_refresh_session.sql");
+const SIGNING_KEY: &str = include_str!("../../migrations/postgres/0008_signing_key.sql");
 /// The clauses of 0002 that depend on the users' table.
 const USER_COLUMN: &str = "\"user_id\" integer NULL";
 const USER_REFERENCE: &str = "REFERENCES \"auth_user\" (\"id\")";
@@ -208,14 +210,15 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
         let sql = EXPIRES_AT.to_owned();
         steps.push(Step { name: "0006_expires_at", table: EXPIRES_AT_INDEX, sql });
     }
-    let (name, wanted) = SESSION_ROWS;
-    let found = table(name).await?;
-    match found.columns.is_empty() {
-        true => {
-            let sql = REFRESH_SESSION.to_owned();
-            steps.push(Step { name: "0007_refresh_session", table: name, sql });
+    for (name, (own, wanted), sql) in [
+        ("0007_refresh_session", SESSION_ROWS, REFRESH_SESSION),
+        ("0008_signing_key", SIGNING_KEYS, SIGNING_KEY),
+    ] {
+        let found = table(own).await?;
+        match found.columns.is_empty() {
+            true => steps.push(Step { name, table: own, sql: sql.to_owned() }),
+            false => found.require(own, wanted.iter().copied())?,
         }
-        false => found.require(name, wanted.iter().copied())?,
     }
     Ok(steps)
 }

@@ -60,6 +60,8 @@ pub struct Uses {
     pub sessions: bool,
     /// Sessions are kept as one row each.
     pub session_rows: bool,
+    /// The keys of a ring are kept.
+    pub signing_keys: bool,
     /// A login writes the user's `last_login`.
     pub last_login: bool,
     /// A login may rewrite the user's password hash.
@@ -69,12 +71,14 @@ pub struct Uses {
 }
 
 impl Uses {
-    /// Returns the uses for these settings, including the purge, and rehashing of passwords.
+    /// Returns the uses for these settings, including the purge, and rehashing of passwords. The
+    /// settings know of no ring of keys.
     pub fn of(settings: &Settings) -> Self {
         Self {
             tokens: settings.token_blacklist,
             sessions: settings.has_sessions(),
             session_rows: settings.has_sessions() && settings.sessions.rows == Rows::Sessions,
+            signing_keys: false,
             last_login: settings.update_last_login,
             rehash: true,
             purge: settings.token_blacklist,

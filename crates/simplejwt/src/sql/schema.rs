@@ -76,6 +76,12 @@ pub(crate) const SESSION_ROWS: (&str, &[&str]) = (
     ],
 );
 
+/// The table of the keys of a ring, with its columns in use.
+pub(crate) const SIGNING_KEYS: (&str, &[&str]) = (
+    "simplejwt_signing_key",
+    &["number", "kid", "algorithm", "material", "created_at", "activates_at", "verifies_until"],
+);
+
 /// Returns those statements of our own tables' migration that create these tables, with their
 /// indexes and rows. Each is on a line of its own, in which the table's name is the first in quotes
 /// or follows ON.

@@ -13,8 +13,8 @@ use super::schema;
 use crate::clock::Timestamp;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, Column, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SchemaError,
-    Step, only_of, unreferable,
+    BLACKLISTED, Column, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SIGNING_KEYS,
+    SchemaError, Step, only_of, unreferable,
 };
 use crate::sql::table::{UserTable, quoted};
 
@@ -29,6 +29,7 @@ const AUTH_PERMISSION_TABLE: &str = "auth_permission";
 const SESSION: &str = include_str!("../../migrations/sqlite/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/sqlite/0006_expires_at.sql");
 const REFRESH_SESSION: &str = include_str!("../../migrations/sqlite/0007_refresh_session.sql");
+const SIGNING_KEY: &str = include_str!("../../migrations/sqlite/0008_signing_key.sql");
 /// The clause of 0002 that depends on the users' table.
 const USER_KEY: &str = r#""user_id" integer NULL REFERENCES "auth_user" ("id")"#;
 
@@ -148,13 +149,14 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
         let sql = EXPIRES_AT.to_owned();
         steps.push(Step { name: "0006_expires_at", table: EXPIRES_AT_INDEX, sql });
     }
-    let (table, wanted) = SESSION_ROWS;
-    match is_missing(connection, table)? {
-        true => {
-            let sql = REFRESH_SESSION.to_owned();
-            steps.push(Step { name: "0007_refresh_session", table, sql });
+    for (name, (table, wanted), sql) in [
+        ("0007_refresh_session", SESSION_ROWS, REFRESH_SESSION),
+        ("0008_signing_key", SIGNING_KEYS, SIGNING_KEY),
+    ] {
+        match is_missing(connection, table)? {
+            true => steps.push(Step { name, table, sql: sql.to_owned() }),
+            false => drop(schema::table(connection, table, wanted.iter().copied())?),
         }
-        false => drop(schema::table(connection, table, wanted.iter().copied())?),
     }
     Ok(steps)
 }

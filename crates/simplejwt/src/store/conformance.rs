@@ -1,4 +1,5 @@
-//! The conformance suites of [`TokenStore`], [`SessionStore`] and [`Leases`], including races.
+//! The conformance suites of [`TokenStore`], [`SessionStore`], [`Leases`] and [`KeyStore`],
+//! including races.
 //!
 //! ```
 //! use simplejwt::store::{conformance, memory::MemoryStore};
@@ -18,6 +19,7 @@
 mod end_rules;
 mod event_rules;
 mod feed_rules;
+mod key_rules;
 mod named;
 mod purge_rules;
 mod races;
@@ -38,7 +40,7 @@ use super::retention::{MARGIN, Retention};
 use super::session::{
     Client, NewSession, NextToken, OpenSession, RetainUntil, SessionRefresh, SessionStore,
 };
-use super::{Leases, OutstandingToken, TokenStore};
+use super::{KeyStore, Leases, OutstandingToken, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Act, Cause, Recorded};
@@ -201,6 +203,25 @@ where
 {
     purge_rules::a_lease_has_one_holder(&make().await).await;
     session_races::one_holder_wins(Arc::new(make().await), &spawn).await;
+}
+
+/// Runs the suite for a [`KeyStore`]; panics with the rule that was broken. `make` returns a new,
+/// empty store each time; `spawn` is as in [`all`].
+///
+/// # Panics
+/// If the store breaks the contract.
+pub async fn keys<S, Make, Made>(make: Make, spawn: impl Fn(Task))
+where
+    S: KeyStore,
+    Make: Fn() -> Made,
+    Made: Future<Output = S>,
+{
+    key_rules::keys_are_kept_as_they_are(&make().await).await;
+    key_rules::a_number_and_a_name_are_given_once(&make().await).await;
+    key_rules::a_successor_ends_those_before_it(&make().await).await;
+    key_rules::an_end_only_comes_nearer(&make().await).await;
+    key_rules::what_has_ended_is_deleted_but_the_newest(&make().await).await;
+    key_rules::one_successor_wins(Arc::new(make().await), &spawn).await;
 }
 
 /// The time at which the suite takes place.

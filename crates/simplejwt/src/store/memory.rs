@@ -1,6 +1,7 @@
 //! Tokens in memory: the reference implementation of a store.
 
 mod feed;
+mod keys;
 mod rows;
 mod sessions;
 
@@ -16,6 +17,7 @@ use super::{
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Act, Cause, Recorded};
+use crate::keys::ring::StoredKey;
 use crate::users::UserId;
 
 /// Tokens in this process's memory, for tests, examples and small tools.
@@ -45,6 +47,7 @@ pub struct MemoryStore {
 struct State {
     tokens: HashMap<String, Entry>,
     sessions: sessions::Sessions,
+    keys: Vec<StoredKey>,
 }
 
 struct Entry {

@@ -22,6 +22,7 @@ const ALL: [&str; 7] = [
     "0005_session",
     "0006_expires_at",
     "0007_refresh_session",
+    "0008_signing_key",
 ];
 
 #[tokio::test]
@@ -65,7 +66,7 @@ async fn djangos_tables_are_adopted() {
     let users = UserTable::default();
     let done = migrate::apply(&database, &users, NOW).await.unwrap();
     let names: Vec<_> = done.iter().map(|step| step.name).collect();
-    assert_eq!(names, ["0005_session", "0006_expires_at", "0007_refresh_session"]);
+    assert_eq!(names, ["0005_session", "0006_expires_at", "0007_refresh_session", "0008_signing_key"]);
     let store = MysqlStore::open(&database, &users).await.unwrap();
     let rotation = store.rotate(&token("a"), &token("b"), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(rotation, Rotation::Rotated);
@@ -91,7 +92,7 @@ async fn eight_at_once() {
     for task in tasks {
         done += task.await.unwrap();
     }
-    assert_eq!(done, 7, "each step once");
+    assert_eq!(done, 8, "each step once");
 }
 
 #[tokio::test]

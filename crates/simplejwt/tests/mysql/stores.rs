@@ -41,6 +41,17 @@ async fn by_session() {
     conformance::sessions(make, spawn).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 16)]
+async fn keys_of_a_ring() {
+    let world = World::new().await;
+    drop(world.store().await);
+    let make = || async {
+        world.run("DELETE FROM simplejwt_signing_key").await;
+        world.database().await
+    };
+    conformance::keys(make, spawn).await;
+}
+
 #[tokio::test]
 async fn moved_to_rows_and_back() {
     let world = World::new().await;

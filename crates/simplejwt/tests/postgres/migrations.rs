@@ -22,6 +22,7 @@ const ALL: [&str; 7] = [
     "0005_session",
     "0006_expires_at",
     "0007_refresh_session",
+    "0008_signing_key",
 ];
 /// All that the catalogue says of the tables, by lines: columns, constraints, indexes, sequences.
 const DESCRIBED: &str = "\
@@ -76,7 +77,7 @@ async fn djangos_database_gets_our_tables_and_keeps_its_own() {
     let made = Database::django().await;
     let before = described(&made).await;
     let steps = apply(&made, &UserTable::default()).await.unwrap();
-    assert_eq!(steps, ["0005_session", "0006_expires_at", "0007_refresh_session"]);
+    assert_eq!(steps, ["0005_session", "0006_expires_at", "0007_refresh_session", "0008_signing_key"]);
     let after = described(&made).await;
     let kept: Vec<_> = after.iter().filter(|line| !line.contains("simplejwt_")).collect();
     assert_eq!(kept, before.iter().collect::<Vec<_>>());
@@ -89,7 +90,7 @@ async fn djangos_database_gets_our_tables_and_keeps_its_own() {
     assert_eq!(users.unwrap().find(&"1".into()).await.unwrap().unwrap().username, "alice");
     let recorded = "SELECT string_agg(name, ' ' ORDER BY name) FROM simplejwt_migrations";
     let recorded: String = made.client().await.query_one(recorded, &[]).await.unwrap().get(0);
-    assert_eq!(recorded, "0005_session 0006_expires_at 0007_refresh_session");
+    assert_eq!(recorded, "0005_session 0006_expires_at 0007_refresh_session 0008_signing_key");
 }
 
 #[tokio::test]

@@ -36,6 +36,17 @@ async fn by_session() {
     conformance::sessions(make, spawn).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn keys_of_a_ring() {
+    let made = Database::migrated().await;
+    let make = || async {
+        let sql = "DELETE FROM simplejwt_signing_key";
+        made.client().await.batch_execute(sql).await.unwrap();
+        made.connect().await
+    };
+    conformance::keys(make, spawn).await;
+}
+
 #[tokio::test]
 async fn moved_to_rows_and_back() {
     let made = Database::migrated().await;

@@ -110,6 +110,21 @@ async fn sqlite_by_session() {
     conformance::sessions(make, spawn).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn keys_of_a_ring() {
+    conformance::keys(|| async { MemoryStore::default() }, spawn).await;
+    let directories = Mutex::new(Vec::new());
+    let make = || async {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db.sqlite3");
+        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
+        migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
+        directories.lock().unwrap().push(directory);
+        database
+    };
+    conformance::keys(make, spawn).await;
+}
+
 #[tokio::test]
 async fn moved_to_rows_and_back() {
     let directory = tempfile::tempdir().unwrap();

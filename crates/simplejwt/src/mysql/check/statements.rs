@@ -6,7 +6,7 @@ use mysql_async::{Conn, Error};
 use super::Check;
 use crate::mysql::database::Failure;
 use crate::mysql::statements::{self, Sql};
-use crate::mysql::{feed, flush, rows, schema};
+use crate::mysql::{feed, flush, keys, rows, schema};
 use crate::sql::check::{Lines, Uses, refused};
 use crate::sql::column::UserColumns;
 use crate::sql::schema::OUTSTANDING;
@@ -22,6 +22,12 @@ impl Check<'_> {
     ) -> Result<(), Failure> {
         let Some(checked) = checked else { return Ok(()) };
         let mut statements = crate::mysql::users::statements(users, checked.clone(), self.uses);
+        if self.uses.signing_keys {
+            let used = keys::STATEMENTS.into_iter().filter(|(_, is_purge)| {
+                self.uses.purge || !is_purge
+            });
+            statements.extend(used.map(|(sql, _)| sql.to_owned()));
+        }
         let jti = schema::collation(conn, OUTSTANDING, "jti").await?;
         if let (Some(jti), Lines::Mysql { exact }) = (jti, &self.lines)
             && self.uses.tokens

@@ -195,9 +195,26 @@ const ROWS: Needed = Needed {
     is_djangos: false,
 };
 
+const KEYS: Needed = Needed {
+    name: "simplejwt_signing_key",
+    columns: &[
+        column("number", Holds::Micros),
+        column("kid", Holds::Text(255)),
+        column("algorithm", Holds::Text(16)),
+        column("material", Holds::Token),
+        column("created_at", Holds::Micros),
+        column("activates_at", Holds::Micros),
+        nullable("verifies_until", Holds::Micros),
+    ],
+    unique: &["number", "kid"],
+    indexes: &[],
+    is_djangos: false,
+};
+
 /// Returns the tables in use, except for the users'.
 pub(crate) fn needed(uses: &Uses) -> impl Iterator<Item = &'static Needed> {
     let tokens = uses.tokens.then_some(TOKENS.iter()).into_iter().flatten();
     let sessions = uses.sessions.then_some(SESSIONS.iter()).into_iter().flatten();
-    tokens.chain(sessions).chain(uses.session_rows.then_some(&ROWS))
+    let rows = uses.session_rows.then_some(&ROWS);
+    tokens.chain(sessions).chain(rows).chain(uses.signing_keys.then_some(&KEYS))
 }

@@ -131,9 +131,10 @@ fn accesses(table: &str, uses: &Uses, is_mysql: bool) -> Vec<(Access, bool)> {
     let (always, purge): (&[Access], &[Access]) = match table {
         OUTSTANDING | BLACKLISTED if is_mysql => (&[Select, Insert, Update], &[Delete]),
         OUTSTANDING | BLACKLISTED => (&[Select, Insert], &[Delete]),
-        "simplejwt_session" | "simplejwt_session_token" | "simplejwt_refresh_session" => {
-            (&[Select, Insert, Update], &[Delete])
-        }
+        "simplejwt_session"
+        | "simplejwt_session_token"
+        | "simplejwt_refresh_session"
+        | "simplejwt_signing_key" => (&[Select, Insert, Update], &[Delete]),
         "simplejwt_revocation" => (&[Select, Insert], &[Delete]),
         "simplejwt_sequence" => (&[Select, Update], &[]),
         "simplejwt_user" if is_mysql => (&[Select, Insert, Delete], &[]),
@@ -163,6 +164,7 @@ fn columns_of(table: &Needed, access: Access, is_mysql: bool) -> Vec<&'static st
             "blacklisted_at",
             "kept_until",
         ],
+        "simplejwt_signing_key" => vec!["verifies_until"],
         "simplejwt_sequence" => vec!["value"],
         "simplejwt_lease" => vec!["holder", "expires_at"],
         "simplejwt_user" => vec!["user_id"],

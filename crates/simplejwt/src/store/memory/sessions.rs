@@ -250,7 +250,7 @@ impl SessionStore for MemoryStore {
         for id in ids {
             ended += u64::from(state.end(&id, end.cause.at, end.retain_until));
         }
-        let State { tokens, sessions } = &mut *state;
+        let State { tokens, sessions, .. } = &mut *state;
         for (jti, entry) in tokens {
             let stays = sessions
                 .tokens

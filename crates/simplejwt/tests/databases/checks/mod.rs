@@ -22,7 +22,8 @@ fn every_use() -> Uses {
     let mut settings =
         Settings { token_blacklist: true, update_last_login: true, ..Settings::default() };
     settings.sessions.rows = Rows::Sessions;
-    let uses = Uses::of(&settings);
+    let mut uses = Uses::of(&settings);
+    uses.signing_keys = true;
     assert!(uses.sessions && uses.session_rows && uses.purge && uses.last_login);
     uses
 }

@@ -11,12 +11,13 @@ use super::definition::definitions;
 use super::{every_use, texts};
 use crate::support::NOW;
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/sqlite/0002_outstanding_token.sql"),
     include_str!("../../../migrations/sqlite/0003_blacklisted_token.sql"),
     include_str!("../../../migrations/sqlite/0005_session.sql"),
     include_str!("../../../migrations/sqlite/0006_expires_at.sql"),
     include_str!("../../../migrations/sqlite/0007_refresh_session.sql"),
+    include_str!("../../../migrations/sqlite/0008_signing_key.sql"),
 ];
 
 async fn migrated(path: &std::path::Path) -> SqliteDatabase {
@@ -35,7 +36,7 @@ async fn whatever_is_taken_away_is_named_with_the_line_that_mends_it() {
     let direct = Connection::open(&path).unwrap();
     direct.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF").unwrap();
     let definitions = definitions(&MIGRATIONS);
-    assert_eq!(definitions.len(), 9);
+    assert_eq!(definitions.len(), 10);
     let mut count = 0;
     for altered in alterations(&definitions, true) {
         count += 1;
