@@ -7,6 +7,7 @@
 
 mod check;
 pub(crate) mod der;
+mod encrypted;
 mod error;
 mod generate;
 mod jwk_set;

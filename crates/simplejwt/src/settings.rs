@@ -5,6 +5,7 @@
 
 mod dictionary;
 mod key_set;
+pub mod keys;
 mod origins;
 mod sessions;
 mod transport;
@@ -23,7 +24,7 @@ pub use sessions::{
 pub use transport::{CookieSettings, SameSite, Transport};
 #[cfg(feature = "web")]
 pub(crate) use transport::{has_prefix, is_cookie_path};
-pub use values::{Audience, Secret, TokenClass};
+pub use values::{Audience, FurtherKey, KeyId, Secret, TokenClass};
 
 use crate::keys::Algorithm;
 
@@ -110,6 +111,15 @@ pub struct Settings {
     /// The public key as PEM, OpenSSH line or certificate. Not used by HS*. Default: none.
     #[doc(alias = "VERIFYING_KEY")]
     pub verifying_key: Option<String>,
+    /// The key id in the headers of tokens, by which others choose among several keys. Tokens
+    /// without one stay valid. Default: none, as upstream.
+    pub kid: KeyId,
+    /// Further keys that verify: those that signed before, as Django's `SECRET_KEY_FALLBACKS`, or
+    /// will sign later. Default: none.
+    pub verifying_keys: Vec<FurtherKey>,
+    /// The passphrase of the signing key, if that is encrypted (PKCS#8, `ENCRYPTED PRIVATE KEY`).
+    /// Default: none.
+    pub signing_key_passphrase: Option<Secret>,
     /// The `aud` claim that is written and required (RFC 7519 section 4.1.3). Default: none.
     #[doc(alias = "AUDIENCE")]
     pub audience: Option<Audience>,
@@ -207,6 +217,9 @@ impl Default for Settings {
             algorithm: Algorithm::Hs256,
             signing_key: None,
             verifying_key: None,
+            kid: KeyId::None,
+            verifying_keys: Vec::new(),
+            signing_key_passphrase: None,
             audience: None,
             issuer: None,
             jwk_url: None,

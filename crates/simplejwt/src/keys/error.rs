@@ -79,10 +79,25 @@ pub enum KeyError {
     NotAKey(String),
     /// The key is protected by a passphrase.
     #[error(
-        "the private key is encrypted: decrypt it with `openssl pkey -in key.pem -out plain.pem` \
-         and protect the file instead"
+        "the private key is encrypted: name its passphrase in signing_key_passphrase_file, or \
+         decrypt it with `openssl pkey -in key.pem -out plain.pem` and protect the file instead"
     )]
     Encrypted,
+    /// There is a passphrase for a key that isn't encrypted.
+    #[error(
+        "there is a signing_key_passphrase, but no encrypted private key (-----BEGIN ENCRYPTED \
+         PRIVATE KEY-----): leave the passphrase out, or name the encrypted key"
+    )]
+    NotEncrypted,
+    /// The key is encrypted in a way that was given up.
+    #[error(
+        "the private key is encrypted in an old way: convert a copy of it with `openssl pkcs8 \
+         -topk8 -v2 aes-256-cbc -in key.pem -out new.pem`"
+    )]
+    OldEncryption,
+    /// The key can't be decrypted.
+    #[error("the passphrase doesn't decrypt the private key")]
+    Passphrase,
     /// A private key in OpenSSH's own format, which upstream doesn't accept either.
     #[error(
         "the private key is in OpenSSH's format: convert a copy of it with \

@@ -230,9 +230,8 @@ impl KeyRing {
         }
         let of_ring = self.keys.iter().filter(|key| !key.is_gone(now));
         let of_ring = of_ring.map(|key| key.key.verifying_key());
-        let is_new = |kid: Option<&str>| {
-            kid.is_none() || !self.keys.iter().any(|key| key.key.kid() == kid)
-        };
+        let is_new =
+            |kid: Option<&str>| kid.is_none() || !self.keys.iter().any(|key| key.key.kid() == kid);
         let of_base = base.verifying().iter().filter(|key| is_new(key.kid())).cloned();
         let signing = self.active(now).map(|key| &key.key).or(base.signing()).cloned();
         KeySet::of(signing, of_ring.chain(of_base))
@@ -240,9 +239,10 @@ impl KeyRing {
 
     /// Returns the next time after `now` at which a key changes its state.
     pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
-        let times = self.keys.iter().flat_map(|key| {
-            [Some(key.activates_at), key.verifies_until].into_iter().flatten()
-        });
+        let times = self
+            .keys
+            .iter()
+            .flat_map(|key| [Some(key.activates_at), key.verifies_until].into_iter().flatten());
         times.filter(|time| *time > now).min()
     }
 }
@@ -290,10 +290,8 @@ impl StoredKey {
     /// [`RingError`] if it can't be decrypted or isn't usable.
     pub fn open(&self, encryption: Option<&KeyEncryptionKey>) -> Result<SigningKey, RingError> {
         let kid = || self.kid.clone();
-        let algorithm: Algorithm = self
-            .algorithm
-            .parse()
-            .map_err(|source| RingError::Algorithm { kid: kid(), source })?;
+        let algorithm: Algorithm =
+            self.algorithm.parse().map_err(|source| RingError::Algorithm { kid: kid(), source })?;
         let key = self.text(encryption)?;
         SigningKey::parse(algorithm, &key, false)
             .map(|key| key.with_kid(&self.kid).named_only())

@@ -86,8 +86,7 @@ impl KeyStore for MysqlDatabase {
                 }
                 Err(error) => return Err(error.into()),
             }
-            let values =
-                params! { "number" => key.number, "until" => others_until.as_micros() };
+            let values = params! { "number" => key.number, "until" => others_until.as_micros() };
             conn.exec_drop(END_OTHERS, values).await?;
             commit(conn).await?;
             Ok(true)

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::keys::{further_keys, key_id};
 use super::value::{boolean, choice, count, duration, list, optional_text, parsed, shown, text};
 use super::{
     AtLimit, Audience, CookieSettings, FeedLost, NOT_APPLICABLE, RevocationMode, SameSite,
@@ -30,6 +31,13 @@ const SETTINGS: &[(&str, Set<Settings>)] = &[
         _ => Err("is not a string".into()),
     }),
     ("verifying_key", |s, v| put(&mut s.verifying_key, optional_text(v))),
+    ("kid", |s, v| put(&mut s.kid, key_id(v))),
+    ("verifying_keys", |s, v| put(&mut s.verifying_keys, further_keys(v))),
+    ("signing_key_passphrase", |s, v| match v {
+        Value::Null => put(&mut s.signing_key_passphrase, Ok(None)),
+        Value::String(text) => put(&mut s.signing_key_passphrase, Ok(Some(text.as_str().into()))),
+        _ => Err("is not a string".into()),
+    }),
     ("audience", |s, v| put(&mut s.audience, audience(v))),
     ("issuer", |s, v| put(&mut s.issuer, optional_text(v))),
     ("jwk_url", |s, v| put(&mut s.jwk_url, optional_text(v))),

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::keys::Algorithm;
+
 /// The `aud` claim that is written and required: a string, or a list of which any one suffices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audience {
@@ -64,6 +66,35 @@ impl TokenClass {
     pub fn from_dotted_path(path: &str) -> Option<Self> {
         let name = path.strip_prefix("rest_framework_simplejwt.tokens.").unwrap_or(path);
         Self::ALL.into_iter().find(|class| class.class_name() == name)
+    }
+}
+
+/// The key id that tokens carry in their header (RFC 7515 section 4.1.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KeyId {
+    /// None, as upstream: each key of the token's algorithm is tried.
+    #[default]
+    None,
+    /// The RFC 7638 thumbprint of the key.
+    Thumbprint,
+    /// This one. Keys that only verify have their thumbprints, unless they are given one.
+    Named(String),
+}
+
+/// A further key that verifies, such as one that signed before: an entry of `verifying_keys`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FurtherKey {
+    /// The key: a secret for HMAC; PEM, an OpenSSH public key line or a JWK for the others.
+    pub key: Secret,
+    /// Its algorithm, if it isn't that of the settings.
+    pub algorithm: Option<Algorithm>,
+    /// Its key id, if it has one that isn't its thumbprint.
+    pub kid: Option<String>,
+}
+
+impl<T: Into<Secret>> From<T> for FurtherKey {
+    fn from(key: T) -> Self {
+        Self { key: key.into(), algorithm: None, kid: None }
     }
 }
 

@@ -66,7 +66,10 @@ async fn djangos_tables_are_adopted() {
     let users = UserTable::default();
     let done = migrate::apply(&database, &users, NOW).await.unwrap();
     let names: Vec<_> = done.iter().map(|step| step.name).collect();
-    assert_eq!(names, ["0005_session", "0006_expires_at", "0007_refresh_session", "0008_signing_key"]);
+    assert_eq!(
+        names,
+        ["0005_session", "0006_expires_at", "0007_refresh_session", "0008_signing_key"]
+    );
     let store = MysqlStore::open(&database, &users).await.unwrap();
     let rotation = store.rotate(&token("a"), &token("b"), &Cause::at(NOW)).await.unwrap().outcome;
     assert_eq!(rotation, Rotation::Rotated);

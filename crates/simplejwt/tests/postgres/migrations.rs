@@ -77,7 +77,10 @@ async fn djangos_database_gets_our_tables_and_keeps_its_own() {
     let made = Database::django().await;
     let before = described(&made).await;
     let steps = apply(&made, &UserTable::default()).await.unwrap();
-    assert_eq!(steps, ["0005_session", "0006_expires_at", "0007_refresh_session", "0008_signing_key"]);
+    assert_eq!(
+        steps,
+        ["0005_session", "0006_expires_at", "0007_refresh_session", "0008_signing_key"]
+    );
     let after = described(&made).await;
     let kept: Vec<_> = after.iter().filter(|line| !line.contains("simplejwt_")).collect();
     assert_eq!(kept, before.iter().collect::<Vec<_>>());

@@ -32,8 +32,12 @@ const TABLES: [&str; 8] = [
 ];
 
 /// What is ours: the tables of the sessions, and the index of the purge.
-const OURS: [&str; 3] =
-    ["simplejwt_session", "simplejwt_outstandingtoken_expires_at", "simplejwt_refresh_session"];
+const OURS: [&str; 4] = [
+    "simplejwt_session",
+    "simplejwt_outstandingtoken_expires_at",
+    "simplejwt_refresh_session",
+    "simplejwt_signing_key",
+];
 
 fn no_wait() -> SqliteOptions {
     SqliteOptions { busy_timeout: Duration::ZERO, ..SqliteOptions::default() }

@@ -147,10 +147,7 @@ fn a_row_stands_for_itself_alone() {
     assert!(!format!("{stored:?}").contains(&stored.key));
     let read = |key: StoredKey, encryption| KeyRing::open(&[key], encryption, start()).map(drop);
     assert_eq!(read(stored.clone(), Some(&encryption)), Ok(()));
-    assert_eq!(
-        read(stored.clone(), None),
-        Err(RingError::NoEncryptionKey(stored.kid.clone()))
-    );
+    assert_eq!(read(stored.clone(), None), Err(RingError::NoEncryptionKey(stored.kid.clone())));
     let moved = [
         StoredKey { number: 2, ..stored.clone() },
         StoredKey { kid: "other".into(), ..stored.clone() },

@@ -19,9 +19,8 @@ impl Check<'_> {
         let Some(checked) = checked else { return Ok(()) };
         let mut statements = Vec::new();
         if self.uses.signing_keys {
-            let used = keys::STATEMENTS.into_iter().filter(|(_, is_purge)| {
-                self.uses.purge || !is_purge
-            });
+            let used =
+                keys::STATEMENTS.into_iter().filter(|(_, is_purge)| self.uses.purge || !is_purge);
             statements.extend(used.map(|(sql, _)| sql.to_owned()));
         }
         if self.uses.tokens {

@@ -91,7 +91,11 @@ pub(super) async fn one_successor_wins<S: KeyStore>(store: Arc<S>, spawn: &impl 
         let winners: Vec<i64> = winners.into_iter().flatten().collect();
         assert_eq!(winners.len(), 1, "one of all that make key {number}");
         let found = good(store.keys().await);
-        assert_eq!(found.len(), usize::try_from(number).unwrap_or(0), "no key is lost, and none is there twice");
+        assert_eq!(
+            found.len(),
+            usize::try_from(number).unwrap_or(0),
+            "no key is lost, and none is there twice"
+        );
         let before = found.iter().find(|key| key.number == number - 1);
         let end = before.and_then(|key| key.verifies_until);
         assert_eq!(end, winners.first().map(|n| after(number * 100 + n)), "the winner's end");
