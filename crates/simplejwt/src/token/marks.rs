@@ -94,3 +94,6 @@ impl Tokens {
         if fits { Ok(claims) } else { Err(TokenError::Invalid) }
     }
 }
+
+#[cfg(test)]
+mod tests;
