@@ -1,5 +1,9 @@
 //! Checks the database against the Django that runs beside this server, before anything is served.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use simplejwt::Settings;
 use simplejwt::store::OutstandingToken;
 use simplejwt::store::retention::Retention;
 
@@ -29,7 +33,9 @@ pub(crate) async fn check(loaded: &Loaded) -> Result<Vec<String>, Failure> {
         let store = database.store().await?;
         let newest = store.newest(SAMPLE).await.map_err(|error| failed(&error))?;
         let shift = shift(&newest, &Retention::of(&config.settings));
-        return Ok(shift.map(shifted).into_iter().collect());
+        let mut warnings: Vec<_> = shift.map(shifted).into_iter().collect();
+        warnings.extend(unmarked(&newest, &config.settings));
+        return Ok(warnings);
     }
     if !database.blacklist_in_use().await? {
         return Ok(Vec::new());
@@ -65,6 +71,37 @@ fn shift(newest: &[OutstandingToken], retention: &Retention) -> Option<i64> {
     })
 }
 
+/// Returns a warning if a refresh token without `refresh_audience` is newer than one with it: Django
+/// issues or rotates refresh tokens, too.
+fn unmarked(newest: &[OutstandingToken], settings: &Settings) -> Option<String> {
+    let own = settings.refresh_audience.as_deref()?;
+    let type_claim = settings.token_type_claim.as_deref()?;
+    let issued = |is_marked: bool| {
+        let claims = newest.iter().filter_map(|token| payload(&token.token));
+        claims.filter_map(move |claims| {
+            let aud = &claims["aud"];
+            let names = aud.as_array().map_or(std::slice::from_ref(aud), Vec::as_slice);
+            let has_own = names.iter().any(|name| name == own);
+            (claims[type_claim] == "refresh" && has_own == is_marked)
+                .then(|| claims["iat"].as_i64())?
+        })
+    };
+    let first_marked = issued(true).min()?;
+    issued(false).any(|iat| iat > first_marked).then(|| {
+        "another program, such as Django, issues refresh tokens without refresh_audience in this \
+         database: they are accepted here, but it may refuse those from here, or copy their aud \
+         into access tokens. Let only this server refresh tokens, or leave refresh_audience out and \
+         write typ = \"by_kind\", which Django ignores"
+            .to_owned()
+    })
+}
+
+/// Returns the claims of a stored token, with or without its signature.
+fn payload(token: &str) -> Option<Value> {
+    let payload = token.split('.').nth(1)?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}
+
 fn shifted(shift: i64) -> String {
     let (sign, minutes) = (if shift > 0 { '-' } else { '+' }, shift.abs() / 60);
     let zone = format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60);
@@ -83,7 +120,7 @@ fn shifted(shift: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use simplejwt::{Settings, Timestamp, Tokens};
+    use simplejwt::{Timestamp, Tokens};
 
     use super::*;
 
@@ -130,6 +167,33 @@ mod tests {
         }
         let unreadable = OutstandingToken { token: "a.b.c".into(), ..registered(-HOUR, -HOUR) };
         assert_eq!(shift(&[unreadable], &retention), None);
+    }
+
+    #[test]
+    fn another_issuer_of_refresh_tokens_is_noticed() {
+        let settings = Settings { refresh_audience: Some("us".into()), ..Settings::default() };
+        let token = |kind: &str, aud: Value, iat: i64| {
+            let claims = serde_json::json!({"token_type": kind, "aud": aud, "iat": iat});
+            let payload = URL_SAFE_NO_PAD.encode(claims.to_string());
+            OutstandingToken { token: format!("e30.{payload}."), ..registered(0, 0) }
+        };
+        let ours = |iat| token("refresh", "us".into(), iat);
+        let theirs = |iat| token("refresh", Value::Null, iat);
+        for (newest, is_told) in [
+            (vec![], false),
+            (vec![ours(2), theirs(1)], false),
+            (vec![theirs(2), theirs(1)], false),
+            (vec![theirs(3), ours(2), ours(1)], true),
+            (vec![ours(3), theirs(2), ours(1)], true),
+            (vec![ours(3), token("refresh", serde_json::json!(["api"]), 2), ours(1)], true),
+            (vec![token("refresh", serde_json::json!(["us"]), 3), ours(1)], false),
+            (vec![token("sliding", Value::Null, 3), ours(1)], false),
+        ] {
+            assert_eq!(unmarked(&newest, &settings).is_some(), is_told, "{newest:?}");
+            assert_eq!(unmarked(&newest, &Settings::default()), None);
+        }
+        let unreadable = OutstandingToken { token: "a.b.c".into(), ..registered(0, 0) };
+        assert_eq!(unmarked(&[unreadable, ours(1)], &settings), None);
     }
 
     #[test]

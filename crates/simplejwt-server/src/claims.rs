@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::Value;
 use simplejwt::settings::TokenClass;
 use simplejwt::sql::manage::ManageUsers;
 use simplejwt::{Claims, HookError, Hooks, User, UserId};
@@ -12,7 +13,8 @@ use crate::config::{self, ClaimSource, OnRefresh};
 use crate::database::failed;
 use crate::failure::Failure;
 
-/// Adds the configured claims at login, and also at refresh if they are to be recomputed.
+/// Adds the configured claims at login. At refresh, those that are to be recomputed are set again,
+/// and those that tell whether there has been one.
 pub(crate) struct ConfiguredClaims {
     claims: config::Claims,
     users: Arc<dyn ManageUsers>,
@@ -35,30 +37,66 @@ impl ConfiguredClaims {
         users: Arc<dyn ManageUsers>,
     ) -> Result<Self, Failure> {
         let nobody = UserId::from("");
-        let wants = |wanted| claims.added.iter().any(|(_, source)| *source == wanted);
-        if wants(ClaimSource::Groups) {
+        let wants = |wanted: fn(&ClaimSource) -> bool| {
+            claims.added.iter().any(|(_, source)| wanted(source))
+        };
+        if wants(|source| matches!(source, ClaimSource::Groups | ClaimSource::Scope(_))) {
             users.groups(&nobody).await.map_err(|error| failed(&error))?;
         }
-        if wants(ClaimSource::Permissions) {
+        if wants(|source| *source == ClaimSource::Permissions) {
             users.permissions(&nobody).await.map_err(|error| failed(&error))?;
         }
         Ok(Self { claims: claims.clone(), users })
     }
 
-    async fn add(&self, user: &User, claims: &mut Claims) -> Result<(), HookError> {
+    async fn set(&self, at: Occasion, user: &User, claims: &mut Claims) -> Result<(), HookError> {
+        let keep = at == Occasion::Refresh && self.claims.on_refresh == OnRefresh::Copy;
         for (name, source) in &self.claims.added {
-            let value = match source {
-                ClaimSource::Column(column) => user.fields.get(column).cloned().unwrap_or_default(),
-                ClaimSource::Groups => self.users.groups(&user.id).await?.into(),
-                ClaimSource::Permissions => {
-                    self.users.permissions(&user.id).await?.into_iter().collect()
+            match source {
+                ClaimSource::Fresh => claims.set(name, at == Occasion::Login)?,
+                ClaimSource::AuthTime if at == Occasion::Refresh => {}
+                ClaimSource::AuthTime => {
+                    if let Some(issued_at) = claims.get::<i64>("iat")? {
+                        claims.set(name, issued_at)?;
+                    }
                 }
-                ClaimSource::Constant(value) => value.clone(),
-            };
-            claims.set(name, value)?;
+                _ if keep => {}
+                _ => match self.value(source, user).await? {
+                    Some(value) => claims.set(name, value)?,
+                    None => drop(claims.remove(name)),
+                },
+            }
         }
         Ok(())
     }
+
+    /// Returns a value as the database has it; `None` if the claim is to be left out.
+    async fn value(&self, source: &ClaimSource, user: &User) -> Result<Option<Value>, HookError> {
+        Ok(match source {
+            ClaimSource::Column(column) => {
+                Some(user.fields.get(column).cloned().unwrap_or_default())
+            }
+            ClaimSource::Template(template) => {
+                Some(template.fill(|column| user.fields.get(column)))
+            }
+            ClaimSource::Groups => Some(self.users.groups(&user.id).await?.into()),
+            ClaimSource::Scope(scopes) => {
+                scopes.of(&self.users.groups(&user.id).await?).map(Value::String)
+            }
+            ClaimSource::Permissions => {
+                Some(self.users.permissions(&user.id).await?.into_iter().collect())
+            }
+            ClaimSource::Constant(value) => Some(value.clone()),
+            ClaimSource::Fresh | ClaimSource::AuthTime => None,
+        })
+    }
+}
+
+/// The occasion on which claims are set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Login,
+    Refresh,
 }
 
 #[async_trait]
@@ -69,7 +107,7 @@ impl Hooks for ConfiguredClaims {
         user: &User,
         claims: &mut Claims,
     ) -> Result<(), HookError> {
-        self.add(user, claims).await
+        self.set(Occasion::Login, user, claims).await
     }
 
     async fn refreshed_claims(
@@ -78,9 +116,6 @@ impl Hooks for ConfiguredClaims {
         user: &User,
         claims: &mut Claims,
     ) -> Result<(), HookError> {
-        match self.claims.on_refresh {
-            OnRefresh::Copy => Ok(()),
-            OnRefresh::Recompute => self.add(user, claims).await,
-        }
+        self.set(Occasion::Refresh, user, claims).await
     }
 }

@@ -121,10 +121,14 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
         config.database.busy_timeout = time;
     }
     warnings.extend(url.map(database_url::warnings).unwrap_or_default());
+    let mut contradictions = Vec::new();
     if !given.contains_key("simple_jwt.signing_key") && config.settings.algorithm.is_symmetric() {
         config.settings.signing_key.clone_from(&config.secret_key);
+        if config.secret_key.is_some() {
+            contradictions.extend(django::problems(&config.settings));
+        }
     }
-    let mut contradictions = password::settle(&mut config.password, &given);
+    contradictions.extend(password::settle(&mut config.password, &given));
     if let Err(contradiction) = config.settings.validate() {
         contradictions.extend_from_slice(contradiction.problems());
     }

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
+use crate::settings::Settings;
 use crate::users::UserId;
 use write::{push_member, push_string};
 
@@ -141,21 +142,21 @@ impl Claims {
     /// Returns the claims as compact JSON with non-ASCII characters as `\uXXXX`: the form that
     /// upstream signs.
     pub fn to_json(&self) -> String {
-        self.to_json_with(&[])
+        self.to_json_with(&[], true)
     }
 
     /// As [`to_json`](Self::to_json), with these values (JSON) in place of the claims' own, or
-    /// appended.
-    pub(crate) fn to_json_with(&self, replaced: &[(&str, &str)]) -> String {
+    /// appended, and without `\uXXXX` unless everything has to be ASCII.
+    pub(crate) fn to_json_with(&self, replaced: &[(&str, &str)], ensure_ascii: bool) -> String {
         let mut json = String::with_capacity(self.text.len() + 64);
         json.push('{');
         for (name, value) in self.iter() {
             let value = replaced.iter().find(|(other, _)| *other == name).map_or(value, |r| r.1);
-            push_member(&mut json, name, value);
+            push_member(&mut json, name, value, ensure_ascii);
         }
         for (name, value) in replaced {
             if !self.contains(name) {
-                push_member(&mut json, name, value);
+                push_member(&mut json, name, value, ensure_ascii);
             }
         }
         json.push('}');
@@ -166,6 +167,11 @@ impl Claims {
     /// text form.
     pub(crate) fn id(&self, claim: &str) -> Option<String> {
         id(self.raw(claim)?).map(Cow::into_owned)
+    }
+
+    /// Returns the token's type, if it names one.
+    pub(crate) fn token_type(&self, settings: &Settings) -> Option<Cow<'_, str>> {
+        self.str(settings.token_type_claim.as_deref()?)
     }
 
     /// Returns the value of the user claim. A number is accepted in canonical text form, as

@@ -9,6 +9,7 @@ mod crypto;
 mod header;
 mod nesting;
 mod seal;
+mod typ;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub(crate) use algorithm::{Curve, KeyKind};
@@ -18,6 +19,7 @@ pub(crate) use crypto::{
 pub(crate) use header::Header;
 pub(crate) use nesting::{MAX_DEPTH, depth};
 pub(crate) use seal::{Cipher, KEY_LEN, NONCE_LEN};
+pub(crate) use typ::{Headers, Typ};
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use crypto::MAX_SIGNATURE_LEN;
@@ -134,16 +136,4 @@ pub(crate) fn sign(key: &Signer, header: &str, payload: &[u8]) -> Result<String,
             token
         },
     )
-}
-
-/// Returns the header segment of a key's tokens: `{"alg":…,"typ":"JWT"}`, with `kid` if it has one.
-pub(crate) fn encode_header(algorithm: Algorithm, kid: Option<&str>) -> String {
-    match kid {
-        None => algorithm.encoded_header().to_owned(),
-        Some(kid) => {
-            let kid = serde_json::Value::from(kid);
-            let json = format!("{{\"alg\":\"{algorithm}\",\"typ\":\"JWT\",\"kid\":{kid}}}");
-            URL_SAFE_NO_PAD.encode_to_string(json)
-        }
-    }
 }

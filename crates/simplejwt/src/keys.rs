@@ -32,7 +32,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::jwk::{self, Jwk, Material};
-use crate::jws::{self, KeyKind, PrivateKey, PublicKey, Signer, Verifier};
+use crate::jws::{Headers, KeyKind, PrivateKey, PublicKey, Signer, Typ, Verifier};
 use check::{check_numbers, check_type, needs_pair, not_hmac, public_kind, wrong_type};
 use der::Found;
 use load::{Wanted, find_key};
@@ -53,8 +53,8 @@ pub struct SigningKey {
 pub struct VerifyingKey {
     algorithm: Algorithm,
     kid: Option<Arc<str>>,
-    /// The header segment of this key's tokens.
-    header: Arc<str>,
+    /// The header segments of this key's tokens.
+    headers: Arc<Headers>,
     verifier: Arc<Verifier>,
     /// `None` for an HMAC secret.
     public: Option<Arc<PublicKey>>,
@@ -186,8 +186,8 @@ impl SigningKey {
         self.verifying.clone()
     }
 
-    fn header(&self) -> &str {
-        &self.verifying.header
+    fn header(&self, typ: Typ) -> &str {
+        self.verifying.headers.with_typ(typ)
     }
 }
 
@@ -300,7 +300,7 @@ impl VerifyingKey {
         Self {
             algorithm,
             kid: None,
-            header: jws::encode_header(algorithm, None).into(),
+            headers: Arc::new(Headers::new(algorithm, None)),
             verifier: Arc::new(verifier),
             public: public.map(Arc::new),
             thumbprint: thumbprint.into(),
@@ -312,7 +312,7 @@ impl VerifyingKey {
     #[must_use]
     pub fn with_kid(mut self, kid: &str) -> Self {
         self.kid = Some(kid.into());
-        self.header = jws::encode_header(self.algorithm, Some(kid)).into();
+        self.headers = Arc::new(Headers::new(self.algorithm, Some(kid)));
         self
     }
 
@@ -352,8 +352,9 @@ impl VerifyingKey {
         self.kid.as_deref()
     }
 
-    fn header(&self) -> &str {
-        &self.header
+    /// Returns the `typ` of a header segment that is one of this key's own.
+    fn typ_of(&self, header: &str) -> Option<Typ> {
+        self.headers.typ_of(header)
     }
 }
 

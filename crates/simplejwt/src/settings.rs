@@ -6,6 +6,7 @@
 mod dictionary;
 mod key_set;
 pub mod keys;
+mod marks;
 mod origins;
 mod sessions;
 mod transport;
@@ -16,6 +17,7 @@ mod values;
 use std::fmt;
 use std::time::Duration;
 
+pub use marks::{Profile, Typ};
 #[cfg(feature = "web")]
 pub(crate) use origins::is_allowed;
 pub use sessions::{
@@ -123,6 +125,23 @@ pub struct Settings {
     /// The `aud` claim that is written and required (RFC 7519 section 4.1.3). Default: none.
     #[doc(alias = "AUDIENCE")]
     pub audience: Option<Audience>,
+    /// The `aud` claim of refresh tokens, in place of [`audience`](Self::audience), which is then
+    /// that of all others. Programs that check `aud` don't accept refresh tokens by mistake. A
+    /// refresh token without it is accepted if it has the `aud` that it would have without this
+    /// setting; its successor has the new one. Not for use beside a Django that refreshes these
+    /// tokens: it refuses them, or copies this `aud` into access tokens. Default: none.
+    pub refresh_audience: Option<String>,
+    /// The `typ` of the JOSE header (RFC 7515 section 4.1.9). Default: [`Typ::Jwt`].
+    pub typ: Typ,
+    /// The profile of access tokens. Default: [`Profile::Simplejwt`].
+    pub profile: Profile,
+    /// The `client_id` claim of access tokens with [`Profile::Rfc9068`] (RFC 8693 section 4.3).
+    /// Default: none.
+    pub client_id: Option<String>,
+    /// Writes characters outside ASCII as `\uXXXX`, as Python's `json.dumps` does by default. Without
+    /// it they are UTF-8, which is shorter, and which programs understand that don't decode such
+    /// escapes. Verifying is the same with both. Default: on.
+    pub ensure_ascii: bool,
     /// The `iss` claim that is written and required (RFC 7519 section 4.1.1). Default: none.
     #[doc(alias = "ISSUER")]
     pub issuer: Option<String>,
@@ -221,6 +240,11 @@ impl Default for Settings {
             verifying_keys: Vec::new(),
             signing_key_passphrase: None,
             audience: None,
+            refresh_audience: None,
+            typ: Typ::Jwt,
+            profile: Profile::Simplejwt,
+            client_id: None,
+            ensure_ascii: true,
             issuer: None,
             jwk_url: None,
             leeway: Duration::ZERO,
@@ -260,7 +284,7 @@ impl Settings {
     }
 
     /// Returns the claims that identify or validate a token with these settings: `exp`, `iat`,
-    /// `jti`, `aud` and `iss` if they are used, and those that the settings name. No
+    /// `jti`, `aud`, `iss` and `client_id` if they are used, and those that the settings name. No
     /// [hook](crate::Hooks) can change them.
     ///
     /// ```
@@ -276,8 +300,10 @@ impl Settings {
         claims.extend(self.check_revoke_token.then_some(self.revoke_token_claim.as_str()));
         claims
             .extend((self.has_sessions() && self.sessions.session_claim).then_some(SESSION_CLAIM));
-        claims.extend(self.audience.is_some().then_some("aud"));
+        let has_audience = self.audience.is_some() || self.refresh_audience.is_some();
+        claims.extend(has_audience.then_some("aud"));
         claims.extend(self.issuer.is_some().then_some("iss"));
+        claims.extend((self.profile == Profile::Rfc9068).then_some("client_id"));
         claims
     }
 }

@@ -2,6 +2,7 @@
 
 mod kind;
 mod length;
+mod marks;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -16,6 +17,7 @@ use crate::random;
 use crate::settings::{Settings, SettingsError};
 use crate::users::UserId;
 pub use kind::{Access, Refresh, Sliding, TokenType, Untyped};
+use marks::Marks;
 
 /// The claims of a token of kind `T` that was minted here or fully verified.
 ///
@@ -79,8 +81,7 @@ struct Inner {
     settings: Settings,
     keys: RwLock<Arc<KeySet>>,
     clock: Arc<dyn Clock>,
-    /// `aud` and `iss` as JSON, ready to be written.
-    overrides: Vec<(&'static str, String)>,
+    marks: Marks,
     /// The time of the last log line about a long token, in seconds.
     length_warned_at: AtomicI64,
 }
@@ -105,23 +106,10 @@ impl Tokens {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SettingsError> {
         settings.validate()?;
-        let mut overrides = Vec::new();
-        let mut written = Claims::default();
-        match &settings.audience {
-            Some(crate::settings::Audience::One(name)) => written.set_str("aud", name),
-            // A list of strings can always be written as JSON.
-            Some(crate::settings::Audience::Many(names)) => drop(written.set("aud", names)),
-            None => {}
-        }
-        if let Some(issuer) = &settings.issuer {
-            written.set_str("iss", issuer);
-        }
-        for name in ["aud", "iss"] {
-            overrides.extend(written.raw(name).map(|json| (name, json.to_owned())));
-        }
+        let marks = Marks::of(&settings);
         let length_warned_at = AtomicI64::new(i64::MIN);
         let keys = RwLock::new(Arc::new(keys));
-        Ok(Self { inner: Arc::new(Inner { settings, keys, clock, overrides, length_warned_at }) })
+        Ok(Self { inner: Arc::new(Inner { settings, keys, clock, marks, length_warned_at }) })
     }
 
     /// Returns the settings.
@@ -236,6 +224,7 @@ impl Tokens {
         let mut claims = self.fresh_as::<Access>(now, jti);
         let renewed = |name: &str| {
             matches!(name, "exp" | "iat" | "jti")
+                || name == "aud" && settings.refresh_audience.is_some()
                 || Some(name) == settings.token_type_claim.as_deref()
                 || Some(name) == settings.jti_claim.as_deref()
         };
@@ -290,8 +279,8 @@ impl Tokens {
         Token::new(claims)
     }
 
-    /// Signs a token and returns its compact form (RFC 7515 section 7.1), with `aud` and `iss` as
-    /// the settings require.
+    /// Signs a token and returns its compact form (RFC 7515 section 7.1), with `typ`, `aud`, `iss`
+    /// and `client_id` as the settings require for its kind.
     ///
     /// # Errors
     /// [`Error::CannotSign`] without a signing key; [`Error::Signing`] if the signature can't be
@@ -302,11 +291,14 @@ impl Tokens {
         if keys.signing().is_none() {
             return Err(Error::CannotSign);
         }
-        let overrides: Vec<_> =
-            self.inner.overrides.iter().map(|(name, json)| (*name, json.as_str())).collect();
-        let payload = token.claims.to_json_with(&overrides);
-        let encoded =
-            keys.sign_compact(payload.as_bytes()).map_err(|error| Error::Signing(error.into()))?;
+        let settings = &self.inner.settings;
+        let own_type = if T::ANY_TYPE { token.claims.token_type(settings) } else { None };
+        let mark = self.inner.marks.of_type(own_type.as_deref().unwrap_or(T::NAME));
+        let marks: Vec<_> = mark.claims.iter().map(|(name, json)| (*name, json.as_str())).collect();
+        let payload = token.claims.to_json_with(&marks, settings.ensure_ascii);
+        let encoded = keys
+            .sign_with_typ(mark.typ, payload.as_bytes())
+            .map_err(|error| Error::Signing(error.into()))?;
         if encoded.len() > MAX_TOKEN_BYTES {
             return Err(self.too_long(token, encoded.len()));
         }
@@ -327,8 +319,7 @@ impl Tokens {
     /// The first half of [`decode`](Self::decode): PyJWT's checks. Between the halves the blacklist
     /// is asked, as upstream does.
     pub(crate) fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
-        let payload = self.keys().verify_compact(token).map_err(|_| TokenError::Invalid)?;
-        let claims = Claims::parse(payload)?;
+        let claims = self.signed_claims(token)?;
         let settings = &self.inner.settings;
         claims.check_registered(settings, now)?;
         claims.check_ids(settings)?;

@@ -54,6 +54,10 @@ rotate_refresh_tokens = true
 blacklist_after_rotation = true
 # Tokens are registered in the database and can be blacklisted, which logging out needs.
 token_blacklist = true
+# Refresh tokens have an audience and a type of their own, so that programs that check either don't
+# accept one in place of an access token.
+refresh_audience = "simplejwt:refresh"
+typ = "by_kind"
 # Anybody who has this file can issue tokens for any user.
 signing_key_file = "signing.key"
 

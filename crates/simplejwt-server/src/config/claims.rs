@@ -1,34 +1,26 @@
 //! `[claims]`: claims that tokens carry in addition to those of the flows.
 
+mod source;
+mod template;
+
 use serde_json::{Map, Value};
 use simplejwt::Settings;
-use simplejwt::settings::value::{shown, text};
+use simplejwt::settings::value::shown;
 use simplejwt::sql::table::UserTable;
 
-use super::form::{Form, Member};
+use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
 use super::item::{Idle, Section, other, whole_table, word};
-use super::toml_text::{toml_key, toml_of};
+use super::toml_text::toml_key;
 use super::users::Users;
+pub(crate) use source::Source;
+pub(crate) use template::Template;
 
 /// The claims added at login, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Claims {
     pub(crate) added: Vec<(String, Source)>,
     pub(crate) on_refresh: OnRefresh,
-}
-
-/// The source of a claim's value.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Source {
-    /// A column of the user's row.
-    Column(String),
-    /// The names of the user's groups.
-    Groups,
-    /// The user's permissions.
-    Permissions,
-    /// The same value for every user.
-    Constant(Value),
 }
 
 /// The source of the claims on a refresh.
@@ -40,15 +32,6 @@ pub(crate) enum OnRefresh {
     /// They are read again.
     Recompute,
 }
-
-/// The form of one claim's value.
-const SOURCE: Form = Form::OneOf(&[
-    Form::Text,
-    Form::Table(&[Member::required("column", "A column of the users' table.", Form::Text)]),
-    Form::Table(&[Member::required("groups", "The names of the user's groups.", Form::True)]),
-    Form::Table(&[Member::required("permissions", "The user's permissions.", Form::True)]),
-    Form::Table(&[Member::required("value", "The same for everybody.", Form::Anything)]),
-]);
 
 /// This setting is in `[users]`, because the names in `[claims]` belong to the user.
 pub(super) static ON_REFRESH: Section<Claims> = Section {
@@ -67,8 +50,10 @@ pub(super) static ON_REFRESH: Section<Claims> = Section {
     )],
     idle: &[Idle {
         names: &["claims_on_refresh"],
-        when: |s| s.on_refresh == OnRefresh::Recompute && s.added.is_empty(),
-        why: "[claims] is empty",
+        when: |s| {
+            s.on_refresh == OnRefresh::Recompute && !s.added.iter().any(|(_, s)| s.can_change())
+        },
+        why: "[claims] has nothing that is read from the database",
     }],
 };
 
@@ -84,14 +69,23 @@ pub(super) static SECTION: Section<Claims> = Section {
                 "email = \"email\"\n\
                  roles = { groups = true }\n\
                  permissions = { permissions = true }\n\
-                 tenant = { value = \"acme\" }",
+                 tenant = { value = \"acme\" }\n\
+                 jid = { template = \"{username}@example.org\" }\n\
+                 scope = { groups = { staff = \"read write\", ops = \"admin\" } }\n\
+                 fresh = { fresh = true }\n\
+                 auth_time = { auth_time = true }",
             ),
             "Each name is the name of a claim. Its value is a column of the users' table, or one \
              of these tables: { groups = true } for the names of the user's groups, { permissions \
-             = true } for Django's user.get_all_permissions(), { value = … } for a constant. \
+             = true } for Django's user.get_all_permissions(), { value = … } for a constant; \
+             { template = \"{username}@example.org\" } for text with columns in braces ({{ and }} \
+             are braces), null if one of them is; { groups = { staff = \"read write\" } } for the \
+             scopes of the user's groups, separated by spaces (RFC 8693), without the claim if \
+             there are none; { fresh = true } for true at a login and false after a refresh; \
+             { auth_time = true } for the time of the login, in seconds. \
              Anybody who gets a token can read its claims. In the environment, for the whole \
              table: a JSON object of the same form, or claim=column,claim=column.",
-            Form::Map { names: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", values: &SOURCE },
+            Form::Map { names: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", values: &source::FORM },
             |s, v| {
                 s.added = added(v)?;
                 Ok(())
@@ -116,7 +110,7 @@ pub(crate) fn added(value: &Value) -> Result<Vec<(String, Source)>, String> {
     };
     described
         .into_iter()
-        .map(|(name, value)| match source(&value) {
+        .map(|(name, value)| match Source::parse(&value) {
             _ if name.is_empty() || name.chars().any(char::is_control) => {
                 Err(format!("has {name:?}, which can't be a claim's name"))
             }
@@ -141,36 +135,11 @@ fn pairs(text: &str) -> Result<Map<String, Value>, String> {
     Ok(pairs)
 }
 
-fn source(value: &Value) -> Result<Source, String> {
-    const FORMS: &str =
-        "write a column's name, { groups = true }, { permissions = true } or { value = … }";
-    let Value::Object(described) = value else {
-        return text(value).map(Source::Column).map_err(|problem| format!("{problem}: {FORMS}"));
-    };
-    let mut members = described.iter();
-    match (members.next(), members.next()) {
-        (Some((name, value)), None) => match (name.as_str(), value) {
-            ("column", column) => text(column).map(Source::Column),
-            ("groups", Value::Bool(true)) => Ok(Source::Groups),
-            ("permissions", Value::Bool(true)) => Ok(Source::Permissions),
-            ("groups" | "permissions", Value::Bool(false)) => {
-                Err("is false: leave the claim out".into())
-            }
-            ("value", constant) => Ok(Source::Constant(constant.clone())),
-            _ => Err(format!("is a table with {name}: {FORMS}")),
-        },
-        _ => Err(format!("is a table of {} entries: {FORMS}", described.len())),
-    }
-}
-
 impl Claims {
     /// Returns the columns that have to be read.
     pub(crate) fn columns(&self) -> Vec<String> {
-        let column = |(_, source): &(String, Source)| match source {
-            Source::Column(column) => Some(column.clone()),
-            _ => None,
-        };
-        let mut columns: Vec<_> = self.added.iter().filter_map(column).collect();
+        let columns = self.added.iter().flat_map(|(_, source)| source.columns());
+        let mut columns: Vec<_> = columns.map(str::to_owned).collect();
         columns.sort_unstable();
         columns.dedup();
         columns
@@ -196,13 +165,13 @@ pub(super) fn problems(claims: &Claims, users: &Users, settings: &Settings) -> V
         {
             Some(format!("{name} is a claim that tokens need themselves: choose another name"))
         } else {
-            match source {
-                Source::Column(column) if users.is_secret(column) => Some(format!(
+            let secret = source.columns().into_iter().find(|column| users.is_secret(column));
+            secret.map(|column| {
+                format!(
                     "{name} would hold the column {column}, which by its name holds a secret: \
                      anybody who gets a token can read its claims"
-                )),
-                _ => None,
-            }
+                )
+            })
         }
     };
     claims.added.iter().filter_map(problem).map(|problem| format!("[claims]: {problem}")).collect()
@@ -210,20 +179,8 @@ pub(super) fn problems(claims: &Claims, users: &Users, settings: &Settings) -> V
 
 /// Returns the claims as lines of TOML.
 fn lines(value: &Value) -> Vec<String> {
-    let line = |(name, source): (String, Source)| {
-        let name = toml_key(&name);
-        let value = match source {
-            Source::Column(column) => toml_of(&Value::String(column)),
-            Source::Groups => "{ groups = true }".to_owned(),
-            Source::Permissions => "{ permissions = true }".to_owned(),
-            // TOML has no null, and nothing can stand for it inside a constant.
-            Source::Constant(Value::Null) => "{ value = \"\" }".to_owned(),
-            Source::Constant(constant) => {
-                format!("{{ value = {} }}", toml_of(&constant))
-            }
-        };
-        format!("{name} = {value}")
-    };
+    let line =
+        |(name, source): (String, Source)| format!("{} = {}", toml_key(&name), source.to_toml());
     // Values that aren't understood were refused when they were read.
     added(value).unwrap_or_default().into_iter().map(line).collect()
 }
@@ -251,7 +208,7 @@ mod tests {
             (json!({}), "0 entries"),
             (json!({"groups": true, "value": 1}), "2 entries"),
             (json!({"groups": false}), "leave the claim out"),
-            (json!({"groups": "staff"}), "a table with groups"),
+            (json!({"groups": "staff"}), "neither true nor a table"),
             (json!({"grops": true}), "a table with grops"),
             (json!(["email"]), "a list"),
         ] {

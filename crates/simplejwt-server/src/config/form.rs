@@ -84,6 +84,7 @@ pub(crate) struct Member {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     Required,
+    Optional,
     /// Exactly one of the table's members of this rule.
     OneOf,
 }
@@ -92,6 +93,11 @@ impl Member {
     /// A member that is required.
     pub(super) const fn required(name: &'static str, doc: &'static str, form: Form) -> Self {
         Self { name, doc, form, rule: Rule::Required, secret: false }
+    }
+
+    /// A member that can be left out.
+    pub(super) const fn optional(name: &'static str, doc: &'static str, form: Form) -> Self {
+        Self { name, doc, form, rule: Rule::Optional, secret: false }
     }
 
     /// One of several members, of which exactly one is required.

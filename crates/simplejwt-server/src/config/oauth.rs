@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use serde_json::Value;
-use simplejwt::settings::value::text;
+use simplejwt::settings::value::{boolean, text};
 use simplejwt::web::endpoint::{OAuthClient, OAuthClients};
 
 use super::form::{Form, Member};
 use super::item::Shown::Example;
-use super::item::{FileHolds, Section, other, secret};
+use super::item::{FileHolds, Section, other, positive, secret};
 use super::suggest::did_you_mean;
 use super::value_file::read_secret;
 
 const FORM: &str = "a list of tables with id and secret, secret_file or secret_sha256";
 
-const CLIENT: [Member; 4] = [
+const CLIENT: [Member; 6] = [
     Member::required("id", "Its name, without a colon.", Form::Text),
     Member::one_of("secret", "Its secret, of 32 characters or more.", Form::Verbatim).secret(),
     Member::one_of("secret_file", "The file that holds its secret.", Form::SecretPath),
@@ -22,6 +22,16 @@ const CLIENT: [Member; 4] = [
         "secret_sha256",
         "The SHA-256 of its secret, in hex.",
         Form::Matching("^[0-9A-Fa-f]{64}$"),
+    ),
+    Member::optional(
+        "refresh_tokens",
+        "true: introspection tells it of active refresh tokens. Default: false, they are inactive.",
+        Form::Switch,
+    ),
+    Member::optional(
+        "introspection_max_age",
+        "The exp of an answer is at most this far away, for clients that keep an answer until exp.",
+        Form::POSITIVE,
     ),
 ];
 
@@ -37,8 +47,11 @@ pub(super) static SECTION: Section<OAuthClients> = Section {
             "Clients that may use revoke/ (RFC 7009) and introspect/ (RFC 7662). Without clients, \
              these endpoints don't exist. Each client, which can also be a table \
              [[oauth.clients]], has an id and one of secret (32 characters or more), secret_file \
-             (the file that holds it) and secret_sha256 (its SHA-256 in hex). In an environment \
-             variable or a separate file: the same list in JSON.",
+             (the file that holds it) and secret_sha256 (its SHA-256 in hex). For introspection, a \
+             refresh token is inactive, except for clients with refresh_tokens = true; and \
+             introspection_max_age = \"1m\" brings the exp of answers that near, for clients that \
+             keep an answer until then. In an environment variable or a separate file: the same \
+             list in JSON.",
             Form::OrJson(&Form::List(&Form::Table(&CLIENT))),
             |s, v| {
                 *s = OAuthClients::new(clients(v)?).map_err(|e| format!("are wrong: {e}"))?;
@@ -98,7 +111,18 @@ fn client(value: &Value) -> Result<OAuthClient, String> {
             ));
         }
     };
-    client.map_err(|error| format!("are wrong: {error}"))
+    let mut client = client.map_err(|error| format!("are wrong: {error}"))?;
+    let wrong = |name, problem| format!("has a {name} for the client {id:?} that {problem}");
+    if let Some(value) = table.get("refresh_tokens")
+        && boolean(value).map_err(|problem| wrong("refresh_tokens", problem))?
+    {
+        client = client.with_refresh_tokens();
+    }
+    if let Some(value) = table.get("introspection_max_age") {
+        let max_age = positive(value).map_err(|problem| wrong("introspection_max_age", problem))?;
+        client = client.with_introspection_max_age(max_age);
+    }
+    Ok(client)
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {

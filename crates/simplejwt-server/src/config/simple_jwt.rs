@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde_json::Value;
 use simplejwt::Settings;
 use simplejwt::settings::value::{duration, list, optional_text, parsed};
-use simplejwt::settings::{Audience, TokenClass, Transport};
+use simplejwt::settings::{Audience, Profile, TokenClass, Transport, Typ};
 
 use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
 use super::item::{
     FileHolds, Idle, Section, in_file, optional_string, other, secret, string, strings, switch,
-    time, upstream,
+    time, upstream, word,
 };
 
 pub(super) const TABLE: &str = "simple_jwt";
@@ -23,7 +23,7 @@ const ALGORITHMS: [&str; 14] = [
 
 pub(super) static SECTION: Section<Settings> = Section {
     table: TABLE,
-    about: "Django's SIMPLE_JWT: upstream's names in upper or lower case, and two more.",
+    about: "Django's SIMPLE_JWT: upstream's names in upper or lower case, and some more.",
     items: &[
         upstream(time(
             "access_token_lifetime",
@@ -133,6 +133,52 @@ pub(super) static SECTION: Section<Settings> = Section {
                 Ok(())
             },
         )),
+        optional_string(
+            "refresh_audience",
+            "SIMPLEJWT_REFRESH_AUDIENCE",
+            Example("\"https://example.com/api/token/refresh/\""),
+            "The aud claim of refresh tokens, in place of audience, which is then that of all \
+             others: programs that check aud don't accept refresh tokens by mistake. Refresh \
+             tokens that were issued before stay valid. Not beside a Django that refreshes tokens.",
+            |s| &mut s.refresh_audience,
+        ),
+        word(
+            "typ",
+            "SIMPLEJWT_TYP",
+            Def("\"JWT\""),
+            "The typ in the header of tokens: \"JWT\", as upstream; or \"by_kind\", which writes \
+             at+jwt (RFC 9068) for access and sliding tokens and refresh+jwt for refresh tokens, \
+             and refuses tokens with the typ of another kind. Tokens with JWT stay valid.",
+            &[("JWT", |s| s.typ = Typ::Jwt), ("by_kind", |s| s.typ = Typ::ByKind)],
+        ),
+        word(
+            "profile",
+            "SIMPLEJWT_PROFILE",
+            Def("\"simplejwt\""),
+            "The claims of access tokens: \"simplejwt\" for upstream's; \"rfc9068\" for those that \
+             RFC 9068 requires, which needs issuer, audience, user_id_claim = \"sub\", client_id and \
+             typ = \"by_kind\".",
+            &[
+                ("simplejwt", |s| s.profile = Profile::Simplejwt),
+                ("rfc9068", |s| s.profile = Profile::Rfc9068),
+            ],
+        ),
+        optional_string(
+            "client_id",
+            "SIMPLEJWT_CLIENT_ID",
+            Example("\"web\""),
+            "The client_id claim of access tokens with profile = \"rfc9068\": the application that \
+             users log in with.",
+            |s| &mut s.client_id,
+        ),
+        switch(
+            "ensure_ascii",
+            "SIMPLEJWT_ENSURE_ASCII",
+            Def("true"),
+            "Writes characters outside ASCII as \\uXXXX in tokens, as Python does. With false they \
+             are UTF-8, for programs that don't decode such escapes (HAProxy).",
+            |s| &mut s.ensure_ascii,
+        ),
         upstream(optional_string(
             "issuer",
             "SIMPLEJWT_ISSUER",
@@ -281,6 +327,11 @@ pub(super) static SECTION: Section<Settings> = Section {
             names: &["revoke_token_claim"],
             when: |s| !s.check_revoke_token,
             why: "CHECK_REVOKE_TOKEN is off",
+        },
+        Idle {
+            names: &["client_id"],
+            when: |s| s.profile == Profile::Simplejwt,
+            why: "only profile = \"rfc9068\" writes that claim",
         },
         Idle {
             names: &["allow_weak_key"],

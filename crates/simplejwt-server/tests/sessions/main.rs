@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+mod claims;
+mod marks;
 mod races;
 mod rows;
 mod sizes;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Claims, id, string};
 use crate::clock::Timestamp;
 use crate::error::{TokenError, can_be_id};
-use crate::settings::{SESSION_CLAIM, Settings};
+use crate::settings::{SESSION_CLAIM, Settings, TokenClass};
 
 /// The first second of the year 10000, which neither Python's datetimes nor SQL's can hold.
 const YEAR_10000: i64 = 253_402_300_800;
@@ -56,12 +56,7 @@ impl Claims {
         {
             return Err(TokenError::Invalid);
         }
-        if let Some(audience) = &settings.audience {
-            let in_token = self.audience().ok_or(TokenError::Invalid)?;
-            if !audience.iter().any(|name| in_token.iter().any(|other| other == name)) {
-                return Err(TokenError::Invalid);
-            }
-        }
+        self.check_audience(settings)?;
         if [claims.sub, claims.jti].into_iter().flatten().any(|claim| string(claim).is_none()) {
             return Err(TokenError::Invalid);
         }
@@ -90,6 +85,27 @@ impl Claims {
             && !is_id(string(value))
         {
             return Err(TokenError::Invalid);
+        }
+        Ok(())
+    }
+
+    fn check_audience(&self, settings: &Settings) -> Result<(), TokenError> {
+        if let Some(own) = &settings.refresh_audience {
+            let is_refresh =
+                self.token_type(settings).as_deref() == Some(TokenClass::Refresh.token_type());
+            if self.audience().is_some_and(|names| names.contains(own)) {
+                return if is_refresh { Ok(()) } else { Err(TokenError::Invalid) };
+            }
+            // Issued before refresh tokens had an audience of their own.
+            if is_refresh && settings.audience.is_none() && self.contains("aud") {
+                return Err(TokenError::Invalid);
+            }
+        }
+        if let Some(audience) = &settings.audience {
+            let in_token = self.audience().ok_or(TokenError::Invalid)?;
+            if !audience.iter().any(|name| in_token.iter().any(|other| other == name)) {
+                return Err(TokenError::Invalid);
+            }
         }
         Ok(())
     }

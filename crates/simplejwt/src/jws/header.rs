@@ -4,15 +4,17 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
-use super::{JwsError, MAX_DEPTH, depth};
+use super::{JwsError, MAX_DEPTH, Typ, depth};
 
-/// The members of a header that count. `jwk`, `jku`, `x5u`, `x5c`, `x5t`, `typ` and unknown members
-/// are skipped: no key is ever taken from a token.
+/// The members of a header that count. `jwk`, `jku`, `x5u`, `x5c`, `x5t` and unknown members are
+/// skipped: no key is ever taken from a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) alg: String,
     pub(crate) kid: Option<String>,
+    pub(crate) typ: Typ,
 }
 
 impl Header {
@@ -36,7 +38,7 @@ impl Header {
             return Err(JwsError::UnencodedPayload);
         }
         let alg = members.alg.ok_or(JwsError::Header)?;
-        Ok(Self { alg, kid: members.kid })
+        Ok(Self { alg, kid: members.kid, typ: members.typ.unwrap_or(Typ::Jwt) })
     }
 }
 
@@ -44,6 +46,7 @@ impl Header {
 struct Members {
     alg: Option<String>,
     kid: Option<String>,
+    typ: Option<Typ>,
     b64: Option<bool>,
     crit: bool,
 }
@@ -70,6 +73,12 @@ impl<'de> Visitor<'de> for MembersVisitor {
             match name.as_str() {
                 "alg" => members.alg = Some(map.next_value()?),
                 "kid" => members.kid = Some(map.next_value()?),
+                // Of any type: upstream doesn't look at it.
+                "typ" => {
+                    let raw = map.next_value::<&RawValue>()?.get();
+                    let name = serde_json::from_str::<String>(raw);
+                    members.typ = Some(name.map_or(Typ::Other, |name| Typ::parse(&name)));
+                }
                 "b64" => members.b64 = Some(map.next_value()?),
                 "crit" => {
                     members.crit = true;
@@ -99,6 +108,23 @@ mod tests {
     fn unknown_members_of_any_type_are_skipped() {
         let json = r#" {"alg":"HS256","typ":7,"x":null,"jku":"https://a","y":{"alg":"none"}} "#;
         assert_eq!(alg(json).unwrap(), "HS256");
+    }
+
+    #[test]
+    fn typ_is_read_whatever_it_is() {
+        for (member, typ) in [
+            ("", Typ::Jwt),
+            (r#","typ":"JWT""#, Typ::Jwt),
+            (r#","typ":"application/at+jwt""#, Typ::AccessToken),
+            (r#","t\u0079p":"\u0061t+jwt""#, Typ::AccessToken),
+            (r#","typ":null"#, Typ::Other),
+            (r#","typ":1e999"#, Typ::Other),
+            (r#","typ":["at+jwt"]"#, Typ::Other),
+            (r#","typ":"\ud800""#, Typ::Other),
+        ] {
+            let json = format!(r#"{{"alg":"HS256"{member}}}"#);
+            assert_eq!(Header::parse(json.as_bytes()).unwrap().typ, typ, "{member}");
+        }
     }
 
     #[test]

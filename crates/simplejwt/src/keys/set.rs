@@ -2,7 +2,7 @@
 
 use super::{Algorithm, KeyError, RemoteKeys, SigningKey, VerifyingKey};
 use crate::jwk::JwkSet;
-use crate::jws::{self, Compact, Header, JwsError};
+use crate::jws::{self, Compact, Header, JwsError, Typ};
 
 /// A set of keys: one signs, any number verify, which is all that key rotation needs.
 ///
@@ -143,8 +143,13 @@ impl KeySet {
     /// # Errors
     /// [`SignError`] if there is no signing key, or signing fails.
     pub fn sign_compact(&self, payload: &[u8]) -> Result<String, SignError> {
+        self.sign_with_typ(Typ::Jwt, payload)
+    }
+
+    /// As [`sign_compact`](Self::sign_compact), with this `typ` in the header.
+    pub(crate) fn sign_with_typ(&self, typ: Typ, payload: &[u8]) -> Result<String, SignError> {
         let key = self.signing.as_ref().ok_or(SignError::NoSigningKey)?;
-        jws::sign(&key.signer, key.header(), payload).map_err(|_| SignError::Failed)
+        jws::sign(&key.signer, key.header(typ), payload).map_err(|_| SignError::Failed)
     }
 
     /// Verifies a compact JWS and returns its payload, byte for byte.
@@ -156,43 +161,51 @@ impl KeySet {
     /// # Errors
     /// [`JwsError`], the reason the token is refused.
     pub fn verify_compact(&self, token: &str) -> Result<Vec<u8>, JwsError> {
+        self.verify_with_typ(token).map(|(_, payload)| payload)
+    }
+
+    /// As [`verify_compact`](Self::verify_compact), and returns the header's `typ`.
+    pub(crate) fn verify_with_typ(&self, token: &str) -> Result<(Typ, Vec<u8>), JwsError> {
         let token = Compact::split(token)?;
-        match &self.remote {
+        let typ = match &self.remote {
             None => verify_among(&self.verifying, &token)?,
             Some(remote) => verify_named(remote.algorithm(), &remote.current(), &token)?,
-        }
-        token.decode_payload()
+        };
+        Ok((typ, token.decode_payload()?))
     }
 }
 
-fn verify_among(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<(), JwsError> {
+fn verify_among(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<Typ, JwsError> {
     // Most tokens have a header exactly as these keys write it.
-    if let Some(writer) = keys.iter().find(|key| key.header() == token.header) {
+    let written = |key| Some((key, VerifyingKey::typ_of(key, token.header)?));
+    if let Some((writer, typ)) = keys.iter().find_map(written) {
         let (algorithm, kid) = (writer.algorithm(), writer.kid());
         let is_meant = |key: &&VerifyingKey| match kid {
             None => !key.is_named_only,
             Some(_) => key.kid() == kid,
         };
         let keys = keys.iter().filter(|key| key.algorithm() == algorithm);
-        return verify_with(token, keys.filter(is_meant));
+        return verify_with(token, keys.filter(is_meant)).map(|()| typ);
     }
     let header = token.parse_header()?;
     let of_algorithm = || keys.iter().filter(|key| key.algorithm().name() == header.alg);
     if of_algorithm().next().is_none() {
         return Err(JwsError::Algorithm);
     }
+    let typ = header.typ;
     let Header { kid: Some(kid), .. } = &header else {
         let mut unnamed = of_algorithm().filter(|key| !key.is_named_only).peekable();
         unnamed.peek().ok_or(JwsError::NoKeyId)?;
-        return verify_with(token, unnamed);
+        return verify_with(token, unnamed).map(|()| typ);
     };
     if keys.iter().any(|key| key.kid() == Some(kid)) {
-        return verify_with(token, of_algorithm().filter(|key| key.kid() == Some(kid)));
+        let named = of_algorithm().filter(|key| key.kid() == Some(kid));
+        return verify_with(token, named).map(|()| typ);
     }
     if of_algorithm().all(|key| key.kid().is_some()) {
         return Err(JwsError::UnknownKey);
     }
-    verify_with(token, of_algorithm().filter(|key| key.kid().is_none()))
+    verify_with(token, of_algorithm().filter(|key| key.kid().is_none())).map(|()| typ)
 }
 
 /// Fetched keys are selected by `kid` only, as upstream does. Several keys with the same `kid` are
@@ -201,7 +214,7 @@ fn verify_named(
     algorithm: Algorithm,
     keys: &[VerifyingKey],
     token: &Compact<'_>,
-) -> Result<(), JwsError> {
+) -> Result<Typ, JwsError> {
     let header = token.parse_header()?;
     // Checked before the key id, which doesn't matter for a token of another algorithm.
     if algorithm.name() != header.alg {
@@ -210,7 +223,7 @@ fn verify_named(
     let kid = header.kid.as_deref().filter(|kid| !kid.is_empty()).ok_or(JwsError::NoKeyId)?;
     let mut named = keys.iter().filter(|key| key.kid() == Some(kid)).peekable();
     named.peek().ok_or(JwsError::UnknownKey)?;
-    verify_with(token, named)
+    verify_with(token, named).map(|()| header.typ)
 }
 
 fn verify_with<'k>(

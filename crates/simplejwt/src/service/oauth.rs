@@ -26,6 +26,8 @@ pub struct Introspected {
     /// `true` if protected routes accept it as it is, since its type is one of
     /// `AUTH_TOKEN_CLASSES`.
     pub opens_routes: bool,
+    /// `true` if it is a refresh token.
+    pub is_refresh: bool,
 }
 
 /// The outcome of [`Auth::revoke`].
@@ -101,7 +103,8 @@ impl Auth {
             }
             TokenKind::Any | TokenKind::Other => true,
         };
-        Ok(Some(Introspected { token, user_id, username, opens_routes }))
+        let is_refresh = kind == TokenKind::Known(TokenClass::Refresh);
+        Ok(Some(Introspected { token, user_id, username, opens_routes, is_refresh }))
     }
 
     /// Revokes a token (RFC 7009). A refresh or sliding token is blacklisted and its session ended,

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::keys::{further_keys, key_id};
 use super::value::{boolean, choice, count, duration, list, optional_text, parsed, shown, text};
 use super::{
-    AtLimit, Audience, CookieSettings, FeedLost, NOT_APPLICABLE, RevocationMode, SameSite,
-    SessionSettings, Settings, TokenAtRest, TokenClass, Transport,
+    AtLimit, Audience, CookieSettings, FeedLost, NOT_APPLICABLE, Profile, RevocationMode, SameSite,
+    SessionSettings, Settings, TokenAtRest, TokenClass, Transport, Typ,
 };
 
 /// Puts a value into its field, or returns what is wrong with it.
@@ -39,6 +39,14 @@ const SETTINGS: &[(&str, Set<Settings>)] = &[
         _ => Err("is not a string".into()),
     }),
     ("audience", |s, v| put(&mut s.audience, audience(v))),
+    ("refresh_audience", |s, v| put(&mut s.refresh_audience, optional_text(v))),
+    ("typ", |s, v| put(&mut s.typ, choice(v, &[("JWT", Typ::Jwt), ("by_kind", Typ::ByKind)]))),
+    ("profile", |s, v| {
+        let choices = [("simplejwt", Profile::Simplejwt), ("rfc9068", Profile::Rfc9068)];
+        put(&mut s.profile, choice(v, &choices))
+    }),
+    ("client_id", |s, v| put(&mut s.client_id, optional_text(v))),
+    ("ensure_ascii", |s, v| put(&mut s.ensure_ascii, boolean(v))),
     ("issuer", |s, v| put(&mut s.issuer, optional_text(v))),
     ("jwk_url", |s, v| put(&mut s.jwk_url, optional_text(v))),
     ("leeway", |s, v| match v {

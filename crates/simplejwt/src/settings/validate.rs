@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Audience, Settings, SettingsError};
+use super::{Audience, Profile, Settings, SettingsError};
 
 impl Settings {
     /// Checks the settings for contradictions, so that they show at startup rather than to a user.
@@ -75,6 +75,7 @@ impl Settings {
             );
         }
         self.check_claim_names(&mut problem);
+        self.check_marks(&mut problem);
         self.check_sessions(&mut problem);
         self.check_transport(&mut problem);
         self.check_origins(&mut problem);
@@ -167,6 +168,9 @@ impl Settings {
         ));
         if self.check_revoke_token {
             named.push(("REVOKE_TOKEN_CLAIM", self.revoke_token_claim.as_str()));
+        }
+        if self.profile == Profile::Rfc9068 {
+            named.push(("the client_id of profile = \"rfc9068\"", "client_id"));
         }
         const REGISTERED: [&str; 5] = ["exp", "iat", "nbf", "aud", "iss"];
         for (i, (setting, claim)) in named.iter().enumerate() {

@@ -129,11 +129,15 @@ pub fn list(value: &Value) -> Result<Vec<String>, String> {
 /// # Errors
 /// The value isn't one of them.
 pub fn choice<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Result<T, String> {
-    let word = value.as_str().unwrap_or_default().trim().to_ascii_lowercase();
-    choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice).ok_or_else(|| {
-        let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-        format!("is {}: write {}", shown(value), names.join(" or "))
-    })
+    let word = value.as_str().unwrap_or_default().trim();
+    choices
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(word))
+        .map(|(_, choice)| *choice)
+        .ok_or_else(|| {
+            let names: Vec<_> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+            format!("is {}: write {}", shown(value), names.join(" or "))
+        })
 }
 
 /// Reads any type that parses from text. `what` names it in the error, and says what to write.

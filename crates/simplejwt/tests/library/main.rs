@@ -7,6 +7,7 @@ mod architecture;
 mod compile_fail;
 mod flows;
 mod lengths;
+mod marks;
 #[cfg(feature = "passwords")]
 mod passwords;
 mod statements;

@@ -3,12 +3,14 @@
 use super::*;
 
 /// Settings for which any string is meaningful.
-const FREE: [&str; 22] = [
+const FREE: [&str; 24] = [
     "server.prefix",
     "simple_jwt.signing_key",
     "simple_jwt.verifying_key",
     "simple_jwt.audience",
     "simple_jwt.issuer",
+    "simple_jwt.refresh_audience",
+    "simple_jwt.client_id",
     "simple_jwt.user_id_field",
     "simple_jwt.user_id_claim",
     "simple_jwt.token_type_claim",

@@ -49,6 +49,16 @@ fn clients_of_oauth_that_are_refused() {
         (format!("[{{\"id\": \"a\", {long}}}, {{\"id\": \"a\", {long}}}]"), "twice"),
         ("[{\"id\": \"a\", \"secret_file\": \"/nowhere\"}]".into(), "no such file"),
         ("[{\"id\": \"a\", \"secret_sha256\": \"abc\"}]".into(), "64 hex digits"),
+        (format!("[{{\"id\": \"a\", {long}, \"refresh_tokens\": 7}}]"), "has a refresh_tokens"),
+        (format!("[{{\"id\": \"a\", {long}, \"refresh_token\": true}}]"), "did you mean"),
+        (
+            format!("[{{\"id\": \"a\", {long}, \"introspection_max_age\": 0}}]"),
+            "introspection_max_age for the client \"a\" that is zero",
+        ),
+        (
+            format!("[{{\"id\": \"a\", {long}, \"introspection_max_age\": \"soon\"}}]"),
+            "introspection_max_age for",
+        ),
     ] {
         let problem = with([("SIMPLEJWT_OAUTH_CLIENTS", json.as_str())]).expect_err(&json);
         assert!(problem.contains(told), "{json}: {problem}");

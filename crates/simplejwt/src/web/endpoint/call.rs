@@ -5,6 +5,7 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use serde::Serialize;
 
+use super::oauth::OAuthClient;
 use super::spec::{Field, Operation};
 use super::{Endpoint, RouterOptions, metadata};
 use crate::error::Error;
@@ -30,8 +31,8 @@ pub(super) struct Call<'a> {
     pub(super) operation: Option<&'static Operation>,
     /// The fields of the body that the operation reads.
     pub(super) data: Data,
-    /// The id of the OAuth client, at the endpoints for such clients.
-    pub(super) client_id: Option<&'a str>,
+    /// The OAuth client, at the endpoints for such clients.
+    pub(super) client: Option<&'a OAuthClient>,
     /// The indentation of JSON, in spaces.
     pub(super) indent: Option<usize>,
 }
@@ -70,7 +71,7 @@ impl<'a> Call<'a> {
     ) -> Self {
         let operation = endpoint.spec().operation(&parts.method);
         let data = Data::Form(Vec::new());
-        Self { auth, endpoint, options, parts, operation, data, client_id: None, indent: None }
+        Self { auth, endpoint, options, parts, operation, data, client: None, indent: None }
     }
 
     /// Answers a method for which the endpoint has no operation.

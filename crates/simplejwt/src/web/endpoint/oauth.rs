@@ -100,7 +100,7 @@ where
         ReadError::Incomplete => invalid("the body is incomplete"),
     })?;
     let form = Form::parse(&body, operation, options)?;
-    call.client_id = Some(authenticate(parts, by_header, &form, options)?);
+    call.client = Some(authenticate(parts, by_header, &form, options)?);
     for field in operation.body_fields().filter(|field| field.presence == Presence::Required) {
         let name = field.name(options);
         if form.get(name).is_none() {
@@ -197,14 +197,14 @@ fn by_header<'a>(
     }
 }
 
-/// Returns the id of the client, by its credentials in either the header or the body.
+/// Returns the client, by its credentials in either the header or the body.
 fn authenticate<'a>(
     parts: &Parts,
     by_header: Option<&'a OAuthClient>,
     form: &Form,
     options: &'a RouterOptions,
-) -> Result<&'a str, Refusal> {
-    let client = match (by_header, form.get("client_id"), form.get("client_secret")) {
+) -> Result<&'a OAuthClient, Refusal> {
+    Ok(match (by_header, form.get("client_id"), form.get("client_secret")) {
         (Some(_), _, Some(_)) => {
             return Err(invalid("client credentials were sent more than once"));
         }
@@ -216,8 +216,7 @@ fn authenticate<'a>(
             options.clients.find(id, secret).ok_or_else(|| refused(parts, Some(id)))?
         }
         (None, named, _) => return Err(refused(parts, named)),
-    };
-    Ok(client.id())
+    })
 }
 
 fn refused(parts: &Parts, named: Option<&str>) -> Refusal {

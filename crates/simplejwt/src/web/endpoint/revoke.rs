@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::call::{Answer, Call, Refusal, empty};
-use super::oauth;
+use super::oauth::{self, OAuthClient};
 use super::spec::{
     Base, Body, Cookies, Credentials, Field, Operation, Outcome, Protocol, Spec, Value, Verb,
 };
@@ -49,7 +49,7 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
-    let client_id = call.client_id.unwrap_or_default().to_owned();
+    let client_id = call.client.map(OAuthClient::id).unwrap_or_default().to_owned();
     let auth = call.auth.acting_as(Actor::OauthClient { client_id });
     let revoking = auth.revoke(call.as_sent(&TOKEN)).await?;
     let outcome = match revoking {
@@ -59,7 +59,7 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     };
     tracing::info!(
         event = "revocation_asked",
-        client_id = call.client_id,
+        client_id = call.client.map(OAuthClient::id),
         outcome,
         "revocation asked for"
     );

@@ -7,7 +7,7 @@ use simplejwt::store::memory::MemoryStore;
 use simplejwt::store::session::{EndReason, SessionSelector};
 use simplejwt::{Access, Refresh, Settings, Sliding, TokenType};
 
-use super::web::{Unreachable, ask};
+use super::web::{Unreachable, ask, ask_with, options_for};
 use crate::world::{World, alice, claims, credentials, seconds, worlds, worlds_of_tokens};
 
 const PATH: &str = "/api/token/introspect/";
@@ -246,5 +246,63 @@ async fn a_store_that_fails_is_no_answer_about_the_token() {
         assert_eq!((answer.status, answer.json()), (501, json!({"error": "server_error"})));
         let other = Auth::new(tokens).with_sessions(MemoryStore::default());
         assert!(is_active(&other, &pair.refresh).await, "it has never heard of it");
+    }
+}
+
+/// Most clients look at `active` alone before they let somebody in.
+#[tokio::test]
+async fn only_some_clients_are_told_of_refresh_tokens() {
+    let plain = options_for(|client| client);
+    for world in worlds(named).await {
+        let pair = world.log_in().await;
+        let answer = ask_with(&world.auth, &plain, PATH, &pair.refresh).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"active":false}"#));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let answer = ask_with(&world.auth, &plain, PATH, &pair.access).await;
+        assert_eq!(answer.json()["active"], true);
+        assert!(is_active(&world.auth, &pair.refresh).await, "for a client with refresh_tokens");
+        // It can still revoke it.
+        assert_eq!(
+            ask_with(&world.auth, &plain, "/api/token/revoke/", &pair.refresh).await.status,
+            200
+        );
+        assert_inactive(&world.auth, &pair.refresh, "revoked").await;
+        let sliding = world.auth.tokens().issue::<Sliding>("1");
+        let sliding = world.auth.tokens().encode(&sliding).unwrap();
+        assert_eq!(ask_with(&world.auth, &plain, PATH, &sliding).await.json()["active"], true);
+    }
+    // Where protected routes take refresh tokens, a client still has to be named for them.
+    for world in worlds(|s| s.auth_token_classes = vec![TokenClass::Refresh]).await {
+        let pair = world.log_in().await;
+        let answer = ask_with(&world.auth, &plain, PATH, &pair.refresh).await;
+        assert_eq!(answer.json(), json!({"active": false}));
+    }
+}
+
+/// A client that keeps an answer until `exp` asks again after that time.
+#[tokio::test]
+async fn an_answer_lasts_no_longer_than_the_client_may_keep_it() {
+    let brief = options_for(|client| client.with_introspection_max_age(seconds(60)));
+    for world in worlds(named).await {
+        let access = world.log_in().await.access;
+        let told = async || ask_with(&world.auth, &brief, PATH, &access).await.json();
+        let now = || simplejwt::Clock::now(&*world.clock).as_secs();
+        let own = claims(&access)["exp"].as_i64().unwrap();
+        assert_eq!(told().await["exp"], now() + 60);
+        world.advance(seconds(235));
+        assert_eq!(told().await["exp"], now() + 60);
+        world.advance(seconds(5));
+        assert_eq!(told().await["exp"], own);
+        world.advance(seconds(30));
+        let said = told().await;
+        assert_eq!((&said["exp"], &said["iat"]), (&json!(own), &claims(&access)["iat"]));
+        let fraction = world.auth.tokens().issue_with::<Access>("1", |claims| {
+            let exp: serde_json::Value =
+                serde_json::from_str(&format!("{}.5", now() + 30)).unwrap();
+            claims.set("exp", exp).unwrap();
+        });
+        let fraction = world.auth.tokens().encode(&fraction).unwrap();
+        let said = ask_with(&world.auth, &brief, PATH, &fraction).await.json();
+        assert_eq!(said["exp"].as_f64(), Some(now() as f64 + 30.5), "unchanged");
     }
 }

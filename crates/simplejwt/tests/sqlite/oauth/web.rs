@@ -50,9 +50,14 @@ impl Answer {
     }
 }
 
-/// With the client `billing`.
+/// With the client `billing`, which may know of refresh tokens.
 pub(crate) fn options() -> RouterOptions {
-    let client = OAuthClient::new("billing", SECRET).unwrap();
+    options_for(|client| client.with_refresh_tokens())
+}
+
+/// With the client `billing`, changed as the test wants it.
+pub(crate) fn options_for(change: impl FnOnce(OAuthClient) -> OAuthClient) -> RouterOptions {
+    let client = change(OAuthClient::new("billing", SECRET).unwrap());
     RouterOptions { clients: OAuthClients::new([client]).unwrap(), ..RouterOptions::default() }
 }
 
@@ -83,9 +88,19 @@ pub(crate) const FORM: (&str, &str) = ("content-type", "application/x-www-form-u
 
 /// A request by the client `billing`.
 pub(crate) async fn ask(auth: &Auth, path: &str, token: &str) -> Answer {
+    ask_with(auth, &options(), path, token).await
+}
+
+/// The same, of a router with these options.
+pub(crate) async fn ask_with(
+    auth: &Auth,
+    options: &RouterOptions,
+    path: &str,
+    token: &str,
+) -> Answer {
     let basic = basic(&format!("billing:{SECRET}"));
     let form = format!("token={token}");
-    send(auth, &options(), ("POST", path), &[FORM, ("authorization", &basic)], &form).await
+    send(auth, options, ("POST", path), &[FORM, ("authorization", &basic)], &form).await
 }
 
 pub(crate) fn basic(credentials: &str) -> String {

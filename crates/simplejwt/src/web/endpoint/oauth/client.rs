@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
@@ -22,6 +23,8 @@ type Hash = [u8; 32];
 pub struct OAuthClient {
     id: String,
     secret: Hash,
+    refresh_tokens: bool,
+    introspection_max_age: Option<Duration>,
 }
 
 impl OAuthClient {
@@ -54,12 +57,48 @@ impl OAuthClient {
                 "{id:?} is not the id of a client: write visible ASCII characters without a colon"
             )));
         }
-        Ok(Self { id: id.to_owned(), secret })
+        let id = id.to_owned();
+        Ok(Self { id, secret, refresh_tokens: false, introspection_max_age: None })
     }
 
     /// Returns the client's id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Makes introspection tell this client of active refresh tokens. Other clients learn that they
+    /// aren't active, since most look at nothing else before they let somebody in.
+    ///
+    /// ```
+    /// use simplejwt::web::endpoint::OAuthClient;
+    ///
+    /// let client = OAuthClient::new("console", "0a9f27d4c1b84e6e9d51f3a6c27b8e40")?;
+    /// assert!(client.with_refresh_tokens().sees_refresh_tokens());
+    /// # Ok::<_, simplejwt::settings::SettingsError>(())
+    /// ```
+    #[must_use]
+    pub fn with_refresh_tokens(mut self) -> Self {
+        self.refresh_tokens = true;
+        self
+    }
+
+    /// Returns `true` if introspection tells this client of active refresh tokens.
+    pub fn sees_refresh_tokens(&self) -> bool {
+        self.refresh_tokens
+    }
+
+    /// Sets the time after which this client has to introspect a token again: the `exp` of an answer
+    /// is at most this far in the future. For clients that keep an answer until `exp` (RFC 7662
+    /// section 4).
+    #[must_use]
+    pub fn with_introspection_max_age(mut self, max_age: Duration) -> Self {
+        self.introspection_max_age = Some(max_age);
+        self
+    }
+
+    /// Returns the time after which this client has to introspect a token again, if it is limited.
+    pub fn introspection_max_age(&self) -> Option<Duration> {
+        self.introspection_max_age
     }
 }
 
