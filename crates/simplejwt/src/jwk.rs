@@ -113,11 +113,11 @@ impl Jwk {
     }
 
     /// Creates a public key for publication.
-    pub(crate) fn new_public(algorithm: Algorithm, key: PublicKey, kid: Option<&str>) -> Self {
+    pub(crate) fn new_public(alg: &str, key: PublicKey, kid: Option<&str>) -> Self {
         Self {
             material: Material::Public(key),
             kid: kid.map(str::to_owned),
-            alg: Some(algorithm.name().to_owned()),
+            alg: Some(alg.to_owned()),
             usage: Some("sig".to_owned()),
             key_ops: None,
             is_private: false,
@@ -168,11 +168,9 @@ impl Jwk {
         if self.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
             return Err(JwkError::Use);
         }
-        // RFC 9864 calls EdDSA on Ed25519 `Ed25519`.
         match self.alg.as_deref() {
             None => Ok(&self.material),
-            Some(alg) if alg == algorithm.name() => Ok(&self.material),
-            Some("Ed25519") if algorithm == Algorithm::EdDsa => Ok(&self.material),
+            Some(alg) if algorithm.is_named(alg) => Ok(&self.material),
             Some(_) => Err(JwkError::Algorithm(algorithm)),
         }
     }

@@ -52,6 +52,8 @@ pub struct SigningKey {
 #[derive(Clone)]
 pub struct VerifyingKey {
     algorithm: Algorithm,
+    /// The algorithm's name in headers and JWKs.
+    alg: &'static str,
     kid: Option<Arc<str>>,
     /// The header segments of this key's tokens.
     headers: Arc<Headers>,
@@ -171,6 +173,13 @@ impl SigningKey {
         self
     }
 
+    /// Names the algorithm as RFC 9864 does: as [`VerifyingKey::fully_specified`].
+    #[must_use]
+    pub fn fully_specified(mut self) -> Self {
+        self.verifying = self.verifying.fully_specified();
+        self
+    }
+
     /// Returns the algorithm that this key signs with.
     pub fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm
@@ -276,7 +285,7 @@ impl VerifyingKey {
     /// which must not be published.
     pub fn to_jwk(&self) -> Option<Jwk> {
         let public = self.public.as_deref()?.clone();
-        Some(Jwk::new_public(self.algorithm, public, self.kid()))
+        Some(Jwk::new_public(self.alg, public, self.kid()))
     }
 
     fn new_public(algorithm: Algorithm, mut key: PublicKey) -> Result<Self, KeyError> {
@@ -287,7 +296,7 @@ impl VerifyingKey {
             PublicKey::Ec { curve, .. } => KeyError::PointOffCurve(curve.name()),
             PublicKey::Ed25519 { .. } => KeyError::Invalid("the Ed25519 public key"),
         })?;
-        let thumbprint = Jwk::new_public(algorithm, key.clone(), None).thumbprint();
+        let thumbprint = Jwk::new_public(algorithm.name(), key.clone(), None).thumbprint();
         Ok(Self::new(algorithm, verifier, Some(key), &thumbprint))
     }
 
@@ -299,8 +308,9 @@ impl VerifyingKey {
     ) -> Self {
         Self {
             algorithm,
+            alg: algorithm.name(),
             kid: None,
-            headers: Arc::new(Headers::new(algorithm, None)),
+            headers: Arc::new(Headers::new(algorithm.name(), None)),
             verifier: Arc::new(verifier),
             public: public.map(Arc::new),
             thumbprint: thumbprint.into(),
@@ -312,7 +322,7 @@ impl VerifyingKey {
     #[must_use]
     pub fn with_kid(mut self, kid: &str) -> Self {
         self.kid = Some(kid.into());
-        self.headers = Arc::new(Headers::new(self.algorithm, Some(kid)));
+        self.headers = Arc::new(Headers::new(self.alg, Some(kid)));
         self
     }
 
@@ -334,6 +344,14 @@ impl VerifyingKey {
         self
     }
 
+    /// Names the algorithm as RFC 9864 does, in headers and JWKs: `Ed25519` in place of `EdDSA`.
+    #[must_use]
+    pub fn fully_specified(mut self) -> Self {
+        self.alg = self.algorithm.fully_specified_name();
+        self.headers = Arc::new(Headers::new(self.alg, self.kid.as_deref()));
+        self
+    }
+
     /// Returns the RFC 7638 thumbprint: SHA-256 in base64url, as [`Jwk::thumbprint`].
     ///
     /// That of a secret tells no more than a signature made with it: whoever can guess the secret
@@ -350,11 +368,6 @@ impl VerifyingKey {
     /// Returns the key id.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
-    }
-
-    /// Returns the `typ` of a header segment that is one of this key's own.
-    fn typ_of(&self, header: &str) -> Option<Typ> {
-        self.headers.typ_of(header)
     }
 }
 

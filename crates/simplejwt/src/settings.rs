@@ -116,6 +116,9 @@ pub struct Settings {
     /// The key id in the headers of tokens, by which others choose among several keys. Tokens
     /// without one stay valid. Default: none, as upstream.
     pub kid: KeyId,
+    /// Names algorithms as RFC 9864 does, in headers and JWKs: `Ed25519` in place of `EdDSA`. Tokens
+    /// with either name are accepted in any case. Default: off, since few libraries know the name.
+    pub fully_specified_algorithms: bool,
     /// Further keys that verify: those that signed before, as Django's `SECRET_KEY_FALLBACKS`, or
     /// will sign later. Default: none.
     pub verifying_keys: Vec<FurtherKey>,
@@ -237,6 +240,7 @@ impl Default for Settings {
             signing_key: None,
             verifying_key: None,
             kid: KeyId::None,
+            fully_specified_algorithms: false,
             verifying_keys: Vec::new(),
             signing_key_passphrase: None,
             audience: None,

@@ -65,6 +65,20 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
+    /// Returns the value of the header's `alg` in which the curve is part of the name (RFC 9864):
+    /// `"Ed25519"` for EdDSA, otherwise as [`name`](Self::name).
+    pub const fn fully_specified_name(self) -> &'static str {
+        match self {
+            Self::EdDsa => "Ed25519",
+            other => other.name(),
+        }
+    }
+
+    /// Returns `true` if a header's `alg` is a name of this algorithm.
+    pub(crate) fn is_named(self, alg: &str) -> bool {
+        alg == self.name() || alg == self.fully_specified_name()
+    }
+
     /// Returns the value of the header's `alg`: `"HS256"`, `"ES256K"`, `"EdDSA"`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -108,6 +122,7 @@ impl Algorithm {
     }
 
     /// Returns the header segment of a token without `kid`: `{"alg":…,"typ":"JWT"}` in base64url.
+    #[cfg(test)]
     pub(crate) const fn encoded_header(self) -> &'static str {
         match self {
             Self::Hs256 => "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",

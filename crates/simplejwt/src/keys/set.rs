@@ -1,8 +1,11 @@
 //! Key sets: at most one key that signs, any number that verify.
 
+mod choose;
+
 use super::{Algorithm, KeyError, RemoteKeys, SigningKey, VerifyingKey};
 use crate::jwk::JwkSet;
-use crate::jws::{self, Compact, Header, JwsError, Typ};
+use crate::jws::{self, Compact, JwsError, Typ};
+use choose::{Headers, verify_among, verify_with};
 
 /// A set of keys: one signs, any number verify, which is all that key rotation needs.
 ///
@@ -21,6 +24,8 @@ use crate::jws::{self, Compact, Header, JwsError, Typ};
 pub struct KeySet {
     signing: Option<SigningKey>,
     verifying: Vec<VerifyingKey>,
+    /// Those of `verifying`.
+    headers: Headers,
     /// Used instead of `verifying`.
     remote: Option<RemoteKeys>,
 }
@@ -28,8 +33,8 @@ pub struct KeySet {
 impl KeySet {
     /// Creates a set that signs with a key, and verifies its tokens.
     pub fn new(signing: SigningKey) -> Self {
-        let verifying = vec![signing.verifying_key()];
-        Self { signing: Some(signing), verifying, remote: None }
+        let key = signing.verifying_key();
+        Self { signing: Some(signing), ..Self::none() }.with_verifying(key)
     }
 
     /// Creates a set that only verifies, for servers that receive tokens from elsewhere.
@@ -52,7 +57,7 @@ impl KeySet {
     /// assert!(keys.verify_compact("e30.e30.e30").is_err());
     /// ```
     pub const fn none() -> Self {
-        Self { signing: None, verifying: Vec::new(), remote: None }
+        Self { signing: None, verifying: Vec::new(), headers: Headers::none(), remote: None }
     }
 
     /// Creates a set that signs with a key, if any, and verifies with all of these.
@@ -73,7 +78,7 @@ impl KeySet {
     /// # Errors
     /// [`KeyError::DuplicateKeyId`]; [`KeyError::AllFetched`] if the verifying keys are fetched, so
     /// that this one would never be tried.
-    pub fn also_verify(mut self, key: VerifyingKey) -> Result<Self, KeyError> {
+    pub fn also_verify(self, key: VerifyingKey) -> Result<Self, KeyError> {
         if self.remote.is_some() {
             return Err(KeyError::AllFetched);
         }
@@ -82,8 +87,13 @@ impl KeySet {
         {
             return Err(KeyError::DuplicateKeyId(kid.to_owned()));
         }
+        Ok(self.with_verifying(key))
+    }
+
+    fn with_verifying(mut self, key: VerifyingKey) -> Self {
+        self.headers.add(self.verifying.len(), &key);
         self.verifying.push(key);
-        Ok(self)
+        self
     }
 
     /// Creates a set from a pair that is configured in two settings, as upstream's `SIGNING_KEY`
@@ -95,7 +105,7 @@ impl KeySet {
         signing: SigningKey,
         verifying: VerifyingKey,
     ) -> Result<Self, KeyError> {
-        let keys = Self { signing: Some(signing), verifying: vec![verifying], remote: None };
+        let keys = Self { signing: Some(signing), ..Self::none() }.with_verifying(verifying);
         let belongs =
             keys.sign_compact(b"{}").is_ok_and(|token| keys.verify_compact(&token).is_ok());
         if belongs { Ok(keys) } else { Err(KeyError::NotAPair) }
@@ -103,7 +113,7 @@ impl KeySet {
 
     /// Creates a set that verifies with fetched keys (`JWK_URL`), and signs with `signing`, if any.
     pub fn with_remote(signing: Option<SigningKey>, remote: RemoteKeys) -> Self {
-        Self { signing, verifying: Vec::new(), remote: Some(remote) }
+        Self { signing, remote: Some(remote), ..Self::none() }
     }
 
     /// Returns the fetched keys, if this set verifies with them.
@@ -168,44 +178,11 @@ impl KeySet {
     pub(crate) fn verify_with_typ(&self, token: &str) -> Result<(Typ, Vec<u8>), JwsError> {
         let token = Compact::split(token)?;
         let typ = match &self.remote {
-            None => verify_among(&self.verifying, &token)?,
+            None => verify_among(&self.verifying, &self.headers, &token)?,
             Some(remote) => verify_named(remote.algorithm(), &remote.current(), &token)?,
         };
         Ok((typ, token.decode_payload()?))
     }
-}
-
-fn verify_among(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<Typ, JwsError> {
-    // Most tokens have a header exactly as these keys write it.
-    let written = |key| Some((key, VerifyingKey::typ_of(key, token.header)?));
-    if let Some((writer, typ)) = keys.iter().find_map(written) {
-        let (algorithm, kid) = (writer.algorithm(), writer.kid());
-        let is_meant = |key: &&VerifyingKey| match kid {
-            None => !key.is_named_only,
-            Some(_) => key.kid() == kid,
-        };
-        let keys = keys.iter().filter(|key| key.algorithm() == algorithm);
-        return verify_with(token, keys.filter(is_meant)).map(|()| typ);
-    }
-    let header = token.parse_header()?;
-    let of_algorithm = || keys.iter().filter(|key| key.algorithm().name() == header.alg);
-    if of_algorithm().next().is_none() {
-        return Err(JwsError::Algorithm);
-    }
-    let typ = header.typ;
-    let Header { kid: Some(kid), .. } = &header else {
-        let mut unnamed = of_algorithm().filter(|key| !key.is_named_only).peekable();
-        unnamed.peek().ok_or(JwsError::NoKeyId)?;
-        return verify_with(token, unnamed).map(|()| typ);
-    };
-    if keys.iter().any(|key| key.kid() == Some(kid)) {
-        let named = of_algorithm().filter(|key| key.kid() == Some(kid));
-        return verify_with(token, named).map(|()| typ);
-    }
-    if of_algorithm().all(|key| key.kid().is_some()) {
-        return Err(JwsError::UnknownKey);
-    }
-    verify_with(token, of_algorithm().filter(|key| key.kid().is_none())).map(|()| typ)
 }
 
 /// Fetched keys are selected by `kid` only, as upstream does. Several keys with the same `kid` are
@@ -217,24 +194,13 @@ fn verify_named(
 ) -> Result<Typ, JwsError> {
     let header = token.parse_header()?;
     // Checked before the key id, which doesn't matter for a token of another algorithm.
-    if algorithm.name() != header.alg {
+    if !algorithm.is_named(&header.alg) {
         return Err(JwsError::Algorithm);
     }
     let kid = header.kid.as_deref().filter(|kid| !kid.is_empty()).ok_or(JwsError::NoKeyId)?;
     let mut named = keys.iter().filter(|key| key.kid() == Some(kid)).peekable();
     named.peek().ok_or(JwsError::UnknownKey)?;
     verify_with(token, named).map(|()| header.typ)
-}
-
-fn verify_with<'k>(
-    token: &Compact<'_>,
-    mut keys: impl Iterator<Item = &'k VerifyingKey>,
-) -> Result<(), JwsError> {
-    if keys.any(|key| token.is_signed_by(&key.verifier)) {
-        Ok(())
-    } else {
-        Err(JwsError::Signature)
-    }
 }
 
 /// The reason nothing was signed.

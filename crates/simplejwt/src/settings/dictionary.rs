@@ -32,6 +32,7 @@ const SETTINGS: &[(&str, Set<Settings>)] = &[
     }),
     ("verifying_key", |s, v| put(&mut s.verifying_key, optional_text(v))),
     ("kid", |s, v| put(&mut s.kid, key_id(v))),
+    ("fully_specified_algorithms", |s, v| put(&mut s.fully_specified_algorithms, boolean(v))),
     ("verifying_keys", |s, v| put(&mut s.verifying_keys, further_keys(v))),
     ("signing_key_passphrase", |s, v| match v {
         Value::Null => put(&mut s.signing_key_passphrase, Ok(None)),

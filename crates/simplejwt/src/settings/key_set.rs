@@ -1,7 +1,7 @@
 //! The keys that the settings describe.
 
 use super::{FurtherKey, KeyId, Settings, SettingsError};
-use crate::keys::{KeyError, KeySet, KeySource, RemoteKeys, SigningKey, VerifyingKey};
+use crate::keys::{Algorithm, KeyError, KeySet, KeySource, RemoteKeys, SigningKey, VerifyingKey};
 
 impl Settings {
     /// Returns the keys that `algorithm`, `signing_key`, `verifying_key` and `verifying_keys`
@@ -65,6 +65,7 @@ impl Settings {
     }
 
     fn named(&self, key: SigningKey) -> SigningKey {
+        let key = if self.fully_specified_algorithms { key.fully_specified() } else { key };
         match &self.kid {
             KeyId::None => key,
             KeyId::Thumbprint => key.with_thumbprint_kid(),
@@ -110,7 +111,7 @@ impl Settings {
             .verifying_key
             .as_ref()
             .filter(|key| !key.is_empty())
-            .map(|key| VerifyingKey::parse(algorithm, key.as_bytes(), self.allow_weak_key))
+            .map(|key| self.parse_verifying(algorithm, key.as_bytes()))
             .transpose()
             .map_err(|error| wrong("VERIFYING_KEY", &error))?;
         match (signing, verifying) {
@@ -144,9 +145,15 @@ impl Settings {
         }
     }
 
+    fn parse_verifying(&self, algorithm: Algorithm, text: &[u8]) -> Result<VerifyingKey, KeyError> {
+        let key = VerifyingKey::parse(algorithm, text, self.allow_weak_key)?;
+        Ok(if self.fully_specified_algorithms { key.fully_specified() } else { key })
+    }
+
     fn further(&self, key: &FurtherKey) -> Result<VerifyingKey, SettingsError> {
         let algorithm = key.algorithm.unwrap_or(self.algorithm);
-        let parsed = VerifyingKey::parse(algorithm, key.key.as_bytes(), self.allow_weak_key)
+        let parsed = self
+            .parse_verifying(algorithm, key.key.as_bytes())
             .map_err(|error| wrong("VERIFYING_KEYS", &error))?;
         Ok(match (&key.kid, &self.kid) {
             (Some(kid), _) => parsed.with_kid(kid),

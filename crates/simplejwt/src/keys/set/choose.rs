@@ -1,0 +1,95 @@
+//! Which of a set's keys a token is tried with.
+
+use super::VerifyingKey;
+use crate::jws::{Compact, Header, JwsError, Typ};
+
+/// The header segments that the keys of a set write. Most tokens have one of them, byte for byte,
+/// and it needs no parsing.
+#[derive(Clone, Debug)]
+pub(super) struct Headers(Vec<Written>);
+
+#[derive(Clone, Debug)]
+struct Written {
+    /// The last bytes, in which the headers of different keys differ.
+    tail: u128,
+    header: Box<str>,
+    /// The position of the key.
+    key: usize,
+    typ: Typ,
+}
+
+impl Headers {
+    pub(super) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds those of the key at a position.
+    pub(super) fn add(&mut self, position: usize, key: &VerifyingKey) {
+        self.0.extend(key.headers.iter().map(|(typ, header)| Written {
+            tail: tail(header),
+            header: header.into(),
+            key: position,
+            typ,
+        }));
+    }
+
+    /// Returns the position of the first key that writes a header, and its `typ`.
+    fn writer(&self, header: &str) -> Option<(usize, Typ)> {
+        let tail = tail(header);
+        let is_it = |written: &&Written| written.tail == tail && *written.header == *header;
+        self.0.iter().find(is_it).map(|written| (written.key, written.typ))
+    }
+}
+
+fn tail(header: &str) -> u128 {
+    header.as_bytes().last_chunk().map_or(0, |bytes| u128::from_ne_bytes(*bytes))
+}
+
+/// Tries a token with the keys that it is meant for, and returns its `typ`.
+pub(super) fn verify_among(
+    keys: &[VerifyingKey],
+    headers: &Headers,
+    token: &Compact<'_>,
+) -> Result<Typ, JwsError> {
+    let writer = headers.writer(token.header);
+    if let Some((writer, typ)) = writer.and_then(|(at, typ)| Some((keys.get(at)?, typ))) {
+        let (algorithm, kid) = (writer.algorithm(), writer.kid());
+        let is_meant = |key: &&VerifyingKey| match kid {
+            None => !key.is_named_only,
+            Some(_) => key.kid() == kid,
+        };
+        let keys = keys.iter().filter(|key| key.algorithm() == algorithm);
+        return verify_with(token, keys.filter(is_meant)).map(|()| typ);
+    }
+    let header = token.parse_header()?;
+    let of_algorithm = || keys.iter().filter(|key| key.algorithm().is_named(&header.alg));
+    if of_algorithm().next().is_none() {
+        return Err(JwsError::Algorithm);
+    }
+    let typ = header.typ;
+    let Header { kid: Some(kid), .. } = &header else {
+        let mut unnamed = of_algorithm().filter(|key| !key.is_named_only).peekable();
+        unnamed.peek().ok_or(JwsError::NoKeyId)?;
+        return verify_with(token, unnamed).map(|()| typ);
+    };
+    if keys.iter().any(|key| key.kid() == Some(kid)) {
+        let named = of_algorithm().filter(|key| key.kid() == Some(kid));
+        return verify_with(token, named).map(|()| typ);
+    }
+    if of_algorithm().all(|key| key.kid().is_some()) {
+        return Err(JwsError::UnknownKey);
+    }
+    verify_with(token, of_algorithm().filter(|key| key.kid().is_none())).map(|()| typ)
+}
+
+/// Returns the result of trying a token with each of these keys.
+pub(super) fn verify_with<'k>(
+    token: &Compact<'_>,
+    mut keys: impl Iterator<Item = &'k VerifyingKey>,
+) -> Result<(), JwsError> {
+    if keys.any(|key| token.is_signed_by(&key.verifier)) {
+        Ok(())
+    } else {
+        Err(JwsError::Signature)
+    }
+}
