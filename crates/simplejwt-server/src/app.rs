@@ -4,7 +4,7 @@ mod forward;
 mod jwks;
 mod proxy;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use simplejwt::settings::RevocationMode;
 use simplejwt::sql::manage::ManageUsers;
@@ -22,6 +22,7 @@ use crate::failure::{Failure, chain};
 use crate::front;
 use crate::hashes;
 use crate::health::{self, Health, Probe, Probed};
+use crate::key_ring::{Following, Ring};
 use crate::purge::{Purge, Stop};
 use crate::serve::Site;
 use crate::supervisor::{self, Need, Supervisor};
@@ -37,6 +38,8 @@ pub(crate) struct App {
     probe: Probe,
     tasks: Supervisor,
     purge: Stop,
+    /// The keys that follow each other, until the task has them.
+    ring: Mutex<Option<Following>>,
     /// Warnings about the database: they keep no request from being answered, or are temporary.
     database_warnings: Vec<String>,
 }
@@ -51,6 +54,10 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let database_warnings = database.refuse_errors(config).await?;
     let passwords = hashing_pool(config)?;
     let users = database.users(config, passwords.clone()).await?;
+    let ring = match Ring::beside(config, &database)? {
+        Some(ring) => Some(Following::begin(ring, tokens.clone()).await?),
+        None => None,
+    };
     let mut auth = Auth::new(tokens).with_shared_users(users.clone());
     if !config.claims.added.is_empty() {
         auth = auth.with_hooks(ConfiguredClaims::new(&config.claims, users.clone()).await?);
@@ -89,7 +96,20 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let router = axum::Router::new().fallback_service(PlainPathsLayer.layer(router));
     let site = Site { endpoints, router, cors: cors.map(Arc::new), stopping };
     let purge = Stop::default();
-    Ok(App { site, auth, users, passwords, store, probed, probe, tasks, purge, database_warnings })
+    let ring = Mutex::new(ring);
+    Ok(App {
+        site,
+        auth,
+        users,
+        passwords,
+        store,
+        probed,
+        probe,
+        tasks,
+        purge,
+        ring,
+        database_warnings,
+    })
 }
 
 impl App {
@@ -133,6 +153,7 @@ impl App {
         if config.settings.jwk_url.is_some() {
             jwks::keep_fresh(&self.auth, &self.tasks).await;
         }
+        self.follow_ring();
         // Even the first refused login takes as much work as the costliest hash in the table.
         match self.hash_warnings(config).await {
             Ok(warnings) => {
@@ -186,6 +207,19 @@ impl App {
         }
     }
 
+    fn follow_ring(&self) {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(following) = ring else { return };
+        let following = Arc::new(tokio::sync::Mutex::new(following));
+        self.tasks.start("key_ring", Need::Essential, move || {
+            let following = Arc::clone(&following);
+            async move {
+                following.lock().await.follow().await;
+                Err("the keys are no longer followed".into())
+            }
+        });
+    }
+
     /// Returns what ends the purge between two transactions.
     pub(crate) fn purge(&self) -> &Stop {
         &self.purge
@@ -237,19 +271,27 @@ pub(crate) fn tokens(config: &Config) -> Result<Tokens, Failure> {
         .map_err(|error| Failure::config(error.to_string()))
 }
 
-/// Returns the tokens for a command that inspects one token: keys behind `JWK_URL` are fetched
-/// first, because without them no token can be verified.
+/// Returns the tokens for a command that inspects one token: keys that are stored elsewhere are
+/// read, and those behind `JWK_URL` fetched first, because without them no token can be verified.
 pub(crate) async fn tokens_with_keys(config: &Config) -> Result<Tokens, Failure> {
     let tokens = tokens(config)?;
+    if let Some(ring) = Ring::of(config).await? {
+        let now = SystemClock.now();
+        tokens.replace_keys(ring.key_set(&ring.read(now).await?, now)?);
+    }
     if let Some(remote) = tokens.keys().remote() {
         remote.fetch(SystemClock.now()).await.map_err(|error| jwks::failed(&error))?;
     }
     Ok(tokens)
 }
 
-/// Returns the configured keys.
+/// Returns the configured keys, without those that are stored elsewhere.
 pub(crate) fn key_set(config: &Config) -> Result<KeySet, Failure> {
     let settings = &config.settings;
+    if config.keys.has_ring() {
+        let keys = settings.key_set_beside_ring();
+        return keys.map_err(|error| Failure::config(error.to_string()));
+    }
     let keys = match &settings.jwk_url {
         Some(url) => settings.key_set_from(jwks::JwkUrl::new(url)?),
         None => settings.key_set(),

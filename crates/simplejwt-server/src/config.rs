@@ -22,6 +22,7 @@ mod gateway;
 mod given;
 mod hashers;
 mod item;
+mod keys;
 mod level;
 mod list;
 mod log;
@@ -43,17 +44,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use simplejwt::Settings;
+use simplejwt::settings::FurtherKey;
 
 pub(crate) use bind::{UNIX, bind};
 pub(crate) use claims::{Claims, OnRefresh, Source as ClaimSource};
 pub(crate) use database_url::DatabaseUrl;
 pub(crate) use env::{CONFIG_FILE, Environment};
 pub(crate) use given::Given;
+pub(crate) use keys::KeyStorage;
 pub(crate) use list::Config;
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use password::Password;
 pub(crate) use server::{ProxyHeader, Server};
 pub(crate) use tls::Tls;
+pub(crate) use value_file::read_key as read_value;
 
 use list::Setting;
 
@@ -123,9 +127,11 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
     warnings.extend(url.map(database_url::warnings).unwrap_or_default());
     let mut contradictions = Vec::new();
     if !given.contains_key("simple_jwt.signing_key") && config.settings.algorithm.is_symmetric() {
-        config.settings.signing_key.clone_from(&config.secret_key);
-        if config.secret_key.is_some() {
+        config.settings.signing_key.clone_from(&config.django.secret_key);
+        if config.django.secret_key.is_some() {
             contradictions.extend(django::problems(&config.settings));
+            let former = config.django.secret_key_fallbacks.iter().cloned();
+            config.settings.verifying_keys.extend(former.map(FurtherKey::from));
         }
     }
     contradictions.extend(password::settle(&mut config.password, &given));
@@ -133,6 +139,7 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
         contradictions.extend_from_slice(contradiction.problems());
     }
     contradictions.extend(claims::problems(&config.claims, &config.users, &config.settings));
+    contradictions.extend(keys::problems(&mut config));
     contradictions.extend(tls::problems(&config.tls));
     contradictions.extend(server::problems(&config.server));
     // A contradiction with a source that couldn't be read may not be one.

@@ -15,10 +15,11 @@ use simplejwt::sql::schema::SchemaError;
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::SqliteUsers;
 use simplejwt::sqlite::{self, OpenError, SqliteDatabase, SqliteOptions, SqliteStore};
+use simplejwt::store::KeyStore;
 use simplejwt::users::password::{Hashers, HashingPool, Rehash};
 use simplejwt::{Clock as _, Settings, StoreError, SystemClock};
 
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl, KeyStorage};
 use crate::failure::{Failure, chain};
 
 /// A problem in the database, and what to do about it.
@@ -111,6 +112,7 @@ impl Database {
     /// Returns everything that is wrong in the database.
     pub(crate) async fn check(&self, config: &Config) -> Result<Vec<Problem>, Failure> {
         let mut uses = Uses::of(&config.settings);
+        uses.signing_keys = config.keys.store == KeyStorage::Database;
         uses.rehash = config.password.rehash != Some(Rehash::Never);
         uses.purge &= config.database.purge_interval.is_some();
         let problems = match &self.backend {
@@ -183,6 +185,15 @@ impl Database {
             }
         };
         told.map_err(|error| schema(&error))
+    }
+
+    /// Returns the keys that follow each other.
+    pub(crate) fn keys(&self) -> Arc<dyn KeyStore> {
+        match &self.backend {
+            Backend::Sqlite(database) => Arc::new(database.clone()),
+            Backend::Postgres(database) => Arc::new(database.clone()),
+            Backend::Mysql(database) => Arc::new(database.clone()),
+        }
     }
 
     /// Returns `true` if it has the tables of Django's `token_blacklist`, created by Django or with

@@ -36,6 +36,20 @@ pub(crate) fn create_private(path: &Path, content: &[u8]) -> Result<bool, Failur
     outcome.map_err(|error| cannot("make", path, &error))
 }
 
+/// Replaces a file by one that only its owner can read, or creates it. It has its whole old or new
+/// content, whatever happens in between.
+pub(crate) fn replace_private(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let temporary = beside(path);
+    let outcome = write_new(&temporary, content)
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| sync_directory(path));
+    if outcome.is_err() {
+        // A leftover file is harmless, and nothing can be done about it here.
+        let _ = fs::remove_file(&temporary);
+    }
+    outcome.map_err(|error| cannot("write", path, &error))
+}
+
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -57,9 +71,13 @@ fn publish(temporary: &Path, path: &Path) -> io::Result<bool> {
         // File systems without links.
         Err(_) => fs::rename(temporary, path)?,
     }
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
+    sync_directory(path)?;
     Ok(true)
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn beside(path: &Path) -> PathBuf {

@@ -14,6 +14,7 @@ mod files;
 mod front;
 mod hashes;
 mod health;
+mod key_ring;
 mod limits;
 mod listening;
 mod output;

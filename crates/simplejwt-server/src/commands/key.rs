@@ -1,13 +1,19 @@
-//! `simplejwt key generate|public`
+//! `simplejwt key generate|list|rotate|retire|import|public|secret`
+
+mod ring;
+mod secret;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use simplejwt::{KeySet, SigningKey, VerifyingKey};
+use simplejwt::jwk::JwkSet;
+use simplejwt::{Clock as _, KeySet, SigningKey, SystemClock, VerifyingKey};
 
+use super::block_on;
 use crate::cli::{Key, PublicFormat};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::key_ring::Ring;
 use crate::{app, files, output};
 
 pub(crate) fn run(config: Option<&Path>, command: Key) -> Result<ExitCode, Failure> {
@@ -32,36 +38,74 @@ pub(crate) fn run(config: Option<&Path>, command: Key) -> Result<ExitCode, Failu
                 }
             }
         }
-        Key::Public { format } => {
+        Key::List => {
             let loaded = super::load(config)?;
-            let keys = public_keys(&loaded.config)?;
-            let text = match format {
-                PublicFormat::Jwks => {
-                    let json = serde_json::to_string_pretty(&keys.jwks())
-                        .map_err(|error| Failure::Failed(error.to_string()))?;
-                    format!("{json}\n")
-                }
-                PublicFormat::Pem => {
-                    keys.verifying().iter().filter_map(VerifyingKey::to_pem).collect()
-                }
-            };
-            if keys.algorithm().is_symmetric() {
-                return Err(Failure::Failed(format!(
-                    "{} has no public key: programs that verify tokens need the secret itself, or \
-                     choose an RS, PS, ES or EdDSA algorithm",
-                    keys.algorithm()
-                )));
-            }
-            output::print(&text)?;
+            block_on(ring::list(&loaded.config))?;
+        }
+        Key::Rotate { algorithm, at_once, dry_run } => {
+            let loaded = super::load(config)?;
+            block_on(ring::rotate(&loaded.config, algorithm, at_once, dry_run))?;
+        }
+        Key::Retire { kid } => {
+            let loaded = super::load(config)?;
+            block_on(ring::retire(&loaded.config, &kid))?;
+        }
+        Key::Import { file, algorithm, passphrase_file, at_once } => {
+            let loaded = super::load(config)?;
+            let import = ring::import(&loaded.config, &file, algorithm, passphrase_file, at_once);
+            block_on(import)?;
+        }
+        Key::Public { format, kid } => {
+            let loaded = super::load(config)?;
+            let keys = block_on(public_keys(&loaded.config))?;
+            output::print(&public(&keys, format, kid.as_deref())?)?;
+        }
+        Key::Secret { format, kid, no_newline } => {
+            let loaded = super::load(config)?;
+            block_on(secret::run(&loaded.config, format, kid.as_deref(), no_newline))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
+fn public(keys: &KeySet, format: PublicFormat, kid: Option<&str>) -> Result<String, Failure> {
+    let is_public = |key: &&VerifyingKey| !key.algorithm().is_symmetric();
+    let keys_of_kid = keys.verifying().iter().filter(|key| kid.is_none() || key.kid() == kid);
+    let found: Vec<&VerifyingKey> = keys_of_kid.filter(is_public).collect();
+    if found.is_empty() && keys.algorithm().is_symmetric() {
+        return Err(Failure::Failed(format!(
+            "{} has no public key: programs that verify tokens need the secret itself \
+             (`simplejwt key secret`), or choose an RS, PS, ES or EdDSA algorithm",
+            keys.algorithm()
+        )));
+    }
+    if found.is_empty() {
+        return Err(Failure::Failed("there is no such key: see `simplejwt key list`".into()));
+    }
+    let jwks: Vec<_> = found.iter().filter_map(|key| key.to_jwk()).collect();
+    let json = match format {
+        PublicFormat::Jwks => serde_json::to_string_pretty(&JwkSet::new(jwks)),
+        PublicFormat::Jwk => match jwks.as_slice() {
+            [jwk] => serde_json::to_string_pretty(jwk),
+            _ => {
+                return Err(Failure::Failed(
+                    "there are several keys: choose one with --kid, or write --format jwks".into(),
+                ));
+            }
+        },
+        PublicFormat::Pem => return Ok(found.iter().filter_map(|key| key.to_pem()).collect()),
+    };
+    Ok(format!("{}\n", json.map_err(|error| Failure::Failed(error.to_string()))?))
+}
+
 /// Returns the configured keys. The public half of a signing key needn't be configured yet, because
 /// this command prints it.
-fn public_keys(config: &Config) -> Result<KeySet, Failure> {
+async fn public_keys(config: &Config) -> Result<KeySet, Failure> {
     let settings = &config.settings;
+    if let Some(ring) = Ring::of(config).await? {
+        let now = SystemClock.now();
+        return ring.key_set(&ring.read(now).await?, now);
+    }
     match &settings.signing_key {
         Some(key) if settings.verifying_key.is_none() => {
             SigningKey::parse(settings.algorithm, key.as_bytes(), settings.allow_weak_key)

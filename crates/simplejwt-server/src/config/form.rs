@@ -127,6 +127,11 @@ impl Form {
             }
             (Self::SecretPath, Value::String(path)) => each(path, true),
             (Self::OrJson(form), value) => form.files(value, each),
+            (Self::OneOf(forms), value) => {
+                for form in *forms {
+                    form.files(value, each);
+                }
+            }
             (Self::List(form), Value::Array(items)) => {
                 items.iter_mut().for_each(|item| form.files(item, each));
             }

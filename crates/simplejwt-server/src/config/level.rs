@@ -44,6 +44,7 @@ const MODULES: &[&str] = &[
     "hooks",
     "jwk",
     "jws",
+    "key_ring",
     "keys",
     "limits",
     "listening",

@@ -7,19 +7,20 @@ use std::ops::Deref;
 
 use serde_json::Value;
 use simplejwt::Settings;
-use simplejwt::settings::Secret;
 use simplejwt::web::endpoint::{GatewayOptions, OAuthClients};
 
 use super::claims::{self, Claims};
 use super::database::{self, Database};
+use super::django::{self, Django};
 use super::form::Form;
 use super::item::{Section, Shown, Spec};
+use super::keys::{self, Keys};
 use super::log::{self, Log};
 use super::password::{self, Password};
 use super::server::{self, Server};
 use super::tls::{self, Tls};
 use super::users::{self, Users};
-use super::{cookies, django, gateway, oauth, sessions, simple_jwt};
+use super::{cookies, gateway, oauth, sessions, simple_jwt};
 
 /// The whole configuration of `simplejwt`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,8 +33,9 @@ pub(crate) struct Config {
     pub(crate) claims: Claims,
     pub(crate) password: Password,
     pub(crate) settings: Settings,
-    /// Django's `SECRET_KEY`: the signing key of an HMAC algorithm if no signing key is named.
-    pub(crate) secret_key: Option<Secret>,
+    pub(crate) django: Django,
+    /// The keys that sign, if they follow each other.
+    pub(crate) keys: Keys,
     /// The options of `authenticate/`.
     pub(crate) gateway: GatewayOptions,
     /// The clients that may use `revoke/` and `introspect/`.
@@ -55,11 +57,13 @@ static PLACES: &[&dyn Part] = &[
     place!(log::SECTION, log),
     place!(database::SECTION, database),
     place!(simple_jwt::SECTION, settings),
+    place!(simple_jwt::keys::SECTION, settings),
+    place!(keys::SECTION, keys),
     place!(sessions::SECTION, settings.sessions),
     place!(cookies::SECTION, settings),
     place!(gateway::SECTION, gateway),
     place!(oauth::SECTION, oauth_clients),
-    place!(django::SECTION, secret_key),
+    place!(django::SECTION, django),
     place!(users::SECTION, users),
     place!(claims::ON_REFRESH, claims),
     place!(claims::SECTION, claims),

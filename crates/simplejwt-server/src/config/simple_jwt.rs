@@ -1,25 +1,20 @@
 //! `[simple_jwt]`: upstream's dictionary, its names and its types.
 
+pub(super) mod keys;
+
 use std::time::Duration;
 
-use serde_json::Value;
 use simplejwt::Settings;
-use simplejwt::settings::value::{duration, list, optional_text, parsed};
+use simplejwt::settings::value::{duration, list, optional_text};
 use simplejwt::settings::{Audience, Profile, TokenClass, Transport, Typ};
 
 use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
 use super::item::{
-    FileHolds, Idle, Section, in_file, optional_string, other, secret, string, strings, switch,
-    time, upstream, word,
+    Idle, Section, optional_string, other, string, strings, switch, time, upstream, word,
 };
 
 pub(super) const TABLE: &str = "simple_jwt";
-
-const ALGORITHMS: [&str; 14] = [
-    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
-    "ES384", "ES512", "ES256K", "EdDSA",
-];
 
 pub(super) static SECTION: Section<Settings> = Section {
     table: TABLE,
@@ -68,53 +63,6 @@ pub(super) static SECTION: Section<Settings> = Section {
             Def("false"),
             "A login updates the user's last_login.",
             |s| &mut s.update_last_login,
-        )),
-        upstream(other(
-            "algorithm",
-            "SIMPLEJWT_ALGORITHM",
-            Def("\"HS256\""),
-            "The signing algorithm: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, \
-             PS512, ES256, ES384, ES512, ES256K or EdDSA.",
-            Form::Constants(&ALGORITHMS),
-            |s, v| {
-                s.algorithm = parsed(
-                    v,
-                    "an algorithm: write HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, \
-                     PS512, ES256, ES384, ES512, ES256K or EdDSA",
-                )?;
-                Ok(())
-            },
-        )),
-        upstream(secret(
-            FileHolds::Key,
-            other(
-                "signing_key",
-                "SIMPLEJWT_SIGNING_KEY",
-                Example("\"…\""),
-                "The HMAC secret, or the private key in PEM. Default: Django's secret_key for \
-                 HS*; none for the others, which then can only verify.",
-                Form::Verbatim,
-                |s, v| {
-                    s.signing_key = match v {
-                        Value::Null => None,
-                        Value::String(key) => Some(key.as_str().into()),
-                        // The value isn't shown: it may be the key.
-                        _ => return Err("is not a string".into()),
-                    };
-                    Ok(())
-                },
-            ),
-        )),
-        upstream(in_file(
-            FileHolds::Key,
-            optional_string(
-                "verifying_key",
-                "SIMPLEJWT_VERIFYING_KEY",
-                Example("\"-----BEGIN PUBLIC KEY-----…\""),
-                "The public key as PEM, certificate or OpenSSH line; all algorithms but HS* need \
-                 it. `simplejwt key public --format pem` prints the public key of a signing key.",
-                |s| &mut s.verifying_key,
-            ),
         )),
         upstream(other(
             "audience",
@@ -185,13 +133,6 @@ pub(super) static SECTION: Section<Settings> = Section {
             Example("\"https://example.com\""),
             "The iss claim that is written and required.",
             |s| &mut s.issuer,
-        )),
-        upstream(optional_string(
-            "jwk_url",
-            "SIMPLEJWT_JWK_URL",
-            Example("\"https://example.com/.well-known/jwks.json\""),
-            "The URL of a JWK set with the verifying keys; not for HS*.",
-            |s| &mut s.jwk_url,
         )),
         upstream(other(
             "leeway",
@@ -303,21 +244,8 @@ pub(super) static SECTION: Section<Settings> = Section {
             "Refuses inactive users.",
             |s| &mut s.check_user_is_active,
         )),
-        switch(
-            "allow_weak_key",
-            "SIMPLEJWT_ALLOW_WEAK_KEY",
-            Def("false"),
-            "Accepts an HMAC secret that is a placeholder, or shorter than its hash. Only for old \
-             tokens and for development.",
-            |s| &mut s.allow_weak_key,
-        ),
     ],
     idle: &[
-        Idle {
-            names: &["verifying_key"],
-            when: |s| s.algorithm.is_symmetric(),
-            why: "an HMAC is verified with SIGNING_KEY: choose an RS, PS, ES or EdDSA algorithm",
-        },
         Idle {
             names: &["auth_header_types", "auth_header_name"],
             when: |s| s.transport == Transport::Cookie,
@@ -332,11 +260,6 @@ pub(super) static SECTION: Section<Settings> = Section {
             names: &["client_id"],
             when: |s| s.profile == Profile::Simplejwt,
             why: "only profile = \"rfc9068\" writes that claim",
-        },
-        Idle {
-            names: &["allow_weak_key"],
-            when: |s| !s.algorithm.is_symmetric(),
-            why: "it is for HMAC secrets",
         },
     ],
 };

@@ -35,7 +35,7 @@ pub(super) fn read_secret(path: &Path) -> Result<String, String> {
 
 /// Reads a key's file, of which only the PEM blocks have to be text: bytes around them aren't part
 /// of the key.
-fn read_key(path: &Path) -> Result<String, String> {
+pub(crate) fn read_key(path: &Path) -> Result<String, String> {
     let bytes = read_small(path)?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(without_last_line_end(text)),

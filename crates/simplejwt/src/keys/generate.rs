@@ -46,7 +46,7 @@ impl VerifyingKey {
     }
 }
 
-fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
+pub(super) fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
     let base64 = Zeroizing::new(STANDARD.encode_to_string(der));
     let mut text = Zeroizing::new(String::with_capacity(base64.len() * 2 + 2 * label.len() + 40));
     text.push_str(&format!("-----BEGIN {label}-----\n"));
