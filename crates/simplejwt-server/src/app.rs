@@ -130,7 +130,7 @@ impl App {
             tracing::warn!(event = "warning", "{warning}");
         }
         self.probe.start(&self.tasks);
-        if config.settings.jwk_url.is_some() {
+        if !config.settings.jwk_url.is_empty() {
             jwks::keep_fresh(&self.auth, &self.tasks).await;
         }
         // Even the first refused login takes as much work as the costliest hash in the table.
@@ -204,14 +204,11 @@ impl App {
 /// setting.
 ///
 /// # Errors
-/// There is no key to verify with.
+/// A source from which there is no key to verify with.
 pub(crate) async fn check_keys(tokens: &Tokens) -> Result<String, Failure> {
     match tokens.keys().remote() {
         None => Ok(String::new()),
-        Some(remote) => match remote.fetch(SystemClock.now()).await {
-            Ok(fetched) => Ok(jwks::report(&fetched)),
-            Err(error) => Err(jwks::failed(&error)),
-        },
+        Some(remote) => jwks::report(&remote.fetch_each(SystemClock.now()).await),
     }
 }
 
@@ -250,9 +247,9 @@ pub(crate) async fn tokens_with_keys(config: &Config) -> Result<Tokens, Failure>
 /// Returns the configured keys.
 pub(crate) fn key_set(config: &Config) -> Result<KeySet, Failure> {
     let settings = &config.settings;
-    let keys = match &settings.jwk_url {
-        Some(url) => settings.key_set_from(jwks::JwkUrl::new(url)?),
-        None => settings.key_set(),
+    let keys = match settings.jwk_url.is_empty() {
+        true => settings.key_set(),
+        false => settings.key_set_from_all(jwks::sources(config)?),
     };
     keys.map_err(|error| Failure::config(error.to_string()))
 }

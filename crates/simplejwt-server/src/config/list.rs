@@ -14,6 +14,7 @@ use super::claims::{self, Claims};
 use super::database::{self, Database};
 use super::form::Form;
 use super::item::{Section, Shown, Spec};
+use super::jwk_url::{self, JwkUrl};
 use super::log::{self, Log};
 use super::password::{self, Password};
 use super::server::{self, Server};
@@ -32,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) claims: Claims,
     pub(crate) password: Password,
     pub(crate) settings: Settings,
+    pub(crate) jwk_url: JwkUrl,
     /// Django's `SECRET_KEY`: the signing key of an HMAC algorithm if no signing key is named.
     pub(crate) secret_key: Option<Secret>,
     /// The options of `authenticate/`.
@@ -55,6 +57,8 @@ static PLACES: &[&dyn Part] = &[
     place!(log::SECTION, log),
     place!(database::SECTION, database),
     place!(simple_jwt::SECTION, settings),
+    place!(jwk_url::KEYS, settings),
+    place!(jwk_url::SECTION, jwk_url),
     place!(sessions::SECTION, settings.sessions),
     place!(cookies::SECTION, settings),
     place!(gateway::SECTION, gateway),

@@ -23,7 +23,7 @@ const ALGORITHMS: [&str; 14] = [
 
 pub(super) static SECTION: Section<Settings> = Section {
     table: TABLE,
-    about: "Django's SIMPLE_JWT: upstream's names in upper or lower case, and two more.",
+    about: "Django's SIMPLE_JWT: upstream's names in upper or lower case, and a few more.",
     items: &[
         upstream(time(
             "access_token_lifetime",
@@ -139,13 +139,6 @@ pub(super) static SECTION: Section<Settings> = Section {
             Example("\"https://example.com\""),
             "The iss claim that is written and required.",
             |s| &mut s.issuer,
-        )),
-        upstream(optional_string(
-            "jwk_url",
-            "SIMPLEJWT_JWK_URL",
-            Example("\"https://example.com/.well-known/jwks.json\""),
-            "The URL of a JWK set with the verifying keys; not for HS*.",
-            |s| &mut s.jwk_url,
         )),
         upstream(other(
             "leeway",

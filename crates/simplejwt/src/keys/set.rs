@@ -140,7 +140,8 @@ impl KeySet {
     ///
     /// A `kid` in the header selects among the keys that have one; if none has that `kid`, the keys
     /// without one are tried. Without a `kid` in the header, every key of its algorithm is tried.
-    /// Nothing else in the header selects a key, and no key is ever taken from it.
+    /// Nothing else in the header selects a key, and no key is ever taken from it. Fetched keys are
+    /// selected as [`RemoteKeys`] says.
     ///
     /// # Errors
     /// [`JwsError`], the reason the token is refused.
@@ -148,7 +149,7 @@ impl KeySet {
         let token = Compact::split(token)?;
         match &self.remote {
             None => verify_among(&self.verifying, &token)?,
-            Some(remote) => verify_named(remote.algorithm(), &remote.current(), &token)?,
+            Some(remote) => remote.verify(&token)?,
         }
         token.decode_payload()
     }
@@ -178,24 +179,6 @@ fn verify_among(keys: &[VerifyingKey], token: &Compact<'_>) -> Result<(), JwsErr
         return Err(JwsError::UnknownKey);
     }
     verify_with(token, of_algorithm().filter(|key| key.kid().is_none()))
-}
-
-/// Fetched keys are selected by `kid` only, as upstream does. Several keys with the same `kid` are
-/// tried one after another.
-fn verify_named(
-    algorithm: Algorithm,
-    keys: &[VerifyingKey],
-    token: &Compact<'_>,
-) -> Result<(), JwsError> {
-    let header = token.parse_header()?;
-    // Checked before the key id, which doesn't matter for a token of another algorithm.
-    if algorithm.name() != header.alg {
-        return Err(JwsError::Algorithm);
-    }
-    let kid = header.kid.as_deref().filter(|kid| !kid.is_empty()).ok_or(JwsError::NoKeyId)?;
-    let mut named = keys.iter().filter(|key| key.kid() == Some(kid)).peekable();
-    named.peek().ok_or(JwsError::UnknownKey)?;
-    verify_with(token, named)
 }
 
 fn verify_with<'k>(
