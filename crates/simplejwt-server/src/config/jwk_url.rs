@@ -2,15 +2,14 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use http::Uri;
 use simplejwt::Settings;
-use simplejwt::settings::value::{list, optional_text};
+use simplejwt::settings::value::{duration, list, optional_text};
 
 use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
-use super::item::{Idle, Section, other, positive, switch, upstream};
+use super::item::{Idle, Section, other, switch, upstream};
 
 const TABLE: &str = "simple_jwt";
 /// The word for a time without a limit.
@@ -44,12 +43,10 @@ pub(super) static KEYS: Section<Settings> = Section {
             Def("\"1d\""),
             "The time for which keys are used after the last fetch that succeeded; at least a \
              minute, or \"unlimited\". After it, tokens can't be checked: 503.",
-            Form::OneOf(&[Form::POSITIVE, Form::Constants(&[UNLIMITED])]),
+            Form::OneOf(&[Form::DURATION, Form::Constants(&[UNLIMITED])]),
             |s, v| {
-                s.jwk_url_max_stale = match v.as_str() {
-                    Some(UNLIMITED) => None,
-                    _ => Some(max_stale(v)?),
-                };
+                let is_unlimited = v.is_null() || v.as_str() == Some(UNLIMITED);
+                s.jwk_url_max_stale = if is_unlimited { None } else { Some(duration(v)?) };
                 Ok(())
             },
         ),
@@ -95,18 +92,10 @@ pub(super) static SECTION: Section<JwkUrl> = Section {
     idle: &[],
 };
 
-fn max_stale(value: &serde_json::Value) -> Result<Duration, String> {
-    positive(value).map_err(|problem| format!("{problem}, or \"{UNLIMITED}\""))
-}
-
 /// Reads one URL, or a list of them.
 fn urls(value: &serde_json::Value) -> Result<Vec<String>, String> {
     let is_list = value.is_array() || value.as_str().is_some_and(|text| text.starts_with('['));
-    let urls = if is_list { list(value)? } else { optional_text(value)?.into_iter().collect() };
-    match urls.iter().find_map(|url| KeyPlace::parse(url).err()) {
-        Some(problem) => Err(problem),
-        None => Ok(urls),
-    }
+    if is_list { list(value) } else { Ok(optional_text(value)?.into_iter().collect()) }
 }
 
 /// A place from which a JWK set is fetched.
@@ -223,21 +212,20 @@ fn issuer(url: &Uri) -> Option<String> {
     Some(format!("{scheme}://{host}{port}{}", tail.trim_end_matches('/')))
 }
 
-/// Returns what is wrong with the settings together.
+/// Returns what is wrong with the URLs, by themselves and beside the other settings.
 pub(super) fn problems(settings: &Settings, options: &JwkUrl) -> Vec<String> {
-    let places = settings.jwk_url.iter().filter_map(|url| KeyPlace::parse(url).ok());
-    let exposed = |place: &KeyPlace| {
-        place.url().is_some_and(|url| url.scheme_str() == Some("http") && !is_this_machine(url))
+    const HTTP: &str = "is http, where anybody on the way can replace the keys and sign tokens of \
+                        their own: write https://…, or jwk_url_allow_http = true \
+                        (SIMPLEJWT_JWK_URL_ALLOW_HTTP=true) if the network is trusted";
+    let is_exposed = |url: &Uri| {
+        url.scheme_str() == Some("http") && !is_this_machine(url) && !options.allow_http
     };
-    if options.allow_http || !places.into_iter().any(|place| exposed(&place)) {
-        return Vec::new();
-    }
-    vec![
-        "JWK_URL is http, where anybody on the way can replace the keys and sign tokens of their \
-         own: write https://…, or jwk_url_allow_http = true \
-         (SIMPLEJWT_JWK_URL_ALLOW_HTTP=true) if the network is trusted"
-            .to_owned(),
-    ]
+    let problem = |url: &String| match KeyPlace::parse(url) {
+        Err(problem) => Some(problem),
+        Ok(place) => place.url().is_some_and(is_exposed).then(|| HTTP.to_owned()),
+    };
+    let problem = settings.jwk_url.iter().find_map(problem);
+    problem.map(|problem| format!("JWK_URL {problem}")).into_iter().collect()
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use super::*;
 
 /// Settings for which any string is meaningful.
-const FREE: [&str; 22] = [
+const FREE: [&str; 23] = [
     "server.prefix",
     "simple_jwt.signing_key",
     "simple_jwt.verifying_key",
     "simple_jwt.audience",
     "simple_jwt.issuer",
+    "simple_jwt.jwk_url_ca",
     "simple_jwt.user_id_field",
     "simple_jwt.user_id_claim",
     "simple_jwt.token_type_claim",
