@@ -33,9 +33,12 @@ enum Does {
     Give(String),
 }
 
+/// What a source does, and how long it says that its keys stay fresh.
+type Held = Mutex<(Does, Option<Duration>)>;
+
 /// Answers with what it holds, and counts how often it is asked.
 #[derive(Clone, Debug, Default)]
-struct Shelf(Arc<(Mutex<(Does, Option<Duration>)>, AtomicUsize)>);
+struct Shelf(Arc<(Held, AtomicUsize)>);
 
 impl Shelf {
     fn set(&self, does: Does) {
