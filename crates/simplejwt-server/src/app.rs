@@ -150,7 +150,7 @@ impl App {
             tracing::warn!(event = "warning", "{warning}");
         }
         self.probe.start(&self.tasks);
-        if config.settings.jwk_url.is_some() {
+        if !config.settings.jwk_url.is_empty() {
             jwks::keep_fresh(&self.auth, &self.tasks).await;
         }
         self.follow_ring();
@@ -238,14 +238,11 @@ impl App {
 /// setting.
 ///
 /// # Errors
-/// There is no key to verify with.
+/// A source from which there is no key to verify with.
 pub(crate) async fn check_keys(tokens: &Tokens) -> Result<String, Failure> {
     match tokens.keys().remote() {
         None => Ok(String::new()),
-        Some(remote) => match remote.fetch(SystemClock.now()).await {
-            Ok(fetched) => Ok(jwks::report(&fetched)),
-            Err(error) => Err(jwks::failed(&error)),
-        },
+        Some(remote) => jwks::report(&remote.fetch_each(SystemClock.now()).await),
     }
 }
 
@@ -292,9 +289,9 @@ pub(crate) fn key_set(config: &Config) -> Result<KeySet, Failure> {
         let keys = settings.key_set_beside_ring();
         return keys.map_err(|error| Failure::config(error.to_string()));
     }
-    let keys = match &settings.jwk_url {
-        Some(url) => settings.key_set_from(jwks::JwkUrl::new(url)?),
-        None => settings.key_set(),
+    let keys = match settings.jwk_url.is_empty() {
+        true => settings.key_set(),
+        false => settings.key_set_from_all(jwks::sources(config)?),
     };
     keys.map_err(|error| Failure::config(error.to_string()))
 }

@@ -22,6 +22,7 @@ mod gateway;
 mod given;
 mod hashers;
 mod item;
+mod jwk_url;
 mod keys;
 mod level;
 mod list;
@@ -51,6 +52,7 @@ pub(crate) use claims::{Claims, OnRefresh, Source as ClaimSource};
 pub(crate) use database_url::DatabaseUrl;
 pub(crate) use env::{CONFIG_FILE, Environment};
 pub(crate) use given::Given;
+pub(crate) use jwk_url::{KeyPlace, is_this_machine, is_web};
 pub(crate) use keys::KeyStorage;
 pub(crate) use list::Config;
 pub(crate) use log::{Log, LogFormat};
@@ -140,6 +142,7 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
     }
     contradictions.extend(claims::problems(&config.claims, &config.users, &config.settings));
     contradictions.extend(keys::problems(&mut config));
+    contradictions.extend(jwk_url::problems(&config.settings, &config.jwk_url));
     contradictions.extend(tls::problems(&config.tls));
     contradictions.extend(server::problems(&config.server));
     // A contradiction with a source that couldn't be read may not be one.

@@ -250,7 +250,10 @@ impl Database {
         config: &Config,
         pool: HashingPool,
     ) -> Result<Arc<dyn ManageUsers>, SchemaError> {
-        let options = UserOptions { allow_inactive_login: config.users.allow_inactive_login };
+        let options = UserOptions {
+            allow_inactive_login: config.users.allow_inactive_login,
+            session_rows: Uses::of(&self.settings).session_rows,
+        };
         Ok(match &self.backend {
             Backend::Sqlite(database) => {
                 Arc::new(SqliteUsers::open(database, table, pool, options)?) as Arc<dyn ManageUsers>

@@ -20,8 +20,15 @@ const LOOK: Duration = Duration::from_secs(10);
 const LEVEL: &str = "log.level";
 const KEYS: [&str; 3] = ["simple_jwt.signing_key", "simple_jwt.verifying_key", "django.secret_key"];
 /// The settings that keys depend on. If one of them has changed, keys wait for the restart too.
-const OF_KEYS: [&str; 3] =
-    ["simple_jwt.algorithm", "simple_jwt.allow_weak_key", "simple_jwt.jwk_url"];
+const OF_KEYS: [&str; 7] = [
+    "simple_jwt.algorithm",
+    "simple_jwt.allow_weak_key",
+    "simple_jwt.jwk_url",
+    "simple_jwt.jwk_url_allow_http",
+    "simple_jwt.jwk_url_ca",
+    "simple_jwt.jwk_url_max_stale",
+    "simple_jwt.jwk_url_without_kid",
+];
 /// The setting whose secrets may be in files that it names.
 const CLIENTS: &str = "oauth.clients";
 

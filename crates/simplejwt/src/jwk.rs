@@ -87,8 +87,8 @@ pub enum JwkError {
     /// The set has more than [`MAX_KEYS`] keys.
     #[error("the set has more than {MAX_KEYS} keys: this one and those after it are not read")]
     TooMany,
-    /// A key without `kid` in a set whose keys are chosen by `kid`.
-    #[error("it has no key id (kid), by which tokens select their key")]
+    /// A key whose `kid` is empty, so that no token can name it.
+    #[error("its key id (kid) is empty, so that no token can name it")]
     NoKeyId,
     /// None of the keys in the set fits the algorithm.
     #[error("the set has no usable key for {0}")]

@@ -25,7 +25,7 @@ pub use crate::jws::{Algorithm, JwsError, MAX_TOKEN_BYTES, UnknownAlgorithm};
 pub use error::KeyError;
 pub use generate::GenerateError;
 pub use jwk_set::UnusedJwk;
-pub use remote::{FetchError, Fetched, KeySource, RemoteKeys};
+pub use remote::{FetchError, Fetched, KeySource, Published, RemoteKeys, RemoteOptions};
 pub use set::{KeySet, SignError};
 
 use std::fmt;

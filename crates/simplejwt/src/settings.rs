@@ -148,10 +148,16 @@ pub struct Settings {
     /// The `iss` claim that is written and required (RFC 7519 section 4.1.1). Default: none.
     #[doc(alias = "ISSUER")]
     pub issuer: Option<String>,
-    /// The URL of a JWK set (RFC 7517) from which the verifying keys are fetched. Not used by HS*.
-    /// Default: none.
+    /// The URL of a JWK set (RFC 7517) from which the verifying keys are fetched, or several, whose
+    /// keys all count. Not used by HS*. Default: none.
     #[doc(alias = "JWK_URL")]
-    pub jwk_url: Option<String>,
+    pub jwk_url: Vec<String>,
+    /// The time for which fetched keys are used after the last fetch that succeeded; `None`:
+    /// unlimited. After it, tokens can't be checked. At least a minute. Default: one day.
+    pub jwk_url_max_stale: Option<Duration>,
+    /// Tokens without `kid` (RFC 7515 section 4.1.4) are also tried with fetched keys that have
+    /// one. With fetched keys that have none, they always are. Default: off.
+    pub jwk_url_without_kid: bool,
     /// The clock skew allowed when `exp`, `nbf` and `iat` are checked. Default: 0.
     #[doc(alias = "LEEWAY")]
     pub leeway: Duration,
@@ -250,7 +256,9 @@ impl Default for Settings {
             client_id: None,
             ensure_ascii: true,
             issuer: None,
-            jwk_url: None,
+            jwk_url: Vec::new(),
+            jwk_url_max_stale: Some(Duration::from_secs(DAY)),
+            jwk_url_without_kid: false,
             leeway: Duration::ZERO,
             auth_header_types: vec!["Bearer".into()],
             auth_header_name: "HTTP_AUTHORIZATION".into(),

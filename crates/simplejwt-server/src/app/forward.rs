@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, HOST, LOCATION, PROXY_AUTHORIZATION, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HOST, IF_NONE_MATCH, PROXY_AUTHORIZATION,
+    USER_AGENT,
 };
 use http::{Request, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -17,13 +18,17 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use ureq::Proxy;
 
-use super::jwks::{Answer, LARGEST};
+use super::jwks::{Answer, LARGEST, MEDIA_TYPES};
 
-/// Returns the proxy's answer.
+/// Returns the proxy's answer. `etag` is that of the content that is known.
 ///
 /// # Errors
 /// It can't be reached, or its answer isn't HTTP, is too large, or has a status of 400 or above.
-pub(super) async fn get(proxy: &Proxy, url: &Uri) -> Result<Answer, Box<dyn Error + Send + Sync>> {
+pub(super) async fn get(
+    proxy: &Proxy,
+    url: &Uri,
+    etag: Option<String>,
+) -> Result<Answer, Box<dyn Error + Send + Sync>> {
     let stream = TcpStream::connect((proxy.host().trim_matches(['[', ']']), proxy.port())).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let authority = url.authority().map_or("", |authority| authority.as_str());
@@ -34,9 +39,13 @@ pub(super) async fn get(proxy: &Proxy, url: &Uri) -> Result<Answer, Box<dyn Erro
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let mut request = Request::get(format!("http://{host}{path}"))
         .header(HOST, host)
-        .header(ACCEPT, "application/json")
+        .header(ACCEPT, MEDIA_TYPES)
+        .header(ACCEPT_ENCODING, "identity")
         .header(USER_AGENT, "simplejwt")
         .header(CONNECTION, "close");
+    if let Some(etag) = etag {
+        request = request.header(IF_NONE_MATCH, etag);
+    }
     if let Some(user) = user {
         request = request.header(AUTHORIZATION, basic(user));
     }
@@ -50,12 +59,13 @@ pub(super) async fn get(proxy: &Proxy, url: &Uri) -> Result<Answer, Box<dyn Erro
         if head.status.is_client_error() || head.status.is_server_error() {
             return Err(format!("http status: {}", head.status.as_u16()).into());
         }
-        let location = head.headers.get(LOCATION).and_then(|value| value.to_str().ok());
-        let location = location.filter(|_| head.status.is_redirection()).map(str::to_owned);
         let limit = usize::try_from(LARGEST).unwrap_or(usize::MAX);
         let body = Limited::new(body, limit).collect().await?.to_bytes().into();
-        let is_redirection = head.status.is_redirection();
-        Ok::<_, Box<dyn Error + Send + Sync>>(Answer { is_redirection, location, body })
+        Ok::<_, Box<dyn Error + Send + Sync>>(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
     });
     // The connection is driven by whoever waits for the answer.
     tokio::select! {

@@ -214,7 +214,7 @@ pub(super) fn problems(config: &mut Config) -> Vec<String> {
         "kid in [simple_jwt] is the id of a single key: write kid = true",
     );
     problem(
-        settings.jwk_url.is_some(),
+        !settings.jwk_url.is_empty(),
         "JWK_URL is set, so these keys would never be tried: leave one of them out",
     );
     problem(

@@ -73,7 +73,9 @@ fn by_the_library(dictionary: Value) -> Option<Settings> {
 #[test]
 fn each_setting_of_the_dictionary_takes_and_refuses_the_same_values() {
     let mut taken = 0;
-    for item in list::of_table("simple_jwt") {
+    // The library fetches no keys by itself.
+    let fetching = ["jwk_url_allow_http", "jwk_url_ca"];
+    for item in list::of_table("simple_jwt").filter(|item| !fetching.contains(&item.name)) {
         for value in values() {
             let here = by_this_program(item, &value);
             let upper = item.name.to_ascii_uppercase();

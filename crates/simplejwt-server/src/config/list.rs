@@ -14,6 +14,7 @@ use super::database::{self, Database};
 use super::django::{self, Django};
 use super::form::Form;
 use super::item::{Section, Shown, Spec};
+use super::jwk_url::{self, JwkUrl};
 use super::keys::{self, Keys};
 use super::log::{self, Log};
 use super::password::{self, Password};
@@ -36,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) django: Django,
     /// The keys that sign, if they follow each other.
     pub(crate) keys: Keys,
+    pub(crate) jwk_url: JwkUrl,
     /// The options of `authenticate/`.
     pub(crate) gateway: GatewayOptions,
     /// The clients that may use `revoke/` and `introspect/`.
@@ -58,6 +60,8 @@ static PLACES: &[&dyn Part] = &[
     place!(database::SECTION, database),
     place!(simple_jwt::SECTION, settings),
     place!(simple_jwt::keys::SECTION, settings),
+    place!(jwk_url::KEYS, settings),
+    place!(jwk_url::SECTION, jwk_url),
     place!(keys::SECTION, keys),
     place!(sessions::SECTION, settings.sessions),
     place!(cookies::SECTION, settings),

@@ -36,6 +36,11 @@ const RULES: &[Rule] = &[
         why: "last_login in [users] names no column",
     },
     Rule {
+        settings: &["simple_jwt.jwk_url_allow_http", "simple_jwt.jwk_url_ca"],
+        idle: |c| c.settings.jwk_url.is_empty(),
+        why: "no keys are fetched without JWK_URL",
+    },
+    Rule {
         settings: &["sessions.enabled"],
         idle: |c| !c.settings.token_blacklist,
         why: "there are no sessions without token_blacklist = true in [simple_jwt]",

@@ -1,26 +1,24 @@
 //! Verifying keys that are fetched from elsewhere: the equivalent of `JWK_URL`.
 
+mod select;
 mod shared;
+mod source;
+mod turns;
+mod unused;
 
 use std::error::Error;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::future::poll_fn;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_channel::oneshot;
 
 use super::{Algorithm, UnusedJwk, VerifyingKey};
 use crate::clock::Timestamp;
-use crate::jwk::{JwkError, JwkSet};
-use crate::logging::{cut, with_causes};
-use crate::panics;
-
-/// The time for which fetched keys are used before they are fetched again.
-const LIFESPAN: Duration = Duration::from_secs(300);
-/// The minimum time between two fetches, whatever tokens need.
-const COOLDOWN: Duration = Duration::from_secs(10);
-/// The time after a failure during which tokens that need no fetch don't start one.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::jwk::JwkSet;
+use crate::jws::{Compact, JwsError, Typ};
+use source::{Need, Source};
 
 /// The source of a JWK set (RFC 7517 section 5): usually an HTTP client.
 #[async_trait]
@@ -29,7 +27,69 @@ pub trait KeySource: Send + Sync + 'static {
     ///
     /// # Errors
     /// Any failure; the keys fetched before stay in use.
-    async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>>;
+    async fn fetch(&self) -> Result<Published, Box<dyn Error + Send + Sync>>;
+
+    /// Returns the name by which the log and messages call this source, such as a host. It contains
+    /// no secret. Default: `JWK_URL`.
+    fn name(&self) -> String {
+        "JWK_URL".to_owned()
+    }
+}
+
+/// A JWK set as its source publishes it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Published {
+    /// The keys.
+    pub set: JwkSet,
+    /// The time after which the set is to be fetched again, such as `max-age` of its `Cache-Control`
+    /// (RFC 9111 section 5.2.2.1); less than ten seconds count as ten. `None` if the source doesn't
+    /// say: five minutes.
+    pub fresh_for: Option<Duration>,
+}
+
+impl Published {
+    /// Sets the time after which the set is to be fetched again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use simplejwt::jwk::JwkSet;
+    /// use simplejwt::keys::Published;
+    ///
+    /// let set = JwkSet::from_json(br#"{"keys":[]}"#)?;
+    /// let published = Published::from(set).fresh_for(Duration::from_secs(600));
+    /// assert_eq!(published.fresh_for, Some(Duration::from_secs(600)));
+    /// # Ok::<_, simplejwt::jwk::JwkError>(())
+    /// ```
+    #[must_use]
+    pub fn fresh_for(mut self, time: Duration) -> Self {
+        self.fresh_for = Some(time);
+        self
+    }
+}
+
+impl From<JwkSet> for Published {
+    fn from(set: JwkSet) -> Self {
+        Self { set, fresh_for: None }
+    }
+}
+
+/// Options for fetched keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemoteOptions {
+    /// The time after the last successful fetch until which a source's keys are used. After it, no
+    /// token can be verified with them. `None`: they are used until others are fetched. Default: one
+    /// day.
+    pub max_stale: Option<Duration>,
+    /// Tokens without `kid` are also tried with keys that have one. Default: false.
+    pub without_kid: bool,
+}
+
+impl Default for RemoteOptions {
+    fn default() -> Self {
+        Self { max_stale: Some(Duration::from_secs(24 * 3600)), without_kid: false }
+    }
 }
 
 /// The result of a fetch.
@@ -53,31 +113,15 @@ pub enum FetchError {
     #[error("the keys could not be fetched: their source failed unexpectedly")]
     Panicked,
     /// The set contains no usable key.
-    #[error("none of the keys in the set can be used: {}", reasons(.0))]
+    #[error("none of the keys in the set can be used: {}", unused::reasons(.0))]
     NoUsableKey(Vec<UnusedJwk>),
 }
 
-/// The maximum number of reasons in one message.
-const REASONS: usize = 5;
-
-fn reasons(unused: &[UnusedJwk]) -> String {
-    let mut each: Vec<_> = unused
-        .iter()
-        .take(REASONS)
-        .map(|jwk| match &jwk.kid {
-            Some(kid) => format!("{kid:?}: {}", jwk.reason),
-            None => format!("number {}: {}", jwk.position, jwk.reason),
-        })
-        .collect();
-    match unused.len().checked_sub(REASONS) {
-        _ if each.is_empty() => each.push("it is empty".into()),
-        None | Some(0) => {}
-        Some(more) => each.push(format!("and {more} more")),
-    }
-    each.join("; ")
-}
-
-/// The keys of a [`KeySource`]. Tokens select among them by `kid`, which they must have.
+/// The keys of one or several [`KeySource`]s, which together verify tokens.
+///
+/// A token selects its key by `kid`, in whichever source it is. A token without `kid` is tried with
+/// the keys that have none. Each source is fetched by itself: if one fails, its last keys stay, and
+/// those of the others aren't touched.
 #[derive(Clone, Debug)]
 pub struct RemoteKeys {
     inner: Arc<Inner>,
@@ -86,50 +130,29 @@ pub struct RemoteKeys {
 #[derive(Debug)]
 struct Inner {
     algorithm: Algorithm,
-    source: Arc<dyn KeySource>,
-    state: RwLock<State>,
-    fetching: Fetching,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    keys: Arc<[VerifyingKey]>,
-    /// The unused keys already logged, so that they aren't logged again.
-    unused: Vec<UnusedJwk>,
-    tried: Option<Timestamp>,
-    fetched: Option<Timestamp>,
-    /// The reason the last attempt failed, if it did.
-    failure: Option<Arc<str>>,
-}
-
-impl State {
-    /// `true` if the last attempt failed or was abandoned, or if there was none.
-    fn is_behind(&self) -> bool {
-        self.fetched.is_none() || self.fetched != self.tried
-    }
-}
-
-/// The reason for a fetch.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
-    /// A token that names an unknown key.
-    Missing,
-    /// The task that keeps the keys fresh.
-    Routine,
-    /// Any token, if no task keeps the keys fresh.
-    Passing,
+    without_kid: bool,
+    sources: Vec<Source>,
+    /// The keys of all sources.
+    keys: RwLock<Arc<[VerifyingKey]>>,
 }
 
 impl RemoteKeys {
     /// Creates a set of keys for this algorithm. None are fetched yet.
     pub fn new(algorithm: Algorithm, source: impl KeySource) -> Self {
-        let inner = Inner {
-            algorithm,
-            source: Arc::new(source),
-            state: RwLock::default(),
-            fetching: Fetching::default(),
-        };
-        Self { inner: Arc::new(inner) }
+        let source: Arc<dyn KeySource> = Arc::new(source);
+        Self::from_sources(algorithm, [source], RemoteOptions::default())
+    }
+
+    /// Creates a set of the keys of several sources for this algorithm. None are fetched yet.
+    pub fn from_sources(
+        algorithm: Algorithm,
+        sources: impl IntoIterator<Item = Arc<dyn KeySource>>,
+        options: RemoteOptions,
+    ) -> Self {
+        let RemoteOptions { max_stale, without_kid } = options;
+        let source = |source| Source::new(algorithm, source, max_stale);
+        let sources = sources.into_iter().map(source).collect();
+        Self { inner: Arc::new(Inner { algorithm, without_kid, sources, keys: RwLock::default() }) }
     }
 
     /// Returns the algorithm of these keys.
@@ -137,200 +160,143 @@ impl RemoteKeys {
         self.inner.algorithm
     }
 
-    /// Returns the keys as last fetched.
+    /// Returns the keys as last fetched, from all sources.
     pub fn current(&self) -> Arc<[VerifyingKey]> {
-        Arc::clone(&self.state().keys)
+        Arc::clone(&self.inner.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns the reason why there are no keys, so that no token can be verified; `None` if there
     /// are some, even old ones.
     pub fn why_missing(&self) -> Option<Arc<str>> {
-        let state = self.state();
-        state.keys.is_empty().then(|| {
-            state.failure.clone().unwrap_or_else(|| "they have not been fetched yet".into())
-        })
+        if !self.current().is_empty() {
+            return None;
+        }
+        let reasons = self.inner.sources.iter().filter_map(|source| {
+            let reason = source.why_missing()?;
+            Some(match self.inner.sources.len() {
+                1 => reason,
+                _ => format!("{}: {reason}", source.name()),
+            })
+        });
+        Some(reasons.collect::<Vec<_>>().join("; ").into())
     }
 
-    /// `true` if the last attempt failed, so that a key that isn't here may still be valid.
+    /// `true` if a source's last fetch failed, so that a key that isn't here may still be valid.
     pub(crate) fn is_out_of_date(&self) -> bool {
-        self.state().is_behind()
+        self.inner.sources.iter().any(Source::is_behind)
     }
 
-    /// Fetches the keys if nobody has tried for five minutes (one minute after a failure) or, with
-    /// `missing`, because a token named an unknown key. There is at most one fetch at a time, and
-    /// one in ten seconds. Callers that miss a key wait for the fetch in progress, unless the one
-    /// before it failed. If the source fails or the set has no usable key, the keys stay as they
-    /// are.
+    /// `true` if the token may have been signed with a key that isn't here.
+    pub(crate) fn lacks_key_of(&self, token: &str) -> bool {
+        select::lacks_key(self.inner.algorithm, &self.current(), self.inner.without_kid, token)
+    }
+
+    pub(super) fn verify(&self, token: &Compact<'_>) -> Result<Typ, JwsError> {
+        select::verify(self.inner.algorithm, &self.current(), self.inner.without_kid, token)
+    }
+
+    /// Fetches the keys of each source that nobody has tried to fetch for five minutes, or for the
+    /// time that the source says (one minute after a failure). With `missing`, because a token named
+    /// an unknown key, it fetches from every source from which that wasn't done within the last
+    /// minute, or within ten seconds if it has no keys at all.
+    ///
+    /// There is at most one fetch from a source at a time. Callers that miss a key wait for the fetch
+    /// in progress, unless the one before it failed or too many callers wait already. If a source
+    /// fails or its set has no usable key, its keys stay as they are, until they are older than
+    /// [`max_stale`](RemoteOptions::max_stale).
     pub async fn refresh(&self, now: Timestamp, missing: bool) {
         self.refresh_if(if missing { Need::Missing } else { Need::Passing }, now).await;
     }
 
     /// As [`refresh`](Self::refresh), but meant to be called every few seconds, so that requests
-    /// don't have to wait: fetches keys that are older than five minutes, and retries every ten
-    /// seconds after a failure.
+    /// don't have to wait: fetches keys that are older than five minutes, or than their source says,
+    /// and retries every ten seconds after a failure.
     pub async fn keep_fresh(&self, now: Timestamp) {
         self.refresh_if(Need::Routine, now).await;
     }
 
-    async fn refresh_if(&self, need: Need, now: Timestamp) {
-        let waits = need == Need::Missing && self.state().failure.is_none();
-        match self.inner.fetching.begin(|| self.is_due(need, now)) {
-            // The failure is logged there, and kept for callers that ask.
-            Some(_turn) => drop(self.fetch(now).await),
-            None if waits => self.inner.fetching.finished().await,
-            None => {}
+    /// Forgets the keys that are older than [`max_stale`](RemoteOptions::max_stale), which
+    /// [`refresh`](Self::refresh) and [`keep_fresh`](Self::keep_fresh) do before anything else.
+    pub fn drop_stale(&self, now: Timestamp) {
+        let dropped = self.inner.sources.iter().filter(|source| source.drop_stale(now)).count();
+        if dropped > 0 {
+            self.put_together();
         }
     }
 
-    /// Fetches the keys now, however recent they are, and returns the result.
+    async fn refresh_if(&self, need: Need, now: Timestamp) {
+        self.drop_stale(now);
+        let refreshing = self.inner.sources.iter().map(|source| async move {
+            if source.refresh(need, now).await {
+                self.put_together();
+            }
+        });
+        all(refreshing).await;
+    }
+
+    /// Fetches the keys of all sources now, however recent they are, and returns each source's name
+    /// and result, in their order.
+    pub async fn fetch_each(&self, now: Timestamp) -> Vec<(String, Result<Fetched, FetchError>)> {
+        let fetching = self.inner.sources.iter().map(|source| async move {
+            let result = source.fetch(now).await;
+            self.put_together();
+            (source.name(), result)
+        });
+        all(fetching).await
+    }
+
+    /// Fetches the keys of all sources now, however recent they are, and returns what was fetched
+    /// from those that didn't fail.
     ///
     /// # Errors
-    /// [`FetchError`]; the keys stay as they were.
+    /// [`FetchError`] of the first source if all fail; the keys stay as they were.
     pub async fn fetch(&self, now: Timestamp) -> Result<Fetched, FetchError> {
-        self.update(|state| state.tried = Some(now));
-        match self.fetch_set().await {
-            Ok((keys, fetched)) => {
-                let told = self.state().unused.clone();
-                log_unused(&fetched.unused, &told);
-                self.update(|state| {
-                    if state.failure.take().is_some() {
-                        tracing::info!(
-                            event = "keys_back",
-                            usable = fetched.usable,
-                            "the keys behind JWK_URL are back"
-                        );
-                    }
-                    state.keys = keys.into();
-                    state.unused.clone_from(&fetched.unused);
-                    state.fetched = Some(now);
-                });
-                Ok(fetched)
+        let mut all = Fetched { usable: 0, unused: Vec::new() };
+        let mut first_error = None;
+        for (_, result) in self.fetch_each(now).await {
+            match result {
+                Ok(fetched) => {
+                    all.usable += fetched.usable;
+                    all.unused.extend(fetched.unused);
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
             }
-            Err(error) => {
-                let reason = with_causes(&error).replace(|c: char| c.is_control(), " ");
-                let kept = self.current().len();
-                tracing::error!(
-                    event = "keys_not_fetched",
-                    kept,
-                    error = reason,
-                    "the keys behind JWK_URL could not be fetched"
-                );
-                self.update(|state| state.failure = Some(reason.into()));
-                Err(error)
-            }
+        }
+        match first_error {
+            Some(error) if all.usable == 0 => Err(error),
+            _ => Ok(all),
         }
     }
 
-    async fn fetch_set(&self) -> Result<(Vec<VerifyingKey>, Fetched), FetchError> {
-        let set = panics::caught(self.inner.source.fetch())
-            .await
-            .map_err(|_| FetchError::Panicked)?
-            .map_err(FetchError::Source)?;
-        let (keys, mut unused) = VerifyingKey::sort_jwk_set(self.inner.algorithm, &set);
-        // In the set's order, and only as many as there are.
-        let nameless = set.numbered().filter(|(_, jwk)| jwk.kid().is_none_or(str::is_empty));
-        for (position, _) in nameless {
-            if !unused.iter().any(|jwk| jwk.position == position) {
-                unused.push(UnusedJwk { position, kid: None, reason: JwkError::NoKeyId.into() });
-            }
-        }
-        unused.sort_by_key(|jwk| jwk.position);
-        let named = |key: &VerifyingKey| key.kid().is_some_and(|kid| !kid.is_empty());
-        let keys: Vec<_> = keys.into_iter().filter(named).collect();
-        if keys.is_empty() {
-            return Err(FetchError::NoUsableKey(unused));
-        }
-        let usable = keys.len();
-        Ok((keys, Fetched { usable, unused }))
-    }
-
-    fn is_due(&self, need: Need, now: Timestamp) -> bool {
-        let state = self.state();
-        let since = |time: Option<Timestamp>, span| time.is_none_or(|time| time + span <= now);
-        let wanted = match need {
-            Need::Missing => true,
-            Need::Routine => state.is_behind() || since(state.fetched, LIFESPAN),
-            Need::Passing => {
-                since(state.tried, if state.is_behind() { PATIENCE } else { LIFESPAN })
-            }
+    fn put_together(&self) {
+        // The lock is held meanwhile, so that of two changes the later one stays.
+        let mut keys = self.inner.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *keys = match &self.inner.sources[..] {
+            [source] => source.keys(),
+            sources => sources.iter().flat_map(|source| source.keys().to_vec()).collect(),
         };
-        wanted && since(state.tried, COOLDOWN)
-    }
-
-    /// An update can't fail half-way.
-    fn state(&self) -> RwLockReadGuard<'_, State> {
-        self.inner.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn update(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.inner.state.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-/// Logs the unused keys, except those that `told` already contains.
-fn log_unused(unused: &[UnusedJwk], told: &[UnusedJwk]) {
-    /// The maximum number of log lines for one set.
-    const LINES: usize = 50;
-    let known = |jwk: &&UnusedJwk| {
-        told.iter().any(|other| other.kid == jwk.kid && other.reason == jwk.reason)
-    };
-    let mut new = unused.iter().filter(|jwk| !known(jwk));
-    for UnusedJwk { position, kid, reason } in new.by_ref().take(LINES) {
-        let kid = kid.as_deref().map(cut);
-        tracing::warn!(
-            event = "key_unused",
-            position,
-            kid = kid.as_deref(),
-            error = %reason,
-            "a key behind JWK_URL is not used"
-        );
-    }
-    let more = new.count();
-    if more > 0 {
-        tracing::warn!(event = "more_keys_unused", more, "more keys behind JWK_URL are not used");
-    }
-}
-
-/// `Some` while a fetch is in progress, with its waiters.
-#[derive(Debug, Default)]
-struct Fetching(Mutex<Option<Vec<oneshot::Sender<()>>>>);
-
-/// The fetch in progress. Ends it even if its future is dropped half-way.
-struct Turn<'a>(&'a Fetching);
-
-impl Fetching {
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<oneshot::Sender<()>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns `None` if a fetch is already in progress, or if none is due.
-    fn begin(&self, is_due: impl FnOnce() -> bool) -> Option<Turn<'_>> {
-        let mut running = self.lock();
-        if running.is_some() || !is_due() {
-            return None;
+/// Runs all futures at the same time, and returns their results in order.
+async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        let mut is_pending = false;
+        for (future, result) in &mut running {
+            if result.is_none() {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(ready) => *result = Some(ready),
+                    Poll::Pending => is_pending = true,
+                }
+            }
         }
-        *running = Some(Vec::new());
-        Some(Turn(self))
-    }
-
-    /// Waits until no fetch is in progress.
-    async fn finished(&self) {
-        let waiting = self.lock().as_mut().map(|waiting| {
-            let (sender, receiver) = oneshot::channel();
-            waiting.push(sender);
-            receiver
-        });
-        if let Some(receiver) = waiting {
-            // The sender is dropped when the fetch ends.
-            let _ = receiver.await;
-        }
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.lock().take();
-    }
+        if is_pending { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, result)| result).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod choose;
 use super::{Algorithm, KeyError, RemoteKeys, SigningKey, VerifyingKey};
 use crate::jwk::JwkSet;
 use crate::jws::{self, Compact, JwsError, Typ};
-use choose::{Headers, verify_among, verify_with};
+use choose::{Headers, verify_among};
 
 /// A set of keys: one signs, any number verify, which is all that key rotation needs.
 ///
@@ -166,7 +166,8 @@ impl KeySet {
     ///
     /// A `kid` in the header selects among the keys that have one; if none has that `kid`, the keys
     /// without one are tried. Without a `kid` in the header, every key of its algorithm is tried
-    /// that isn't [named only](VerifyingKey::named_only). Nothing else in the header selects a key, and no key is ever taken from it.
+    /// that isn't [named only](VerifyingKey::named_only). Nothing else in the header selects a key,
+    /// and no key is ever taken from it. Fetched keys are selected as [`RemoteKeys`] says.
     ///
     /// # Errors
     /// [`JwsError`], the reason the token is refused.
@@ -179,28 +180,12 @@ impl KeySet {
         let token = Compact::split(token)?;
         let typ = match &self.remote {
             None => verify_among(&self.verifying, &self.headers, &token)?,
-            Some(remote) => verify_named(remote.algorithm(), &remote.current(), &token)?,
+            Some(remote) => remote.verify(&token)?,
         };
         Ok((typ, token.decode_payload()?))
     }
 }
 
-/// Fetched keys are selected by `kid` only, as upstream does. Several keys with the same `kid` are
-/// tried one after another.
-fn verify_named(
-    algorithm: Algorithm,
-    keys: &[VerifyingKey],
-    token: &Compact<'_>,
-) -> Result<Typ, JwsError> {
-    let header = token.parse_header()?;
-    // Checked before the key id, which doesn't matter for a token of another algorithm.
-    if !algorithm.is_named(&header.alg) {
-        return Err(JwsError::Algorithm);
-    }
-    let kid = header.kid.as_deref().filter(|kid| !kid.is_empty()).ok_or(JwsError::NoKeyId)?;
-    let mut named = keys.iter().filter(|key| key.kid() == Some(kid)).peekable();
-    named.peek().ok_or(JwsError::UnknownKey)?;
-    verify_with(token, named).map(|()| header.typ)
 }
 
 /// The reason nothing was signed.

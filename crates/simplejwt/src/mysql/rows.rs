@@ -170,6 +170,17 @@ async fn ids(
     rows.iter().map(|row| column(row, 0)).collect()
 }
 
+/// Ties sessions to another fingerprint of the same password.
+pub(super) async fn rehashed(
+    conn: &mut Conn,
+    user_id: &UserId,
+    old: &str,
+    new: &str,
+) -> Result<(), Failure> {
+    let values = params! { "user" => user_id.as_str(), "old" => old, "new" => new };
+    changed(conn, REHASH, values).await.map(drop)
+}
+
 #[async_trait]
 impl SessionRows for MysqlStore {
     async fn row(&self, id: &str) -> Result<Option<SessionRow>, StoreError> {
@@ -271,10 +282,8 @@ impl SessionRows for MysqlStore {
     }
 
     async fn rehash_rows(&self, user_id: &UserId, old: &str, new: &str) -> Result<(), StoreError> {
-        attempt!(self.database.attempts("password_rehashed"), |conn| async {
-            let values = params! { "user" => user_id.as_str(), "old" => old, "new" => new };
-            changed(conn, REHASH, values).await.map(drop)
-        })
+        let attempts = self.database.attempts("password_rehashed");
+        attempt!(attempts, |conn| rehashed(conn, user_id, old, new))
     }
 
     async fn flush_rows(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {

@@ -21,7 +21,7 @@ use crate::mysql::database::changed;
 use crate::mysql::database::{Failure, attempt, begin, commit};
 use crate::mysql::datetime::datetime;
 use crate::mysql::lookup::{self, Lookup, Wanted};
-use crate::mysql::{MysqlDatabase, schema, sessions};
+use crate::mysql::{MysqlDatabase, rows, schema, sessions};
 use crate::sql::batch::Batches;
 use crate::sql::column::{ColumnType, UserColumns};
 use crate::sql::lookup::{nothing_of, only};
@@ -44,6 +44,8 @@ pub struct MysqlUsers {
     options: UserOptions,
     /// `true` if the database has sessions, which may be tied to passwords.
     has_sessions: bool,
+    /// `true` if it has them as one row each.
+    has_rows: bool,
     sql: Arc<Sql>,
     by_id: Batches<Lookup<Found<Key>>>,
 }
@@ -99,10 +101,13 @@ impl MysqlUsers {
         pool: HashingPool,
         options: UserOptions,
     ) -> Result<Self, SchemaError> {
-        let (checked, has_sessions) = attempt!(database.attempts("open"), |conn| async {
-            let has_sessions = schema::check_sessions(conn).await.is_ok();
-            Ok((check(conn, &table).await, has_sessions))
-        })?;
+        let (checked, has_sessions, has_rows) =
+            attempt!(database.attempts("open"), |conn| async {
+                let has_sessions = schema::check_sessions(conn).await.is_ok();
+                let has_rows =
+                    options.session_rows && schema::check_session_rows(conn).await.is_ok();
+                Ok((check(conn, &table).await, has_sessions, has_rows))
+            })?;
         let (table, columns) = checked?;
         let sql = Arc::new(Sql::new(table, columns));
         Ok(Self {
@@ -110,6 +115,7 @@ impl MysqlUsers {
             passwords: Passwords::new(pool),
             options,
             has_sessions,
+            has_rows,
             by_id: Batches::new(by_id(database, &sql), database.patience()),
             sql,
         })
@@ -179,9 +185,12 @@ impl MysqlUsers {
         let values = params! { "value" => new, "key" => Value::from(&found.key), "old" => old };
         begin(conn).await?;
         let replaced = changed(conn, &self.sql.replace_hash, values).await? > 0;
+        let (old, new) = (password_fingerprint(old), password_fingerprint(new));
         if replaced && self.has_sessions {
-            let (old, new) = (password_fingerprint(old), password_fingerprint(new));
             sessions::rehashed(conn, &found.user.id, &old, &new).await?;
+        }
+        if replaced && self.has_rows {
+            rows::rehashed(conn, &found.user.id, &old, &new).await?;
         }
         commit(conn).await?;
         Ok(replaced)

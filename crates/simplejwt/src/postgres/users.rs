@@ -12,8 +12,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_postgres::Row;
 
-use self::sql::Sql;
 pub(crate) use self::sql::statements;
+use self::sql::{Sql, Tied};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
 use crate::postgres::encoding::Text;
@@ -69,7 +69,10 @@ impl PostgresUsers {
     ) -> Result<Self, SchemaError> {
         let client = database.attempts("open").client().await?;
         let table = schema::resolved(&client, &table).await?;
-        let has_sessions = schema::check_sessions(&client).await.is_ok();
+        let tied = Tied {
+            tokens: schema::check_sessions(&client).await.is_ok(),
+            rows: options.session_rows && schema::check_session_rows(&client).await.is_ok(),
+        };
         let checked = async {
             let checked = schema::check_users(&client, &table).await?;
             schema::check_unique(&client, &table, &found_by(&table)).await?;
@@ -77,7 +80,7 @@ impl PostgresUsers {
         };
         match checked.await {
             Ok(checked) => {
-                let sql = Arc::new(Sql::new(table, checked, has_sessions)?);
+                let sql = Arc::new(Sql::new(table, checked, tied)?);
                 let reading = Arc::clone(&sql);
                 let by_user_id = Lookup::new(database, "find", &sql.by_user_id, move |row| {
                     Ok(reading.found(row)?.user)

@@ -8,7 +8,7 @@ use crate::claims::Claims;
 use crate::clock::Timestamp;
 use crate::error::{Error, TokenError};
 use crate::event::Target;
-use crate::keys::{JwsError, RemoteKeys};
+use crate::keys::RemoteKeys;
 use crate::settings::{RevocationMode, SESSION_CLAIM};
 use crate::token::{Token, TokenType};
 
@@ -30,7 +30,8 @@ impl Auth {
     pub(super) async fn decode_claims(&self, token: &str, now: Timestamp) -> Result<Claims, Error> {
         let keys = self.tokens.keys();
         if let Some(remote) = keys.remote() {
-            let lacks_key = || keys.verify_compact(token) == Err(JwsError::UnknownKey);
+            remote.drop_stale(now);
+            let lacks_key = || remote.lacks_key_of(token);
             let missing = remote.why_missing().is_some() || lacks_key();
             remote.refresh(now, missing).await;
             // The key that is missing might have verified the token.

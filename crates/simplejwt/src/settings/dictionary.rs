@@ -49,7 +49,13 @@ const SETTINGS: &[(&str, Set<Settings>)] = &[
     ("client_id", |s, v| put(&mut s.client_id, optional_text(v))),
     ("ensure_ascii", |s, v| put(&mut s.ensure_ascii, boolean(v))),
     ("issuer", |s, v| put(&mut s.issuer, optional_text(v))),
-    ("jwk_url", |s, v| put(&mut s.jwk_url, optional_text(v))),
+    ("jwk_url", |s, v| put(&mut s.jwk_url, one_or_several(v))),
+    ("jwk_url_max_stale", |s, v| {
+        let is_unlimited = v.as_str() == Some("unlimited");
+        let time = if is_unlimited { Ok(None) } else { optional(v, duration) };
+        put(&mut s.jwk_url_max_stale, time)
+    }),
+    ("jwk_url_without_kid", |s, v| put(&mut s.jwk_url_without_kid, boolean(v))),
     ("leeway", |s, v| match v {
         // Upstream accepts None for no leeway.
         Value::Null => put(&mut s.leeway, Ok(std::time::Duration::ZERO)),
@@ -170,6 +176,12 @@ fn optional<T>(
     read: impl Fn(&Value) -> Result<T, String>,
 ) -> Result<Option<T>, String> {
     if value.is_null() { Ok(None) } else { read(value).map(Some) }
+}
+
+/// Reads a string, a list of them, or null or the empty string for none.
+fn one_or_several(value: &Value) -> Result<Vec<String>, String> {
+    let is_list = value.is_array() || value.as_str().is_some_and(|text| text.starts_with('['));
+    if is_list { list(value) } else { Ok(optional_text(value)?.into_iter().collect()) }
 }
 
 fn audience(value: &Value) -> Result<Option<Audience>, String> {

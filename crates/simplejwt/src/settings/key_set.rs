@@ -1,7 +1,11 @@
 //! The keys that the settings describe.
 
+use std::sync::Arc;
+
 use super::{FurtherKey, KeyId, Settings, SettingsError};
-use crate::keys::{Algorithm, KeyError, KeySet, KeySource, RemoteKeys, SigningKey, VerifyingKey};
+use crate::keys::{
+    Algorithm, KeyError, KeySet, KeySource, RemoteKeys, RemoteOptions, SigningKey, VerifyingKey,
+};
 
 impl Settings {
     /// Returns the keys that `algorithm`, `signing_key`, `verifying_key` and `verifying_keys`
@@ -12,9 +16,9 @@ impl Settings {
     /// A key that is missing, weak, or doesn't fit its algorithm or its counterpart, with what to
     /// do about it.
     pub fn key_set(&self) -> Result<KeySet, SettingsError> {
-        match &self.jwk_url {
-            None => self.local_key_set(true),
-            Some(_) => Err(SettingsError::one(
+        match self.jwk_url.is_empty() {
+            true => self.local_key_set(true),
+            false => Err(SettingsError::one(
                 "JWK_URL is set, but nothing fetches from it: hand a KeySource to \
                  Settings::key_set_from"
                     .into(),
@@ -28,9 +32,9 @@ impl Settings {
     /// # Errors
     /// As [`key_set`](Self::key_set).
     pub fn key_set_beside_ring(&self) -> Result<KeySet, SettingsError> {
-        match &self.jwk_url {
-            None => self.local_key_set(false),
-            Some(_) => Err(SettingsError::one(
+        match self.jwk_url.is_empty() {
+            true => self.local_key_set(false),
+            false => Err(SettingsError::one(
                 "JWK_URL is set, so the keys of a ring would never be tried: publish them there, \
                  or leave JWK_URL out"
                     .into(),
@@ -44,9 +48,27 @@ impl Settings {
     /// # Errors
     /// As [`key_set`](Self::key_set).
     pub fn key_set_from(&self, source: impl KeySource) -> Result<KeySet, SettingsError> {
+        let source: Arc<dyn KeySource> = Arc::new(source);
+        self.key_set_from_all([source])
+    }
+
+    /// Returns the keys, with the verifying ones fetched from all of these sources: the equivalent
+    /// of several [`jwk_url`](Self::jwk_url)s.
+    ///
+    /// # Errors
+    /// As [`key_set`](Self::key_set).
+    pub fn key_set_from_all(
+        &self,
+        sources: impl IntoIterator<Item = Arc<dyn KeySource>>,
+    ) -> Result<KeySet, SettingsError> {
         self.validate()?;
         let signing = self.parse_signing_key()?.map(|key| self.named(key));
-        Ok(KeySet::with_remote(signing, RemoteKeys::new(self.algorithm, source)))
+        let options = RemoteOptions {
+            max_stale: self.jwk_url_max_stale,
+            without_kid: self.jwk_url_without_kid,
+        };
+        let remote = RemoteKeys::from_sources(self.algorithm, sources, options);
+        Ok(KeySet::with_remote(signing, remote))
     }
 
     fn parse_signing_key(&self) -> Result<Option<SigningKey>, SettingsError> {

@@ -75,7 +75,7 @@ fn every_problem_is_told_at_once() {
         auth_header_name: "Authorization".into(),
         auth_token_classes: vec![],
         access_token_lifetime: Duration::ZERO,
-        jwk_url: Some("https://example.com/jwks.json".into()),
+        jwk_url: vec!["https://example.com/jwks.json".into()],
         user_id_claim: "exp".into(),
         jti_claim: Some("token_type".into()),
         ..Settings::default()

@@ -52,9 +52,14 @@ impl Settings {
              it out",
         );
         problem(
-            self.jwk_url.is_some() && self.algorithm.is_symmetric(),
+            !self.jwk_url.is_empty() && self.algorithm.is_symmetric(),
             "JWK_URL is set, but ALGORITHM is an HMAC, which has no public keys to fetch: choose \
              an RS, PS, ES or EdDSA algorithm, or remove JWK_URL",
+        );
+        problem(
+            self.jwk_url_max_stale.is_some_and(|time| time < Duration::from_secs(60)),
+            "jwk_url_max_stale is shorter than a minute, so that tokens couldn't be checked between \
+             two fetches: write a duration such as \"1d\", or \"unlimited\"",
         );
         for (name, lifetime) in [
             ("ACCESS_TOKEN_LIFETIME", self.access_token_lifetime),

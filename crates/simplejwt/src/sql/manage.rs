@@ -17,6 +17,12 @@ use crate::users::{User, UserId, UserStore};
 pub struct UserOptions {
     /// Inactive users can log in, as with Django's `AllowAllUsersModelBackend`. Default: false.
     pub allow_inactive_login: bool,
+    /// Sessions are kept as one row each, as with
+    /// [`Rows::Sessions`](crate::settings::Rows::Sessions): a login that rewrites a hash ties the
+    /// user's rows to the new one in the same transaction. Without it, that is a step of its own
+    /// after the transaction, and a refresh in between ends its session. The account needs the right
+    /// to update `simplejwt_refresh_session`. Default: false.
+    pub session_rows: bool,
 }
 
 /// A user to create. `Debug` omits the hash.

@@ -39,7 +39,7 @@ pub struct SqliteUsers {
     options: UserOptions,
     /// `true` if the database has sessions, which may be tied to passwords.
     has_sessions: bool,
-    /// `true` if it may have them as one row each.
+    /// `true` if it has them as one row each.
     has_rows: bool,
     sql: Arc<Sql>,
 }
@@ -69,7 +69,7 @@ impl SqliteUsers {
         let check = |connection: &Connection| {
             let table = schema::resolved(connection, &table)?;
             let has_sessions = schema::check_sessions(connection).is_ok();
-            let has_rows = schema::check_session_rows(connection).is_ok();
+            let has_rows = options.session_rows && schema::check_session_rows(connection).is_ok();
             let checked = schema::check_users(connection, &table).and_then(|columns| {
                 schema::check_unique(connection, &table, &found_by(&table))?;
                 Ok(columns)
@@ -122,12 +122,12 @@ impl LoginRows for SqliteUsers {
         let replace = move |connection: &Connection| {
             let replaced =
                 connection.prepare_cached(&sql.replace_hash)?.execute(params![new, key, old])?;
+            let (old, new) = (password_fingerprint(&old), password_fingerprint(&new));
             if replaced > 0 && has_sessions {
-                let (old, new) = (password_fingerprint(&old), password_fingerprint(&new));
                 sessions::rehashed(connection, &id, &old, &new)?;
-                if has_rows {
-                    rows::rehashed(connection, &id, &old, &new)?;
-                }
+            }
+            if replaced > 0 && has_rows {
+                rows::rehashed(connection, &id, &old, &new)?;
             }
             Ok(replaced > 0)
         };

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use simplejwt::mysql::MysqlUsers;
-use simplejwt::mysql::migrate;
+use simplejwt::mysql::{MysqlStore, MysqlUsers, migrate};
 use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::password::Hashers;
@@ -18,8 +17,11 @@ async fn migrated() -> World {
 }
 
 async fn open(world: &World, hashers: &Hashers) -> Arc<dyn ManageUsers> {
+    open_with(world, hashers, UserOptions::default()).await
+}
+
+async fn open_with(world: &World, hashers: &Hashers, options: UserOptions) -> Arc<dyn ManageUsers> {
     let (database, pool) = (world.database().await, hashes::pool(hashers));
-    let options = UserOptions::default();
     Arc::new(MysqlUsers::open(&database, UserTable::default(), pool, options).await.unwrap())
 }
 
@@ -35,6 +37,16 @@ async fn hashes_in_a_table_made_here_are_raised_until_django_comes() {
     let world = migrated().await;
     let run = async |sql: &str| world.run(sql).await;
     hashes::table_made_here(async |hashers| open(&world, &hashers).await, run).await;
+}
+
+#[tokio::test]
+async fn rows_of_sessions_follow_a_new_hash() {
+    let world = migrated().await;
+    let table = UserTable::default();
+    let store = MysqlStore::open(&world.database().await, &table).await.unwrap();
+    let run = async |sql: &str| world.run(sql).await;
+    let open = async |hashers, options| open_with(&world, &hashers, options).await;
+    hashes::rows_follow_a_new_hash(open, store, run).await;
 }
 
 #[tokio::test]

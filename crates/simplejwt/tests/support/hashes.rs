@@ -6,11 +6,17 @@
 use std::sync::Arc;
 
 use simplejwt::event::Cause;
-use simplejwt::sql::manage::{ManageUsers, NewUser};
+use simplejwt::sql::manage::{ManageUsers, NewUser, UserOptions};
+use simplejwt::store::OutstandingToken;
+use simplejwt::store::rows::{BySession, SessionRows};
+use simplejwt::store::session::{NewSession, OpenSession, RetainUntil};
 use simplejwt::users::password::{
     Hasher, Hashers, HashingPool, Parameters, PoolOptions, Rehash, StoredKind,
 };
-use simplejwt::{Credentials, Timestamp};
+use simplejwt::users::password_fingerprint;
+use simplejwt::{Credentials, SessionStore as _, Settings, Timestamp};
+
+use super::NOW;
 
 type Users = Arc<dyn ManageUsers>;
 
@@ -32,7 +38,7 @@ async fn add(users: &Users, name: &str, hash: &str) {
 
 /// Whether a login rewrites this hash, and that it is a login.
 async fn rewrites(users: &Users, name: &str, hash: &str) -> bool {
-    users.set_password(name, hash, &Cause::at(crate::support::NOW)).await.unwrap();
+    users.set_password(name, hash, &Cause::at(NOW)).await.unwrap();
     let user = users.authenticate(&Credentials::new(name, PASSWORD)).await.unwrap().unwrap();
     let stored = users.by_username(name).await.unwrap().unwrap().password;
     assert_eq!(user.password, stored);
@@ -68,8 +74,8 @@ pub(crate) async fn djangos_table(open: impl AsyncFn(Hashers) -> Users) {
     assert!(rewrites(&open(listed).await, "ann", &more).await, "the first of the list");
     // As in Django: the password was right, so an inactive user's hash is rewritten as well.
     let users = open(with_iterations(2000)).await;
-    users.set_password("ann", &fewer, &Cause::at(crate::support::NOW)).await.unwrap();
-    users.set_active("ann", false, &Cause::at(crate::support::NOW)).await.unwrap();
+    users.set_password("ann", &fewer, &Cause::at(NOW)).await.unwrap();
+    users.set_active("ann", false, &Cause::at(NOW)).await.unwrap();
     assert_eq!(users.authenticate(&Credentials::new("ann", PASSWORD)).await.unwrap(), None);
     let stored = users.by_username("ann").await.unwrap().unwrap().password;
     assert!(stored.starts_with("pbkdf2_sha256$2000$"), "{stored}");
@@ -118,4 +124,67 @@ pub(crate) async fn a_sample_is_bounded(
     assert_eq!(survey.kinds[0].0.to_string(), "pbkdf2_sha256 with 600000 iterations");
     assert!((127..=200).contains(&survey.hashes()), "{survey:?}");
     assert!(survey.kinds.contains(&(StoredKind::NotAccepted(Some("sha1".into())), 1)));
+}
+
+async fn open_row(store: &(impl SessionRows + Clone), id: &str, user: &str, hash: &str) {
+    let expires_at = Timestamp::from_secs(NOW.as_secs() + 3600);
+    let open = OpenSession {
+        session: NewSession {
+            id: id.into(),
+            user_id: user.into(),
+            password: Some(password_fingerprint(hash)),
+        },
+        token: OutstandingToken {
+            user_id: Some(user.into()),
+            jti: id.into(),
+            token: "a token".into(),
+            created_at: NOW,
+            expires_at,
+        },
+        expires_at,
+        limit: None,
+        cause: Cause::at(NOW),
+        retain_until: RetainUntil { refresh: expires_at, access: expires_at },
+    };
+    BySession::new(store.clone(), &Settings::default()).open(&open).await.unwrap();
+}
+
+/// The transaction that rewrites a hash ties the user's sessions to it, if they are one row each;
+/// otherwise it doesn't touch their table. `run` runs a statement.
+pub(crate) async fn rows_follow_a_new_hash(
+    open: impl AsyncFn(Hashers, UserOptions) -> Users,
+    store: impl SessionRows + Clone,
+    run: impl AsyncFn(&str),
+) {
+    let old = with_iterations(1000).encode(PASSWORD).unwrap();
+    let rewriting = || with_iterations(2000).with_rehash(Some(Rehash::Always));
+    let with_rows = UserOptions { session_rows: true, ..UserOptions::default() };
+    let users = open(rewriting(), with_rows).await;
+    add(&users, "ann", &old).await;
+    let ann = users.by_username("ann").await.unwrap().unwrap().id;
+    open_row(&store, "hers", ann.as_str(), &old).await;
+    open_row(&store, "tied to another", ann.as_str(), "!").await;
+    open_row(&store, "of another", "77", &old).await;
+
+    assert!(rewrites(&users, "ann", &old).await);
+    let stored = users.by_username("ann").await.unwrap().unwrap().password;
+    for (id, hash, generation) in
+        [("hers", stored.as_str(), 1), ("tied to another", "!", 0), ("of another", &old, 0)]
+    {
+        let row = store.row(id).await.unwrap().unwrap();
+        assert_eq!(
+            (row.password, row.generation),
+            (Some(password_fingerprint(hash)), generation),
+            "{id}"
+        );
+    }
+
+    let without = open(rewriting(), UserOptions::default()).await;
+    run("DROP TABLE simplejwt_refresh_session").await;
+    assert!(rewrites(&without, "ann", &old).await);
+    // Neither changes without the other, and the login succeeds.
+    users.set_password("ann", &old, &Cause::at(NOW)).await.unwrap();
+    let user = users.authenticate(&Credentials::new("ann", PASSWORD)).await.unwrap().unwrap();
+    assert_eq!(user.rehashed_from, None);
+    assert_eq!(users.by_username("ann").await.unwrap().unwrap().password, old);
 }

@@ -181,7 +181,7 @@ impl<P: Tables + Send + Sync + 'static> Fixture for People<P> {
     }
 
     async fn open(&self, pool: HashingPool, allow_inactive_login: bool) -> Arc<dyn UserStore> {
-        let options = UserOptions { allow_inactive_login };
+        let options = UserOptions { allow_inactive_login, ..UserOptions::default() };
         Arc::new(self.place.open_with(self.table(), pool, options).await.unwrap())
     }
 

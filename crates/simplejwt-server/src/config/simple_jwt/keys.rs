@@ -129,13 +129,6 @@ pub(in crate::config) static SECTION: Section<Settings> = Section {
              know. Both names are accepted in any case.",
             |s| &mut s.fully_specified_algorithms,
         ),
-        upstream(optional_string(
-            "jwk_url",
-            "SIMPLEJWT_JWK_URL",
-            Example("\"https://example.com/.well-known/jwks.json\""),
-            "The URL of a JWK set with the verifying keys; not for HS*.",
-            |s| &mut s.jwk_url,
-        )),
         switch(
             "allow_weak_key",
             "SIMPLEJWT_ALLOW_WEAK_KEY",

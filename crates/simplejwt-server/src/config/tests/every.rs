@@ -3,7 +3,7 @@
 use super::*;
 
 /// Settings for which any string is meaningful.
-const FREE: [&str; 24] = [
+const FREE: [&str; 25] = [
     "server.prefix",
     "simple_jwt.signing_key",
     "simple_jwt.verifying_key",
@@ -11,6 +11,7 @@ const FREE: [&str; 24] = [
     "simple_jwt.issuer",
     "simple_jwt.refresh_audience",
     "simple_jwt.client_id",
+    "simple_jwt.jwk_url_ca",
     "simple_jwt.user_id_field",
     "simple_jwt.user_id_claim",
     "simple_jwt.token_type_claim",

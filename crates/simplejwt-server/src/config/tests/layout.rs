@@ -17,12 +17,13 @@ const BELOW: [&str; 10] = [
     "value_file",
 ];
 /// Sections, with the other sections that they use.
-const SECTIONS: [(&str, &[&str]); 13] = [
+const SECTIONS: [(&str, &[&str]); 14] = [
     ("claims", &["users"]),
     ("cookies", &["server"]),
     ("database", &[]),
     ("django", &[]),
     ("gateway", &[]),
+    ("jwk_url", &[]),
     ("log", &[]),
     ("oauth", &[]),
     ("password", &[]),

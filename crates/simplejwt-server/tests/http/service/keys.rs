@@ -11,23 +11,23 @@ use simplejwt::{Access, Algorithm, KeySet, Settings, SigningKey, SystemClock, To
 use super::{SECRET, Site};
 use crate::support::process::{PATIENCE, Response, Server, run, stderr, stdout};
 
-fn key(kid: &str) -> SigningKey {
+pub(super) fn key(kid: &str) -> SigningKey {
     let pem = SigningKey::generate(Algorithm::Es256).unwrap();
     SigningKey::parse(Algorithm::Es256, pem.as_bytes(), false).unwrap().with_kid(kid)
 }
 
-fn jwk(key: &SigningKey) -> Value {
+pub(super) fn jwk(key: &SigningKey) -> Value {
     serde_json::to_value(key.verifying_key().to_jwk().unwrap()).unwrap()
 }
 
-fn token(key: &SigningKey) -> String {
+pub(super) fn token(key: &SigningKey) -> String {
     let settings = Settings { algorithm: Algorithm::Es256, ..Settings::default() };
     let tokens = Tokens::with(settings, KeySet::new(key.clone()), Arc::new(SystemClock)).unwrap();
     tokens.encode(&tokens.issue::<Access>("1")).unwrap()
 }
 
 /// The first line of each request to a web server.
-type Asked = Arc<Mutex<Vec<String>>>;
+pub(super) type Asked = Arc<Mutex<Vec<String>>>;
 
 /// Runs a web server and a proxy in one. It answers with the result of `answer` for the request's
 /// first line: a whole answer, or nothing.
@@ -60,27 +60,27 @@ fn web_on(listener: TcpListener, answer: impl Fn(&str) -> String + Send + 'stati
     asked
 }
 
-fn web(answer: impl Fn(&str) -> String + Send + 'static) -> (SocketAddr, Asked) {
+pub(super) fn web(answer: impl Fn(&str) -> String + Send + 'static) -> (SocketAddr, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     (listener.local_addr().unwrap(), web_on(listener, answer))
 }
 
-fn ok(body: impl std::fmt::Display) -> String {
+pub(super) fn ok(body: impl std::fmt::Display) -> String {
     let body = body.to_string();
     format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 /// Returns an address on which nobody listens.
-fn nobody() -> SocketAddr {
+pub(super) fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn bearer(server: &Server, token: &str) -> Response {
+pub(super) fn bearer(server: &Server, token: &str) -> Response {
     let bearer = format!("Bearer {token}");
     server.request("GET", "/api/protected-stateless/", &[("Authorization", &bearer)], "")
 }
 
-fn with_keys_behind(url: &str) -> Vec<(&str, &str)> {
+pub(super) fn with_keys_behind(url: &str) -> Vec<(&str, &str)> {
     vec![("SIMPLEJWT_ALGORITHM", "ES256"), ("SIMPLEJWT_JWK_URL", url), ("SIMPLEJWT_DEMO", "true")]
 }
 
@@ -198,6 +198,8 @@ fn proxies_and_redirections_are_gone_by_as_elsewhere() {
     let check = |path: &str, more: &[(&str, &str)]| {
         let url = format!("http://{origin}{path}");
         let mut environment = with_keys_behind(&url);
+        // The proxy is another machine, as far as can be told.
+        environment.push(("SIMPLEJWT_JWK_URL_ALLOW_HTTP", "true"));
         environment.extend(more);
         run(&["config", "check"], &site.environment(&environment))
     };
@@ -226,6 +228,9 @@ fn proxies_and_redirections_are_gone_by_as_elsewhere() {
     assert!(told.contains("refused") && !told.contains("s3cret"), "{told}");
     let told = stderr(&check("/jwks.json", &[("HTTP_PROXY", "socks5://a:1")]));
     assert!(told.contains("HTTP_PROXY is not the URL of a proxy"), "{told}");
+    let far = [("HTTP_PROXY", proxy.as_str()), ("SIMPLEJWT_JWK_URL_ALLOW_HTTP", "false")];
+    let told = stderr(&check("/jwks.json", &far));
+    assert!(told.contains("write jwk_url_allow_http = true"), "{told}");
     assert!(check("/moved", &[]).status.success());
     let told = stderr(&check("/round", &[]));
     assert!(told.contains("more than 3 times"), "{told}");

@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::KeySource;
-use crate::jwk::JwkSet;
+use super::{KeySource, Published};
 
 macro_rules! behind {
     ($($pointer:ty),*) => {$(
         #[async_trait]
         impl<T: KeySource + ?Sized> KeySource for $pointer {
-            async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>> {
+            async fn fetch(&self) -> Result<Published, Box<dyn Error + Send + Sync>> {
                 (**self).fetch().await
+            }
+
+            fn name(&self) -> String {
+                (**self).name()
             }
         }
     )*};

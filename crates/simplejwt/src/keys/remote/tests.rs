@@ -2,11 +2,18 @@
 
 mod fetching;
 mod sets;
+mod several;
+mod stale;
+mod unknown;
+mod without_kid;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+use std::sync::Mutex;
+
+use super::source::{COOLDOWN, LIFESPAN, PER_UNKNOWN_KEY};
 use super::*;
 use crate::error::{Error as FlowError, TokenMessage};
 use crate::keys::{KeySet, SigningKey};
@@ -26,17 +33,24 @@ enum Does {
     Give(String),
 }
 
+/// What a source does, and how long it says that its keys stay fresh.
+type Held = Mutex<(Does, Option<Duration>)>;
+
 /// Answers with what it holds, and counts how often it is asked.
 #[derive(Clone, Debug, Default)]
-struct Shelf(Arc<(Mutex<Does>, AtomicUsize)>);
+struct Shelf(Arc<(Held, AtomicUsize)>);
 
 impl Shelf {
     fn set(&self, does: Does) {
-        *self.0.0.lock().unwrap() = does;
+        self.0.0.lock().unwrap().0 = does;
     }
 
     fn put(&self, keys: &[Value]) {
         self.set(Does::Give(json!({ "keys": keys }).to_string()));
+    }
+
+    fn say_fresh_for(&self, time: Option<Duration>) {
+        self.0.0.lock().unwrap().1 = time;
     }
 
     fn asked(&self) -> usize {
@@ -46,14 +60,21 @@ impl Shelf {
 
 #[async_trait]
 impl KeySource for Shelf {
-    async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>> {
+    async fn fetch(&self) -> Result<Published, Box<dyn Error + Send + Sync>> {
         self.0.1.fetch_add(1, Ordering::SeqCst);
-        let does = self.0.0.lock().unwrap().clone();
+        let (does, fresh_for) = self.0.0.lock().unwrap().clone();
         match does {
             Does::Fail => Err("unreachable".into()),
             Does::Panic => panic!("on purpose"),
-            Does::Give(json) => Ok(JwkSet::from_json(json.as_bytes())?),
+            Does::Give(json) => {
+                let set = JwkSet::from_json(json.as_bytes())?;
+                Ok(Published { fresh_for, ..set.into() })
+            }
         }
+    }
+
+    fn name(&self) -> String {
+        "a shelf".into()
     }
 }
 
@@ -91,7 +112,7 @@ fn token_of(key: &SigningKey, clock: &Arc<ManualClock>) -> String {
 fn auth(algorithm: Algorithm, source: impl KeySource, clock: &Arc<ManualClock>) -> Auth {
     let settings = Settings {
         algorithm,
-        jwk_url: Some("https://issuer.example/jwks.json".into()),
+        jwk_url: vec!["https://issuer.example/jwks.json".into()],
         ..Settings::default()
     };
     assert!(settings.key_set().unwrap_err().to_string().contains("JWK_URL"));

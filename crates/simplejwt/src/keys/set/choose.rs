@@ -83,7 +83,7 @@ pub(super) fn verify_among(
 }
 
 /// Returns the result of trying a token with each of these keys.
-pub(super) fn verify_with<'k>(
+fn verify_with<'k>(
     token: &Compact<'_>,
     mut keys: impl Iterator<Item = &'k VerifyingKey>,
 ) -> Result<(), JwsError> {

@@ -232,7 +232,9 @@ fn no_key_is_added_that_would_never_be_tried() {
     struct Nowhere;
     #[crate::async_trait]
     impl crate::keys::KeySource for Nowhere {
-        async fn fetch(&self) -> Result<JwkSet, Box<dyn std::error::Error + Send + Sync>> {
+        async fn fetch(
+            &self,
+        ) -> Result<crate::keys::Published, Box<dyn std::error::Error + Send + Sync>> {
             Err("nowhere".into())
         }
     }

@@ -34,6 +34,41 @@ pub(super) struct Sql {
     pub(super) set_active: Option<String>,
 }
 
+/// The sessions that are tied to passwords.
+#[derive(Clone, Copy)]
+pub(super) struct Tied {
+    /// Those with a row for each token.
+    pub(super) tokens: bool,
+    /// Those with one row each.
+    pub(super) rows: bool,
+}
+
+impl Tied {
+    /// Returns a statement that runs `replace_hash` and ties the sessions of the user `$4` from the
+    /// fingerprint `$5` to `$6`: both change, or neither.
+    fn and_replace(self, replace_hash: &str) -> String {
+        let tie = |name: &str, update: &str| {
+            format!(
+                ", {name} AS ({update} WHERE user_id = $4 AND password = $5 \
+                 AND EXISTS (SELECT 1 FROM replaced))"
+            )
+        };
+        let mut all = format!("WITH replaced AS ({replace_hash} RETURNING 1)");
+        if self.tokens {
+            all += &tie("tied", "UPDATE simplejwt_session SET password = $6");
+        }
+        if self.rows {
+            all += &tie(
+                "tied_rows",
+                "UPDATE simplejwt_refresh_session SET generation = generation + 1, password = $6",
+            );
+        }
+        // Each parameter has to occur.
+        all + " SELECT count(*) FROM replaced WHERE $4::text IS NOT NULL AND $5::text IS NOT NULL \
+               AND $6::text IS NOT NULL"
+    }
+}
+
 /// The number of columns before the further ones.
 const FIXED: usize = 7;
 
@@ -59,11 +94,7 @@ fn further(table: &UserTable, field: &Field) -> String {
 }
 
 impl Sql {
-    pub(super) fn new(
-        table: UserTable,
-        checked: Checked,
-        has_sessions: bool,
-    ) -> Result<Self, SchemaError> {
+    pub(super) fn new(table: UserTable, checked: Checked, tied: Tied) -> Result<Self, SchemaError> {
         let Checked { user_id, key: key_type, login: login_type, columns } = checked;
         let name = relation(&table.table);
         let key = quoted(&table.primary_key);
@@ -123,20 +154,7 @@ impl Sql {
                  ORDER BY {login} LIMIT $2",
                 login_type.cast
             ),
-            // Sessions that are tied to the password stay tied to it: both change, or neither.
-            replace_hash: match has_sessions {
-                true => format!(
-                    "WITH replaced AS ({replace_hash} RETURNING 1), \
-                     tied AS (UPDATE simplejwt_session SET password = $6 \
-                     WHERE user_id = $4 AND password = $5 AND EXISTS (SELECT 1 FROM replaced)) \
-                     SELECT count(*) FROM replaced"
-                ),
-                false => format!(
-                    "WITH replaced AS ({replace_hash} RETURNING 1) \
-                     SELECT count(*) FROM replaced \
-                     WHERE $4::text IS NOT NULL AND $5::text IS NOT NULL AND $6::text IS NOT NULL"
-                ),
-            },
+            replace_hash: tied.and_replace(&replace_hash),
             last_login: table.last_login.as_deref().map(|column| {
                 let moment = "CAST($1 AS timestamp with time zone)";
                 let is_local = columns
@@ -232,7 +250,7 @@ pub(crate) fn statements(
         last_login,
         set_password: _,
         set_active: _,
-    } = Sql::new(table.clone(), checked, uses.sessions)?;
+    } = Sql::new(table.clone(), checked, Tied { tokens: uses.sessions, rows: uses.session_rows })?;
     let mut statements = vec![by_login, lookup::statement(&by_user_id)];
     statements.extend(uses.rehash.then_some(replace_hash));
     statements.extend(last_login.filter(|_| uses.last_login));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simplejwt::jwk::JwkSet;
-use simplejwt::keys::{KeySet, KeySource, SigningKey, VerifyingKey};
+use simplejwt::keys::{KeySet, KeySource, Published, SigningKey, VerifyingKey};
 use simplejwt::settings::Audience;
 use simplejwt::{Algorithm, Auth, ManualClock, Settings, Timestamp, TokenError, Tokens, Untyped};
 
@@ -203,14 +203,14 @@ fn claims_of_ones_own_type() {
 
 /// A JWK set behind `JWK_URL`: one key.
 #[derive(Debug)]
-struct Published(VerifyingKey);
+struct Behind(VerifyingKey);
 
 #[async_trait::async_trait]
-impl KeySource for Published {
-    async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>> {
+impl KeySource for Behind {
+    async fn fetch(&self) -> Result<Published, Box<dyn Error + Send + Sync>> {
         let key = self.0.to_jwk().ok_or("a secret")?;
         let json = format!(r#"{{"keys":[{}]}}"#, serde_json::to_string(&key)?);
-        Ok(JwkSet::from_json(json.as_bytes())?)
+        Ok(JwkSet::from_json(json.as_bytes())?.into())
     }
 }
 
@@ -233,8 +233,8 @@ async fn keys_behind_jwk_url() {
     };
     let (known, unknown) = (signed("published"), signed("another"));
     let mut reader = settings.clone();
-    reader.jwk_url = Some("https://example.com/jwks.json".into());
-    let keys = reader.key_set_from(Published(signing("published").verifying_key())).unwrap();
+    reader.jwk_url = vec!["https://example.com/jwks.json".into()];
+    let keys = reader.key_set_from(Behind(signing("published").verifying_key())).unwrap();
     let auth = Auth::new(Tokens::with(reader, keys, clock.clone()).unwrap());
     let read = auth.authenticate(&known).await.unwrap();
     assert_eq!(read.claims().str("foo").as_deref(), Some("baz"));

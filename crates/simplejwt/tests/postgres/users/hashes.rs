@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use simplejwt::UserStore as _;
-use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresUsers};
+use simplejwt::postgres::{PostgresDatabase, PostgresOptions, PostgresStore, PostgresUsers};
 use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::password::Hashers;
@@ -12,9 +12,17 @@ use crate::support::hashes;
 use crate::support::postgres::{Database, execute};
 
 async fn with_hashers(database: &Database, hashers: &Hashers) -> Arc<dyn ManageUsers> {
+    with_options(database, hashers, UserOptions::default()).await
+}
+
+async fn with_options(
+    database: &Database,
+    hashers: &Hashers,
+    options: UserOptions,
+) -> Arc<dyn ManageUsers> {
     let (table, pool) = (UserTable::default(), hashes::pool(hashers));
     let database = database.connect().await;
-    Arc::new(PostgresUsers::open(&database, table, pool, UserOptions::default()).await.unwrap())
+    Arc::new(PostgresUsers::open(&database, table, pool, options).await.unwrap())
 }
 
 #[tokio::test]
@@ -28,6 +36,16 @@ async fn hashes_in_a_table_made_here_are_raised_until_django_comes() {
     let made = Database::migrated().await;
     let run = async |sql: &str| execute(&made.url, sql).await;
     hashes::table_made_here(async |hashers| with_hashers(&made, &hashers).await, run).await;
+}
+
+#[tokio::test]
+async fn rows_of_sessions_follow_a_new_hash() {
+    let made = Database::migrated().await;
+    let table = UserTable::default();
+    let store = PostgresStore::open(&made.connect().await, &table).await.unwrap();
+    let run = async |sql: &str| execute(&made.url, sql).await;
+    let open = async |hashers, options| with_options(&made, &hashers, options).await;
+    hashes::rows_follow_a_new_hash(open, store, run).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use simplejwt::sql::manage::{ManageUsers, UserOptions};
 use simplejwt::sql::table::UserTable;
-use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteUsers, migrate};
+use simplejwt::sqlite::{SqliteDatabase, SqliteOptions, SqliteStore, SqliteUsers, migrate};
 use simplejwt::users::password::Hashers;
 use tempfile::TempDir;
 
@@ -36,9 +36,12 @@ impl Hashed {
     }
 
     fn open(&self, hashers: &Hashers) -> Arc<dyn ManageUsers> {
+        self.open_with(hashers, UserOptions::default())
+    }
+
+    fn open_with(&self, hashers: &Hashers, options: UserOptions) -> Arc<dyn ManageUsers> {
         let (table, pool) = (UserTable::default(), hashes::pool(hashers));
-        let users = SqliteUsers::open(&self.database, table, pool, UserOptions::default());
-        Arc::new(users.unwrap())
+        Arc::new(SqliteUsers::open(&self.database, table, pool, options).unwrap())
     }
 }
 
@@ -53,6 +56,15 @@ async fn hashes_in_a_table_made_here_are_raised_until_django_comes() {
     let made = Hashed::migrated().await;
     let run = async |sql: &str| made.raw.execute_batch(sql).unwrap();
     hashes::table_made_here(async |hashers| made.open(&hashers), run).await;
+}
+
+#[tokio::test]
+async fn rows_of_sessions_follow_a_new_hash() {
+    let made = Hashed::migrated().await;
+    let store = SqliteStore::open(&made.database, &UserTable::default()).unwrap();
+    let run = async |sql: &str| made.raw.execute_batch(sql).unwrap();
+    let open = async |hashers, options| made.open_with(&hashers, options);
+    hashes::rows_follow_a_new_hash(open, store, run).await;
 }
 
 #[tokio::test]

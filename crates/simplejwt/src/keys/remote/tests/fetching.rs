@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::json;
 
 use super::super::*;
-use super::{Does, Shelf, auth, cant_tell, clock, ed25519, es256, jwk, refused, token_of, with};
+use super::{
+    COOLDOWN, Does, PER_UNKNOWN_KEY, Shelf, auth, cant_tell, clock, ed25519, es256, jwk, refused,
+    token_of, with,
+};
 use crate::error::Error as FlowError;
 use crate::keys::KeySet;
 
@@ -48,7 +51,7 @@ async fn a_key_that_couldnt_be_looked_for_is_not_said_to_be_unknown() {
     let (clock, shelf) = (clock(), Shelf::default());
     shelf.put(&[jwk(&ed25519("a"))]);
     let auth = auth(Algorithm::EdDsa, shelf.clone(), &clock);
-    let (old, new) = (token_of(&ed25519("a"), &clock), token_of(&ed25519("b"), &clock));
+    let new = token_of(&ed25519("b"), &clock);
     auth.refresh_keys().await;
     assert!(refused(auth.authenticate(&new).await), "the set is of this moment");
 
@@ -59,7 +62,8 @@ async fn a_key_that_couldnt_be_looked_for_is_not_said_to_be_unknown() {
     };
     for does in [Does::Fail, Does::Panic, Does::Give("<html>".into()), Does::Give("{}".into())] {
         shelf.set(does.clone());
-        clock.advance(COOLDOWN);
+        clock.advance(PER_UNKNOWN_KEY);
+        let (old, new) = (token_of(&ed25519("a"), &clock), token_of(&ed25519("b"), &clock));
         let asked = shelf.asked();
         for _ in 0..3 {
             assert!(cant_tell(auth.authenticate(&new).await), "{does:?}");
@@ -72,8 +76,8 @@ async fn a_key_that_couldnt_be_looked_for_is_not_said_to_be_unknown() {
         assert_eq!(shelf.asked(), asked + 1, "{does:?}");
     }
     shelf.put(&[jwk(&ed25519("a")), jwk(&ed25519("b"))]);
-    clock.advance(COOLDOWN);
-    auth.authenticate(&new).await.unwrap();
+    clock.advance(PER_UNKNOWN_KEY);
+    auth.authenticate(&token_of(&ed25519("b"), &clock)).await.unwrap();
 }
 
 /// DIFFERENCE: upstream answers 401.
@@ -125,12 +129,12 @@ struct Slow(Arc<(AtomicBool, AtomicUsize, tokio::sync::Notify)>);
 
 #[async_trait]
 impl KeySource for Slow {
-    async fn fetch(&self) -> Result<JwkSet, Box<dyn Error + Send + Sync>> {
+    async fn fetch(&self) -> Result<Published, Box<dyn Error + Send + Sync>> {
         self.0.1.fetch_add(1, Ordering::SeqCst);
         if !self.0.0.load(Ordering::SeqCst) {
             self.0.2.notified().await;
         }
-        Ok(KeySet::new(ed25519("a")).jwks())
+        Ok(KeySet::new(ed25519("a")).jwks().into())
     }
 }
 

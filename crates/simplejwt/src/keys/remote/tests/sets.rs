@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::*;
 use super::{Does, Shelf, auth, clock, ed25519, es256, file, jwk, refused, rsa, token_of, with};
+use crate::jwk::JwkError;
 use crate::keys::{KeyError, SigningKey};
 
 fn without(mut jwk: Value, name: &str) -> Value {
