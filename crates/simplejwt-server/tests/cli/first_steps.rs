@@ -57,7 +57,7 @@ fn assert_walked_through(output: &Output) {
     };
     assert!(login.contains(r#"log in: {"refresh":"#), "{login}");
     // Programs that don't know `token_type` can tell these tokens apart.
-    let pair: Value = serde_json::from_str(login.strip_prefix("log in: ").unwrap()).unwrap();
+    let pair: Value = serde_json::from_str(login.split_once("log in: ").unwrap().1).unwrap();
     for (name, typ, aud) in
         [("access", "at+jwt", Value::Null), ("refresh", "refresh+jwt", "simplejwt:refresh".into())]
     {
