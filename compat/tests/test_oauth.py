@@ -19,7 +19,7 @@ BILLING = Profile(
     extra={
         "SIMPLEJWT_SESSION_CLAIM": "true",
         "SIMPLEJWT_REVOCATION": "strict",
-        "SIMPLEJWT_OAUTH_CLIENTS": json.dumps([{"id": "billing", "secret": SECRET}]),
+        "SIMPLEJWT_OAUTH_CLIENTS": json.dumps([{"id": "billing", "secret": SECRET, "refresh_tokens": True}]),
     },
 )
 METHODS = pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])

@@ -9,6 +9,10 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
 use crate::support::process::{PATIENCE, Server, run, simplejwt, stderr, stdout};
 
 const SECRET: (&str, &str) = ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256");
@@ -40,6 +44,10 @@ fn paste(shell: &str, lines: &str, typed: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
+fn json(part: &str) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
 fn assert_walked_through(output: &Output) {
     let (said, errors) = (stdout(output), stderr(output));
     assert!(output.status.success() && errors.is_empty(), "{said}\n{errors}");
@@ -48,6 +56,14 @@ fn assert_walked_through(output: &Output) {
         panic!("six answers in: {said}\n{errors}");
     };
     assert!(login.contains(r#"log in: {"refresh":"#), "{login}");
+    // Programs that don't know `token_type` can tell these tokens apart.
+    let pair: Value = serde_json::from_str(login.split_once("log in: ").unwrap().1).unwrap();
+    for (name, typ, aud) in
+        [("access", "at+jwt", Value::Null), ("refresh", "refresh+jwt", "simplejwt:refresh".into())]
+    {
+        let parts: Vec<Value> = pair[name].as_str().unwrap().split('.').take(2).map(json).collect();
+        assert_eq!((&parts[0]["typ"], &parts[1]["aud"]), (&typ.into(), &aud), "{name}");
+    }
     assert_eq!(welcome, r#"use: {"message":"Welcome, admin!"}"#);
     assert_eq!(verified, "verify: {}");
     assert!(refreshed.starts_with(r#"refresh: {"access":"#) && refreshed.contains("refresh\":"));

@@ -36,6 +36,12 @@ headers = { "X-Auth-Session" = "sid", "X-Auth-Email" = "email" }
 [[oauth.clients]]
 id = "billing"
 secret_file = "billing-secret"
+refresh_tokens = true
+
+[[oauth.clients]]
+id = "guard"
+secret_file = "billing-secret"
+introspection_max_age = "10s"
 "#;
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
@@ -135,6 +141,26 @@ fn tokens_are_introspected_and_revoked() {
     let answer = ask(&server, "revoke", &refresh, SECRET);
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     assert!(!active(&refresh));
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_client_that_is_not_listed_for_refresh_tokens() {
+    let site = Site::new(CLIENTS);
+    let server = site.serve();
+    let (access, refresh) = log_in(&server);
+    let ask = |endpoint: &str, token: &str| {
+        let body = format!("token={token}&client_id=guard&client_secret={SECRET}");
+        server.request("POST", &format!("/api/token/{endpoint}"), &[FORM], &body)
+    };
+    assert_eq!(ask("introspect/", &refresh).body, r#"{"active":false}"#);
+    let before = SystemClock.now().as_secs();
+    let answer = ask("introspect/", &access);
+    assert!(answer.head.contains("cache-control: no-store"), "{answer:?}");
+    let exp = answer.json()["exp"].as_i64().unwrap();
+    assert!((before + 10..=SystemClock.now().as_secs() + 10).contains(&exp), "{answer:?}");
+    assert_eq!(ask("revoke/", &refresh).status, 200);
+    assert_eq!(ask("introspect/", &access).body, r#"{"active":false}"#);
     assert!(server.stop().success());
 }
 

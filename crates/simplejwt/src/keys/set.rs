@@ -186,8 +186,6 @@ impl KeySet {
     }
 }
 
-}
-
 /// The reason nothing was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
