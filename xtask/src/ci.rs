@@ -7,7 +7,7 @@
 use anyhow::Result;
 
 use crate::beside::Beside;
-use crate::process::{announce, cargo, output, run as run_command};
+use crate::process::{announce, cargo, lint, output, run as run_command};
 use crate::tools::{CARGO_DENY, CARGO_SHEAR, TYPOS};
 use crate::{
     api, browser, generate, outside, package, programs, python, references, sbom, services, test,
@@ -23,15 +23,8 @@ pub(crate) fn run() -> Result<()> {
     references::check()?;
     outside::table()?;
     let prepared = Beside::start_own("prepare", &["ci", "prepare"])?;
-    run_command(cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--all-features",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
+    lint()?;
+    run_command(cargo(&["build", "--workspace", "--all-targets", "--all-features"]))?;
     generate::check()?;
     prepared.succeed()?;
     let aside = Beside::start_own("aside", &["ci", "aside"])?;

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -29,10 +30,37 @@ pub(crate) fn announce(what: &str) {
     println!("\n==> {what}");
 }
 
+/// The compiler that also runs Clippy, once [`lint`] was called.
+static LINTING: OnceLock<PathBuf> = OnceLock::new();
+
+/// Makes every cargo that is started from now on run Clippy on the crates of the workspace while it
+/// compiles them, and fail at warnings: `cargo clippy` would compile them and all that they depend
+/// on a second time.
+///
+/// # Errors
+/// Clippy isn't installed.
+pub(crate) fn lint() -> Result<()> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let sysroot = output(command(rustc, &["--print", "sysroot"]))?;
+    let name = format!("clippy-driver{}", std::env::consts::EXE_SUFFIX);
+    let driver = Path::new(sysroot.trim()).join("bin").join(name);
+    if !driver.exists() {
+        bail!("Clippy is not installed: `rustup component add clippy`");
+    }
+    LINTING.get_or_init(|| driver);
+    Ok(())
+}
+
 /// Returns a command for the cargo that started this program.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    // As `cargo clippy -- -D warnings` passes it on.
+    const DENY_WARNINGS: &str = "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__";
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    command(cargo, arguments)
+    let mut command = command(cargo, arguments);
+    if let Some(driver) = LINTING.get() {
+        command.env("RUSTC_WORKSPACE_WRAPPER", driver).env("CLIPPY_ARGS", DENY_WARNINGS);
+    }
+    command
 }
 
 /// Returns a command for a program in the workspace's root, without input.

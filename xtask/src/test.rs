@@ -14,11 +14,11 @@ use crate::tally::Tally;
 /// and `cargo xtask outside all` tests the library without any.
 const CARGO_TEST: &[&str] = &["test", "--no-fail-fast", "--workspace", "--all-features"];
 
-/// Two files at a time, because each waits for its servers more than it computes. The tests in a
+/// Three files at a time, because each waits for its servers more than it computes. The tests in a
 /// file share what they started. They don't run beside cargo's tests, whose servers could take a
 /// port that was just found free.
 const PYTEST: &[&str] =
-    &["-m", "pytest", "--color=no", "--numprocesses=2", "--dist=loadfile", "compat"];
+    &["-m", "pytest", "--color=no", "--numprocesses=3", "--dist=loadfile", "compat"];
 
 /// Runs every test, then prints their number.
 ///
