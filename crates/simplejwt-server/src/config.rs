@@ -32,6 +32,7 @@ mod password;
 pub(crate) mod schema;
 mod server;
 mod sessions;
+mod signing;
 mod simple_jwt;
 mod suggest;
 mod syntax;
@@ -141,7 +142,7 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
         contradictions.extend_from_slice(contradiction.problems());
     }
     contradictions.extend(claims::problems(&config.claims, &config.users, &config.settings));
-    contradictions.extend(keys::problems(&mut config));
+    contradictions.extend(keys::problems(&config.keys, &config.settings));
     contradictions.extend(jwk_url::problems(&config.settings, &config.jwk_url));
     contradictions.extend(tls::problems(&config.tls));
     contradictions.extend(server::problems(&config.server));

@@ -76,7 +76,7 @@ impl Ring {
         Ok(Self {
             store,
             encryption: config.keys.encryption_key.clone(),
-            schedule: config.keys.schedule(),
+            schedule: config.keys.schedule(&config.settings),
             algorithm: config.keys.algorithm.unwrap_or(config.settings.algorithm),
             base: base.map_err(|error| Failure::config(error.to_string()))?,
         })

@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use simplejwt::Algorithm;
 use simplejwt::keys::ring::Schedule;
 use simplejwt::keys::seal::KeyEncryptionKey;
 use simplejwt::settings::KeyId;
 use simplejwt::settings::value::{optional_text, parsed};
+use simplejwt::{Algorithm, Settings};
 
 use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
 use super::item::{FileHolds, Idle, Section, other, positive, positive_time, secret, word};
-use super::list::Config;
-use super::simple_jwt::keys::ALGORITHMS;
+use super::signing::ALGORITHMS;
 
 /// Where the keys are, and how they follow each other.
 #[derive(Clone, Debug)]
@@ -24,8 +23,6 @@ pub(crate) struct Keys {
     pub(crate) algorithm: Option<Algorithm>,
     pub(crate) rotate_every: Option<Duration>,
     pub(crate) publication_delay: Duration,
-    /// The longest time for which a token of a key is valid after its successor has begun to sign.
-    pub(crate) keep: Duration,
 }
 
 /// Where the keys are.
@@ -49,7 +46,6 @@ impl Default for Keys {
             algorithm: None,
             rotate_every: None,
             publication_delay: Duration::from_secs(60 * 60),
-            keep: Duration::ZERO,
         }
     }
 }
@@ -59,7 +55,7 @@ impl PartialEq for Keys {
     fn eq(&self, other: &Self) -> bool {
         let all = |keys: &Self| {
             let encrypts = keys.encryption_key.is_some();
-            let times = (keys.rotate_every, keys.publication_delay, keys.keep);
+            let times = (keys.rotate_every, keys.publication_delay);
             (keys.store, keys.file.clone(), encrypts, keys.algorithm, times)
         };
         all(self) == all(other)
@@ -72,12 +68,18 @@ impl Keys {
         self.store != KeyStorage::Settings
     }
 
-    /// Returns the times by which they do.
-    pub(crate) fn schedule(&self) -> Schedule {
+    /// Returns the times by which they do. A key verifies for as long as a token that it signed may
+    /// be valid.
+    pub(crate) fn schedule(&self, settings: &Settings) -> Schedule {
+        let lifetimes = [
+            settings.access_token_lifetime,
+            settings.refresh_token_lifetime,
+            settings.sliding_token_lifetime,
+        ];
         Schedule {
             publication_delay: self.publication_delay,
             rotate_every: self.rotate_every,
-            keep: self.keep,
+            keep: lifetimes.into_iter().max().unwrap_or_default() + settings.leeway,
         }
     }
 }
@@ -177,16 +179,8 @@ pub(super) static SECTION: Section<Keys> = Section {
     ],
 };
 
-/// Settles what depends on other sections, and returns the contradictions.
-pub(super) fn problems(config: &mut Config) -> Vec<String> {
-    let settings = &config.settings;
-    let lifetimes = [
-        settings.access_token_lifetime,
-        settings.refresh_token_lifetime,
-        settings.sliding_token_lifetime,
-    ];
-    config.keys.keep = lifetimes.into_iter().max().unwrap_or_default() + settings.leeway;
-    let keys = &config.keys;
+/// Returns the contradictions between these settings and others.
+pub(super) fn problems(keys: &Keys, settings: &Settings) -> Vec<String> {
     if !keys.has_ring() {
         return Vec::new();
     }

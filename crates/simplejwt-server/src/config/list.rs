@@ -21,7 +21,7 @@ use super::password::{self, Password};
 use super::server::{self, Server};
 use super::tls::{self, Tls};
 use super::users::{self, Users};
-use super::{cookies, gateway, oauth, sessions, simple_jwt};
+use super::{cookies, gateway, oauth, sessions, signing, simple_jwt};
 
 /// The whole configuration of `simplejwt`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,7 +59,7 @@ static PLACES: &[&dyn Part] = &[
     place!(log::SECTION, log),
     place!(database::SECTION, database),
     place!(simple_jwt::SECTION, settings),
-    place!(simple_jwt::keys::SECTION, settings),
+    place!(signing::SECTION, settings),
     place!(jwk_url::KEYS, settings),
     place!(jwk_url::SECTION, jwk_url),
     place!(keys::SECTION, keys),

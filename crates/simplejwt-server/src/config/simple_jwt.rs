@@ -1,7 +1,5 @@
 //! `[simple_jwt]`: upstream's dictionary, its names and its types.
 
-pub(super) mod keys;
-
 use std::time::Duration;
 
 use simplejwt::Settings;

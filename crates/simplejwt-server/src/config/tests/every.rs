@@ -3,10 +3,11 @@
 use super::*;
 
 /// Settings for which any string is meaningful.
-const FREE: [&str; 25] = [
+const FREE: [&str; 26] = [
     "server.prefix",
     "simple_jwt.signing_key",
     "simple_jwt.verifying_key",
+    "simple_jwt.kid",
     "simple_jwt.audience",
     "simple_jwt.issuer",
     "simple_jwt.refresh_audience",

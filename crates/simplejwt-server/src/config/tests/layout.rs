@@ -17,18 +17,20 @@ const BELOW: [&str; 10] = [
     "value_file",
 ];
 /// Sections, with the other sections that they use.
-const SECTIONS: [(&str, &[&str]); 14] = [
+const SECTIONS: [(&str, &[&str]); 16] = [
     ("claims", &["users"]),
     ("cookies", &["server"]),
     ("database", &[]),
     ("django", &[]),
     ("gateway", &[]),
     ("jwk_url", &[]),
+    ("keys", &["signing"]),
     ("log", &[]),
     ("oauth", &[]),
     ("password", &[]),
     ("server", &[]),
     ("sessions", &[]),
+    ("signing", &[]),
     ("simple_jwt", &[]),
     ("tls", &[]),
     ("users", &[]),

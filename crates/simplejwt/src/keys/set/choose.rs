@@ -1,14 +1,16 @@
 //! Which of a set's keys a token is tried with.
 
+use std::fmt;
+
 use super::VerifyingKey;
 use crate::jws::{Compact, Header, JwsError, Typ};
 
 /// The header segments that the keys of a set write. Most tokens have one of them, byte for byte,
 /// and it needs no parsing.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Headers(Vec<Written>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Written {
     /// The last bytes, in which the headers of different keys differ.
     tail: u128,
@@ -43,6 +45,12 @@ impl Headers {
 
 fn tail(header: &str) -> u128 {
     header.as_bytes().last_chunk().map_or(0, |bytes| u128::from_ne_bytes(*bytes))
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Headers").finish_non_exhaustive()
+    }
 }
 
 /// Tries a token with the keys that it is meant for, and returns its `typ`.

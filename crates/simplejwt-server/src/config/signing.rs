@@ -8,20 +8,21 @@ use simplejwt::settings::FurtherKey;
 use simplejwt::settings::keys::{further_keys, key_id};
 use simplejwt::settings::value::parsed;
 
-use super::TABLE;
-use crate::config::form::{Form, Member};
-use crate::config::item::Shown::{Default as Def, Example};
-use crate::config::item::{
+use super::form::{Form, Member};
+use super::item::Shown::{Default as Def, Example};
+use super::item::{
     FileHolds, Idle, Section, in_file, optional_string, other, secret, switch, upstream,
 };
-use crate::config::value_file::read_key;
+use super::value_file::read_key;
 
-pub(in crate::config) const ALGORITHMS: [&str; 14] = [
+const TABLE: &str = "simple_jwt";
+
+pub(super) const ALGORITHMS: [&str; 14] = [
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
     "ES384", "ES512", "ES256K", "EdDSA",
 ];
 
-pub(in crate::config) static SECTION: Section<Settings> = Section {
+pub(super) static SECTION: Section<Settings> = Section {
     table: TABLE,
     about: "",
     items: &[
@@ -71,8 +72,11 @@ pub(in crate::config) static SECTION: Section<Settings> = Section {
                  PRIVATE KEY-----).",
                 Form::Verbatim,
                 |s, v| {
-                    let text = v.as_str().ok_or("is not a string")?;
-                    s.signing_key_passphrase = (!text.is_empty()).then(|| text.into());
+                    s.signing_key_passphrase = match v {
+                        Value::Null => None,
+                        Value::String(text) => (!text.is_empty()).then(|| text.as_str().into()),
+                        _ => return Err("is not a string".into()),
+                    };
                     Ok(())
                 },
             ),
