@@ -36,7 +36,10 @@ const SETTINGS: &[(&str, Set<Settings>)] = &[
     ("verifying_keys", |s, v| put(&mut s.verifying_keys, further_keys(v))),
     ("signing_key_passphrase", |s, v| match v {
         Value::Null => put(&mut s.signing_key_passphrase, Ok(None)),
-        Value::String(text) => put(&mut s.signing_key_passphrase, Ok(Some(text.as_str().into()))),
+        Value::String(text) => {
+            let passphrase = (!text.is_empty()).then(|| text.as_str().into());
+            put(&mut s.signing_key_passphrase, Ok(passphrase))
+        }
         _ => Err("is not a string".into()),
     }),
     ("audience", |s, v| put(&mut s.audience, audience(v))),

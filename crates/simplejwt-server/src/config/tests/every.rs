@@ -3,7 +3,7 @@
 use super::*;
 
 /// Settings for which any string is meaningful.
-const FREE: [&str; 26] = [
+const FREE: [&str; 27] = [
     "server.prefix",
     "simple_jwt.signing_key",
     "simple_jwt.verifying_key",
@@ -20,6 +20,7 @@ const FREE: [&str; 26] = [
     "simple_jwt.sliding_token_refresh_exp_claim",
     "simple_jwt.revoke_token_claim",
     "simple_jwt.auth_header_types",
+    "keys.file",
     "django.secret_key",
     "database.path",
     "users.table",
