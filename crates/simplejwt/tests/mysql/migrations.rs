@@ -40,7 +40,7 @@ async fn from_nothing() {
     let store = MysqlStore::open(&database, &users).await.unwrap();
     store.check_sessions().await.unwrap();
     store.check_session_rows().await.unwrap();
-    assert_eq!(world.one("SELECT COUNT(*) FROM simplejwt_migrations").await, "7");
+    assert_eq!(world.one("SELECT COUNT(*) FROM simplejwt_migrations").await, "8");
 }
 
 #[tokio::test]
