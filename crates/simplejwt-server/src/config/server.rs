@@ -18,6 +18,8 @@ pub(crate) struct Server {
     pub(crate) prefix: String,
     pub(crate) append_slash: bool,
     pub(crate) demo: bool,
+    /// Says whether the public keys and the issuer's metadata are published.
+    pub(crate) well_known: bool,
     /// The authentication of the protected routes.
     pub(crate) authentication: Authentication,
     pub(crate) body_limit: usize,
@@ -54,6 +56,7 @@ impl Default for Server {
             prefix: "/api/token/".into(),
             append_slash: true,
             demo: false,
+            well_known: true,
             authentication: Authentication::User,
             body_limit: 64 * 1024,
             header_limit: 32 * 1024,
