@@ -127,6 +127,14 @@ pub(super) static SECTION: Section<Server> = Section {
             "Serves /api/protected/ and /api/protected-stateless/, for trying out tokens.",
             |s| &mut s.demo,
         ),
+        switch(
+            "well_known",
+            "SIMPLEJWT_WELL_KNOWN",
+            Def("true"),
+            "Serves the public keys at /.well-known/jwks.json and, if ISSUER is an https URL, the \
+             issuer's metadata at /.well-known/oauth-authorization-server.",
+            |s| &mut s.well_known,
+        ),
         word(
             "authentication",
             "SIMPLEJWT_AUTHENTICATION",
