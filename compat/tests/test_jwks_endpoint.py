@@ -37,7 +37,7 @@ def issuer(tmp_path, migrated):
             site.ours_command("key", "generate", "--algorithm", algorithm, "--out", "signing.pem")
             environment["SIMPLEJWT_SIGNING_KEY_FILE"] = str(tmp_path / "signing.pem")
             public = tmp_path / "public.pem"
-            public.write_text(site.ours_command("key", "public", **environment))
+            public.write_text(site.ours_command("key", "public", "--format", "pem", **environment))
             environment["SIMPLEJWT_VERIFYING_KEY_FILE"] = str(public)
         server = site.start_ours(SIMPLEJWT_KID=kid, **environment)
         site.wait(server)
