@@ -169,7 +169,7 @@ fn a_ring_with_a_bad_key_is_refused_unless_that_key_is_gone() {
     let good = plan.generate(Algorithm::Es256, None).unwrap();
     let bad = StoredKey { key: "nonsense".into(), ..good.clone() };
     let named = RingError::Key { kid: good.kid.clone(), source: KeyError::NoPem };
-    assert_eq!(KeyRing::open(&[bad.clone()], None, start()).map(drop), Err(named));
+    assert_eq!(KeyRing::open(std::slice::from_ref(&bad), None, start()).map(drop), Err(named));
     let gone = StoredKey { verifies_until: Some(start()), ..bad };
     assert!(KeyRing::open(&[gone], None, start()).unwrap().keys().is_empty());
     let twice = RingError::Twice { number: 1, kid: good.kid.clone() };
