@@ -357,7 +357,7 @@ async fn the_key_id_of_tokens_is_that_of_the_set() {
         (KeyId::None, vec![]),
     ] {
         let mut settings = settings(kid);
-        settings.verifying_key = Some(json!(public.verifying_key().to_jwk()).to_string().into());
+        settings.verifying_key = Some(json!(public.verifying_key().to_jwk()).to_string());
         let keys = settings.key_set().unwrap();
         let kid = keys.signing().unwrap().kid().map(str::to_owned);
         assert_eq!(kid.as_deref(), expected.first().copied());
