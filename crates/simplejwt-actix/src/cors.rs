@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use actix_web::{HttpMessage as _, HttpRequest};
 use http::request::Parts;
 use http::{HeaderMap, Response};
@@ -105,7 +106,8 @@ where
             }
             let is_seen_to = request.extensions_mut().insert(Handled).is_some();
             let mut answer = inner.call(request).await?;
-            if !is_seen_to {
+            let has_own = answer.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
+            if !is_seen_to && !has_own {
                 let mut headers = HeaderMap::new();
                 cors.0.permit(&parts.headers, &mut headers);
                 convert::append(&headers, answer.headers_mut());

@@ -37,7 +37,7 @@ pub fn configure(auth: Auth, options: &RouterOptions) -> impl FnOnce(&mut Servic
     let auth = shaped(auth, &options);
     move |config| {
         let cors = AllowedOrigins::of(auth.settings());
-        for at in options.routes() {
+        for at in options.routes(auth.settings()) {
             let answers = || match at.target {
                 Target::Endpoint(endpoint) => route(auth.clone(), endpoint, &options),
                 Target::RedirectToSlash => {

@@ -7,12 +7,13 @@
 #![allow(missing_docs, reason = "a benchmark")]
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::{KeyInit, Mac};
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use simplejwt::{Access, Algorithm, Settings, Tokens};
+use simplejwt::{Access, Algorithm, KeySet, Settings, SigningKey, SystemClock, Tokens};
 
 const SECRET: &[u8] = b"django-insecure-0123456789abcdefghijklmnopqrstuvwxyz-0123456789-0123456789";
 const ROUNDS: usize = 61;
@@ -163,6 +164,42 @@ fn floor(token: &str) -> impl FnMut() + '_ {
     }
 }
 
+/// Decoding with 1, 4 and 16 keys, of which the token names the last by its `kid`.
+fn key_sets() {
+    let key = |number: usize| {
+        let secret = format!("{number:02} of {}", String::from_utf8_lossy(SECRET));
+        let key = SigningKey::from_secret(Algorithm::Hs256, secret.as_bytes()).expect("a secret");
+        key.with_kid(&format!("9g2WPtsQ0nyeHN8yJhcJ_sHXnYkFkzDqVJWOqHwQX{number:02}"))
+    };
+    let sizes = [1, 4, 16];
+    let (sets, encoded): (Vec<_>, Vec<_>) = sizes
+        .iter()
+        .map(|&size| {
+            let last = key(size);
+            let keys = (1..=size).map(|number| key(number).verifying_key());
+            let keys = KeySet::verify_only(keys).expect("different keys");
+            let tokens = |keys| Tokens::with(Settings::default(), keys, Arc::new(SystemClock));
+            let signing = tokens(KeySet::new(last)).expect("the settings fit");
+            let token = signing.encode(&signing.issue::<Access>("1")).expect("signed");
+            (tokens(keys).expect("the settings fit"), token)
+        })
+        .unzip();
+    let mut sides: Vec<_> = sets
+        .iter()
+        .zip(&encoded)
+        .map(|(tokens, encoded)| {
+            || {
+                black_box(tokens.decode::<Access>(black_box(encoded)).expect("verified"));
+            }
+        })
+        .collect();
+    let mut sides: Vec<&mut dyn FnMut()> = sides.iter_mut().map(|side| side as _).collect();
+    let each = in_turn(&mut sides);
+    let told: Vec<_> =
+        sizes.iter().zip(&each).map(|(size, ns)| format!("{size}: {ns:.0} ns")).collect();
+    println!("HS256    decode by kid, by the number of keys: {}", told.join(", "));
+}
+
 fn row(name: &str, what: &str, ours: f64, theirs: Option<f64>) {
     match theirs {
         Some(theirs) => {
@@ -220,6 +257,7 @@ fn main() {
                 both[1],
                 both[0] / both[1],
             );
+            key_sets();
         }
     }
 }

@@ -257,7 +257,8 @@ fn options(config: &Config) -> RouterOptions {
         body_limit: server.body_limit,
         gateway: config.gateway.clone(),
         clients: config.oauth_clients.clone(),
-        error: None,
+        well_known: server.well_known,
+        ..RouterOptions::default()
     }
 }
 

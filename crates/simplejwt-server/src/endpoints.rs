@@ -31,7 +31,7 @@ impl Endpoints {
     pub(crate) fn new(auth: Auth, options: RouterOptions) -> Self {
         // For other origins, the router has a layer around it.
         let has_origins = !auth.settings().allowed_origins.is_empty();
-        let routes = if has_origins { Vec::new() } else { options.routes() };
+        let routes = if has_origins { Vec::new() } else { options.routes(auth.settings()) };
         let is_plain = |path: &str| !path.contains(['{', '%']);
         let by_path = routes.into_iter().filter_map(|route| match route.target {
             Target::Endpoint(endpoint) if is_plain(&route.path) => {

@@ -10,7 +10,8 @@ use axum::routing::any;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::header::{REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderMap, Method};
-use simplejwt::web::axum::not_found;
+use simplejwt::web::axum::{RouterOptions, not_found};
+use simplejwt::web::endpoint::{Endpoint, Target};
 
 use crate::config::Config;
 use crate::health::Health;
@@ -112,7 +113,24 @@ fn places(config: &Config) -> String {
     if config.server.demo {
         table.push_str(&row("GET", "/api/protected/", "for trying out a token"));
     }
+    table.push_str(&documents(config));
     table
+}
+
+/// Returns the rows of the documents at the host's root.
+fn documents(config: &Config) -> String {
+    let well_known = config.server.well_known;
+    let options = RouterOptions { well_known, ..RouterOptions::default() };
+    let rows = options.routes(&config.settings).into_iter().filter_map(|route| {
+        let Target::Endpoint(endpoint) = route.target else { return None };
+        let what = match endpoint {
+            Endpoint::Jwks => "the public keys, for whoever checks tokens",
+            Endpoint::ServerMetadata => "what programs find out about the issuer",
+            _ => return None,
+        };
+        Some(row("GET", &route.path, what))
+    });
+    rows.collect()
 }
 
 fn row(method: &str, path: &str, what: &str) -> String {
@@ -159,15 +177,20 @@ mod tests {
         config.server.prefix = "/a&<b>/".into();
         let table = places(&config);
         assert!(table.contains("POST /a&amp;&lt;b&gt;/verify/"), "{table}");
-        for missing in ["blacklist/", "sessions/", "introspect/", "/api/protected/"] {
+        assert!(table.contains("GET /.well-known/jwks.json"), "{table}");
+        let metadata = "/.well-known/oauth-authorization-server/a";
+        for missing in ["blacklist/", "sessions/", "introspect/", "/api/protected/", metadata] {
             assert!(!table.contains(missing), "{missing} in {table}");
         }
         config.settings.token_blacklist = true;
         config.server.demo = true;
+        config.settings.issuer = Some("https://a.example/a".into());
         let table = places(&config);
-        for there in ["blacklist/", "/api/protected/"] {
+        for there in ["blacklist/", "/api/protected/", metadata] {
             assert!(table.contains(there), "{there} in {table}");
         }
+        config.server.well_known = false;
+        assert!(!places(&config).contains(".well-known"));
     }
 
     #[tokio::test]

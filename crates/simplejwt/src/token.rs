@@ -3,6 +3,8 @@
 mod kind;
 mod length;
 mod marks;
+#[cfg(feature = "web")]
+mod publication;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -84,6 +86,8 @@ struct Inner {
     marks: Marks,
     /// The time of the last log line about a long token, in seconds.
     length_warned_at: AtomicI64,
+    #[cfg(feature = "web")]
+    publication: publication::Publication,
 }
 
 impl Tokens {
@@ -109,7 +113,16 @@ impl Tokens {
         let marks = Marks::of(&settings);
         let length_warned_at = AtomicI64::new(i64::MIN);
         let keys = RwLock::new(Arc::new(keys));
-        Ok(Self { inner: Arc::new(Inner { settings, keys, clock, marks, length_warned_at }) })
+        let inner = Inner {
+            settings,
+            keys,
+            clock,
+            marks,
+            length_warned_at,
+            #[cfg(feature = "web")]
+            publication: publication::Publication::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Returns the settings.

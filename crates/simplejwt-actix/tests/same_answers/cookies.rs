@@ -27,6 +27,20 @@ fn is_permitted(answer: &Answer) -> bool {
         && ["date", "retry-after", "www-authenticate"].iter().all(|name| exposed.contains(name))
 }
 
+/// They are the same for everybody, whoever else may read other answers.
+#[test]
+fn any_page_may_read_a_public_document() {
+    let both = Both::with(in_cookies());
+    for path in ["/.well-known/jwks.json", "/.well-known/oauth-authorization-server/tenant1"] {
+        for origin in [ORIGIN, "https://evil.example"] {
+            let answer = both.same(&request("GET", path, &[("origin", origin)], ""));
+            assert_eq!(answer.status, 200, "{path}");
+            assert_eq!(answer.headers["access-control-allow-origin"], ["*"], "{path}");
+            assert!(!answer.headers.contains_key("vary"), "{path}: {answer:?}");
+        }
+    }
+}
+
 const OWN: [&str; 3] = ["/token", "/required/token", "/staff/"];
 
 /// Every path, each with every kind of refusal: a page has to see why.

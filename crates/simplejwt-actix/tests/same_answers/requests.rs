@@ -77,6 +77,11 @@ fn methods_and_paths() {
         "/api/protected/",
         "/api/protected",
         "/api/protected-stateless/",
+        "/.well-known/jwks.json",
+        "/.well-known/jwks.json/",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/oauth-authorization-server/tenant1",
+        "/.well-known/oauth-authorization-server/tenant1/",
         "/api/token//",
         "//api/token",
         "/api/token/nothing/",
@@ -99,4 +104,15 @@ fn methods_and_paths() {
     let head = both.same(&request("HEAD", "/api/protected/", &[("authorization", &bearer)], ""));
     assert_eq!((head.status, head.body.as_str()), (200, ""));
     assert_eq!(both.same(&request("GET", "/nowhere", &[], "")).body, r#"{"detail":"Not found."}"#);
+    for path in ["/.well-known/jwks.json", "/.well-known/oauth-authorization-server/tenant1"] {
+        let answer = both.same(&request("GET", path, &[], ""));
+        assert_eq!(
+            (answer.status, &answer.headers["cache-control"][0][..]),
+            (200, "public, max-age=300")
+        );
+        let known = [("if-none-match", answer.headers["etag"][0].as_str())];
+        assert_eq!(both.same(&request("GET", path, &known, "")).status, 304, "{path}");
+        let head = both.same(&request("HEAD", path, &[], ""));
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
+    }
 }

@@ -35,6 +35,7 @@ pub(crate) fn settings() -> Settings {
         rotate_refresh_tokens: true,
         blacklist_after_rotation: true,
         token_blacklist: true,
+        issuer: Some("https://login.example.com/tenant1".into()),
         ..Settings::default()
     };
     settings.sessions.session_claim = true;

@@ -18,6 +18,8 @@ pub(crate) struct Server {
     pub(crate) prefix: String,
     pub(crate) append_slash: bool,
     pub(crate) demo: bool,
+    /// Says whether the public keys and the issuer's metadata are published.
+    pub(crate) well_known: bool,
     /// The authentication of the protected routes.
     pub(crate) authentication: Authentication,
     pub(crate) body_limit: usize,
@@ -54,6 +56,7 @@ impl Default for Server {
             prefix: "/api/token/".into(),
             append_slash: true,
             demo: false,
+            well_known: true,
             authentication: Authentication::User,
             body_limit: 64 * 1024,
             header_limit: 32 * 1024,
@@ -123,6 +126,14 @@ pub(super) static SECTION: Section<Server> = Section {
             Def("false"),
             "Serves /api/protected/ and /api/protected-stateless/, for trying out tokens.",
             |s| &mut s.demo,
+        ),
+        switch(
+            "well_known",
+            "SIMPLEJWT_WELL_KNOWN",
+            Def("true"),
+            "Serves the public keys at /.well-known/jwks.json and, if ISSUER is an https URL, the \
+             issuer's metadata at /.well-known/oauth-authorization-server.",
+            |s| &mut s.well_known,
         ),
         word(
             "authentication",

@@ -1,3 +1,5 @@
+mod examples;
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -142,9 +142,14 @@ impl KeySet {
         }
     }
 
-    /// Returns the public keys, for publication. Secrets are never among them.
+    /// Returns the public keys, for publication. Secrets are never among them. Of a set with fetched
+    /// keys it is the signing key's public half alone: the others are published by their issuer.
     pub fn jwks(&self) -> JwkSet {
-        JwkSet::new(self.verifying.iter().filter_map(VerifyingKey::to_jwk))
+        let own = match &self.remote {
+            Some(_) => self.signing.as_ref().map(SigningKey::verifying_key),
+            None => None,
+        };
+        JwkSet::new(self.verifying.iter().chain(&own).filter_map(VerifyingKey::to_jwk))
     }
 
     /// Signs `payload` as a compact JWS (RFC 7515 section 7.1). Its header is

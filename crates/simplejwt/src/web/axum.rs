@@ -51,7 +51,7 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let mut router = Router::new();
-    for at in options.routes() {
+    for at in options.routes(auth.settings()) {
         let answers = match at.target {
             Target::Endpoint(endpoint) => route(auth.clone(), endpoint, options),
             Target::RedirectToSlash => any(redirect_to_slash),

@@ -8,8 +8,11 @@ mod authenticate;
 mod blacklist;
 mod call;
 mod cookies;
+mod document;
 mod gateway;
 mod introspect;
+mod issuer;
+mod jwks;
 mod logout;
 mod metadata;
 mod oauth;
@@ -23,6 +26,7 @@ mod refresh_sliding;
 mod rest;
 mod revoke;
 mod routes;
+mod server_metadata;
 mod session;
 mod sessions;
 mod spec;
@@ -111,6 +115,11 @@ endpoints! {
     Revoke => revoke,
     /// Returns the state of a token, for OAuth's clients (RFC 7662).
     Introspect => introspect,
+    /// Returns the public keys (RFC 7517), for whoever checks tokens.
+    Jwks => jwks,
+    /// Returns the metadata of the issuer (RFC 8414): where its keys are, and its endpoints for
+    /// OAuth's clients.
+    ServerMetadata => server_metadata,
 }
 
 /// The reason a body couldn't be read.
@@ -137,6 +146,7 @@ where
     let response = match endpoint.spec().protocol {
         Protocol::Rest => rest::respond(auth, endpoint, options, parts, read_body).await,
         Protocol::Gateway => gateway::respond(auth, endpoint, options, parts).await,
+        Protocol::Document => document::respond(auth, endpoint, options, parts).await,
         // Its errors have the shape that OAuth's clients expect.
         Protocol::OAuth => {
             return oauth::respond(auth, endpoint, options, parts, read_body).await;

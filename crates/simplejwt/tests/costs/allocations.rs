@@ -1,6 +1,7 @@
 //! How often a request allocates, which costs more than most of what is done with it.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use allocation_counter::measure;
@@ -8,7 +9,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, Method};
 use simplejwt::web::endpoint::{self, Endpoint, RouterOptions};
-use simplejwt::{Access, Auth, Settings, Tokens};
+use simplejwt::{Access, Algorithm, Auth, KeySet, Settings, SigningKey, SystemClock, Tokens};
 
 use super::requests::head;
 
@@ -66,4 +67,31 @@ fn a_protected_route_allocates_twelve_times_at_most() {
     let (status, allocations) = counted(&auth, Endpoint::ProtectedStateless, &head, "");
     assert_eq!(status, 200);
     assert!(allocations <= 12, "{allocations} allocations");
+}
+
+/// A key id leads to one key, however many there are, and only that one is tried.
+#[test]
+fn a_token_with_a_kid_allocates_as_often_with_sixteen_keys_as_with_one() {
+    let key = |number: usize| {
+        let secret = format!("the secret number {number:02}, which is long enough");
+        let key = SigningKey::from_secret(Algorithm::Hs256, secret.as_bytes()).unwrap();
+        key.with_kid(&format!("key-{number}"))
+    };
+    let counted = |keys: usize| {
+        let set = (1..keys).map(|number| key(number).verifying_key());
+        // The one that signs is the last that verifies.
+        let mut verifying: Vec<_> = set.chain([key(0).verifying_key()]).collect();
+        let set = KeySet::verify_only(verifying.clone()).unwrap();
+        let clock = Arc::new(SystemClock);
+        let decoding = Tokens::with(Settings::default(), set, clock.clone()).unwrap();
+        let signing = Tokens::with(Settings::default(), KeySet::new(key(0)), clock).unwrap();
+        let token = signing.encode(&signing.issue::<Access>("1")).unwrap();
+        verifying.pop();
+        if let Ok(others) = KeySet::verify_only(verifying) {
+            assert!(others.verify_compact(&token).is_err(), "no other key fits");
+        }
+        decoding.decode::<Access>(&token).unwrap();
+        measure(|| assert!(decoding.decode::<Access>(&token).is_ok())).count_total
+    };
+    assert_eq!([1, 4, 16].map(counted), [counted(1); 3]);
 }

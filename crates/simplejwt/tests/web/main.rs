@@ -1,4 +1,4 @@
-//! The edges: cookies, extractors, permissions, and the examples as programs.
+//! The edges: cookies, public documents, extractors, permissions, and the examples as programs.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
@@ -6,6 +6,7 @@ mod cookies;
 #[path = "../../examples/custom_user_store.rs"]
 #[allow(dead_code, reason = "its tests are run here, its program by `examples`")]
 mod custom_user_store;
+mod documents;
 mod events;
 mod examples;
 mod extractors;

@@ -29,8 +29,10 @@ fn sample(field: &Field, options: &RouterOptions) -> (String, Value) {
 #[test]
 fn paths_are_each_endpoints_own_and_of_one_form() {
     let mut paths: Vec<_> = Endpoint::ALL.iter().map(|at| at.spec().path).collect();
-    for path in &paths {
-        assert!(path.is_empty() || path.ends_with('/') && !path.starts_with('/'), "{path}");
+    for at in Endpoint::ALL.iter().map(|at| at.spec()) {
+        let (path, is_document) = (at.path, at.protocol == Protocol::Document);
+        assert!(!path.starts_with('/'), "{path}");
+        assert_eq!(path.is_empty() || path.ends_with('/'), !is_document, "{path}");
     }
     paths.sort_unstable();
     paths.dedup();
@@ -260,7 +262,9 @@ fn assert_body(body: Body, seen: &Seen) {
 }
 
 #[test]
-fn demo_endpoints_are_the_only_ones_outside_the_prefix() {
+fn demo_endpoints_and_documents_are_the_only_ones_outside_the_prefix() {
     let outside = Endpoint::ALL.iter().filter(|at| at.spec().base == Base::Demo);
     assert_eq!(outside.collect::<Vec<_>>(), [&Endpoint::Protected, &Endpoint::ProtectedStateless]);
+    let root = Endpoint::ALL.iter().filter(|at| at.spec().base == Base::Root);
+    assert_eq!(root.collect::<Vec<_>>(), [&Endpoint::Jwks, &Endpoint::ServerMetadata]);
 }

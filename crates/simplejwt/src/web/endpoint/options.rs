@@ -1,5 +1,7 @@
 //! The paths and behaviour of the endpoints, for every framework.
 
+use std::time::Duration;
+
 use super::{GatewayOptions, OAuthClients};
 use crate::web::ErrorShape;
 
@@ -33,6 +35,15 @@ pub struct RouterOptions {
     /// The clients that may use `revoke/` and `introspect/`. Default: none, so these endpoints
     /// don't exist.
     pub clients: OAuthClients,
+    /// Adds `/.well-known/jwks.json` and, if the setting [`issuer`](crate::Settings::issuer) is a
+    /// URL, `/.well-known/oauth-authorization-server` with the issuer's path behind it. They are
+    /// those of the whole host, so the router has to be at its root: one that is nested has them
+    /// below its own path, where only programs that are told so find them. Default: on.
+    pub well_known: bool,
+    /// The time for which clients and caches may keep the public keys and the server's metadata, in
+    /// whole seconds: `max-age` of `Cache-Control`. A key has to be published for that long before
+    /// it signs. Default: 5 minutes.
+    pub jwks_max_age: Duration,
     /// The shape of these endpoints' errors. Default: that of the `Auth`
     /// ([`Auth::with_errors`](crate::Auth::with_errors)), which also applies to the extractors, the
     /// layers and `not_found_with`; if it is set there, all of an application's errors look alike.
@@ -50,6 +61,8 @@ impl Default for RouterOptions {
             body_limit: 64 * 1024,
             gateway: GatewayOptions::default(),
             clients: OAuthClients::default(),
+            well_known: true,
+            jwks_max_age: Duration::from_secs(300),
             error: None,
         }
     }

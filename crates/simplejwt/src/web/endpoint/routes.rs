@@ -1,6 +1,8 @@
 //! The routes of a router: its paths, and their targets.
 
+use super::issuer::Issuer;
 use super::{Base, Endpoint, Protocol, RouterOptions};
+use crate::settings::Settings;
 
 /// One path of a router.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,29 +27,43 @@ pub enum Target {
 }
 
 impl RouterOptions {
-    /// Returns the routes of a router with these options. For framework adapters.
+    /// Returns the routes of a router with these options, whose flows have these settings. No two
+    /// have the same path. For framework adapters.
     ///
     /// ```
+    /// use simplejwt::Settings;
     /// use simplejwt::web::endpoint::{Endpoint, RouterOptions, Target};
     ///
-    /// let routes = RouterOptions::default().routes();
+    /// let routes = RouterOptions::default().routes(&Settings::default());
     /// let refresh = routes.iter().find(|route| route.path == "/api/token/refresh/").unwrap();
     /// assert_eq!(refresh.target, Target::Endpoint(Endpoint::TokenRefresh));
     /// ```
-    pub fn routes(&self) -> Vec<Route> {
+    pub fn routes(&self, settings: &Settings) -> Vec<Route> {
         let prefix = self.normal_prefix();
-        let mut routes = Vec::new();
+        let mut routes: Vec<Route> = Vec::new();
         for &endpoint in Endpoint::ALL {
             let spec = endpoint.spec();
             let base = match spec.base {
                 Base::Prefix => prefix.as_str(),
                 Base::Demo if self.demo => "/api/",
-                Base::Demo => continue,
+                Base::Root if self.well_known => "/",
+                Base::Demo | Base::Root => continue,
             };
             if spec.protocol == Protocol::OAuth && self.clients.is_empty() {
                 continue;
             }
-            let path = format!("{base}{}", spec.path);
+            let path = match endpoint {
+                Endpoint::ServerMetadata => {
+                    let issuer = settings.issuer.as_deref().and_then(Issuer::parse);
+                    let Some(issuer) = issuer else { continue };
+                    issuer.metadata_path()
+                }
+                _ => format!("{base}{}", spec.path),
+            };
+            // A strange prefix can be the path of a document.
+            if routes.iter().any(|route| route.path == path) {
+                continue;
+            }
             let without_slash = path.trim_end_matches('/').to_owned();
             let target = Target::Endpoint(endpoint);
             let of_bare_path = match spec.protocol {
@@ -55,6 +71,7 @@ impl RouterOptions {
                 // A gateway treats a redirect as a failure, and OAuth's clients follow it with a
                 // GET.
                 Protocol::Gateway | Protocol::OAuth => Some(target),
+                Protocol::Document => None,
             };
             if let Some(target) = of_bare_path.filter(|_| !without_slash.is_empty()) {
                 routes.push(Route { path: without_slash, with_subpaths: false, target });
@@ -73,7 +90,7 @@ mod tests {
     use crate::web::endpoint::{OAuthClient, OAuthClients};
 
     fn paths(options: &RouterOptions) -> Vec<String> {
-        options.routes().into_iter().map(|route| route.path).collect()
+        options.routes(&Settings::default()).into_iter().map(|route| route.path).collect()
     }
 
     #[test]
@@ -88,7 +105,7 @@ mod tests {
         let without = RouterOptions { append_slash: false, ..options.clone() };
         let bare: Vec<_> =
             paths(&without).into_iter().filter(|path| !path.ends_with('/')).collect();
-        assert_eq!(bare, ["/api/token/authenticate"]);
+        assert_eq!(bare, ["/api/token/authenticate", "/.well-known/jwks.json"]);
 
         let client = OAuthClient::new("a", &"s".repeat(OAuthClient::SHORTEST_SECRET)).unwrap();
         let clients = OAuthClients::new([client]).unwrap();
@@ -96,6 +113,33 @@ mod tests {
         let more = paths(&more);
         for path in ["/api/protected/", "/api/protected-stateless", "/api/token/revoke"] {
             assert!(more.iter().any(|other| other == path), "{path}");
+        }
+    }
+
+    #[test]
+    fn metadata_are_where_the_issuer_says_and_documents_only_once() {
+        let of = |options: &RouterOptions, issuer: &str| {
+            let issuer = Some(issuer.to_owned()).filter(|issuer| !issuer.is_empty());
+            let routes = options.routes(&Settings { issuer, ..Settings::default() });
+            let is_document = |route: &Route| route.path.starts_with("/.well-known/");
+            let paths = routes.into_iter().filter(is_document).map(|route| route.path);
+            paths.collect::<Vec<_>>()
+        };
+        let jwks = "/.well-known/jwks.json";
+        let options = RouterOptions::default();
+        assert_eq!(of(&options, ""), [jwks]);
+        assert_eq!(of(&options, "our-issuer"), [jwks]);
+        let metadata = "/.well-known/oauth-authorization-server/a";
+        assert_eq!(of(&options, "https://a.example/a/"), [jwks, metadata]);
+        let without = RouterOptions { well_known: false, ..RouterOptions::default() };
+        assert!(of(&without, "https://a.example").is_empty());
+        for prefix in ["/.well-known/jwks.json/", "/.well-known/oauth-authorization-server"] {
+            let options = RouterOptions { prefix: prefix.into(), ..RouterOptions::default() };
+            let mut paths = of(&options, "https://a.example");
+            paths.sort_unstable();
+            let count = paths.len();
+            paths.dedup();
+            assert_eq!(paths.len(), count, "{paths:?}");
         }
     }
 

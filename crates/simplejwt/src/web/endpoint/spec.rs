@@ -6,7 +6,7 @@ mod common;
 use http::{Method, StatusCode};
 
 use super::RouterOptions;
-use common::{ACCESS_TOKEN, GATEWAY, OAUTH, REST, REST_BODY};
+use common::{ACCESS_TOKEN, DOCUMENT, GATEWAY, OAUTH, REST, REST_BODY};
 pub(super) use common::{
     AMBIGUOUS_COOKIES, BLACKLIST_DISABLED, FAULT, LOGIN_DISABLED, NO_ACTIVE_ACCOUNT, NO_COOKIE,
     NO_SUCH_USER, PASSWORD_CHANGED, PERMISSION_DENIED, SESSIONS_DISABLED, SIGNING_DISABLED,
@@ -27,8 +27,8 @@ pub(super) use common::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Spec {
-    /// The path below its [`base`](Self::base): empty or with a trailing slash, and with the names
-    /// of its parameters in braces.
+    /// The path below its [`base`](Self::base): empty or with a trailing slash, which only that of a
+    /// [document](Protocol::Document) lacks, and with the names of its parameters in braces.
     pub path: &'static str,
     /// The base of the path.
     pub base: Base,
@@ -53,6 +53,8 @@ pub enum Base {
     Prefix,
     /// `/api/`; such endpoints exist only with [`RouterOptions::demo`].
     Demo,
+    /// The root of the host; such endpoints exist only with [`RouterOptions::well_known`].
+    Root,
 }
 
 /// The conventions that an endpoint follows: the order of checks, the form of refusals, and the
@@ -69,6 +71,9 @@ pub enum Protocol {
     /// OAuth's (RFC 6749 section 5.2), with and without the trailing slash. Such endpoints exist
     /// only if there are [`clients`](RouterOptions::clients).
     OAuth,
+    /// Those of public documents, which anybody may read and keep: only `GET` and `HEAD`, without
+    /// credentials, at one path.
+    Document,
 }
 
 /// An endpoint's operation for one method.
@@ -214,6 +219,10 @@ pub enum Value {
     NumericDate,
     /// A string or a list of strings.
     TextOrList,
+    /// A list of strings.
+    TextList,
+    /// A list of JSON Web Keys (RFC 7517 section 4).
+    Keys,
 }
 
 /// A possible outcome of an operation.
@@ -270,6 +279,7 @@ impl Spec {
             Protocol::Rest => (REST, &[]),
             Protocol::Gateway => (GATEWAY, &[]),
             Protocol::OAuth => (OAUTH, &[]),
+            Protocol::Document => (DOCUMENT, &[]),
         };
         let of_token: &[Outcome] = match operation.credentials {
             Credentials::AccessToken | Credentials::AccessTokenOrField => ACCESS_TOKEN,

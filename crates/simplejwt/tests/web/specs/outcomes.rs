@@ -262,6 +262,27 @@ async fn oauth() -> Vec<Seen> {
     seen
 }
 
+async fn documents() -> Vec<Seen> {
+    let mut seen = Vec::new();
+    for endpoint in [Endpoint::Jwks, Endpoint::ServerMetadata] {
+        let world = World::new(|_| ());
+        let fresh = world.ask(endpoint, Ask::of(endpoint)).await;
+        let etag = fresh.head["etag"].to_str().unwrap().to_owned();
+        seen.push(fresh);
+        let known = Ask::of(endpoint).header("if-none-match", &etag);
+        seen.push(world.ask(endpoint, known).await);
+        seen.push(world.ask(endpoint, Ask::new(endpoint, "POST")).await);
+        let (_, access) = world.log_in("alice").await;
+        seen.push(world.ask(endpoint, Ask::new(endpoint, "OPTIONS").bearer(&access)).await);
+        let tokens = world.auth.tokens();
+        tokens.publish_keys_until(tokens.now());
+        seen.push(world.ask(endpoint, Ask::of(endpoint)).await);
+        let unnamed = World::new(|settings| settings.issuer = None);
+        seen.push(unnamed.ask(endpoint, Ask::of(endpoint)).await);
+    }
+    seen
+}
+
 /// What a protocol refuses before an endpoint is asked.
 async fn protocols() -> Vec<Seen> {
     let mut seen = Vec::new();
@@ -311,6 +332,7 @@ async fn every_outcome_happens_and_is_declared() {
     seen.extend(rows().await);
     seen.extend(sessions().await);
     seen.extend(oauth().await);
+    seen.extend(documents().await);
     seen.extend(protocols().await);
 
     let mut wrong = Vec::new();

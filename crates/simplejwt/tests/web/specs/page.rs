@@ -19,6 +19,7 @@ fn request(endpoint: Endpoint, operation: &Operation) -> String {
     let base = match spec.base {
         Base::Prefix => "/api/token/",
         Base::Demo => "/api/",
+        Base::Root => "/",
         _ => panic!("{:?} has no place in the table", spec.base),
     };
     let path = spec.path.replace('{', "<").replace('}', ">");

@@ -11,7 +11,7 @@ use simplejwt::settings::Transport;
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::web::ErrorShape;
 use simplejwt::web::endpoint::{
-    self, Endpoint, OAuthClient, OAuthClients, Protocol, ReadError, RouterOptions,
+    self, Base, Endpoint, OAuthClient, OAuthClients, Protocol, ReadError, RouterOptions,
 };
 use simplejwt::{
     Algorithm, Auth, Credentials, KeySet, Settings, StoreError, SystemClock, Tokens, User, UserId,
@@ -80,6 +80,7 @@ impl World {
             token_blacklist: true,
             rotate_refresh_tokens: true,
             blacklist_after_rotation: true,
+            issuer: Some("https://issuer.example".into()),
             ..Settings::default()
         };
         settings.sessions.session_claim = true;
@@ -191,9 +192,11 @@ impl Ask {
     }
 
     pub(crate) fn new(endpoint: Endpoint, method: &str) -> Self {
-        let path = endpoint.spec().path.replace("{id}", "unknown");
+        let spec = endpoint.spec();
+        let path = spec.path.replace("{id}", "unknown");
+        let base = if spec.base == Base::Root { "/" } else { "/api/token/" };
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let head = Request::builder().method(method).uri(format!("/api/token/{path}"));
+        let head = Request::builder().method(method).uri(format!("{base}{path}"));
         Self { head, body: Ok(Vec::new()) }
     }
 

@@ -182,3 +182,10 @@ pub(super) const OAUTH: &[Outcome] = &[
         "the database can't be used; with `Retry-After`",
     ),
 ];
+
+/// Outcomes of public documents.
+pub(super) const DOCUMENT: &[Outcome] = &[Outcome::refusal(
+    StatusCode::METHOD_NOT_ALLOWED,
+    "method_not_allowed",
+    "another method than GET and HEAD",
+)];
