@@ -1,6 +1,7 @@
 //! Keys that follow each other: read from where they are kept, made when they are due, and put into
 //! use when their time has come.
 
+mod base;
 mod file;
 mod follow;
 
@@ -15,6 +16,7 @@ use crate::config::{Config, KeyStorage};
 use crate::database::{self, Database};
 use crate::failure::Failure;
 
+pub(crate) use base::Base;
 pub(crate) use file::KeyFile;
 pub(crate) use follow::Following;
 
@@ -27,7 +29,7 @@ pub(crate) struct Ring {
     /// The algorithm of new keys.
     pub(crate) algorithm: Algorithm,
     /// The keys of the settings.
-    base: KeySet,
+    base: Base,
 }
 
 /// What was read of a ring.
@@ -78,17 +80,17 @@ impl Ring {
             encryption: config.keys.encryption_key.clone(),
             schedule: config.keys.schedule(),
             algorithm: config.keys.algorithm.unwrap_or(config.settings.algorithm),
-            base: base.map_err(|error| Failure::config(error.to_string()))?,
+            base: Base::new(base.map_err(|error| Failure::config(error.to_string()))?),
         })
     }
 
     /// Returns `true` if a key of the settings signs until the first one of the ring does.
     pub(crate) fn has_base(&self) -> bool {
-        self.base.signing().is_some()
+        self.base.keys().signing().is_some()
     }
 
     /// Returns the keys of the settings.
-    pub(crate) fn base(&self) -> &KeySet {
+    pub(crate) fn base(&self) -> &Base {
         &self.base
     }
 
@@ -155,7 +157,7 @@ impl Ring {
     /// # Errors
     /// A key of the settings and one of the ring can't be used together.
     pub(crate) fn key_set(&self, read: &Read, now: Timestamp) -> Result<KeySet, Failure> {
-        let keys = read.ring.key_set(&self.base, now);
+        let keys = read.ring.key_set(&self.base.keys(), now);
         keys.map_err(|error| Failure::config(format!("[keys]: {error}")))
     }
 }
