@@ -28,6 +28,8 @@ pub(crate) struct Ring {
     pub(crate) schedule: Schedule,
     /// The algorithm of new keys.
     pub(crate) algorithm: Algorithm,
+    /// `true` if headers have the names of RFC 9864.
+    fully_specified: bool,
     /// The keys of the settings.
     base: Base,
 }
@@ -80,6 +82,7 @@ impl Ring {
             encryption: config.keys.encryption_key.clone(),
             schedule: config.keys.schedule(),
             algorithm: config.keys.algorithm.unwrap_or(config.settings.algorithm),
+            fully_specified: config.settings.fully_specified_algorithms,
             base: Base::new(base.map_err(|error| Failure::config(error.to_string()))?),
         })
     }
@@ -108,6 +111,7 @@ impl Ring {
         let stored = self.store.keys().await.map_err(|error| database::failed(&error))?;
         let ring = KeyRing::open(&stored, self.encryption.as_ref(), now);
         let ring = ring.map_err(|error| Failure::config(format!("[keys]: {error}")))?;
+        let ring = if self.fully_specified { ring.fully_specified() } else { ring };
         Ok(Read { stored, ring })
     }
 

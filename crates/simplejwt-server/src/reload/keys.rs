@@ -97,7 +97,8 @@ pub(super) fn only_contents(
     new: (&BTreeMap<String, Given>, &[FurtherKey]),
 ) -> Option<Vec<String>> {
     let ((old, old_further), (new, new_further)) = (old, new);
-    let place = |given: Option<&Given>| given.map(|given| (given.origin.clone(), given.file.clone()));
+    let place =
+        |given: Option<&Given>| given.map(|given| (given.origin.clone(), given.file.clone()));
     let differs = |name: &str| old.get(name).map(|g| &g.value) != new.get(name).map(|g| &g.value);
     let mut names = Vec::new();
     for name in KEYS {

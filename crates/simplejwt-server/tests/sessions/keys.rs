@@ -1,9 +1,11 @@
-//! Keys that follow each other: in a file, and in each database with several servers.
+//! Keys that follow each other, in a file and in each database with several servers; and keys in the
+//! settings that change.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 mod in_a_file;
 mod in_databases;
+mod in_settings;
 
 use std::net::SocketAddr;
 use std::process::Output;

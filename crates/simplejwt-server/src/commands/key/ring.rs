@@ -173,7 +173,9 @@ pub(super) async fn retire(config: &Config, kid: &str) -> Result<(), Failure> {
     }
     let mut text = format!("tokens of {kid} are refused from {}\n", shown(now));
     if ring.base().keys().verifying().iter().any(|key| key.kid() == Some(kid)) {
-        text.push_str("but this key is also in the settings: they are valid until it is removed there\n");
+        text.push_str(
+            "but this key is also in the settings: they are valid until it is removed there\n",
+        );
     }
     output::print(&text)
 }

@@ -10,7 +10,8 @@ use crate::support::site::{Site, wait};
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
 const OTHER: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA";
-const RING: [(&str, &str); 4] = [
+const RING: [(&str, &str); 5] = [
+    ("SIMPLEJWT_KEYS_PUBLICATION_DELAY", "1s"),
     ("SIMPLEJWT_KEYS_STORE", "database"),
     ("SIMPLEJWT_KEYS_ENCRYPTION_KEY", KEY),
     ("SIMPLEJWT_KEYS_ALGORITHM", "ES256"),
@@ -27,7 +28,6 @@ fn servers_of_one_database_have_the_same_keys_at_any_time() {
     for &kind in ALL {
         let times = [
             ("SIMPLEJWT_KEYS_ROTATE_EVERY", "2s"),
-            ("SIMPLEJWT_KEYS_PUBLICATION_DELAY", "1s"),
             ("SIMPLE_JWT", r#"{"ACCESS_TOKEN_LIFETIME": 6, "REFRESH_TOKEN_LIFETIME": 7}"#),
         ];
         let mut site = Site::new(kind, 0, 0, &[&RING[..], &times].concat());
