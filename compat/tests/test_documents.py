@@ -3,6 +3,7 @@
 A block of commands has a home here, by its page and heading, or a mark in the page with the reason.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -10,6 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -191,6 +193,27 @@ def backup(place, parts):
 def old_tokens(place, parts):
     configured(place)
     assert "0" in place.run(*parts)
+
+
+@home("docs/operations.md", "Rotating keys")
+def rotating_keys(place, parts):
+    """With the delay made short, and systemd's part done here."""
+    configured(place)
+    place.program("systemctl", "true")
+    with place.serving("simplejwt serve"):
+        former = log_in(place, "alice", PASSWORD)["refresh"]
+    (toml,) = [block for block in BLOCKS if (block.heading, block.language) == ("Rotating keys", "toml")]
+    lines = ["[database]", 'path = "db.sqlite3"', toml.text.strip(), 'publication_delay = "1s"']
+    (place.folder / "simplejwt.toml").write_text("\n".join(lines) + "\n")
+    place.run(*parts)
+    with place.serving("simplejwt serve"):
+        time.sleep(1.5)
+        assert answers(place, "/api/token/refresh/", {"refresh": former}).status == 200
+        pair = log_in(place, "alice", PASSWORD)
+        listed = [line.split("\t") for line in place.run("simplejwt key list").splitlines() if "\t" in line]
+        assert [line[2] for line in listed] == ["retiring", "active"], listed
+        header = pair["access"].split(".")[0]
+        assert json.loads(base64.urlsafe_b64decode(header + "=="))["kid"] == listed[1][0]
 
 
 @home("docs/operations.md", "Changing the key")

@@ -22,7 +22,7 @@ use crate::failure::{Failure, chain};
 use crate::front;
 use crate::hashes;
 use crate::health::{self, Health, Probe, Probed};
-use crate::key_ring::{Following, Ring};
+use crate::key_ring::{Base, Following, Ring};
 use crate::purge::{Purge, Stop};
 use crate::serve::Site;
 use crate::supervisor::{self, Need, Supervisor};
@@ -40,6 +40,8 @@ pub(crate) struct App {
     purge: Stop,
     /// The keys that follow each other, until the task has them.
     ring: Mutex<Option<Following>>,
+    /// The keys of the settings beside them.
+    base: Option<Base>,
     /// Warnings about the database: they keep no request from being answered, or are temporary.
     database_warnings: Vec<String>,
 }
@@ -96,6 +98,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let router = axum::Router::new().fallback_service(PlainPathsLayer.layer(router));
     let site = Site { endpoints, router, cors: cors.map(Arc::new), stopping };
     let purge = Stop::default();
+    let base = ring.as_ref().map(|ring: &Following| ring.base().clone());
     let ring = Mutex::new(ring);
     Ok(App {
         site,
@@ -108,6 +111,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         tasks,
         purge,
         ring,
+        base,
         database_warnings,
     })
 }
@@ -116,6 +120,11 @@ impl App {
     /// Returns the tokens, which sign and verify.
     pub(crate) fn tokens(&self) -> &Tokens {
         self.auth.tokens()
+    }
+
+    /// Returns the keys of the settings, if others follow them.
+    pub(crate) fn base_keys(&self) -> Option<Base> {
+        self.base.clone()
     }
 
     /// Returns warnings about the settings and the stored password hashes: things that are allowed
@@ -145,7 +154,10 @@ impl App {
     }
 
     /// Starts the tasks that run beside the requests for as long as the process lives.
-    pub(crate) async fn start(&self, config: &Config) {
+    ///
+    /// # Errors
+    /// A signing key is due, and can't be made.
+    pub(crate) async fn start(&self, config: &Config) -> Result<(), Failure> {
         for warning in config.settings.warnings().iter().chain(&self.database_warnings) {
             tracing::warn!(event = "warning", "{warning}");
         }
@@ -153,7 +165,7 @@ impl App {
         if !config.settings.jwk_url.is_empty() {
             jwks::keep_fresh(&self.auth, &self.tasks).await;
         }
-        self.follow_ring();
+        self.follow_ring().await?;
         // Even the first refused login takes as much work as the costliest hash in the table.
         match self.hash_warnings(config).await {
             Ok(warnings) => {
@@ -205,11 +217,13 @@ impl App {
                 async move { Err(purge.every(interval).await.into()) }
             });
         }
+        Ok(())
     }
 
-    fn follow_ring(&self) {
+    async fn follow_ring(&self) -> Result<(), Failure> {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(following) = ring else { return };
+        let Some(mut following) = ring else { return Ok(()) };
+        following.advance().await?;
         let following = Arc::new(tokio::sync::Mutex::new(following));
         self.tasks.start("key_ring", Need::Essential, move || {
             let following = Arc::clone(&following);
@@ -218,6 +232,7 @@ impl App {
                 Err("the keys are no longer followed".into())
             }
         });
+        Ok(())
     }
 
     /// Returns what ends the purge between two transactions.

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 use crate::config::{Config, ConfigError, Environment, Loaded};
 use crate::failure::Failure;
-use crate::reload::Reload;
+use crate::reload::{KeysInUse, Reload};
 use crate::serve::Signals;
 use crate::tls::Tls;
 use crate::{app, beside_django, database, listening, serve, telemetry, waiting};
@@ -91,9 +91,9 @@ fn run_serve(file: Option<&Path>, loaded: &Loaded) -> Result<ExitCode, Failure> 
         for warning in beside_django::check(loaded).await? {
             tracing::warn!(event = "warning", "{warning}");
         }
-        app.start(config).await;
-        let tokens = app.tokens().clone();
-        let reload = Reload::new(file, Environment::of_process(), loaded, tls.as_ref(), tokens);
+        app.start(config).await?;
+        let keys = KeysInUse::of(&app);
+        let reload = Reload::new(file, Environment::of_process(), loaded, tls.as_ref(), keys);
         let purge = app.purge().clone();
         let served = serve::serve(place.listen()?, app.site, tls, config, reload, &mut signals);
         let outcome = served.await;

@@ -64,6 +64,11 @@ pub(crate) use value_file::read_key as read_value;
 
 use list::Setting;
 
+/// Returns the files that the setting `verifying_keys` names.
+pub(crate) fn files_of_further_keys(value: &serde_json::Value) -> Vec<std::path::PathBuf> {
+    simple_jwt::keys::key_files(value)
+}
+
 /// A configuration and the origin of its values.
 #[derive(Debug)]
 pub(crate) struct Loaded {

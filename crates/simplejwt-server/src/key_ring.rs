@@ -1,6 +1,7 @@
 //! Keys that follow each other: read from where they are kept, made when they are due, and put into
 //! use when their time has come.
 
+mod base;
 mod file;
 mod follow;
 
@@ -15,6 +16,7 @@ use crate::config::{Config, KeyStorage};
 use crate::database::{self, Database};
 use crate::failure::Failure;
 
+pub(crate) use base::Base;
 pub(crate) use file::KeyFile;
 pub(crate) use follow::Following;
 
@@ -26,8 +28,10 @@ pub(crate) struct Ring {
     pub(crate) schedule: Schedule,
     /// The algorithm of new keys.
     pub(crate) algorithm: Algorithm,
+    /// `true` if headers have the names of RFC 9864.
+    fully_specified: bool,
     /// The keys of the settings.
-    base: KeySet,
+    base: Base,
 }
 
 /// What was read of a ring.
@@ -78,17 +82,18 @@ impl Ring {
             encryption: config.keys.encryption_key.clone(),
             schedule: config.keys.schedule(&config.settings),
             algorithm: config.keys.algorithm.unwrap_or(config.settings.algorithm),
-            base: base.map_err(|error| Failure::config(error.to_string()))?,
+            fully_specified: config.settings.fully_specified_algorithms,
+            base: Base::new(base.map_err(|error| Failure::config(error.to_string()))?),
         })
     }
 
     /// Returns `true` if a key of the settings signs until the first one of the ring does.
     pub(crate) fn has_base(&self) -> bool {
-        self.base.signing().is_some()
+        self.base.keys().signing().is_some()
     }
 
     /// Returns the keys of the settings.
-    pub(crate) fn base(&self) -> &KeySet {
+    pub(crate) fn base(&self) -> &Base {
         &self.base
     }
 
@@ -106,6 +111,7 @@ impl Ring {
         let stored = self.store.keys().await.map_err(|error| database::failed(&error))?;
         let ring = KeyRing::open(&stored, self.encryption.as_ref(), now);
         let ring = ring.map_err(|error| Failure::config(format!("[keys]: {error}")))?;
+        let ring = if self.fully_specified { ring.fully_specified() } else { ring };
         Ok(Read { stored, ring })
     }
 
@@ -155,7 +161,7 @@ impl Ring {
     /// # Errors
     /// A key of the settings and one of the ring can't be used together.
     pub(crate) fn key_set(&self, read: &Read, now: Timestamp) -> Result<KeySet, Failure> {
-        let keys = read.ring.key_set(&self.base, now);
+        let keys = read.ring.key_set(&self.base.keys(), now);
         keys.map_err(|error| Failure::config(format!("[keys]: {error}")))
     }
 }

@@ -1,34 +1,27 @@
-//! Reloads files while the server runs: the certificate when its files change, and on SIGHUP the
-//! certificate and the configuration, of which the log level and the keys can change without a
+//! Reloads files while the server runs: the certificate and the keys when their files change, and
+//! on SIGHUP those and the configuration, of which the log level and the keys can change without a
 //! restart.
+
+mod keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use simplejwt::{KeySet, Tokens};
+use simplejwt::settings::FurtherKey;
 
-use crate::config::{ConfigError, Environment, Given, Loaded, load};
-use crate::failure::Failure;
+use crate::config::{Environment, Given, Loaded, load};
+use crate::telemetry;
 use crate::tls::{Certificate, Tls};
-use crate::{app, telemetry};
+use keys::{FURTHER, KEYS, OF_KEYS, keys_of};
 
-/// The interval at which the certificate's files are checked.
+pub(crate) use keys::KeysInUse;
+
+/// The interval at which the files of the certificate and of keys are checked.
 const LOOK: Duration = Duration::from_secs(10);
 /// The setting that can change while the server runs.
 const LEVEL: &str = "log.level";
-const KEYS: [&str; 3] = ["simple_jwt.signing_key", "simple_jwt.verifying_key", "django.secret_key"];
-/// The settings that keys depend on. If one of them has changed, keys wait for the restart too.
-const OF_KEYS: [&str; 7] = [
-    "simple_jwt.algorithm",
-    "simple_jwt.allow_weak_key",
-    "simple_jwt.jwk_url",
-    "simple_jwt.jwk_url_allow_http",
-    "simple_jwt.jwk_url_ca",
-    "simple_jwt.jwk_url_max_stale",
-    "simple_jwt.jwk_url_without_kid",
-];
 /// The setting whose secrets may be in files that it names.
 const CLIENTS: &str = "oauth.clients";
 
@@ -39,11 +32,24 @@ pub(crate) struct Reload<'a> {
     environment: Environment,
     loaded: &'a Loaded,
     certificate: Option<Arc<Certificate>>,
-    tokens: Tokens,
+    keys: KeysInUse,
 }
 
 /// The values that were set and are in effect.
 type InEffect = BTreeMap<String, Given>;
+
+/// What is in effect, and what was last read.
+#[derive(Debug)]
+struct State {
+    given: InEffect,
+    further: Vec<FurtherKey>,
+    /// The stamp of the files with keys, once they were compared with what is in effect.
+    stamp: Option<u64>,
+    /// The problem of the certificate that was reported.
+    certificate: Option<String>,
+    /// The problems of keys that were reported.
+    keys: Option<String>,
+}
 
 /// The names of the settings whose new values differ from those in effect.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -60,16 +66,21 @@ impl<'a> Reload<'a> {
         environment: Environment,
         loaded: &'a Loaded,
         tls: Option<&Tls>,
-        tokens: Tokens,
+        keys: KeysInUse,
     ) -> Self {
         let certificate = tls.map(|tls| Arc::clone(&tls.certificate));
-        Self { file, environment, loaded, certificate, tokens }
+        Self { file, environment, loaded, certificate, keys }
     }
 
     /// Watches for changes for as long as it is polled.
     pub(crate) async fn follow(&self) {
-        let mut in_effect = self.loaded.given.clone();
-        let mut told = None;
+        let mut state = State {
+            given: self.loaded.given.clone(),
+            further: self.loaded.config.settings.verifying_keys.clone(),
+            stamp: None,
+            certificate: None,
+            keys: None,
+        };
         #[cfg(unix)]
         let mut hangup = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
         {
@@ -83,16 +94,18 @@ impl<'a> Reload<'a> {
             #[cfg(unix)]
             let is_hangup = tokio::select! {
                 _ = hangup.recv() => true,
-                () = tokio::time::sleep(LOOK), if self.certificate.is_some() => false,
+                () = tokio::time::sleep(LOOK) => false,
             };
             #[cfg(not(unix))]
             let is_hangup = {
                 tokio::time::sleep(LOOK).await;
                 false
             };
-            self.read_certificate(is_hangup, &mut told);
+            self.read_certificate(is_hangup, &mut state.certificate);
             if is_hangup {
-                self.read_configuration(&mut in_effect);
+                self.read_configuration(&mut state);
+            } else {
+                self.read_key_files(&mut state);
             }
         }
     }
@@ -124,8 +137,56 @@ impl<'a> Reload<'a> {
         *told = None;
     }
 
+    /// Takes the keys in files that have changed, if nothing else about keys has. What can't be used
+    /// is reported once.
+    fn read_key_files(&self, state: &mut State) {
+        let files = keys::files(&state.given);
+        if files.is_empty() {
+            return;
+        }
+        let stamp = keys::stamp(&files);
+        if state.stamp == Some(stamp) {
+            return;
+        }
+        let read = load(self.file, &self.environment)
+            .and_then(|new| keys_of(&new).map(|keys| (new, keys)))
+            .map_err(|problems| problems.to_string());
+        let read = read.and_then(|(new, keys)| {
+            let further = &new.config.settings.verifying_keys;
+            let (old, new) = ((&state.given, &*state.further), (&new.given, &**further));
+            let names = keys::only_contents(old, new).ok_or(
+                "the settings of keys have changed, too: send SIGHUP to read the configuration",
+            )?;
+            Ok((names, new.0.clone(), new.1.to_vec(), keys))
+        });
+        let (names, given, further, keys) = match read {
+            Ok(read) => read,
+            Err(problem) => {
+                if state.keys.as_ref() != Some(&problem) {
+                    tracing::error!(
+                        event = "keys_kept",
+                        error = problem,
+                        "the keys in files can't be used: the server's stay as they were"
+                    );
+                    state.keys = Some(problem);
+                }
+                return;
+            }
+        };
+        state.stamp = Some(stamp);
+        state.keys = None;
+        if names.is_empty() {
+            return;
+        }
+        self.keys.replace(keys);
+        state.further = further;
+        let changed = listed(&names);
+        state.given.extend(given.into_iter().filter(|(name, _)| names.contains(name)));
+        tracing::info!(event = "keys_reread", changed, "the keys in files were read again");
+    }
+
     /// Applies the whole configuration, or nothing.
-    fn read_configuration(&self, in_effect: &mut InEffect) {
+    fn read_configuration(&self, state: &mut State) {
         let read = load(self.file, &self.environment)
             .and_then(|new| keys_of(&new).map(|keys| (new, keys)));
         let (new, keys) = match read {
@@ -141,26 +202,24 @@ impl<'a> Reload<'a> {
                 return;
             }
         };
-        let mut changes = changes(in_effect, &new.given);
+        let further = new.config.settings.verifying_keys;
+        let mut changes = changes(&state.given, &new.given, further != state.further);
         if new.config.oauth_clients != self.loaded.config.oauth_clients
             && !changes.left.iter().any(|name| name == CLIENTS)
         {
             changes.left.push(CLIENTS.to_owned());
         }
         if changes.taken.iter().any(|name| KEYS.contains(&&**name)) {
-            // Keys fetched from a URL stay as they are.
-            self.tokens.replace_keys(match self.tokens.keys().remote() {
-                Some(remote) => KeySet::with_remote(keys.signing().cloned(), remote.clone()),
-                None => keys,
-            });
+            self.keys.replace(keys);
+            state.further = further;
         }
         if changes.taken.iter().any(|name| name == LEVEL) {
             telemetry::set_level(&new.config.log.level);
         }
         for name in &changes.taken {
             match new.given.get(name) {
-                Some(given) => drop(in_effect.insert(name.clone(), given.clone())),
-                None => drop(in_effect.remove(name)),
+                Some(given) => drop(state.given.insert(name.clone(), given.clone())),
+                None => drop(state.given.remove(name)),
             }
         }
         let (taken, left) = (listed(&changes.taken), listed(&changes.left));
@@ -173,30 +232,27 @@ impl<'a> Reload<'a> {
     }
 }
 
-/// Returns the keys that a configuration names.
-fn keys_of(loaded: &Loaded) -> Result<KeySet, ConfigError> {
-    app::key_set(&loaded.config).map_err(|failure| match failure {
-        Failure::Config(problems) => problems,
-        other => ConfigError(vec![other.to_string()]),
-    })
-}
-
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
 /// Returns the names of the changed settings, but never their values, which may be secret.
-fn changes(old: &InEffect, new: &BTreeMap<String, Given>) -> Changes {
+/// `further`: the further keys differ, maybe only in their files.
+fn changes(old: &InEffect, new: &BTreeMap<String, Given>, further: bool) -> Changes {
     let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
     let value = |of: &BTreeMap<String, Given>, name: &str| of.get(name).map(|g| g.value.clone());
     let differs = |name: &str| value(old, name) != value(new, name);
     let takes_keys = !OF_KEYS.into_iter().any(differs);
     let takes = |name: &str| name == LEVEL || takes_keys && KEYS.contains(&name);
-    let (taken, left) = names
+    let (mut taken, left): (Vec<_>, Vec<_>) = names
         .into_iter()
         .filter(|name| differs(name))
         .cloned()
         .partition(|name: &String| takes(name));
+    // That a fallback of SECRET_KEY differs is already told.
+    if further && takes_keys && !taken.iter().any(|name| KEYS.contains(&&**name)) {
+        taken.push(FURTHER.to_owned());
+    }
     Changes { taken, left }
 }
 
@@ -205,7 +261,7 @@ mod tests {
     use super::*;
 
     fn given(pairs: &[(&str, &str)]) -> BTreeMap<String, Given> {
-        let given = |value: &str| Given { value: value.into(), origin: "a file".into() };
+        let given = |value: &str| Given::new(value.into(), "a file".into());
         pairs.iter().map(|(name, value)| ((*name).to_owned(), given(value))).collect()
     }
 
@@ -218,8 +274,9 @@ mod tests {
         let old = given(&[("a.same", "1"), ("b.other", "1"), ("c.gone", "1"), (LEVEL, "info")]);
         let new = given(&[("a.same", "1"), ("b.other", "2"), ("d.new", "1"), (LEVEL, "debug")]);
         let (taken, left) = (names([LEVEL]), names(["b.other", "c.gone", "d.new"]));
-        assert_eq!(changes(&old, &new), Changes { taken, left });
-        assert_eq!(changes(&old, &old), Changes::default());
+        assert_eq!(changes(&old, &new, false), Changes { taken, left });
+        assert_eq!(changes(&old, &old, false), Changes::default());
+        assert_eq!(changes(&old, &old, true).taken, [FURTHER]);
     }
 
     #[test]
@@ -228,12 +285,12 @@ mod tests {
         let mut all = names(KEYS);
         all.sort();
         let none = given(&[]);
-        assert_eq!(changes(&none, &given(&keys)).taken, all);
-        assert_eq!(changes(&given(&keys), &none).taken, all);
+        assert_eq!(changes(&none, &given(&keys), false).taken, all);
+        assert_eq!(changes(&given(&keys), &none, false).taken, all);
         for name in OF_KEYS {
             let new = given(&[&keys[..], &[(name, "1")]].concat());
-            let changes = changes(&none, &new);
-            assert_eq!((changes.taken.len(), changes.left.len()), (0, 4), "{name}");
+            let changes = changes(&none, &new, true);
+            assert_eq!((changes.taken.len(), changes.left.len()), (0, KEYS.len() + 1), "{name}");
         }
     }
 }

@@ -106,12 +106,20 @@ async fn public_keys(config: &Config) -> Result<KeySet, Failure> {
         let now = SystemClock.now();
         return ring.key_set(&ring.read(now).await?, now);
     }
-    match &settings.signing_key {
-        Some(key) if settings.verifying_key.is_none() => {
-            SigningKey::parse(settings.algorithm, key.as_bytes(), settings.allow_weak_key)
-                .map(KeySet::new)
-                .map_err(|error| Failure::config(format!("SIGNING_KEY: {error}")))
-        }
-        _ => app::key_set(config),
+    if settings.algorithm.is_symmetric() || settings.verifying_key.is_some() {
+        return app::key_set(config);
     }
+    let Some(key) = &settings.signing_key else { return app::key_set(config) };
+    let key = match &settings.signing_key_passphrase {
+        None => SigningKey::from_pem(settings.algorithm, key.as_bytes()),
+        Some(passphrase) => SigningKey::from_encrypted_pem(
+            settings.algorithm,
+            key.as_bytes(),
+            passphrase.as_bytes(),
+        ),
+    };
+    let key = key.map_err(|error| Failure::config(format!("SIGNING_KEY: {error}")))?;
+    let mut config = config.clone();
+    config.settings.verifying_key = key.verifying_key().to_pem();
+    app::key_set(&config)
 }

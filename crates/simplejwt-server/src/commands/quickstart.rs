@@ -17,7 +17,7 @@ use crate::cli::Quickstart;
 use crate::config::{DatabaseUrl, Environment, Loaded};
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::reload::Reload;
+use crate::reload::{KeysInUse, Reload};
 use crate::serve::Signals;
 use crate::tls::Tls;
 use crate::{app, files, listening, output, serve, telemetry};
@@ -131,7 +131,7 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
     let tls = Tls::new(&config.tls)?;
     let place = listening::take(&config.server).await?;
     let app = app::build(config).await?;
-    app.start(config).await;
+    app.start(config).await?;
     let listeners = place.listen()?;
     let file = dir.join(CONFIG);
     for listener in &listeners {
@@ -141,8 +141,8 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
         }
     }
     let environment = Environment::of_process().serving_only();
-    let tokens = app.tokens().clone();
-    let reload = Reload::new(Some(&file), environment, loaded, tls.as_ref(), tokens);
+    let keys = KeysInUse::of(&app);
+    let reload = Reload::new(Some(&file), environment, loaded, tls.as_ref(), keys);
     serve::serve(listeners, app.site, tls, config, reload, &mut signals).await
 }
 

@@ -68,7 +68,7 @@ pub(super) fn read(
                     "{origin}: {upper} is set twice, in upper and in lower case: remove one"
                 ));
             }
-            layer.push((item, Given { value: value.clone(), origin: origin.to_owned() }));
+            layer.push((item, Given::new(value.clone(), origin.to_owned())));
         } else if let Err(problem) = without_item(name, &upper, value) {
             problems.push(format!("{origin}: {problem}"));
         }

@@ -156,10 +156,9 @@ fn variable(
         (Some(_), Some(_)) => {
             Err(format!("environment: both {} and {file_name} are set: unset one", item.env))
         }
-        (Some(value), None) => Ok(Some(Given {
-            value: value.into(),
-            origin: format!("environment variable {}", item.env),
-        })),
+        (Some(value), None) => {
+            Ok(Some(Given::new(value.into(), format!("environment variable {}", item.env))))
+        }
         (None, Some(path)) => from_file(&item, Path::new(path), warnings)
             .map(Some)
             .map_err(|problem| format!("environment: {file_name}: {problem}")),

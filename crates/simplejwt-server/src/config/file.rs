@@ -132,12 +132,12 @@ fn plain(
         if values.is_empty() {
             return Layer::new();
         }
-        return vec![(item, Given { value: values.into(), origin: origin.to_owned() })];
+        return vec![(item, Given::new(values.into(), origin.to_owned()))];
     }
     let mut layer = Layer::new();
     for (name, value) in values {
         match list::of_table(table).find(|item| item.name == name) {
-            Some(item) => layer.push((item, Given { value, origin: origin.to_owned() })),
+            Some(item) => layer.push((item, Given::new(value, origin.to_owned()))),
             None => {
                 let hint = did_you_mean(&name, list::of_table(table).map(|item| item.name));
                 let lower = name.to_ascii_lowercase();

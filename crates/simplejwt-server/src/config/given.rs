@@ -1,6 +1,7 @@
 //! A value and its origin.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -9,6 +10,15 @@ use serde_json::Value;
 pub(crate) struct Given {
     pub(crate) value: Value,
     pub(crate) origin: String,
+    /// The file that holds nothing but the value.
+    pub(crate) file: Option<PathBuf>,
+}
+
+impl Given {
+    /// Returns a value that isn't in a file of its own.
+    pub(crate) fn new(value: Value, origin: String) -> Self {
+        Self { value, origin, file: None }
+    }
 }
 
 /// Leaves out the value, which may be a secret.

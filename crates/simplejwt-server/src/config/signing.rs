@@ -1,6 +1,6 @@
 //! The part of `[simple_jwt]` that is about keys.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use simplejwt::Settings;
@@ -164,14 +164,26 @@ const FURTHER_KEY: [Member; 4] = [
     Member::optional("kid", "Its key id.", Form::Text),
 ];
 
+/// Returns the files that a list of further keys names.
+pub(in crate::config) fn key_files(value: &Value) -> Vec<PathBuf> {
+    let list = listed(value).unwrap_or_default();
+    let tables = list.as_array().into_iter().flatten();
+    tables.filter_map(|table| table.get("key_file")?.as_str().map(PathBuf::from)).collect()
+}
+
+/// Returns a list of further keys, which may be JSON in a string.
+fn listed(value: &Value) -> Result<Value, &'static str> {
+    match value {
+        Value::String(text) if text.trim_start().starts_with('[') => {
+            serde_json::from_str(text).map_err(|_| "is not a list of keys, in JSON")
+        }
+        other => Ok(other.clone()),
+    }
+}
+
 /// Reads further keys, and the files that they are in.
 fn further(value: &Value) -> Result<Vec<FurtherKey>, String> {
-    let mut list = match value {
-        Value::String(text) if text.trim_start().starts_with('[') => {
-            serde_json::from_str(text).map_err(|_| "is not a list of keys, in JSON")?
-        }
-        other => other.clone(),
-    };
+    let mut list = listed(value)?;
     for table in list.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
         let Some(file) = table.remove("key_file") else { continue };
         let path = file.as_str().ok_or("contains a table whose key_file is not a path")?;

@@ -25,7 +25,8 @@ pub(super) fn from_file(
     if item.secret {
         warn_if_open(path, warnings);
     }
-    Ok(Given { value: value.into(), origin: format!("file {}", path.display()) })
+    let origin = format!("file {}", path.display());
+    Ok(Given { value: value.into(), origin, file: Some(path.to_owned()) })
 }
 
 /// Returns the content of a file, without the line break at its end.

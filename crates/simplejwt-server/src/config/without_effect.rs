@@ -41,6 +41,14 @@ const RULES: &[Rule] = &[
         why: "no keys are fetched without JWK_URL",
     },
     Rule {
+        settings: &["django.secret_key_fallbacks"],
+        idle: |c| {
+            let is_key = c.django.secret_key == c.settings.signing_key;
+            c.django.secret_key.is_some() && (!is_key || !c.settings.algorithm.is_symmetric())
+        },
+        why: "SECRET_KEY isn't the signing key: name them in verifying_keys in [simple_jwt]",
+    },
+    Rule {
         settings: &["sessions.enabled"],
         idle: |c| !c.settings.token_blacklist,
         why: "there are no sessions without token_blacklist = true in [simple_jwt]",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use simplejwt::keys::ring::KeyState;
 use simplejwt::{Clock as _, SystemClock, Timestamp, Tokens};
 
-use super::{Read, Ring};
+use super::{Base, Read, Ring};
 use crate::failure::Failure;
 
 /// What of a ring decides which keys are in use.
@@ -17,6 +17,8 @@ pub(crate) struct Following {
     tokens: Tokens,
     read: Read,
     states: States,
+    /// That of the keys of the settings in use.
+    generation: u64,
     /// The last failure that was logged.
     told: Option<String>,
     /// The time until which gone keys are left alone.
@@ -29,16 +31,34 @@ const CLEANING: Duration = Duration::from_secs(60 * 60);
 const SHOWN: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Following {
-    /// Puts the ring's keys into use. The first one is made if there is none at all.
+    /// Puts the ring's keys into use, as they are.
     ///
     /// # Errors
     /// The ring can't be read, or isn't usable.
     pub(crate) async fn begin(ring: Ring, tokens: Tokens) -> Result<Self, Failure> {
         let now = SystemClock.now();
-        let read = ring.advance(now).await?;
+        let read = ring.read(now).await?;
+        let generation = ring.base().generation();
         tokens.replace_keys(ring.key_set(&read, now)?);
         let states = states(&read, now);
-        Ok(Self { ring, tokens, read, states, told: None, next_cleaning: now })
+        Ok(Self { ring, tokens, read, states, generation, told: None, next_cleaning: now })
+    }
+
+    /// Makes the key that is due, if one is: the first one if there is none at all.
+    ///
+    /// # Errors
+    /// The ring can't be read or changed, or isn't usable.
+    pub(crate) async fn advance(&mut self) -> Result<(), Failure> {
+        let now = SystemClock.now();
+        self.read = self.ring.advance(now).await?;
+        self.tokens.replace_keys(self.ring.key_set(&self.read, now)?);
+        self.states = states(&self.read, now);
+        Ok(())
+    }
+
+    /// Returns the keys of the settings beside those of the ring.
+    pub(crate) fn base(&self) -> &Base {
+        self.ring.base()
     }
 
     /// Follows the ring for as long as it is polled.
@@ -47,7 +67,10 @@ impl Following {
             let now = SystemClock.now();
             let look = self.ring.schedule.look();
             let change = self.read.ring.next_change(now).map(|at| micros_until(now, at));
-            tokio::time::sleep(change.map_or(look, |change| change.min(look))).await;
+            tokio::select! {
+                () = tokio::time::sleep(change.map_or(look, |change| change.min(look))) => {}
+                () = self.ring.base().replaced() => {}
+            }
             self.look(SystemClock.now()).await;
         }
     }
@@ -64,7 +87,8 @@ impl Following {
             Err(failure) => self.tell(&failure.to_string()),
         }
         let states = states(&self.read, now);
-        if states != self.states {
+        let generation = self.ring.base().generation();
+        if (generation, &states) != (self.generation, &self.states) {
             match self.ring.key_set(&self.read, now) {
                 Ok(keys) => self.tokens.replace_keys(keys),
                 Err(failure) => return self.tell(&failure.to_string()),
@@ -81,6 +105,7 @@ impl Following {
                 "other keys are in use"
             );
             self.states = states;
+            self.generation = generation;
         }
         self.clean(now).await;
     }

@@ -6,6 +6,7 @@
 mod checks;
 mod commands;
 mod first_steps;
+mod keys;
 mod names;
 mod snapshots;
 #[path = "../support/mod.rs"]

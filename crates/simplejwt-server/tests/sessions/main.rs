@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
 mod claims;
+mod keys;
 mod marks;
 mod races;
 mod rows;

@@ -195,6 +195,16 @@ impl KeyRing {
         Ok(Self { keys })
     }
 
+    /// Names the algorithms as RFC 9864 does: as
+    /// [`VerifyingKey::fully_specified`](crate::VerifyingKey::fully_specified).
+    #[must_use]
+    pub fn fully_specified(mut self) -> Self {
+        for ring_key in &mut self.keys {
+            ring_key.key = ring_key.key.clone().fully_specified();
+        }
+        self
+    }
+
     /// Returns the keys, in the order of their numbers.
     pub fn keys(&self) -> &[RingKey] {
         &self.keys

@@ -193,3 +193,6 @@ fn is_pair(signing: &SigningKey, verifying: &VerifyingKey) -> bool {
 fn wrong(setting: &str, error: &KeyError) -> SettingsError {
     SettingsError::one(format!("{setting}: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

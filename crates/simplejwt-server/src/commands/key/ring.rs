@@ -24,7 +24,7 @@ pub(super) async fn list(config: &Config) -> Result<(), Failure> {
     let now = SystemClock.now();
     let mut text = String::new();
     let (read, of_settings) = match Ring::of(config).await? {
-        Some(ring) => (ring.read(now).await?, ring.base().clone()),
+        Some(ring) => (ring.read(now).await?, ring.base().keys()),
         None => (Read::default(), app::key_set(config)?),
     };
     let signs = |key| {
@@ -122,8 +122,7 @@ async fn plan(config: &Config, ring: &Ring, at_once: bool) -> Result<(Plan, Read
         None => {
             let next = read.ring.keys().last().map(|key| shown(key.activates_at));
             Err(Failure::Failed(format!(
-                "the next key is already there, and signs from {}: wait until then, or end it with \
-                 `simplejwt key retire`",
+                "the next key is already there, and signs from {}: wait until then, or write --at-once",
                 next.unwrap_or_default()
             )))
         }
@@ -172,7 +171,13 @@ pub(super) async fn retire(config: &Config, kid: &str) -> Result<(), Failure> {
             "there is no key {kid:?} in the ring: see `simplejwt key list`"
         )));
     }
-    output::print(&format!("tokens of {kid} are refused from {}\n", shown(now)))
+    let mut text = format!("tokens of {kid} are refused from {}\n", shown(now));
+    if ring.base().keys().verifying().iter().any(|key| key.kid() == Some(kid)) {
+        text.push_str(
+            "but this key is also in the settings: they are valid until it is removed there\n",
+        );
+    }
+    output::print(&text)
 }
 
 fn shown(at: Timestamp) -> String {

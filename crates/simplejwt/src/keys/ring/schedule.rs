@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{KeyRing, RingError, StoredKey};
+use super::{KeyRing, RingError, RingKey, StoredKey};
 use crate::clock::Timestamp;
 use crate::keys::seal::KeyEncryptionKey;
 use crate::keys::{Algorithm, SigningKey};
@@ -41,7 +41,8 @@ pub struct Plan {
 
 impl Schedule {
     /// Returns the key that is due at `now`, if one is: the first of all, unless other keys sign
-    /// (`has_base`), or the successor of the newest one.
+    /// (`has_base`), or the successor of the newest one. If that has an end although nothing
+    /// succeeds it, since its successor was retired before it signed, another one is due at once.
     pub fn due(&self, ring: &KeyRing, has_base: bool, now: Timestamp) -> Option<Plan> {
         let Some(newest) = ring.keys().last() else {
             return match (has_base, self.rotate_every) {
@@ -50,6 +51,10 @@ impl Schedule {
                 (true, Some(_)) => Some(self.plan(0, now, now + self.publication_delay)),
             };
         };
+        if let Some(until) = newest.verifies_until {
+            let activates_at = (now + self.publication_delay).min(until);
+            return Some(self.plan(newest.number, now, activates_at));
+        }
         let activates_at = newest.activates_at + self.rotate_every?;
         if activates_at > now + self.publication_delay {
             return None;
@@ -59,7 +64,8 @@ impl Schedule {
 
     /// Returns the successor of the newest key, to be made at `now`; `None` if that one doesn't
     /// sign yet. With `at_once` it signs as soon as every process has read it, although whoever
-    /// reads the published keys less often may refuse its tokens until then.
+    /// reads the published keys less often may refuse its tokens until then; it is `None` only if
+    /// the newest key signs as early.
     pub fn rotation(
         &self,
         ring: &KeyRing,
@@ -68,14 +74,17 @@ impl Schedule {
         now: Timestamp,
     ) -> Option<Plan> {
         let newest = ring.keys().last();
-        if newest.is_some_and(|newest| newest.activates_at > now) {
-            return None;
-        }
         let delay = match (newest, has_base) {
             (None, false) => Duration::ZERO,
             _ if at_once => self.look() * 2,
             _ => self.publication_delay,
         };
+        let is_pending = |newest: &RingKey| {
+            newest.activates_at > now && !(at_once && newest.activates_at > now + delay)
+        };
+        if newest.is_some_and(is_pending) {
+            return None;
+        }
         Some(self.plan(newest.map_or(0, |newest| newest.number), now, now + delay))
     }
 

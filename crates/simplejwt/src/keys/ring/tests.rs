@@ -128,6 +128,45 @@ fn a_rotation_waits_for_the_one_before_it() {
 }
 
 #[test]
+fn a_rotation_at_once_overtakes_the_next_key() {
+    let schedule = schedule(None);
+    let mut stored = Vec::new();
+    for now in [start(), start()] {
+        let plan = schedule.rotation(&open(&stored, now), false, false, now).unwrap();
+        add(&mut stored, &plan, Algorithm::Es256);
+    }
+    let plan = schedule.rotation(&open(&stored, start()), false, true, start()).unwrap();
+    assert_eq!((plan.number, plan.activates_at), (3, start() + schedule.look() * 2));
+    add(&mut stored, &plan, Algorithm::Es256);
+    assert_eq!(schedule.rotation(&open(&stored, start()), false, true, start()), None, "it is");
+    let then = plan.activates_at;
+    let all = [(1, KeyState::Retiring), (2, KeyState::Retiring), (3, KeyState::Active)];
+    assert_eq!(states(&stored, then), all);
+    assert_eq!(states(&stored, start() + DELAY), all, "the overtaken one never signs");
+}
+
+#[test]
+fn a_key_with_an_end_has_a_successor() {
+    for rotate_every in [None, Some(MONTH)] {
+        let schedule = schedule(rotate_every);
+        let mut stored = Vec::new();
+        for now in [start(), start()] {
+            let plan = schedule.rotation(&open(&stored, now), false, false, now).unwrap();
+            add(&mut stored, &plan, Algorithm::Es256);
+        }
+        assert_eq!(schedule.due(&open(&stored, start()), false, start()), None);
+        stored[1].verifies_until = Some(start());
+        let until = stored[0].verifies_until.unwrap();
+        let plan = schedule.due(&open(&stored, start()), true, start()).unwrap();
+        assert_eq!(plan.activates_at, start() + DELAY, "{rotate_every:?}");
+        // Late, and not so late that nothing would sign.
+        let late = until - Duration::from_secs(1);
+        let plan = schedule.due(&open(&stored, late), true, late).unwrap();
+        assert_eq!(plan.activates_at, until, "{rotate_every:?}");
+    }
+}
+
+#[test]
 fn what_is_read_is_read_often_enough() {
     for seconds in [1, 2, 4, 30, 60, 3600, 86_400] {
         let delay = Duration::from_secs(seconds);

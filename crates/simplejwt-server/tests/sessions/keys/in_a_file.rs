@@ -1,0 +1,175 @@
+//! Keys in a file of one server.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{good, header, is_good, kid, list, log_in, refused, states, until};
+use crate::support::databases::DatabaseKind;
+use crate::support::process::Server;
+use crate::support::site::{Site, wait};
+
+const DELAY: Duration = Duration::from_secs(2);
+
+/// Returns a site whose keys are in a file, with a token of the time before.
+fn site(settings: &[(&str, &str)]) -> (Site, PathBuf, String) {
+    let mut site = Site::new(DatabaseKind::Sqlite, 1, 60, settings);
+    let single = log_in(&site, 0);
+    assert_eq!(kid(&single), None, "as upstream");
+    assert!(site.servers.remove(0).stop().success());
+    let file = site.directory().join("keys.json");
+    for (name, value) in [
+        ("SIMPLEJWT_KEYS_STORE", "file"),
+        ("SIMPLEJWT_KEYS_FILE", file.to_str().unwrap()),
+        ("SIMPLEJWT_KEYS_PUBLICATION_DELAY", "2s"),
+        ("SIMPLEJWT_KID", "true"),
+    ] {
+        site.set(name, value);
+    }
+    (site, file, single)
+}
+
+fn start(site: &mut Site) {
+    let server = site.start();
+    site.servers.push(server);
+}
+
+#[test]
+fn a_running_server_takes_each_key_and_refuses_it_once_it_is_retired() {
+    let (mut site, file, single) = site(&[]);
+    for args in [&["serve"][..], &["key", "list"], &["config", "check"]] {
+        let told = refused(&site.try_command(args, ""));
+        assert!(told.contains("simplejwt key rotate") && told.contains("keys.json"), "{told}");
+    }
+    let files = || fs::read_dir(site.directory()).unwrap().count();
+    let before = files();
+    let planned = good(&site.try_command(&["key", "rotate", "--dry-run"], ""));
+    assert!(planned.contains("a new key for HS256 is published"), "{planned}");
+    assert_eq!(files(), before, "nothing was written");
+    let made = good(&site.try_command(&["key", "rotate"], ""));
+    assert_eq!(made.lines().count(), 3, "{made}");
+    assert!(made.contains("signing key in the settings can be removed"), "{made}");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let told = refused(&site.try_command(&["key", "rotate"], ""));
+    assert!(told.contains("the next key is already there"), "{told}");
+
+    start(&mut site);
+    // The key in the settings signs until the first of the ring does.
+    let [base, first] = &list(&site)[..] else { panic!("{:?}", list(&site)) };
+    let named = log_in(&site, 0);
+    let of_base = kid(&named).unwrap();
+    assert!([&base.kid, &first.kid].contains(&&of_base));
+    until("the first key signs", || kid(&log_in(&site, 0)).as_ref() == Some(&first.kid));
+    site.servers[0].expect_stderr("event=keys_changed");
+    assert_eq!(states(&site), ["retiring", "active"]);
+    let token = log_in(&site, 0);
+    for token in [&single, &named, &token] {
+        assert!(is_good(&site, 0, token));
+    }
+
+    let planned = good(&site.try_command(&["key", "rotate", "--dry-run"], ""));
+    assert!(planned.contains(&format!("tokens of {} are refused", first.kid)), "{planned}");
+    good(&site.try_command(&["key", "rotate", "--algorithm", "ES256"], ""));
+    let told = refused(&site.try_command(&["key", "retire", "--kid", &first.kid], ""));
+    assert!(told.contains("key rotate --at-once"), "{told}");
+    assert_eq!(states(&site), ["retiring", "active", "next"]);
+    let second = list(&site).remove(2);
+    assert_eq!(second.algorithm, "ES256");
+    until("the second key signs", || kid(&log_in(&site, 0)).as_ref() == Some(&second.kid));
+    assert_eq!(states(&site), ["retiring", "retiring", "active"]);
+    let newest = log_in(&site, 0);
+    assert_eq!(header(&newest)["alg"], "ES256");
+    for token in [&single, &named, &token, &newest] {
+        assert!(is_good(&site, 0, token));
+    }
+
+    let told = refused(&site.try_command(&["key", "retire", "--kid", "nobody"], ""));
+    assert!(told.contains("no key \"nobody\""), "{told}");
+    good(&site.try_command(&["key", "retire", "--kid", &first.kid], ""));
+    wait(DELAY / 2);
+    assert!(!is_good(&site, 0, &token), "read four times in the delay");
+    for token in [&single, &named, &newest] {
+        assert!(is_good(&site, 0, token));
+    }
+    assert_eq!(states(&site), ["retiring", "gone", "active"]);
+
+    // The key in the settings is gone once it isn't there any more.
+    assert!(site.servers.remove(0).stop().success());
+    let mut environment = site.environment();
+    environment.retain(|(name, _)| *name != "SECRET_KEY");
+    let server = Server::start(&["serve"], &environment, site.directory());
+    site.servers.push(server);
+    assert!(is_good(&site, 0, &newest));
+    for token in [&single, &named, &token] {
+        assert!(!is_good(&site, 0, token));
+    }
+}
+
+#[test]
+fn a_broken_file_keeps_the_keys_and_is_told_once() {
+    let (mut site, file, single) = site(&[]);
+    good(&site.try_command(&["key", "rotate"], ""));
+    start(&mut site);
+    let first = list(&site).remove(1).kid;
+    until("the first key signs", || kid(&log_in(&site, 0)).as_ref() == Some(&first));
+    let text = fs::read_to_string(&file).unwrap();
+    for _ in 0..2 {
+        site.servers[0].log();
+        fs::write(&file, text.replace("\"keys\"", "\"kyes\"")).unwrap();
+        let line = site.servers[0].expect_stderr("event=keys_not_read");
+        assert!(line.contains("keys.json"), "{line}");
+        wait(DELAY);
+        assert_eq!(site.servers[0].told("keys_not_read"), 0, "once");
+        let token = log_in(&site, 0);
+        assert_eq!(kid(&token), Some(first.clone()));
+        assert!(is_good(&site, 0, &token) && is_good(&site, 0, &single));
+        let told = refused(&site.try_command(&["serve"], ""));
+        assert!(told.contains("isn't a file of keys"), "{told}");
+        let told = refused(&site.try_command(&["key", "rotate"], ""));
+        assert!(told.contains("isn't a file of keys"), "{told}");
+        fs::write(&file, &text).unwrap();
+        wait(DELAY);
+    }
+    good(&site.try_command(&["key", "rotate"], ""));
+    until("the second key signs", || kid(&log_in(&site, 0)) != Some(first.clone()));
+}
+
+#[test]
+fn a_theft_is_over_in_the_time_of_a_look() {
+    let (mut site, _, _) = site(&[("SIMPLEJWT_KEYS_PUBLICATION_DELAY", "2s")]);
+    good(&site.try_command(&["key", "rotate"], ""));
+    start(&mut site);
+    until("the first key signs", || states(&site) == ["retiring", "active"]);
+    assert!(site.servers.remove(0).stop().success());
+    // Long enough that only --at-once makes a key sign here.
+    site.set("SIMPLEJWT_KEYS_PUBLICATION_DELAY", "40s");
+    start(&mut site);
+    good(&site.try_command(&["key", "rotate"], ""));
+    let told = refused(&site.try_command(&["key", "rotate"], ""));
+    assert!(told.contains("--at-once"), "{told}");
+    // Also if the next key is there already, which may be stolen as well.
+    good(&site.try_command(&["key", "rotate", "--at-once"], ""));
+    let keys = list(&site);
+    assert_eq!(states(&site), ["retiring", "active", "next", "next"]);
+    good(&site.try_command(&["key", "retire", "--kid", &keys[2].kid], ""));
+    let stolen = log_in(&site, 0);
+    assert_eq!(kid(&stolen).as_ref(), Some(&keys[1].kid));
+    until("the third key signs", || kid(&log_in(&site, 0)).as_ref() == Some(&keys[3].kid));
+    good(&site.try_command(&["key", "retire", "--kid", &keys[1].kid], ""));
+    until("the stolen one is refused", || !is_good(&site, 0, &stolen));
+    assert_eq!(states(&site), ["retiring", "gone", "gone", "active"]);
+    assert!(is_good(&site, 0, &log_in(&site, 0)));
+}
+
+#[test]
+fn a_key_whose_successor_was_retired_has_another_one() {
+    let (mut site, _, _) = site(&[]);
+    good(&site.try_command(&["key", "rotate"], ""));
+    start(&mut site);
+    until("the first key signs", || states(&site) == ["retiring", "active"]);
+    good(&site.try_command(&["key", "rotate"], ""));
+    let next = list(&site).remove(2).kid;
+    good(&site.try_command(&["key", "retire", "--kid", &next], ""));
+    until("another key signs", || states(&site) == ["retiring", "retiring", "gone", "active"]);
+}
