@@ -263,6 +263,11 @@ pub(crate) async fn check_keys(tokens: &Tokens) -> Result<String, Failure> {
 
 fn options(config: &Config) -> RouterOptions {
     let server = &config.server;
+    let defaults = RouterOptions::default();
+    let jwks_max_age = match config.keys.has_ring() {
+        true => config.keys.schedule(&config.settings).max_age(),
+        false => defaults.jwks_max_age,
+    };
     RouterOptions {
         prefix: server.prefix.clone(),
         append_slash: server.append_slash,
@@ -273,7 +278,8 @@ fn options(config: &Config) -> RouterOptions {
         gateway: config.gateway.clone(),
         clients: config.oauth_clients.clone(),
         well_known: server.well_known,
-        ..RouterOptions::default()
+        jwks_max_age,
+        ..defaults
     }
 }
 

@@ -40,6 +40,7 @@ impl Following {
         let read = ring.read(now).await?;
         let generation = ring.base().generation();
         tokens.replace_keys(ring.key_set(&read, now)?);
+        tokens.publish_keys_until(now + ring.schedule.stale_after());
         let states = states(&read, now);
         Ok(Self { ring, tokens, read, states, generation, told: None, next_cleaning: now })
     }
@@ -83,6 +84,8 @@ impl Following {
             Ok(read) => {
                 self.read = read;
                 self.told = None;
+                // Longer, a key that another process made may be missing.
+                self.tokens.publish_keys_until(now + self.ring.schedule.stale_after());
             }
             Err(failure) => self.tell(&failure.to_string()),
         }
