@@ -66,7 +66,7 @@ use list::Setting;
 
 /// Returns the files that the setting `verifying_keys` names.
 pub(crate) fn files_of_further_keys(value: &serde_json::Value) -> Vec<std::path::PathBuf> {
-    simple_jwt::keys::key_files(value)
+    signing::key_files(value)
 }
 
 /// A configuration and the origin of its values.
