@@ -10,12 +10,6 @@ use crate::jws::{Compact, Header, JwsError, Typ};
 #[derive(Clone)]
 pub(super) struct Headers(Vec<Written>);
 
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Headers(..)")
-    }
-}
-
 #[derive(Clone)]
 struct Written {
     /// The last bytes, in which the headers of different keys differ.
@@ -51,6 +45,12 @@ impl Headers {
 
 fn tail(header: &str) -> u128 {
     header.as_bytes().last_chunk().map_or(0, |bytes| u128::from_ne_bytes(*bytes))
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Headers").finish_non_exhaustive()
+    }
 }
 
 /// Tries a token with the keys that it is meant for, and returns its `typ`.
