@@ -203,7 +203,8 @@ def rotating_keys(place, parts):
     with place.serving("simplejwt serve"):
         former = log_in(place, "alice", PASSWORD)["refresh"]
     (toml,) = [block for block in BLOCKS if (block.heading, block.language) == ("Rotating keys", "toml")]
-    lines = ["[database]", 'path = "db.sqlite3"', toml.text.strip(), 'publication_delay = "1s"']
+    keys = toml.text.strip().replace("kid = true", "kid = true\ntoken_blacklist = true")
+    lines = ["[database]", 'path = "db.sqlite3"', keys, 'publication_delay = "1s"']
     (place.folder / "simplejwt.toml").write_text("\n".join(lines) + "\n")
     place.run(*parts)
     with place.serving("simplejwt serve"):

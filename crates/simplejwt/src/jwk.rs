@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::jws::{self, Algorithm, Curve, PublicKey};
 use read::Members;
-pub(crate) use read::truncated;
+pub(crate) use read::{bytes, coordinate, number, truncated};
 pub use set::{JwkSet, MAX_KEYS, UnreadableJwk};
 
 /// A single key. Private members (`d`, `p`, …) are ignored on reading and never written.

@@ -13,6 +13,7 @@ mod generate;
 mod jwk_set;
 mod load;
 mod pem;
+mod private_jwk;
 mod remote;
 pub mod ring;
 pub mod seal;

@@ -143,7 +143,7 @@ fn operations(value: &Value) -> Result<Option<Vec<String>>, JwkError> {
 
 /// Reads base64url, with or without padding, or plain base64: the characters in which the alphabets
 /// differ occur in one of them only.
-fn bytes(name: &'static str, value: &Value) -> Result<Zeroizing<Vec<u8>>, JwkError> {
+pub(crate) fn bytes(name: &'static str, value: &Value) -> Result<Zeroizing<Vec<u8>>, JwkError> {
     let text = needed(name, value)?.trim_end_matches('=');
     let plain: Zeroizing<Vec<u8>> = Zeroizing::new(
         text.bytes()
@@ -164,7 +164,7 @@ fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
 
 /// Reads a Base64urlUInt (RFC 7518 section 2). Section 6.3.1.1 warns of writers that leave a
 /// leading zero.
-fn number(name: &'static str, value: &Value) -> Result<Vec<u8>, JwkError> {
+pub(crate) fn number(name: &'static str, value: &Value) -> Result<Vec<u8>, JwkError> {
     let bytes = bytes(name, value)?;
     match without_leading_zeros(&bytes) {
         [] => Err(JwkError::Malformed(name)),
@@ -173,7 +173,11 @@ fn number(name: &'static str, value: &Value) -> Result<Vec<u8>, JwkError> {
 }
 
 /// Reads a coordinate of `length` bytes (RFC 7518 section 6.2.1.2), padded if it is shorter.
-fn coordinate(name: &'static str, value: &Value, length: usize) -> Result<Vec<u8>, JwkError> {
+pub(crate) fn coordinate(
+    name: &'static str,
+    value: &Value,
+    length: usize,
+) -> Result<Vec<u8>, JwkError> {
     let number = number(name, value)?;
     let missing = length.checked_sub(number.len()).ok_or(JwkError::Malformed(name))?;
     let mut coordinate = vec![0; missing];

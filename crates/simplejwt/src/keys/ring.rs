@@ -15,7 +15,9 @@ mod schedule;
 use std::fmt;
 
 use super::seal::{self, KeyEncryptionKey, SealError};
-use super::{Algorithm, GenerateError, KeyError, KeySet, SigningKey, UnknownAlgorithm};
+use super::{
+    Algorithm, GenerateError, KeyError, KeySet, SigningKey, UnknownAlgorithm, private_jwk,
+};
 use crate::clock::Timestamp;
 
 pub use schedule::{Plan, Schedule};
@@ -29,7 +31,8 @@ pub struct StoredKey {
     pub kid: String,
     /// The name of its algorithm, such as `ES256`.
     pub algorithm: String,
-    /// The key as [`SigningKey::parse`] reads it, or [encrypted](super::seal).
+    /// The key as [`SigningKey::parse`] reads it or a secret as a JWK; maybe
+    /// [encrypted](super::seal).
     pub key: String,
     /// The time at which it was made, and from which it is published.
     pub created_at: Timestamp,
@@ -264,7 +267,7 @@ impl StoredKey {
     }
 
     /// Returns a key to be stored, encrypted if there is something to encrypt it with. `text` is
-    /// the key as [`SigningKey::parse`] reads it; its key id is its thumbprint.
+    /// the key as [`SigningKey::parse`] reads it, or a private JWK; its key id is its thumbprint.
     ///
     /// # Errors
     /// [`RingError`] if `text` isn't a key for `algorithm`, or can't be encrypted.
@@ -275,7 +278,14 @@ impl StoredKey {
         encryption: Option<&KeyEncryptionKey>,
     ) -> Result<Self, RingError> {
         let unnamed = |source| RingError::Key { kid: String::new(), source };
-        let key = SigningKey::parse(algorithm, text.as_bytes(), false).map_err(unnamed)?;
+        let of_jwk = private_jwk::is_jwk(text.as_bytes())
+            .then(|| private_jwk::to_text(algorithm, text.as_bytes()))
+            .transpose()
+            .map_err(unnamed)?;
+        let text = of_jwk.as_deref().map_or(text, String::as_str);
+        let secret = private_jwk::secret(text.as_bytes());
+        let parsed = secret.as_ref().map_or(text.as_bytes(), |secret| secret.as_slice());
+        let key = SigningKey::parse(algorithm, parsed, false).map_err(unnamed)?;
         let kid = key.verifying_key().thumbprint().to_owned();
         let key = match encryption {
             None => text.to_owned(),
@@ -308,7 +318,7 @@ impl StoredKey {
             .map_err(|source| RingError::Key { kid: kid(), source })
     }
 
-    /// Returns the key as text, decrypted.
+    /// Returns the key as [`SigningKey::parse`] reads it, decrypted.
     ///
     /// # Errors
     /// [`RingError`] if it can't be decrypted.
@@ -317,13 +327,15 @@ impl StoredKey {
         encryption: Option<&KeyEncryptionKey>,
     ) -> Result<zeroize::Zeroizing<Vec<u8>>, RingError> {
         let kid = || self.kid.clone();
-        match encryption {
+        let text = match encryption {
             None if seal::is_sealed(&self.key) => Err(RingError::NoEncryptionKey(kid())),
             None => Ok(zeroize::Zeroizing::new(self.key.clone().into_bytes())),
             Some(encryption) => encryption
                 .open(&self.key, &Self::context(self.number, &self.kid, &self.algorithm))
                 .map_err(|source| RingError::Sealed { kid: kid(), source }),
-        }
+        }?;
+        // A secret of any bytes is stored as a JWK, which is never a secret itself.
+        Ok(private_jwk::secret(&text).unwrap_or(text))
     }
 }
 

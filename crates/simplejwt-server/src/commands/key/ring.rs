@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use simplejwt::keys::ring::{KeyState, Plan, StoredKey};
+use simplejwt::keys::ring::{KeyState, Plan, RingError, StoredKey};
 use simplejwt::{Algorithm, Clock as _, SigningKey, SystemClock, Timestamp};
 use zeroize::Zeroizing;
 
@@ -105,7 +105,11 @@ pub(super) async fn import(
     };
     let (plan, read) = plan(config, &ring, at_once).await?;
     let key = StoredKey::new(&plan, algorithm, &text, ring.encryption.as_ref());
-    let key = key.map_err(|error| wrong(error.to_string()))?;
+    let key = key.map_err(|error| match error {
+        // It has no key id yet.
+        RingError::Key { source, .. } => wrong(source.to_string()),
+        other => wrong(other.to_string()),
+    })?;
     if read.stored.iter().any(|other| other.kid == key.kid) {
         return Err(wrong(format!("the ring already has this key: {}", key.kid)));
     }

@@ -173,3 +173,42 @@ fn a_key_whose_successor_was_retired_has_another_one() {
     good(&site.try_command(&["key", "retire", "--kid", &next], ""));
     until("another key signs", || states(&site) == ["retiring", "retiring", "gone", "active"]);
 }
+
+#[test]
+fn keys_of_other_programs_are_taken() {
+    let (mut site, _, _) = site(&[("SIMPLEJWT_FULLY_SPECIFIED_ALGORITHMS", "true")]);
+    let path = |name: &str| site.directory().join(name).display().to_string();
+    let import = |name: &str, algorithm: &str| {
+        let args = ["key", "import", "--at-once", "--algorithm", algorithm, "--file", &path(name)];
+        site.try_command(&args, "")
+    };
+    // RFC 8037 appendix A.1.
+    let ed = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+                 "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    fs::write(path("ed.jwk"), ed).unwrap();
+    fs::write(path("bad.jwk"), ed.replace("\"d\":\"n", "\"d\":\"m")).unwrap();
+    for args in [
+        &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "ec.pem"][..],
+        &["req", "-x509", "-key", "ec.pem", "-subj", "/CN=a", "-out", "ec.crt"],
+        &[
+            "pkcs12", "-export", "-inkey", "ec.pem", "-in", "ec.crt", "-passout", "pass:a", "-out",
+            "ec.p12",
+        ],
+    ] {
+        let mut openssl = std::process::Command::new("openssl");
+        let done = openssl.args(args).current_dir(site.directory()).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+    let told = refused(&import("ec.p12", "ES256"));
+    assert!(told.contains("ec.p12") && told.contains("openssl pkcs12"), "{told}");
+    let told = refused(&import("bad.jwk", "EdDSA"));
+    assert!(told.contains("does not belong to") && !told.contains("WGxne"), "{told}");
+    assert!(refused(&import("ed.jwk", "ES256")).contains("ES256 needs"));
+    good(&import("ed.jwk", "EdDSA"));
+    start(&mut site);
+    let thumbprint = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+    until("it signs", || kid(&log_in(&site, 0)).as_deref() == Some(thumbprint));
+    let token = log_in(&site, 0);
+    assert_eq!(header(&token)["alg"], "Ed25519", "as the settings have it");
+    assert!(is_good(&site, 0, &token));
+}

@@ -214,3 +214,22 @@ fn a_ring_with_a_bad_key_is_refused_unless_that_key_is_gone() {
     let twice = RingError::Twice { number: 1, kid: good.kid.clone() };
     assert_eq!(KeyRing::open(&[good.clone(), good], None, start()).map(drop), Err(twice));
 }
+
+#[test]
+fn a_secret_of_any_bytes_is_stored_as_a_jwk() {
+    let encryption = KeyEncryptionKey::parse(KeyEncryptionKey::generate().as_bytes()).unwrap();
+    let plan = schedule(None).rotation(&KeyRing::default(), false, false, start()).unwrap();
+    let secret: Vec<u8> = (200..=255).collect();
+    let jwk = serde_json::json!({
+        "kty": "oct", "kid": "a", "k": base64_simd::URL_SAFE_NO_PAD.encode_to_string(&secret),
+    });
+    let base = SigningKey::from_secret(Algorithm::Hs256, &secret).unwrap();
+    for encryption in [None, Some(&encryption)] {
+        let stored = StoredKey::new(&plan, Algorithm::Hs256, &jwk.to_string(), encryption).unwrap();
+        assert_eq!(stored.kid, base.verifying_key().thumbprint());
+        assert_eq!(stored.text(encryption).unwrap().as_slice(), secret);
+        let ring = KeyRing::open(&[stored], encryption, start()).unwrap();
+        let token = ring.key_set(&KeySet::none(), start()).unwrap().sign_compact(b"{}").unwrap();
+        assert!(KeySet::new(base.clone()).verify_compact(&token).is_ok());
+    }
+}
