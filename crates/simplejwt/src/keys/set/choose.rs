@@ -8,12 +8,15 @@ use crate::jws::{Compact, Header, JwsError, Typ};
 /// The header segments that the keys of a set write. Most tokens have one of them, byte for byte,
 /// and it needs no parsing.
 #[derive(Clone)]
-pub(super) struct Headers(Vec<Written>);
+pub(super) struct Headers {
+    /// The last bytes of each, in which the headers of different keys differ, in ascending order.
+    tails: Vec<u128>,
+    /// In the order of their tails, those of one tail in the order of the keys.
+    written: Vec<Written>,
+}
 
 #[derive(Clone)]
 struct Written {
-    /// The last bytes, in which the headers of different keys differ.
-    tail: u128,
     header: Box<str>,
     /// The position of the key.
     key: usize,
@@ -22,24 +25,28 @@ struct Written {
 
 impl Headers {
     pub(super) const fn none() -> Self {
-        Self(Vec::new())
+        Self { tails: Vec::new(), written: Vec::new() }
     }
 
     /// Adds those of the key at a position.
     pub(super) fn add(&mut self, position: usize, key: &VerifyingKey) {
-        self.0.extend(key.headers.iter().map(|(typ, header)| Written {
-            tail: tail(header),
-            header: header.into(),
-            key: position,
-            typ,
-        }));
+        for (typ, header) in key.headers.iter() {
+            let tail = tail(header);
+            let at = self.tails.partition_point(|other| *other <= tail);
+            self.tails.insert(at, tail);
+            self.written.insert(at, Written { header: header.into(), key: position, typ });
+        }
     }
 
     /// Returns the position of the first key that writes a header, and its `typ`.
     fn writer(&self, header: &str) -> Option<(usize, Typ)> {
         let tail = tail(header);
-        let is_it = |written: &&Written| written.tail == tail && *written.header == *header;
-        self.0.iter().find(is_it).map(|written| (written.key, written.typ))
+        let from = self.tails.partition_point(|other| *other < tail);
+        let of_tail = self.tails.iter().zip(&self.written).skip(from);
+        of_tail
+            .take_while(|(other, _)| **other == tail)
+            .find(|(_, written)| *written.header == *header)
+            .map(|(_, written)| (written.key, written.typ))
     }
 }
 
