@@ -80,8 +80,7 @@ fn ed25519_and_its_signature() {
     assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     let keys = VerifyingKey::from_jwk(Algorithm::EdDsa, &key).unwrap();
     let keys = KeySet::verify_only([keys]).unwrap();
-    let token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7\
-                 -09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    let token = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
     assert_eq!(keys.verify_compact(token).unwrap(), b"Example of Ed25519 signing");
     let changed = token.replace("hgyY", "hgyZ");
     assert_eq!(keys.verify_compact(&changed), Err(JwsError::Signature));
