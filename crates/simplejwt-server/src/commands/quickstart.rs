@@ -60,6 +60,8 @@ refresh_audience = "simplejwt:refresh"
 typ = "by_kind"
 # Anybody who has this file can issue tokens for any user.
 signing_key_file = "signing.key"
+# Tokens name their key, so that others can follow it later.
+kid = true
 
 [sessions]
 # Tokens carry the id of their session, so ending the session ends all of them.
