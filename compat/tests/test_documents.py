@@ -281,7 +281,8 @@ def lines_of_code(place, parts):
 def test_a_configuration_is_one(block, tmp_path):
     (tmp_path / "simplejwt.toml").write_text(block.text)
     place = Place(tmp_path, "dash", SIMPLEJWT_TOKEN_BLACKLIST="true", SIMPLE_JWT=json.dumps(ROTATING.simple_jwt))
-    place.run("simplejwt key generate --out signing.key")
+    for name in {"signing.key", *re.findall(r'secret_file = "(.+)"', block.text)}:
+        place.run(f"simplejwt key generate --out {name}")
     assert "warning" not in place.run("simplejwt config print --config simplejwt.toml"), block.place
 
 
