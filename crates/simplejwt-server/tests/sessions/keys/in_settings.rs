@@ -121,7 +121,7 @@ fn keys_that_follow_each_other_stay_when_those_of_the_settings_change() {
     // Where the keys are kept is settled at the start, and so are the keys then.
     replace(&signing, &secret("3"));
     let file = directory.join("simplejwt.toml");
-    replace(&file, &settings.split("[keys]").next().unwrap().to_owned());
+    replace(&file, settings.split("[keys]").next().unwrap());
     site.servers[0].signal("-HUP");
     let line = site.servers[0].expect_stderr("event=configuration_reread");
     assert!(line.contains("changed=nothing") && line.contains("keys.store"), "{line}");
