@@ -165,7 +165,7 @@ const FURTHER_KEY: [Member; 4] = [
 ];
 
 /// Returns the files that a list of further keys names.
-pub(in crate::config) fn key_files(value: &Value) -> Vec<PathBuf> {
+pub(super) fn key_files(value: &Value) -> Vec<PathBuf> {
     let list = listed(value).unwrap_or_default();
     let tables = list.as_array().into_iter().flatten();
     tables.filter_map(|table| table.get("key_file")?.as_str().map(PathBuf::from)).collect()
