@@ -40,6 +40,7 @@ VALUES = [
 # What is more than a form: the parser looks into strings (numbers in quotes, too, and lists of strings), the schema doesn't.
 OF_A_FORM = ('"', '["', "[]", "{ minutes = 5")
 READ_FURTHER = {
+    "django.secret_key_fallbacks", "keys.encryption_key", "simple_jwt.verifying_keys",
     "database.max_connections", "database.purge_batch", "database.url", "gateway.headers", "log.level", "oauth.clients", "password.hashers", "password.max_refusal_work", "password.threads",
     "server.allowed_origins", "server.bind", "server.body_limit", "server.header_limit", "server.max_connections", "server.prefix", "server.socket_mode",
     "simple_jwt.audience", "simple_jwt.auth_header_types", "simple_jwt.auth_token_classes", "simple_jwt.jwk_url",

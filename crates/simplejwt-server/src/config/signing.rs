@@ -102,10 +102,10 @@ pub(super) static SECTION: Section<Settings> = Section {
                  list of keys as in VERIFYING_KEY (for HS*, secrets), or of tables with one of key \
                  and key_file, and with algorithm and kid where they differ. In an environment \
                  variable or a separate file: the same list in JSON.",
-                Form::OrJson(&Form::List(&Form::OneOf(&[
+                Form::OneOf(&[
                     Form::Verbatim,
-                    Form::Table(&FURTHER_KEY),
-                ]))),
+                    Form::List(&Form::OneOf(&[Form::Verbatim, Form::Table(&FURTHER_KEY)])),
+                ]),
                 |s, v| {
                     s.verifying_keys = further(v)?;
                     Ok(())
