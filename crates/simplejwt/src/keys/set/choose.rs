@@ -68,13 +68,13 @@ pub(super) fn verify_among(
 ) -> Result<Typ, JwsError> {
     let writer = headers.writer(token.header);
     if let Some((writer, typ)) = writer.and_then(|(at, typ)| Some((keys.get(at)?, typ))) {
-        let (algorithm, kid) = (writer.algorithm(), writer.kid());
-        let is_meant = |key: &&VerifyingKey| match kid {
-            None => !key.is_named_only,
-            Some(_) => key.kid() == kid,
-        };
-        let keys = keys.iter().filter(|key| key.algorithm() == algorithm);
-        return verify_with(token, keys.filter(is_meant)).map(|()| typ);
+        // No other key of the set has its key id.
+        if writer.kid().is_some() {
+            return verify_with(token, std::iter::once(writer)).map(|()| typ);
+        }
+        let is_meant =
+            |key: &&VerifyingKey| key.algorithm() == writer.algorithm() && !key.is_named_only;
+        return verify_with(token, keys.iter().filter(is_meant)).map(|()| typ);
     }
     let header = token.parse_header()?;
     let of_algorithm = || keys.iter().filter(|key| key.algorithm().is_named(&header.alg));
