@@ -7,7 +7,7 @@ use simplejwt::keys::ring::{KeyState, Plan, RingError, StoredKey};
 use simplejwt::{Algorithm, Clock as _, SigningKey, SystemClock, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::config::{Config, read_value};
+use crate::config::{Config, KeyStorage, read_value};
 use crate::failure::Failure;
 use crate::key_ring::{Read, Ring};
 use crate::{app, output};
@@ -119,7 +119,8 @@ pub(super) async fn import(
 async fn plan(config: &Config, ring: &Ring, at_once: bool) -> Result<(Plan, Read), Failure> {
     let now = SystemClock.now();
     // A file that doesn't exist yet is a ring without keys.
-    let is_new = config.keys.file.as_ref().is_some_and(|file| !file.exists());
+    let file = config.keys.file.as_ref().filter(|_| config.keys.store == KeyStorage::File);
+    let is_new = file.is_some_and(|file| !file.exists());
     let read = if is_new { Read::default() } else { ring.read(now).await? };
     match ring.rotation(&read, at_once, now) {
         Some(plan) => Ok((plan, read)),
@@ -175,7 +176,8 @@ pub(super) async fn retire(config: &Config, kid: &str) -> Result<(), Failure> {
             "there is no key {kid:?} in the ring: see `simplejwt key list`"
         )));
     }
-    let mut text = format!("tokens of {kid} are refused from {}\n", shown(now));
+    let seconds = ring.schedule.look().as_secs().max(1);
+    let mut text = format!("running servers refuse tokens of {kid} within {seconds} s\n");
     if ring.base().keys().verifying().iter().any(|key| key.kid() == Some(kid)) {
         text.push_str(
             "but this key is also in the settings: they are valid until it is removed there\n",
