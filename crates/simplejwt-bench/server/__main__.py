@@ -1,5 +1,5 @@
 """Benchmarks of the running server:
-`cargo xtask bench server [refresh|first-seen|logins|fastify|size|feed|purge|clients|memory] [postgres|sqlite|mysql] [NAME=VALUE...]`."""
+`cargo xtask bench server [refresh|first-seen|logins|fastify|size|feed|purge|clients|memory|flood] [postgres|sqlite|mysql] [NAME=VALUE...]`."""
 
 import pathlib
 import sys
@@ -11,6 +11,7 @@ import clients
 import fastify
 import feed
 import first_seen
+import flood
 import logins
 import memory
 import purge
@@ -28,6 +29,7 @@ PARTS = {
     "purge": purge.run,
     "clients": clients.run,
     "memory": memory.run,
+    "flood": flood.run,
 }
 
 

@@ -17,7 +17,8 @@ usage: cargo xtask bench load ADDRESS PATH TOKENS SECONDS [RATE]
 
 Posts {\"refresh\": …} to PATH for each line of the file TOKENS on a connection of its own, each
 time with the token that was answered before, and writes the last tokens back. Of a line with several
-tokens each is used once, and no answered one. RATE: requests per second of all of them together;
+tokens each is used once, and no answered one. If PATH ends with verify/, it posts {\"token\": …}, each
+time with the same. RATE: requests per second of all of them together;
 latency then counts from when a request was due. Without it each asks again as soon as it is
 answered.";
 
@@ -94,7 +95,7 @@ struct Chain {
     token: String,
     /// The tokens that come next; `None` if the answered one does.
     next: Option<VecDeque<String>>,
-    /// The latencies of successful refreshes.
+    /// The latencies of those that succeeded.
     micros: Vec<u64>,
     failures: usize,
     failure: Option<String>,
@@ -119,7 +120,7 @@ impl Chain {
             if due >= until {
                 return;
             }
-            match self.refresh() {
+            match self.ask() {
                 Ok(()) => {
                     let micros = (now() - due).as_micros();
                     self.micros.push(u64::try_from(micros).unwrap_or(u64::MAX));
@@ -137,11 +138,16 @@ impl Chain {
         }
     }
 
-    fn refresh(&mut self) -> Result<()> {
-        let body = format!(r#"{{"refresh":"{}"}}"#, self.token);
+    fn ask(&mut self) -> Result<()> {
+        let verifies = self.path.ends_with("verify/");
+        let field = if verifies { "token" } else { "refresh" };
+        let body = format!(r#"{{"{field}":"{}"}}"#, self.token);
         let (status, answer) = self.connection.post(&self.path, &body)?;
         if status != 200 {
             bail!("{status} {answer}");
+        }
+        if verifies {
+            return Ok(());
         }
         self.token = text_of(answer, "refresh").context("no refresh token")?.to_owned();
         Ok(())
