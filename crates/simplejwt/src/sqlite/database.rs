@@ -122,13 +122,17 @@ impl SqliteDatabase {
         let reader = connect_reader(path, options.busy_timeout)
             .map_err(|error| OpenError::sqlite(path, error))?;
         let (jobs, waiting) = queue(options.waiting.max(1));
+        let copying = Copying::new(path, options.busy_timeout);
         let reconnect = {
             let path = path.to_owned();
             move || connect(&path, options.busy_timeout)
         };
         let thread = thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || serve(writer, &waiting, options, reconnect))
+            .spawn({
+                let copying = Arc::clone(&copying);
+                move || serve(writer, &waiting, options, &copying, reconnect)
+            })
             .map_err(OpenError::Thread)?;
         Ok(Self {
             shared: Arc::new(Shared {
@@ -137,7 +141,7 @@ impl SqliteDatabase {
                 readers: Mutex::new(vec![reader]),
                 jobs: Some(jobs),
                 waiting: AtomicUsize::new(0),
-                copying: Arc::default(),
+                copying,
                 thread: Some(thread),
             }),
         })
@@ -179,14 +183,10 @@ impl SqliteDatabase {
         self.shared.waiting.load(Ordering::Relaxed)
     }
 
-    /// Copies the log into the file now and then, on a thread of its own, if `work` that isn't
-    /// urgent fills it: otherwise the writing thread would have to, and everybody waits for it.
-    pub(crate) fn copy_log_beside(&self) {
-        let (path, options) = (self.shared.path.clone(), self.shared.options);
-        self.shared.copying.now_and_then(move || {
-            let connection = connect_reader(&path, options.busy_timeout)?;
-            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))
-        });
+    /// Has the log copied into the file sooner, since a batch of the purge fills it as several
+    /// other writes do.
+    pub(crate) fn has_flushed(&self) {
+        self.shared.copying.committed(8);
     }
 
     /// Commits a transaction that changes nothing: it sets `user_version` to its present value.
@@ -278,14 +278,14 @@ pub(super) fn connect(path: &Path, busy_timeout: Duration) -> rusqlite::Result<C
     // Otherwise a statement with a comparison is recompiled for each value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Pages that are written repeatedly are copied into the file less often: 16 MB of log.
+    // Where the copies beside fall behind, the writing thread copies what is left of 16 MB.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     Ok(connection)
 }
 
 /// Opens a connection for reading. The file is opened for writing all the same: after a writing
 /// program crashed, the next connection has to recover it.
-fn connect_reader(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+pub(super) fn connect_reader(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
     let connection = connect(path, busy_timeout)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)

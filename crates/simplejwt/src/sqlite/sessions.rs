@@ -139,7 +139,7 @@ impl SessionStore for SqliteStore {
             Ok(flushed as u64)
         };
         let flushed = self.database.write("flush_sessions", flush).await;
-        self.database.copy_log_beside();
+        self.database.has_flushed();
         flushed
     }
 

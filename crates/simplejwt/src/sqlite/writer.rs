@@ -5,6 +5,7 @@
 //! each in a savepoint of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{RecvError, TryRecvError};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use rusqlite::{Connection, ErrorCode, ffi};
 
+use super::copying::Copying;
 use super::database::{SqliteOptions, kind, store_error};
 use super::queue::Exit;
 use crate::error::StoreError;
@@ -84,12 +86,15 @@ pub(super) fn serve(
     mut connection: Connection,
     jobs: &Exit<Box<dyn Job>>,
     options: SqliteOptions,
+    copying: &Arc<Copying>,
     reconnect: impl Fn() -> rusqlite::Result<Connection>,
 ) {
     loop {
         // A job catches the panics of its work. One elsewhere ends the batch, whose callers see
         // their senders dropped, but not the thread.
-        match catch_unwind(AssertUnwindSafe(|| turn(&mut connection, jobs, options, &reconnect))) {
+        match catch_unwind(AssertUnwindSafe(|| {
+            turn(&mut connection, jobs, options, copying, &reconnect)
+        })) {
             Ok(Some(())) => {}
             Ok(None) => return,
             Err(_) => {
@@ -111,6 +116,7 @@ fn turn(
     connection: &mut Connection,
     jobs: &Exit<Box<dyn Job>>,
     options: SqliteOptions,
+    copying: &Arc<Copying>,
     reconnect: &impl Fn() -> rusqlite::Result<Connection>,
 ) -> Option<()> {
     let first = match jobs.try_recv() {
@@ -130,10 +136,11 @@ fn turn(
     if let Err(error) = &committed {
         tracing::warn!(event = "transaction_failed", jobs = batch.len(), %error, "SQLite transaction failed");
     }
-    let lost = committed.err();
+    let (writes, lost) = (batch.len(), committed.err());
     for job in batch {
         job.answer(lost.as_ref());
     }
+    copying.committed(writes);
     if lost.is_some_and(|error| is_of_the_connection(&error))
         && let Ok(fresh) = reconnect()
     {
