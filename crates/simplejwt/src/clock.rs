@@ -90,6 +90,21 @@ impl Clock for SystemClock {
     }
 }
 
+/// Returns the nanoseconds that this thread has computed; where the system doesn't tell, a clock's.
+#[cfg(feature = "passwords")]
+pub(crate) fn work_nanos() -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        let time = Duration::try_from(time).unwrap_or_default();
+        u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        u64::try_from(SystemClock.now().as_micros()).unwrap_or_default().saturating_mul(1000)
+    }
+}
+
 /// A clock for tests, which stands still until it is moved.
 ///
 /// ```

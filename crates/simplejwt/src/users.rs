@@ -15,6 +15,7 @@ mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
 use zeroize::Zeroizing;
@@ -111,12 +112,28 @@ pub struct Credentials {
     pub username: String,
     /// The password exactly as sent: not trimmed, folded or cut.
     pub password: Zeroizing<String>,
+    /// The address from which they were sent.
+    address: Option<IpAddr>,
 }
 
 impl Credentials {
     /// Creates credentials from a login name and a password.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self { username: username.into(), password: Zeroizing::new(password.into()) }
+        let password = Zeroizing::new(password.into());
+        Self { username: username.into(), password, address: None }
+    }
+
+    /// Adds the address from which they were sent. [`Auth`](crate::Auth) adds that of its
+    /// [client](crate::Auth::from_client).
+    #[must_use]
+    pub fn from_address(mut self, address: IpAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Returns the address from which they were sent, if it is known.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 }
 

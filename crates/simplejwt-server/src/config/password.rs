@@ -165,8 +165,8 @@ pub(super) static SECTION: Section<Password> = Section {
             "queue",
             "SIMPLEJWT_PASSWORD_QUEUE",
             Def("256"),
-            "The number of logins that may wait for a hashing thread. Further ones are answered \
-             with 503.",
+            "The number of logins that may wait for a hashing thread. Of further ones, those of the \
+             address with the most waiting are answered with 503.",
             Range::ANY,
             |s, v| count(v).map(|n| s.pool.waiting = n),
         ),

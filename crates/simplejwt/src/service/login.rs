@@ -47,7 +47,13 @@ impl Auth {
     }
 
     async fn log_in(&self, credentials: &Credentials) -> Result<User, Error> {
-        match self.user_store()?.authenticate(credentials).await? {
+        let located = match (credentials.address(), self.client().address) {
+            (None, Some(address)) => {
+                address.parse().ok().map(|at| credentials.clone().from_address(at))
+            }
+            _ => None,
+        };
+        match self.user_store()?.authenticate(located.as_ref().unwrap_or(credentials)).await? {
             Some(user) if self.hooks.may_authenticate(self.settings(), &user) => Ok(user),
             refused => {
                 let (user_id, reason) = match refused {

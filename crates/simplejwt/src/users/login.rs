@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::password::{HashingPool, PasswordSurvey, PoolError, Rehash, StoredKind, Verdict};
+use super::password::{
+    HashingPool, PasswordSurvey, PoolError, Rehash, Source, StoredKind, Verdict,
+};
 use super::{Credentials, User};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::{StoreError, StoreErrorKind};
@@ -215,10 +217,11 @@ impl Passwords {
         stored: Option<(&str, bool)>,
     ) -> Result<Verdict, StoreError> {
         let password = password(credentials);
+        let pool = self.pool.on_behalf_of(credentials.address().map(Source::from));
         let verdict = match stored {
-            Some((stored, true)) => self.pool.verify_refused(password, stored.to_owned()).await,
-            Some((stored, false)) => self.pool.verify(password, Some(stored.to_owned())).await,
-            None => self.pool.verify(password, None).await,
+            Some((stored, true)) => pool.verify_refused(password, stored.to_owned()).await,
+            Some((stored, false)) => pool.verify(password, Some(stored.to_owned())).await,
+            None => pool.verify(password, None).await,
         };
         verdict.map_err(|error| {
             let kind = match error {

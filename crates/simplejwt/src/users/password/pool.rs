@@ -3,6 +3,7 @@
 #[cfg(any(test, feature = "testing"))]
 mod hold;
 mod queue;
+mod source;
 
 use std::fmt;
 use std::io;
@@ -12,7 +13,8 @@ use std::thread;
 use futures_channel::oneshot;
 
 use super::{EncodeError, Hashers, Password, PasswordSurvey, Verdict};
-use queue::{Handle, Outcome, Pending, Shared};
+use queue::{Handle, Pending, Shared};
+pub use source::Source;
 
 /// The size of a [`HashingPool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +40,8 @@ impl Default for PoolOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PoolError {
-    /// The queue is full: the caller should answer 503 and ask the client to retry.
+    /// The queue is full, and nobody has more passwords in it than this source: the caller should
+    /// answer 503 and ask the client to retry.
     #[error("too many passwords are waiting to be hashed")]
     Full,
     /// The hashing failed unexpectedly. The pool continues.
@@ -53,7 +56,11 @@ pub enum PoolError {
 ///
 /// Works under any async runtime: results come over a channel. Clones share the threads, which end
 /// when the last clone is dropped and the current hash is done. A caller that stops waiting removes
-/// its password from the queue.
+/// its password from the queue. Those who [ask](Self::on_behalf_of) take turns, so that whoever
+/// floods the queue waits for others and not the reverse.
+///
+/// On Linux the threads have a lower priority than others (nice 10): a server goes on answering
+/// everybody else while they compute.
 ///
 /// ```
 /// use simplejwt::users::password::{Hashers, HashingPool, PoolOptions, Verdict};
@@ -71,6 +78,7 @@ pub enum PoolError {
 #[derive(Clone)]
 pub struct HashingPool {
     handle: Arc<Handle>,
+    source: Option<Source>,
 }
 
 impl fmt::Debug for HashingPool {
@@ -92,11 +100,19 @@ impl HashingPool {
         let handle = Arc::new(Handle(Arc::new(Shared::new(hashers, options))));
         for number in 0..options.threads.max(1) {
             let shared = Arc::clone(&handle.0);
-            thread::Builder::new()
-                .name(format!("password-{number}"))
-                .spawn(move || shared.serve())?;
+            thread::Builder::new().name(format!("password-{number}")).spawn(move || {
+                yield_to_others();
+                shared.serve();
+            })?;
         }
-        Ok(HashingPool { handle })
+        Ok(HashingPool { handle, source: None })
+    }
+
+    /// Returns the same pool for passwords from this source. Without one, passwords wait as if they
+    /// came from a source of their own together.
+    #[must_use]
+    pub fn on_behalf_of(&self, source: Option<Source>) -> Self {
+        Self { handle: Arc::clone(&self.handle), source }
     }
 
     /// Returns the hashers that the pool runs.
@@ -165,18 +181,27 @@ impl HashingPool {
         work: impl FnOnce(&Hashers) -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         match self.start(work)?.await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(_)) | Err(oneshot::Canceled) => Err(PoolError::Panicked),
+            Ok(outcome) => outcome,
+            Err(oneshot::Canceled) => Err(PoolError::Panicked),
         }
     }
 
     fn start<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Hashers) -> T + Send + 'static,
-    ) -> Result<oneshot::Receiver<Outcome<T>>, PoolError> {
+    ) -> Result<oneshot::Receiver<Result<T, PoolError>>, PoolError> {
         let (answer, answered) = oneshot::channel();
-        self.handle.0.submit(Box::new(Pending { work, answer }))?;
+        self.handle.0.submit(self.source, Box::new(Pending { work, answer }))?;
         Ok(answered)
+    }
+}
+
+/// Lowers the priority of this thread.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        // By its id, since Linux has a priority for each thread. It goes on without if it can't.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::kind::{Cost, HashKind};
 use super::pbkdf2::Digest;
 use super::{Hasher, Password, argon2, bcrypt, pbkdf2, scrypt};
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::work_nanos;
 
 /// The time of the smallest step of each algorithm, in picoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,10 +127,9 @@ fn cost_of(kind: Option<&HashKind>) -> Option<Cost> {
 /// the time.
 fn best(work: &dyn Fn()) -> u64 {
     let once = |_| {
-        let start = SystemClock.now();
+        let start = work_nanos();
         work();
-        let micros = SystemClock.now().as_micros().saturating_sub(start.as_micros());
-        u64::try_from(micros).unwrap_or_default().saturating_mul(1000)
+        work_nanos().saturating_sub(start)
     };
     (0..3).map(once).min().unwrap_or_default()
 }

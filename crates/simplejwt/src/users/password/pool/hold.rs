@@ -5,12 +5,12 @@ use std::sync::mpsc;
 
 use futures_channel::oneshot;
 
-use super::{HashingPool, Outcome, PoolError};
+use super::{HashingPool, PoolError};
 
 /// Keeps one thread of a pool from working until it is dropped.
 pub(crate) struct Hold {
     _release: mpsc::Sender<()>,
-    _answer: oneshot::Receiver<Outcome<()>>,
+    _answer: oneshot::Receiver<Result<(), PoolError>>,
 }
 
 impl HashingPool {

@@ -44,6 +44,66 @@ async fn one_more_than_may_wait_is_turned_away() {
     assert_eq!(pool.verify(password("secret"), None).await.unwrap(), Verdict::Wrong);
 }
 
+fn source(number: u8) -> Option<Source> {
+    Some(std::net::IpAddr::from([192, 0, 2, number]).into())
+}
+
+#[tokio::test]
+async fn sources_take_turns() {
+    let pool = pool(1, 8);
+    let release = pool.hold().await.unwrap();
+    let (sender, order) = mpsc::channel();
+    let ask = |from: Option<Source>, name: &'static str| {
+        let sender = sender.clone();
+        pool.on_behalf_of(from).start(move |_| sender.send(name).unwrap()).unwrap()
+    };
+    let asked = [
+        ask(source(1), "a1"),
+        ask(source(1), "a2"),
+        ask(source(1), "a3"),
+        ask(source(2), "b1"),
+        ask(None, "c1"),
+        ask(source(2), "b2"),
+        ask(None, "c2"),
+    ];
+    drop(release);
+    for answer in asked {
+        answer.await.unwrap().unwrap();
+    }
+    let order: Vec<_> = order.try_iter().collect();
+    assert_eq!(order, ["a1", "b1", "c1", "a2", "b2", "c2", "a3"]);
+}
+
+#[tokio::test]
+async fn a_flood_is_refused_in_place_of_others() {
+    let pool = pool(1, 4);
+    let release = pool.hold().await.unwrap();
+    let ask = |from: u8, number: u32| pool.on_behalf_of(source(from)).start(move |_| number);
+    let flood: Vec<_> = (0..4).map(|number| ask(1, number).unwrap()).collect();
+    assert!(matches!(ask(1, 4), Err(PoolError::Full)), "it can't push out itself");
+    let others = [ask(2, 10).unwrap(), ask(3, 11).unwrap()];
+    assert!(matches!(ask(2, 12), Err(PoolError::Full)), "that would be as many as the flood has");
+    assert_eq!(pool.waiting(), 4);
+    drop(release);
+    for (number, answer) in (10..).zip(others) {
+        assert_eq!(answer.await.unwrap().unwrap(), number);
+    }
+    let mut answered = Vec::new();
+    for answer in flood {
+        answered.push(answer.await.unwrap().ok());
+    }
+    assert_eq!(answered, [Some(0), Some(1), None, None], "its last ones were refused");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn its_threads_yield_to_others() {
+    let pool = pool(1, 1);
+    let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
+    let own = nice();
+    assert_eq!(pool.run(move |_| nice()).await.unwrap(), (own + 10).min(19));
+}
+
 #[tokio::test]
 async fn nobody_waits_for_it_nobody_computes_it() {
     let pool = pool(1, 2);
