@@ -46,7 +46,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use simplejwt::Settings;
-use simplejwt::settings::FurtherKey;
 
 pub(crate) use bind::{UNIX, bind};
 pub(crate) use claims::{Claims, OnRefresh, Source as ClaimSource};
@@ -60,7 +59,7 @@ pub(crate) use log::{Log, LogFormat};
 pub(crate) use password::Password;
 pub(crate) use server::{ProxyHeader, Server};
 pub(crate) use tls::Tls;
-pub(crate) use value_file::read_key as read_value;
+pub(crate) use value_file::{read_key as read_value, read_small as read_bytes};
 
 use list::Setting;
 
@@ -138,8 +137,10 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
         config.settings.signing_key.clone_from(&config.django.secret_key);
         if config.django.secret_key.is_some() {
             contradictions.extend(django::problems(&config.settings));
-            let former = config.django.secret_key_fallbacks.iter().cloned();
-            config.settings.verifying_keys.extend(former.map(FurtherKey::from));
+            match django::former_keys(&config.django, &config.settings) {
+                Ok(keys) => config.settings.verifying_keys.extend(keys),
+                Err(problem) => problems.push(problem),
+            }
         }
     }
     contradictions.extend(password::settle(&mut config.password, &given));
@@ -147,6 +148,8 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
         contradictions.extend_from_slice(contradiction.problems());
     }
     contradictions.extend(claims::problems(&config.claims, &config.users, &config.settings));
+    let signs = config.settings.signing_key.is_some() || config.keys.has_ring();
+    contradictions.extend(gateway::problems(&config.gateway, &config.claims, signs));
     contradictions.extend(keys::problems(&config.keys, &config.settings));
     contradictions.extend(jwk_url::problems(&config.settings, &config.jwk_url));
     contradictions.extend(tls::problems(&config.tls));

@@ -119,6 +119,14 @@ pub enum Error {
     /// The user doesn't exist, and there are no sessions left over from a deleted user of that id.
     #[error("no such user")]
     NoSuchUser,
+    /// The login is older than a route allows
+    /// ([`MaxAge`](crate::web::permission::MaxAge)), or the token doesn't tell when it was (RFC 9470
+    /// section 3).
+    #[error("the login is older than {max_age} seconds, or its time isn't known")]
+    InsufficientUserAuthentication {
+        /// The allowed age of the login, in seconds.
+        max_age: u64,
+    },
     /// The operation is reserved for staff.
     #[error("permission denied")]
     PermissionDenied,
@@ -200,6 +208,7 @@ impl Error {
             Self::SessionUnknown => "session_unknown",
             Self::NoSuchSession => "not_found",
             Self::NoSuchUser => "user_not_found",
+            Self::InsufficientUserAuthentication { .. } => "insufficient_user_authentication",
             Self::PermissionDenied => "permission_denied",
             Self::CrossOrigin => "csrf_failed",
             Self::FeedLost | Self::KeysUnavailable => "unavailable",

@@ -3,6 +3,7 @@
 //!
 //! Settings that hold dotted paths upstream are hooks here: see [`NOT_APPLICABLE`].
 
+mod challenge;
 mod dictionary;
 mod key_set;
 pub mod keys;
@@ -17,6 +18,7 @@ mod values;
 use std::fmt;
 use std::time::Duration;
 
+pub use challenge::WwwAuthenticate;
 pub use marks::{Profile, Typ};
 #[cfg(feature = "web")]
 pub(crate) use origins::is_allowed;
@@ -165,6 +167,8 @@ pub struct Settings {
     /// `Bearer`.
     #[doc(alias = "AUTH_HEADER_TYPES")]
     pub auth_header_types: Vec<String>,
+    /// What a 401 says of its reason in `WWW-Authenticate`. Default: nothing, as upstream.
+    pub www_authenticate: WwwAuthenticate,
     /// The request header that holds the token, spelt as in Django's `request.META`.
     /// Default: `HTTP_AUTHORIZATION`.
     #[doc(alias = "AUTH_HEADER_NAME")]
@@ -261,6 +265,7 @@ impl Default for Settings {
             jwk_url_without_kid: false,
             leeway: Duration::ZERO,
             auth_header_types: vec!["Bearer".into()],
+            www_authenticate: WwwAuthenticate::Simplejwt,
             auth_header_name: "HTTP_AUTHORIZATION".into(),
             user_id_field: "id".into(),
             user_id_claim: "user_id".into(),

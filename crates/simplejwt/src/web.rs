@@ -13,6 +13,7 @@ pub mod authorization;
 pub mod axum;
 #[cfg(feature = "web")]
 mod body;
+mod challenge;
 #[cfg(feature = "web")]
 mod charset;
 pub mod client;
@@ -59,6 +60,7 @@ use crate::error::Error;
 use crate::logging::with_causes;
 use crate::service::Auth;
 use crate::settings::Settings;
+pub use challenge::challenge;
 pub use error_shape::{ErrorCode, ErrorShape, Refusal};
 pub use object::Json;
 use object::{object, texts};
@@ -91,7 +93,8 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::NoUserClaim
         | Error::UserNotFound
         | Error::UserInactive
-        | Error::PasswordChanged => StatusCode::UNAUTHORIZED,
+        | Error::PasswordChanged
+        | Error::InsufficientUserAuthentication { .. } => StatusCode::UNAUTHORIZED,
         Error::SessionUnknown | Error::RepeatedHeader(_) => StatusCode::BAD_REQUEST,
         Error::TooManySessions | Error::PermissionDenied | Error::CrossOrigin => {
             StatusCode::FORBIDDEN
@@ -163,6 +166,7 @@ pub fn body(error: &Error) -> Json {
         ),
         Error::NoSuchSession => detail("Not found."),
         Error::NoSuchUser => with_code("User not found"),
+        Error::InsufficientUserAuthentication { .. } => with_code(challenge::LOG_IN_AGAIN),
         Error::PermissionDenied => detail("You do not have permission to perform this action."),
         Error::CrossOrigin => with_code("CSRF Failed: the request came from another origin."),
         Error::NoUserStore => with_code("Logging in is not enabled."),
@@ -206,20 +210,13 @@ pub fn error_response(error: &Error, settings: &Settings) -> Response<Vec<u8>> {
     let mut response = json_response(status(error), &body_under(error, settings), None);
     response.extensions_mut().insert(ErrorCode(error.code()));
     let headers = response.headers_mut();
-    if status(error) == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, challenge(settings));
+    if let Some(challenge) = challenge::for_error(error, settings) {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if status(error) == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
-}
-
-/// Returns the challenge of a 401 (RFC 9110 section 11.6.1) in upstream's wording.
-pub fn challenge(settings: &Settings) -> HeaderValue {
-    let scheme = settings.auth_header_types.first().map_or("Bearer", String::as_str);
-    HeaderValue::from_str(&format!("{scheme} realm=\"api\""))
-        .unwrap_or(HeaderValue::from_static("Bearer realm=\"api\""))
 }
 
 /// Renders JSON as Django REST framework does: compact, or indented by `indent` spaces.

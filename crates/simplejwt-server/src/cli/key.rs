@@ -53,8 +53,8 @@ It needs [keys] with store = \"file\" or \"database\". Running servers follow by
     #[command(after_help = "Example:
   simplejwt key import --file former.pem --algorithm RS256")]
     Import {
-        /// The file that holds it: PEM (also encrypted), a private JWK, or the secret of an HS*
-        /// algorithm.
+        /// The file that holds it: PEM (also encrypted), PKCS#12, a private JWK, or the secret of
+        /// an HS* algorithm.
         #[arg(long, value_name = "FILE")]
         file: PathBuf,
         /// Its algorithm. Default: that of [keys].

@@ -1,5 +1,6 @@
 //! `simplejwt key generate|list|rotate|retire|import|public|secret`
 
+mod pkcs12;
 mod ring;
 mod secret;
 

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use simplejwt::Settings;
-use simplejwt::settings::Secret;
+use simplejwt::keys::VerifyingKey;
+use simplejwt::settings::{FurtherKey, Secret};
 
 use super::form::Form;
 use super::item::Shown::Example;
@@ -76,6 +77,16 @@ fn secrets(value: &Value) -> Result<Vec<Secret>, String> {
         },
         _ => Err(WRONG.into()),
     }
+}
+
+/// Returns the keys of `SECRET_KEY_FALLBACKS`.
+pub(super) fn former_keys(django: &Django, settings: &Settings) -> Result<Vec<FurtherKey>, String> {
+    let key = |secret: &Secret| {
+        VerifyingKey::parse(settings.algorithm, secret.as_bytes(), settings.allow_weak_key)
+            .map(|_| FurtherKey::from(secret.clone()))
+            .map_err(|error| format!("SECRET_KEY_FALLBACKS: {error}"))
+    };
+    django.secret_key_fallbacks.iter().map(key).collect()
 }
 
 /// Returns the problems of signing with Django's `SECRET_KEY`, which Django's own tokens are signed

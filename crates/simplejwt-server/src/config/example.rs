@@ -92,11 +92,8 @@ pub(crate) fn effective(loaded: &Loaded) -> String {
                     writeln!(text, "{} = \"(secret)\" # {}", item.name, given.origin)
                 }
                 (Some(given), _, None) => {
-                    let shown = match (&given.value, item.redact) {
-                        (Value::String(url), Some(redact)) => toml_of(&redact(url).into()),
-                        (value, _) => toml_of(value),
-                    };
-                    writeln!(text, "{} = {shown} # {}", item.name, given.origin)
+                    let shown = printable(&given.value, item.redact);
+                    writeln!(text, "{} = {} # {}", item.name, toml_of(&shown), given.origin)
                 }
                 (None, Shown::Default(default), None) => {
                     writeln!(text, "{} = {default} # default", item.name)
@@ -106,6 +103,17 @@ pub(crate) fn effective(loaded: &Loaded) -> String {
         }
     }
     text
+}
+
+/// Returns a value without the secrets in its strings.
+fn printable(value: &Value, redact: Option<fn(&str) -> String>) -> Value {
+    match (value, redact) {
+        (Value::String(text), Some(redact)) => redact(text).into(),
+        (Value::Array(items), Some(_)) => {
+            items.iter().map(|item| printable(item, redact)).collect()
+        }
+        (value, _) => value.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -193,5 +201,23 @@ mod tests {
         assert!(text.contains("access_token_lifetime = \"5m\" # default"));
         let parsed: toml::Table = text.parse().unwrap();
         assert_eq!(parsed["simple_jwt"]["issuer"].as_str(), Some("a \"b\" c"));
+    }
+
+    #[test]
+    fn urls_of_keys_are_printed_without_what_opens_them() {
+        let several =
+            r#"["https://me:nobody-may-see@k.example/a?key=nobody-may-see", "file:///a.json"]"#;
+        for (url, shown) in [
+            (several, r#""https://…@k.example/a?…","file:///a.json""#),
+            ("https://me:nobody-m@y?-see@k.example/", "https://…@k.example/"),
+            ("https://k.example/keys", "https://k.example/keys"),
+        ] {
+            let environment =
+                Environment::of([("SIMPLEJWT_ALGORITHM", "RS256"), ("SIMPLEJWT_JWK_URL", url)]);
+            let text = effective(&load(None, &environment).unwrap());
+            let line = text.lines().find(|line| line.starts_with("jwk_url ")).unwrap();
+            let line = line.replace("\\\"", "\"");
+            assert!(line.contains(shown) && !line.contains("nobody"), "{url}: {line}");
+        }
     }
 }

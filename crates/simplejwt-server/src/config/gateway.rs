@@ -3,10 +3,12 @@
 use serde_json::Value;
 use simplejwt::settings::value::shown;
 use simplejwt::web::endpoint::{Authentication, GatewayOptions};
+use simplejwt::web::permission::MaxAge;
 
+use super::claims::{Claims, Source};
 use super::form::Form;
-use super::item::Shown::Default as Def;
-use super::item::{Section, other, word};
+use super::item::Shown::{Default as Def, Example};
+use super::item::{Section, other, positive, word};
 
 /// Header names, and values that aren't empty.
 const HEADERS: Form = Form::Map { names: "^[A-Za-z0-9-]+$", values: &Form::Matching(".") };
@@ -27,6 +29,20 @@ pub(super) static SECTION: Section<GatewayOptions> = Section {
             ],
         ),
         other(
+            "max_age",
+            "SIMPLEJWT_GATEWAY_MAX_AGE",
+            Example("\"15m\""),
+            "The time after a login within which authenticate/ lets requests through; after it, 401 \
+             with error=\"insufficient_user_authentication\" (RFC 9470). Needs { auth_time = true } \
+             as the claim auth_time in [claims]. Default: any time.",
+            Form::POSITIVE,
+            |s, v| {
+                let max_age = MaxAge::new(positive(v)?);
+                *s = std::mem::take(s).with_max_age(max_age);
+                Ok(())
+            },
+        ),
+        other(
             "headers",
             "SIMPLEJWT_GATEWAY_HEADERS",
             Def("{}"),
@@ -36,8 +52,10 @@ pub(super) static SECTION: Section<GatewayOptions> = Section {
             Form::OrJson(&HEADERS),
             |s, v| {
                 // The headers of another source are replaced, not added to.
-                let authentication = s.authentication();
-                let mut options = GatewayOptions::default().with_authentication(authentication);
+                let mut options = GatewayOptions::default().with_authentication(s.authentication());
+                if let Some(max_age) = s.max_age() {
+                    options = options.with_max_age(max_age);
+                }
                 for (header, claim) in pairs(v)? {
                     options = options
                         .with_header(&header, &claim)
@@ -50,6 +68,19 @@ pub(super) static SECTION: Section<GatewayOptions> = Section {
     ],
     idle: &[],
 };
+
+/// Returns what is wrong with the options beside the claims and keys.
+pub(super) fn problems(options: &GatewayOptions, claims: &Claims, signs: bool) -> Option<String> {
+    let is_written = |(name, source): &(String, Source)| {
+        name == "auth_time" && matches!(source, Source::AuthTime)
+    };
+    let is_idle = options.max_age().is_some() && signs && !claims.added.iter().any(is_written);
+    is_idle.then(|| {
+        "[gateway]: max_age would let no request through, because tokens don't tell the time of \
+         the login: write auth_time = { auth_time = true } in [claims]"
+            .to_owned()
+    })
+}
 
 fn by(options: &mut GatewayOptions, authentication: Authentication) {
     *options = std::mem::take(options).with_authentication(authentication);

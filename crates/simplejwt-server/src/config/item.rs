@@ -227,6 +227,12 @@ pub(super) const fn whole_table<S>(lines: fn(&Value) -> Vec<String>, mut item: I
     item
 }
 
+/// Makes a setting's strings printable by a function, since they may contain secrets.
+pub(super) const fn redacting<S>(redact: fn(&str) -> String, mut item: Item<S>) -> Item<S> {
+    item.spec.redact = Some(redact);
+    item
+}
+
 /// A URL: a string that may contain secrets and name files.
 pub(super) const fn url<S>(
     beside: Beside,
@@ -234,8 +240,7 @@ pub(super) const fn url<S>(
     mut item: Item<S>,
 ) -> Item<S> {
     item.spec.beside = Some(beside);
-    item.spec.redact = Some(redact);
-    item
+    redacting(redact, item)
 }
 
 const fn item<S>(

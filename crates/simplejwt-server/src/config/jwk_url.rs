@@ -9,7 +9,7 @@ use simplejwt::settings::value::{duration, list, optional_text};
 
 use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
-use super::item::{Idle, Section, other, switch, upstream};
+use super::item::{Idle, Section, other, redacting, switch, upstream};
 
 const TABLE: &str = "simple_jwt";
 /// The word for a time without a limit.
@@ -27,15 +27,18 @@ pub(super) static KEYS: Section<Settings> = Section {
     table: TABLE,
     about: "",
     items: &[
-        upstream(other(
-            "jwk_url",
-            "SIMPLEJWT_JWK_URL",
-            Example("\"https://example.com/.well-known/jwks.json\""),
-            "The URL of a JWK set with the verifying keys, or of an issuer's metadata \
+        upstream(redacting(
+            printable,
+            other(
+                "jwk_url",
+                "SIMPLEJWT_JWK_URL",
+                Example("\"https://example.com/.well-known/jwks.json\""),
+                "The URL of a JWK set with the verifying keys, or of an issuer's metadata \
              (https://…/.well-known/openid-configuration) that names it, or a file \
              (file:///…/jwks.json); or a list of them, whose keys all count. Not for HS*.",
-            Form::Texts,
-            |s, v| urls(v).map(|urls| s.jwk_url = urls),
+                Form::Texts,
+                |s, v| urls(v).map(|urls| s.jwk_url = urls),
+            ),
         )),
         other(
             "jwk_url_max_stale",
@@ -96,6 +99,19 @@ pub(super) static SECTION: Section<JwkUrl> = Section {
 fn urls(value: &serde_json::Value) -> Result<Vec<String>, String> {
     let is_list = value.is_array() || value.as_str().is_some_and(|text| text.starts_with('['));
     if is_list { list(value) } else { Ok(optional_text(value)?.into_iter().collect()) }
+}
+
+/// Returns URLs, which may be a list in JSON, without user names, passwords and queries.
+fn printable(text: &str) -> String {
+    if let Ok(list) = serde_json::from_str::<Vec<String>>(text) {
+        let shown: Vec<String> = list.iter().map(|url| printable(url)).collect();
+        return serde_json::Value::from(shown).to_string();
+    }
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    // A password may contain a slash or a question mark.
+    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("…@", rest));
+    let (place, query) = rest.split_once('?').map_or((rest, ""), |(place, _)| (place, "?…"));
+    format!("{scheme}://{user}{place}{query}")
 }
 
 /// A place from which a JWK set is fetched.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use simplejwt::Settings;
 use simplejwt::settings::value::{duration, list, optional_text};
-use simplejwt::settings::{Audience, Profile, TokenClass, Transport, Typ};
+use simplejwt::settings::{Audience, Profile, TokenClass, Transport, Typ, WwwAuthenticate};
 
 use super::form::Form;
 use super::item::Shown::{Default as Def, Example};
@@ -150,6 +150,17 @@ pub(super) static SECTION: Section<Settings> = Section {
             "The accepted authentication schemes; WWW-Authenticate names the first.",
             |s| &mut s.auth_header_types,
         )),
+        word(
+            "www_authenticate",
+            "SIMPLEJWT_WWW_AUTHENTICATE",
+            Def("\"simplejwt\""),
+            "What WWW-Authenticate says in the answers of protected routes: \"simplejwt\", the scheme \
+             alone, as upstream; \"rfc6750\", also error and error_description, as in RFC 6750.",
+            &[
+                ("simplejwt", |s| s.www_authenticate = WwwAuthenticate::Simplejwt),
+                ("rfc6750", |s| s.www_authenticate = WwwAuthenticate::Rfc6750),
+            ],
+        ),
         upstream(string(
             "auth_header_name",
             "SIMPLEJWT_AUTH_HEADER_NAME",

@@ -63,7 +63,8 @@ pub(super) fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(read_small(path)?).map_err(|_| NOT_TEXT.into())
 }
 
-fn read_small(path: &Path) -> Result<Vec<u8>, String> {
+/// Reads a file of at most 1 MiB.
+pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, String> {
     let describe = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => {

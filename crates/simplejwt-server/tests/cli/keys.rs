@@ -225,6 +225,11 @@ fn fallbacks_of_django_verify_or_are_refused_their_place() {
     assert!(said.contains("has no effect"), "{said}");
     place.set("SECRET_KEY_FALLBACKS", "[7]");
     assert!(place.refused(&["config", "check"]).contains("list of strings"));
+    place.environment.retain(|(name, _)| name != "SIMPLEJWT_SIGNING_KEY");
+    place.set("SECRET_KEY_FALLBACKS", "[\"s3cret\"]");
+    let said = place.refused(&["config", "check"]);
+    assert!(said.contains("SECRET_KEY_FALLBACKS: the secret has 6 bytes"), "{said}");
+    assert!(!said.contains("VERIFYING_KEYS") && !said.contains("s3cret"), "{said}");
 }
 
 fn openssl(args: &[&str], directory: &Path) {

@@ -120,6 +120,76 @@ fn a_gateway_is_told_who_it_is() {
 }
 
 #[test]
+fn a_gateway_that_wants_a_recent_login() {
+    let claim = "[claims]\nauth_time = { auth_time = true }\n[gateway]\nmax_age = \"2s\"\n";
+    let site = Site::new(claim);
+    let server = site.serve();
+    let (access, refresh) = log_in(&server);
+    let ask = |token: &str| {
+        let bearer = format!("Bearer {token}");
+        server.request("GET", "/api/token/authenticate/", &[("Authorization", &bearer)], "")
+    };
+    assert_eq!(ask(&access).status, 204);
+    let until = SystemClock.now() + Duration::from_secs(10);
+    let refused = loop {
+        let answer = ask(&access);
+        if answer.status != 204 {
+            break answer;
+        }
+        assert!(SystemClock.now() < until, "it still gets through");
+        pause();
+    };
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.text("code"), "insufficient_user_authentication");
+    let challenge = "error=\"insufficient_user_authentication\"";
+    assert!(refused.head.contains(challenge) && refused.head.contains("max_age=\"2\""));
+    let body = format!(r#"{{"refresh":"{refresh}"}}"#);
+    let refreshed = server.post("/api/token/refresh/", &body).text("access");
+    assert_eq!(ask(&refreshed).status, 401, "a refresh is no login");
+    assert_eq!(ask(&log_in(&server).0).status, 204);
+    assert!(server.stop().success());
+
+    let site = Site::new("");
+    fs::write(&site.file, format!("{CONFIGURATION}[gateway]\nmax_age = \"15m\"\n")).unwrap();
+    let output = run(&["config", "check", "--config", &site.file], &[]);
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("write auth_time = { auth_time = true } in [claims]"));
+}
+
+#[test]
+fn reasons_in_the_challenge() {
+    let site = Site::new("");
+    fs::write(
+        &site.file,
+        CONFIGURATION.replace("[simple_jwt]\n", "[simple_jwt]\nwww_authenticate = \"rfc6750\"\n"),
+    )
+    .unwrap();
+    let server = site.serve();
+    let said = |headers: &[(&str, &str)]| {
+        let answer = server.request("GET", "/api/token/authenticate/", headers, "");
+        let line = answer.head.lines().find(|line| line.starts_with("www-authenticate: "));
+        (answer.status, line.map(str::to_owned))
+    };
+    for (header, expected) in [
+        (None, "www-authenticate: bearer realm=\"api\""),
+        (
+            Some("Bearer x"),
+            "www-authenticate: bearer realm=\"api\", error=\"invalid_token\", \
+             error_description=\"token is invalid\"",
+        ),
+        (
+            Some("Bearer x y"),
+            "www-authenticate: bearer realm=\"api\", error=\"invalid_request\", \
+             error_description=\"authorization header is malformed\"",
+        ),
+    ] {
+        let headers: Vec<_> = header.map(|header| ("Authorization", header)).into_iter().collect();
+        assert_eq!(said(&headers), (401, Some(expected.to_owned())), "{header:?}");
+    }
+    assert!(server.stop().success());
+}
+
+#[test]
 fn tokens_are_introspected_and_revoked() {
     let site = Site::new(CLIENTS);
     let server = site.serve();

@@ -9,7 +9,7 @@ use super::keys::{further_keys, key_id};
 use super::value::{boolean, choice, count, duration, list, optional_text, parsed, shown, text};
 use super::{
     AtLimit, Audience, CookieSettings, FeedLost, NOT_APPLICABLE, Profile, RevocationMode, SameSite,
-    SessionSettings, Settings, TokenAtRest, TokenClass, Transport, Typ,
+    SessionSettings, Settings, TokenAtRest, TokenClass, Transport, Typ, WwwAuthenticate,
 };
 
 /// Puts a value into its field, or returns what is wrong with it.
@@ -65,6 +65,11 @@ const SETTINGS: &[(&str, Set<Settings>)] = &[
         _ => put(&mut s.leeway, duration(v)),
     }),
     ("auth_header_types", |s, v| put(&mut s.auth_header_types, list(v))),
+    ("www_authenticate", |s, v| {
+        let choices =
+            [("simplejwt", WwwAuthenticate::Simplejwt), ("rfc6750", WwwAuthenticate::Rfc6750)];
+        put(&mut s.www_authenticate, choice(v, &choices))
+    }),
     ("auth_header_name", |s, v| put(&mut s.auth_header_name, text(v))),
     ("user_id_field", |s, v| put(&mut s.user_id_field, text(v))),
     ("user_id_claim", |s, v| put(&mut s.user_id_claim, text(v))),

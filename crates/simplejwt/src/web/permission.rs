@@ -1,11 +1,13 @@
 //! Permissions modelled on Django REST framework's: what a client with a token may do.
 
+mod max_age;
 mod shared;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Method;
+pub use max_age::MaxAge;
 
 use crate::claims::Claims;
 use crate::error::Error;

@@ -1,6 +1,8 @@
 //! Permissions, in front of routes and as extractors.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
+use std::time::Duration;
+
 use crate::world::{World, put};
 use axum::Router;
 use axum::body::Body;
@@ -11,7 +13,7 @@ use simplejwt::web::axum::Permitted;
 use simplejwt::web::layer::RequireAuthLayer;
 use simplejwt::web::permission::{
     HasClaim, HasPermission, HasScope, IsAdminUser, IsAuthenticated, IsAuthenticatedOrReadOnly,
-    Permission,
+    MaxAge, Permission,
 };
 use simplejwt::{Access, Claims};
 use tower::ServiceExt as _;
@@ -71,6 +73,47 @@ async fn claims_and_scopes() {
     for refused in [None, Some("no token")] {
         assert_eq!(asked(&world, HasClaim::new("role", "editor"), refused).await, 401);
         assert_eq!(asked(&world, HasScope::new("read"), refused).await, 401);
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_is_too_long_ago() {
+    let world = World::new(|settings| settings.leeway = Duration::from_secs(2));
+    let now = world.tokens.now().as_secs();
+    let recently = || MaxAge::new(Duration::from_millis(300_900));
+    for (auth_time, expected) in [
+        (json!(now), 200),
+        (json!(now - 300), 200),
+        (json!(now as f64 - 301.5), 200),
+        (json!(now - 303), 401),
+        (json!(now + 2), 200),
+        (json!(now + 3), 401),
+        (json!(-1e300), 401),
+        (json!(now.to_string()), 401),
+        (json!(null), 401),
+        (json!([now]), 401),
+    ] {
+        let token = with(&world, |claims| put(claims, "auth_time", auth_time.clone()));
+        assert_eq!(asked(&world, recently(), Some(&token)).await, expected, "{auth_time}");
+    }
+    let app: Router = Router::new()
+        .route("/", any(|| async { "in" }))
+        .layer(RequireAuthLayer::new(world.auth.clone()).permission(recently()));
+    let challenge = async |token: Option<&str>| {
+        let mut request = Request::builder().uri("/");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        response.headers()["www-authenticate"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        challenge(Some(&world.access())).await,
+        "Bearer realm=\"api\", error=\"insufficient_user_authentication\", \
+         error_description=\"More recent authentication is required\", max_age=\"300\""
+    );
+    for token in [None, Some("no token")] {
+        assert_eq!(challenge(token).await, "Bearer realm=\"api\"");
     }
 }
 

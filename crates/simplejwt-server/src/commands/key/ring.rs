@@ -7,7 +7,8 @@ use simplejwt::keys::ring::{KeyState, Plan, RingError, StoredKey};
 use simplejwt::{Algorithm, Clock as _, SigningKey, SystemClock, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::config::{Config, KeyStorage, read_value};
+use super::pkcs12;
+use crate::config::{Config, KeyStorage, read_bytes, read_value};
 use crate::failure::Failure;
 use crate::key_ring::{Read, Ring};
 use crate::{app, output};
@@ -68,7 +69,8 @@ pub(super) async fn rotate(
 ) -> Result<(), Failure> {
     let ring = ring(config).await?;
     let algorithm = algorithm.unwrap_or(ring.algorithm);
-    let (plan, read) = plan(config, &ring, at_once).await?;
+    let read = read(config, &ring).await?;
+    let plan = plan(&ring, &read, at_once)?;
     if dry_run {
         return output::print(&schedule(
             &ring,
@@ -92,46 +94,63 @@ pub(super) async fn import(
     let ring = ring(config).await?;
     let algorithm = algorithm.unwrap_or(ring.algorithm);
     let wrong = |problem: String| Failure::Failed(format!("{}: {problem}", file.display()));
-    let text = Zeroizing::new(read_value(file).map_err(&wrong)?);
-    let text = match passphrase {
-        None => text,
-        Some(passphrase) => {
-            let secret = Zeroizing::new(read_value(&passphrase).map_err(|problem| {
-                Failure::Failed(format!("{}: {problem}", passphrase.display()))
-            })?);
-            SigningKey::decrypt_pem(text.as_bytes(), secret.as_bytes())
-                .map_err(|error| wrong(error.to_string()))?
-        }
+    let passphrase = match passphrase {
+        None => None,
+        Some(path) => Some(Zeroizing::new(
+            read_value(&path)
+                .map_err(|problem| Failure::Failed(format!("{}: {problem}", path.display())))?,
+        )),
     };
-    let (plan, read) = plan(config, &ring, at_once).await?;
+    let text = private_key(file, passphrase.as_deref().map(String::as_str)).map_err(&wrong)?;
+    let read = read(config, &ring).await?;
+    let is_new = |kid: &str| match read.stored.iter().any(|other| other.kid == kid) {
+        true => Err(wrong(format!("the ring already has this key: {kid}"))),
+        false => Ok(()),
+    };
+    // Before its time is looked for, which a key that is there doesn't need.
+    if let Ok(key) = SigningKey::parse(algorithm, text.as_bytes(), false) {
+        is_new(key.verifying_key().thumbprint())?;
+    }
+    let plan = plan(&ring, &read, at_once)?;
     let key = StoredKey::new(&plan, algorithm, &text, ring.encryption.as_ref());
     let key = key.map_err(|error| match error {
         // It has no key id yet.
         RingError::Key { source, .. } => wrong(source.to_string()),
         other => wrong(other.to_string()),
     })?;
-    if read.stored.iter().any(|other| other.kid == key.kid) {
-        return Err(wrong(format!("the ring already has this key: {}", key.kid)));
-    }
+    is_new(&key.kid)?;
     add(&ring, &read, &plan, &key).await
 }
 
-async fn plan(config: &Config, ring: &Ring, at_once: bool) -> Result<(Plan, Read), Failure> {
-    let now = SystemClock.now();
-    // A file that doesn't exist yet is a ring without keys.
-    let file = config.keys.file.as_ref().filter(|_| config.keys.store == KeyStorage::File);
-    let is_new = file.is_some_and(|file| !file.exists());
-    let read = if is_new { Read::default() } else { ring.read(now).await? };
-    match ring.rotation(&read, at_once, now) {
-        Some(plan) => Ok((plan, read)),
-        None => {
-            let next = read.ring.keys().last().map(|key| shown(key.activates_at));
-            Err(Failure::Failed(format!(
-                "the next key is already there, and signs from {}: wait until then, or write --at-once",
-                next.unwrap_or_default()
-            )))
-        }
+/// Returns the key in a file, as text.
+fn private_key(file: &Path, passphrase: Option<&str>) -> Result<Zeroizing<String>, String> {
+    let bytes = Zeroizing::new(read_bytes(file)?);
+    match (pkcs12::is_pkcs12(&bytes), passphrase) {
+        (true, Some(passphrase)) => pkcs12::private_key(&bytes, passphrase),
+        (true, None) => Err("it is PKCS#12, which is encrypted: write --passphrase-file".into()),
+        (false, None) => Ok(Zeroizing::new(read_value(file)?)),
+        (false, Some(passphrase)) => SigningKey::decrypt_pem(&bytes, passphrase.as_bytes())
+            .map_err(|error| error.to_string()),
     }
+}
+
+/// Reads the stored keys, of which a file that doesn't exist yet has none.
+async fn read(config: &Config, ring: &Ring) -> Result<Read, Failure> {
+    let file = config.keys.file.as_ref().filter(|_| config.keys.store == KeyStorage::File);
+    match file.is_some_and(|file| !file.exists()) {
+        true => Ok(Read::default()),
+        false => ring.read(SystemClock.now()).await,
+    }
+}
+
+fn plan(ring: &Ring, read: &Read, at_once: bool) -> Result<Plan, Failure> {
+    ring.rotation(read, at_once, SystemClock.now()).ok_or_else(|| {
+        let next = read.ring.keys().last().map(|key| shown(key.activates_at)).unwrap_or_default();
+        let sooner = if at_once { "" } else { ", or write --at-once" };
+        Failure::Failed(format!(
+            "the next key is already there, and signs from {next}: wait until then{sooner}"
+        ))
+    })
 }
 
 async fn add(ring: &Ring, read: &Read, plan: &Plan, key: &StoredKey) -> Result<(), Failure> {

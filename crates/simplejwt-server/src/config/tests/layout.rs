@@ -22,7 +22,7 @@ const SECTIONS: [(&str, &[&str]); 16] = [
     ("cookies", &["server"]),
     ("database", &[]),
     ("django", &[]),
-    ("gateway", &[]),
+    ("gateway", &["claims"]),
     ("jwk_url", &[]),
     ("keys", &["signing"]),
     ("log", &[]),

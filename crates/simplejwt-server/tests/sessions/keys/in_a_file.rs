@@ -200,7 +200,7 @@ fn keys_of_other_programs_are_taken() {
         assert!(done.status.success(), "{done:?}");
     }
     let told = refused(&import("ec.p12", "ES256"));
-    assert!(told.contains("ec.p12") && told.contains("openssl pkcs12"), "{told}");
+    assert!(told.contains("ec.p12") && told.contains("--passphrase-file"), "{told}");
     let told = refused(&import("bad.jwk", "EdDSA"));
     assert!(told.contains("does not belong to") && !told.contains("WGxne"), "{told}");
     assert!(refused(&import("ed.jwk", "ES256")).contains("ES256 needs"));
@@ -211,4 +211,48 @@ fn keys_of_other_programs_are_taken() {
     let token = log_in(&site, 0);
     assert_eq!(header(&token)["alg"], "Ed25519", "as the settings have it");
     assert!(is_good(&site, 0, &token));
+}
+
+#[test]
+fn a_key_in_pkcs12_is_taken_with_its_passphrase() {
+    let (site, _, _) = site(&[]);
+    let path = |name: &str| site.directory().join(name).display().to_string();
+    let openssl = |args: &[&str]| {
+        let mut openssl = std::process::Command::new("openssl");
+        let done = openssl.args(args).current_dir(site.directory()).output().unwrap();
+        assert!(done.status.success(), "{args:?}: {done:?}");
+    };
+    openssl(&["genpkey", "-algorithm", "RSA", "-out", "rsa.pem"]);
+    openssl(&["req", "-x509", "-key", "rsa.pem", "-subj", "/CN=a", "-out", "rsa.crt"]);
+    let export = ["pkcs12", "-export", "-in", "rsa.crt", "-passout", "pass:correct horse"];
+    let with_key = [&export[..], &["-inkey", "rsa.pem"]].concat();
+    openssl(&[&with_key[..], &["-out", "new.p12"]].concat());
+    let older = ["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "SHA1"];
+    openssl(&[&with_key[..], &older, &["-out", "older.pfx"]].concat());
+    openssl(&[&export[..], &["-nokeys", "-out", "certificate.p12"]].concat());
+    fs::write(path("right"), "correct horse\n").unwrap();
+    fs::write(path("wrong"), "wrong horse\n").unwrap();
+    let new = fs::read(path("new.p12")).unwrap();
+    fs::write(path("cut.p12"), &new[..new.len() / 2]).unwrap();
+    let import = |name: &str, passphrase: &str| {
+        let (file, passphrase) = (path(name), path(passphrase));
+        let args = ["key", "import", "--algorithm", "RS256", "--at-once", "--file", &file];
+        site.try_command(&[&args[..], &["--passphrase-file", &passphrase]].concat(), "")
+    };
+    for (name, passphrase, expected) in [
+        ("new.p12", "wrong", "the passphrase doesn't decrypt"),
+        ("older.pfx", "wrong", "the passphrase doesn't decrypt"),
+        ("certificate.p12", "right", "has no private key"),
+        ("cut.p12", "right", "can't be read"),
+    ] {
+        let told = refused(&import(name, passphrase));
+        assert!(told.contains(name) && told.contains(expected), "{name}: {told}");
+    }
+    good(&import("new.p12", "right"));
+    let kid = list(&site).pop().unwrap().kid;
+    let told = refused(&import("older.pfx", "right"));
+    assert!(told.contains(&format!("already has this key: {kid}")), "{told}");
+    let args = ["key", "import", "--algorithm", "RS256", "--at-once", "--file", &path("rsa.pem")];
+    let told = refused(&site.try_command(&args, ""));
+    assert!(told.contains(&format!("already has this key: {kid}")), "{told}");
 }

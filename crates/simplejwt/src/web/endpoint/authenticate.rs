@@ -45,6 +45,11 @@ pub(super) const SPEC: Spec = Spec {
             USER_INACTIVE,
             PASSWORD_CHANGED,
             Outcome::refusal(
+                StatusCode::UNAUTHORIZED,
+                "insufficient_user_authentication",
+                "the login is older than the gateway allows (RFC 9470)",
+            ),
+            Outcome::refusal(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "login_disabled",
                 "it authenticates by the user's row, but there is no user store",
@@ -77,6 +82,9 @@ async fn identity(
         csrf::check_loaded(method, uri, headers, auth.settings())?;
     }
     let token = request::verify(auth, &sent).await?;
+    if let Some(max_age) = options.max_age() {
+        max_age.check(auth, &token)?;
+    }
     let user = match options.authentication() {
         Authentication::User => auth.user_of(&token).await?.id,
         Authentication::Stateless => auth.stateless_user_of(&token)?,

@@ -14,6 +14,7 @@ use super::call::{Call, Refusal};
 use super::{Authentication, Endpoint, RouterOptions};
 use crate::service::Auth;
 use crate::settings::SettingsError;
+use crate::web::permission::MaxAge;
 use crate::web::{error_response, json_response, log_internal};
 
 /// The user's identity: the value of the user claim.
@@ -61,6 +62,7 @@ const TAKEN: [HeaderName; 26] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GatewayOptions {
     authentication: Authentication,
+    max_age: Option<MaxAge>,
     pub(super) headers: Arc<[(HeaderName, String)]>,
 }
 
@@ -99,6 +101,18 @@ impl GatewayOptions {
         }
         self.headers = self.headers.iter().cloned().chain([(header, claim.to_owned())]).collect();
         Ok(self)
+    }
+
+    /// Lets requests through only within this time of the user's login ([`MaxAge`]).
+    #[must_use]
+    pub fn with_max_age(mut self, max_age: MaxAge) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// Returns the time after a login within which requests may pass; `None` if it doesn't matter.
+    pub fn max_age(&self) -> Option<MaxAge> {
+        self.max_age
     }
 
     /// Returns the way of authentication.

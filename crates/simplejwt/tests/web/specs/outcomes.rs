@@ -6,7 +6,10 @@ use serde_json::json;
 use simplejwt::error::StoreErrorKind;
 use simplejwt::settings::{AtLimit, TokenClass};
 use simplejwt::store::memory::MemoryStore;
-use simplejwt::web::endpoint::{Credentials, Endpoint, Outcome, Protocol, ReadError, Verb};
+use simplejwt::web::endpoint::{
+    Credentials, Endpoint, GatewayOptions, Outcome, Protocol, ReadError, Verb,
+};
+use simplejwt::web::permission::MaxAge;
 use simplejwt::{Auth, Claims, HookError, Hooks, User};
 
 use super::world::{Ask, PASSWORD, Seen, World};
@@ -177,6 +180,16 @@ async fn access_tokens() -> Vec<Seen> {
     seen
 }
 
+/// A gateway that wants a login whose time the token doesn't tell.
+async fn gateway() -> Vec<Seen> {
+    let mut world = World::new(|_| ());
+    let max_age = MaxAge::new(std::time::Duration::from_secs(300));
+    world.options.gateway = GatewayOptions::default().with_max_age(max_age);
+    let (_, access) = world.log_in("alice").await;
+    let ask = Ask::of(Endpoint::Authenticate).bearer(&access);
+    vec![world.ask(Endpoint::Authenticate, ask).await]
+}
+
 /// A request to each endpoint that looks at the row of whoever asks.
 fn by_row(endpoint: Endpoint) -> Option<Ask> {
     match endpoint {
@@ -329,6 +342,7 @@ async fn every_outcome_happens_and_is_declared() {
     seen.extend(cookies().await);
     seen.extend(verifying_and_blacklisting().await);
     seen.extend(access_tokens().await);
+    seen.extend(gateway().await);
     seen.extend(rows().await);
     seen.extend(sessions().await);
     seen.extend(oauth().await);
