@@ -1,0 +1,55 @@
+"""The programs that read our tokens, started for real: `cargo xtask consumers [NAME…]`."""
+
+import concurrent.futures
+import contextlib
+import pathlib
+import signal
+import sys
+import traceback
+
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[2] / "compat/tests"))
+
+import node_libraries
+import proxies
+import python_libraries
+from scenario import run, table
+
+MODULES = (python_libraries, node_libraries, proxies)
+CONSUMERS = [consumer() for module in MODULES for consumer in module.CONSUMERS]
+# Most of the time is spent waiting.
+AT_ONCE = 4
+
+
+def attempt(consumer):
+    """The row, or None, and what went wrong."""
+    with contextlib.ExitStack() as stack:
+        try:
+            row = run(consumer, stack)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            return None, [f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"]
+        return row, row.surprises
+
+
+def chosen(words):
+    found = [one for one in CONSUMERS if not words or any(word.lower() in one.name.lower() for word in words)]
+    if not found:
+        sys.exit(f"there is no consumer of that name; there are {', '.join(one.name for one in CONSUMERS)}")
+    return found
+
+
+def main(words):
+    # What was started ends on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    consumers = chosen(words)
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        outcomes = list(pool.map(attempt, consumers))
+    print(f"\n{table([row for row, _ in outcomes if row])}\n")
+    failed = [(consumer, wrong) for consumer, (_, wrong) in zip(consumers, outcomes) if wrong]
+    for consumer, wrong in failed:
+        print(f"{consumer.name}:", *wrong, sep="\n  ", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

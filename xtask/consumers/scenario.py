@@ -1,0 +1,107 @@
+"""What every consumer goes through, and what it said."""
+
+import dataclasses
+import pathlib
+import tempfile
+
+from issuer import Issuer
+from page import ours
+
+IN, OUT = "in", "out"
+
+
+class Consumer:
+    """A program or library that reads our tokens. Its name is the heading of its section."""
+
+    name: str
+    # How it knows that a token is good: "key", "JWKS", "introspection", "guard".
+    way: str
+    # What it says to the access token of an ended session.
+    after_logout = IN
+    # The heading of the configuration, where several ways share a section.
+    heading = None
+
+    def version(self):
+        raise NotImplementedError
+
+    def start(self, issuer, folder, stack):
+        """Starts it; what has to end is pushed on the stack."""
+
+    def says(self, token):
+        """IN or OUT, and why."""
+        raise NotImplementedError
+
+    def rotated(self, issuer, folder):
+        """What the page says is to be done about a new key, before it signs: nothing with a JWKS."""
+
+    # Where the tokens come from that it is asked about.
+    def issuer(self, folder):
+        return Issuer(folder, ours(self.heading or self.name))
+
+
+@dataclasses.dataclass
+class Row:
+    consumer: Consumer
+    version: str
+    # What was said at each step, in order.
+    said: dict
+    surprises: list
+
+    def cells(self):
+        shown = {step: "let in" if word == IN else "kept out" for step, word in self.said.items()}
+        if "logged out" in shown:
+            shown["logged out"] = "kept out" if self.said["logged out"] == OUT else "until `exp`"
+        return [self.consumer.name, self.version, self.consumer.way, *(shown.get(step, "?") for step in STEPS)]
+
+
+STEPS = ("access", "refresh", "foreign", "expired", "rotated", "older", "logged out")
+HEADINGS = (
+    "consumer",
+    "version",
+    "by",
+    "access token",
+    "refresh token",
+    "another's key",
+    "expired",
+    "new key",
+    "key before it",
+    "logged out",
+)
+EXPECTED = {"access": IN, "refresh": OUT, "foreign": OUT, "expired": OUT, "rotated": IN, "older": IN}
+
+
+def run(consumer, stack):
+    """The row of one consumer; whatever it started is on the stack."""
+    folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="simplejwt-consumer-")))
+    place = folder / "issuer"
+    place.mkdir()
+    issuer = stack.enter_context(consumer.issuer(place))
+    (folder / "consumer").mkdir()
+    row = Row(consumer, consumer.version(), {}, [])
+    consumer.start(issuer, folder / "consumer", stack)
+
+    def step(name, token, expected):
+        word, why = consumer.says(token)
+        row.said[name] = word
+        if word != expected:
+            row.surprises.append(f"{name}: {word}, where {expected} was expected: {why}")
+
+    pair = issuer.log_in()
+    step("access", pair["access"], IN)
+    step("refresh", pair["refresh"], OUT)
+    step("foreign", issuer.foreign(pair["access"]), OUT)
+    step("expired", issuer.expired(pair["access"]), OUT)
+    issuer.next_key()
+    consumer.rotated(issuer, folder / "consumer")
+    issuer.wait_for_next_key()
+    newer = issuer.log_in()
+    step("rotated", newer["access"], IN)
+    step("older", pair["access"], IN)
+    issuer.log_out(newer)
+    step("logged out", newer["access"], consumer.after_logout)
+    return row
+
+
+def table(rows):
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *(row.cells() for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
