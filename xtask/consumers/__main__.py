@@ -9,12 +9,17 @@ import traceback
 
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[2] / "compat/tests"))
 
+import dovecot
+import ejabberd
+import languages
 import node_libraries
 import proxies
 import python_libraries
+import rabbitmq
+import slurm
 from scenario import run, table
 
-MODULES = (python_libraries, node_libraries, proxies)
+MODULES = (python_libraries, node_libraries, languages, proxies, dovecot, rabbitmq, ejabberd, slurm)
 CONSUMERS = [consumer() for module in MODULES for consumer in module.CONSUMERS]
 # Most of the time is spent waiting.
 AT_ONCE = 4

@@ -5,11 +5,13 @@ import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import time
 
+import certificates
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from page import ours
 from servers import Server, binary, free_port
 
@@ -77,7 +79,15 @@ class Issuer:
         self.run("user", "add", USER, "--password-stdin", "--no-validate", stdin=PASSWORD)
         self.run("key", "rotate")
 
-    def start(self, name="issuer", port=None, **environment):
+    def start_tls(self, stack):
+        """Another process of the same service that speaks TLS; its URL, and the authority of its certificate."""
+        certificate, key, authority = certificates.write(self.folder)
+        variables = {"SIMPLEJWT_TLS_CERTIFICATE": str(certificate), "SIMPLEJWT_TLS_KEY": str(key)}
+        server = self.start("issuer-tls", ready=listening, **variables)
+        stack.callback(server.stop)
+        return f"https://127.0.0.1:{server.port}/", authority
+
+    def start(self, name="issuer", port=None, ready=None, **environment):
         """Another process with the same configuration, or with some variables more."""
         port = port or free_port()
         log = self.folder / f"{name}.log"
@@ -92,7 +102,7 @@ class Issuer:
             )
         server = Server(name, port, process, log)
         try:
-            answering(server, "/readyz")
+            (ready or answering)(server, "/readyz")
         except BaseException:
             server.stop()
             raise
@@ -129,7 +139,8 @@ class Issuer:
 
     def foreign(self, token):
         """The same token, with the same header, signed by a key that isn't ours."""
-        return resigned(token, ec.generate_private_key(ec.SECP256R1()), {})
+        rs = header(token)["alg"] == "RS256"
+        return resigned(token, rsa.generate_private_key(65537, 2048) if rs else ec.generate_private_key(ec.SECP256R1()), {})
 
     def expired(self, token):
         """The same token as it would have been an hour earlier, signed by our key."""
@@ -151,6 +162,17 @@ def resigned(token, key, changed):
     head = header(token)
     claims = jwt.decode(token, options={"verify_signature": False})
     return jwt.encode({**claims, **changed}, key, head["alg"], headers={"kid": head["kid"], "typ": head["typ"]})
+
+
+def listening(server, _path):
+    """Returns once the program takes connections."""
+
+    def asked():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", server.port)):
+            return True
+        return False
+
+    wait(asked, f"{server.name} listens")
 
 
 def wait(ask, what, seconds=PATIENCE):
