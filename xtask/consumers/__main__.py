@@ -14,12 +14,23 @@ import ejabberd
 import languages
 import node_libraries
 import proxies
+import python_applications
 import python_libraries
 import rabbitmq
 import slurm
 from scenario import run, table
 
-MODULES = (python_libraries, node_libraries, languages, proxies, dovecot, rabbitmq, ejabberd, slurm)
+MODULES = (
+    python_libraries,
+    python_applications,
+    node_libraries,
+    languages,
+    proxies,
+    dovecot,
+    rabbitmq,
+    ejabberd,
+    slurm,
+)
 CONSUMERS = [consumer() for module in MODULES for consumer in module.CONSUMERS]
 # Most of the time is spent waiting.
 AT_ONCE = 4

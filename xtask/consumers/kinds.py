@@ -23,15 +23,17 @@ def end(process):
 
 
 class Web(Consumer):
-    """One that answers 200 to whom it lets in, and 401 or 403 to the others."""
+    """One that answers 200 to whom it lets in, and one of `refusals` to the others."""
 
     path = "/"
+    refusals = (401, 403)
 
     def says(self, token):
         answer = self.server.get(self.path, token)
         why = f"{answer.status} {answer.header('WWW-Authenticate')} {answer.body[:300]}"
-        if answer.status not in (200, 401, 403):
-            return "neither", why
+        if answer.status not in (200, *self.refusals):
+            lines = self.server.log.read_text(errors="replace").splitlines()
+            return "neither", "\n".join([why, *lines[-8:]])
         return IN if answer.status == 200 else OUT, why
 
     def serve(self, stack, command, folder, port, **options):

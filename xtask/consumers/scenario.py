@@ -50,7 +50,7 @@ class Row:
     surprises: list
 
     def cells(self):
-        shown = {step: "let in" if word == IN else "kept out" for step, word in self.said.items()}
+        shown = {step: {IN: "let in", OUT: "kept out"}.get(word, word) for step, word in self.said.items()}
         if "logged out" in shown:
             shown["logged out"] = "kept out" if self.said["logged out"] == OUT else "until `exp`"
         return [self.consumer.name, self.version, self.consumer.way, *(shown.get(step, "?") for step in STEPS)]
