@@ -17,6 +17,7 @@ import proxies
 import python_applications
 import python_libraries
 import rabbitmq
+import rotation
 import slurm
 from scenario import run, table
 
@@ -48,15 +49,28 @@ def attempt(consumer):
 
 
 def chosen(words):
-    found = [one for one in CONSUMERS if not words or any(word.lower() in one.name.lower() for word in words)]
+    known = {one.name: one for one in CONSUMERS}
+    found = [one for name, one in known.items() if not words or any(word.lower() in name.lower() for word in words)]
     if not found:
-        sys.exit(f"there is no consumer of that name; there are {', '.join(one.name for one in CONSUMERS)}")
+        sys.exit(f"there is no consumer of that name; there are: {'; '.join(known)}")
     return found
+
+
+def needs(words):
+    """What has to be installed: for `cargo xtask consumers`, which does that."""
+    consumers = rotation.CONSUMERS if words[:1] == ["rotation"] else chosen(words)
+    return sorted({need for consumer in consumers for need in consumer.needs})
 
 
 def main(words):
     # What was started ends on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    match words:
+        case ["needs", *rest]:
+            print(*needs(rest))
+            return 0
+        case ["rotation", *seconds]:
+            return rotation.run(*map(float, seconds))
     consumers = chosen(words)
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         outcomes = list(pool.map(attempt, consumers))

@@ -49,6 +49,7 @@ userdb static {{
 
 class Dovecot(Consumer):
     name = "Dovecot"
+    needs = ("system",)
     way = "keys in files"
 
     def version(self):

@@ -21,6 +21,7 @@ certfiles: []
 
 class Ejabberd(Consumer):
     name = "ejabberd"
+    needs = ("system",)
     way = "one key"
     # It looks at nothing that tells the two apart.
     expected = {"refresh": IN, "older": OUT}

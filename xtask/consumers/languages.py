@@ -44,6 +44,7 @@ end
 
 class Go(Lines):
     name = "golang-jwt"
+    needs = ("system",)
     way = "keys in a file"
 
     def version(self):
@@ -66,6 +67,7 @@ class Go(Lines):
 
 class Ruby(Lines):
     name = "ruby-jwt"
+    needs = ("system",)
     way = "JWKS"
 
     def version(self):

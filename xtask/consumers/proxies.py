@@ -16,6 +16,7 @@ from servers import Server, free_port
 class Proxy(Web):
     """One of a Debian system of its own; `package` has its version."""
 
+    needs = ("system",)
     package: str
 
     def version(self):

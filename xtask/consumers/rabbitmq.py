@@ -22,6 +22,7 @@ auth_oauth2.https.cacertfile = {authority}
 
 class RabbitMQ(Consumer):
     name = "RabbitMQ"
+    needs = ("system",)
     way = "JWKS"
 
     def version(self):

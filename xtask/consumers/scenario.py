@@ -16,6 +16,8 @@ class Consumer:
     name: str
     # How it knows that a token is good: "key", "JWKS", "introspection", "guard".
     way: str
+    # What has to be installed for it beside Python's packages: "node", "system".
+    needs = ()
     # What it says to the access token of an ended session.
     after_logout = IN
     # What else it says other than EXPECTED.

@@ -33,6 +33,7 @@ PartitionName=all Nodes=ALL Default=YES
 
 class Slurm(Consumer):
     name = "Slurm"
+    needs = ("system",)
     way = "keys in a file"
     expected = {"refresh": IN}
 

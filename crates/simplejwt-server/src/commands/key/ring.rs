@@ -126,8 +126,9 @@ async fn plan(config: &Config, ring: &Ring, at_once: bool) -> Result<(Plan, Read
         Some(plan) => Ok((plan, read)),
         None => {
             let next = read.ring.keys().last().map(|key| shown(key.activates_at));
+            let sooner = if at_once { "" } else { ", or write --at-once" };
             Err(Failure::Failed(format!(
-                "the next key is already there, and signs from {}: wait until then, or write --at-once",
+                "the next key is already there, and signs from {}: wait until then{sooner}",
                 next.unwrap_or_default()
             )))
         }
