@@ -109,5 +109,5 @@ def run(consumer, stack):
 
 
 def table(rows):
-    lines = [HEADINGS, ["---"] * len(HEADINGS), *(row.cells() for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    lines = [f"| {' | '.join(cells)} |" for cells in [HEADINGS, *(row.cells() for row in rows)]]
+    return "\n".join([lines[0], f"{'|---' * len(HEADINGS)}|", *lines[1:]])
