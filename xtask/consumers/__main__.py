@@ -1,4 +1,4 @@
-"""The programs that read our tokens, started for real: `cargo xtask consumers [NAME…]`."""
+"""The programs that read our tokens, started for real: `cargo xtask consumers [NAME…] [algorithm=NAME]`."""
 
 import concurrent.futures
 import contextlib
@@ -13,6 +13,7 @@ import dovecot
 import ejabberd
 import languages
 import node_libraries
+import page
 import proxies
 import python_applications
 import python_libraries
@@ -64,6 +65,10 @@ def needs(words):
 
 def main(words):
     # What was started ends on the way out.
+    for word in words:
+        if word.startswith("algorithm="):
+            page.USED = word.partition("=")[2]
+    words = [word for word in words if "=" not in word]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     match words:
         case ["needs", *rest]:

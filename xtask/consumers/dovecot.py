@@ -3,6 +3,7 @@
 import imaplib
 
 import debian
+import page
 from issuer import USER, wait
 from page import theirs
 from scenario import IN, OUT, Consumer
@@ -64,13 +65,13 @@ class Dovecot(Consumer):
         (self.place.outside / "mail").mkdir()
         (self.place.outside / "mail").chmod(0o777)
         self.rotated(issuer, folder)
-        page = theirs(self.name, "dovecot", issuer, self.pairs(issuer))
-        file = self.place.write("dovecot.conf", FRAME.format(page=page, folder=self.place.inside, port=self.port))
+        text = theirs(self.name, "dovecot", issuer, self.pairs(issuer))
+        file = self.place.write("dovecot.conf", FRAME.format(page=text, folder=self.place.inside, port=self.port))
         self.process = debian.run(stack, self.name, ["dovecot", "-F", "-c", file], self.place)
         wait(self.answers, f"Dovecot listens\n{self.log()}")
 
     def rotated(self, issuer, folder):
-        keys = self.place.outside / "keys/default/ES256"
+        keys = self.place.outside / f"keys/default/{page.USED}"
         keys.mkdir(parents=True, exist_ok=True)
         for kid in issuer.kids():
             (keys / kid).write_text(issuer.public("pem", f"--kid={kid}"))

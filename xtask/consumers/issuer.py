@@ -11,7 +11,7 @@ import time
 
 import certificates
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from page import ours
 from servers import Server, binary, free_port
 
@@ -22,6 +22,13 @@ QUICK = {
     "SIMPLEJWT_KEYS_PUBLICATION_DELAY": "1s",
     "SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS": "1000",
     "SIMPLEJWT_DRAIN_DELAY": "0",
+}
+# A new key for the algorithms that begin like this.
+OTHERS = {
+    "Ed": ed25519.Ed25519PrivateKey.generate,
+    "ES": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "PS": lambda: rsa.generate_private_key(65537, 2048),
+    "RS": lambda: rsa.generate_private_key(65537, 2048),
 }
 SECTION = re.compile(r"^\[+.+\]+$", re.M)
 
@@ -139,8 +146,7 @@ class Issuer:
 
     def foreign(self, token):
         """The same token, with the same header, signed by a key that isn't ours."""
-        rs = header(token)["alg"] == "RS256"
-        return resigned(token, rsa.generate_private_key(65537, 2048) if rs else ec.generate_private_key(ec.SECP256R1()), {})
+        return resigned(token, OTHERS[header(token)["alg"][:2]](), {})
 
     def expired(self, token):
         """The same token as it would have been an hour earlier, signed by our key."""

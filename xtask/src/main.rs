@@ -52,7 +52,8 @@ commands:
                        run those of the server, beside Django
   bench server restart [NAME=NUMBER...]
                        count lost requests while nodes behind nginx and Caddy restart
-  consumers [NAME...]  start programs that read our tokens as docs/consumers.md says, and
+  consumers [NAME...] [algorithm=NAME]
+                       start programs that read our tokens as docs/consumers.md says, and
                        print its table; outside CI
   consumers rotation [SECONDS]
                        let keys follow each other every few seconds, under load on two nodes
