@@ -36,6 +36,8 @@ MODULES = (
 CONSUMERS = [consumer() for module in MODULES for consumer in module.CONSUMERS]
 # Most of the time is spent waiting.
 AT_ONCE = 4
+# Of what is said about one mistake.
+MOST = 1000
 
 
 def attempt(consumer):
@@ -82,7 +84,7 @@ def main(words):
     print(f"\n{table([row for row, _ in outcomes if row])}\n")
     failed = [(consumer, wrong) for consumer, (_, wrong) in zip(consumers, outcomes) if wrong]
     for consumer, wrong in failed:
-        print(f"{consumer.name}:", *wrong, sep="\n  ", file=sys.stderr)
+        print(f"{consumer.name}:", *(text[:MOST] for text in wrong), sep="\n  ", file=sys.stderr)
     return 1 if failed else 0
 
 

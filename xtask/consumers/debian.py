@@ -9,7 +9,7 @@ import tempfile
 
 from kinds import start
 
-ROOT = pathlib.Path(os.environ.get("SIMPLEJWT_CONSUMERS_CACHE", ".")) / "system"
+ROOT = pathlib.Path(os.environ.get("SIMPLEJWT_CONSUMERS_SYSTEM", "."))
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 
 

@@ -13,6 +13,13 @@ from scenario import OUT
 from servers import Server, free_port
 
 
+class App(Recorder):
+    """What is behind the proxy, which ends its connections as it likes."""
+
+    def handle_error(self, request, client_address):
+        pass
+
+
 class Proxy(Web):
     """One of a Debian system of its own; `package` has its version."""
 
@@ -25,7 +32,7 @@ class Proxy(Web):
     def start(self, issuer, folder, stack):
         self.stack = stack
         self.place = debian.Folder(stack, self.name)
-        self.app = stack.enter_context(gateways.running(Recorder())).server_port
+        self.app = stack.enter_context(gateways.running(App())).server_port
         self.again(issuer)
 
     def again(self, issuer):

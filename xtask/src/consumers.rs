@@ -19,8 +19,8 @@ const PROGRAM: &str = "xtask/consumers";
 /// The folder with npm's lock file.
 const NODE: &str = "xtask/consumers/node";
 
-/// Runs the consumers with these names, or all; or, with `rotation`, the proof that keys may follow
-/// each other every few seconds.
+/// Runs the consumers with these names, or all, with `suite=NAME` those of another Debian release;
+/// or, with `rotation`, the proof that keys may follow each other every few seconds.
 ///
 /// # Errors
 /// Something can't be installed, or a consumer did something else than the page says.
@@ -28,20 +28,22 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     let python = python::consumers()?;
     let binary = server::binary()?;
     let cache = root().join(".cache/consumers");
+    let suite = words.iter().find_map(|word| word.strip_prefix("suite="));
+    let suite = suite.unwrap_or(system::STABLE);
+    let system = cache.join(format!("system-{suite}"));
     let program = |arguments: &[&str]| {
         let mut program = command(&python, &["-W", "ignore", PROGRAM]);
         program.args(arguments).env("SIMPLEJWT_BIN", &binary);
-        program.env("SIMPLEJWT_CONSUMERS_CACHE", &cache);
+        program.env("SIMPLEJWT_CONSUMERS_CACHE", &cache).env("SIMPLEJWT_CONSUMERS_SYSTEM", &system);
         program
     };
-    let mut needs = vec!["needs"];
-    needs.extend(words);
+    let needs: Vec<&str> = std::iter::once("needs").chain(words.iter().copied()).collect();
     let needs = output(program(&needs))?;
     if needs.contains("node") {
         packages_of_npm(cache.join("node"))?;
     }
     if needs.contains("system") {
-        system::make(&cache.join("system"))?;
+        system::make(suite, &system)?;
     }
     run_command(program(words))
 }

@@ -52,7 +52,7 @@ commands:
                        run those of the server, beside Django
   bench server restart [NAME=NUMBER...]
                        count lost requests while nodes behind nginx and Caddy restart
-  consumers [NAME...] [algorithm=NAME]
+  consumers [NAME...] [algorithm=NAME] [suite=NAME]
                        start programs that read our tokens as docs/consumers.md says, and
                        print its table; outside CI
   consumers rotation [SECONDS]

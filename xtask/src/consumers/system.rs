@@ -11,7 +11,7 @@ use crate::packages;
 use crate::process::{announce, command, quiet, run};
 
 /// Debian's stable release, whose versions stay.
-const SUITE: &str = "trixie";
+pub(super) const STABLE: &str = "trixie";
 const PACKAGES: [&str; 17] = [
     "apache2",
     "caddy",
@@ -32,12 +32,12 @@ const PACKAGES: [&str; 17] = [
     "slurmctld",
 ];
 
-/// Makes the system, if it isn't there with these packages.
+/// Makes a system of this release, if it isn't there with these packages.
 ///
 /// # Errors
 /// This isn't root, or the packages can't be had.
-pub(super) fn make(folder: &Path) -> Result<()> {
-    let wanted = format!("{SUITE}\n{}\n", PACKAGES.join("\n"));
+pub(super) fn make(suite: &str, folder: &Path) -> Result<()> {
+    let wanted = format!("{suite}\n{}\n", PACKAGES.join("\n"));
     // Written last, so that an interrupted installation isn't mistaken for a finished one.
     let installed = folder.join("installed-packages");
     if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
@@ -55,7 +55,7 @@ pub(super) fn make(folder: &Path) -> Result<()> {
     if !quiet("debootstrap", &["--version"]) {
         packages::install("there is no debootstrap", &["debootstrap"])?;
     }
-    let mut bootstrap = command("debootstrap", &["--variant=minbase", SUITE]);
+    let mut bootstrap = command("debootstrap", &["--variant=minbase", suite]);
     bootstrap.arg(folder);
     run(bootstrap)?;
     let policy = folder.join("usr/sbin/policy-rc.d");
