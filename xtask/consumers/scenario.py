@@ -53,8 +53,8 @@ class Row:
 
     def cells(self):
         shown = {step: {IN: "let in", OUT: "kept out"}.get(word, word) for step, word in self.said.items()}
-        if "logged out" in shown:
-            shown["logged out"] = "kept out" if self.said["logged out"] == OUT else "until `exp`"
+        if self.said.get("logged out") == IN:
+            shown["logged out"] = "until `exp`"
         return [self.consumer.name, self.version, self.consumer.way, *(shown.get(step, "?") for step in STEPS)]
 
 
