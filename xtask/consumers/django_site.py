@@ -16,16 +16,21 @@ APPS = {
     "djoser": ["djoser"],
     "dj-rest-auth": ["dj_rest_auth"],
     "django-ninja-jwt": ["ninja_jwt", "ninja_extra"],
+    "django-oauth-toolkit": ["oauth2_provider"],
 }
+JWT = "rest_framework_simplejwt.authentication.JWTAuthentication"
+AUTHENTICATION = {"django-oauth-toolkit": "oauth2_provider.contrib.rest_framework.OAuth2Authentication"}
 settings.configure(
     SECRET_KEY="a secret of at least thirty-two bytes",
     ROOT_URLCONF=__name__,
     ALLOWED_HOSTS=["*"],
     USE_TZ=True,
+    USE_X_FORWARDED_HOST=True,
+    SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"),
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", *APPS.get(package, [])],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    REST_FRAMEWORK={"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"]},
+    REST_FRAMEWORK={"DEFAULT_AUTHENTICATION_CLASSES": [AUTHENTICATION.get(package, JWT)]},
     LOGGING={
         "version": 1,
         "disable_existing_loggers": False,

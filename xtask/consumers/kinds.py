@@ -27,9 +27,11 @@ class Web(Consumer):
 
     path = "/"
     refusals = (401, 403)
+    # What a proxy in front of it would say.
+    headers = ()
 
     def says(self, token):
-        answer = self.server.get(self.path, token)
+        answer = self.server.send("GET", self.path, [("Authorization", f"Bearer {token}"), *self.headers])
         why = f"{answer.status} {answer.header('WWW-Authenticate')} {answer.body[:300]}"
         if answer.status not in (200, *self.refusals):
             lines = self.server.log.read_text(errors="replace").splitlines()

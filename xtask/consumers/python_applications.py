@@ -50,7 +50,9 @@ class Django(Application):
     heading = "djangorestframework-simplejwt"
 
     def start(self, issuer, folder, stack):
-        (folder / "settings.py").write_text(theirs(self.heading, "python", issuer))
+        secret = (issuer.folder / "client-secret").read_text()
+        page = theirs(self.heading, "python", issuer).replace("CLIENT_SECRET", secret)
+        (folder / "settings.py").write_text(page)
         self.command = [sys.executable, str(HERE / "django_site.py"), self.package]
         port = free_port()
         self.serve(stack, [*self.command, str(port)], folder, port)
@@ -68,6 +70,15 @@ class Djoser(Django):
 class DjRestAuth(Django):
     name = package = "dj-rest-auth"
     path = "/user/"
+
+
+class OAuthToolkit(Django):
+    name = package = heading = "django-oauth-toolkit"
+    way = "introspection"
+    headers = (("X-Forwarded-Host", "api.example.com"), ("X-Forwarded-Proto", "https"))
+    cooldown = 0
+    keeps = 1.1
+    after_logout = OUT
 
 
 class Flask(Application):
@@ -141,4 +152,4 @@ class AnotherSimplejwt(Application):
         answering(self.server, "/readyz")
 
 
-CONSUMERS = [Simplejwt, Djoser, DjRestAuth, Flask, NinjaJwt, Litestar, FastapiUsers, AnotherSimplejwt]
+CONSUMERS = [Simplejwt, Djoser, DjRestAuth, OAuthToolkit, Flask, NinjaJwt, Litestar, FastapiUsers, AnotherSimplejwt]

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import tempfile
+import time
 
 from issuer import Issuer
 from page import ours
@@ -18,6 +19,8 @@ class Consumer:
     way: str
     # What has to be installed for it beside Python's packages: "node", "system".
     needs = ()
+    # The time in seconds for which it keeps what it was told about a token.
+    keeps = 0
     # What it says to the access token of an ended session.
     after_logout = IN
     # What else it says other than EXPECTED.
@@ -104,6 +107,7 @@ def run(consumer, stack):
     step("rotated", newer["access"])
     step("older", pair["access"])
     issuer.log_out(newer)
+    time.sleep(consumer.keeps)
     step("logged out", newer["access"])
     return row
 
