@@ -11,6 +11,7 @@ sys.path.insert(1, str(pathlib.Path(__file__).resolve().parents[2] / "compat/tes
 
 import dovecot
 import ejabberd
+import influxdb
 import languages
 import node_libraries
 import page
@@ -32,6 +33,7 @@ MODULES = (
     rabbitmq,
     ejabberd,
     slurm,
+    influxdb,
 )
 CONSUMERS = [consumer() for module in MODULES for consumer in module.CONSUMERS]
 # Most of the time is spent waiting.

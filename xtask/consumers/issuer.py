@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import secrets
 import socket
 import subprocess
 import time
@@ -25,6 +26,7 @@ QUICK = {
 }
 # A new key for the algorithms that begin like this.
 OTHERS = {
+    "HS": lambda: secrets.token_hex(32),
     "Ed": ed25519.Ed25519PrivateKey.generate,
     "ES": lambda: ec.generate_private_key(ec.SECP256R1()),
     "PS": lambda: rsa.generate_private_key(65537, 2048),
@@ -151,14 +153,15 @@ class Issuer:
     def expired(self, token):
         """The same token as it would have been an hour earlier, signed by our key."""
         now = int(time.time())
-        return resigned(token, self.run("key", "secret", "--format", "raw"), {"iat": now - 3900, "exp": now - 3600})
+        return resigned(token, self.secret("--format", "raw", "--no-newline"), {"iat": now - 3900, "exp": now - 3600})
 
     def public(self, form="pem", *words):
         return self.run("key", "public", "--format", form, *words)
 
     def kids(self):
-        """Those of the published keys, the one that signs first."""
-        return [key["kid"] for key in json.loads(self.public("jwks"))["keys"]]
+        """Those of the keys, the one that signs first."""
+        listed = [line.split("\t") for line in self.run("key", "list").splitlines()]
+        return [row[0] for state in ("active", "next") for row in listed if row[2] == state]
 
     def secret(self, *words):
         return self.run("key", "secret", *words)

@@ -12,7 +12,7 @@ use crate::process::{announce, command, quiet, run};
 
 /// Debian's stable release, whose versions stay.
 pub(super) const STABLE: &str = "trixie";
-const PACKAGES: [&str; 17] = [
+const PACKAGES: [&str; 18] = [
     "apache2",
     "caddy",
     "dovecot-imapd",
@@ -20,6 +20,7 @@ const PACKAGES: [&str; 17] = [
     "golang-github-golang-jwt-jwt-v5-dev",
     "golang-go",
     "haproxy",
+    "influxdb",
     "libapache2-mod-auth-openidc",
     "libapache2-mod-oauth2",
     "nginx-light",
@@ -58,6 +59,7 @@ pub(super) fn make(suite: &str, folder: &Path) -> Result<()> {
     let mut bootstrap = command("debootstrap", &["--variant=minbase", suite]);
     bootstrap.arg(folder);
     run(bootstrap)?;
+    fs::write(folder.join("etc/hosts"), "127.0.0.1\tlocalhost\n")?;
     let policy = folder.join("usr/sbin/policy-rc.d");
     fs::write(&policy, "#!/bin/sh\nexit 101\n")?;
     fs::set_permissions(&policy, fs::Permissions::from_mode(0o755))?;
