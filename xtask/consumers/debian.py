@@ -24,8 +24,9 @@ def inside(command, folder, **environment):
     """The command in a process namespace of its own: all that it starts ends with it."""
     environment = {**ENVIRONMENT, **environment}
     words = ["unshare", "--pid", "--fork", "--kill-child", f"--mount-proc={ROOT}/proc", "chroot", str(ROOT)]
+    # A first process that stays root: who changes the account isn't ended with its parent.
     words += ["env", "-i", f"--chdir={folder.inside}", *(f"{name}={value}" for name, value in environment.items())]
-    return [*words, *map(str, command)]
+    return [*words, "sh", "-c", '"$@"; exit $?', "sh", *map(str, command)]
 
 
 class Folder:
