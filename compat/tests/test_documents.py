@@ -28,7 +28,7 @@ MARKED = 4
 # What the blocks of other languages are read by.
 ELSEWHERE = {
     **dict.fromkeys(
-        ("apache", "dovecot", "ejabberd", "go", "haproxy", "influxdb", "js", "python", "rabbitmq", "ruby", "slurm"),
+        ("apache", "dovecot", "ejabberd", "go", "haproxy", "influxdb", "js", "python", "rabbitmq", "ruby", "slurm", "synapse"),
         "cargo xtask consumers",
     ),
     "caddyfile": "below; those of gateways.md in test_gateway.py",

@@ -21,6 +21,7 @@ import python_libraries
 import rabbitmq
 import rotation
 import slurm
+import synapse_server
 from scenario import run, table
 
 MODULES = (
@@ -34,12 +35,13 @@ MODULES = (
     ejabberd,
     slurm,
     influxdb,
+    synapse_server,
 )
 CONSUMERS = [consumer() for module in MODULES for consumer in module.CONSUMERS]
 # Most of the time is spent waiting.
 AT_ONCE = 4
 # Of what is said about one mistake.
-MOST = 1000
+MOST = 2500
 
 
 def attempt(consumer):
