@@ -27,6 +27,10 @@ RUN = [block for block in BLOCKS if block.language in COMMANDS and not block.exc
 MARKED = 4
 # What the blocks of other languages are read by.
 ELSEWHERE = {
+    **dict.fromkeys(
+        ("apache", "dovecot", "ejabberd", "go", "haproxy", "influxdb", "js", "python", "rabbitmq", "ruby", "slurm", "synapse"),
+        "cargo xtask consumers",
+    ),
     "caddyfile": "below; those of gateways.md in test_gateway.py",
     "http": "crates/simplejwt-server/tests/http/http_api.rs",
     "ini": "test_deployment.py",

@@ -6,6 +6,7 @@ mod bench;
 mod beside;
 mod browser;
 mod ci;
+mod consumers;
 mod failover;
 mod fuzz;
 mod generate;
@@ -51,6 +52,11 @@ commands:
                        run those of the server, beside Django
   bench server restart [NAME=NUMBER...]
                        count lost requests while nodes behind nginx and Caddy restart
+  consumers [NAME...] [algorithm=NAME] [suite=NAME]
+                       start programs that read our tokens as docs/consumers.md says, and
+                       print its table; outside CI
+  consumers rotation [SECONDS]
+                       let keys follow each other every few seconds, under load on two nodes
   failover [postgres|galera]
                        make database clusters fail; prints a table
   matrix [ROWS...]     run the tests that depend on the database on every supported
@@ -73,6 +79,7 @@ fn main() -> ExitCode {
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["services", rest @ ..] => services::run(rest),
+        ["consumers", rest @ ..] => consumers::run(rest),
         ["failover", rest @ ..] => failover::run(rest),
         ["matrix", rest @ ..] => matrix::run(rest),
         ["outside", "all"] => outside::all(),

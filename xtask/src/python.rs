@@ -33,6 +33,18 @@ const DJANGO_4_2: Environment = Environment {
 /// The programs of `xtask/tools.txt`.
 const TOOLS: Environment = Environment { folder: ".cache/tools", requirements: "xtask/tools.txt" };
 
+/// The environment of the programs that read our tokens.
+const CONSUMERS: Environment =
+    Environment { folder: ".cache/consumers/venv", requirements: "xtask/consumers/requirements.txt" };
+
+/// Returns the Python with the libraries that `xtask/consumers/requirements.txt` names.
+///
+/// # Errors
+/// As [`environment`].
+pub(crate) fn consumers() -> Result<PathBuf> {
+    CONSUMERS.make()
+}
+
 /// Returns the directory of the programs that `xtask/tools.txt` names.
 ///
 /// # Errors

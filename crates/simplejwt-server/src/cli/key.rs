@@ -46,7 +46,7 @@ It needs [keys] with store = \"file\" or \"database\". Running servers follow by
   simplejwt key retire --kid NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")]
     Retire {
         /// Its key id, as `key list` prints it.
-        #[arg(long, value_name = "KID")]
+        #[arg(long, value_name = "KID", allow_hyphen_values = true)]
         kid: String,
     },
     /// Take an existing key as the next signing key.
@@ -77,7 +77,7 @@ It needs [keys] with store = \"file\" or \"database\". Running servers follow by
         #[arg(long, value_enum, default_value_t = PublicFormat::Jwks)]
         format: PublicFormat,
         /// Only the key with this key id.
-        #[arg(long, value_name = "KID")]
+        #[arg(long, value_name = "KID", allow_hyphen_values = true)]
         kid: Option<String>,
     },
     /// Print the secret of an HS* algorithm, or a private key, in the form that another program
@@ -90,7 +90,7 @@ It needs [keys] with store = \"file\" or \"database\". Running servers follow by
         #[arg(long, value_enum)]
         format: SecretFormat,
         /// Only the key with this key id. Default: the one that signs.
-        #[arg(long, value_name = "KID")]
+        #[arg(long, value_name = "KID", allow_hyphen_values = true)]
         kid: Option<String>,
         /// Leave out the line break at the end.
         #[arg(long)]

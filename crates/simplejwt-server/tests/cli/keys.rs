@@ -120,6 +120,9 @@ fn a_secret_is_printed_in_every_form() {
     let told = place.refused(&["key", "secret", "--format", "raw", "--kid", "2025"]);
     assert!(told.contains("no signing key \"2025\""), "{told}");
     place.good(&["key", "secret", "--format", "raw", "--kid", "2026"]);
+    // As one thumbprint in 64 begins.
+    place.set("SIMPLEJWT_KID", "-2026");
+    place.good(&["key", "secret", "--format", "raw", "--kid", "-2026"]);
     let told = place.refused(&["key", "public"]);
     assert!(told.contains("HS256 has no public key") && told.contains("key secret"), "{told}");
 }

@@ -44,7 +44,8 @@ pub struct Published {
     pub set: JwkSet,
     /// The time after which the set is to be fetched again, such as `max-age` of its `Cache-Control`
     /// (RFC 9111 section 5.2.2.1); less than ten seconds count as ten. `None` if the source doesn't
-    /// say: five minutes.
+    /// say: five minutes. For tokens that name an unknown key the set is fetched once in this time,
+    /// too, but not more than once a second, and once a minute if it is longer, zero or `None`.
     pub fresh_for: Option<Duration>,
 }
 
@@ -198,7 +199,8 @@ impl RemoteKeys {
     /// Fetches the keys of each source that nobody has tried to fetch for five minutes, or for the
     /// time that the source says (one minute after a failure). With `missing`, because a token named
     /// an unknown key, it fetches from every source from which that wasn't done within the last
-    /// minute, or within ten seconds if it has no keys at all.
+    /// minute, within the time that the source says if that is shorter, or within ten seconds if it
+    /// has no keys at all.
     ///
     /// There is at most one fetch from a source at a time. Callers that miss a key wait for the fetch
     /// in progress, unless the one before it failed or too many callers wait already. If a source

@@ -7,13 +7,14 @@ use http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName};
 use jiff::fmt::rfc2822;
 use simplejwt::Timestamp;
 
-/// The shortest and the longest time after which keys are fetched again, whatever an answer says: a
-/// key that its issuer withdraws is refused after the longest at the latest.
-const SHORTEST: Duration = Duration::from_secs(60);
+/// The time after which keys are fetched again if an answer may not be kept at all.
+const NOT_AT_ALL: Duration = Duration::from_secs(60);
+/// The longest time, whatever an answer says: a key that its issuer withdraws is refused after it at
+/// the latest.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// Returns the time for which an answer says that it stays fresh, within bounds; `None` if it
-/// doesn't say.
+/// Returns the time for which an answer says that it stays fresh, or one to ask again if it doesn't
+/// at all; `None` if it doesn't say.
 pub(super) fn fresh_for(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let seconds = match cache_control(headers) {
         Some(lifetime) => {
@@ -28,7 +29,10 @@ pub(super) fn fresh_for(headers: &HeaderMap, now: Timestamp) -> Option<Duration>
             u64::try_from(left).unwrap_or(0)
         }
     };
-    Some(Duration::from_secs(seconds).clamp(SHORTEST, LONGEST))
+    Some(match seconds {
+        0 => NOT_AT_ALL,
+        seconds => Duration::from_secs(seconds).min(LONGEST),
+    })
 }
 
 /// Returns the number of seconds in `Cache-Control`.
@@ -74,7 +78,7 @@ mod tests {
             (&[("cache-control", "public, Max-Age=\"600\"")], minutes(10)),
             (&[("cache-control", "max-age=600"), ("age", "300")], minutes(5)),
             (&[("cache-control", "max-age=600"), ("age", "9999")], minutes(1)),
-            (&[("cache-control", "max-age=5")], minutes(1)),
+            (&[("cache-control", "max-age=5")], Some(Duration::from_secs(5))),
             (&[("cache-control", "max-age=0")], minutes(1)),
             (&[("cache-control", "max-age=-1")], minutes(1)),
             (&[("cache-control", "max-age")], minutes(1)),

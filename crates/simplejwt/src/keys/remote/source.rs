@@ -18,8 +18,11 @@ use crate::panics;
 pub(super) const LIFESPAN: Duration = Duration::from_secs(300);
 /// The minimum time between two fetches, unless a token names an unknown key.
 pub(super) const COOLDOWN: Duration = Duration::from_secs(10);
-/// The minimum time between two fetches that are made for tokens that name an unknown key.
+/// The minimum time between two fetches that are made for tokens that name an unknown key, unless
+/// the source says that its keys stay the same for less.
 pub(super) const PER_UNKNOWN_KEY: Duration = Duration::from_secs(60);
+/// The same, whatever the source says.
+pub(super) const SHORTEST_PER_UNKNOWN_KEY: Duration = Duration::from_secs(1);
 /// The time after a failure during which tokens that need no fetch don't start one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -65,6 +68,19 @@ struct State {
     failure: Option<Arc<str>>,
     /// `true` if there were keys, which became too old.
     is_too_old: bool,
+}
+
+impl State {
+    /// Returns the minimum time between two fetches for unknown keys. Whoever publishes a key for
+    /// less than a minute before it signs says so, and asks to be asked as often.
+    fn per_unknown_key(&self) -> Duration {
+        match self.fresh_for {
+            Some(time) if self.is_current && !time.is_zero() => {
+                time.clamp(SHORTEST_PER_UNKNOWN_KEY, PER_UNKNOWN_KEY)
+            }
+            _ => PER_UNKNOWN_KEY,
+        }
+    }
 }
 
 impl Source {
@@ -158,7 +174,7 @@ impl Source {
         let lifespan = state.fresh_for.unwrap_or(LIFESPAN).max(COOLDOWN);
         let lifespan = self.max_stale.map_or(lifespan, |most| lifespan.min(most / 2));
         match need {
-            Need::Missing if !state.keys.is_empty() => since(state.looked, PER_UNKNOWN_KEY),
+            Need::Missing if !state.keys.is_empty() => since(state.looked, state.per_unknown_key()),
             Need::Missing => since(state.tried, COOLDOWN),
             Need::Routine => {
                 since(state.tried, COOLDOWN)

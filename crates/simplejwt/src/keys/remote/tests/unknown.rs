@@ -41,6 +41,35 @@ async fn a_new_key_is_found_at_once_if_none_was_looked_for() {
     auth.authenticate(&token).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_source_whose_keys_change_often_is_asked_as_often() {
+    let seconds = Duration::from_secs;
+    for (says, expected) in [
+        (None, PER_UNKNOWN_KEY),
+        (Some(Duration::ZERO), PER_UNKNOWN_KEY),
+        (Some(Duration::from_millis(1)), seconds(1)),
+        (Some(seconds(5)), seconds(5)),
+        (Some(PER_UNKNOWN_KEY * 2), PER_UNKNOWN_KEY),
+    ] {
+        let (clock, shelf) = (clock(), Shelf::default());
+        shelf.put(&[jwk(&ed25519("a"))]);
+        shelf.say_fresh_for(says);
+        let auth = auth(Algorithm::EdDsa, shelf.clone(), &clock);
+        auth.refresh_keys().await;
+        let unknown = async |name: &str| {
+            assert!(refused(auth.authenticate(&token_of(&ed25519(name), &clock)).await));
+        };
+        unknown("b").await;
+        assert_eq!(shelf.asked(), 2);
+        clock.advance(expected - Duration::from_micros(1));
+        unknown("c").await;
+        assert_eq!(shelf.asked(), 2, "{says:?}");
+        clock.advance(Duration::from_micros(1));
+        unknown("d").await;
+        assert_eq!(shelf.asked(), 3, "{says:?}");
+    }
+}
+
 /// Answers the first fetch, and no other.
 #[derive(Clone, Debug, Default)]
 struct Once(Shelf);
