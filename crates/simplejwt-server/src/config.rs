@@ -163,12 +163,15 @@ fn assemble(
     }
     contradictions.extend(password::settle(&mut config.password, &given));
     realms::name_cookies(&config.realm, &mut config.settings);
-    if let Err(contradiction) = config.settings.validate() {
-        contradictions.extend_from_slice(contradiction.problems());
+    let is_realm = config.realm != Realm::Common;
+    if is_realm {
+        if let Err(contradiction) = config.settings.validate() {
+            contradictions.extend_from_slice(contradiction.problems());
+        }
+        contradictions.extend(claims::problems(&config.claims, &config.users, &config.settings));
+        contradictions.extend(keys::problems(&config.keys, &config.settings));
+        contradictions.extend(jwk_url::problems(&config.settings, &config.jwk_url));
     }
-    contradictions.extend(claims::problems(&config.claims, &config.users, &config.settings));
-    contradictions.extend(keys::problems(&config.keys, &config.settings));
-    contradictions.extend(jwk_url::problems(&config.settings, &config.jwk_url));
     contradictions.extend(tls::problems(&config.tls));
     contradictions.extend(server::problems(&config.server));
     // A contradiction with a source that couldn't be read may not be one.
@@ -178,8 +181,12 @@ fn assemble(
         return Err(ConfigError(problems));
     }
     warnings.extend(weak_key(&config.settings));
-    warnings.extend(cookies::warnings(&config.settings, &config.server));
-    warnings.extend(without_effect::warnings(&config, &given, own.as_ref()));
+    if is_realm {
+        warnings.extend(cookies::warnings(&config.settings, &config.server));
+    }
+    let of_process = (!is_realm).then(realms::of_process);
+    let own_or_process = own.as_ref().or(of_process.as_ref());
+    warnings.extend(without_effect::warnings(&config, &given, own_or_process));
     Ok(Loaded { config, given, warnings, realms: Vec::new(), own })
 }
 

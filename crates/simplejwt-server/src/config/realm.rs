@@ -15,6 +15,8 @@ pub(crate) enum Realm {
     Only,
     /// The one of the settings at the top, beside others.
     Top,
+    /// None: settings at the top without a key are only what the others have in common.
+    Common,
     /// One of `[realms]`.
     Named { name: Arc<str>, place: Place },
 }
@@ -33,7 +35,7 @@ impl Realm {
     pub(crate) fn name(&self) -> Option<&Arc<str>> {
         match self {
             Self::Named { name, .. } => Some(name),
-            Self::Only | Self::Top => None,
+            Self::Only | Self::Top | Self::Common => None,
         }
     }
 
@@ -49,7 +51,7 @@ impl Realm {
     /// the top is no name that a realm can have.
     pub(crate) fn mark(&self) -> Option<&str> {
         match self {
-            Self::Only => None,
+            Self::Only | Self::Common => None,
             Self::Top => Some("(top)"),
             Self::Named { name, .. } => Some(name),
         }
@@ -73,7 +75,7 @@ impl Realm {
 impl fmt::Display for Realm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Only | Self::Top => f.write_str("the realm at the top"),
+            Self::Only | Self::Top | Self::Common => f.write_str("the realm at the top"),
             Self::Named { name, .. } => write!(f, "realm {name}"),
         }
     }

@@ -7,6 +7,7 @@
 mod check;
 mod meeting;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -79,6 +80,14 @@ const KEYS: [&str; 5] = [
     "simple_jwt.jwk_url",
     "django.secret_key",
 ];
+
+/// The setting that says where keys are that follow each other.
+const STORE: &str = "keys.store";
+
+/// Returns the paths of the settings that are the process's.
+pub(super) fn of_process() -> BTreeSet<String> {
+    list::all().filter(|setting| is_of_process(*setting)).map(Setting::path).collect()
+}
 
 /// Returns `true` if a setting is the process's, and a realm can't have it.
 pub(super) fn is_of_process(setting: Setting) -> bool {
@@ -215,7 +224,12 @@ pub(super) fn assemble(
     let taken_over: Vec<Layer> =
         top.iter().map(|layer| layer.iter().filter(is_taken_over).cloned().collect()).collect();
     let (unread, mut problems) = (found.unread, Vec::new());
-    let top = super::assemble(top, found, Realm::Top, None);
+    let mut given = top.iter().flatten().map(|(setting, _)| setting.path());
+    let realm = match given.any(|path| KEYS.contains(&&*path) || path == STORE) {
+        true => Realm::Top,
+        false => Realm::Common,
+    };
+    let top = super::assemble(top, found, realm, None);
     let top = top.map_err(|ConfigError(told)| problems.extend(told)).ok();
     let mut loaded: Vec<Loaded> = Vec::new();
     for Read { name, place, origin, layer } in realms {
@@ -274,7 +288,7 @@ pub(super) fn name_cookies(realm: &Realm, settings: &mut Settings) {
 impl Loaded {
     /// Returns `true` if it has a key, without which it can't be a realm.
     pub(super) fn has_key(&self) -> bool {
-        self.config.keys.has_ring() || KEYS.iter().any(|path| self.given.contains_key(*path))
+        self.given.contains_key(STORE) || KEYS.iter().any(|path| self.given.contains_key(*path))
     }
 
     /// Returns the configurations of the realms that are served: that at the top, too, if it has a

@@ -72,7 +72,8 @@ pub(super) fn warnings(
             .then(|| format!("{}: {} has no effect, because {why}", given.origin, setting.label()))
     };
     let idle = list::idle(config).into_iter().chain(between).filter_map(told);
-    idle.chain(quieter(config, given).filter(|_| own.is_none())).collect()
+    idle.chain(quieter(config, given).filter(|_| own.is_none_or(|own| own.contains("log.level"))))
+        .collect()
 }
 
 /// Warns about a level that logs less than it says.

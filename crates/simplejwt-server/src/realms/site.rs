@@ -54,7 +54,7 @@ impl Sites {
         let (mut by_path, mut rest) = (HashMap::new(), None);
         for (realm, (site, outside)) in realms {
             match realm {
-                Realm::Only | Realm::Top => rest = Some(site),
+                Realm::Only | Realm::Top | Realm::Common => rest = Some(site),
                 Realm::Named { place: Place::Host(host), .. } => {
                     by_host.insert(host.clone(), site);
                 }

@@ -290,6 +290,29 @@ fn one_realm_that_fails_is_named() {
     assert!(said.contains("neither may be the other or inside it"), "{said}");
 }
 
+#[test]
+fn readiness_names_the_realm_and_the_others_go_on() {
+    let place = Place::new();
+    place.write("[database]\nbusy_timeout = \"50ms\"\n");
+    place.migrated();
+    let server = place.serve();
+    let lock = rusqlite::Connection::open(place.path("beta.sqlite3")).unwrap();
+    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let told = "realm beta: the database can't be used\n";
+    for path in ["/readyz", "/readyz?realm=beta"] {
+        let answer = get(&server, SOME, path);
+        assert_eq!((answer.status, &*answer.body), (503, told), "{path}");
+    }
+    for realm in ["acme", "gamma"] {
+        assert_eq!(get(&server, SOME, &format!("/readyz?realm={realm}")).status, 200);
+        log_in(&server, realm);
+    }
+    let line = server.expect_stderr("event=not_ready");
+    assert!(line.contains("realm beta: "), "{line}");
+    lock.execute_batch("ROLLBACK").unwrap();
+    log_in(&server, "beta");
+}
+
 /// A key of one that is changed is taken by a server that runs, and the other's stay.
 #[cfg(unix)]
 #[test]

@@ -121,7 +121,7 @@ fn places(one: &Config, other: &Config) -> Vec<String> {
 fn place(realm: &Realm) -> Option<&Place> {
     match realm {
         Realm::Named { place, .. } => Some(place),
-        Realm::Only | Realm::Top => None,
+        _ => None,
     }
 }
 

@@ -119,7 +119,7 @@ fn what_realms_may_not_have() {
         ("[realms.c]\nhost = \"https://c.example\"\n", "host is a URL"),
         ("[realms.c]\nprefix = \"/c\"\nissuer = \"x\"\n", "it belongs in [realms.c.simple_jwt]"),
         ("[realms.c]\nprefix = \"/c\"\nsigning_key_file = \"x\"\n", "[realms.c.simple_jwt]"),
-        ("[realms.c]\nprefix = \"/c\"\nhots = \"x\"\n", "did you mean host?"),
+        ("[realms.c]\nprefix = \"/c\"\nhosts = \"x\"\n", "did you mean host?"),
         ("[realms.c]\nprefix = \"/c\"\n[realms.c.simple_jwt]\nalgoritm = \"x\"\n", "algorithm"),
         ("[realms.c]\nprefix = \"/c\"\n[realms.c.sever]\n", "unknown section [sever]"),
         ("[realms.c]\nprefix = \"/c\"\n[realms.c.log]\nlevel = \"info\"\n", "whole process's"),
@@ -198,6 +198,12 @@ fn what_only_the_top_can_use_needs_a_key_there() {
     let problem = loaded(&["[simple_jwt]\nissuer = \"https://auth.example\"\n", ACME]).unwrap_err();
     assert!(problem.contains("simple_jwt.issuer is set outside of [realms] without a key"));
     assert!(loaded(&["[simple_jwt]\naudience = \"all\"\n", ACME]).is_ok());
+    // What realms have in common needn't be a whole by itself.
+    let common = "[sessions]\nrevocation = \"feed\"\nsession_claim = true\n";
+    let whole = ACME.replace("signing_key_file", "token_blacklist = true\nsigning_key_file");
+    let loaded = loaded(&[common, &whole]).unwrap();
+    assert_eq!(loaded.config.realm, Realm::Common);
+    assert!(!loaded.warnings.iter().any(|told| told.contains("no effect")), "{loaded:?}");
 }
 
 #[test]
