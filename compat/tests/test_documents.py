@@ -248,6 +248,23 @@ def environment_of_compose(place, parts):
     assert values.keys() == {"DB_PASSWORD", "SECRET_KEY"}
 
 
+@home("docs/realms.md", "Configuration")
+def realms(place, parts):
+    """Two, with the same name for different people."""
+    (toml,) = [block for block in BLOCKS if (block.page, block.heading, block.language) == ("docs/realms.md", "Configuration", "toml")]
+    (place.folder / "simplejwt.toml").write_text(toml.text)
+    (part,) = parts
+    with place.serving(part):
+        printed = place.log.read_text()
+        assert "realm customers: created" in printed and "realm staff: created" in printed, printed
+        customers, staff = re.findall(r"alice.*shown only once: (\S+)", printed)
+        server = servers.Server("simplejwt", place.port, None, place.log)
+        path = "/customers/api/token/"
+        assert server.post(path, {"username": "alice", "password": staff}).status == 401
+        assert server.post(path, {"username": "alice", "password": customers}).status == 200
+        assert server.post("/api/token/", {"username": "alice", "password": staff}).status == 421
+
+
 @home("docs/databases.md", "Django takes over")
 def django_takes_over(place, parts):
     site = Site(Profile("documents"), place.folder)
@@ -285,7 +302,7 @@ def lines_of_code(place, parts):
 def test_a_configuration_is_one(block, tmp_path):
     (tmp_path / "simplejwt.toml").write_text(block.text)
     place = Place(tmp_path, "dash", SIMPLEJWT_TOKEN_BLACKLIST="true", SIMPLE_JWT=json.dumps(ROTATING.simple_jwt))
-    for name in {"signing.key", *re.findall(r'secret_file = "(.+)"', block.text)}:
+    for name in {"signing.key", *re.findall(r'(?:secret|signing_key)_file = "(.+)"', block.text)}:
         place.run(f"simplejwt key generate --out {name}")
     assert "warning" not in place.run("simplejwt config print --config simplejwt.toml"), block.place
 

@@ -117,11 +117,11 @@ pub(crate) fn auth_of(request: &HttpRequest) -> Option<Auth> {
     plain().or_else(shared).cloned()
 }
 
-/// Returns the token that [`RequireAuth`](crate::RequireAuth) or another extractor has verified, or
-/// else verifies it now.
+/// Returns the token that [`RequireAuth`](crate::RequireAuth) or another extractor has verified with
+/// the same `Tokens`, or else verifies it now.
 pub(crate) async fn token_of(request: &HttpRequest, auth: &Auth) -> Result<Token<Access>, Error> {
     let known = request.extensions().get::<Token<Access>>().cloned();
-    if let Some(token) = known {
+    if let Some(token) = known.filter(|token| auth.tokens().vouch_for(token)) {
         return Ok(token);
     }
     let parts = convert::parts(request);

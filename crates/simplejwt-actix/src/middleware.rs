@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::{HttpMessage as _, HttpRequest};
 use simplejwt::web::permission::{self, Permission};
 use simplejwt::web::refuse;
 use simplejwt::web::request::unless_anonymous;
-use simplejwt::{Auth, Error};
+use simplejwt::{Access, Auth, Error, Token};
 
 use crate::convert;
 use crate::extract::token_of;
@@ -72,6 +72,11 @@ impl RequireAuth {
 
     async fn check(&self, request: &HttpRequest) -> Result<(), Error> {
         let found = token_of(request, &self.auth).await;
+        if found.is_err() {
+            // One that a middleware with other `Tokens` has verified isn't for what is behind this
+            // one.
+            request.extensions_mut().remove::<Token<Access>>();
+        }
         if self.permissions.is_empty() {
             return if self.optional { unless_anonymous(found).map(drop) } else { found.map(drop) };
         }

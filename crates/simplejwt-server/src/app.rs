@@ -1,4 +1,4 @@
-//! Builds the running application from the configuration.
+//! Builds the running application of a realm from its configuration.
 
 mod forward;
 mod jwks;
@@ -15,21 +15,21 @@ use simplejwt::{Auth, Clock as _, KeySet, SessionStore, SystemClock, Tokens};
 use tower::Layer as _;
 
 use crate::claims::ConfiguredClaims;
-use crate::config::Config;
+use crate::config::{Config, Realm};
 use crate::database::{self, Database, hashing_pool};
 use crate::endpoints::Endpoints;
 use crate::failure::{Failure, chain};
 use crate::front;
 use crate::hashes;
-use crate::health::{self, Health, Probe, Probed};
+use crate::health::{self, Health, Probe, Probed, RealmHealth};
 use crate::key_ring::{Base, Following, Ring};
 use crate::purge::{Purge, Stop};
-use crate::serve::Site;
+use crate::realms::Site;
 use crate::supervisor::{self, Need, Supervisor};
 
-/// The application that answers requests.
+/// The application that answers the requests for a realm.
 pub(crate) struct App {
-    pub(crate) site: Site,
+    realm: Realm,
     auth: Auth,
     users: Arc<dyn ManageUsers>,
     passwords: HashingPool,
@@ -46,14 +46,17 @@ pub(crate) struct App {
     database_warnings: Vec<String>,
 }
 
-/// Builds the application. It finds every error that it can, before anything listens.
+/// Builds the application. It finds every error that it can, before anything listens. Its tasks will
+/// be added to `tasks`.
 ///
 /// # Errors
 /// The errors in configuration, keys or database, each with what to do about it.
-pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
+pub(crate) async fn build(config: &Config, tasks: &Supervisor) -> Result<App, Failure> {
+    let tasks = tasks.for_realm(config.realm.name().cloned());
     let tokens = tokens(config)?;
     let database = Database::open(config).await?;
     let database_warnings = database.refuse_errors(config).await?;
+    database.mark(config).await?;
     let passwords = hashing_pool(config)?;
     let users = database.users(config, passwords.clone()).await?;
     let ring = match Ring::beside(config, &database)? {
@@ -71,7 +74,6 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         store = Some(tokens);
     }
     auth.check().map_err(|error| Failure::config(error.to_string()))?;
-    let tasks = Supervisor::default();
     let probed = Probed {
         users: users.clone(),
         writes_last_login: config.settings.update_last_login,
@@ -80,28 +82,11 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         limit: config.database.operation_timeout,
     };
     let probe = Probe::new(probed.clone());
-    let health = Health::new(auth.clone(), probe.clone(), tasks.clone());
-    let stopping = health.stopping.clone();
-    let options = options(config);
-    let endpoints = Arc::new(Endpoints::new(auth.clone(), options.clone()));
-    let router = router_with(auth.clone(), &options)
-        .merge(front::router(health.clone(), config))
-        .merge(health::router(health))
-        .fallback(not_found);
-    let has_origins = !config.settings.allowed_origins.is_empty();
-    let cors = has_origins.then(|| AllowedOriginsLayer::new(&config.settings));
-    let router = match &cors {
-        // Health and what no route takes, too.
-        Some(cors) => router.layer(cors.clone()),
-        None => router,
-    };
-    let router = axum::Router::new().fallback_service(PlainPathsLayer.layer(router));
-    let site = Site { endpoints, router, cors: cors.map(Arc::new), stopping };
     let purge = Stop::default();
     let base = ring.as_ref().map(|ring: &Following| ring.base().clone());
     let ring = Mutex::new(ring);
     Ok(App {
-        site,
+        realm: config.realm.clone(),
         auth,
         users,
         passwords,
@@ -117,6 +102,45 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
 }
 
 impl App {
+    /// Returns the name of the realm, if there are several.
+    pub(crate) fn realm(&self) -> Option<&Arc<str>> {
+        self.realm.name()
+    }
+
+    /// Returns what has to work for its requests to be answered.
+    pub(crate) fn health(&self) -> RealmHealth {
+        let (auth, probe) = (self.auth.clone(), self.probe.clone());
+        RealmHealth { realm: self.realm.name().cloned(), auth, probe }
+    }
+
+    /// Returns the parts that answer requests, and the paths that aren't below the realm's prefix.
+    pub(crate) fn site(&self, config: &Config, health: &Health) -> (Site, Vec<String>) {
+        let (auth, options) = (&self.auth, options(config));
+        let endpoints = Endpoints::new(auth.clone(), options.clone());
+        let mut router = router_with(auth.clone(), &options);
+        // Health, and the page at the root, aren't a prefix's.
+        if self.realm.root_path().is_empty() {
+            router = router
+                .merge(front::router(health.clone(), config))
+                .merge(health::router(health.clone()));
+        }
+        let router = router.fallback(not_found);
+        let has_origins = !config.settings.allowed_origins.is_empty();
+        let cors = has_origins.then(|| AllowedOriginsLayer::new(&config.settings));
+        let router = match &cors {
+            // Health and what no route takes, too.
+            Some(cors) => router.layer(cors.clone()),
+            None => router,
+        };
+        let router = axum::Router::new().fallback_service(PlainPathsLayer.layer(router));
+        let below = format!("{}/", self.realm.root_path());
+        let routes = options.routes(&config.settings).into_iter().map(|route| route.path);
+        let outside = routes.filter(|path| !path.starts_with(&below)).collect();
+        let realm = self.realm.name().cloned();
+        let site = Site { realm, endpoints: Some(endpoints), router, cors };
+        (site, outside)
+    }
+
     /// Returns the tokens, which sign and verify.
     pub(crate) fn tokens(&self) -> &Tokens {
         self.auth.tokens()
@@ -269,6 +293,7 @@ fn options(config: &Config) -> RouterOptions {
         false => defaults.jwks_max_age,
     };
     RouterOptions {
+        root_path: config.realm.root_path().to_owned(),
         prefix: server.prefix.clone(),
         append_slash: server.append_slash,
         demo: server.demo,

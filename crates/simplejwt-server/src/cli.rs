@@ -37,6 +37,11 @@ pub(crate) struct Cli {
     #[arg(long, short, global = true, value_name = "FILE", env = config::CONFIG_FILE)]
     pub(crate) config: Option<PathBuf>,
 
+    /// The realm to work on, of the configuration's [realms]. Default: that of the settings outside
+    /// of [realms].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) realm: Option<String>,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -29,6 +29,8 @@ mod list;
 mod log;
 mod oauth;
 mod password;
+mod realm;
+mod realms;
 pub(crate) mod schema;
 mod server;
 mod sessions;
@@ -42,7 +44,7 @@ mod users;
 mod value_file;
 mod without_effect;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use simplejwt::Settings;
@@ -57,6 +59,7 @@ pub(crate) use keys::KeyStorage;
 pub(crate) use list::Config;
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use password::Password;
+pub(crate) use realm::{Place, Realm, host_of};
 pub(crate) use server::{ProxyHeader, Server};
 pub(crate) use tls::Tls;
 pub(crate) use value_file::{read_key as read_value, read_small as read_bytes};
@@ -69,13 +72,17 @@ pub(crate) fn files_of_further_keys(value: &serde_json::Value) -> Vec<std::path:
 }
 
 /// A configuration and the origin of its values.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Loaded {
     pub(crate) config: Config,
     /// The values that were set, by the setting's path (`server.bind`), and their origins.
     pub(crate) given: BTreeMap<String, Given>,
     /// Warnings about values that are allowed but unwise.
     pub(crate) warnings: Vec<String>,
+    /// The configurations of `[realms]`.
+    pub(crate) realms: Vec<Loaded>,
+    /// Of a realm: the paths of the values that it has set itself. The others are as at the top.
+    pub(crate) own: Option<BTreeSet<String>>,
 }
 
 /// The problems of a configuration that can't be used: one sentence each, with what to do.
@@ -101,17 +108,29 @@ struct Found {
 /// All problems of all sources.
 pub(crate) fn load(path: Option<&Path>, environment: &Environment) -> Result<Loaded, ConfigError> {
     let mut found = Found::default();
-    let mut layers = Vec::new();
+    let (mut layers, mut realms) = (Vec::new(), Vec::new());
     if let Some(path) = path {
-        layers.push(file::read(path, &mut found));
+        let (layer, named) = file::read(path, &mut found);
+        layers.push(layer);
+        realms.extend(named.map(|named| realms::read(named, path, &mut found)));
     }
     layers.extend(env::read(environment, &mut found));
-    assemble(layers, found)
+    let realms: Vec<_> = realms.into_iter().flatten().collect();
+    match realms.is_empty() {
+        true => assemble(layers, found, Realm::Only, None),
+        false => realms::assemble(layers, realms, found),
+    }
 }
 
-fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
+/// Puts the values of all sources together. `own`: the paths of those that a realm has set itself.
+fn assemble(
+    layers: Vec<Layer>,
+    found: Found,
+    realm: Realm,
+    own: Option<BTreeSet<String>>,
+) -> Result<Loaded, ConfigError> {
     let Found { mut warnings, mut problems, unread } = found;
-    let mut config = Config::default();
+    let mut config = Config { realm, ..Config::default() };
     let mut given = BTreeMap::new();
     let mut wrong = Vec::new();
     for (item, source) in layers.into_iter().flatten() {
@@ -144,14 +163,18 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
         }
     }
     contradictions.extend(password::settle(&mut config.password, &given));
-    if let Err(contradiction) = config.settings.validate() {
-        contradictions.extend_from_slice(contradiction.problems());
+    realms::name_cookies(&config.realm, &mut config.settings);
+    let is_realm = config.realm != Realm::Common;
+    if is_realm {
+        if let Err(contradiction) = config.settings.validate() {
+            contradictions.extend_from_slice(contradiction.problems());
+        }
+        contradictions.extend(claims::problems(&config.claims, &config.users, &config.settings));
+        let signs = config.settings.signing_key.is_some() || config.keys.has_ring();
+        contradictions.extend(gateway::problems(&config.gateway, &config.claims, signs));
+        contradictions.extend(keys::problems(&config.keys, &config.settings));
+        contradictions.extend(jwk_url::problems(&config.settings, &config.jwk_url));
     }
-    contradictions.extend(claims::problems(&config.claims, &config.users, &config.settings));
-    let signs = config.settings.signing_key.is_some() || config.keys.has_ring();
-    contradictions.extend(gateway::problems(&config.gateway, &config.claims, signs));
-    contradictions.extend(keys::problems(&config.keys, &config.settings));
-    contradictions.extend(jwk_url::problems(&config.settings, &config.jwk_url));
     contradictions.extend(tls::problems(&config.tls));
     contradictions.extend(server::problems(&config.server));
     // A contradiction with a source that couldn't be read may not be one.
@@ -161,9 +184,13 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
         return Err(ConfigError(problems));
     }
     warnings.extend(weak_key(&config.settings));
-    warnings.extend(cookies::warnings(&config.settings, &config.server));
-    warnings.extend(without_effect::warnings(&config, &given));
-    Ok(Loaded { config, given, warnings })
+    if is_realm {
+        warnings.extend(cookies::warnings(&config.settings, &config.server));
+    }
+    let of_process = (!is_realm).then(realms::of_process);
+    let own_or_process = own.as_ref().or(of_process.as_ref());
+    warnings.extend(without_effect::warnings(&config, &given, own_or_process));
+    Ok(Loaded { config, given, warnings, realms: Vec::new(), own })
 }
 
 /// Returns the weakness of the key that `allow_weak_key` permits.

@@ -1,5 +1,6 @@
 //! The configured database of any kind, with its errors as failures of a command.
 
+mod mark;
 mod sessions;
 
 use std::error::Error;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 pub(crate) use simplejwt::logging::with_causes as chain;
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Realm};
 
 /// A failure: sentences, one per line, that say what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,36 @@ impl Failure {
         match failures.is_empty() {
             true => Ok(()),
             false => Err(Self::Several(failures)),
+        }
+    }
+
+    /// Combines failures, of which one by itself stays as it is.
+    pub(crate) fn one_or_all(mut failures: Vec<Self>) -> Result<(), Self> {
+        match failures.len() {
+            1 => failures.pop().map_or(Ok(()), Err),
+            _ => Self::all(failures),
+        }
+    }
+
+    /// Returns the same failure as one of a realm, if there are several.
+    pub(crate) fn of(self, realm: &Realm) -> Self {
+        let label = realm.label();
+        let labelled = |text: String| match text.starts_with(&label) {
+            true => text,
+            false => format!("{label}{text}"),
+        };
+        match self {
+            Self::Failed(text) => Self::Failed(labelled(text)),
+            Self::Usage(text) => Self::Usage(labelled(text)),
+            Self::Config(ConfigError(problems)) => {
+                Self::Config(ConfigError(problems.into_iter().map(labelled).collect()))
+            }
+            Self::Database(text) => Self::Database(labelled(text)),
+            Self::Unreachable(text) => Self::Unreachable(labelled(text)),
+            Self::Listen(text) => Self::Listen(text),
+            Self::Several(failures) => {
+                Self::Several(failures.into_iter().map(|failure| failure.of(realm)).collect())
+            }
         }
     }
 

@@ -5,14 +5,16 @@ mod probe;
 mod told;
 
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::header::CACHE_CONTROL;
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, StatusCode, Uri};
 use simplejwt::Auth;
 
 use crate::supervisor::{Need, Supervisor};
@@ -37,25 +39,73 @@ impl Stopping {
 /// The parts that must work for requests to be answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
-    pub(crate) auth: Auth,
-    pub(crate) probe: Probe,
-    pub(crate) tasks: Supervisor,
-    pub(crate) stopping: Stopping,
+    realms: Arc<Vec<RealmHealth>>,
+    tasks: Supervisor,
+    stopping: Stopping,
     told: ReadinessLog,
 }
 
+/// Those of one realm.
+#[derive(Debug)]
+pub(crate) struct RealmHealth {
+    /// Its name, if there are several.
+    pub(crate) realm: Option<Arc<str>>,
+    pub(crate) auth: Auth,
+    pub(crate) probe: Probe,
+}
+
+/// The reason why something isn't ready: for the client, and for the log.
+type Told = (Cow<'static, str>, String);
+
 impl Health {
-    pub(crate) fn new(auth: Auth, probe: Probe, tasks: Supervisor) -> Self {
-        Self { auth, probe, tasks, stopping: Stopping::default(), told: ReadinessLog::default() }
+    pub(crate) fn new(realms: Vec<RealmHealth>, tasks: Supervisor, stopping: Stopping) -> Self {
+        Self { realms: Arc::new(realms), tasks, stopping, told: ReadinessLog::default() }
     }
 
     /// Returns the reason why the server isn't ready, for the client.
     pub(crate) async fn state(&self) -> Option<Cow<'static, str>> {
-        self.trouble().await.map(|(sentence, _)| sentence)
+        self.trouble(None).await.map(|(sentence, _)| sentence)
     }
 
-    /// Returns the reason why the server isn't ready: for the client, and for the log.
-    async fn trouble(&self) -> Option<(Cow<'static, str>, String)> {
+    /// Returns the reason why the server isn't ready, or one of its realms.
+    async fn trouble(&self, only: Option<&str>) -> Option<Told> {
+        let asked = self.realms.iter().filter(|one| only.is_none_or(|only| one.has_name(only)));
+        // At once, so that a database that doesn't answer costs its time only once.
+        let found = together(asked.map(RealmHealth::trouble).collect()).await;
+        let mut found: Vec<Told> = found.into_iter().flatten().collect();
+        let troubles = self.tasks.troubles();
+        let essential = troubles.iter().find(|trouble| {
+            let is_asked = only.is_none_or(|only| trouble.realm.as_deref() == Some(only));
+            trouble.need == Need::Essential && is_asked
+        });
+        if found.is_empty() {
+            let essential = essential?;
+            return Some((essential.to_string().into(), essential.to_string()));
+        }
+        if found.len() == 1 {
+            return found.pop();
+        }
+        let (sentences, causes): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        Some((sentences.join("; ").into(), causes.join("; ")))
+    }
+}
+
+impl RealmHealth {
+    fn has_name(&self, name: &str) -> bool {
+        self.realm.as_deref() == Some(name)
+    }
+
+    async fn trouble(&self) -> Option<Told> {
+        let (sentence, cause) = self.reason().await?;
+        Some(match &self.realm {
+            None => (sentence, cause),
+            Some(realm) => {
+                (format!("realm {realm}: {sentence}").into(), format!("realm {realm}: {cause}"))
+            }
+        })
+    }
+
+    async fn reason(&self) -> Option<Told> {
         if let Err(trouble) = self.probe.ask().await {
             return Some((trouble.sentence.into(), trouble.cause));
         }
@@ -63,15 +113,29 @@ impl Health {
             let sentence = "the feed of revocations is lost";
             return Some((sentence.into(), sentence.to_owned()));
         }
-        if let Some(error) = self.auth.why_keys_are_missing() {
-            let sentence =
-                "the keys behind JWK_URL could not be fetched, and tokens can't be verified";
-            return Some((sentence.into(), format!("there are no keys to verify with: {error:?}")));
-        }
-        let troubles = self.tasks.troubles();
-        let essential = troubles.iter().find(|trouble| trouble.need == Need::Essential)?;
-        Some((essential.to_string().into(), essential.to_string()))
+        let error = self.auth.why_keys_are_missing()?;
+        let sentence = "the keys behind JWK_URL could not be fetched, and tokens can't be verified";
+        Some((sentence.into(), format!("there are no keys to verify with: {error:?}")))
     }
+}
+
+/// Runs futures at the same time, and returns what each of them returned.
+async fn together<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.into_iter().map(Box::pin).map(Some).collect();
+    let mut done: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (slot, output) in waiting.iter_mut().zip(&mut done) {
+            if let Some(future) = slot
+                && let Poll::Ready(value) = future.as_mut().poll(context)
+            {
+                *output = Some(value);
+                *slot = None;
+            }
+        }
+        if waiting.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
 }
 
 type Answer = (StatusCode, [(HeaderName, &'static str); 1], Cow<'static, str>);
@@ -80,7 +144,7 @@ type Answer = (StatusCode, [(HeaderName, &'static str); 1], Cow<'static, str>);
 pub(crate) fn router(health: Health) -> Router {
     Router::new()
         .route("/healthz", get(|| async { alive() }))
-        .route("/readyz", get(move || ready(health.clone())))
+        .route("/readyz", get(move |uri: Uri| ready(health.clone(), uri)))
 }
 
 /// Returns the answer of `/healthz`.
@@ -88,16 +152,25 @@ pub(crate) fn alive() -> Response {
     answer(StatusCode::OK, "ok\n").into_response()
 }
 
-async fn ready(health: Health) -> Answer {
+/// Answers for the whole process, or with `?realm=NAME` for one of its realms.
+async fn ready(health: Health, uri: Uri) -> Answer {
+    let mut pairs = uri.query().unwrap_or_default().split('&');
+    let only = pairs.find_map(|pair| pair.strip_prefix("realm="));
+    let only = only.filter(|_| health.realms.iter().any(|one| one.realm.is_some()));
+    if only.is_some_and(|only| !health.realms.iter().any(|one| one.has_name(only))) {
+        return answer(StatusCode::NOT_FOUND, "there is no such realm\n");
+    }
     // Nothing is wrong, but the client should send its requests elsewhere.
     if health.stopping.has_begun() {
         return answer(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
-    if let Some((sentence, cause)) = health.trouble().await {
+    if let Some((sentence, cause)) = health.trouble(only).await {
         health.told.trouble(&cause);
         return answer(StatusCode::SERVICE_UNAVAILABLE, format!("{sentence}\n"));
     }
-    health.told.none();
+    if only.is_none() {
+        health.told.none();
+    }
     let mut text = "ready\n".to_owned();
     for trouble in health.tasks.troubles() {
         text.push_str(&format!("{trouble}\n"));

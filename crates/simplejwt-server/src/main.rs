@@ -19,6 +19,7 @@ mod limits;
 mod listening;
 mod output;
 mod purge;
+mod realms;
 mod reload;
 mod request_log;
 mod serve;

@@ -1,6 +1,7 @@
 //! A request in the log: its id and its line.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::body::Body;
 use http::header::USER_AGENT;
@@ -16,6 +17,7 @@ use crate::telemetry::Scope;
 pub(crate) struct RequestLog {
     /// Each line logged for the request has its id and the client's address.
     pub(crate) scope: Scope,
+    id: RequestId,
     line: Option<Asked>,
 }
 
@@ -35,9 +37,11 @@ impl RequestLog {
         head: &Parts,
         is_known: bool,
         client: Option<IpAddr>,
+        realm: Option<Arc<str>>,
         has_line: bool,
     ) -> Self {
-        let scope = Scope { id: RequestId::of(&head.headers), client };
+        let id = RequestId::of(&head.headers);
+        let scope = Scope { id: Some(id.clone()), client, realm };
         let line = has_line.then(|| Asked {
             method: is_known.then(|| head.method.clone()),
             path: is_known.then(|| head.uri.path().to_owned()),
@@ -47,17 +51,17 @@ impl RequestLog {
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             start: SystemClock.now(),
         });
-        Self { scope, line }
+        Self { scope, id, line }
     }
 
     /// Returns the request's id.
     pub(crate) fn id(&self) -> &RequestId {
-        &self.scope.id
+        &self.id
     }
 
     /// Adds the request's id to the answer, and logs the answer.
     pub(crate) fn answered(self, response: &mut Response<Body>) {
-        if let Some(id) = self.scope.id.header_value() {
+        if let Some(id) = self.id.header_value() {
             response.headers_mut().insert(RequestId::HEADER, id);
         }
         let Some(Asked { method, path, user_agent, start }) = self.line else { return };

@@ -17,23 +17,21 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use http::header::ORIGIN;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use simplejwt::web::client::ClientAddress;
-use simplejwt::web::cors::AllowedOriginsLayer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 
 use crate::config::{Config, Server};
-use crate::endpoints::{Endpoints, Found};
+use crate::endpoints::Found;
 use crate::failure::{Failure, chain};
-use crate::health::Stopping;
 use crate::limits::json;
 use crate::listening::{self, Accepted, Listener};
+use crate::realms::{Site, Sites};
 use crate::reload::Reload;
 use crate::request_log::RequestLog;
 use crate::tls::Tls;
@@ -51,7 +49,7 @@ pub(crate) use signals::{Signal, Signals};
 /// Only at the start.
 pub(crate) async fn serve(
     listeners: Vec<Listener>,
-    site: Site,
+    sites: Sites,
     tls: Option<Tls>,
     config: &Config,
     reload: Reload<'_>,
@@ -63,7 +61,7 @@ pub(crate) async fn serve(
         telemetry::listening(&listener.url(tls.is_some())?, &config.log);
     }
     let limits = Limits::new(server, config.log.requests);
-    let settings = Arc::new(ConnectionSettings { site, limits, tls, held: Held::default() });
+    let settings = Arc::new(ConnectionSettings { sites, limits, tls, held: Held::default() });
     let phases = Phases::new();
     let permits = Arc::new(Semaphore::new(server.max_connections));
 
@@ -74,7 +72,7 @@ pub(crate) async fn serve(
             () = reload.follow() => Signal::Interrupt,
             signal = signals.next() => signal,
         };
-        settings.site.stopping.begin();
+        settings.sites.stopping.begin();
         phases.enter(Phase::Draining);
         if first == Signal::Terminate && !server.drain_delay.is_zero() {
             let seconds = server.drain_delay.as_secs_f32();
@@ -107,27 +105,6 @@ pub(crate) async fn serve(
         }
     }
     Ok(())
-}
-
-/// The parts that answer requests.
-pub(crate) struct Site {
-    pub(crate) endpoints: Arc<Endpoints>,
-    /// For requests that aren't for one of them.
-    pub(crate) router: Router,
-    /// The headers for answers that don't come from the router.
-    pub(crate) cors: Option<Arc<AllowedOriginsLayer>>,
-    /// The state that `/readyz` reports.
-    pub(crate) stopping: Stopping,
-}
-
-impl Site {
-    /// Returns an answer that pages of allowed origins may read too.
-    fn permitted(&self, asked: &HeaderMap, mut answer: Response<Body>) -> Response<Body> {
-        if let Some(cors) = &self.cors {
-            cors.permit(asked, answer.headers_mut());
-        }
-        answer
-    }
 }
 
 struct Limits {
@@ -201,14 +178,16 @@ async fn answer(
     request: Request<Incoming>,
     refused: Option<head::Refused>,
     peer: Option<std::net::IpAddr>,
-    site: &Site,
+    sites: &Sites,
     limits: &Limits,
 ) -> Response<Body> {
     let (mut head, body) = request.into_parts();
     let settled = refused.map_or_else(|| host::settle(&mut head), Err);
     let client = client::address(&head.headers, peer, limits.proxies);
-    let log = RequestLog::begin(&head, refused.is_none(), client, limits.log_requests);
-    let found = site.endpoints.find(&head);
+    let site = if settled.is_ok() { sites.find(&head) } else { sites.rest() };
+    let (is_known, realm) = (refused.is_none(), site.realm.clone());
+    let log = RequestLog::begin(&head, is_known, client, realm, limits.log_requests);
+    let found = site.endpoints.as_ref().and_then(|endpoints| endpoints.find(&head));
     // Who asks whether the process lives doesn't matter.
     if found != Some(Found::Alive) {
         head.extensions.insert(log.id().clone());
@@ -240,9 +219,9 @@ async fn routed(
     let asked: HeaderMap = origin.into_iter().map(|origin| (ORIGIN, origin)).collect();
     let state = BodyState::new(body);
     let answering = pin!(async {
-        if let Some(found) = found {
+        if let (Some(found), Some(endpoints)) = (found, &site.endpoints) {
             let read = || state.read_whole(&limits.body);
-            return site.endpoints.answer(found, &head, read).await;
+            return endpoints.answer(found, &head, read).await;
         }
         let request = Request::from_parts(head, lazy(&state, &limits.body));
         match site.router.clone().oneshot(request).await {
@@ -303,6 +282,7 @@ fn raise_file_limit(max_connections: usize) {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
     use axum::routing::get;
     use simplejwt::web::endpoint::RouterOptions;
     use simplejwt::{Auth, Settings, Tokens};
@@ -310,15 +290,16 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::endpoints::Endpoints;
 
     /// Returns the default settings for connections to this router.
     pub(super) fn settings(router: Router) -> Arc<ConnectionSettings> {
         let limits = Limits::new(&Config::default().server, false);
         let signing_key = Some("a secret of at least thirty-two bytes".into());
         let tokens = Tokens::new(Settings { signing_key, ..Settings::default() }).unwrap();
-        let endpoints = Arc::new(Endpoints::new(Auth::new(tokens), RouterOptions::default()));
-        let site = Site { endpoints, router, cors: None, stopping: Stopping::default() };
-        Arc::new(ConnectionSettings { site, limits, tls: None, held: Held::default() })
+        let endpoints = Some(Endpoints::new(Auth::new(tokens), RouterOptions::default()));
+        let sites = Sites::of(Site { realm: None, endpoints, router, cors: None });
+        Arc::new(ConnectionSettings { sites, limits, tls: None, held: Held::default() })
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ pub(crate) use simplejwt::panics::{Panicked, caught};
 use tokio::time::sleep;
 
 use crate::failure::chain;
+use crate::telemetry::Scope;
 
 /// The end of a task. Tasks don't end by themselves, so it is always an error.
 pub(crate) type Ended = Result<Infallible, Box<dyn Error + Send + Sync>>;
@@ -51,11 +52,16 @@ const PACE: Pace = Pace {
 
 /// The tasks of a process. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Supervisor(Arc<Mutex<Vec<Arc<Task>>>>);
+pub(crate) struct Supervisor {
+    tasks: Arc<Mutex<Vec<Arc<Task>>>>,
+    /// The realm that further tasks are for.
+    realm: Option<Arc<str>>,
+}
 
 #[derive(Debug)]
 struct Task {
     name: &'static str,
+    realm: Option<Arc<str>>,
     need: Need,
     failures: AtomicU64,
     /// `true` after it has ended, until it is known to run again.
@@ -63,9 +69,11 @@ struct Task {
 }
 
 /// A task that isn't running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub(crate) name: &'static str,
+    /// The realm that it is for, if there are several.
+    pub(crate) realm: Option<Arc<str>>,
     pub(crate) need: Need,
     /// The number of times that it has ended since the process started.
     pub(crate) failures: u64,
@@ -73,13 +81,21 @@ pub(crate) struct Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, failures, .. } = self;
+        let Self { name, realm, failures, .. } = self;
+        if let Some(realm) = realm {
+            write!(f, "realm {realm}: ")?;
+        }
         let times = if *failures == 1 { "once".to_owned() } else { format!("{failures} times") };
         write!(f, "the task \"{name}\" has failed {times} and is being restarted")
     }
 }
 
 impl Supervisor {
+    /// Returns the same tasks, to which those of a realm are added.
+    pub(crate) fn for_realm(&self, realm: Option<Arc<str>>) -> Self {
+        Self { tasks: Arc::clone(&self.tasks), realm }
+    }
+
     /// Starts a task. `run` is called again each time it has ended.
     pub(crate) fn start<Run>(
         &self,
@@ -102,9 +118,11 @@ impl Supervisor {
         Run: Future<Output = Ended> + Send + 'static,
     {
         let is_down = Mutex::new(false);
-        let task = Arc::new(Task { name, need, failures: AtomicU64::new(0), is_down });
+        let (failures, realm) = (AtomicU64::new(0), self.realm.clone());
+        let scope = Scope::of_realm(realm.clone());
+        let task = Arc::new(Task { name, realm, need, failures, is_down });
         self.tasks().push(Arc::clone(&task));
-        tokio::spawn(async move {
+        let running = async move {
             let mut delay = pace.first;
             loop {
                 let reason = run_once(pace, &task, &run, &mut delay).await;
@@ -126,7 +144,8 @@ impl Supervisor {
                 sleep(delay).await;
                 delay = (delay * 2).min(pace.longest);
             }
-        });
+        };
+        tokio::spawn(async move { scope.run(running).await });
     }
 
     /// Returns the tasks that aren't running at the moment.
@@ -136,6 +155,7 @@ impl Supervisor {
             .filter(|task| *task.is_down())
             .map(|task| Trouble {
                 name: task.name,
+                realm: task.realm.clone(),
                 need: task.need,
                 failures: task.failures.load(Ordering::Relaxed),
             })
@@ -144,7 +164,7 @@ impl Supervisor {
 
     /// The lock can't be poisoned: nothing fails while it is held.
     fn tasks(&self) -> MutexGuard<'_, Vec<Arc<Task>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -271,6 +291,7 @@ mod tests {
     async fn the_pauses_grow_to_a_bound_and_a_healthy_while_ends_that() {
         let task = Task {
             name: "purge",
+            realm: None,
             need: Need::Helpful,
             failures: AtomicU64::new(0),
             is_down: Mutex::new(true),

@@ -15,7 +15,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
 
-use crate::config::{Log, LogFormat};
+use crate::config::{Log, LogFormat, Place, Realm};
 pub(crate) use filter::LOUDEST_DEPENDENCY;
 use layer::LogLayer;
 pub(crate) use scope::Scope;
@@ -76,6 +76,16 @@ pub(crate) fn listening(url: &str, log: &Log) {
             tracing::info!(event = "listening", address = url, "{message}");
         }
     }
+}
+
+/// Logs that a realm is served, and where.
+pub(crate) fn serving(name: &str, realm: &Realm, issuer: Option<&str>) {
+    let Realm::Named { place, .. } = realm else { return };
+    let (prefix, host) = match place {
+        Place::Prefix(prefix) => (Some(prefix.as_str()), None),
+        Place::Host(host) => (None, Some(host.as_str())),
+    };
+    tracing::info!(event = "realm", realm = name, prefix, host, issuer, "a realm is served");
 }
 
 /// Returns a line for the terminal, with invisible characters escaped: names of users and files,

@@ -3,15 +3,19 @@
 mod kind;
 mod length;
 mod marks;
+mod origin;
 #[cfg(feature = "web")]
 mod publication;
+mod read;
+#[cfg(feature = "web")]
+mod told;
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::claims::{self, Claims, UserClaim};
+use crate::claims::{self, Claims};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::error::{Error, TokenError};
 use crate::keys::{KeySet, MAX_TOKEN_BYTES};
@@ -26,12 +30,14 @@ use marks::Marks;
 /// There is no public constructor and no `Deserialize`: holding a `Token<Access>` is proof of that.
 pub struct Token<T> {
     claims: Claims,
+    /// The identity of the [`Tokens`] that vouch for it.
+    origin: Arc<()>,
     kind: PhantomData<fn() -> T>,
 }
 
 impl<T> Token<T> {
-    fn new(claims: Claims) -> Self {
-        Self { claims, kind: PhantomData }
+    fn new(claims: Claims, origin: Arc<()>) -> Self {
+        Self { claims, origin, kind: PhantomData }
     }
 
     /// Returns all claims.
@@ -42,13 +48,13 @@ impl<T> Token<T> {
     /// Returns the same claims as a token of another kind. Callers have made sure that it counts as
     /// one.
     pub(crate) fn into_kind<U>(self) -> Token<U> {
-        Token::new(self.claims)
+        Token::new(self.claims, self.origin)
     }
 }
 
 impl<T> Clone for Token<T> {
     fn clone(&self) -> Self {
-        Self::new(self.claims.clone())
+        Self::new(self.claims.clone(), Arc::clone(&self.origin))
     }
 }
 
@@ -80,6 +86,8 @@ pub struct Tokens {
 }
 
 struct Inner {
+    /// Shared with the tokens that were issued or verified here, and compared by address.
+    identity: Arc<()>,
     settings: Settings,
     keys: RwLock<Arc<KeySet>>,
     clock: Arc<dyn Clock>,
@@ -88,6 +96,8 @@ struct Inner {
     length_warned_at: AtomicI64,
     #[cfg(feature = "web")]
     publication: publication::Publication,
+    #[cfg(feature = "web")]
+    told: told::Told,
 }
 
 impl Tokens {
@@ -114,6 +124,7 @@ impl Tokens {
         let length_warned_at = AtomicI64::new(i64::MIN);
         let keys = RwLock::new(Arc::new(keys));
         let inner = Inner {
+            identity: Arc::default(),
             settings,
             keys,
             clock,
@@ -121,6 +132,8 @@ impl Tokens {
             length_warned_at,
             #[cfg(feature = "web")]
             publication: publication::Publication::default(),
+            #[cfg(feature = "web")]
+            told: told::Told::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -184,7 +197,7 @@ impl Tokens {
         let mut claims = self.fresh::<T>(self.now());
         claims.set_str(&self.inner.settings.user_id_claim, user.into().as_str());
         extra(&mut claims);
-        Token::new(claims)
+        self.own(claims)
     }
 
     /// Returns the claims of every new token: type, `exp`, `iat`, id, and a sliding token's refresh
@@ -216,10 +229,6 @@ impl Tokens {
         claims
     }
 
-    pub(crate) fn mint<T: TokenType>(&self, claims: Claims) -> Token<T> {
-        Token::new(claims)
-    }
-
     /// Derives an access token from a refresh token: new type, `exp`, `iat` and id, followed by the
     /// other claims of the refresh token in their order.
     pub fn access_from(&self, refresh: &Token<Refresh>) -> Token<Access> {
@@ -246,7 +255,7 @@ impl Tokens {
                 claims.set_raw(name, value);
             }
         }
-        Token::new(claims)
+        self.own(claims)
     }
 
     /// Creates the successor of a refresh token: the same claims in the same order with a new `exp`
@@ -267,7 +276,7 @@ impl Tokens {
         }
         claims.set_int("exp", (now + settings.refresh_token_lifetime).as_secs());
         claims.set_int("iat", now.as_secs());
-        Token::new(claims)
+        self.own(claims)
     }
 
     /// Returns the token with its `exp` limited to `end`.
@@ -289,7 +298,7 @@ impl Tokens {
         let mut claims = token.claims.clone();
         claims.set_int("exp", (now + self.inner.settings.sliding_token_lifetime).as_secs());
         claims.set_int("iat", now.as_secs());
-        Token::new(claims)
+        self.own(claims)
     }
 
     /// Signs a token and returns its compact form (RFC 7515 section 7.1), with `typ`, `aud`, `iss`
@@ -359,35 +368,7 @@ impl Tokens {
                 return Err(TokenError::WrongType);
             }
         }
-        Ok(Token::new(claims))
-    }
-
-    /// Returns the value of the token's user claim in canonical text form; `None` if it is missing,
-    /// or neither a string nor an integer.
-    pub fn user_id<T>(&self, token: &Token<T>) -> Option<UserId> {
-        match self.user_claim(token) {
-            UserClaim::Id(id) => Some(id),
-            UserClaim::Missing | UserClaim::Malformed => None,
-        }
-    }
-
-    pub(crate) fn user_claim<T>(&self, token: &Token<T>) -> UserClaim {
-        token.claims.user_id(&self.inner.settings.user_id_claim)
-    }
-
-    /// Returns the token's id: the value of `JTI_CLAIM`, if it is a string, or an integer in a
-    /// claim other than `jti`.
-    pub fn jti<T>(&self, token: &Token<T>) -> Option<String> {
-        self.jti_of(&token.claims)
-    }
-
-    pub(crate) fn jti_of(&self, claims: &Claims) -> Option<String> {
-        claims.id(self.inner.settings.jti_claim.as_deref()?)
-    }
-
-    /// Returns the time at which the token expires, in whole seconds.
-    pub fn expires_at<T>(&self, token: &Token<T>) -> Option<Timestamp> {
-        token.claims.numeric_date("exp").ok().flatten().map(Timestamp::from_secs)
+        Ok(self.own(claims))
     }
 }
 

@@ -7,6 +7,7 @@ mod credentials;
 mod own_shape;
 #[path = "../../../simplejwt-server/tests/support/page.rs"]
 mod page;
+mod realms;
 mod requests;
 mod servers;
 

@@ -1,29 +1,46 @@
 //! `simplejwt config check|print|example|schema`
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use simplejwt::sql::check::Severity;
 
+use super::Named;
 use crate::cli;
 use crate::config::{Loaded, example, schema};
 use crate::database::Database;
 use crate::failure::Failure;
+use crate::supervisor::Supervisor;
 use crate::{app, beside_django, output, telemetry};
 
-pub(crate) fn run(file: Option<&Path>, command: &cli::Config) -> Result<ExitCode, Failure> {
+pub(super) fn run(named: Named<'_>, command: &cli::Config) -> Result<ExitCode, Failure> {
     match command {
         cli::Config::Example => output::print(&example::example())?,
         cli::Config::Schema => output::print(&schema::text())?,
-        cli::Config::Print => output::print(&example::effective(&super::load(file)?))?,
-        cli::Config::Check => {
-            let loaded = super::load(file)?;
-            let keys = super::block_on(check(&loaded))?;
-            output::print(&keys)?;
-            output::print("the configuration, the keys and the database are fine\n")?;
-        }
+        cli::Config::Print => output::print(&example::effective(&named.load_any()?))?,
+        cli::Config::Check => check_each(&named.load_each()?)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks every realm.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+fn check_each(realms: &[Loaded]) -> Result<(), Failure> {
+    let (mut keys, mut failures) = (String::new(), Vec::new());
+    for loaded in realms {
+        let realm = &loaded.config.realm;
+        match super::block_on(check(loaded)) {
+            Ok(report) => {
+                let label = realm.label();
+                keys.extend(report.lines().map(|line| format!("{label}{line}\n")));
+            }
+            Err(failure) => failures.push(failure.of(realm)),
+        }
+    }
+    Failure::one_or_all(failures)?;
+    output::print(&keys)?;
+    output::print("the configuration, the keys and the database are fine\n")
 }
 
 /// Checks everything, prints the warnings, and returns the report of the keys from `JWK_URL`.
@@ -67,7 +84,7 @@ async fn check(loaded: &Loaded) -> Result<String, Failure> {
         }
     }
     if failures.is_empty() {
-        match app::build(config).await {
+        match app::build(config, &Supervisor::default()).await {
             Ok(app) => {
                 match app.warnings(config).await {
                     Ok(found) => warnings.extend(found),
@@ -78,6 +95,8 @@ async fn check(loaded: &Loaded) -> Result<String, Failure> {
             Err(failure) => failures.push(failure),
         }
     }
+    let label = config.realm.label();
+    let warnings: Vec<_> = warnings.iter().map(|text| format!("{label}{text}")).collect();
     telemetry::warn(&warnings);
     Failure::all(failures)?;
     Ok(keys)

@@ -87,20 +87,24 @@ async fn talk<S>(config: &Config, place: &str, host: &str, stream: S) -> Result<
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let path = match config.realm.name() {
+        Some(name) => format!("/readyz?realm={name}"),
+        None => "/readyz".to_owned(),
+    };
     match &config.tls.certificate {
-        None => ready(place, host, stream).await,
-        Some(file) => ready(place, host, tls::open(place, stream, file).await?).await,
+        None => ready(place, host, &path, stream).await,
+        Some(file) => ready(place, host, &path, tls::open(place, stream, file).await?).await,
     }
 }
 
 /// Sends the request over a connection to `place`, with this `Host`.
-async fn ready<S>(place: &str, host: &str, stream: S) -> Result<String, Failure>
+async fn ready<S>(place: &str, host: &str, path: &str, stream: S) -> Result<String, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let broken =
         |error: hyper::Error| Failure::Failed(format!("{place} doesn't answer: {}", chain(&error)));
-    let request = Request::get("/readyz")
+    let request = Request::get(path)
         .header(HOST, host)
         .header(USER_AGENT, "simplejwt health")
         .header(CONNECTION, "close")
@@ -153,7 +157,7 @@ mod tests {
             theirs.write_all(answer.as_bytes()).await.unwrap();
             String::from_utf8_lossy(&asked[..length]).into_owned()
         };
-        let (told, asked) = tokio::join!(ready("there", "localhost", ours), serving);
+        let (told, asked) = tokio::join!(ready("there", "localhost", "/readyz", ours), serving);
         assert!(asked.starts_with("GET /readyz HTTP/1.1\r\n"), "{asked}");
         assert!(asked.contains("host: localhost\r\n"), "{asked}");
         told

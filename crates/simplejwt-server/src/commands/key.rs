@@ -4,20 +4,19 @@ mod pkcs12;
 mod ring;
 mod secret;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use simplejwt::jwk::JwkSet;
 use simplejwt::{Clock as _, KeySet, SigningKey, SystemClock, VerifyingKey};
 
-use super::block_on;
+use super::{Named, block_on};
 use crate::cli::{Key, PublicFormat};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::key_ring::Ring;
 use crate::{app, files, output};
 
-pub(crate) fn run(config: Option<&Path>, command: Key) -> Result<ExitCode, Failure> {
+pub(super) fn run(named: Named<'_>, command: Key) -> Result<ExitCode, Failure> {
     match command {
         Key::Generate { algorithm, out } => {
             let mut key = SigningKey::generate(algorithm)
@@ -40,29 +39,29 @@ pub(crate) fn run(config: Option<&Path>, command: Key) -> Result<ExitCode, Failu
             }
         }
         Key::List => {
-            let loaded = super::load(config)?;
+            let loaded = named.load()?;
             block_on(ring::list(&loaded.config))?;
         }
         Key::Rotate { algorithm, at_once, dry_run } => {
-            let loaded = super::load(config)?;
+            let loaded = named.load()?;
             block_on(ring::rotate(&loaded.config, algorithm, at_once, dry_run))?;
         }
         Key::Retire { kid } => {
-            let loaded = super::load(config)?;
+            let loaded = named.load()?;
             block_on(ring::retire(&loaded.config, &kid))?;
         }
         Key::Import { file, algorithm, passphrase_file, at_once } => {
-            let loaded = super::load(config)?;
+            let loaded = named.load()?;
             let import = ring::import(&loaded.config, &file, algorithm, passphrase_file, at_once);
             block_on(import)?;
         }
         Key::Public { format, kid } => {
-            let loaded = super::load(config)?;
+            let loaded = named.load()?;
             let keys = block_on(public_keys(&loaded.config))?;
             output::print(&public(&keys, format, kid.as_deref())?)?;
         }
         Key::Secret { format, kid, no_newline } => {
-            let loaded = super::load(config)?;
+            let loaded = named.load()?;
             block_on(secret::run(&loaded.config, format, kid.as_deref(), no_newline))?;
         }
     }

@@ -17,10 +17,11 @@ use crate::cli::Quickstart;
 use crate::config::{DatabaseUrl, Environment, Loaded};
 use crate::database::Database;
 use crate::failure::Failure;
-use crate::reload::{KeysInUse, Reload};
+use crate::realms::Realms;
+use crate::reload::Reload;
 use crate::serve::Signals;
 use crate::tls::Tls;
-use crate::{app, files, listening, output, serve, telemetry};
+use crate::{files, listening, output, serve, telemetry};
 
 const CONFIG: &str = "simplejwt.toml";
 const KEY: &str = "signing.key";
@@ -132,8 +133,8 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
     let mut signals = Signals::new()?;
     let tls = Tls::new(&config.tls)?;
     let place = listening::take(&config.server).await?;
-    let app = app::build(config).await?;
-    app.start(config).await?;
+    let realms = Realms::build(loaded).await?;
+    realms.start().await?;
     let listeners = place.listen()?;
     let file = dir.join(CONFIG);
     for listener in &listeners {
@@ -143,9 +144,8 @@ async fn prepare_and_serve(options: &Quickstart, loaded: &Loaded) -> Result<(), 
         }
     }
     let environment = Environment::of_process().serving_only();
-    let keys = KeysInUse::of(&app);
-    let reload = Reload::new(Some(&file), environment, loaded, tls.as_ref(), keys);
-    serve::serve(listeners, app.site, tls, config, reload, &mut signals).await
+    let reload = Reload::new(Some(&file), environment, loaded, tls.as_ref(), realms.keys());
+    serve::serve(listeners, realms.sites(), tls, config, reload, &mut signals).await
 }
 
 /// Adds the first user if there are no users, and returns its password, which is shown only once.

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::Loaded;
 use super::item::Shown;
 use super::list::{self, Setting};
 use super::toml_text::toml_of;
+use super::{Given, Loaded, Realm, realms};
 
 const HEAD: &str = "\
 # Configuration of simplejwt. A line that is commented out shows the default, or an example if
@@ -38,6 +38,35 @@ pub(crate) fn example() -> String {
             let _ = write!(text, "\n{}", entry(item));
         }
     }
+    text.push_str(&realms());
+    text
+}
+
+const REALMS: &str = "\
+Issuers side by side, each with its own keys, users and tables. A realm has a place, prefix or \
+host, and any of the tables above, as in [realms.acme.database]. What it doesn't set is as above, \
+except for issuer, keys, oauth.clients and the names of cookies, which are its own. [tls], [log] \
+and the addresses and limits of [server] are the whole process's. What is above is a realm itself \
+if it has a key. Values of realms can't be set in the environment.";
+
+/// Returns the settings of realms, commented out.
+fn realms() -> String {
+    let mut text = "\n".to_owned();
+    for line in wrapped(REALMS, 96) {
+        let _ = writeln!(text, "# {line}");
+    }
+    text.push_str("#[realms.acme]\n");
+    for (name, example, doc) in realms::PLACES {
+        text.push('\n');
+        for line in wrapped(doc, 96) {
+            let _ = writeln!(text, "# {line}");
+        }
+        let _ = writeln!(text, "#{name} = {example}");
+    }
+    text.push_str(
+        "\n#[realms.acme.simple_jwt]\n#issuer = \"https://auth.example.com/acme\"\n\
+         #signing_key_file = \"acme.key\"\n\n#[realms.acme.database]\n#path = \"acme.sqlite3\"\n",
+    );
     text
 }
 
@@ -84,22 +113,49 @@ pub(crate) fn effective(loaded: &Loaded) -> String {
         let _ = writeln!(text, "{}[{table}]", if text.is_empty() { "" } else { "\n" });
         for item in list::of_table(table) {
             let _ = match (loaded.given.get(&item.path()), item.shown, item.lines) {
-                (Some(given), _, Some(lines)) => lines(&given.value)
-                    .iter()
-                    .try_for_each(|line| writeln!(text, "{line} # {}", given.origin)),
+                (Some(given), ..) => write!(text, "{}", value(item, given)),
                 (None, _, Some(_)) => writeln!(text, "# none"),
-                (Some(given), _, None) if item.secret => {
-                    writeln!(text, "{} = \"(secret)\" # {}", item.name, given.origin)
-                }
-                (Some(given), _, None) => {
-                    let shown = printable(&given.value, item.redact);
-                    writeln!(text, "{} = {} # {}", item.name, toml_of(&shown), given.origin)
-                }
                 (None, Shown::Default(default), None) => {
                     writeln!(text, "{} = {default} # default", item.name)
                 }
                 (None, Shown::Example(_), None) => writeln!(text, "#{} is not set", item.name),
             };
+        }
+    }
+    for realm in &loaded.realms {
+        text.push_str(&of_realm(realm));
+    }
+    text
+}
+
+/// Returns the lines of a value and its origin.
+fn value(item: Setting, given: &Given) -> String {
+    let origin = &given.origin;
+    if let Some(lines) = item.lines {
+        return lines(&given.value).iter().map(|line| format!("{line} # {origin}\n")).collect();
+    }
+    let shown = match item.secret {
+        true => "\"(secret)\"".to_owned(),
+        false => toml_of(&printable(&given.value, item.redact)),
+    };
+    format!("{} = {shown} # {origin}\n", item.name)
+}
+
+/// Returns the values that a realm has set itself.
+fn of_realm(loaded: &Loaded) -> String {
+    let (realm, own) = (&loaded.config.realm, loaded.own.as_ref());
+    let Realm::Named { name, place } = realm else { return String::new() };
+    let shown = toml_of(&place.value().into());
+    let mut text = format!("\n[realms.{name}]\n{} = {shown}\n", place.setting());
+    for (table, _) in list::tables() {
+        let given = list::of_table(table).filter_map(|item| {
+            let path = item.path();
+            own?.get(&path)?;
+            Some(value(item, loaded.given.get(&path)?))
+        });
+        let values: String = given.collect();
+        if !values.is_empty() {
+            let _ = write!(text, "\n{}\n{values}", realm.table(table));
         }
     }
     text

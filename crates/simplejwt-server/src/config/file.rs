@@ -9,14 +9,14 @@ use super::elsewhere::elsewhere;
 use super::list::{self, Setting};
 use super::suggest::did_you_mean;
 use super::value_file::{from_file, read_text, warn_if_open};
-use super::{Found, Given, Layer, dictionary, simple_jwt, syntax};
+use super::{Found, Given, Layer, dictionary, realms, simple_jwt, syntax};
 
-/// Reads the file at `path`.
-pub(super) fn read(path: &Path, found: &mut Found) -> Layer {
+/// Reads the file at `path`, without the table of realms, which is returned as it is.
+pub(super) fn read(path: &Path, found: &mut Found) -> (Layer, Option<toml::Value>) {
     let mut unread = |problem: String| {
         found.problems.push(problem);
         found.unread = true;
-        Layer::new()
+        (Layer::new(), None)
     };
     let text = match read_text(path) {
         Ok(text) => text,
@@ -26,30 +26,30 @@ pub(super) fn read(path: &Path, found: &mut Found) -> Layer {
     };
     // A byte order mark, as Windows' editor writes it.
     let text = text.trim_start_matches('\u{feff}');
-    let tables: toml::Table = match text.parse() {
+    let mut tables: toml::Table = match text.parse() {
         Ok(tables) => tables,
         Err(error) => {
             return unread(format!("{}{}", path.display(), syntax::explain(text, &error)));
         }
     };
-    let layer = tables_of(tables, path, found);
-    let holds_secret = |item: &Setting, given: &Given| {
-        given.origin == origin(path) && item.secret && item.form().holds_secret(&given.value)
-    };
-    if layer.iter().any(|(item, given)| holds_secret(item, given)) {
-        warn_if_open(path, &mut found.warnings);
-    }
-    layer
+    let realms = tables.remove(realms::TABLE);
+    (tables_of(tables, path, &path.display().to_string(), found), realms)
 }
 
-fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
-    let origin = origin(path);
+/// Reads tables of the file at `path`, with which messages begin with `origin`.
+pub(super) fn tables_of(
+    tables: toml::Table,
+    path: &Path,
+    origin: &str,
+    found: &mut Found,
+) -> Layer {
     let directory = path.parent().unwrap_or(Path::new(""));
     let Found { warnings, problems, .. } = found;
     let mut layer = Layer::new();
     for (name, value) in tables {
         if !list::tables().any(|(table, _)| table == name) {
-            let hint = did_you_mean(&name, list::tables().map(|(table, _)| table));
+            let known = list::tables().map(|(table, _)| table).chain([realms::TABLE]);
+            let hint = did_you_mean(&name, known);
             let what = match value.is_table() {
                 true => format!("section [{name}]"),
                 false => format!("setting {name}"),
@@ -82,13 +82,13 @@ fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
             }
         }
         if name == simple_jwt::TABLE {
-            layer.extend(dictionary::read(&values, &origin, problems));
+            layer.extend(dictionary::read(&values, origin, problems));
         } else {
-            layer.extend(plain(&name, values, &origin, problems));
+            layer.extend(plain(&name, values, origin, problems));
         }
         layer.extend(files);
     }
-    both_databases(&layer, &origin, problems);
+    both_databases(&layer, origin, problems);
     layer.retain_mut(|(item, given)| match beside(*item, &mut given.value, directory, warnings) {
         Ok(()) => true,
         Err(problem) => {
@@ -96,6 +96,15 @@ fn tables_of(tables: toml::Table, path: &Path, found: &mut Found) -> Layer {
             false
         }
     });
+    let holds_secret = |item: &Setting, given: &Given| {
+        given.origin == origin && item.secret && item.form().holds_secret(&given.value)
+    };
+    if layer.iter().any(|(item, given)| holds_secret(item, given)) {
+        let mut told = Vec::new();
+        warn_if_open(path, &mut told);
+        told.retain(|warning| !warnings.contains(warning));
+        warnings.extend(told);
+    }
     layer
 }
 
@@ -175,10 +184,6 @@ fn value_file(
         .map_err(|problem| format!("{sibling}: {problem}"))
 }
 
-fn origin(path: &Path) -> String {
-    path.display().to_string()
-}
-
 fn key_of(values: &Map<String, Value>, name: &str) -> Option<String> {
     values.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()
 }
@@ -198,7 +203,7 @@ fn json_of(table: toml::Table) -> Result<Map<String, Value>, String> {
         .collect()
 }
 
-fn json_value(value: toml::Value) -> Option<Value> {
+pub(super) fn json_value(value: toml::Value) -> Option<Value> {
     Some(match value {
         toml::Value::String(text) => text.into(),
         toml::Value::Integer(number) => number.into(),

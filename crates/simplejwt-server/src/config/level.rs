@@ -55,6 +55,7 @@ const MODULES: &[&str] = &[
     "postgres",
     "purge",
     "random",
+    "realms",
     "reload",
     "request",
     "request_log",

@@ -18,6 +18,7 @@ use super::jwk_url::{self, JwkUrl};
 use super::keys::{self, Keys};
 use super::log::{self, Log};
 use super::password::{self, Password};
+use super::realm::Realm;
 use super::server::{self, Server};
 use super::tls::{self, Tls};
 use super::users::{self, Users};
@@ -26,6 +27,8 @@ use super::{cookies, gateway, oauth, sessions, signing, simple_jwt};
 /// The whole configuration of `simplejwt`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Config {
+    /// Which of the process's realms this is.
+    pub(crate) realm: Realm,
     pub(crate) server: Server,
     pub(crate) tls: Tls,
     pub(crate) log: Log,

@@ -9,7 +9,7 @@ use simplejwt::settings::value::NO_VALUES;
 use super::dictionary::DONE_ANYWAY;
 use super::form::{Form, Member, Rule, Unit};
 use super::list::{self, Setting};
-use super::simple_jwt;
+use super::{realm, realms, simple_jwt};
 
 /// Returns the schema as text.
 pub(crate) fn text() -> String {
@@ -18,9 +18,10 @@ pub(crate) fn text() -> String {
 
 /// Returns the schema of the whole file.
 fn schema() -> Value {
-    let tables: Map<String, Value> = list::tables()
+    let mut tables: Map<String, Value> = list::tables()
         .map(|(table, about)| (table.to_owned(), table_schema(table, about)))
         .collect();
+    tables.insert(realms::TABLE.to_owned(), realms_schema());
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "simplejwt.toml",
@@ -43,6 +44,55 @@ fn schema() -> Value {
                 no_word_for_nothing(),
             ]),
         },
+    })
+}
+
+/// Returns the schema of `[realms]`: the tables of a realm are those at the top, without what the
+/// process has only once.
+fn realms_schema() -> Value {
+    let place = |(name, _, doc): (&str, &str, &str)| {
+        let schema = json!({ "type": "string", "minLength": 1, "description": doc });
+        (name.to_owned(), schema)
+    };
+    let mut properties: Map<String, Value> = realms::PLACES.into_iter().map(place).collect();
+    let tables = list::tables().filter(|(table, _)| realms::can_have(table));
+    properties.extend(tables.map(|(table, about)| {
+        let is_whole = list::of_table(table).all(|setting| !realms::is_of_process(setting));
+        let schema = match is_whole {
+            true => json!({ "$ref": format!("#/properties/{table}") }),
+            false => part_of_table(table, about),
+        };
+        (table.to_owned(), schema)
+    }));
+    let one: Vec<_> =
+        realms::PLACES.into_iter().map(|(name, ..)| json!({ "required": [name] })).collect();
+    json!({
+        "title": "[realms]",
+        "description": "Issuers side by side, each with its own keys, users and tables.",
+        "type": "object",
+        "propertyNames": { "pattern": realm::NAMES },
+        "additionalProperties": {
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": false,
+            "oneOf": one,
+        },
+    })
+}
+
+/// Returns the schema of a table of which a realm can have a part.
+fn part_of_table(table: &str, about: &str) -> Value {
+    let settings = list::of_table(table).filter(|setting| !realms::is_of_process(*setting));
+    let reference = |setting: Setting| {
+        let reference = format!("#/properties/{table}/properties/{}", setting.name);
+        (setting.name.to_owned(), json!({ "$ref": reference }))
+    };
+    json!({
+        "title": format!("[realms.NAME.{table}]"),
+        "description": about,
+        "type": "object",
+        "properties": settings.map(reference).collect::<Map<_, _>>(),
+        "additionalProperties": false,
     })
 }
 

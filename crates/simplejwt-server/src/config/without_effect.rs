@@ -1,7 +1,7 @@
 //! Settings that are valid by themselves but have no effect beside the others. Those that depend on
 //! another setting of their own section are declared there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::list::{self, Config, Setting};
 use super::{Given, level};
@@ -56,18 +56,24 @@ const RULES: &[Rule] = &[
 ];
 
 /// Returns a sentence for each setting that was given a value other than its default and has no
-/// effect.
-pub(super) fn warnings(config: &Config, given: &BTreeMap<String, Given>) -> Vec<String> {
+/// effect. `own`: only these, because a realm has the others from the top.
+pub(super) fn warnings(
+    config: &Config,
+    given: &BTreeMap<String, Given>,
+    own: Option<&BTreeSet<String>>,
+) -> Vec<String> {
     let between = RULES.iter().filter(|rule| (rule.idle)(config)).flat_map(|rule| {
         rule.settings.iter().filter_map(|path| Some((list::by_path(path)?, rule.why)))
     });
     let told = |(setting, why): (Setting, &str)| {
-        let given = given.get(&setting.path())?;
+        let path = setting.path();
+        let given = given.get(&path).filter(|_| own.is_none_or(|own| own.contains(&path)))?;
         (!is_default(setting, given))
             .then(|| format!("{}: {} has no effect, because {why}", given.origin, setting.label()))
     };
     let idle = list::idle(config).into_iter().chain(between).filter_map(told);
-    idle.chain(quieter(config, given)).collect()
+    idle.chain(quieter(config, given).filter(|_| own.is_none_or(|own| own.contains("log.level"))))
+        .collect()
 }
 
 /// Warns about a level that logs less than it says.

@@ -21,8 +21,9 @@ use super::guard::{Guard, Version};
 use super::header_timer::HeaderTimer;
 use super::phase::{Phase, Stage};
 use super::write_timeout::WriteTimeout;
-use super::{Limits, Site, answer, http1};
+use super::{Limits, answer, http1};
 use crate::listening::Io;
+use crate::realms::Sites;
 use crate::supervisor;
 use crate::tls::Tls;
 
@@ -41,7 +42,7 @@ pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The settings shared by all connections.
 pub(super) struct ConnectionSettings {
-    pub(super) site: Site,
+    pub(super) sites: Sites,
     pub(super) limits: Limits,
     pub(super) tls: Option<Tls>,
     /// The connections whose requests are being answered, or were just now.
@@ -275,7 +276,7 @@ pub(super) fn answered(
     Box::pin(async move {
         let is_http2 = request.version() == http::Version::HTTP_2;
         let mut response: Response<Body> =
-            answer(request, refused, peer, &settings.site, &settings.limits).await;
+            answer(request, refused, peer, &settings.sites, &settings.limits).await;
         if is_http2 {
             // HTTP/2 has its own way of closing, not this header.
             response.headers_mut().remove(http::header::CONNECTION);

@@ -33,10 +33,15 @@ where
         // A record of the crate `log` has the event's data in fields.
         let target = fields.take_text("log.target");
         fields.remove(|name| name.starts_with("log."));
-        if let Some(Scope { id, client }) = Scope::current() {
-            fields.add_missing("request_id", id.as_str());
+        if let Some(Scope { id, client, realm }) = Scope::current() {
+            if let Some(id) = id {
+                fields.add_missing("request_id", id.as_str());
+            }
             if let Some(client) = client {
                 fields.add_missing("client_address", &client.to_canonical().to_string());
+            }
+            if let Some(realm) = realm {
+                fields.add_missing("realm", &realm);
             }
         }
         let line = Line {
@@ -74,8 +79,8 @@ mod tests {
     fn some_events() {
         let mut headers = http::HeaderMap::new();
         headers.insert(RequestId::HEADER, http::HeaderValue::from_static("r-1"));
-        let (id, client) = (RequestId::of(&headers), "192.0.2.1".parse().ok());
-        Scope { id, client }.enter(some_events_of_a_request);
+        let (id, client) = (Some(RequestId::of(&headers)), "192.0.2.1".parse().ok());
+        Scope { id, client, realm: Some("acme".into()) }.enter(some_events_of_a_request);
     }
 
     fn some_events_of_a_request() {
@@ -109,13 +114,14 @@ mod tests {
                 json!({
                     "level": "WARN", "target": "simplejwt::telemetry::layer::tests",
                     "message": "login refused", "event": "login_refused",
-                    "client_address": "192.0.2.1", "request_id": "r-1", "username": "\"admin\"",
+                    "client_address": "192.0.2.1", "request_id": "r-1", "realm": "acme",
+                    "username": "\"admin\"",
                     "count": 3, "ms": 1.5, "is_new": true, "error": "no \"room\"\nleft",
                 }),
                 json!({
                     "level": "INFO", "target": "simplejwt::telemetry::layer::tests",
                     "message": "a\nb\u{202e}", "client_address": "198.51.100.7",
-                    "request_id": "r-1",
+                    "request_id": "r-1", "realm": "acme",
                 }),
             ]
         );
@@ -129,10 +135,10 @@ mod tests {
             lines.iter().map(after_time).collect::<Vec<_>>(),
             [
                 " WARN simplejwt::telemetry::layer::tests: login refused event=login_refused \
-                 client_address=192.0.2.1 request_id=r-1 username=\"\\\"admin\\\"\" count=3 ms=1.5 \
+                 client_address=192.0.2.1 request_id=r-1 realm=acme username=\"\\\"admin\\\"\" count=3 ms=1.5 \
                  is_new=true error=\"no \\\"room\\\"\\nleft\"",
                 " INFO simplejwt::telemetry::layer::tests: a\\nb\\u{202e} \
-                 client_address=198.51.100.7 request_id=r-1",
+                 client_address=198.51.100.7 request_id=r-1 realm=acme",
             ]
         );
     }

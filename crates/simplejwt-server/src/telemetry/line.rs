@@ -8,7 +8,7 @@ use super::fields::Fields;
 use crate::config::LogFormat;
 
 /// The fields that come before all others, if they are present.
-const FIRST: [&str; 3] = ["event", "client_address", "request_id"];
+const FIRST: [&str; 4] = ["event", "client_address", "request_id", "realm"];
 
 /// A line of the log.
 pub(super) struct Line<'a> {

@@ -1,4 +1,4 @@
-//! The request that is being worked on, which every line of the log names.
+//! The request and the realm that is being worked on, which every line of the log names.
 //!
 //! A span of `tracing` would do the same, but its fields are formatted for every request, and most
 //! requests log nothing.
@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::Arc;
 
 use simplejwt::web::request_id::RequestId;
 
@@ -14,17 +15,23 @@ thread_local! {
     static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
 }
 
-/// The id of a request, and its client.
-#[derive(Clone, Debug)]
+/// The id of a request, its client, and the realm that it is for. A task has only the latter.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
-    pub(crate) id: RequestId,
+    pub(crate) id: Option<RequestId>,
     pub(crate) client: Option<IpAddr>,
+    pub(crate) realm: Option<Arc<str>>,
 }
 
 /// Restores the request before this one when it is dropped.
 struct Entered(Option<Scope>);
 
 impl Scope {
+    /// Returns the scope of work for a realm that no request asked for.
+    pub(crate) fn of_realm(realm: Option<Arc<str>>) -> Self {
+        Self { realm, ..Self::default() }
+    }
+
     /// Calls `work`, whose lines in the log name this request.
     pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         let _entered = Entered(CURRENT.replace(Some(self.clone())));
@@ -58,11 +65,11 @@ mod tests {
     fn scope(id: &'static str) -> Scope {
         let mut headers = HeaderMap::new();
         headers.insert(RequestId::HEADER, http::HeaderValue::from_static(id));
-        Scope { id: RequestId::of(&headers), client: None }
+        Scope { id: Some(RequestId::of(&headers)), ..Scope::default() }
     }
 
     fn current() -> Option<String> {
-        Scope::current().map(|scope| scope.id.as_str().to_owned())
+        Scope::current().map(|scope| scope.id.unwrap().as_str().to_owned())
     }
 
     #[tokio::test]

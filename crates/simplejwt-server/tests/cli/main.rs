@@ -8,6 +8,7 @@ mod commands;
 mod first_steps;
 mod keys;
 mod names;
+mod realms;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;

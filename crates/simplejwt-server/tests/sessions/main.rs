@@ -6,6 +6,7 @@ mod claims;
 mod keys;
 mod marks;
 mod races;
+mod realms;
 mod rows;
 mod sizes;
 #[path = "../support/mod.rs"]

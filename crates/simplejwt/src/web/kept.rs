@@ -1,13 +1,13 @@
 //! Cookies that a browser will drop, so that the page sees a successful login without effect.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{HOST, HeaderMap, ORIGIN};
 use http::{HeaderName, Uri};
 
 use crate::logging::cut;
 use crate::settings::{SameSite, Settings};
+use crate::token::Tokens;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -22,17 +22,10 @@ pub(super) enum Dropped {
     OtherSite,
 }
 
-static TOLD: [AtomicBool; 2] = [AtomicBool::new(false), AtomicBool::new(false)];
-
 /// Logs the reason why the cookies of this login will be dropped, once for each reason.
-pub(super) fn warn_if_dropped(headers: &HeaderMap, settings: &Settings) {
-    let Some(reason) = dropped(headers, settings) else { return };
-    let [insecure, other_site] = &TOLD;
-    let told = match reason {
-        Dropped::Insecure => insecure,
-        Dropped::OtherSite => other_site,
-    };
-    if told.swap(true, Ordering::Relaxed) {
+pub(super) fn warn_if_dropped(headers: &HeaderMap, tokens: &Tokens) {
+    let Some(reason) = dropped(headers, tokens.settings()) else { return };
+    if !tokens.tells_of_dropped_cookies(reason as usize) {
         return;
     }
     let sent = |name| text(headers, name).map(cut);

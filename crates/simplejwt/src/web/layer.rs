@@ -123,7 +123,15 @@ where
                 Ok(Some(token)) => {
                     request.extensions_mut().insert(token);
                 }
-                Ok(None) => {}
+                Ok(None) => {
+                    // One that a layer with other `Tokens` has verified isn't for what is behind
+                    // this one.
+                    let extensions = request.extensions_mut();
+                    let found = extensions.get::<Token<Access>>();
+                    if found.is_some_and(|token| !layer.auth.tokens().vouch_for(token)) {
+                        extensions.remove::<Token<Access>>();
+                    }
+                }
                 Err(error) => {
                     return Ok(refuse(&error, &layer.auth).map(R::from));
                 }

@@ -198,6 +198,21 @@ fn gateway() {
 }
 
 #[test]
+fn realms() {
+    let server = Server::start(example("realms"));
+    let log_in = |realm: &str| {
+        let path = format!("/{realm}/api/token/");
+        server.post(&path, "username=alice&password=wonderland").token("access")
+    };
+    for (own, other) in [("staff", "customers"), ("customers", "staff")] {
+        let token = log_in(own);
+        assert_eq!(server.get(&format!("/{own}/me"), &token).body, "alice");
+        assert_eq!(server.get(&format!("/{other}/me"), &token).status, 401);
+    }
+    assert_eq!(server.post("/api/token/", "username=alice&password=wonderland").status, 404);
+}
+
+#[test]
 fn cookies() {
     let server = Server::start(example("cookies"));
     assert!(server.get("/", "").body.contains("<h1>Tokens in cookies</h1>"));

@@ -12,6 +12,7 @@ mod examples;
 mod extractors;
 mod hyper;
 mod permissions;
+mod realms;
 mod specs;
 #[path = "../support/world.rs"]
 mod world;

@@ -106,9 +106,12 @@ impl IntoResponse for Rejection {
 }
 
 /// Returns the verified token of the request: the one that
-/// [`RequireAuthLayer`](crate::web::layer::RequireAuthLayer) has verified, or else verifies it now.
+/// [`RequireAuthLayer`](crate::web::layer::RequireAuthLayer) has verified with the same `Tokens`, or
+/// else verifies it now.
 async fn token_of(parts: &mut Parts, auth: &Auth) -> Result<Token<Access>, Error> {
-    if let Some(token) = parts.extensions.get::<Token<Access>>() {
+    if let Some(token) = parts.extensions.get::<Token<Access>>()
+        && auth.tokens().vouch_for(token)
+    {
         return Ok(token.clone());
     }
     let token = request::authenticate(auth, &parts.method, &parts.uri, &parts.headers).await?;

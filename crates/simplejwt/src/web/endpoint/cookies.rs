@@ -149,7 +149,7 @@ impl Delivery<'_> {
             return Ok(call.json(&self.body()));
         }
         if is_login {
-            kept::warn_if_dropped(headers, settings);
+            kept::warn_if_dropped(headers, call.auth.tokens());
         }
         let in_body =
             settings.transport == Transport::Both && is_login && !is_from_browser(headers);

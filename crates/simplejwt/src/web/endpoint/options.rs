@@ -14,13 +14,18 @@ use crate::web::ErrorShape;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterOptions {
+    /// The path before all paths of the router, for several issuers on one host: with `/acme`, the
+    /// token endpoints are below `/acme/api/token/` and the public keys at
+    /// `/acme/.well-known/jwks.json`. Only the issuer's metadata are at the host's root, with the
+    /// issuer's path behind them (RFC 8414 section 3.1), and below this path besides. Default: none.
+    pub root_path: String,
     /// The common prefix of the token endpoints' paths, which is also the path of the refresh
     /// token's cookie. Begins and ends with a slash. Default: `/api/token/`.
     pub prefix: String,
     /// Redirects a path without its trailing slash (301), as Django's `APPEND_SLASH` does. Default:
     /// on.
     pub append_slash: bool,
-    /// Adds `/api/protected/` and `/api/protected-stateless/`. Default: off.
+    /// Adds `/api/protected/` and `/api/protected-stateless/`, behind `root_path`. Default: off.
     pub demo: bool,
     /// The way `/api/protected/` authenticates. Default: by the user's row.
     pub authentication: Authentication,
@@ -53,6 +58,7 @@ pub struct RouterOptions {
 impl Default for RouterOptions {
     fn default() -> Self {
         Self {
+            root_path: String::new(),
             prefix: "/api/token/".into(),
             append_slash: true,
             demo: false,
@@ -69,11 +75,20 @@ impl Default for RouterOptions {
 }
 
 impl RouterOptions {
-    /// Returns the prefix with a slash at either end.
+    /// Returns the path before the token endpoints, with a slash at either end.
     pub(super) fn normal_prefix(&self) -> String {
+        let root = self.normal_root();
         match self.prefix.trim_matches('/') {
+            "" => root,
+            prefix => format!("{root}{prefix}/"),
+        }
+    }
+
+    /// Returns the path before everything, with a slash at either end.
+    pub(super) fn normal_root(&self) -> String {
+        match self.root_path.trim_matches('/') {
             "" => "/".to_owned(),
-            prefix => format!("/{prefix}/"),
+            root => format!("/{root}/"),
         }
     }
 }

@@ -39,26 +39,32 @@ impl RouterOptions {
     /// assert_eq!(refresh.target, Target::Endpoint(Endpoint::TokenRefresh));
     /// ```
     pub fn routes(&self, settings: &Settings) -> Vec<Route> {
-        let prefix = self.normal_prefix();
+        let (root, prefix) = (self.normal_root(), self.normal_prefix());
+        let demo = format!("{root}api/");
         let mut routes: Vec<Route> = Vec::new();
         for &endpoint in Endpoint::ALL {
             let spec = endpoint.spec();
             let base = match spec.base {
                 Base::Prefix => prefix.as_str(),
-                Base::Demo if self.demo => "/api/",
-                Base::Root if self.well_known => "/",
+                Base::Demo if self.demo => demo.as_str(),
+                Base::Root if self.well_known => root.as_str(),
                 Base::Demo | Base::Root => continue,
             };
             if spec.protocol == Protocol::OAuth && self.clients.is_empty() {
                 continue;
             }
+            let path = format!("{base}{}", spec.path);
             let path = match endpoint {
                 Endpoint::ServerMetadata => {
                     let issuer = settings.issuer.as_deref().and_then(Issuer::parse);
                     let Some(issuer) = issuer else { continue };
+                    let target = Target::Endpoint(endpoint);
+                    if root != "/" && !routes.iter().any(|route| route.path == path) {
+                        routes.push(Route { path, with_subpaths: false, target });
+                    }
                     issuer.metadata_path()
                 }
-                _ => format!("{base}{}", spec.path),
+                _ => path,
             };
             // A strange prefix can be the path of a document.
             if routes.iter().any(|route| route.path == path) {
@@ -141,6 +147,38 @@ mod tests {
             paths.dedup();
             assert_eq!(paths.len(), count, "{paths:?}");
         }
+    }
+
+    #[test]
+    fn a_root_path_is_before_all_but_the_metadata_of_the_host() {
+        let issuer = Some("https://a.example/acme".to_owned());
+        let settings = Settings { issuer, ..Settings::default() };
+        for root_path in ["/acme", "acme/", "/acme/"] {
+            let root_path = root_path.to_owned();
+            let options = RouterOptions { root_path, demo: true, ..RouterOptions::default() };
+            let routes = options.routes(&settings);
+            let has = |path: &str| routes.iter().any(|route| route.path == path);
+            for path in [
+                "/acme/api/token/",
+                "/acme/api/token",
+                "/acme/api/token/authenticate",
+                "/acme/api/protected/",
+                "/acme/.well-known/jwks.json",
+                "/acme/.well-known/oauth-authorization-server",
+                "/.well-known/oauth-authorization-server/acme",
+            ] {
+                assert!(has(path), "{path}");
+            }
+            let outside = routes.iter().filter(|route| !route.path.starts_with("/acme/"));
+            assert_eq!(outside.count(), 1);
+        }
+        let root_path = "/.well-known/oauth-authorization-server".to_owned();
+        let options = RouterOptions { root_path, prefix: "/".into(), ..RouterOptions::default() };
+        let mut paths = paths(&options);
+        let count = paths.len();
+        paths.sort_unstable();
+        paths.dedup();
+        assert_eq!(paths.len(), count, "{paths:?}");
     }
 
     #[test]

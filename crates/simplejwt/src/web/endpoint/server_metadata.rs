@@ -60,15 +60,20 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
     let options = call.options;
     let text = call.auth.settings().issuer.as_deref().unwrap_or_default();
     let issuer = Issuer::parse(text).ok_or_else(not_found)?;
+    let (path, root) = (call.parts.uri.path(), options.normal_root());
+    let below_root = format!("{root}{WELL_KNOWN}");
     // The path of the router, if it is nested in another.
-    let outer = call.parts.uri.path().strip_suffix(&issuer.metadata_path()).unwrap_or_default();
+    let outer = match path.strip_suffix(&below_root).filter(|_| root != "/") {
+        Some(outer) => outer,
+        None => path.strip_suffix(&issuer.metadata_path()).unwrap_or_default(),
+    };
     let url = |base: &str, endpoint: Endpoint| {
         Json::from(format!("{}{outer}{base}{}", issuer.origin, endpoint.spec().path))
     };
     // `[]` says that nothing is supported; without a member, OAuth's defaults would hold.
     let mut members = vec![
         ("issuer".into(), text.to_owned().into()),
-        ("jwks_uri".into(), url("/", Endpoint::Jwks)),
+        ("jwks_uri".into(), url(&root, Endpoint::Jwks)),
         ("response_types_supported".into(), Json::List(Vec::new())),
         ("grant_types_supported".into(), Json::List(Vec::new())),
     ];
