@@ -34,8 +34,10 @@ const DJANGO_4_2: Environment = Environment {
 const TOOLS: Environment = Environment { folder: ".cache/tools", requirements: "xtask/tools.txt" };
 
 /// The environment of the programs that read our tokens.
-const CONSUMERS: Environment =
-    Environment { folder: ".cache/consumers/venv", requirements: "xtask/consumers/requirements.txt" };
+const CONSUMERS: Environment = Environment {
+    folder: ".cache/consumers/venv",
+    requirements: "xtask/consumers/requirements.txt",
+};
 
 /// Returns the Python with the libraries that `xtask/consumers/requirements.txt` names.
 ///

@@ -46,11 +46,12 @@ pub(super) fn make(suite: &str, folder: &Path) -> Result<()> {
         return Ok(());
     }
     if !packages::is_root() {
-        bail!("programs in a Debian system of their own need root: name the consumers that need none");
+        bail!(
+            "programs in a Debian system of their own need root: name the consumers that need none"
+        );
     }
     if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("can't remove {}", folder.display()))?;
+        fs::remove_dir_all(folder).with_context(|| format!("can't remove {}", folder.display()))?;
     }
     fs::create_dir_all(folder)?;
     if !quiet("debootstrap", &["--version"]) {
@@ -69,6 +70,5 @@ pub(super) fn make(suite: &str, folder: &Path) -> Result<()> {
     install.args(["apt-get", "install", "--yes", "--quiet", "--no-install-recommends"]);
     install.args(PACKAGES).env("DEBIAN_FRONTEND", "noninteractive");
     run(install)?;
-    fs::write(&installed, wanted)
-        .with_context(|| format!("can't write {}", installed.display()))
+    fs::write(&installed, wanted).with_context(|| format!("can't write {}", installed.display()))
 }
