@@ -125,11 +125,15 @@ class Issuer:
     def __exit__(self, *_):
         self.server.stop()
 
-    def log_in(self):
-        answer = self.server.post("/api/token/", {"username": USER, "password": PASSWORD})
+    def log_in(self, path="/api/token/"):
+        answer = self.server.post(path, {"username": USER, "password": PASSWORD})
         if answer.status != 200:
             raise RuntimeError(f"login: {answer}")
         return answer.json()
+
+    def sliding(self):
+        """The one token of a login that gives no refresh token."""
+        return self.log_in("/api/token/sliding/")["token"]
 
     def log_out(self, pair):
         """Ends the session, and waits until the server itself refuses the access token."""

@@ -98,6 +98,11 @@ def run(consumer, stack):
     pair = issuer.log_in()
     step("access", pair["access"])
     step("refresh", pair["refresh"])
+    if expected["refresh"] == IN:
+        # What the page advises.
+        for token, word in ((issuer.sliding(), IN), (issuer.expired(issuer.sliding()), OUT)):
+            if consumer.says(token)[0] != word:
+                row.surprises.append(f"a sliding token: not {word}")
     step("foreign", issuer.foreign(pair["access"]))
     step("expired", issuer.expired(pair["access"]))
     issuer.next_key()
