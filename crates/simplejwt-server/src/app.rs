@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use simplejwt::settings::RevocationMode;
 use simplejwt::sql::manage::ManageUsers;
+use simplejwt::store::ThrottleStore;
 use simplejwt::users::password::HashingPool;
 use simplejwt::web::axum::{PlainPathsLayer, RouterOptions, not_found, router_with};
 use simplejwt::web::cors::AllowedOriginsLayer;
@@ -26,6 +27,7 @@ use crate::key_ring::{Base, Following, Ring};
 use crate::purge::{Purge, Stop};
 use crate::serve::Site;
 use crate::supervisor::{self, Need, Supervisor};
+use crate::throttle;
 
 /// The application that answers requests.
 pub(crate) struct App {
@@ -34,6 +36,8 @@ pub(crate) struct App {
     users: Arc<dyn ManageUsers>,
     passwords: HashingPool,
     store: Option<Arc<dyn SessionStore>>,
+    /// The counters of failed logins that are shared with other processes.
+    counters: Option<Arc<dyn ThrottleStore>>,
     probed: Probed,
     probe: Probe,
     tasks: Supervisor,
@@ -69,6 +73,11 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         let tokens = database.store().await?;
         auth = auth.with_shared_sessions(Arc::clone(&tokens));
         store = Some(tokens);
+    }
+    let mut counters = None;
+    if let Some(configured) = throttle::configured(config, &database).await {
+        auth = auth.with_throttle(configured.throttle);
+        counters = configured.counters;
     }
     auth.check().map_err(|error| Failure::config(error.to_string()))?;
     let tasks = Supervisor::default();
@@ -106,6 +115,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         users,
         passwords,
         store,
+        counters,
         probed,
         probe,
         tasks,
@@ -205,6 +215,9 @@ impl App {
                     Err("the feed of revocations ended".into())
                 }
             });
+        }
+        if let (Some(counters), Some(interval)) = (&self.counters, config.database.purge_interval) {
+            throttle::start_purge(counters, interval, &self.tasks);
         }
         if let (Some(store), Some(interval)) = (&self.store, config.database.purge_interval) {
             let (store, config, stop) = (Arc::clone(store), config.clone(), self.purge.clone());

@@ -36,6 +36,7 @@ mod signing;
 mod simple_jwt;
 mod suggest;
 mod syntax;
+mod throttle;
 mod tls;
 mod toml_text;
 mod users;
@@ -59,6 +60,7 @@ pub(crate) use list::Config;
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use password::Password;
 pub(crate) use server::{ProxyHeader, Server};
+pub(crate) use throttle::CounterStore;
 pub(crate) use tls::Tls;
 pub(crate) use value_file::read_key as read_value;
 
@@ -159,6 +161,7 @@ fn assemble(layers: Vec<Layer>, found: Found) -> Result<Loaded, ConfigError> {
     }
     warnings.extend(weak_key(&config.settings));
     warnings.extend(cookies::warnings(&config.settings, &config.server));
+    warnings.extend(throttle::warnings(&config.throttle, &config.server));
     warnings.extend(without_effect::warnings(&config, &given));
     Ok(Loaded { config, given, warnings })
 }

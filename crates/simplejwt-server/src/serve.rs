@@ -207,6 +207,7 @@ async fn answer(
     let (mut head, body) = request.into_parts();
     let settled = refused.map_or_else(|| host::settle(&mut head), Err);
     let client = client::address(&head.headers, peer, limits.proxies);
+    client::warn_of_uncounted(&head.headers, peer, limits.proxies);
     let log = RequestLog::begin(&head, refused.is_none(), client, limits.log_requests);
     let found = site.endpoints.find(&head);
     // Who asks whether the process lives doesn't matter.

@@ -68,6 +68,7 @@ const MODULES: &[&str] = &[
     "suite",
     "supervisor",
     "telemetry",
+    "throttle",
     "tls",
     "token",
     "users",

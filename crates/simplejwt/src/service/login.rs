@@ -15,8 +15,8 @@ impl Auth {
     /// `TokenObtainPairView`.
     ///
     /// # Errors
-    /// [`Error::NoActiveAccount`], whatever the reason; [`Error::TooManySessions`]; internal
-    /// errors.
+    /// [`Error::NoActiveAccount`], whatever the reason; [`Error::Throttled`];
+    /// [`Error::TooManySessions`]; internal errors.
     pub async fn obtain_pair(&self, credentials: &Credentials) -> Result<TokenPair, Error> {
         let user = self.log_in(credentials).await?;
         let now = self.tokens.now();
@@ -47,9 +47,19 @@ impl Auth {
     }
 
     async fn log_in(&self, credentials: &Credentials) -> Result<User, Error> {
-        match self.user_store()?.authenticate(credentials).await? {
-            Some(user) if self.hooks.may_authenticate(self.settings(), &user) => Ok(user),
+        let users = self.user_store()?;
+        let attempt = self.begin_attempt(credentials).await?;
+        match users.authenticate(credentials).await? {
+            Some(user) if self.hooks.may_authenticate(self.settings(), &user) => {
+                if let Some(attempt) = attempt {
+                    attempt.succeeded().await.map_err(Error::Store)?;
+                }
+                Ok(user)
+            }
             refused => {
+                if let Some(attempt) = attempt {
+                    attempt.failed(self.tokens.now()).await.map_err(Error::Store)?;
+                }
                 let (user_id, reason) = match refused {
                     Some(user) => (Some(user.id), LoginRefusal::NotAllowed),
                     None => (None, LoginRefusal::Credentials),

@@ -23,6 +23,7 @@ const ALL: [&str; 8] = [
     "0006_expires_at",
     "0007_refresh_session",
     "0008_signing_key",
+    "0009_throttle",
 ];
 
 #[tokio::test]
@@ -68,7 +69,13 @@ async fn djangos_tables_are_adopted() {
     let names: Vec<_> = done.iter().map(|step| step.name).collect();
     assert_eq!(
         names,
-        ["0005_session", "0006_expires_at", "0007_refresh_session", "0008_signing_key"]
+        [
+            "0005_session",
+            "0006_expires_at",
+            "0007_refresh_session",
+            "0008_signing_key",
+            "0009_throttle"
+        ]
     );
     let store = MysqlStore::open(&database, &users).await.unwrap();
     let rotation = store.rotate(&token("a"), &token("b"), &Cause::at(NOW)).await.unwrap().outcome;

@@ -15,7 +15,7 @@ use crate::support::{NOW, server};
 const TABLES: &str = "token_blacklist_blacklistedtoken, token_blacklist_outstandingtoken, \
     simplejwt_session, simplejwt_session_token, simplejwt_revocation, simplejwt_sequence, \
     simplejwt_lease, simplejwt_user, simplejwt_refresh_session, \
-    simplejwt_signing_key";
+    simplejwt_signing_key, simplejwt_throttle";
 
 fn missing(outcome: Result<Vec<Step>, SchemaError>) -> Vec<MissingRight> {
     match outcome {

@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/mysql/0006_expires_at.sql"),
     include_str!("../../../migrations/mysql/0007_refresh_session.sql"),
     include_str!("../../../migrations/mysql/0008_signing_key.sql"),
+    include_str!("../../../migrations/mysql/0009_throttle.sql"),
 ];
 
 pub(crate) async fn checked(database: &MysqlDatabase) -> Problems {

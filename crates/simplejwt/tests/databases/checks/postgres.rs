@@ -17,6 +17,7 @@ const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/postgres/0006_expires_at.sql"),
     include_str!("../../../migrations/postgres/0007_refresh_session.sql"),
     include_str!("../../../migrations/postgres/0008_signing_key.sql"),
+    include_str!("../../../migrations/postgres/0009_throttle.sql"),
 ];
 
 pub(crate) async fn checked(database: &PostgresDatabase) -> Problems {

@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 6] = [
     include_str!("../../../migrations/sqlite/0006_expires_at.sql"),
     include_str!("../../../migrations/sqlite/0007_refresh_session.sql"),
     include_str!("../../../migrations/sqlite/0008_signing_key.sql"),
+    include_str!("../../../migrations/sqlite/0009_throttle.sql"),
 ];
 
 async fn migrated(path: &std::path::Path) -> SqliteDatabase {
