@@ -216,9 +216,10 @@ impl Database {
             _ if !config.throttle.enabled => false,
             CounterStore::Memory => false,
             CounterStore::Database => true,
-            CounterStore::Auto => {
-                self.missing().await.is_ok_and(|missing| !missing.iter().any(|name| name == COUNTERS))
-            }
+            CounterStore::Auto => self
+                .missing()
+                .await
+                .is_ok_and(|missing| !missing.iter().any(|name| name == COUNTERS)),
         }
     }
 

@@ -7,7 +7,7 @@ use simplejwt::store::ThrottleStore;
 use simplejwt::throttle::Throttle;
 use simplejwt::{Clock as _, StoreError, SystemClock};
 
-use crate::config::Config;
+use crate::config::{Config, CounterStore};
 use crate::database::Database;
 use crate::supervisor::{Need, Supervisor};
 
@@ -31,6 +31,13 @@ pub(crate) async fn configured(config: &Config, database: &Database) -> Option<C
     }
     let limits = config.throttle.limits;
     if !database.counts(config).await {
+        if config.throttle.store == CounterStore::Auto {
+            tracing::info!(
+                event = "throttle_in_memory",
+                "the database has no table simplejwt_throttle: this server counts failed logins by \
+                 itself until `simplejwt migrate` has run and it is started again"
+            );
+        }
         return Some(Configured { throttle: Throttle::new(limits), counters: None });
     }
     let counters = database.counters();

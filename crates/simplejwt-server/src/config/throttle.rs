@@ -57,8 +57,7 @@ fn read(value: &Value) -> Result<Rate, String> {
 
 pub(super) static SECTION: Section<Throttle> = Section {
     table: "throttle",
-    about: "Limits against brute force. Only failures count; rates are written as in Django REST \
-            framework's DEFAULT_THROTTLE_RATES.",
+    about: "Limits against brute force. Only failures count.",
     items: &[
         switch(
             "enabled",
@@ -130,7 +129,15 @@ pub(super) static SECTION: Section<Throttle> = Section {
         ),
     ],
     idle: &[Idle {
-        names: &["store", "login", "login_account", "login_address", "refresh", "verify", "introspect"],
+        names: &[
+            "store",
+            "login",
+            "login_account",
+            "login_address",
+            "refresh",
+            "verify",
+            "introspect",
+        ],
         when: |s| !s.enabled,
         why: "enabled in [throttle] is false: remove one of them",
     }],

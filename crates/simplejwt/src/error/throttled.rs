@@ -54,12 +54,7 @@ pub struct Throttled {
 }
 
 impl Throttled {
-    pub(crate) fn new(
-        scope: ThrottleScope,
-        limit: u32,
-        period: Duration,
-        wait: Duration,
-    ) -> Self {
+    pub(crate) fn new(scope: ThrottleScope, limit: u32, period: Duration, wait: Duration) -> Self {
         Self { scope, limit, period, wait }
     }
 

@@ -23,8 +23,8 @@ use crate::clock::Timestamp;
 use crate::logging::with_causes;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, COUNTERS, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SIGNING_KEYS,
-    SchemaError, Step, unreferable,
+    BLACKLISTED, COUNTERS, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES,
+    SIGNING_KEYS, SchemaError, Step, unreferable,
 };
 use crate::sql::table::{UserTable, backticked};
 

@@ -11,8 +11,8 @@ use super::{PostgresDatabase, may_migrate, schema};
 use crate::clock::Timestamp;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, COUNTERS, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SIGNING_KEYS,
-    SchemaError, Step, Table, only_of, unreferable,
+    BLACKLISTED, COUNTERS, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES,
+    SIGNING_KEYS, SchemaError, Step, Table, only_of, unreferable,
 };
 use crate::sql::table::{UserTable, quoted, relation};
 

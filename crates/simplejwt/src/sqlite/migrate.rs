@@ -13,8 +13,8 @@ use super::schema;
 use crate::clock::Timestamp;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, COUNTERS, Column, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SIGNING_KEYS,
-    SchemaError, Step, only_of, unreferable,
+    BLACKLISTED, COUNTERS, Column, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES,
+    SIGNING_KEYS, SchemaError, Step, only_of, unreferable,
 };
 use crate::sql::table::{UserTable, quoted};
 

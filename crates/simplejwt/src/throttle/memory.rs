@@ -126,9 +126,10 @@ impl ThrottleStore for MemoryThrottle {
 
     async fn flush_counters(&self, before: Timestamp, batch: u32) -> Result<u64, StoreError> {
         let mut tables = self.lock();
-        let due = tables.iter_mut().flatten().filter(|place| {
-            place[2] != 0 && arrival_of(place) <= before.as_micros()
-        });
+        let due = tables
+            .iter_mut()
+            .flatten()
+            .filter(|place| place[2] != 0 && arrival_of(place) <= before.as_micros());
         let mut flushed = 0;
         for place in due.take(usize::try_from(batch).unwrap_or(usize::MAX)) {
             *place = [0; 3];
@@ -151,7 +152,8 @@ mod tests {
     /// Spreads as a hash does.
     fn id(number: u64) -> CounterId {
         let mut hash = [0; 16];
-        let mixed = (u128::from(number) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        let mixed =
+            (u128::from(number) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         hash.copy_from_slice(&(mixed ^ (mixed >> 61)).to_be_bytes());
         CounterId { counted: Counted::Account, hash }
     }

@@ -23,6 +23,7 @@ pub(super) fn folded(name: &str) -> String {
             'æ' => folded.push_str("ae"),
             'œ' => folded.push_str("oe"),
             'þ' => folded.push_str("th"),
+            'ß' => folded.push_str("ss"),
             'ς' => folded.push('σ'),
             c => folded.push(c),
         }
@@ -46,8 +47,14 @@ mod tests {
     #[test]
     fn spellings_of_a_name_are_one() {
         for (name, spellings) in [
-            ("alice", &["Alice", "ALICE", " alice ", "ａｌｉｃｅ", "ali\u{200b}ce", "alice\u{ad}"][..]),
-            ("jose@example.com", &["José@Example.com", "jose\u{301}@example.com", "jòsë@example.com"]),
+            (
+                "alice",
+                &["Alice", "ALICE", " alice ", "ａｌｉｃｅ", "ali\u{200b}ce", "alice\u{ad}"][..],
+            ),
+            (
+                "jose@example.com",
+                &["José@Example.com", "jose\u{301}@example.com", "jòsë@example.com"],
+            ),
             ("strasse", &["Straße", "STRASSE", "STRAẞE"]),
             ("dorte", &["Đorte", "dørte"]),
             ("ειρηνησ", &["Ειρήνης", "ΕΙΡΗΝΗΣ"]),
@@ -61,7 +68,8 @@ mod tests {
 
     #[test]
     fn different_names_are_different() {
-        let names = ["alice", "bob", "alice1", "alice2", "a.lice", "a_lice", "али́са", "愛麗絲", "алиса2"];
+        let names =
+            ["alice", "bob", "alice1", "alice2", "a.lice", "a_lice", "али́са", "愛麗絲", "алиса2"];
         for (at, name) in names.iter().enumerate() {
             for other in names.iter().skip(at + 1) {
                 assert_ne!(folded(name), folded(other), "{name} {other}");

@@ -156,9 +156,10 @@ mod tests {
             assert_eq!((rate.limit(), rate.period()), (limit, Duration::from_secs(seconds)));
             assert_eq!(rate.to_string().parse(), Ok(rate));
         }
-        for wrong in
-            ["", "5", "/min", "5/", "0/min", "-1/min", "+5/min", "1.5/min", "5/week", "5/month", "5 /min", "5/Min"]
-        {
+        for wrong in [
+            "", "5", "/min", "5/", "0/min", "-1/min", "+5/min", "1.5/min", "5/week", "5/month",
+            "5 /min", "5/Min",
+        ] {
             assert_eq!(wrong.parse::<Rate>(), Err(RateError), "{wrong}");
         }
         assert!("1000001/s".parse::<Rate>().is_err() && "5/min/s".parse::<Rate>().is_err());

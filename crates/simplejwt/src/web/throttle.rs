@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn a_throttled_request_is_told_how_long_to_wait() {
-        for (millis, seconds, unit) in [(1, 1, "second"), (1001, 2, "seconds"), (17_000, 17, "seconds")]
+        for (millis, seconds, unit) in
+            [(1, 1, "second"), (1001, 2, "seconds"), (17_000, 17, "seconds")]
         {
             let (period, wait) = (Duration::from_secs(3600), Duration::from_millis(millis));
             let throttled = Throttled::new(ThrottleScope::LoginAccount, 100, period, wait);

@@ -100,7 +100,10 @@ async fn djangos_database_gets_our_tables_and_keeps_its_own() {
     assert_eq!(users.unwrap().find(&"1".into()).await.unwrap().unwrap().username, "alice");
     let recorded = "SELECT string_agg(name, ' ' ORDER BY name) FROM simplejwt_migrations";
     let recorded: String = made.client().await.query_one(recorded, &[]).await.unwrap().get(0);
-    assert_eq!(recorded, "0005_session 0006_expires_at 0007_refresh_session 0008_signing_key 0009_throttle");
+    assert_eq!(
+        recorded,
+        "0005_session 0006_expires_at 0007_refresh_session 0008_signing_key 0009_throttle"
+    );
 }
 
 #[tokio::test]

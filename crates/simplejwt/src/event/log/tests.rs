@@ -8,7 +8,9 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
 use super::*;
-use crate::event::tests::{AT, alone, changed, ended, login_refused, refused, spent, throttled, token};
+use crate::event::tests::{
+    AT, alone, changed, ended, login_refused, refused, spent, throttled, token,
+};
 use crate::event::{Actor, Client, SpentOutcome, UserChange};
 
 /// Keeps lines as text.

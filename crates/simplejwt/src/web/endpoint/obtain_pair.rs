@@ -6,7 +6,7 @@ use super::call::{Answer, Call};
 use super::cookies::{Delivery, from_device};
 use super::spec::{
     Base, Body, Cookies, Credentials, FAULT, Field, LOGIN_DISABLED, NO_ACTIVE_ACCOUNT, Operation,
-    Outcome, Protocol, SIGNING_DISABLED, Spec, TOKEN_TOO_LONG, TokenCookie, THROTTLED, Value, Verb,
+    Outcome, Protocol, SIGNING_DISABLED, Spec, THROTTLED, TOKEN_TOO_LONG, TokenCookie, Value, Verb,
 };
 
 pub(super) const LOGIN: Field = Field::login("the value of the users' login field");

@@ -7,7 +7,7 @@ use super::cookies::{Delivery, from_device};
 use super::obtain_pair::{LOGIN, PASSWORD, TOO_MANY_SESSIONS};
 use super::spec::{
     Base, Body, Cookies, Credentials, FAULT, Field, LOGIN_DISABLED, NO_ACTIVE_ACCOUNT, Operation,
-    Outcome, Protocol, SIGNING_DISABLED, Spec, TOKEN_TOO_LONG, TokenCookie, THROTTLED, Value, Verb,
+    Outcome, Protocol, SIGNING_DISABLED, Spec, THROTTLED, TOKEN_TOO_LONG, TokenCookie, Value, Verb,
 };
 
 pub(super) const SPEC: Spec = Spec {

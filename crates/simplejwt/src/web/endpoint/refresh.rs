@@ -7,7 +7,7 @@ use super::cookies::{Delivery, Presented};
 use super::spec::{
     AMBIGUOUS_COOKIES, Base, Body, Cookies, Credentials, FAULT, Field, LOGIN_DISABLED,
     NO_ACTIVE_ACCOUNT, NO_COOKIE, Operation, Outcome, PASSWORD_CHANGED, Protocol, SIGNING_DISABLED,
-    Spec, TOKEN_NOT_VALID, TOKEN_TOO_LONG, TokenCookie, THROTTLED, Value, Verb,
+    Spec, THROTTLED, TOKEN_NOT_VALID, TOKEN_TOO_LONG, TokenCookie, Value, Verb,
 };
 use crate::token::Refresh;
 

@@ -1,11 +1,11 @@
 //! Requests that are throttled, and those that aren't.
 
 use serde_json::json;
+use simplejwt::Auth;
 use simplejwt::error::StoreErrorKind;
 use simplejwt::settings::Transport;
 use simplejwt::throttle::{Limits, Throttle};
 use simplejwt::web::endpoint::Endpoint;
-use simplejwt::Auth;
 
 use super::world::{Ask, PASSWORD, Seen, World};
 
@@ -157,9 +157,8 @@ async fn what_is_good_or_was_is_never_throttled_but_at_a_login() {
     let auth = throttled(&world);
     let (refresh, access) = world.log_in("alice").await;
     let expired = world.expired_access();
-    let verify = |token: &str| {
-        Ask::of(Endpoint::TokenVerify).json(&json!({"token": token})).from(HERE)
-    };
+    let verify =
+        |token: &str| Ask::of(Endpoint::TokenVerify).json(&json!({"token": token})).from(HERE);
     for _ in 0..20 {
         assert_eq!(world.ask_of(&auth, Endpoint::TokenVerify, verify(&access)).await.status, 200);
         assert_eq!(world.ask_of(&auth, Endpoint::TokenVerify, verify(&expired)).await.status, 401);
