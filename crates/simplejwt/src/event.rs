@@ -57,7 +57,8 @@ pub enum Event {
         /// The reason.
         reason: LoginRefusal,
     },
-    /// A request was throttled: there were too many failures before.
+    /// A request was throttled: there were too many failures before. Reported once until another one
+    /// is answered.
     Throttled {
         /// The limit.
         scope: ThrottleScope,

@@ -30,6 +30,7 @@ mod tests;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -98,6 +99,8 @@ struct Inner {
     /// The other counters, which are this process's own: nothing is written for a token that is no
     /// good.
     local: MemoryThrottle,
+    /// The times until which it needn't be reported again that a counter is full.
+    told: MemoryThrottle,
     in_flight: in_flight::InFlight,
 }
 
@@ -123,8 +126,8 @@ impl Throttle {
     }
 
     fn with(limits: Limits, store: Arc<dyn ThrottleStore>, key: [u8; 32]) -> Self {
-        let (local, in_flight) = Default::default();
-        Self(Arc::new(Inner { limits, key, store, local, in_flight }))
+        let (local, told, in_flight) = Default::default();
+        Self(Arc::new(Inner { limits, key, store, local, told, in_flight }))
     }
 
     /// Returns the limits.
@@ -151,13 +154,13 @@ impl Throttle {
     /// Counts a failure from this address that isn't a login's.
     ///
     /// # Errors
-    /// There were too many before.
+    /// There were too many before; with the counter.
     pub(crate) fn count(
         &self,
         scope: ThrottleScope,
         address: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<(), Throttled> {
+    ) -> Result<(), (Throttled, CounterId)> {
         let limits = &self.0.limits;
         let (counted, rate) = match scope {
             ThrottleScope::Refresh => (Counted::Refresh, limits.refresh),
@@ -168,10 +171,22 @@ impl Throttle {
         let Some(address) = address.map(prefix) else { return Ok(()) };
         let id = self.id(counted, &[&address]);
         if let Some(wait) = rate.wait(self.0.local.arrival(id), 0, now) {
-            return Err(Throttled::new(scope, rate.limit(), rate.period(), wait));
+            return Err((Throttled::new(scope, rate.limit(), rate.period(), wait), id));
         }
         self.0.local.charge_one(Charge { id, cost: rate.interval() }, now);
         Ok(())
+    }
+
+    /// Returns `true` if it should be reported that this counter is full: once until it has room
+    /// again, since refused requests cost next to nothing, and their lines in the log would.
+    pub(crate) fn is_news(&self, throttled: &Throttled, id: CounterId, now: Timestamp) -> bool {
+        let told = &self.0.told;
+        let is_known = told.arrival(id).is_some_and(|until| until > now);
+        if !is_known {
+            let cost = Duration::from_secs(throttled.retry_after());
+            told.charge_one(Charge { id, cost }, now);
+        }
+        !is_known
     }
 }
 

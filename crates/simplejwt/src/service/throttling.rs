@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Auth;
 use crate::error::{Error, ThrottleScope, Throttled, TokenError};
 use crate::event::Event;
+use crate::store::throttle::CounterId;
 use crate::throttle::Throttle;
 use crate::throttle::login::{Attempt, Login, Refused};
 use crate::token::{Refresh, Sliding, Token};
@@ -57,27 +58,27 @@ impl Auth {
         let mut login =
             Login { name: &credentials.username, address: self.client_address(), device: None };
         let now = || self.tokens.now();
-        let throttled = match throttle.begin(&login, now).await {
+        let (throttled, id) = match throttle.begin(&login, now).await {
             Ok(attempt) => return Ok(Some(attempt)),
             Err(Refused::Store(error)) => return Err(Error::Store(error)),
-            Err(Refused::Throttled(throttled)) => throttled,
+            Err(Refused::Throttled(throttled, id)) => (throttled, id),
         };
         let device = match throttled.scope() {
             ThrottleScope::LoginAddress => None,
             _ => self.known_device(credentials).await?,
         };
-        let throttled = match &device {
-            None => throttled,
+        let (throttled, id) = match &device {
+            None => (throttled, id),
             Some(device) => {
                 login.device = Some(device);
                 match throttle.begin(&login, now).await {
                     Ok(attempt) => return Ok(Some(attempt)),
                     Err(Refused::Store(error)) => return Err(Error::Store(error)),
-                    Err(Refused::Throttled(throttled)) => throttled,
+                    Err(Refused::Throttled(throttled, id)) => (throttled, id),
                 }
             }
         };
-        Err(self.throttled(throttled, Some(&credentials.username)))
+        Err(self.throttled(throttle, (throttled, id), Some(&credentials.username)))
     }
 
     /// Counts a token that isn't genuine, and refuses it as throttled if there were too many before.
@@ -103,11 +104,18 @@ impl Auth {
     pub(crate) fn count_failure(&self, scope: ThrottleScope) -> Result<(), Error> {
         let Some(throttle) = &self.throttle else { return Ok(()) };
         let outcome = throttle.count(scope, self.client_address(), self.tokens.now());
-        outcome.map_err(|throttled| self.throttled(throttled, None))
+        outcome.map_err(|full| self.throttled(throttle, full, None))
     }
 
-    fn throttled(&self, throttled: Throttled, username: Option<&str>) -> Error {
-        self.tell(Event::throttled(&throttled, username));
+    fn throttled(
+        &self,
+        throttle: &Throttle,
+        (throttled, id): (Throttled, CounterId),
+        username: Option<&str>,
+    ) -> Error {
+        if throttle.is_news(&throttled, id, self.tokens.now()) {
+            self.tell(Event::throttled(&throttled, username));
+        }
         Error::Throttled(throttled)
     }
 

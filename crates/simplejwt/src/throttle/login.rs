@@ -22,7 +22,8 @@ pub(crate) struct Login<'a> {
 /// The reason why a login may not be attempted.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    Throttled(Throttled),
+    /// With the counter that it is for.
+    Throttled(Throttled, CounterId),
     Store(StoreError),
 }
 
@@ -158,7 +159,13 @@ impl Throttle {
             let arrivals = self.0.store.arrivals(&ids).await.map_err(Refused::Store)?;
             let now = now();
             match counters.verdict(&self.0.limits, &arrivals, &attempts, now) {
-                Verdict::Throttled(throttled) => return Err(Refused::Throttled(throttled)),
+                Verdict::Throttled(throttled) => {
+                    let id = match (throttled.scope(), counters.address) {
+                        (ThrottleScope::LoginAddress, Some(address)) => address,
+                        _ => counters.own,
+                    };
+                    return Err(Refused::Throttled(throttled, id));
+                }
                 Verdict::Crowded(id) => reserved.leave_and_wait(id).await,
                 Verdict::Go { own_cost } => {
                     let limits = &self.0.limits;

@@ -1,6 +1,4 @@
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
-
 use super::login::{Login, Refused};
 use super::*;
 use crate::suite::{Task, together};
@@ -53,7 +51,7 @@ impl World {
         match self.throttle.begin(&login, || self.now()).await {
             Ok(attempt) if succeeds => attempt.succeeded().await.unwrap(),
             Ok(attempt) => attempt.failed(self.now()).await.unwrap(),
-            Err(Refused::Throttled(throttled)) => {
+            Err(Refused::Throttled(throttled, _)) => {
                 return Some((throttled.scope(), throttled.retry_after()));
             }
             Err(Refused::Store(error)) => panic!("{error}"),
@@ -209,7 +207,10 @@ fn other_failures_are_counted_by_address_and_scope() {
         for _ in 0..limit {
             assert!(throttle.count(scope, address, now).is_ok());
         }
-        let throttled = throttle.count(scope, address, now).unwrap_err();
+        let (throttled, id) = throttle.count(scope, address, now).unwrap_err();
+        assert!(throttle.is_news(&throttled, id, now), "reported once, until there is room again");
+        assert!(!throttle.is_news(&throttled, id, now));
+        assert!(throttle.is_news(&throttled, id, now + Duration::from_secs(30)));
         assert_eq!((throttled.scope(), throttled.limit()), (scope, limit));
         assert!(throttle.count(scope, B.parse().ok(), now).is_ok());
         // What is refused isn't counted: the wait doesn't get longer.
