@@ -14,7 +14,7 @@ use crate::support::pause;
 /// What Django 5.2 with simplejwt 5.5.1 made on MariaDB 10.11: SHOW CREATE TABLE.
 const DJANGO: &str = include_str!("../fixtures/django_mariadb.sql");
 
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "0001_auth_user",
     "0002_outstanding_token",
     "0003_blacklisted_token",

@@ -14,7 +14,7 @@ use simplejwt::sql::schema::SchemaError;
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::UserStore as _;
 
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "0001_auth_user",
     "0002_outstanding_token",
     "0003_blacklisted_token",

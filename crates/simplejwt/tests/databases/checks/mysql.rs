@@ -11,7 +11,7 @@ use super::definition::definitions;
 use super::{every_use, texts};
 use crate::support::mysql::{NOW, World};
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/mysql/0002_outstanding_token.sql"),
     include_str!("../../../migrations/mysql/0003_blacklisted_token.sql"),
     include_str!("../../../migrations/mysql/0005_session.sql"),

@@ -10,7 +10,7 @@ use super::{every_use, texts};
 use crate::support::NOW;
 use crate::support::postgres::Database;
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/postgres/0002_outstanding_token.sql"),
     include_str!("../../../migrations/postgres/0003_blacklisted_token.sql"),
     include_str!("../../../migrations/postgres/0005_session.sql"),

@@ -11,7 +11,7 @@ use super::definition::definitions;
 use super::{every_use, texts};
 use crate::support::NOW;
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/sqlite/0002_outstanding_token.sql"),
     include_str!("../../../migrations/sqlite/0003_blacklisted_token.sql"),
     include_str!("../../../migrations/sqlite/0005_session.sql"),
