@@ -4,5 +4,5 @@
 -- Times are microseconds since 1970 in UTC.
 --
 -- Locks: the file's write lock for the time of the statements; makes an empty table.
-CREATE TABLE "simplejwt_throttle" ("id" varchar(32) NOT NULL PRIMARY KEY, "arrival" bigint NOT NULL) WITHOUT ROWID;
+CREATE TABLE "simplejwt_throttle" ("id" varchar(32) NOT NULL PRIMARY KEY, "arrival" bigint NOT NULL);
 CREATE INDEX "simplejwt_throttle_arrival" ON "simplejwt_throttle" ("arrival");

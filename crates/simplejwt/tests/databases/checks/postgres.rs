@@ -44,7 +44,7 @@ async fn whatever_is_taken_away_is_named_with_the_line_that_mends_it() {
     assert_eq!(texts(&checked(&database).await), [""; 0]);
     client.batch_execute("SET synchronous_commit = off").await.unwrap();
     let definitions = definitions(&MIGRATIONS);
-    assert_eq!(definitions.len(), 10);
+    assert_eq!(definitions.len(), 11);
     let mut count = 0;
     for altered in alterations(&definitions, false) {
         count += 1;

@@ -37,7 +37,7 @@ async fn whatever_is_taken_away_is_named_with_the_line_that_mends_it() {
     let direct = Connection::open(&path).unwrap();
     direct.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF").unwrap();
     let definitions = definitions(&MIGRATIONS);
-    assert_eq!(definitions.len(), 10);
+    assert_eq!(definitions.len(), 11);
     let mut count = 0;
     for altered in alterations(&definitions, true) {
         count += 1;

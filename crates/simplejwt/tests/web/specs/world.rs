@@ -169,7 +169,7 @@ impl World {
             _ => "code",
         };
         let code = body.as_ref().filter(|_| head.status.as_u16() >= 400);
-        let code = code.map(|body| body[member].as_str().unwrap().to_owned());
+        let code = code.and_then(|body| body[member].as_str()).map(str::to_owned);
         Seen {
             endpoint,
             method: parts.method,
