@@ -310,3 +310,25 @@ def test_difference_answers_with_tokens_are_not_cached(site):
         for path, body in (("/api/token/", ALICE), ("/api/token/sliding/", ALICE), ("/api/token/refresh/", {"refresh": token})):
             answer = made.ours.post(path, body)
             assert (answer.status, answer.header("Cache-Control")) == (200, "no-store"), path
+
+
+def test_difference_failed_logins_are_throttled(site):
+    made = site(Profile("throttled", extra={"SIMPLEJWT_THROTTLE_ENABLED": "true"}))
+    wrong = {"username": "alice", "password": "looking-glass"}
+    for _ in range(12):
+        assert made.theirs.post("/api/token/", wrong).status == 401
+    assert made.theirs.post("/api/token/", ALICE).status == 200
+    if servers.django_only():
+        return
+    for _ in range(10):
+        refused(made.ours.post("/api/token/", wrong), 401, {"detail": "No active account found with the given credentials"})
+    answer = made.ours.post("/api/token/", ALICE)
+    seconds = int(answer.header("Retry-After"))
+    assert 300 < seconds <= 360, answer
+    refused(answer, 429, {"detail": f"Request was throttled. Expected available in {seconds} seconds.", "code": "throttled"})
+    # Django REST framework's own words.
+    words = made.shell(f"from rest_framework.exceptions import Throttled; print(json.dumps(str(Throttled({seconds}).detail)))")
+    assert answer.json()["detail"] == words
+    token = ok(made.theirs.post("/api/token/", ALICE))["access"]
+    for _ in range(50):
+        assert ok(made.ours.post("/api/token/verify/", {"token": token})) == {}

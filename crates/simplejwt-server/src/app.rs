@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use simplejwt::settings::RevocationMode;
 use simplejwt::sql::manage::ManageUsers;
+use simplejwt::store::ThrottleStore;
 use simplejwt::users::password::HashingPool;
 use simplejwt::web::axum::{PlainPathsLayer, RouterOptions, not_found, router_with};
 use simplejwt::web::cors::AllowedOriginsLayer;
@@ -26,6 +27,7 @@ use crate::key_ring::{Base, Following, Ring};
 use crate::purge::{Purge, Stop};
 use crate::realms::Site;
 use crate::supervisor::{self, Need, Supervisor};
+use crate::throttle;
 
 /// The application that answers the requests for a realm.
 pub(crate) struct App {
@@ -34,6 +36,8 @@ pub(crate) struct App {
     users: Arc<dyn ManageUsers>,
     passwords: HashingPool,
     store: Option<Arc<dyn SessionStore>>,
+    /// The counters of failed logins that are shared with other processes.
+    counters: Option<Arc<dyn ThrottleStore>>,
     probed: Probed,
     probe: Probe,
     tasks: Supervisor,
@@ -73,6 +77,11 @@ pub(crate) async fn build(config: &Config, tasks: &Supervisor) -> Result<App, Fa
         auth = auth.with_shared_sessions(Arc::clone(&tokens));
         store = Some(tokens);
     }
+    let mut counters = None;
+    if let Some(configured) = throttle::configured(config, &database).await {
+        auth = auth.with_throttle(configured.throttle);
+        counters = configured.counters;
+    }
     auth.check().map_err(|error| Failure::config(error.to_string()))?;
     let probed = Probed {
         users: users.clone(),
@@ -91,6 +100,7 @@ pub(crate) async fn build(config: &Config, tasks: &Supervisor) -> Result<App, Fa
         users,
         passwords,
         store,
+        counters,
         probed,
         probe,
         tasks,
@@ -229,6 +239,9 @@ impl App {
                     Err("the feed of revocations ended".into())
                 }
             });
+        }
+        if let (Some(counters), Some(interval)) = (&self.counters, config.database.purge_interval) {
+            throttle::start_purge(counters, interval, &self.tasks);
         }
         if let (Some(store), Some(interval)) = (&self.store, config.database.purge_interval) {
             let (store, config, stop) = (Arc::clone(store), config.clone(), self.purge.clone());

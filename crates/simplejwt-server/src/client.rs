@@ -4,6 +4,7 @@
 mod forwarded;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use http::HeaderMap;
 
@@ -32,6 +33,33 @@ pub(crate) fn address(
         ProxyHeader::Forwarded => forwarded::client(headers, proxies.count),
     };
     told.and_then(|text| parse(&text)).or(peer)
+}
+
+/// Logs once that a proxy seems to be in front which isn't counted: all clients have its address then.
+pub(crate) fn warn_of_uncounted(headers: &HeaderMap, peer: Option<IpAddr>, proxies: Proxies) {
+    static WARNED: Once = Once::new();
+    if WARNED.is_completed() || !comes_through_uncounted(headers, peer, proxies) {
+        return;
+    }
+    WARNED.call_once(|| {
+        tracing::warn!(
+            event = "proxy_not_counted",
+            peer_address = peer.map(|peer| peer.to_canonical().to_string()),
+            "requests come through a proxy that num_proxies in [server] doesn't count: all clients \
+             have its address, and are throttled together"
+        );
+    });
+}
+
+/// Returns `true` if a request from this machine or network names another client, as proxies do.
+fn comes_through_uncounted(headers: &HeaderMap, peer: Option<IpAddr>, proxies: Proxies) -> bool {
+    let is_near = |peer: IpAddr| match peer.to_canonical() {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
+        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
+    };
+    proxies.count == 0
+        && (headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded"))
+        && peer.is_none_or(is_near)
 }
 
 /// Returns the entry at `count` from the end, or the first if there are fewer. Bytes that aren't

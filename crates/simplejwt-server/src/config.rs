@@ -38,6 +38,7 @@ mod signing;
 mod simple_jwt;
 mod suggest;
 mod syntax;
+mod throttle;
 mod tls;
 mod toml_text;
 mod users;
@@ -61,6 +62,7 @@ pub(crate) use log::{Log, LogFormat};
 pub(crate) use password::Password;
 pub(crate) use realm::{Place, Realm, host_of};
 pub(crate) use server::{ProxyHeader, Server};
+pub(crate) use throttle::CounterStore;
 pub(crate) use tls::Tls;
 pub(crate) use value_file::{read_key as read_value, read_small as read_bytes};
 
@@ -186,6 +188,7 @@ fn assemble(
     warnings.extend(weak_key(&config.settings));
     if is_realm {
         warnings.extend(cookies::warnings(&config.settings, &config.server));
+        warnings.extend(throttle::warnings(&config.throttle, &config.server));
     }
     let of_process = (!is_realm).then(realms::of_process);
     let own_or_process = own.as_ref().or(of_process.as_ref());

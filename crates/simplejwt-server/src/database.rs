@@ -16,11 +16,11 @@ use simplejwt::sql::schema::SchemaError;
 use simplejwt::sql::table::UserTable;
 use simplejwt::sqlite::SqliteUsers;
 use simplejwt::sqlite::{self, OpenError, SqliteDatabase, SqliteOptions, SqliteStore};
-use simplejwt::store::KeyStore;
+use simplejwt::store::{KeyStore, ThrottleStore};
 use simplejwt::users::password::{Hashers, HashingPool, Rehash};
 use simplejwt::{Clock as _, Settings, StoreError, SystemClock};
 
-use crate::config::{Config, DatabaseUrl, KeyStorage};
+use crate::config::{Config, CounterStore, DatabaseUrl, KeyStorage};
 use crate::failure::{Failure, chain};
 
 /// A problem in the database, and what to do about it.
@@ -29,6 +29,9 @@ pub(crate) struct Problem {
     pub(crate) text: String,
     pub(crate) severity: Severity,
 }
+/// The table of the counters.
+const COUNTERS: &str = "simplejwt_throttle";
+
 /// The message if no database is named.
 pub(crate) const UNNAMED: &str = "no database is named: set DATABASE_URL=sqlite:////absolute/path/db.sqlite3, \
      postgres://user:password@host/database or mysql://user:password@host/database, or \
@@ -114,6 +117,7 @@ impl Database {
     pub(crate) async fn check(&self, config: &Config) -> Result<Vec<Problem>, Failure> {
         let mut uses = Uses::of(&config.settings);
         uses.signing_keys = config.keys.store == KeyStorage::Database;
+        uses.throttle = self.counts(config).await;
         uses.rehash = config.password.rehash != Some(Rehash::Never);
         uses.purge &= config.database.purge_interval.is_some();
         let problems = match &self.backend {
@@ -194,6 +198,29 @@ impl Database {
             Backend::Sqlite(database) => Arc::new(database.clone()),
             Backend::Postgres(database) => Arc::new(database.clone()),
             Backend::Mysql(database) => Arc::new(database.clone()),
+        }
+    }
+
+    /// Returns the counters of failed logins.
+    pub(crate) fn counters(&self) -> Arc<dyn ThrottleStore> {
+        match &self.backend {
+            Backend::Sqlite(database) => Arc::new(database.clone()),
+            Backend::Postgres(database) => Arc::new(database.clone()),
+            Backend::Mysql(database) => Arc::new(database.clone()),
+        }
+    }
+
+    /// Returns `true` if failed logins are counted in it. If the configuration leaves that open, its
+    /// tables decide; whatever keeps them from being read is reported elsewhere.
+    pub(crate) async fn counts(&self, config: &Config) -> bool {
+        match config.throttle.store {
+            _ if !config.throttle.enabled => false,
+            CounterStore::Memory => false,
+            CounterStore::Database => true,
+            CounterStore::Auto => self
+                .missing()
+                .await
+                .is_ok_and(|missing| !missing.iter().any(|name| name == COUNTERS)),
         }
     }
 

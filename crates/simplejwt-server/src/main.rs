@@ -25,6 +25,7 @@ mod request_log;
 mod serve;
 mod supervisor;
 mod telemetry;
+mod throttle;
 mod tls;
 mod waiting;
 

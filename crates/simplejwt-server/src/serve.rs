@@ -184,6 +184,7 @@ async fn answer(
     let (mut head, body) = request.into_parts();
     let settled = refused.map_or_else(|| host::settle(&mut head), Err);
     let client = client::address(&head.headers, peer, limits.proxies);
+    client::warn_of_uncounted(&head.headers, peer, limits.proxies);
     let site = if settled.is_ok() { sites.find(&head) } else { sites.rest() };
     let (is_known, realm) = (refused.is_none(), site.realm.clone());
     let log = RequestLog::begin(&head, is_known, client, realm, limits.log_requests);

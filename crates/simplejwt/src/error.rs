@@ -3,7 +3,11 @@
 //! [`TokenError`] is the caller's: the token was refused. [`Error`] covers every way a flow can
 //! fail. How each one looks on the wire is decided in one place, `web.rs`.
 
+mod throttled;
+
 use std::error::Error as StdError;
+
+pub use throttled::{ThrottleScope, Throttled};
 
 /// The reason a token was refused. `Display` is the sentence that upstream sends.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +111,9 @@ pub enum Error {
     /// The call needs sessions, but they are disabled.
     #[error("sessions are not enabled")]
     SessionsDisabled,
+    /// There were too many failures before: of this account, or from this address.
+    #[error("throttled by {}: try again in {} seconds", .0.scope(), .0.retry_after())]
+    Throttled(Throttled),
     /// The user already has the maximum number of sessions (`max_per_user`).
     #[error("too many sessions")]
     TooManySessions,
@@ -204,6 +211,7 @@ impl Error {
             Self::PasswordChanged => "password_changed",
             Self::BlacklistDisabled => "blacklist_disabled",
             Self::SessionsDisabled => "sessions_disabled",
+            Self::Throttled(_) => "throttled",
             Self::TooManySessions => "too_many_sessions",
             Self::SessionUnknown => "session_unknown",
             Self::NoSuchSession => "not_found",

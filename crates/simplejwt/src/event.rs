@@ -15,6 +15,7 @@ mod time;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::error::{ThrottleScope, Throttled};
 use crate::logging::{cut, without_tokens};
 use crate::users::UserId;
 
@@ -55,6 +56,17 @@ pub enum Event {
         user_id: Option<UserId>,
         /// The reason.
         reason: LoginRefusal,
+    },
+    /// A request was throttled: there were too many failures before. Reported once until another one
+    /// is answered.
+    Throttled {
+        /// The limit.
+        scope: ThrottleScope,
+        /// The username of a login, as in [`LoginRefused`](Self::LoginRefused).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        username: Option<String>,
+        /// The seconds after which the client may try again.
+        retry_after: u64,
     },
     /// A refresh or sliding token was accepted, and tokens were issued for it.
     Refreshed {
@@ -232,11 +244,19 @@ impl Event {
         Self::LoginRefused { username: cut(&username).into_owned(), user_id, reason }
     }
 
+    /// Creates the event of a throttled request, with a username that is safe to keep.
+    pub fn throttled(throttled: &Throttled, username: Option<&str>) -> Self {
+        let username = username.map(|name| cut(&without_tokens(name)).into_owned());
+        let (scope, retry_after) = (throttled.scope(), throttled.retry_after());
+        Self::Throttled { scope, username, retry_after }
+    }
+
     /// Returns its stable name: the member `event` of its JSON.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::LoggedIn { .. } => "logged_in",
             Self::LoginRefused { .. } => "login_refused",
+            Self::Throttled { .. } => "throttled",
             Self::Refreshed { .. } => "refreshed",
             Self::RefreshRepeated { .. } => "refresh_repeated",
             Self::SpentTokenPresented { .. } => "spent_token_presented",
@@ -278,6 +298,7 @@ impl Event {
                 "https://schemas.openid.net/secevent/risc/event-type/account-purged"
             }
             Self::LoginRefused { .. }
+            | Self::Throttled { .. }
             | Self::RefreshRepeated { .. }
             | Self::SpentTokenPresented { .. }
             | Self::TokenRefused { .. }

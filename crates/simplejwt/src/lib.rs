@@ -31,6 +31,7 @@ pub mod sqlite;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]
 mod suite;
+pub mod throttle;
 pub mod token;
 pub mod users;
 pub mod web;

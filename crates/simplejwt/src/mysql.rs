@@ -27,6 +27,7 @@ mod servers;
 pub(crate) mod sessions;
 mod statements;
 mod takeover;
+mod throttle;
 mod tls;
 mod tokens;
 mod url;

@@ -29,6 +29,7 @@ mod servers;
 mod sessions;
 mod statements;
 mod takeover;
+mod throttle;
 mod tls;
 mod tokens;
 mod url;

@@ -14,6 +14,7 @@ mod presented;
 mod refresh;
 mod revocation;
 mod sessions;
+mod throttling;
 
 use std::any::Any;
 use std::fmt;
@@ -28,6 +29,7 @@ use crate::settings::{Rows, Settings, SettingsError, TokenAtRest};
 use crate::store::retention::Retention;
 use crate::store::session::{Client, RetainUntil, SessionStore};
 use crate::store::{OutstandingToken, TokenStore};
+use crate::throttle::Throttle;
 use crate::token::{Token, Tokens};
 use crate::users::UserStore;
 
@@ -61,6 +63,9 @@ pub struct Auth {
     request_id: Option<Arc<str>>,
     actor: Actor,
     listeners: Arc<Listeners>,
+    throttle: Option<Throttle>,
+    /// The tokens that a device presents with a login.
+    device_tokens: Arc<[String]>,
     /// Data that an adapter attaches to the flows, which don't use it themselves.
     edge: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -84,6 +89,8 @@ impl Auth {
             request_id: None,
             actor: Actor::default(),
             listeners: Arc::default(),
+            throttle: None,
+            device_tokens: Arc::default(),
             edge: None,
         }
     }

@@ -18,6 +18,7 @@ pub(crate) mod schema;
 pub(crate) mod sessions;
 mod statements;
 mod takeover;
+mod throttle;
 mod tokens;
 mod url;
 mod users;

@@ -8,6 +8,7 @@
 //! | [`Leases`] | which of several processes does a piece of work |
 //! | [`SessionRows`](rows::SessionRows) | sessions as one row each |
 //! | [`KeyStore`] | the keys of a ring |
+//! | [`ThrottleStore`] | counters of failures |
 //!
 //! The tables behind it are upstream's `token_blacklist_outstandingtoken` and
 //! `token_blacklist_blacklistedtoken`. [`TokenStore`] asks for what the flows need, as verbs
@@ -28,6 +29,7 @@ pub mod retention;
 pub mod rows;
 pub mod session;
 mod shared;
+pub mod throttle;
 
 use std::fmt;
 
@@ -43,6 +45,7 @@ pub use flush::{FlushExpired, Flushed, Position, Referenced};
 pub use keys::KeyStore;
 pub use leases::Leases;
 pub use session::SessionStore;
+pub use throttle::ThrottleStore;
 
 /// A refresh or sliding token as it is registered. `Debug` leaves the token itself out.
 #[derive(Clone, PartialEq, Eq)]

@@ -46,6 +46,7 @@ pub mod request;
 #[cfg(feature = "web")]
 pub mod request_id;
 mod singleton;
+mod throttle;
 #[cfg(any(feature = "tower", feature = "web"))]
 pub mod transport;
 #[cfg(feature = "web")]
@@ -96,6 +97,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::PasswordChanged
         | Error::InsufficientUserAuthentication { .. } => StatusCode::UNAUTHORIZED,
         Error::SessionUnknown | Error::RepeatedHeader(_) => StatusCode::BAD_REQUEST,
+        Error::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::TooManySessions | Error::PermissionDenied | Error::CrossOrigin => {
             StatusCode::FORBIDDEN
         }
@@ -160,6 +162,10 @@ pub fn body(error: &Error) -> Json {
         Error::PasswordChanged => with_code("The user's password has been changed."),
         Error::BlacklistDisabled => with_code("The token blacklist is not enabled."),
         Error::SessionsDisabled => with_code("Sessions are not enabled."),
+        Error::Throttled(throttled) => object([
+            ("detail", throttle::sentence(throttled).into()),
+            ("code", error.code().into()),
+        ]),
         Error::TooManySessions => with_code("Too many sessions."),
         Error::SessionUnknown => with_code(
             "The token doesn't identify its session: send the refresh token in \"refresh\".",
@@ -212,6 +218,9 @@ pub fn error_response(error: &Error, settings: &Settings) -> Response<Vec<u8>> {
     let headers = response.headers_mut();
     if let Some(challenge) = challenge::for_error(error, settings) {
         headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    if let Error::Throttled(throttled) = error {
+        headers.extend(throttle::headers(throttled));
     }
     if status(error) == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

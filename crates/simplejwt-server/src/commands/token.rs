@@ -19,7 +19,7 @@ use crate::config::{Config, Loaded};
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::purge::{Purge, Speed, Stop, kept_by};
-use crate::{app, output};
+use crate::{app, output, throttle};
 
 pub(crate) fn run(loaded: &Loaded, command: Token) -> Result<ExitCode, Failure> {
     match command {
@@ -159,7 +159,12 @@ fn blacklist(config: &Config, token: &str) -> Result<ExitCode, Failure> {
 
 fn flush_expired(config: &Config, batch: u32, paced: bool) -> Result<ExitCode, Failure> {
     let purged = block_on(async {
-        let store = Database::open(config).await?.store().await?;
+        let database = Database::open(config).await?;
+        let store = database.store().await?;
+        if database.counts(config).await {
+            let purged = throttle::purge(&*database.counters()).await;
+            purged.map_err(|error| crate::database::failed(&error))?;
+        }
         let holder = format!("command-{}", std::process::id());
         let purge = Purge::new(store, config, batch, holder, Stop::default());
         let speed = if paced { Speed::BesideOthers } else { Speed::Full };

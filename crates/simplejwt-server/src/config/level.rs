@@ -69,6 +69,7 @@ const MODULES: &[&str] = &[
     "suite",
     "supervisor",
     "telemetry",
+    "throttle",
     "tls",
     "token",
     "users",

@@ -20,6 +20,7 @@ use super::log::{self, Log};
 use super::password::{self, Password};
 use super::realm::Realm;
 use super::server::{self, Server};
+use super::throttle::{self, Throttle};
 use super::tls::{self, Tls};
 use super::users::{self, Users};
 use super::{cookies, gateway, oauth, sessions, signing, simple_jwt};
@@ -43,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) jwk_url: JwkUrl,
     /// The options of `authenticate/`.
     pub(crate) gateway: GatewayOptions,
+    pub(crate) throttle: Throttle,
     /// The clients that may use `revoke/` and `introspect/`.
     pub(crate) oauth_clients: OAuthClients,
 }
@@ -70,6 +72,7 @@ static PLACES: &[&dyn Part] = &[
     place!(cookies::SECTION, settings),
     place!(gateway::SECTION, gateway),
     place!(oauth::SECTION, oauth_clients),
+    place!(throttle::SECTION, throttle),
     place!(django::SECTION, django),
     place!(users::SECTION, users),
     place!(claims::ON_REFRESH, claims),

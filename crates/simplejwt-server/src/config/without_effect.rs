@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::list::{self, Config, Setting};
-use super::{Given, level};
+use super::{CounterStore, Given, level};
 
 /// Settings, the condition under which they have no effect, and what to do about it.
 struct Rule {
@@ -22,7 +22,10 @@ const RULES: &[Rule] = &[
     },
     Rule {
         settings: &["database.purge_interval", "database.purge_batch", "database.purge_cascade"],
-        idle: |c| !c.settings.token_blacklist,
+        idle: |c| {
+            let counts = c.throttle.enabled && c.throttle.store == CounterStore::Database;
+            !c.settings.token_blacklist && !counts
+        },
         why: "no token is registered: set token_blacklist = true in [simple_jwt]",
     },
     Rule {

@@ -11,4 +11,5 @@ mod rows;
 mod sizes;
 #[path = "../support/mod.rs"]
 mod support;
+mod throttle;
 mod traps;

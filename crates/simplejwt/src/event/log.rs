@@ -36,6 +36,16 @@ pub(super) fn log(record: &EventRecord) {
             username,
             "login refused"
         ),
+        Event::Throttled { scope, username, retry_after } => tracing::warn!(
+            target: "simplejwt::service",
+            event = "throttled",
+            client_address,
+            user_agent,
+            %scope,
+            username,
+            retry_after,
+            "throttled: too many failures before"
+        ),
         Event::SessionsEnded { user_id, reason: EndReason::Limit, ended, .. } => tracing::info!(
             target: "simplejwt::service",
             event = "sessions_evicted",

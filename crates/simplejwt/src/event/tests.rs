@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 pub(super) const AT: Timestamp = Timestamp::from_micros(1_767_323_045_123_456);
@@ -38,6 +40,11 @@ pub(super) fn login_refused(reason: LoginRefusal) -> Event {
     Event::login_refused("alice", user_id, reason)
 }
 
+pub(super) fn throttled(username: Option<&str>) -> Event {
+    let (period, wait) = (Duration::from_secs(3600), Duration::from_millis(16_001));
+    Event::throttled(&Throttled::new(ThrottleScope::LoginAccount, 100, period, wait), username)
+}
+
 /// Stored records are read by later releases.
 #[test]
 fn names_stay() {
@@ -58,6 +65,11 @@ fn names_stay() {
             login_refused(LoginRefusal::TooManySessions),
             r#""login_refused","username":"alice","user_id":"1","reason":"too_many_sessions""#,
         ),
+        (
+            throttled(Some("alice")),
+            r#""throttled","scope":"login_account","username":"alice","retry_after":17"#,
+        ),
+        (throttled(None), r#""throttled","scope":"login_account","retry_after":17"#),
         (Event::Refreshed { token: token() }, r#""refreshed",NAMES"#),
         (Event::Refreshed { token: alone() }, r#""refreshed","jti":"t","user_id":"1""#),
         (

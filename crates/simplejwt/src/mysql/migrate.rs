@@ -23,8 +23,8 @@ use crate::clock::Timestamp;
 use crate::logging::with_causes;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SIGNING_KEYS,
-    SchemaError, Step, unreferable,
+    BLACKLISTED, COUNTERS, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES,
+    SIGNING_KEYS, SchemaError, Step, unreferable,
 };
 use crate::sql::table::{UserTable, backticked};
 
@@ -47,6 +47,7 @@ const SESSION: &str = include_str!("../../migrations/mysql/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/mysql/0006_expires_at.sql");
 const REFRESH_SESSION: &str = include_str!("../../migrations/mysql/0007_refresh_session.sql");
 const SIGNING_KEY: &str = include_str!("../../migrations/mysql/0008_signing_key.sql");
+const THROTTLE: &str = include_str!("../../migrations/mysql/0009_throttle.sql");
 /// The clauses of 0002 that depend on the users' table.
 const USER_KEY: &str = "`user_id` integer NULL";
 const USER_CONSTRAINT: &str = ", CONSTRAINT `token_blacklist_outs_user_id_83bc629a_fk_auth_user` \
@@ -286,6 +287,7 @@ async fn steps(conn: &mut Conn, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     for (name, (table, wanted), sql) in [
         ("0007_refresh_session", SESSION_ROWS, REFRESH_SESSION),
         ("0008_signing_key", SIGNING_KEYS, SIGNING_KEY),
+        ("0009_throttle", COUNTERS, THROTTLE),
     ] {
         match schema::table(conn, table, wanted).await {
             Ok(_) => {}

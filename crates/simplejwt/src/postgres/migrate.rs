@@ -11,8 +11,8 @@ use super::{PostgresDatabase, may_migrate, schema};
 use crate::clock::Timestamp;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SIGNING_KEYS,
-    SchemaError, Step, Table, only_of, unreferable,
+    BLACKLISTED, COUNTERS, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES,
+    SIGNING_KEYS, SchemaError, Step, Table, only_of, unreferable,
 };
 use crate::sql::table::{UserTable, quoted, relation};
 
@@ -30,6 +30,7 @@ const SESSION: &str = include_str!("../../migrations/postgres/0005_session.sql")
 const EXPIRES_AT: &str = include_str!("../../migrations/postgres/0006_expires_at.sql");
 const REFRESH_SESSION: &str = include_str!("../../migrations/postgres/0007_refresh_session.sql");
 const SIGNING_KEY: &str = include_str!("../../migrations/postgres/0008_signing_key.sql");
+const THROTTLE: &str = include_str!("../../migrations/postgres/0009_throttle.sql");
 /// The clauses of 0002 that depend on the users' table.
 const USER_COLUMN: &str = "\"user_id\" integer NULL";
 const USER_REFERENCE: &str = "REFERENCES \"auth_user\" (\"id\")";
@@ -212,6 +213,7 @@ async fn steps(client: &Client, users: &UserTable) -> Result<Vec<Step>, SchemaEr
     for (name, (own, wanted), sql) in [
         ("0007_refresh_session", SESSION_ROWS, REFRESH_SESSION),
         ("0008_signing_key", SIGNING_KEYS, SIGNING_KEY),
+        ("0009_throttle", COUNTERS, THROTTLE),
     ] {
         let found = table(own).await?;
         match found.columns.is_empty() {

@@ -4,7 +4,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::Auth;
 use crate::claims::{Claims, UserClaim};
-use crate::error::{Error, TokenMessage};
+use crate::error::{Error, ThrottleScope, TokenMessage};
 use crate::settings::{RevocationMode, TokenClass};
 use crate::token::{Access, Refresh, Sliding, Token, Untyped};
 use crate::users::{User, UserId, revoke_claim};
@@ -14,8 +14,13 @@ impl Auth {
     /// if `BLACKLIST_AFTER_ROTATION` is on.
     ///
     /// # Errors
-    /// [`Error::Token`], [`Error::VerifiedBlacklisted`]; internal errors.
+    /// [`Error::Token`], [`Error::VerifiedBlacklisted`], [`Error::Throttled`]; internal errors.
     pub async fn verify(&self, token: &str) -> Result<Token<Untyped>, Error> {
+        let verified = self.verify_any(token).await;
+        self.counted(ThrottleScope::Verify, verified)
+    }
+
+    async fn verify_any(&self, token: &str) -> Result<Token<Untyped>, Error> {
         let now = self.tokens.now();
         let claims = self.decode_claims(token, now).await?;
         let token = self.tokens.accept::<Untyped>(claims)?;

@@ -15,8 +15,8 @@ impl Auth {
     /// `TokenObtainPairView`.
     ///
     /// # Errors
-    /// [`Error::NoActiveAccount`], whatever the reason; [`Error::TooManySessions`]; internal
-    /// errors.
+    /// [`Error::NoActiveAccount`], whatever the reason; [`Error::Throttled`];
+    /// [`Error::TooManySessions`]; internal errors.
     pub async fn obtain_pair(&self, credentials: &Credentials) -> Result<TokenPair, Error> {
         let user = self.log_in(credentials).await?;
         let now = self.tokens.now();
@@ -47,15 +47,25 @@ impl Auth {
     }
 
     async fn log_in(&self, credentials: &Credentials) -> Result<User, Error> {
+        let users = self.user_store()?;
+        let attempt = self.begin_attempt(credentials).await?;
         let located = match (credentials.address(), self.client().address) {
             (None, Some(address)) => {
                 address.parse().ok().map(|at| credentials.clone().from_address(at))
             }
             _ => None,
         };
-        match self.user_store()?.authenticate(located.as_ref().unwrap_or(credentials)).await? {
-            Some(user) if self.hooks.may_authenticate(self.settings(), &user) => Ok(user),
+        match users.authenticate(located.as_ref().unwrap_or(credentials)).await? {
+            Some(user) if self.hooks.may_authenticate(self.settings(), &user) => {
+                if let Some(attempt) = attempt {
+                    attempt.succeeded().await.map_err(Error::Store)?;
+                }
+                Ok(user)
+            }
             refused => {
+                if let Some(attempt) = attempt {
+                    attempt.failed(self.tokens.now()).await.map_err(Error::Store)?;
+                }
                 let (user_id, reason) = match refused {
                     Some(user) => (Some(user.id), LoginRefusal::NotAllowed),
                     None => (None, LoginRefusal::Credentials),

@@ -4,7 +4,7 @@ mod in_session;
 
 use super::{Auth, Issued, Refreshed};
 use crate::clock::Timestamp;
-use crate::error::{Error, TokenError};
+use crate::error::{Error, ThrottleScope, TokenError};
 use crate::event::Target;
 use crate::settings::TokenClass;
 use crate::store::Rotation;
@@ -22,12 +22,13 @@ impl Auth {
     ///
     /// # Errors
     /// [`Error::Token`] for an invalid token; [`Error::NoActiveAccountForToken`],
-    /// [`Error::NoUserClaim`], [`Error::PasswordChanged`]; internal errors.
+    /// [`Error::NoUserClaim`], [`Error::PasswordChanged`]; [`Error::Throttled`]; internal errors.
     pub async fn refresh(&self, token: &str) -> Result<Refreshed, Error> {
-        match self.sessions() {
+        let refreshed = match self.sessions() {
             Some(sessions) => self.refresh_in_session(sessions, token).await,
             None => self.refresh_alone(token).await,
-        }
+        };
+        self.counted(ThrottleScope::Refresh, refreshed)
     }
 
     async fn refresh_alone(&self, token: &str) -> Result<Refreshed, Error> {
@@ -131,6 +132,11 @@ impl Auth {
     /// # Errors
     /// As [`refresh`](Self::refresh).
     pub async fn refresh_sliding(&self, token: &str) -> Result<Issued, Error> {
+        let refreshed = self.slide(token).await;
+        self.counted(ThrottleScope::Refresh, refreshed)
+    }
+
+    async fn slide(&self, token: &str) -> Result<Issued, Error> {
         let now = self.tokens.now();
         let token = self.decode_listed::<Sliding>(token, now).await?;
         let settings = self.settings();

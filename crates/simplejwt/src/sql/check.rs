@@ -62,6 +62,8 @@ pub struct Uses {
     pub session_rows: bool,
     /// The keys of a ring are kept.
     pub signing_keys: bool,
+    /// Failures are counted.
+    pub throttle: bool,
     /// A login writes the user's `last_login`.
     pub last_login: bool,
     /// A login may rewrite the user's password hash.
@@ -72,13 +74,14 @@ pub struct Uses {
 
 impl Uses {
     /// Returns the uses for these settings, including the purge, and rehashing of passwords. The
-    /// settings know of no ring of keys.
+    /// settings know of no ring of keys, and of no throttle.
     pub fn of(settings: &Settings) -> Self {
         Self {
             tokens: settings.token_blacklist,
             sessions: settings.has_sessions(),
             session_rows: settings.has_sessions() && settings.sessions.rows == Rows::Sessions,
             signing_keys: false,
+            throttle: false,
             last_login: settings.update_last_login,
             rehash: true,
             purge: settings.token_blacklist,

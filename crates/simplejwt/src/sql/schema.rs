@@ -82,6 +82,9 @@ pub(crate) const SIGNING_KEYS: (&str, &[&str]) = (
     &["number", "kid", "algorithm", "material", "created_at", "activates_at", "verifies_until"],
 );
 
+/// The table of counters of failures, with its columns in use.
+pub(crate) const COUNTERS: (&str, &[&str]) = ("simplejwt_throttle", &["id", "arrival"]);
+
 /// Returns those statements of our own tables' migration that create these tables, with their
 /// indexes and rows. Each is on a line of its own, in which the table's name is the first in quotes
 /// or follows ON.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::schema::{self, column, columns, is_unique};
 use super::statements::{self, BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, Sql};
-use super::{SqliteDatabase, feed, flush, keys, rows};
+use super::{SqliteDatabase, feed, flush, keys, rows, throttle};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::sql::check::{
     FoundTable, Lines, Problem, Problems, Relation, Severity, Uses, column_faults, judge, needed,
@@ -90,7 +90,9 @@ fn all(connection: &Connection, users: &UserTable, uses: &Uses) -> rusqlite::Res
         };
         let of_keys = uses.signing_keys.then_some(keys::STATEMENTS).into_iter().flatten();
         let of_keys = of_keys.map(|(sql, _)| sql.to_owned());
-        for sql in theirs.into_iter().chain(every).chain(of_keys) {
+        let of_throttle = uses.throttle.then_some(throttle::STATEMENTS).into_iter().flatten();
+        let of_throttle = of_throttle.map(|(sql, _)| sql.to_owned());
+        for sql in theirs.into_iter().chain(every).chain(of_keys).chain(of_throttle) {
             if let Err(error) = connection.prepare(&sql) {
                 refusals.extend(refused(&problems, &sql, &error.to_string()));
             }

@@ -13,8 +13,8 @@ use super::schema;
 use crate::clock::Timestamp;
 use crate::sql::sample::MADE_USERS;
 use crate::sql::schema::{
-    BLACKLISTED, Column, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES, SIGNING_KEYS,
-    SchemaError, Step, only_of, unreferable,
+    BLACKLISTED, COUNTERS, Column, EXPIRES_AT_INDEX, OUTSTANDING, SESSION_ROWS, SESSION_TABLES,
+    SIGNING_KEYS, SchemaError, Step, only_of, unreferable,
 };
 use crate::sql::table::{UserTable, quoted};
 
@@ -30,6 +30,7 @@ const SESSION: &str = include_str!("../../migrations/sqlite/0005_session.sql");
 const EXPIRES_AT: &str = include_str!("../../migrations/sqlite/0006_expires_at.sql");
 const REFRESH_SESSION: &str = include_str!("../../migrations/sqlite/0007_refresh_session.sql");
 const SIGNING_KEY: &str = include_str!("../../migrations/sqlite/0008_signing_key.sql");
+const THROTTLE: &str = include_str!("../../migrations/sqlite/0009_throttle.sql");
 /// The clause of 0002 that depends on the users' table.
 const USER_KEY: &str = r#""user_id" integer NULL REFERENCES "auth_user" ("id")"#;
 
@@ -152,6 +153,7 @@ fn steps(connection: &Connection, users: &UserTable) -> Result<Vec<Step>, Schema
     for (name, (table, wanted), sql) in [
         ("0007_refresh_session", SESSION_ROWS, REFRESH_SESSION),
         ("0008_signing_key", SIGNING_KEYS, SIGNING_KEY),
+        ("0009_throttle", COUNTERS, THROTTLE),
     ] {
         match is_missing(connection, table)? {
             true => steps.push(Step { name, table, sql: sql.to_owned() }),

@@ -1,5 +1,5 @@
-//! The conformance suites of [`TokenStore`], [`SessionStore`], [`Leases`] and [`KeyStore`],
-//! including races.
+//! The conformance suites of [`TokenStore`], [`SessionStore`], [`Leases`], [`KeyStore`]
+//! and [`ThrottleStore`], including races.
 //!
 //! ```
 //! use simplejwt::store::{conformance, memory::MemoryStore};
@@ -28,6 +28,7 @@ mod rules;
 mod session_races;
 mod session_rules;
 mod spent_rules;
+mod throttle_rules;
 pub(crate) mod verdict_table;
 pub(crate) mod verdict_trials;
 
@@ -40,7 +41,7 @@ use super::retention::{MARGIN, Retention};
 use super::session::{
     Client, NewSession, NextToken, OpenSession, RetainUntil, SessionRefresh, SessionStore,
 };
-use super::{KeyStore, Leases, OutstandingToken, TokenStore};
+use super::{KeyStore, Leases, OutstandingToken, ThrottleStore, TokenStore};
 use crate::clock::Timestamp;
 use crate::error::StoreError;
 use crate::event::{Act, Cause, Recorded};
@@ -222,6 +223,24 @@ where
     key_rules::an_end_only_comes_nearer(&make().await).await;
     key_rules::what_has_ended_is_deleted_but_the_newest(&make().await).await;
     key_rules::one_successor_wins(Arc::new(make().await), &spawn).await;
+}
+
+/// Runs the suite for a [`ThrottleStore`]; panics with the rule that was broken. `make` returns a
+/// new, empty store each time; `spawn` is as in [`all`].
+///
+/// # Panics
+/// If the store breaks the contract.
+pub async fn throttle<S, Make, Made>(make: Make, spawn: impl Fn(Task))
+where
+    S: ThrottleStore,
+    Make: Fn() -> Made,
+    Made: Future<Output = S>,
+{
+    throttle_rules::charges_add_up(&make().await).await;
+    throttle_rules::what_is_past_counts_nothing(&make().await).await;
+    throttle_rules::a_cleared_counter_has_forgotten(&make().await).await;
+    throttle_rules::only_what_is_forgotten_is_flushed(&make().await).await;
+    throttle_rules::no_charge_is_lost(Arc::new(make().await), &spawn).await;
 }
 
 /// The time at which the suite takes place.

@@ -7,7 +7,7 @@
 //!                │
 //!             service                     the flows: no HTTP, no SQL
 //!                │
-//!              hooks   revocation         what a process has heard of revoked tokens
+//!       hooks   revocation   throttle     what a process has heard of revoked tokens; limits
 //!                │
 //!              token                      pure and synchronous
 //!                │
@@ -45,7 +45,7 @@ const LAYERS: &[&[&str]] = &[
     &["sql"],
     &["claims", "mysql", "postgres", "sqlite"],
     &["token"],
-    &["hooks", "revocation"],
+    &["hooks", "revocation", "throttle"],
     &["service"],
     &["web"],
     &["web/axum", "web/layer"],

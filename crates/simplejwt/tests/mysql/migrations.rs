@@ -14,7 +14,7 @@ use crate::support::pause;
 /// What Django 5.2 with simplejwt 5.5.1 made on MariaDB 10.11: SHOW CREATE TABLE.
 const DJANGO: &str = include_str!("../fixtures/django_mariadb.sql");
 
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "0001_auth_user",
     "0002_outstanding_token",
     "0003_blacklisted_token",
@@ -23,6 +23,7 @@ const ALL: [&str; 8] = [
     "0006_expires_at",
     "0007_refresh_session",
     "0008_signing_key",
+    "0009_throttle",
 ];
 
 #[tokio::test]
@@ -68,7 +69,13 @@ async fn djangos_tables_are_adopted() {
     let names: Vec<_> = done.iter().map(|step| step.name).collect();
     assert_eq!(
         names,
-        ["0005_session", "0006_expires_at", "0007_refresh_session", "0008_signing_key"]
+        [
+            "0005_session",
+            "0006_expires_at",
+            "0007_refresh_session",
+            "0008_signing_key",
+            "0009_throttle"
+        ]
     );
     let store = MysqlStore::open(&database, &users).await.unwrap();
     let rotation = store.rotate(&token("a"), &token("b"), &Cause::at(NOW)).await.unwrap().outcome;

@@ -52,6 +52,17 @@ async fn keys_of_a_ring() {
     conformance::keys(make, spawn).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn counters_of_a_throttle() {
+    let world = World::new().await;
+    drop(world.store().await);
+    let make = || async {
+        world.run("DELETE FROM simplejwt_throttle").await;
+        world.database().await
+    };
+    conformance::throttle(make, spawn).await;
+}
+
 #[tokio::test]
 async fn moved_to_rows_and_back() {
     let world = World::new().await;

@@ -14,7 +14,7 @@ use simplejwt::sql::schema::SchemaError;
 use simplejwt::sql::table::UserTable;
 use simplejwt::users::UserStore as _;
 
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "0001_auth_user",
     "0002_outstanding_token",
     "0003_blacklisted_token",
@@ -23,6 +23,7 @@ const ALL: [&str; 8] = [
     "0006_expires_at",
     "0007_refresh_session",
     "0008_signing_key",
+    "0009_throttle",
 ];
 /// All that the catalogue says of the tables, by lines: columns, constraints, indexes, sequences.
 const DESCRIBED: &str = "\
@@ -79,7 +80,13 @@ async fn djangos_database_gets_our_tables_and_keeps_its_own() {
     let steps = apply(&made, &UserTable::default()).await.unwrap();
     assert_eq!(
         steps,
-        ["0005_session", "0006_expires_at", "0007_refresh_session", "0008_signing_key"]
+        [
+            "0005_session",
+            "0006_expires_at",
+            "0007_refresh_session",
+            "0008_signing_key",
+            "0009_throttle"
+        ]
     );
     let after = described(&made).await;
     let kept: Vec<_> = after.iter().filter(|line| !line.contains("simplejwt_")).collect();
@@ -93,7 +100,10 @@ async fn djangos_database_gets_our_tables_and_keeps_its_own() {
     assert_eq!(users.unwrap().find(&"1".into()).await.unwrap().unwrap().username, "alice");
     let recorded = "SELECT string_agg(name, ' ' ORDER BY name) FROM simplejwt_migrations";
     let recorded: String = made.client().await.query_one(recorded, &[]).await.unwrap().get(0);
-    assert_eq!(recorded, "0005_session 0006_expires_at 0007_refresh_session 0008_signing_key");
+    assert_eq!(
+        recorded,
+        "0005_session 0006_expires_at 0007_refresh_session 0008_signing_key 0009_throttle"
+    );
 }
 
 #[tokio::test]

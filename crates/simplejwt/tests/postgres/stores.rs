@@ -47,6 +47,17 @@ async fn keys_of_a_ring() {
     conformance::keys(make, spawn).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn counters_of_a_throttle() {
+    let made = Database::migrated().await;
+    let make = || async {
+        let sql = "DELETE FROM simplejwt_throttle";
+        made.client().await.batch_execute(sql).await.unwrap();
+        made.connect().await
+    };
+    conformance::throttle(make, spawn).await;
+}
+
 #[tokio::test]
 async fn moved_to_rows_and_back() {
     let made = Database::migrated().await;

@@ -32,11 +32,12 @@ const TABLES: [&str; 8] = [
 ];
 
 /// What is ours: the tables of the sessions, and the index of the purge.
-const OURS: [&str; 4] = [
+const OURS: [&str; 5] = [
     "simplejwt_session",
     "simplejwt_outstandingtoken_expires_at",
     "simplejwt_refresh_session",
     "simplejwt_signing_key",
+    "simplejwt_throttle",
 ];
 
 fn no_wait() -> SqliteOptions {

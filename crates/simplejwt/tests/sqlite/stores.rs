@@ -114,15 +114,23 @@ async fn sqlite_by_session() {
 async fn keys_of_a_ring() {
     conformance::keys(|| async { MemoryStore::default() }, spawn).await;
     let directories = Mutex::new(Vec::new());
-    let make = || async {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("db.sqlite3");
-        let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
-        migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
-        directories.lock().unwrap().push(directory);
-        database
-    };
-    conformance::keys(make, spawn).await;
+    conformance::keys(|| migrated(&directories), spawn).await;
+}
+
+/// A new file, whose directory is kept.
+async fn migrated(directories: &Mutex<Vec<TempDir>>) -> SqliteDatabase {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db.sqlite3");
+    let database = SqliteDatabase::open_or_create(path, SqliteOptions::default()).unwrap();
+    migrate::apply(&database, &UserTable::default(), NOW).await.unwrap();
+    directories.lock().unwrap().push(directory);
+    database
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn counters_of_a_throttle() {
+    let directories = Mutex::new(Vec::new());
+    conformance::throttle(|| migrated(&directories), spawn).await;
 }
 
 #[tokio::test]

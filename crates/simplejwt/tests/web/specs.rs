@@ -4,6 +4,7 @@
 
 mod outcomes;
 mod page;
+mod throttled;
 mod world;
 
 use serde_json::{Map, Value, json};

@@ -17,7 +17,7 @@ const BELOW: [&str; 10] = [
     "value_file",
 ];
 /// Sections, with the other sections that they use.
-const SECTIONS: [(&str, &[&str]); 16] = [
+const SECTIONS: [(&str, &[&str]); 17] = [
     ("claims", &["users"]),
     ("cookies", &["server"]),
     ("database", &[]),
@@ -32,6 +32,7 @@ const SECTIONS: [(&str, &[&str]); 16] = [
     ("sessions", &[]),
     ("signing", &[]),
     ("simple_jwt", &[]),
+    ("throttle", &["server"]),
     ("tls", &[]),
     ("users", &[]),
 ];

@@ -8,7 +8,9 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
 use super::*;
-use crate::event::tests::{AT, alone, changed, ended, login_refused, refused, spent, token};
+use crate::event::tests::{
+    AT, alone, changed, ended, login_refused, refused, spent, throttled, token,
+};
 use crate::event::{Actor, Client, SpentOutcome, UserChange};
 
 /// Keeps lines as text.
@@ -115,6 +117,18 @@ fn each_event_has_the_line_that_the_page_promises() {
             Service,
             "WARN service: session_limit_reached CLIENT user_id=1 \"login refused: too many \
              sessions\"",
+        ),
+        (
+            throttled(Some("alice")),
+            Service,
+            "WARN service: throttled CLIENT scope=login_account username=alice retry_after=17 \
+             \"throttled: too many failures before\"",
+        ),
+        (
+            throttled(None),
+            Service,
+            "WARN service: throttled CLIENT scope=login_account retry_after=17 \"throttled: too \
+             many failures before\"",
         ),
         (
             ended(EndReason::Limit),

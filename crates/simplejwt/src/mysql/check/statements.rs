@@ -6,7 +6,7 @@ use mysql_async::{Conn, Error};
 use super::Check;
 use crate::mysql::database::Failure;
 use crate::mysql::statements::{self, Sql};
-use crate::mysql::{feed, flush, keys, rows, schema};
+use crate::mysql::{feed, flush, keys, rows, schema, throttle};
 use crate::sql::check::{Lines, Uses, refused};
 use crate::sql::column::UserColumns;
 use crate::sql::schema::OUTSTANDING;
@@ -26,6 +26,11 @@ impl Check<'_> {
             let used =
                 keys::STATEMENTS.into_iter().filter(|(_, is_purge)| self.uses.purge || !is_purge);
             statements.extend(used.map(|(sql, _)| sql.to_owned()));
+        }
+        if self.uses.throttle {
+            let used = throttle::statements().into_iter();
+            let used = used.filter(|(_, is_purge)| self.uses.purge || !is_purge);
+            statements.extend(used.map(|(sql, _)| sql));
         }
         let jti = schema::collation(conn, OUTSTANDING, "jti").await?;
         if let (Some(jti), Lines::Mysql { exact }) = (jti, &self.lines)

@@ -5,7 +5,7 @@ use crate::postgres::rotations::DATE;
 use crate::postgres::schema::Checked;
 use crate::postgres::statements::{self, BLACKLIST, IS_BLACKLISTED, IS_REGISTERED, NEWEST, Sql};
 use crate::postgres::tokens::PgResult;
-use crate::postgres::{feed, flush, keys, lookup, rows};
+use crate::postgres::{feed, flush, keys, lookup, rows, throttle};
 use crate::sql::check::{Lines, Uses, of_users, refused};
 use crate::sql::table::UserTable;
 
@@ -21,6 +21,11 @@ impl Check<'_> {
         if self.uses.signing_keys {
             let used =
                 keys::STATEMENTS.into_iter().filter(|(_, is_purge)| self.uses.purge || !is_purge);
+            statements.extend(used.map(|(sql, _)| sql.to_owned()));
+        }
+        if self.uses.throttle {
+            let used = throttle::STATEMENTS.into_iter();
+            let used = used.filter(|(_, is_purge)| self.uses.purge || !is_purge);
             statements.extend(used.map(|(sql, _)| sql.to_owned()));
         }
         if self.uses.tokens {

@@ -211,10 +211,19 @@ const KEYS: Needed = Needed {
     is_djangos: false,
 };
 
+const COUNTERS: Needed = Needed {
+    name: "simplejwt_throttle",
+    columns: &[column("id", Holds::Text(32)), column("arrival", Holds::Micros)],
+    unique: &["id"],
+    indexes: &[("arrival", "simplejwt_throttle_arrival")],
+    is_djangos: false,
+};
+
 /// Returns the tables in use, except for the users'.
 pub(crate) fn needed(uses: &Uses) -> impl Iterator<Item = &'static Needed> {
     let tokens = uses.tokens.then_some(TOKENS.iter()).into_iter().flatten();
     let sessions = uses.sessions.then_some(SESSIONS.iter()).into_iter().flatten();
     let rows = uses.session_rows.then_some(&ROWS);
-    tokens.chain(sessions).chain(rows).chain(uses.signing_keys.then_some(&KEYS))
+    let keys = uses.signing_keys.then_some(&KEYS);
+    tokens.chain(sessions).chain(rows).chain(keys).chain(uses.throttle.then_some(&COUNTERS))
 }

@@ -136,6 +136,7 @@ fn accesses(table: &str, uses: &Uses, is_mysql: bool) -> Vec<(Access, bool)> {
         | "simplejwt_refresh_session"
         | "simplejwt_signing_key" => (&[Select, Insert, Update], &[Delete]),
         "simplejwt_revocation" => (&[Select, Insert], &[Delete]),
+        "simplejwt_throttle" => (&[Select, Insert, Update, Delete], &[]),
         "simplejwt_sequence" => (&[Select, Update], &[]),
         "simplejwt_user" if is_mysql => (&[Select, Insert, Delete], &[]),
         _ => (&[Select, Insert, Update], &[]),
@@ -165,6 +166,7 @@ fn columns_of(table: &Needed, access: Access, is_mysql: bool) -> Vec<&'static st
             "kept_until",
         ],
         "simplejwt_signing_key" => vec!["verifies_until"],
+        "simplejwt_throttle" => vec!["arrival"],
         "simplejwt_sequence" => vec!["value"],
         "simplejwt_lease" => vec!["holder", "expires_at"],
         "simplejwt_user" => vec!["user_id"],

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::service::{Auth, Issued};
 use crate::settings::{Settings, Transport};
 use crate::token::TokenType;
+use crate::web::authorization::raw_token;
 use crate::web::cookies::{removal, removal_of_former, set_access, set_refresh};
 use crate::web::kept;
 use crate::web::object::{Json, object};
@@ -108,6 +109,23 @@ impl RefreshCookies {
         }
         found
     }
+}
+
+/// Returns the flows for a login: if there is a throttle, with the tokens by which a device is known,
+/// from its cookies and its authorization header.
+pub(super) fn from_device(call: &Call<'_>) -> Auth {
+    let (auth, headers) = (call.auth, &call.parts.headers);
+    if !auth.has_throttle() {
+        return auth.clone();
+    }
+    let settings = auth.settings();
+    let mut tokens = RefreshCookies::of(auth, call.options, call.parts).all;
+    if settings.transport.has_cookies() {
+        tokens.extend(cookies(headers, settings.access_cookie()));
+    }
+    // Upstream doesn't look at this header, so a wrong one is no error here.
+    tokens.extend(raw_token(headers, settings).ok().flatten());
+    auth.from_device(tokens)
 }
 
 /// `true` if a request came with one of the cookies, so that a logout applies to them.

@@ -13,6 +13,7 @@ use http::{Response, StatusCode};
 use super::call::{self, Call};
 use super::spec::{Operation, Presence};
 use super::{Endpoint, ReadError, RouterOptions};
+use crate::error::{Error, ThrottleScope};
 use crate::logging::cut;
 use crate::service::Auth;
 use crate::web::body::Data;
@@ -27,6 +28,8 @@ pub use client::{OAuthClient, OAuthClients};
 enum Refusal {
     InvalidRequest(StatusCode, Cow<'static, str>),
     InvalidClient,
+    /// The credentials are wrong, and so were too many before.
+    Throttled(Error),
     /// A refusal by the endpoint itself.
     Endpoint(call::Refusal),
 }
@@ -91,7 +94,7 @@ where
     singleton::check(&parts.headers, auth.settings())
         .map_err(|_| invalid("a header field that may occur only once was sent more than once"))?;
     // If the header already decides, the body isn't read.
-    let by_header = by_header(parts, options)?;
+    let by_header = by_header(auth, parts, options)?;
     Form::check_type(parts)?;
     let body = read_body().await.map_err(|error| match error {
         ReadError::TooLarge => {
@@ -100,7 +103,7 @@ where
         ReadError::Incomplete => invalid("the body is incomplete"),
     })?;
     let form = Form::parse(&body, operation, options)?;
-    call.client = Some(authenticate(parts, by_header, &form, options)?);
+    call.client = Some(authenticate(auth, parts, by_header, &form, options)?);
     for field in operation.body_fields().filter(|field| field.presence == Presence::Required) {
         let name = field.name(options);
         if form.get(name).is_none() {
@@ -124,13 +127,16 @@ fn refuse(refusal: Refusal, auth: &Auth) -> Response<Vec<u8>> {
             response
         }
         Refusal::Endpoint(call::Refusal::Other(status, body)) => json_response(status, &body, None),
-        Refusal::Endpoint(
+        Refusal::Throttled(error)
+        | Refusal::Endpoint(
             call::Refusal::Flow(error) | call::Refusal::RemovingCookies(error, _),
         ) => {
             // With its log line, and with Retry-After if the fault may be temporary.
             let mut response = error_response(&error, auth.settings());
             let code = match response.status() {
-                StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+                StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                    "temporarily_unavailable"
+                }
                 _ => "server_error",
             };
             let body = json_response(response.status(), &object([("error", code.into())]), None);
@@ -188,17 +194,19 @@ impl Form {
 
 /// Returns the client of the header's credentials; `None` without such a header.
 fn by_header<'a>(
+    auth: &Auth,
     parts: &Parts,
     options: &'a RouterOptions,
 ) -> Result<Option<&'a OAuthClient>, Refusal> {
     match parts.headers.get(AUTHORIZATION) {
         None => Ok(None),
-        Some(header) => basic(header, options).map(Some).ok_or_else(|| refused(parts, None)),
+        Some(header) => basic(header, options).map(Some).ok_or_else(|| refused(auth, parts, None)),
     }
 }
 
 /// Returns the client, by its credentials in either the header or the body.
 fn authenticate<'a>(
+    auth: &Auth,
     parts: &Parts,
     by_header: Option<&'a OAuthClient>,
     form: &Form,
@@ -213,13 +221,16 @@ fn authenticate<'a>(
         }
         (Some(client), _, None) => client,
         (None, Some(id), Some(secret)) => {
-            options.clients.find(id, secret).ok_or_else(|| refused(parts, Some(id)))?
+            options.clients.find(id, secret).ok_or_else(|| refused(auth, parts, Some(id)))?
         }
-        (None, named, _) => return Err(refused(parts, named)),
+        (None, named, _) => return Err(refused(auth, parts, named)),
     })
 }
 
-fn refused(parts: &Parts, named: Option<&str>) -> Refusal {
+fn refused(auth: &Auth, parts: &Parts, named: Option<&str>) -> Refusal {
+    if let Err(error) = auth.count_failure(ThrottleScope::Introspect) {
+        return Refusal::Throttled(error);
+    }
     let from = client(parts);
     let named = named.map(cut);
     tracing::warn!(

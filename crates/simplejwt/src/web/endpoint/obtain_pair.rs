@@ -3,10 +3,10 @@
 use http::StatusCode;
 
 use super::call::{Answer, Call};
-use super::cookies::Delivery;
+use super::cookies::{Delivery, from_device};
 use super::spec::{
     Base, Body, Cookies, Credentials, FAULT, Field, LOGIN_DISABLED, NO_ACTIVE_ACCOUNT, Operation,
-    Outcome, Protocol, SIGNING_DISABLED, Spec, TOKEN_TOO_LONG, TokenCookie, Value, Verb,
+    Outcome, Protocol, SIGNING_DISABLED, Spec, THROTTLED, TOKEN_TOO_LONG, TokenCookie, Value, Verb,
 };
 
 pub(super) const LOGIN: Field = Field::login("the value of the users' login field");
@@ -44,6 +44,7 @@ pub(super) const SPEC: Spec = Spec {
                 ]),
             ),
             NO_ACTIVE_ACCOUNT,
+            THROTTLED,
             TOO_MANY_SESSIONS,
             TOKEN_TOO_LONG,
             FAULT,
@@ -54,7 +55,7 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
-    let pair = call.auth.obtain_pair(&call.credentials()?).await?;
+    let pair = from_device(call).obtain_pair(&call.credentials()?).await?;
     let tokens = [
         ("refresh", TokenCookie::Refresh, &pair.refresh),
         ("access", TokenCookie::Access, &pair.access),

@@ -3,11 +3,11 @@
 use http::StatusCode;
 
 use super::call::{Answer, Call};
-use super::cookies::Delivery;
+use super::cookies::{Delivery, from_device};
 use super::obtain_pair::{LOGIN, PASSWORD, TOO_MANY_SESSIONS};
 use super::spec::{
     Base, Body, Cookies, Credentials, FAULT, Field, LOGIN_DISABLED, NO_ACTIVE_ACCOUNT, Operation,
-    Outcome, Protocol, SIGNING_DISABLED, Spec, TOKEN_TOO_LONG, TokenCookie, Value, Verb,
+    Outcome, Protocol, SIGNING_DISABLED, Spec, THROTTLED, TOKEN_TOO_LONG, TokenCookie, Value, Verb,
 };
 
 pub(super) const SPEC: Spec = Spec {
@@ -31,6 +31,7 @@ pub(super) const SPEC: Spec = Spec {
                 Body::Object(&[Field::required("token", Value::Token, "the sliding token")]),
             ),
             NO_ACTIVE_ACCOUNT,
+            THROTTLED,
             TOO_MANY_SESSIONS,
             TOKEN_TOO_LONG,
             FAULT,
@@ -41,7 +42,7 @@ pub(super) const SPEC: Spec = Spec {
 };
 
 pub(super) async fn answer(call: &Call<'_>) -> Answer {
-    let token = call.auth.obtain_sliding(&call.credentials()?).await?;
+    let token = from_device(call).obtain_sliding(&call.credentials()?).await?;
     let tokens = [("token", TokenCookie::Access, &token)];
     Delivery { tokens: &tokens, until: token.useful_until(), presented: None }.answer(call)
 }

@@ -7,7 +7,7 @@ use super::cookies::{Delivery, Presented};
 use super::spec::{
     AMBIGUOUS_COOKIES, Base, Body, Cookies, Credentials, FAULT, Field, LOGIN_DISABLED,
     NO_ACTIVE_ACCOUNT, NO_COOKIE, Operation, Outcome, PASSWORD_CHANGED, Protocol, SIGNING_DISABLED,
-    Spec, TOKEN_NOT_VALID, TOKEN_TOO_LONG, TokenCookie, Value, Verb,
+    Spec, THROTTLED, TOKEN_NOT_VALID, TOKEN_TOO_LONG, TokenCookie, Value, Verb,
 };
 use crate::token::Refresh;
 
@@ -40,6 +40,7 @@ pub(super) const SPEC: Spec = Spec {
             NO_COOKIE,
             AMBIGUOUS_COOKIES,
             TOKEN_NOT_VALID,
+            THROTTLED,
             NO_ACTIVE_ACCOUNT,
             PASSWORD_CHANGED,
             TOKEN_TOO_LONG,

@@ -6,7 +6,7 @@ use super::call::{Answer, Call};
 use super::cookies::Presented;
 use super::spec::{
     AMBIGUOUS_COOKIES, Base, Body, Cookies, Credentials, Field, NO_COOKIE, Operation, Outcome,
-    Protocol, Spec, TOKEN_NOT_VALID, TokenCookie, Value, Verb,
+    Protocol, Spec, THROTTLED, TOKEN_NOT_VALID, TokenCookie, Value, Verb,
 };
 use crate::token::Untyped;
 use crate::web::object::object;
@@ -34,6 +34,7 @@ pub(super) const SPEC: Spec = Spec {
             NO_COOKIE,
             AMBIGUOUS_COOKIES,
             TOKEN_NOT_VALID,
+            THROTTLED,
         ],
     }],
 };

@@ -15,7 +15,7 @@ use crate::support::{NOW, server};
 const TABLES: &str = "token_blacklist_blacklistedtoken, token_blacklist_outstandingtoken, \
     simplejwt_session, simplejwt_session_token, simplejwt_revocation, simplejwt_sequence, \
     simplejwt_lease, simplejwt_user, simplejwt_refresh_session, \
-    simplejwt_signing_key";
+    simplejwt_signing_key, simplejwt_throttle";
 
 fn missing(outcome: Result<Vec<Step>, SchemaError>) -> Vec<MissingRight> {
     match outcome {
@@ -83,7 +83,7 @@ async fn postgres_says_first_what_a_migration_may_not_do() {
     for right in &lacking {
         owner.batch_execute(&right.remedy).await.unwrap();
     }
-    assert_eq!(migrate().await.unwrap().len(), 6);
+    assert_eq!(migrate().await.unwrap().len(), 7);
     drop(database);
 
     // No schema to make tables in.
@@ -137,11 +137,11 @@ async fn mysql_says_first_what_a_migration_may_not_do() {
     ] {
         assert!(all.contains(part), "{part} in {all}");
     }
-    assert_eq!(lacking.len(), 12, "{all}");
+    assert_eq!(lacking.len(), 13, "{all}");
     for right in &lacking {
         owner.query_drop(&right.remedy).await.unwrap();
     }
-    assert_eq!(migrate().await.unwrap().len(), 6);
+    assert_eq!(migrate().await.unwrap().len(), 7);
 
     // One right of each kind, when one table is to be made anew.
     let sequence = "simplejwt_sequence";
@@ -165,10 +165,10 @@ async fn mysql_says_first_what_a_migration_may_not_do() {
         let lacking = missing(migrate().await);
         assert_eq!(lacking.len(), 1, "{word}: {lacking:?}");
         assert!(lacking[0].what.contains(&format!("may not {word} on `{table}`")), "{lacking:?}");
-        assert_eq!(tables(&mut owner).await, before + 10);
+        assert_eq!(tables(&mut owner).await, before + 11);
         owner.query_drop(&lacking[0].remedy).await.unwrap();
         migrate().await.unwrap();
-        assert_eq!(tables(&mut owner).await, before + 11);
+        assert_eq!(tables(&mut owner).await, before + 12);
     }
     owner.query_drop(format!("DROP USER {account}")).await.unwrap();
 }

@@ -24,6 +24,7 @@ fn every_use() -> Uses {
     settings.sessions.rows = Rows::Sessions;
     let mut uses = Uses::of(&settings);
     uses.signing_keys = true;
+    uses.throttle = true;
     assert!(uses.sessions && uses.session_rows && uses.purge && uses.last_login);
     uses
 }

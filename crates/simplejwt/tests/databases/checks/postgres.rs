@@ -10,13 +10,14 @@ use super::{every_use, texts};
 use crate::support::NOW;
 use crate::support::postgres::Database;
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/postgres/0002_outstanding_token.sql"),
     include_str!("../../../migrations/postgres/0003_blacklisted_token.sql"),
     include_str!("../../../migrations/postgres/0005_session.sql"),
     include_str!("../../../migrations/postgres/0006_expires_at.sql"),
     include_str!("../../../migrations/postgres/0007_refresh_session.sql"),
     include_str!("../../../migrations/postgres/0008_signing_key.sql"),
+    include_str!("../../../migrations/postgres/0009_throttle.sql"),
 ];
 
 pub(crate) async fn checked(database: &PostgresDatabase) -> Problems {
@@ -43,7 +44,7 @@ async fn whatever_is_taken_away_is_named_with_the_line_that_mends_it() {
     assert_eq!(texts(&checked(&database).await), [""; 0]);
     client.batch_execute("SET synchronous_commit = off").await.unwrap();
     let definitions = definitions(&MIGRATIONS);
-    assert_eq!(definitions.len(), 10);
+    assert_eq!(definitions.len(), 11);
     let mut count = 0;
     for altered in alterations(&definitions, false) {
         count += 1;

@@ -11,13 +11,14 @@ use super::definition::definitions;
 use super::{every_use, texts};
 use crate::support::NOW;
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../../migrations/sqlite/0002_outstanding_token.sql"),
     include_str!("../../../migrations/sqlite/0003_blacklisted_token.sql"),
     include_str!("../../../migrations/sqlite/0005_session.sql"),
     include_str!("../../../migrations/sqlite/0006_expires_at.sql"),
     include_str!("../../../migrations/sqlite/0007_refresh_session.sql"),
     include_str!("../../../migrations/sqlite/0008_signing_key.sql"),
+    include_str!("../../../migrations/sqlite/0009_throttle.sql"),
 ];
 
 async fn migrated(path: &std::path::Path) -> SqliteDatabase {
@@ -36,7 +37,7 @@ async fn whatever_is_taken_away_is_named_with_the_line_that_mends_it() {
     let direct = Connection::open(&path).unwrap();
     direct.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF").unwrap();
     let definitions = definitions(&MIGRATIONS);
-    assert_eq!(definitions.len(), 10);
+    assert_eq!(definitions.len(), 11);
     let mut count = 0;
     for altered in alterations(&definitions, true) {
         count += 1;

@@ -43,6 +43,7 @@ async fn what_is_made_here_is_what_django_makes() {
             "0006_expires_at",
             "0007_refresh_session",
             "0008_signing_key",
+            "0009_throttle",
         ]
     );
     assert_eq!(recorded[0].1, "2026-01-02 03:04:05.678901");

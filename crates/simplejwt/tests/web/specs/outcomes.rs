@@ -348,6 +348,7 @@ async fn every_outcome_happens_and_is_declared() {
     seen.extend(oauth().await);
     seen.extend(documents().await);
     seen.extend(protocols().await);
+    seen.extend(super::throttled::outcomes().await);
 
     let mut wrong = Vec::new();
     let mut happened = BTreeSet::new();

@@ -10,12 +10,13 @@ use simplejwt::keys::SigningKey;
 use simplejwt::settings::Transport;
 use simplejwt::store::memory::MemoryStore;
 use simplejwt::web::ErrorShape;
+use simplejwt::web::client::ClientAddress;
 use simplejwt::web::endpoint::{
     self, Base, Endpoint, OAuthClient, OAuthClients, Protocol, ReadError, RouterOptions,
 };
 use simplejwt::{
-    Algorithm, Auth, Credentials, KeySet, Settings, StoreError, SystemClock, Tokens, User, UserId,
-    UserStore,
+    Access, Algorithm, Auth, Credentials, KeySet, ManualClock, Settings, StoreError, SystemClock,
+    Timestamp, Tokens, User, UserId, UserStore,
 };
 
 pub(crate) const PASSWORD: &str = "wonderland";
@@ -36,6 +37,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl People {
     pub(crate) fn fail(&self, kind: StoreErrorKind) {
         *lock(&self.failure) = Some(kind);
+    }
+
+    pub(crate) fn recover(&self) {
+        *lock(&self.failure) = None;
     }
 
     pub(crate) fn change(&self, id: &str, change: impl FnOnce(&mut User)) {
@@ -128,6 +133,13 @@ impl World {
             .with_sessions(MemoryStore::default())
     }
 
+    /// An access token of Alice that has expired.
+    pub(crate) fn expired_access(&self) -> String {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_700_000_000)));
+        let tokens = Tokens::with(self.auth.settings().clone(), keys(), clock).unwrap();
+        tokens.encode(&tokens.issue::<Access>("1")).unwrap()
+    }
+
     pub(crate) async fn log_in(&self, name: &str) -> (String, String) {
         let pair = self.auth.obtain_pair(&Credentials::new(name, PASSWORD)).await.unwrap();
         (pair.refresh.token, pair.access.token)
@@ -157,7 +169,7 @@ impl World {
             _ => "code",
         };
         let code = body.as_ref().filter(|_| head.status.as_u16() >= 400);
-        let code = code.map(|body| body[member].as_str().unwrap().to_owned());
+        let code = code.and_then(|body| body[member].as_str()).map(str::to_owned);
         Seen {
             endpoint,
             method: parts.method,
@@ -207,6 +219,12 @@ impl Ask {
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.head = self.head.header(name, value);
+        self
+    }
+
+    /// From a client with this address.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        self.head = self.head.extension(ClientAddress(address.parse().unwrap()));
         self
     }
 

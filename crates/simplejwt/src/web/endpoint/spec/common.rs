@@ -90,6 +90,13 @@ pub(in crate::web::endpoint) const NO_ACTIVE_ACCOUNT: Outcome = Outcome::refusal
     "the user doesn't exist or is inactive, or the password is wrong",
 );
 
+/// Too many failures before.
+pub(in crate::web::endpoint) const THROTTLED: Outcome = Outcome::refusal(
+    StatusCode::TOO_MANY_REQUESTS,
+    "throttled",
+    "too many failures of this kind before, of the account or from the address; with `Retry-After`",
+);
+
 /// There is no user store.
 pub(in crate::web::endpoint) const LOGIN_DISABLED: Outcome =
     Outcome::refusal(StatusCode::NOT_IMPLEMENTED, "login_disabled", "there is no user store");
@@ -175,6 +182,11 @@ pub(super) const OAUTH: &[Outcome] = &[
         StatusCode::PAYLOAD_TOO_LARGE,
         "invalid_request",
         "the body is longer than `body_limit`",
+    ),
+    Outcome::refusal(
+        StatusCode::TOO_MANY_REQUESTS,
+        "temporarily_unavailable",
+        "wrong credentials, and too many from this address before; with `Retry-After`",
     ),
     Outcome::refusal(
         StatusCode::SERVICE_UNAVAILABLE,
