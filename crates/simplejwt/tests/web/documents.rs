@@ -259,8 +259,10 @@ async fn keys_that_may_be_incomplete_are_withheld() {
     let app = app_with(&tokens, &RouterOptions::default());
     let clone = tokens.clone();
     clone.publish_keys_until(NOW + Duration::from_secs(400));
-    for (passed, max_age) in [(0, "300"), (100, "300"), (250, "150"), (399, "1")] {
-        clock.set(NOW + Duration::from_secs(passed));
+    for (passed, max_age) in
+        [(0.0, "300"), (100.0, "300"), (250.0, "150"), (399.0, "1"), (399.9, "1")]
+    {
+        clock.set(NOW + Duration::from_secs_f64(passed));
         let (_, headers, _) = get(&app, JWKS).await;
         assert_eq!(headers["cache-control"], format!("public, max-age={max_age}"), "{passed}");
     }

@@ -41,6 +41,8 @@ const MEMBERS: &[Field] = &[Field::required(
     "those that verify tokens, and those that will; none of a secret",
 )];
 
+const ONE_SECOND: Duration = Duration::from_secs(1);
+
 /// RFC 7517 section 8.5.2.
 const MEDIA_TYPE: &str = "application/jwk-set+json";
 
@@ -59,6 +61,8 @@ pub(super) async fn answer(call: &Call<'_>) -> Answer {
         return Ok(unavailable());
     }
     let left = until.as_micros().saturating_sub(now.as_micros());
-    let left = Duration::from_micros(left.try_into().unwrap_or_default());
+    // In whole seconds the last part of one would be none, which says that the set may not be kept at
+    // all.
+    let left = Duration::from_micros(left.try_into().unwrap_or_default()).max(ONE_SECOND);
     document(call, &tokens.keys().jwks(), MEDIA_TYPE, call.options.jwks_max_age.min(left))
 }
