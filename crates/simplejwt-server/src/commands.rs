@@ -1,6 +1,7 @@
 //! The commands, one per file.
 
 mod config;
+mod doctor;
 mod flows;
 mod health;
 mod key;
@@ -52,6 +53,11 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(command) => token::run(&load(file)?, command),
         Command::Key(command) => key::run(file, command),
         Command::Config(command) => config::run(file, &command),
+        Command::Doctor(options) => {
+            let (file, environment) = (file_of(file)?, Environment::of_process());
+            let loaded = crate::config::load(file.as_deref(), &environment)?;
+            doctor::run(file.as_deref(), &environment, &loaded, &options)
+        }
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::manual(&dir),
     }
