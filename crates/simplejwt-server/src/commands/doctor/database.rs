@@ -59,7 +59,7 @@ pub(super) fn findings(
                 "the database and what is stored in it could not be looked at",
                 reason.to_owned(),
             )
-            .run("simplejwt config check"),
+            .act("`simplejwt config check` says more once it can be reached"),
         ),
     }
     findings
@@ -138,7 +138,7 @@ fn of_version(url: &DatabaseUrl, version: &str, now: Timestamp) -> Option<Findin
     Some(match ends {
         Some(end) if end < today => Finding::warning(
             "database_end_of_life",
-            format!("{found}, which has had no corrections since {end}"),
+            format!("{found}, whose support ended by {end}"),
             "known holes in it stay open",
         )
         .act("upgrade it: docs/databases.md lists the versions that this server is tested with"),

@@ -167,7 +167,7 @@ fn of_algorithm(config: &Config, keys: &KeySet, newest: Option<Algorithm>) -> Op
             config.server.well_known && settings.issuer.as_ref().is_some_and(is_https);
         let found = format!("tokens are signed with {algorithm}, whose key also verifies");
         let finding = match has_metadata {
-            true => Finding::warning(
+            true => Finding::note(
                 "empty_jwks",
                 format!("{found}, and the issuer's metadata name a JWK set, which is empty"),
                 "programs that follow the metadata can't verify any token. Tokens end with their key",
@@ -233,7 +233,7 @@ fn of_ring(config: &Config, ring: &RingSeen, keys: &KeySet, now: Timestamp) -> V
         None => "a new key follows only by `simplejwt key rotate`".to_owned(),
     };
     let found = format!(
-        "{every}; {} sign, {} will, {} only verify, {} are gone",
+        "{every}; active: {}, next: {}, retiring: {}, gone: {}",
         usize::from(ring.active_since.is_some()),
         usize::from(ring.has_next),
         ring.retiring,
@@ -281,5 +281,4 @@ fn since_then(then: Timestamp, now: Timestamp) -> Option<Duration> {
 }
 
 #[cfg(test)]
-#[path = "keys/tests.rs"]
 mod tests;

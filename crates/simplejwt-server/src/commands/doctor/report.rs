@@ -199,5 +199,4 @@ fn shown(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "report/tests.rs"]
 mod tests;

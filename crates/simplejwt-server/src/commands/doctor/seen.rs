@@ -20,6 +20,8 @@ use crate::failure::{Failure, chain};
 use crate::key_ring::{Read, Ring};
 use crate::tls::Tls;
 
+const MORE: &str = "`simplejwt config check` says more";
+
 /// What was read.
 pub(super) struct Seen {
     pub(super) now: Timestamp,
@@ -70,8 +72,7 @@ impl Seen {
 
     fn unread(&mut self, code: &'static str, what: &str, failure: &Failure) {
         let found = format!("{what} could not be looked at");
-        self.findings
-            .push(Finding::unknown(code, found, failure.to_string()).run("simplejwt config check"));
+        self.findings.push(Finding::unknown(code, found, failure.to_string()).act(MORE));
     }
 
     async fn look_at(&mut self, database: &Database, loaded: &Loaded) -> Result<(), Failure> {
@@ -124,7 +125,7 @@ impl Seen {
         let finding = Finding::new("database_not_ready", Severity::Error, found, why);
         self.findings.push(match database.missing().await {
             Ok(missing) if !missing.is_empty() => finding.run("simplejwt migrate"),
-            _ => finding.run("simplejwt config check"),
+            _ => finding.act(MORE),
         });
         false
     }

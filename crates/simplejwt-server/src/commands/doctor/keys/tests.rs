@@ -43,7 +43,7 @@ fn secrets() {
 fn metadata_promise_keys() {
     let mut config = config(SECRET);
     config.settings.issuer = Some("https://auth.example.com".into());
-    assert_eq!(of(&config)[0], ("empty_jwks", Severity::Warning));
+    assert_eq!(of(&config)[0], ("empty_jwks", Severity::Note));
     config.server.well_known = false;
     assert_eq!(of(&config)[0], ("symmetric_key", Severity::Note));
     config.server.well_known = true;
