@@ -34,9 +34,23 @@ impl Place<'_> {
         self.file.is_some() && !is_set && !is_given
     }
 
+    /// Returns a command with the configuration that it is for, and in the directory that relative
+    /// paths in it are meant in.
+    fn command(&self, command: &str) -> String {
+        let Some(file) = self.file else { return command.to_owned() };
+        if ["simplejwt migrate", "simplejwt key rotate"].contains(&command) {
+            return format!("{command} --config {}", quoted(&file.to_string_lossy()));
+        }
+        let directory = file.parent().map(Path::to_string_lossy).unwrap_or_default();
+        match command.contains("new-") && !["", "."].contains(&&*directory) {
+            true => format!("cd {} && {command}", quoted(&directory)),
+            false => command.to_owned(),
+        }
+    }
+
     fn steps(&self, remedy: &Remedy) -> Vec<Step> {
         match remedy {
-            Remedy::Run(command) => vec![Step::Run(command.clone())],
+            Remedy::Run(command) => vec![Step::Run(self.command(command))],
             Remedy::Act(sentence) => vec![Step::Act(sentence.clone())],
             Remedy::Write(path, value) => {
                 let Some(named) = Named::find(path) else { return Vec::new() };

@@ -66,8 +66,8 @@ fn mark(config: &Config) -> Finding {
         (Typ::Jwt, None) => Finding::warning(
             "unmarked_refresh_tokens",
             "only the claim that states the kind tells a refresh token from an access token",
-            "most programs check the signature and exp alone, and accept a refresh token as an \
-             access token for its whole lifetime. Clients, Django and this server ignore the mark",
+            "many programs check the signature and exp alone, and accept a refresh token as an \
+             access token for its whole lifetime. Clients and Django ignore the mark",
         )
         .write("simple_jwt.typ", "by_kind"),
         (_, None) => Finding::ok("refresh_mark", "the typ of a refresh token is refresh+jwt"),

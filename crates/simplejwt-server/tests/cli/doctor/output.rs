@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::site::{PLAIN, STRONG, Site, of_severity, with_code};
+use crate::support::databases::{ALL, Database, DatabaseKind};
 use crate::support::process::{run, simplejwt, stderr, stdout};
 
 #[test]
@@ -121,6 +122,43 @@ fn advice_is_for_the_environment_where_settings_come_from_it() {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert!(!said.contains("write in ["), "{said}");
+}
+
+#[test]
+fn every_database_is_looked_at() {
+    for kind in ALL {
+        let place = tempfile::tempdir().unwrap();
+        let database = Database::new(*kind, place.path());
+        let environment = [
+            ("SECRET_KEY", "a-secret-key-that-is-long-enough-for-hs256"),
+            ("DATABASE_URL", database.url.as_str()),
+            ("SIMPLEJWT_TOKEN_BLACKLIST", "on"),
+        ];
+        let report = || -> Value {
+            let output = run(&["doctor", "--json"], &environment);
+            serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{output:?}"))
+        };
+        if *kind != DatabaseKind::Sqlite {
+            let unready = report();
+            let finding = with_code(&unready, "database_not_ready")[0];
+            assert_eq!(finding["remedy"][0]["text"], "simplejwt migrate", "{kind:?}");
+        }
+        let made = run(&["migrate"], &environment);
+        assert!(made.status.success(), "{}", stderr(&made));
+        let quick =
+            [&environment[..], &[("SIMPLEJWT_PASSWORD_PBKDF2_ITERATIONS", "1000")]].concat();
+        let added = run(&["user", "add", "alice", "--generate-password"], &quick);
+        assert!(added.status.success(), "{}", stderr(&added));
+        let report = report();
+        assert_eq!(of_severity(&report, "unknown"), Vec::<String>::new(), "{report:#}");
+        assert_eq!(of_severity(&report, "error"), Vec::<String>::new(), "{report:#}");
+        assert_eq!(with_code(&report, "weak_stored_hashes").len(), 1, "{report:#}");
+        let found = report["findings"].as_array().unwrap().iter();
+        let versions = found.filter_map(|finding| finding["found"].as_str());
+        let names = ["SQLite 3.", "PostgreSQL ", "MariaDB ", "MySQL "];
+        let version = |text: &&str| names.iter().any(|name| text.contains(name));
+        assert_eq!(versions.filter(version).count(), 1, "{report:#}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ fn report() -> Report {
         .write("simple_jwt.signing_key_file", "new.key")
         .remove("cookies.domain")
         .run("simplejwt migrate")
+        .run("simplejwt key generate --out new-signing.key")
         .act("think");
     let subjects = vec![
         ("one", vec![Finding::ok("good", "it is good"), weak]),
@@ -19,16 +20,18 @@ fn report() -> Report {
     Report { subjects }
 }
 
+/// Returns the lines of the report, with `DIR` for the directory of the file.
 fn lines(file: Option<&str>, environment: &Environment) -> Vec<String> {
-    let place = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let path = file.map(|text| {
-        let path = place.path().join("simplejwt.toml");
+        let path = directory.path().join("simplejwt.toml");
         std::fs::write(&path, text).unwrap();
         path
     });
     let loaded = load(path.as_deref(), environment).unwrap();
     let place = Place { file: path.as_deref(), environment, loaded: &loaded };
-    report().text(&place).lines().map(|line| line.trim().to_owned()).collect()
+    let text = report().text(&place).replace(directory.path().to_str().unwrap(), "DIR");
+    text.lines().map(|line| line.trim().to_owned()).collect()
 }
 
 #[test]
@@ -48,7 +51,8 @@ fn lines_are_for_the_place_that_counts() {
             "- remove from [simple_jwt]: signing_key",
             "- write in [simple_jwt]: signing_key_file = \"new.key\"",
             "- remove from [cookies]: domain",
-            "- run: simplejwt migrate",
+            "- run: simplejwt migrate --config DIR/simplejwt.toml",
+            "- run: cd DIR && simplejwt key generate --out new-signing.key",
             "- think",
             "two",
             "unknown  it can't be seen [hidden]",
