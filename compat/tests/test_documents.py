@@ -177,6 +177,16 @@ def configured(place):
     place.run("printf %s 'correct horse battery staple' | simplejwt user add alice --password-stdin")
 
 
+@home("docs/operations.md", "What is weak")
+def what_is_weak(place, parts):
+    """The codes are compared with the program in crates/simplejwt-server/tests/cli/doctor."""
+    configured(place)
+    assert "something has to be mended" in place.run(*parts)
+    report = json.loads((place.folder / "doctor.json").read_text())
+    assert report["counts"]["warning"] > 0 and not report["fine"]
+    assert all(finding["remedy"] for finding in report["findings"] if finding["severity"] == "warning"), report
+
+
 @home("docs/operations.md", "In an editor")
 def in_an_editor(place, parts):
     """What agrees with the parser is in test_config_schema.py."""

@@ -13,8 +13,8 @@ pub(crate) use key::{Key, PublicFormat, SecretFormat};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  failed, or (migrate --check, token inspect, config check, health) the answer
-     is no
+  1  failed, or (migrate --check, token inspect, config check, doctor, health) the
+     answer is no
   2  the command line is wrong
   3  the configuration is wrong
   4  the database can't be used
@@ -97,6 +97,15 @@ prints what is wrong and exits with 1.")]
     /// Check and print the configuration.
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
+    /// Say what is in force, what is weak, and the lines that mend it.
+    #[command(after_help = "Examples:
+  simplejwt doctor --config /etc/simplejwt.toml
+  simplejwt doctor --json | jq -r '.findings[] | select(.severity == \"warning\") | .code'
+
+Looks at the configuration, the keys, the files and the database, and changes nothing. Exits with 0
+if there are only notes, and with 1 if there is a warning or an error. What can't be looked at, such
+as a database that is down, is `unknown`, which --strict counts as a warning. It prints no secret.")]
+    Doctor(Doctor),
     /// Print a completion script for a shell.
     #[command(after_help = "Examples:
   simplejwt completions bash > /usr/share/bash-completion/completions/simplejwt
@@ -134,6 +143,16 @@ pub(crate) struct Quickstart {
     /// Create everything, but don't serve.
     #[arg(long)]
     pub(crate) no_serve: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also exit with 1 if something could not be looked at.
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Debug, Subcommand)]

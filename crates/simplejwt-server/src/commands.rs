@@ -1,6 +1,7 @@
 //! The commands, one per file.
 
 mod config;
+mod doctor;
 mod flows;
 mod health;
 mod key;
@@ -56,6 +57,12 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Token(command) => token::run(&named.load()?, command),
         Command::Key(command) => key::run(named, command),
         Command::Config(command) => config::run(named, &command),
+        Command::Doctor(options) => {
+            let (file, environment) = (file_of(file)?, Environment::of_process());
+            // Its warnings are findings.
+            let loaded = crate::config::load(file.as_deref(), &environment)?;
+            doctor::run(file.as_deref(), &environment, &named.of(loaded)?, &options)
+        }
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { dir } => shell::manual(&dir),
     }
@@ -74,7 +81,14 @@ impl Named<'_> {
     /// # Errors
     /// There is no such realm, or there are several and none is named.
     fn load(self) -> Result<Loaded, Failure> {
-        let loaded = load(self.file)?;
+        self.of(load(self.file)?)
+    }
+
+    /// Returns the configuration of the realm.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    fn of(self, loaded: Loaded) -> Result<Loaded, Failure> {
         let Some(name) = self.realm else {
             if loaded.served().any(|one| one.config.realm.name().is_none()) {
                 return Ok(loaded);

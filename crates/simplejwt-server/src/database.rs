@@ -113,6 +113,16 @@ impl Database {
         Ok(Self { backend, table: user_table(config), wants_sessions, settings })
     }
 
+    /// Returns the server's version as it states it, or that of the SQLite library.
+    pub(crate) async fn version(&self) -> Result<String, Failure> {
+        let version = match &self.backend {
+            Backend::Sqlite(_) => Ok(sqlite::check::library_version().to_owned()),
+            Backend::Postgres(database) => postgres::check::server_version(database).await,
+            Backend::Mysql(database) => mysql::check::server_version(database).await,
+        };
+        version.map_err(|error| failed(&error))
+    }
+
     /// Returns everything that is wrong in the database.
     pub(crate) async fn check(&self, config: &Config) -> Result<Vec<Problem>, Failure> {
         let mut uses = Uses::of(&config.settings);

@@ -37,5 +37,5 @@ pub use database::{MysqlDatabase, MysqlOptions};
 pub use explain::ConnectError;
 pub use parameters::URL_PARAMETERS;
 pub use tokens::MysqlStore;
-pub use url::{UrlError, url_warnings};
+pub use url::{UrlError, url_security, url_warnings};
 pub use users::MysqlUsers;

@@ -41,5 +41,5 @@ pub use database::{PostgresDatabase, PostgresOptions};
 pub use explain::ConnectError;
 pub use parameters::URL_PARAMETERS;
 pub use tokens::PostgresStore;
-pub use url::url_warnings;
+pub use url::{url_security, url_warnings};
 pub use users::PostgresUsers;

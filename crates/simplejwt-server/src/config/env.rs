@@ -58,6 +58,11 @@ impl Environment {
         })
     }
 
+    /// Returns `true` if this variable is set, or the one for a file with its value.
+    pub(crate) fn sets(&self, variable: &str) -> bool {
+        self.0.contains_key(variable) || self.0.contains_key(&format!("{variable}_FILE"))
+    }
+
     fn text(&self, name: &str) -> Result<Option<&str>, String> {
         self.0
             .get(name)

@@ -169,6 +169,11 @@ impl Form {
                 members.iter().any(|member| member.secret && values.get(member.name).is_some())
             }
             (Self::List(_) | Self::Table(_), _) => false,
+            // Only the forms that a list or a table can have.
+            (Self::OneOf(forms), Value::Array(_) | Value::Object(_)) => forms
+                .iter()
+                .filter(|form| matches!(form, Self::List(_) | Self::Table(_) | Self::OneOf(_)))
+                .any(|form| form.holds_secret(value)),
             _ => true,
         }
     }

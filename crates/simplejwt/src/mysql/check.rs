@@ -49,6 +49,17 @@ pub async fn check(
     Ok(Problems::new(found))
 }
 
+/// Returns the server's version as it states it, such as `8.4.3` or `11.8.3-MariaDB-deb13`.
+///
+/// # Errors
+/// [`StoreError`] if the database can't be asked.
+pub async fn server_version(database: &MysqlDatabase) -> Result<String, StoreError> {
+    attempt!(database.attempts("version"), |conn| async {
+        let row: Option<Row> = conn.query_first("SELECT VERSION()").await?;
+        super::database::column::<String>(&row.ok_or(Failure::Shape)?, 0)
+    })
+}
+
 struct Check<'a> {
     lines: Lines,
     uses: &'a Uses,

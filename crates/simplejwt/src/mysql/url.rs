@@ -13,7 +13,7 @@ use tls::secured;
 
 use super::parameters::URL_PARAMETERS;
 use crate::sql::tls::{IdentityFiles, KeyWithoutCertificate};
-use crate::sql::url::{Parts, Query, split};
+use crate::sql::url::{ConnectionSecurity, Parts, Query, is_loopback, split};
 
 /// The reason a URL names no database. Contains no part of the user's name or password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -164,6 +164,26 @@ pub fn url_warnings(url: &str) -> Result<Vec<String>, UrlError> {
     Target::read(url).map(|(_, warnings)| warnings)
 }
 
+/// Returns how far the connections that a URL names are secured, by its `ssl-mode` and `ssl-ca`.
+///
+/// # Errors
+/// As [`url_warnings`].
+pub fn url_security(url: &str) -> Result<ConnectionSecurity, UrlError> {
+    let (target, _) = Target::read(url)?;
+    let is_local = target.addresses.iter().all(|address| match address {
+        Address::Host(host, _) => is_loopback(host),
+        Address::Socket(_) => true,
+    });
+    Ok(match target.ssl_mode {
+        _ if is_local => ConnectionSecurity::Local,
+        SslMode::Disabled => ConnectionSecurity::Plain,
+        SslMode::Preferred => ConnectionSecurity::Preferred,
+        SslMode::Required => ConnectionSecurity::Encrypted,
+        SslMode::VerifyCa => ConnectionSecurity::Issuer,
+        SslMode::VerifyIdentity => ConnectionSecurity::Verified,
+    })
+}
+
 fn addresses(parts: &Parts) -> Result<Vec<Address>, UrlError> {
     if parts.hosts.is_empty() || parts.hosts.iter().any(String::is_empty) {
         return Err(UrlError::NoHost);
@@ -192,6 +212,24 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails loudly")]
 
     use super::*;
+
+    #[test]
+    fn the_security_of_a_url_is_known() {
+        use ConnectionSecurity::{Encrypted, Issuer, Local, Plain, Preferred, Verified};
+        for (url, security) in [
+            ("mysql://u@localhost/d?ssl-mode=disabled", Local),
+            ("mysql://u@h/d?socket=/run/mysqld.sock", Local),
+            ("mysql://u@127.0.0.1,h/d", Preferred),
+            ("mysql://u@h/d?ssl-mode=disabled", Plain),
+            ("mysql://u@h/d", Preferred),
+            ("mysql://u@h/d?ssl-mode=required", Encrypted),
+            ("mysql://u@h/d?ssl-mode=verify_ca", Issuer),
+            ("mysql://u@h/d?ssl-ca=x", Verified),
+        ] {
+            assert_eq!(url_security(url), Ok(security), "{url}");
+        }
+        assert!(url_security("mysql://u@h/d?ssl-mode=on").is_err());
+    }
 
     #[test]
     fn the_parts_are_found() {

@@ -37,6 +37,17 @@ pub async fn check(
     found.run(users, pool).await.map(Problems::new).map_err(failed)
 }
 
+/// Returns the server's version as it states it, such as `17.2 (Debian 17.2-1)`.
+///
+/// # Errors
+/// [`StoreError`] if the database can't be asked.
+pub async fn server_version(database: &PostgresDatabase) -> Result<String, StoreError> {
+    let client = database.attempts("version").client().await?;
+    let found = client.query_one("SELECT current_setting('server_version')", &[]).await;
+    let version = found.and_then(|row| row.try_get(0));
+    version.map_err(|error| super::database::store_error("version", error))
+}
+
 /// The connected role.
 #[derive(Default)]
 struct Role {

@@ -14,7 +14,7 @@ use tls::secured;
 use super::explain::ConnectError;
 use super::parameters::URL_PARAMETERS;
 use crate::sql::tls::{IdentityFiles, KeyWithoutCertificate, TlsOptions, Verify};
-use crate::sql::url::{Parts, Query, split};
+use crate::sql::url::{ConnectionSecurity, Parts, Query, is_loopback, split};
 
 /// The database of a URL, and how to connect to it. `Debug` omits the password.
 #[derive(Clone)]
@@ -75,6 +75,28 @@ impl Target {
         }
     }
 
+    /// Returns how far connections are secured.
+    fn security(&self) -> ConnectionSecurity {
+        let (hosts, addresses) = (self.config.get_hosts(), self.config.get_hostaddrs());
+        let is_local = |host: &Host| match host {
+            Host::Tcp(name) => is_loopback(name),
+            #[cfg(unix)]
+            Host::Unix(_) => true,
+        };
+        let is_local = match addresses {
+            [] => hosts.iter().all(is_local),
+            addresses => addresses.iter().all(|address| address.is_loopback()),
+        };
+        match (self.config.get_ssl_mode(), self.verify) {
+            _ if is_local => ConnectionSecurity::Local,
+            (SslMode::Disable, _) => ConnectionSecurity::Plain,
+            (SslMode::Prefer, _) => ConnectionSecurity::Preferred,
+            (_, Verify::Nothing) => ConnectionSecurity::Encrypted,
+            (_, Verify::Issuer) => ConnectionSecurity::Issuer,
+            (_, Verify::Name) => ConnectionSecurity::Verified,
+        }
+    }
+
     /// Returns the hosts with their ports, or the socket's directory, for messages.
     pub(super) fn server(&self) -> String {
         let ports = self.config.get_ports();
@@ -120,9 +142,38 @@ pub fn url_warnings(url: &str) -> Result<Vec<String>, ConnectError> {
     Target::read(url).map(|(_, warnings)| warnings)
 }
 
+/// Returns how far the connections that a URL names are secured, by its `sslmode` and `sslrootcert`.
+///
+/// # Errors
+/// As [`url_warnings`].
+pub fn url_security(url: &str) -> Result<ConnectionSecurity, ConnectError> {
+    Target::read(url).map(|(target, _)| target.security())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_security_of_a_url_is_known() {
+        use ConnectionSecurity::{Encrypted, Issuer, Local, Plain, Preferred, Verified};
+        for (url, security) in [
+            ("postgres://u@127.0.0.1/d?sslmode=disable", Local),
+            ("postgres://u@[::1]:5432/d", Local),
+            ("postgres://u@/d?host=/run/pg", Local),
+            ("postgres://u@localhost,h/d", Preferred),
+            ("postgres://u@localhost/d?hostaddr=192.0.2.1", Preferred),
+            ("postgres://u@h/d?sslmode=disable", Plain),
+            ("postgres://u@h/d", Preferred),
+            ("postgres://u@h/d?sslmode=require", Encrypted),
+            ("postgres://u@h/d?sslmode=verify-ca&sslrootcert=x", Issuer),
+            ("postgres://u@h/d?sslmode=verify-full", Verified),
+            ("postgres://u@h/d?sslrootcert=x", Verified),
+        ] {
+            assert_eq!(url_security(url).unwrap(), security, "{url}");
+        }
+        assert!(url_security("postgres://u@h/d?sslmode=maybe").is_err());
+    }
 
     #[test]
     fn urls_are_taken_apart() {

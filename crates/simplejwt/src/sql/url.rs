@@ -7,9 +7,12 @@
 
 mod parts;
 mod query;
+mod security;
 
 pub(crate) use parts::Parts;
 pub(crate) use query::Query;
+pub use security::ConnectionSecurity;
+pub(crate) use security::is_loopback;
 
 /// A parameter after a URL's question mark, and its effect.
 ///

@@ -29,6 +29,12 @@ const KIND: &str = "\
 const REFERS: &str = "SELECT \"from\", \"table\" FROM pragma_foreign_key_list(?1)";
 const HAS_SEQUENCE: &str = "SELECT 1 FROM simplejwt_sequence WHERE name = 'revocation'";
 
+/// Returns the version of the SQLite library in this program, such as `3.50.2`.
+#[must_use]
+pub fn library_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// Returns everything that is wrong with the file for these users and uses; nothing if every
 /// request will find what it needs. Commits a transaction that changes nothing.
 ///

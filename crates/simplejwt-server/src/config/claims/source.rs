@@ -88,7 +88,7 @@ impl Source {
     }
 
     /// Returns the columns that have to be read.
-    pub(super) fn columns(&self) -> Vec<&str> {
+    pub(crate) fn columns(&self) -> Vec<&str> {
         match self {
             Self::Column(column) => vec![column],
             Self::Template(template) => template.columns().collect(),

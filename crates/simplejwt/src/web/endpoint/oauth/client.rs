@@ -135,6 +135,11 @@ impl OAuthClients {
         self.0.is_empty()
     }
 
+    /// Returns the clients, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &OAuthClient> {
+        self.0.iter()
+    }
+
     /// Returns the client with this id and secret. A wrong id takes as long as a wrong secret.
     pub(super) fn find(&self, id: &str, secret: &str) -> Option<&OAuthClient> {
         let (id, secret): (Hash, Hash) = (Sha256::digest(id).into(), Sha256::digest(secret).into());
