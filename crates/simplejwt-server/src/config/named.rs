@@ -86,8 +86,10 @@ impl Loaded {
 
 fn is_secret(path: &str, given: &Given) -> bool {
     let Some(setting) = list::by_path(path) else { return false };
-    let has_password =
-        |redact: fn(&str) -> String| given.value.as_str().is_some_and(|text| redact(text) != text);
+    // A name without a password is shown with one left out.
+    let has_password = |redact: fn(&str) -> String| {
+        given.value.as_str().is_some_and(|text| redact(text).replace(":…@", "@") != text)
+    };
     match setting.redact {
         Some(redact) => has_password(redact),
         // A value of its own file is a string, whatever its form.
