@@ -133,7 +133,8 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
-    let whole = units.into_iter().find(|(size, _)| seconds >= *size && seconds.is_multiple_of(*size));
+    let whole =
+        units.into_iter().find(|(size, _)| seconds >= *size && seconds.is_multiple_of(*size));
     let (size, unit) = whole.unwrap_or((1, "second"));
     let count = seconds / size;
     let plural = if count == 1 { "" } else { "s" };
