@@ -1,7 +1,7 @@
-use std::sync::atomic::{AtomicI64, Ordering};
 use super::login::{Login, Refused};
 use super::*;
 use crate::suite::{Task, together};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 const START: i64 = 1_767_323_045;
 
