@@ -11,7 +11,7 @@ fn by_trying(claims: Claims) -> Token<Access> {
 }
 
 fn by_a_constructor(claims: Claims) -> Token<Access> {
-    Token::new(claims) //~ E0624
+    Token::new(claims, std::sync::Arc::new(())) //~ E0624
 }
 
 fn by_minting(tokens: &Tokens, claims: Claims) -> Token<Access> {
