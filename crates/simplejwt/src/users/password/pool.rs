@@ -59,7 +59,7 @@ pub enum PoolError {
 /// its password from the queue. Those who [ask](Self::on_behalf_of) take turns, so that whoever
 /// floods the queue waits for others and not the reverse.
 ///
-/// On Linux the threads have a lower priority than others (nice 10): a server goes on answering
+/// On Linux the threads have a lower priority than others (nice + 10): a server goes on answering
 /// everybody else while they compute.
 ///
 /// ```
@@ -200,8 +200,12 @@ impl HashingPool {
 fn yield_to_others() {
     #[cfg(target_os = "linux")]
     {
+        use rustix::process::{getpriority_process, setpriority_process};
+
         // By its id, since Linux has a priority for each thread. It goes on without if it can't.
-        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 10);
+        let thread = Some(rustix::thread::gettid());
+        let _ = getpriority_process(thread)
+            .and_then(|nice| setpriority_process(thread, (nice + 10).min(19)));
     }
 }
 
