@@ -14,9 +14,6 @@ use crate::tally::Tally;
 /// and `cargo xtask outside all` tests the library without any.
 const CARGO_TEST: &[&str] = &["test", "--no-fail-fast", "--workspace", "--all-features"];
 
-/// More tests at a time than there are processors, because most of them wait for servers.
-const TEST_THREADS: (&str, &str) = ("RUST_TEST_THREADS", "4");
-
 /// Three files at a time, because each waits for its servers more than it computes. The tests in a
 /// file share what they started. They don't run beside cargo's tests, whose servers could take a
 /// port that was just found free.
@@ -40,9 +37,6 @@ pub(crate) fn run() -> Result<()> {
     let mut broken = Vec::new();
     let mut tests = cargo(CARGO_TEST);
     tests.envs(variables.iter().cloned());
-    if std::env::var_os(TEST_THREADS.0).is_none() {
-        tests.env(TEST_THREADS.0, TEST_THREADS.1);
-    }
     if !watch(tests, |line| tally.cargo_line(line))? {
         broken.push(format!("cargo {}", CARGO_TEST.join(" ")));
     }
