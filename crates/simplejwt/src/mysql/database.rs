@@ -118,9 +118,11 @@ impl MysqlDatabase {
         &self.shared.servers.target().database
     }
 
-    /// Returns the time limit of an operation.
+    /// Returns the time to wait for an operation of a batch: a little longer than its limit, so that
+    /// it has noted what goes on by itself before whoever waits for it asks again.
     pub(crate) fn patience(&self) -> Duration {
-        self.shared.options.operation_timeout
+        let limit = self.shared.options.operation_timeout;
+        limit.saturating_add(limit / 8)
     }
 
     /// Returns the number of connections that may be open at a time.
