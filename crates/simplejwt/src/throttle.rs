@@ -38,6 +38,7 @@ use sha2::Sha256;
 use crate::clock::Timestamp;
 use crate::error::{ThrottleScope, Throttled};
 use crate::store::throttle::{Charge, Counted, CounterId, ThrottleStore};
+use crate::users::Source;
 
 pub use memory::MemoryThrottle;
 pub use rate::{Rate, RateError};
@@ -168,8 +169,8 @@ impl Throttle {
             _ => (Counted::Verify, limits.verify),
         };
         // Without an address, it isn't known whose failures these are.
-        let Some(address) = address.map(prefix) else { return Ok(()) };
-        let id = self.id(counted, &[&address]);
+        let Some(address) = address else { return Ok(()) };
+        let id = self.id(counted, &[&Source::from(address).to_string()]);
         if let Some(wait) = rate.wait(self.0.local.arrival(id), 0, now) {
             return Err((Throttled::new(scope, rate.limit(), rate.period(), wait), id));
         }
@@ -193,18 +194,6 @@ impl Throttle {
 /// Returns `true` if both are names of one account.
 pub(crate) fn is_same_account(one: &str, other: &str) -> bool {
     name::folded(one) == name::folded(other)
-}
-
-/// Returns the part of an address that a client can't change at will: all of an IPv4 address, and the
-/// first 64 bits of an IPv6 address.
-fn prefix(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
 }
 
 /// Returns HMAC-SHA256 of these parts, each with its length before it.

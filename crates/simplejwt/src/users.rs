@@ -12,6 +12,7 @@ pub mod memory;
 #[cfg(feature = "passwords")]
 pub mod password;
 mod shared;
+mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 use crate::error::{StoreError, StoreErrorKind};
+pub use source::Source;
 
 /// The value of the user's `USER_ID_FIELD`, in the canonical text form used in `USER_ID_CLAIM`:
 /// `"1"`, a hyphenated lower-case UUID, or the text itself.

@@ -48,14 +48,13 @@ impl Auth {
 
     async fn log_in(&self, credentials: &Credentials) -> Result<User, Error> {
         let users = self.user_store()?;
-        let attempt = self.begin_attempt(credentials).await?;
-        let located = match (credentials.address(), self.client().address) {
-            (None, Some(address)) => {
-                address.parse().ok().map(|at| credentials.clone().from_address(at))
-            }
-            _ => None,
+        let located = match credentials.address() {
+            None => self.client_address().map(|at| credentials.clone().from_address(at)),
+            Some(_) => None,
         };
-        match users.authenticate(located.as_ref().unwrap_or(credentials)).await? {
+        let credentials = located.as_ref().unwrap_or(credentials);
+        let attempt = self.begin_attempt(credentials).await?;
+        match users.authenticate(credentials).await? {
             Some(user) if self.hooks.may_authenticate(self.settings(), &user) => {
                 if let Some(attempt) = attempt {
                     attempt.succeeded().await.map_err(Error::Store)?;

@@ -56,7 +56,7 @@ impl Auth {
     ) -> Result<Option<Attempt>, Error> {
         let Some(throttle) = &self.throttle else { return Ok(None) };
         let mut login =
-            Login { name: &credentials.username, address: self.client_address(), device: None };
+            Login { name: &credentials.username, address: credentials.address(), device: None };
         let now = || self.tokens.now();
         let (throttled, id) = match throttle.begin(&login, now).await {
             Ok(attempt) => return Ok(Some(attempt)),
@@ -119,7 +119,7 @@ impl Auth {
         Error::Throttled(throttled)
     }
 
-    fn client_address(&self) -> Option<IpAddr> {
+    pub(super) fn client_address(&self) -> Option<IpAddr> {
         self.client().address?.parse().ok()
     }
 

@@ -8,6 +8,7 @@ use super::{Limits, Rate, Throttle};
 use crate::clock::Timestamp;
 use crate::error::{StoreError, ThrottleScope, Throttled};
 use crate::store::throttle::{Charge, Counted, CounterId};
+use crate::users::Source;
 
 /// Who asks for a login.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +128,7 @@ impl Counters {
 impl Throttle {
     fn counters_of(&self, login: &Login<'_>) -> Counters {
         let name = super::name::folded(login.name);
-        let address = login.address.map(super::prefix);
+        let address = login.address.map(|address| Source::from(address).to_string());
         let text = address.as_deref().unwrap_or_default();
         let own = match login.device {
             Some(device) => self.id(Counted::Device, &[&name, device]),

@@ -6,10 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::password::{
-    HashingPool, PasswordSurvey, PoolError, Rehash, Source, StoredKind, Verdict,
-};
-use super::{Credentials, User};
+use super::password::{HashingPool, PasswordSurvey, PoolError, Rehash, StoredKind, Verdict};
+use super::{Credentials, Source, User};
 use crate::clock::{Clock as _, SystemClock};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::logging::with_causes;

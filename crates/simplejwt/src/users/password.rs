@@ -63,7 +63,7 @@ pub use parameters::{
     MAX_BCRYPT_ROUNDS, MAX_ENCODED_LENGTH, MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_MEMORY,
     MAX_SCRYPT_WORK, Parameters, ScryptCost,
 };
-pub use pool::{HashingPool, PoolError, PoolOptions, Source};
+pub use pool::{HashingPool, PoolError, PoolOptions};
 pub use rehash::{Rehash, UnknownRehash};
 pub use survey::{PasswordSurvey, StoredKind};
 pub use weak::{Weakness, weaknesses};

@@ -3,7 +3,6 @@
 #[cfg(any(test, feature = "testing"))]
 mod hold;
 mod queue;
-mod source;
 
 use std::fmt;
 use std::io;
@@ -13,8 +12,8 @@ use std::thread;
 use futures_channel::oneshot;
 
 use super::{EncodeError, Hashers, Password, PasswordSurvey, Verdict};
+use crate::users::Source;
 use queue::{Handle, Pending, Shared};
-pub use source::Source;
 
 /// The size of a [`HashingPool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
