@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::list::{self, Setting};
 use super::toml_text::{toml_key, toml_of};
-use super::{Given, Loaded, signing};
+use super::{Given, Loaded, realms, signing};
 
 /// A setting, or the file that holds its value (`…_file`), as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,17 @@ impl Named {
 }
 
 impl Loaded {
+    /// Returns `true` if the setting is one of this realm's own, or would be if it were written;
+    /// `false` if it stands outside of `[realms]`.
+    pub(crate) fn is_of_realm(&self, named: &Named, is_given: bool) -> bool {
+        let is_process = || list::by_path(&named.setting).is_some_and(realms::is_of_process);
+        match (self.config.realm.name(), is_given) {
+            (None, _) => false,
+            (Some(_), true) => self.own.as_ref().is_some_and(|own| own.contains(&named.setting)),
+            (Some(_), false) => !is_process(),
+        }
+    }
+
     /// Returns the files that hold a single value, and the files that values name: each with `true`
     /// if it holds a secret.
     pub(crate) fn value_files(&self) -> Vec<(PathBuf, bool)> {

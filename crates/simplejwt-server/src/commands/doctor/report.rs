@@ -19,19 +19,33 @@ pub(super) struct Place<'a> {
 /// A step as it is to be carried out.
 #[derive(Debug, PartialEq)]
 enum Step {
-    Write { named: Named, value: Value, in_file: bool },
-    Remove { named: Named, in_file: bool },
+    Write { named: Named, value: Value, home: Home },
+    Remove { named: Named, home: Home },
     Run(String),
     Act(String),
 }
 
+/// Where a setting is written.
+#[derive(Debug, PartialEq)]
+struct Home {
+    /// Its table with brackets, as it stands in the file.
+    table: String,
+    /// `false` if the environment counts.
+    in_file: bool,
+}
+
 impl Place<'_> {
-    fn is_in_file(&self, named: &Named) -> bool {
+    /// Returns where a setting is written, or where it has been if it is to be removed.
+    fn home(&self, named: &Named, removes: bool) -> Home {
+        if self.loaded.is_of_realm(named, removes) {
+            return Home { table: self.loaded.config.realm.table(named.table), in_file: true };
+        }
         let variable = named.variable.strip_suffix("_FILE").filter(|_| named.is_file);
         let is_set = self.environment.sets(variable.unwrap_or(&named.variable));
         let given = self.loaded.given.get(&named.setting);
         let is_given = given.is_some_and(|given| given.origin.starts_with("environment"));
-        self.file.is_some() && !is_set && !is_given
+        let in_file = self.file.is_some() && !is_set && !is_given;
+        Home { table: format!("[{}]", named.table), in_file }
     }
 
     /// Returns a command with the configuration that it is for, and in the directory that relative
@@ -39,7 +53,9 @@ impl Place<'_> {
     fn command(&self, command: &str) -> String {
         let Some(file) = self.file else { return command.to_owned() };
         if ["simplejwt migrate", "simplejwt key rotate"].contains(&command) {
-            return format!("{command} --config {}", quoted(&file.to_string_lossy()));
+            let realm = self.loaded.config.realm.name();
+            let realm = realm.map_or_else(String::new, |name| format!(" --realm {name}"));
+            return format!("{command} --config {}{realm}", quoted(&file.to_string_lossy()));
         }
         let directory = file.parent().map(Path::to_string_lossy).unwrap_or_default();
         match command.contains("new-") && !["", "."].contains(&&*directory) {
@@ -54,7 +70,7 @@ impl Place<'_> {
             Remedy::Act(sentence) => vec![Step::Act(sentence.clone())],
             Remedy::Write(path, value) => {
                 let Some(named) = Named::find(path) else { return Vec::new() };
-                let in_file = self.is_in_file(&named);
+                let home = self.home(&named, false);
                 let mut steps = Vec::new();
                 // A value and a file with it can't both be given.
                 let given = self.loaded.given.get(&named.setting);
@@ -62,9 +78,10 @@ impl Place<'_> {
                     && given.is_some_and(|given| given.file.is_none())
                     && let Some(value) = Named::find(&named.setting)
                 {
-                    steps.push(Step::Remove { named: value, in_file });
+                    let home = self.home(&value, true);
+                    steps.push(Step::Remove { named: value, home });
                 }
-                steps.push(Step::Write { named, value: value.clone(), in_file });
+                steps.push(Step::Write { named, value: value.clone(), home });
                 steps
             }
             Remedy::Remove(path) => {
@@ -72,8 +89,8 @@ impl Place<'_> {
                 let Some(given) = self.loaded.given.get(&named.setting) else { return Vec::new() };
                 let of_file = given.file.is_some().then(|| Named::find(&format!("{path}_file")));
                 let named = of_file.flatten().unwrap_or(named);
-                let in_file = self.is_in_file(&named);
-                vec![Step::Remove { named, in_file }]
+                let home = self.home(&named, true);
+                vec![Step::Remove { named, home }]
             }
         }
     }
@@ -82,15 +99,15 @@ impl Place<'_> {
 impl Step {
     fn line(&self) -> String {
         match self {
-            Self::Write { named, value, in_file: true } => {
-                format!("write in [{}]: {}", named.table, named.line(value))
+            Self::Write { named, value, home } if home.in_file => {
+                format!("write in {}: {}", home.table, named.line(value))
             }
             Self::Write { named, value, .. } => {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 format!("set in the environment: {}={}", named.variable, quoted(&text))
             }
-            Self::Remove { named, in_file: true } => {
-                format!("remove from [{}]: {}", named.table, named.name)
+            Self::Remove { named, home } if home.in_file => {
+                format!("remove from {}: {}", home.table, named.name)
             }
             Self::Remove { named, .. } => {
                 format!("remove from the environment: {} ({})", named.variable, named.name)
@@ -102,15 +119,15 @@ impl Step {
 
     fn json(&self) -> Value {
         let (kind, named, value, text) = match self {
-            Self::Write { named, value, in_file } => {
-                let text = match in_file {
+            Self::Write { named, value, home } => {
+                let text = match home.in_file {
                     true => named.line(value),
                     false => self.line().replacen("set in the environment: ", "", 1),
                 };
-                ("write", Some((named, *in_file)), value.clone(), text)
+                ("write", Some((named, home)), value.clone(), text)
             }
-            Self::Remove { named, in_file } => {
-                ("remove", Some((named, *in_file)), Value::Null, named.name.clone())
+            Self::Remove { named, home } => {
+                ("remove", Some((named, home)), Value::Null, named.name.clone())
             }
             Self::Run(command) => ("run", None, Value::Null, command.clone()),
             Self::Act(sentence) => ("act", None, Value::Null, sentence.clone()),
@@ -118,10 +135,10 @@ impl Step {
         json!({
             "kind": kind,
             "text": text,
-            "table": named.map(|(named, _)| named.table),
+            "table": named.map(|(_, home)| home.table.trim_matches(['[', ']'])),
             "name": named.map(|(named, _)| &named.name),
             "variable": named.map(|(named, _)| &named.variable),
-            "place": named.map(|(_, in_file)| if in_file { "file" } else { "environment" }),
+            "place": named.map(|(_, home)| if home.in_file { "file" } else { "environment" }),
             "value": value,
         })
     }

@@ -113,3 +113,30 @@ fn what_could_not_be_seen_counts_if_that_is_wanted() {
         assert_eq!((report.is_fine(false), report.is_fine(true)), (fine, strictly));
     }
 }
+
+#[test]
+fn lines_for_a_realm_are_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("simplejwt.toml");
+    let file = "[cookies]\ntransport = \"cookie\"\ndomain = \"example.com\"\n\
+                [realms.acme]\nprefix = \"/acme\"\n\
+                [realms.acme.simple_jwt]\nissuer = \"https://example.com/acme\"\n\
+                signing_key = \"a-signing-key-that-is-long-enough\"\n";
+    std::fs::write(&path, file).unwrap();
+    let environment = Environment::default();
+    let loaded = load(Some(&path), &environment).unwrap().into_realm("acme").unwrap();
+    let place = Place { file: Some(&path), environment: &environment, loaded: &loaded };
+    let text = report().text(&place);
+    for line in [
+        "- write in [server]: bind = \"127.0.0.1:8000\"",
+        "- write in [realms.acme.server]: demo = false",
+        "- remove from [realms.acme.simple_jwt]: signing_key",
+        "- write in [realms.acme.simple_jwt]: signing_key_file = \"new.key\"",
+        "- remove from [cookies]: domain",
+        "simplejwt.toml --realm acme",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let json = report().json(&place, false);
+    assert!(json.contains("\"table\": \"realms.acme.simple_jwt\""), "{json}");
+}
